@@ -1,0 +1,393 @@
+"""The one error tree: the same object becomes the HTTP problem, the run's `error`, and the CLI's message.
+
+    MoonMindError
+    ├── InvalidRequest   422  the caller's input is wrong
+    ├── Unauthorized     401  no or wrong API token
+    ├── Forbidden        403  not allowed from here
+    ├── NotFound         404  no such run or artifact
+    ├── Conflict         409  the run's state does not allow it
+    ├── NotConfigured    503  a setting, a schema or a tool is missing
+    ├── Unavailable      503  a service we need does not answer now
+    ├── External         502  what we need from the world failed
+    │   ├── AgentError  ForgeError  VcsError  SandboxError  StoreError  DispatchError
+    ├── Rejected         409  the work itself was judged and refused (patch policy, no change, moved branch)
+    └── Unexpected       500  a defect of ours
+
+Each class states `code` (stable, for programs), `http_status`, `retryable` (may a stage try again by itself?) and
+`remediation` (what a person does next). Instances carry the message and `details` (JSON-safe facts).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorInfo:
+    """What is kept of an error in a row, an event or an answer: plain values, no exception."""
+
+    code: str
+    message: str
+    remediation: str = ""
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+    def as_json(self) -> dict[str, Any]:
+        """Give the stored and public form; empty parts are left out."""
+        body: dict[str, Any] = {"code": self.code, "message": self.message}
+        if self.remediation:
+            body["remediation"] = self.remediation
+        if self.details:
+            body["details"] = dict(self.details)
+        return body
+
+    @classmethod
+    def from_json(cls, body: Mapping[str, Any]) -> "ErrorInfo":
+        """Read what `as_json` wrote, in this or the previous version."""
+        return cls(
+            code=str(body.get("code", "unexpected")),
+            message=str(body.get("message", "")),
+            remediation=str(body.get("remediation", "")),
+            details=dict(body.get("details") or {}),
+        )
+
+
+class MoonMindError(Exception):
+    """The root: everything MoonMind raises on purpose."""
+
+    code: ClassVar[str] = "unexpected"
+    http_status: ClassVar[int] = 500
+    retryable: ClassVar[bool] = False
+    remediation: ClassVar[str] = "Look at the server's log for this request and report it as a defect."
+
+    def __init__(self, message: str, *, remediation: str | None = None, **details: Any) -> None:
+        super().__init__(message)
+        self.message = message
+        self.details = details
+        self._remediation = remediation
+
+    @property
+    def advice(self) -> str:
+        """Say what a person does next: the instance's own words, else the class's."""
+        return self._remediation if self._remediation is not None else self.remediation
+
+    def info(self) -> ErrorInfo:
+        """Freeze the error for rows, events and answers."""
+        return ErrorInfo(self.code, self.message, self.advice, self.details)
+
+
+class Unexpected(MoonMindError):
+    """Stands in for an exception nobody planned for; the traceback goes to the log only."""
+
+
+# --- the caller's input --------------------------------------------------------------------------------------------
+
+
+class InvalidRequest(MoonMindError):
+    """The request cannot be understood or may not be asked."""
+
+    code = "invalid_request"
+    http_status = 422
+    remediation = "Correct the named field and send the request again."
+
+
+class NothingToResume(InvalidRequest):
+    """`forcePhase` names a stage, and no earlier run left the outputs that stage starts from."""
+
+    code = "nothing_to_resume"
+    remediation = "Start the run without forcePhase; it begins at discover."
+
+
+class Unauthorized(MoonMindError):
+    """The API token is missing or wrong."""
+
+    code = "unauthorized"
+    http_status = 401
+    remediation = "Send the header `Authorization: Bearer <MOONMIND_API_TOKEN>`."
+
+
+class Forbidden(MoonMindError):
+    """The caller may not do this from where it is."""
+
+    code = "forbidden"
+    http_status = 403
+    remediation = "Call from this machine under a local host name, or set MOONMIND_API_TOKEN and send it."
+
+
+class NotFound(MoonMindError):
+    """No such thing."""
+
+    code = "not_found"
+    http_status = 404
+    remediation = "Check the id; `moonmind runs` lists the runs there are."
+
+
+# --- the state does not allow it -----------------------------------------------------------------------------------
+
+
+class Conflict(MoonMindError):
+    """The present state does not allow the request."""
+
+    code = "conflict"
+    http_status = 409
+    remediation = "Look at the run's state and ask for something it allows."
+
+
+class RunActive(Conflict):
+    """Another run works on the same feature of the same repository."""
+
+    code = "run_active"
+    remediation = "Wait for the named run, or cancel it."
+
+
+class NotRetryable(Conflict):
+    """Retry was asked of a run whose state does not allow it."""
+
+    code = "not_retryable"
+    remediation = "Only failed and cancelled runs resume; a run that found no work restarts from discovery."
+
+
+class NotCancellable(Conflict):
+    """Cancel was asked of a run that has ended."""
+
+    code = "not_cancellable"
+    remediation = "The run has ended; there is nothing left to stop."
+
+
+class IdempotencyMismatch(Conflict):
+    """One Idempotency-Key came with two different bodies."""
+
+    code = "idempotency_mismatch"
+    remediation = "Use a new Idempotency-Key for a new request."
+
+
+class FeatureBusy(Conflict):
+    """Discovery chose a feature that another active run already works on."""
+
+    code = "feature_busy"
+    remediation = "Wait for the named run to end, then retry this one from discovery."
+
+
+# --- what is missing -----------------------------------------------------------------------------------------------
+
+
+class NotConfigured(MoonMindError):
+    """A setting, a tool or the schema is missing or wrong."""
+
+    code = "not_configured"
+    http_status = 503
+    remediation = "Correct the named setting; `moonmind doctor` lists everything that is checked."
+
+
+class SchemaMismatch(NotConfigured):
+    """The database's schema is not the one this program was built for."""
+
+    code = "schema_mismatch"
+    remediation = "Run `alembic upgrade head` with the same settings, then start again."
+
+
+class CredentialInvalid(NotConfigured):
+    """A credential or a tool that a stage needs is missing, expired or refused."""
+
+    code = "credential_invalid"
+    http_status = 409
+    remediation = "Mend the named credential or tool, check with `moonmind doctor`, then retry the run."
+
+
+class Unavailable(MoonMindError):
+    """A service we need does not answer now."""
+
+    code = "unavailable"
+    http_status = 503
+    retryable = True
+    remediation = "Wait a moment and try again; `moonmind doctor` names what does not answer."
+
+
+# --- the world -----------------------------------------------------------------------------------------------------
+
+
+class External(MoonMindError):
+    """Something outside of MoonMind failed."""
+
+    code = "external"
+    http_status = 502
+    retryable = True
+    remediation = "Look at the details; the stage is tried again by itself, and `retry` resumes it later."
+
+
+class AgentError(External):
+    """The agent could not be run, or its run ended badly."""
+
+    code = "agent_failed"
+    retryable = False
+    remediation = "Read the agent's log among the run's artifacts, then retry; the agent's thread is resumed."
+
+
+class AgentLost(AgentError):
+    """The agent's supervisor is gone and left no result."""
+
+    code = "agent_lost"
+    retryable = True
+    remediation = "Nothing to do at first: the next attempt resumes the agent's thread."
+
+
+class AgentStalled(AgentError):
+    """The agent said nothing for longer than the stall limit."""
+
+    code = "agent_stalled"
+    remediation = "Check that the model service can be reached, then retry; the agent's thread is resumed."
+
+
+class AgentTimeout(AgentError):
+    """The agent reached the total time limit."""
+
+    code = "agent_timeout"
+    remediation = "Raise MOONMIND_AGENT_TOTAL_SECONDS or split the phase, then retry; the agent's thread is resumed."
+
+
+class AgentQuota(AgentError):
+    """The credential's quota is used up and the service did not say until when."""
+
+    code = "quota"
+    remediation = "Raise the quota or wait for it to reset, then retry; the agent's thread is resumed."
+
+
+class AgentNoChange(AgentError):
+    """The agent ended without changing a file."""
+
+    code = "agent_no_change"
+    remediation = "Read what the agent said; mend the tasks or add notes, then retry from discovery."
+
+
+class ForgeError(External):
+    """The service where pull requests live refused or failed."""
+
+    code = "forge_failed"
+
+
+class RepositoryUnavailable(ForgeError):
+    """The repository does not exist, or the credential may not see it."""
+
+    code = "repository_not_found"
+    retryable = False
+    remediation = "Check the owner/name and that the token may read the repository, then retry from discovery."
+
+
+class VcsError(External):
+    """A git command failed."""
+
+    code = "git_failed"
+
+
+class PushRejected(VcsError):
+    """The forge did not take the push."""
+
+    code = "push_rejected"
+    retryable = False
+    remediation = "Read the forge's words in the details (protected branch? no push right?), then retry publish."
+
+
+class SandboxError(External):
+    """The sandbox could not be made or did not hold."""
+
+    code = "sandbox_failed"
+
+
+class StoreError(External):
+    """An artifact could not be written or read."""
+
+    code = "artifact_store_failed"
+    remediation = "Check that SPEC_WORKFLOW_ARTIFACT_ROOT is writable and the disk has space, then retry."
+
+
+class DispatchError(External):
+    """The broker did not take a message; the run is safe and the message is sent again."""
+
+    code = "dispatch_failed"
+    remediation = "Check the broker; nothing is lost, the janitor publishes again."
+
+
+# --- the work itself -----------------------------------------------------------------------------------------------
+
+
+class Rejected(MoonMindError):
+    """The work was looked at and refused."""
+
+    code = "rejected"
+    http_status = 409
+    remediation = "Read the artifacts of the run, mend the cause, then retry."
+
+
+class SpecUnreadable(Rejected):
+    """The repository's Spec Kit files cannot be read with certainty."""
+
+    code = "spec_unreadable"
+    remediation = "Mend the named file and line, push, and start a new run."
+
+
+class FeatureUnclear(Rejected):
+    """Which feature is meant cannot be decided from the request and the repository."""
+
+    code = "feature_unclear"
+    remediation = "Name one of the listed features with featureKey."
+
+
+class FeatureMissing(Rejected):
+    """The named feature is not in the repository."""
+
+    code = "feature_not_found"
+    remediation = "Check featureKey against the folders that the message lists."
+
+
+class PatchRefused(Rejected):
+    """The agent's change breaks the patch policy."""
+
+    code = "patch_refused"
+    remediation = "Read apply_output for the paths and rules, add notes for the agent, and retry from discovery."
+
+
+class SecretFound(PatchRefused):
+    """The agent's change holds a secret that MoonMind knows."""
+
+    code = "secret_found"
+    remediation = "Rotate the named credential: the agent could read it. Nothing was published."
+
+
+class BranchMoved(Rejected):
+    """Somebody pushed to the run's branch while it worked."""
+
+    code = "branch_moved"
+    remediation = "Retry with restart_from_discovery; the new run starts from the branch as it is now."
+
+
+class PullRequestClosed(Rejected):
+    """The pull request was closed or merged while the run worked."""
+
+    code = "pull_request_closed"
+    remediation = "Retry with restart_from_discovery; the patch is kept among the artifacts."
+
+
+# --- ends that the engine decides ----------------------------------------------------------------------------------
+
+
+class WorkerLost(MoonMindError):
+    """Three workers in a row died while they held this stage."""
+
+    code = "worker_lost"
+    http_status = 500
+    remediation = "Look for out-of-memory kills on the worker's host, then retry; the stage resumes where it was."
+
+
+class DeadlineReached(MoonMindError):
+    """The run did not end within its deadline."""
+
+    code = "deadline"
+    http_status = 504
+    remediation = "Retry: the stage resumes with a new deadline."
+
+
+class Unanswered(MoonMindError):
+    """A run waited for a person until its attention deadline."""
+
+    code = "unanswered"
+    http_status = 504
+    remediation = "Retry when somebody can attend to it."

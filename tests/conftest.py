@@ -1,0 +1,19 @@
+"""Shared fixtures: a clean environment for every test."""
+
+import os
+
+import pytest
+
+_OURS = ("MOONMIND_", "SPEC_WORKFLOW_", "CELERY_", "CODEX_", "GITHUB_", "GH_", "DATABASE_URL", "OPENAI_", "GIT_", "SPECIFY_")
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Keep the developer's own settings, home and `.env` out of every test."""
+    for name in list(os.environ):
+        if name.startswith(_OURS) and not name.startswith("MOONMIND_TEST_"):
+            monkeypatch.delenv(name)
+    home = tmp_path_factory.mktemp("home")
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("XDG_STATE_HOME", str(home / "state"))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(home / "config"))
