@@ -1,0 +1,1 @@
+"""How hints are published."""

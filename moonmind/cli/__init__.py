@@ -1,0 +1,1 @@
+"""The terminal: the commands moonmind and speckit."""

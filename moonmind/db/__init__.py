@@ -1,0 +1,1 @@
+"""Where runs are kept: all SQL, and only here."""

@@ -1,0 +1,177 @@
+"""Rows as the rest of the program sees them: frozen, typed, no SQL."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from moonmind.errors import ErrorInfo
+from moonmind.runs.chain import Stage
+from moonmind.runs.events import EventType
+from moonmind.runs.machine import AttemptState, RunStatus, WaitingReason
+
+
+@dataclass(frozen=True, slots=True)
+class NewRun:
+    """What a run is created from."""
+
+    id: UUID
+    repository: str
+    requested_key: str
+    stage: Stage
+    chain_id: UUID
+    deadline_seconds: float
+    notes: str | None = None
+    idempotency_key: str | None = None
+    request_digest: str | None = None
+    outputs: Mapping[Stage, Mapping[str, Any]] | None = None
+    """With a forced later stage: the outputs that the skipped stages are recorded with."""
+    feature_key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One `SpecWorkflowRun`."""
+
+    id: UUID
+    repository: str
+    repository_key: str
+    requested_key: str
+    feature_key: str | None
+    status: RunStatus
+    stage: Stage
+    fence: int
+    lease_owner: str | None
+    lease_until: datetime | None
+    not_before: datetime
+    dispatch_after: datetime | None
+    hints: int
+    waiting_reason: WaitingReason | None
+    waiting_since: datetime | None
+    errors: int
+    crashes: int
+    rounds: int
+    deadline: datetime
+    cancel_requested_at: datetime | None
+    agent_host: UUID | None
+    event_seq: int
+    chain_id: UUID
+    notes: str | None
+    idempotency_key: str | None
+    request_digest: str | None
+    phase: str | None
+    branch: str | None
+    pull_request_url: str | None
+    codex_task_id: str | None
+    codex_logs_path: str | None
+    usage: Mapping[str, Any] | None
+    reason: str | None
+    """Why there was no work, in words."""
+    error: ErrorInfo | None
+    job_key: str | None
+    """The job parked on, so that the waker finds it without reading attempts."""
+    created_at: datetime
+    updated_at: datetime
+    completed_at: datetime | None
+    pruned_at: datetime | None
+    """When retention removed the run's files."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One try at one stage."""
+
+    id: int
+    run_id: UUID
+    stage: Stage
+    number: int
+    """From 1, per run and stage."""
+    state: AttemptState
+    outputs: Mapping[str, Any] | None
+    """What later stages read (succeeded), or what the next attempt goes on from (failed, parked)."""
+    error: ErrorInfo | None
+    operator_retry: bool
+    """Opened by an operator's retry; listed as a row of its own."""
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The right to work on one stage: everything written under it names its fence."""
+
+    run: Run
+    attempt: Attempt
+    fence: int
+    owner: str
+    cancel_requested: bool
+    deadline_passed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Pulse:
+    """What a heartbeat brings back."""
+
+    cancel_requested: bool
+    deadline_passed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One transition."""
+
+    id: int
+    run_id: UUID
+    seq: int
+    type: EventType
+    stage: Stage | None
+    data: Mapping[str, Any]
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """A file that a run left; size and digest are None while it grows."""
+
+    run_id: UUID
+    type: str
+    path: str
+    content_type: str
+    size: int | None
+    digest: str | None
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class CredentialAudit:
+    """What was found of the credentials before an agent was started."""
+
+    run_id: UUID
+    codex_status: str
+    codex_message: str
+    codex_checked_at: datetime | None
+    github_status: str
+    github_message: str
+    github_checked_at: datetime | None
+    snapshot: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class RunFilter:
+    """Which runs a listing shows."""
+
+    status: RunStatus | None = None
+    repository: str | None = None
+    feature_key: str | None = None
+    text: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """A closed door with a reopening time."""
+
+    name: str
+    until: datetime
+    reason: str

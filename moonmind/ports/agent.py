@@ -1,0 +1,161 @@
+"""What we need from a coding agent: a job that is started once, outlives us, and leaves a result."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Protocol
+
+from moonmind.ports.check import Check
+
+
+@dataclass(frozen=True, slots=True)
+class BriefTask:
+    """A spec task as the agent gets it."""
+
+    id: str
+    text: str
+    paths: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Brief:
+    """The work in structured form, beside the prompt; adapters that do not read prose use it."""
+
+    feature: str
+    phase: str
+    tasks: tuple[BriefTask, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class JobLimits:
+    """When the supervisor ends the agent by itself. Seconds of wall time; bytes of output."""
+
+    stall_seconds: float = 900.0
+    total_seconds: float = 4 * 3600.0
+    output_bytes: int = 256 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class AgentJob:
+    """Everything that starts an agent. `key` is `<run>/<stage>-<attempt>`: a second start finds the first."""
+
+    key: str
+    workspace: Path
+    prompt: str
+    brief: Brief
+    log_path: Path
+    """Where the redacted, growing JSONL log goes; its folder exists."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """Added to the adapter's allow-list; never a credential."""
+    resume_thread: str | None = None
+    """The agent's own conversation to go on with."""
+    home_key: str = ""
+    """The run id: attempts of one run share the agent's home, so that a thread can be resumed."""
+    limits: JobLimits = field(default_factory=JobLimits)
+
+
+class JobState(StrEnum):
+    """Where a job stands."""
+
+    ABSENT = "absent"
+    """Never started here, or forgotten."""
+    RUNNING = "running"
+    ENDED = "ended"
+    """A result is stored."""
+    LOST = "lost"
+    """It was started, its supervisor is gone, and there is no result."""
+
+
+class JobEnd(StrEnum):
+    """How a job ended, in the classes that ask for different answers."""
+
+    COMPLETED = "completed"
+    """The agent said that its turn is complete; whether work was done is judged elsewhere."""
+    FAILED = "failed"
+    STALLED = "stalled"
+    TIMED_OUT = "timed_out"
+    STOPPED = "stopped"
+    QUOTA = "quota"
+    """`resets_at` says until when, where the service did."""
+    RATE_LIMITED = "rate_limited"
+    CREDENTIAL = "credential"
+    """The service refused the credential."""
+    UNAVAILABLE = "unavailable"
+    """The model service was overloaded or could not be reached; trying again later may help."""
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens of the whole job, as the service counted them."""
+
+    input_tokens: int = 0
+    cached_input_tokens: int = 0
+    output_tokens: int = 0
+    reasoning_output_tokens: int = 0
+
+    def as_json(self) -> dict[str, int]:
+        """Give the public form."""
+        return {
+            "inputTokens": self.input_tokens,
+            "cachedInputTokens": self.cached_input_tokens,
+            "outputTokens": self.output_tokens,
+            "reasoningOutputTokens": self.reasoning_output_tokens,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class JobResult:
+    """What a job left, read from its result file."""
+
+    end: JobEnd
+    message: str = ""
+    """The agent's or the service's own words on a bad end; redacted."""
+    exit_code: int | None = None
+    thread_id: str | None = None
+    report: str = ""
+    """The agent's last message."""
+    usage: Usage = field(default_factory=Usage)
+    resets_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class JobStatus:
+    """What `poll` sees."""
+
+    state: JobState
+    thread_id: str | None = None
+    pid: int | None = None
+    """The supervisor's process id on this host."""
+    agent_pid: int | None = None
+    agent_started: str | None = None
+    """The agent's start time as the kernel tells it: with the pid it names one process for ever."""
+    result: JobResult | None = None
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Agent(Protocol):
+    """A coding agent. All calls are quick: the work happens in the job's own supervised process."""
+
+    name: str
+
+    def check(self) -> tuple[Check, ...]:
+        """Probe what a job needs: binary, version, login, the service's answer to the credential."""
+        ...
+
+    def start(self, job: AgentJob) -> None:
+        """Start the job unless it was started already; returns when its supervisor holds the lock. Raises AgentError."""
+        ...
+
+    def poll(self, key: str) -> JobStatus:
+        """Look at a job by its key alone, from any process of this host."""
+        ...
+
+    def stop(self, key: str) -> None:
+        """End the job and return when its processes are provably gone; its result stays. Raises AgentError."""
+        ...
+
+    def forget(self, home_key: str) -> None:
+        """Remove the run's job folders and agent home; running jobs are stopped first."""
+        ...

@@ -1,0 +1,91 @@
+"""What we need from the place where pull requests live. Every effect is an intention that may be repeated."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Protocol
+
+from moonmind.ports.check import Check
+
+
+@dataclass(frozen=True, slots=True)
+class Repository:
+    """A repository as the forge names it now (a renamed one answers with its new name)."""
+
+    full_name: str
+    """`owner/name`."""
+    clone_url: str
+    """Where git fetches from and pushes to; never with a credential inside."""
+    default_branch: str
+    empty: bool = False
+
+
+class PullState(StrEnum):
+    """Where a pull request stands."""
+
+    OPEN = "open"
+    MERGED = "merged"
+    CLOSED = "closed"
+
+
+@dataclass(frozen=True, slots=True)
+class PullRequest:
+    """A pull request as the forge stores it."""
+
+    number: int
+    url: str
+    state: PullState
+    branch: str
+    base: str
+    title: str
+    body: str
+
+    def as_json(self) -> dict[str, Any]:
+        """Give the form kept as the `pr_payload` artifact."""
+        return {
+            "number": self.number,
+            "url": self.url,
+            "state": self.state.value,
+            "branch": self.branch,
+            "base": self.base,
+            "title": self.title,
+            "body": self.body,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class PullRequestDraft:
+    """What the one open pull request of a branch should say."""
+
+    branch: str
+    base: str
+    title: str
+    body: str
+    labels: tuple[str, ...] = ()
+
+
+class Forge(Protocol):
+    """The service where pull requests live. Raises ForgeError and its subclasses only."""
+
+    name: str
+    scheme: str
+    """The one transport git may use for this forge: `file`, `https`, or `http` on loopback."""
+
+    def check(self, repository: str | None = None) -> tuple[Check, ...]:
+        """Probe the credential, and the right to push where a repository is named."""
+        ...
+
+    def repository(self, name: str) -> Repository:
+        """Look a repository up; raises RepositoryUnavailable."""
+        ...
+
+    def pull_requests(self, repository: str, branch: str) -> tuple[PullRequest, ...]:
+        """List the pull requests of a branch in all states, newest first."""
+        ...
+
+    def ensure_pull_request(self, repository: str, draft: PullRequestDraft) -> PullRequest:
+        """Make the branch's one open pull request say what the draft says: adopt, update or create it."""
+        ...
+
+    def git_environment(self) -> dict[str, str]:
+        """Give the environment that lets git authenticate (an askpass program), for service processes only."""
+        ...

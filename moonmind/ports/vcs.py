@@ -1,0 +1,145 @@
+"""What we need from version control: read the past, hand out folders, take changes back, publish them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+from uuid import UUID
+
+from moonmind.ports.check import Check
+from moonmind.ports.forge import Repository
+
+
+@dataclass(frozen=True, slots=True)
+class TreeFile:
+    """One file of a commit's tree."""
+
+    path: str
+    mode: str
+    """Git's octal mode: `100644`, `100755`, `120000` (link), `160000` (gitlink)."""
+    object_id: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One path that differs between two trees, without rename detection (a rename is a delete and an add)."""
+
+    path: str
+    status: str
+    """`A`, `M`, `D` or `T` (type changed)."""
+    old_mode: str
+    new_mode: str
+    added: int
+    """Lines added; -1 for binary files."""
+    deleted: int
+    link_target: str | None = None
+    """Where a link added or changed here points."""
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """A folder the agent edits, and the service's own git directory that reads it."""
+
+    path: Path
+    git_dir: Path
+    starting_commit: str
+
+
+class Vcs(Protocol):
+    """Git, seen from the service. Raises VcsError and its subclasses only.
+
+    Every repository has one bare mirror in the state folder. The agent's folder holds a throw-away `.git` that no
+    method here ever reads.
+    """
+
+    def check(self) -> tuple[Check, ...]:
+        """Probe the git binary and its version."""
+        ...
+
+    def fetch(self, repository: Repository) -> None:
+        """Bring the mirror up to date with all branches; incremental, safe to run twice at once."""
+        ...
+
+    def branches(self, repository: str) -> Mapping[str, str]:
+        """Map the mirrored branch names to their commits."""
+        ...
+
+    def listing(self, repository: str, commit: str) -> tuple[TreeFile, ...]:
+        """List every file of a commit."""
+        ...
+
+    def read(self, repository: str, commit: str, path: str, *, limit: int = 4 * 1024 * 1024) -> bytes | None:
+        """Read one regular file of a commit, None where there is none; VcsError above `limit` bytes."""
+        ...
+
+    def is_ancestor(self, repository: str, older: str, newer: str) -> bool:
+        """Tell whether `older` is reachable from `newer` (or is it)."""
+        ...
+
+    def trailers(self, repository: str, commit: str) -> Mapping[str, str]:
+        """Read a commit's trailers, keys lower-case; `run-id` names the run that made it."""
+        ...
+
+    def open_workspace(self, repository: str, run_id: UUID, commit: str, *, resume: str | None = None) -> Workspace:
+        """Make the run's folder at a commit, or find it; `resume` is a commit whose tree it starts from instead."""
+        ...
+
+    def find_workspace(self, repository: str, run_id: UUID) -> Workspace | None:
+        """Find the run's folder if it is on this host."""
+        ...
+
+    def capture(self, repository: str, run_id: UUID, workspace: Workspace) -> str:
+        """Write the folder as it is now to a commit on the starting commit, pin it as the run's `wip`, return it.
+
+        Deterministic: the same folder gives the same commit.
+        """
+        ...
+
+    def wip(self, repository: str, run_id: UUID) -> str | None:
+        """Give the pinned `wip` commit of a run."""
+        ...
+
+    def changes(self, repository: str, before: str, after: str) -> tuple[Change, ...]:
+        """List what differs between two commits, in path order."""
+        ...
+
+    def patch(self, repository: str, before: str, after: str) -> bytes:
+        """Render the difference as a patch that `git apply` takes, binary files included."""
+        ...
+
+    def restore(self, repository: str, run_id: UUID, before: str, patch: bytes) -> str:
+        """Rebuild `wip` from a stored patch on a host that never had the workspace; returns the commit."""
+        ...
+
+    def commit(
+        self,
+        repository: str,
+        *,
+        tree_of: str,
+        parent: str,
+        replace: Mapping[str, bytes],
+        message: str,
+        when: datetime,
+    ) -> str:
+        """Make the run's one commit: the tree of `tree_of` with some files replaced, on `parent`, as MoonMind.
+
+        Deterministic in all its arguments, so that a repeated stage makes the same commit again.
+        """
+        ...
+
+    def push(self, repository: Repository, branch: str, commit: str, expected: str | None) -> None:
+        """Publish a commit as a branch if the branch is still at `expected` (None: does not exist).
+
+        Raises BranchMoved when it is elsewhere, PushRejected when the forge refuses. Pushing what is there is no error.
+        """
+        ...
+
+    def close_workspace(self, repository: str, run_id: UUID) -> None:
+        """Remove the run's folder and git directory; the pinned refs stay until `forget`."""
+        ...
+
+    def forget(self, repository: str, run_id: UUID) -> None:
+        """Remove everything the run has on this host, its pinned refs too."""
+        ...

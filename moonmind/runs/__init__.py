@@ -1,0 +1,1 @@
+"""What a run is: stages, statuses, legal moves, names. Pure."""

@@ -1,0 +1,47 @@
+"""The five stages of a run, their order and the names of their Celery tasks."""
+
+from enum import StrEnum
+
+
+class Stage(StrEnum):
+    """One of the five steps of every run, in the order in which they are declared."""
+
+    DISCOVER = "discover"
+    """Find the feature, the phase and the starting commit."""
+    SUBMIT = "submit"
+    """Hand the phase to the agent and wait for it without holding a worker."""
+    APPLY = "apply"
+    """Judge the agent's change, tick what is proven, make the commit."""
+    PUBLISH = "publish"
+    """Push the branch and ensure its one pull request."""
+    FINALIZE = "finalize"
+    """Add up, clean up, close."""
+
+    @property
+    def position(self) -> int:
+        """Give the position in the chain, from 0; rows store the stage this way so that SQL can compare."""
+        return _INDEX[self]
+
+    @property
+    def task_name(self) -> str:
+        """Give the name of the Celery task, which is the public `taskName` too."""
+        return f"moonmind.speckit.{self.value}"
+
+
+STAGES: tuple[Stage, ...] = tuple(Stage)
+_INDEX = {stage: position for position, stage in enumerate(STAGES)}
+
+
+def at(index: int) -> Stage:
+    """Give the stage at a position of the chain."""
+    return STAGES[index]
+
+
+def following(stage: Stage) -> Stage | None:
+    """Give the stage after this one, or None after the last."""
+    return STAGES[stage.position + 1] if stage.position + 1 < len(STAGES) else None
+
+
+def from_stage(stage: Stage) -> tuple[Stage, ...]:
+    """Give the chain that starts at this stage: first start, retry, rescue and wake-up are all this."""
+    return STAGES[stage.position :]

@@ -1,0 +1,269 @@
+"""The state machine of a run: statuses, legal moves, what a stage may report and what becomes of it.
+
+Pure. Two guards live in SQL beside it: the claim (`WHERE due AND nobody holds it RETURNING fence`) and the record
+(`WHERE fence = mine RETURNING`). `LEGAL` is the table that the documentation's diagram is drawn from.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Any
+
+from moonmind.errors import ErrorInfo
+from moonmind.runs.chain import Stage, following
+from moonmind.runs.retry import RetryPolicy
+
+NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+
+class RunStatus(StrEnum):
+    """What users see of a run."""
+
+    PENDING = "pending"
+    """Created; no stage has been claimed yet."""
+    RUNNING = "running"
+    """A stage was claimed. A run that waits is running too: `waiting` says for what."""
+    RETRYING = "retrying"
+    """An operator asked for a retry that has not been claimed yet."""
+    SUCCEEDED = "succeeded"
+    """All five stages are done."""
+    FAILED = "failed"
+    """A stage failed for good; `error` says why and what to do."""
+    NO_WORK = "no_work"
+    """Discovery found nothing to do; `reason` says why in words."""
+    CANCELLED = "cancelled"
+    """An operator stopped it."""
+
+    @property
+    def terminal(self) -> bool:
+        """Tell whether only an operator's retry can move the run again."""
+        return self in TERMINAL
+
+
+ACTIVE = frozenset({RunStatus.PENDING, RunStatus.RUNNING, RunStatus.RETRYING})
+TERMINAL = frozenset(set(RunStatus) - ACTIVE)
+
+LEGAL: Mapping[RunStatus, frozenset[RunStatus]] = MappingProxyType(
+    {
+        RunStatus.PENDING: frozenset({RunStatus.RUNNING, RunStatus.CANCELLED, RunStatus.FAILED}),
+        RunStatus.RUNNING: frozenset(
+            {RunStatus.RUNNING, RunStatus.SUCCEEDED, RunStatus.FAILED, RunStatus.NO_WORK, RunStatus.CANCELLED}
+        ),
+        RunStatus.RETRYING: frozenset({RunStatus.RUNNING, RunStatus.CANCELLED, RunStatus.FAILED}),
+        RunStatus.SUCCEEDED: frozenset(),
+        RunStatus.FAILED: frozenset({RunStatus.RETRYING}),
+        RunStatus.NO_WORK: frozenset({RunStatus.RETRYING}),
+        RunStatus.CANCELLED: frozenset({RunStatus.RETRYING}),
+    }
+)
+"""From which status a run may move to which. Leaving a terminal status takes an operator's retry."""
+
+
+class AttemptState(StrEnum):
+    """Where one try at one stage stands."""
+
+    WAITING = "waiting"
+    """Not started; its stage's turn has not come."""
+    RECEIVED = "received"
+    """Part of the public contract; never written, since a claim and its start are one statement."""
+    STARTED = "started"
+    """Claimed at least once; a park leaves it here."""
+    SUCCEEDED = "succeeded"
+    """Its outputs are recorded."""
+    FAILED = "failed"
+    """Its error is recorded."""
+    RETRYING = "retrying"
+    """The next try after a failed one; waits for its turn."""
+
+
+class WaitingReason(StrEnum):
+    """Why a running run is not being worked on now."""
+
+    AGENT = "agent"
+    """The agent is at work; the waker looks every second."""
+    CAPACITY = "capacity"
+    """All agent slots of the host are taken."""
+    QUOTA = "quota"
+    """The credential's quota resets at a known time."""
+    RATE_LIMIT = "rate_limit"
+    """The forge asked to wait."""
+    BACKOFF = "backoff"
+    """A transient error; the next try comes by itself."""
+    NEEDS_ATTENTION = "needs_attention"
+    """A person has to answer."""
+
+
+class RetryMode(StrEnum):
+    """What an operator's retry starts from."""
+
+    RESUME_FAILED_TASK = "resume_failed_task"
+    """The stage that failed, with the outputs recorded before it."""
+    RESTART_FROM_DISCOVERY = "restart_from_discovery"
+    """The first stage, as if the run were new."""
+
+
+RETRYABLE_WITH: Mapping[RunStatus, frozenset[RetryMode]] = MappingProxyType(
+    {
+        RunStatus.FAILED: frozenset(RetryMode),
+        RunStatus.CANCELLED: frozenset(RetryMode),
+        RunStatus.NO_WORK: frozenset({RetryMode.RESTART_FROM_DISCOVERY}),
+    }
+)
+
+# --- outcomes: what a stage reports --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The stage is complete; later stages read these outputs from the database."""
+
+    outputs: Mapping[str, Any] = NOTHING
+
+
+@dataclass(frozen=True, slots=True)
+class NothingToDo:
+    """Discovery found no work; the reason is for people."""
+
+    reason: str
+    outputs: Mapping[str, Any] = NOTHING
+
+
+@dataclass(frozen=True, slots=True)
+class Park:
+    """Give the worker back and be claimed again later.
+
+    `seconds` counts from the database's now; `until` (an instant another service stated) wins where it is given.
+    """
+
+    reason: WaitingReason
+    seconds: float = 60.0
+    until: datetime | None = None
+    kept: Mapping[str, Any] = NOTHING
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The stage could not do its work; `transient` errors are tried again by themselves.
+
+    `kept` is what the next attempt goes on from: the agent's thread id, a partial patch.
+    """
+
+    error: ErrorInfo
+    transient: bool = False
+    kept: Mapping[str, Any] = NOTHING
+
+
+@dataclass(frozen=True, slots=True)
+class Redo:
+    """Send the run back to an earlier stage with something to say: one round."""
+
+    stage: Stage
+    note: str
+    kept: Mapping[str, Any] = NOTHING
+
+
+Outcome = Done | NothingToDo | Park | Failed | Redo
+
+# --- decisions: what the machine makes of it -----------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Advance:
+    """Record the outputs and move to the next stage; it is due at once."""
+
+    stage: Stage
+    outputs: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """End the run. `attempt` is the state in which its last attempt is recorded."""
+
+    status: RunStatus
+    attempt: AttemptState
+    outputs: Mapping[str, Any] = NOTHING
+    error: ErrorInfo | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Release the lease; the same attempt goes on when the run is due or woken."""
+
+    reason: WaitingReason
+    seconds: float
+    until: datetime | None
+    kept: Mapping[str, Any]
+    renews_deadline: bool
+    """Waiting for the agent or a backoff is work; anything else moves the deadline past the wait."""
+    frees_slot: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TryAgain:
+    """Record the failed attempt and open the next one after a backoff."""
+
+    seconds: float
+    error: ErrorInfo
+    kept: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class GoBack:
+    """Open fresh attempts from an earlier stage on: the one legal move backwards."""
+
+    stage: Stage
+    note: str
+    kept: Mapping[str, Any]
+
+
+Decision = Advance | Close | Wait | TryAgain | GoBack
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What the row has counted so far; the caps are the policy's."""
+
+    errors: int = 0
+    rounds: int = 0
+
+
+def decide(stage: Stage, counts: Counts, outcome: Outcome, policy: RetryPolicy, chance: float) -> Decision:
+    """Turn what a stage reported into what is written.
+
+    `chance` is a number in [0, 1) that spreads backoffs (full jitter); a parameter, so that this stays pure.
+    """
+    match outcome:
+        case Done(outputs):
+            after = following(stage)
+            if after is None:
+                return Close(RunStatus.SUCCEEDED, AttemptState.SUCCEEDED, outputs)
+            return Advance(after, outputs)
+        case NothingToDo(reason, outputs):
+            return Close(RunStatus.NO_WORK, AttemptState.SUCCEEDED, outputs, reason=reason)
+        case Park(reason, seconds, until, kept):
+            working = reason in {WaitingReason.AGENT, WaitingReason.BACKOFF}
+            return Wait(reason, seconds, until, kept, not working, reason is not WaitingReason.AGENT)
+        case Failed(error, transient, kept):
+            if transient and counts.errors < policy.max_errors:
+                return TryAgain(policy.delay(counts.errors, chance), error, kept)
+            return Close(RunStatus.FAILED, AttemptState.FAILED, kept, error=error)
+        case Redo(target, note, kept):
+            if target.position >= stage.position:
+                error = ErrorInfo("illegal_redo", f"{stage} asked to go back to {target}, which is not before it")
+                return Close(RunStatus.FAILED, AttemptState.FAILED, kept, error=error)
+            if counts.rounds >= policy.max_rounds:
+                error = ErrorInfo(
+                    "rounds_exhausted",
+                    f"{stage} sent the run back to {target} {counts.rounds} times without success: {note}",
+                    "Read the last attempt's outputs, add notes for the agent, and retry from discovery.",
+                )
+                return Close(RunStatus.FAILED, AttemptState.FAILED, kept, error=error)
+            return GoBack(target, note, kept)
+
+
+def may_retry(status: RunStatus, mode: RetryMode) -> bool:
+    """Tell whether an operator may retry a run in this status in this way."""
+    return mode in RETRYABLE_WITH.get(status, frozenset())

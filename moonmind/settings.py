@@ -1,0 +1,178 @@
+"""Every setting, read once per process from the environment and `.env`, then passed down; nobody imports a global."""
+
+import os
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from moonmind.errors import NotConfigured
+
+_MINUTE = 60.0
+_HOUR = 3600.0
+_DAY = 86400.0
+
+
+class Settings(BaseSettings):
+    """The settings of one process. Names in the environment are the aliases; empty values count as unset."""
+
+    model_config = SettingsConfigDict(
+        env_file=".env",
+        env_file_encoding="utf-8",
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        populate_by_name=True,
+    )
+
+    # --- where messages go and rows live
+    broker_url: str | None = Field(None, validation_alias="CELERY_BROKER_URL")
+    """Unset: the API process runs the embedded engine over `memory://`."""
+    result_backend: str | None = Field(None, validation_alias="CELERY_RESULT_BACKEND")
+    database: str | None = Field(None, validation_alias="DATABASE_URL")
+    queue: str = Field("codex", validation_alias="SPEC_WORKFLOW_CODEX_QUEUE", min_length=1)
+    artifact_root: Path = Field(Path("var/artifacts/spec_workflows"), validation_alias="SPEC_WORKFLOW_ARTIFACT_ROOT")
+    state_dir: Path | None = Field(None, validation_alias="MOONMIND_STATE_DIR")
+    """Unset: `$XDG_STATE_HOME/moonmind/<installation id>`."""
+    xdg_state_home: Path | None = Field(None, validation_alias="XDG_STATE_HOME")
+    var_dir: Path = Field(Path("var"), validation_alias="MOONMIND_VAR_DIR")
+    """SQLite, the lock and the server's address; relative to the working directory."""
+
+    # --- who does the work
+    test_mode: bool = Field(False, validation_alias="SPEC_WORKFLOW_TEST_MODE")
+    """Agent `scripted` and forge `local`, nothing else."""
+    agent_name: str = Field("codex", validation_alias="MOONMIND_AGENT")
+    forge_name: str = Field("github", validation_alias="MOONMIND_FORGE")
+    sandbox: str = Field("workspace-write", validation_alias="MOONMIND_SANDBOX")
+    """Codex's own sandbox mode: `workspace-write`, or `danger-full-access` inside an outer container."""
+    local_repos: Path = Field(Path("var/repositories"), validation_alias="MOONMIND_LOCAL_REPOS")
+    """Bare repositories of the `local` forge, `<owner>/<name>.git`."""
+    scripted_script: Path | None = Field(None, validation_alias="MOONMIND_SCRIPT")
+    """A script file for the `scripted` agent; unset: it extends each path that the tasks name."""
+
+    # --- credentials
+    gh_token: SecretStr | None = Field(None, validation_alias=AliasChoices("GH_TOKEN", "GITHUB_TOKEN"))
+    github_api_url: str = Field("https://api.github.com", validation_alias="GITHUB_API_URL")
+    github_server_url: str = Field("https://github.com", validation_alias="GITHUB_SERVER_URL")
+    codex_api_key: SecretStr | None = Field(None, validation_alias="CODEX_API_KEY")
+    api_token: SecretStr | None = Field(None, validation_alias="MOONMIND_API_TOKEN")
+
+    # --- Codex
+    codex_bin: str | None = Field(None, validation_alias="CODEX_BIN")
+    """Unset: `codex` on PATH."""
+    codex_home: Path | None = Field(None, validation_alias="CODEX_HOME")
+    """Where the operator logged in; unset: `~/.codex`. Runs get homes of their own."""
+    codex_base_url: str | None = Field(None, validation_alias="CODEX_BASE_URL")
+    codex_model: str | None = Field(None, validation_alias="CODEX_MODEL")
+    codex_env: str | None = Field(None, validation_alias="CODEX_ENV")
+    """A label for the audit's snapshot; picks `$CODEX_HOME/<label>.config.toml` if present."""
+
+    # --- limits; seconds unless the name says otherwise
+    max_agents: int = Field(2, validation_alias="MOONMIND_MAX_AGENTS", ge=1, le=256)
+    agent_stall_seconds: float = Field(15 * _MINUTE, validation_alias="MOONMIND_AGENT_STALL_SECONDS", gt=0)
+    agent_total_seconds: float = Field(4 * _HOUR, validation_alias="MOONMIND_AGENT_TOTAL_SECONDS", gt=0)
+    agent_relook_seconds: float = Field(60.0, validation_alias="MOONMIND_AGENT_RELOOK_SECONDS", gt=0)
+    """How long a run parked on its agent waits at most when no waker sees the end."""
+    run_deadline_seconds: float = Field(_DAY, validation_alias="MOONMIND_RUN_DEADLINE_SECONDS", gt=0)
+    attention_seconds: float = Field(7 * _DAY, validation_alias="MOONMIND_ATTENTION_SECONDS", gt=0)
+    lease_seconds: float = Field(60.0, validation_alias="MOONMIND_LEASE_SECONDS", gt=0)
+    heartbeat_seconds: float = Field(5.0, validation_alias="MOONMIND_HEARTBEAT_SECONDS", gt=0)
+    sweep_seconds: float | None = Field(None, validation_alias="MOONMIND_SWEEP_SECONDS", gt=0)
+    """The janitor's pace; unset: 1 embedded, 5 otherwise."""
+    host_silence_seconds: float = Field(5 * _MINUTE, validation_alias="MOONMIND_HOST_SILENCE_SECONDS", gt=0)
+    retention_days: float = Field(30.0, validation_alias="MOONMIND_RETENTION_DAYS", gt=0)
+    """After this long, artifacts and workspaces of ended runs are removed; their rows stay."""
+
+    # --- how we speak
+    log_format: Literal["auto", "console", "json"] = Field("auto", validation_alias="MOONMIND_LOG_FORMAT")
+    log_level: str = Field("INFO", validation_alias="MOONMIND_LOG_LEVEL")
+    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field((), validation_alias="MOONMIND_ALLOWED_HOSTS")
+    """Host names that the API answers to beside the local ones; comma-separated."""
+
+    @field_validator("allowed_hosts", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _pairs(self) -> Self:
+        database, broker = self.database_url, self.broker_url
+        if broker is not None and not broker.startswith(("amqp://", "amqps://", "pyamqp://")):
+            raise ValueError(
+                f"CELERY_BROKER_URL has the scheme {urlsplit(broker).scheme or 'none'!r}; RabbitMQ (amqp://, amqps://, "
+                "pyamqp://) and no broker at all (embedded) are what MoonMind is tested with"
+            )
+        if not database.startswith(("sqlite://", "postgresql+psycopg://")):
+            raise ValueError(
+                f"DATABASE_URL has the scheme {urlsplit(database).scheme!r}; use postgresql:// or sqlite:///"
+            )
+        if broker is None and not self.sqlite:
+            raise ValueError(
+                "PostgreSQL needs a broker: set CELERY_BROKER_URL to a RabbitMQ, or unset DATABASE_URL for the embedded engine"
+            )
+        return self
+
+    @property
+    def embedded(self) -> bool:
+        """Tell whether the API process runs the engine itself."""
+        return self.broker_url is None
+
+    @cached_property
+    def database_url(self) -> str:
+        """Give SQLAlchemy's URL: DATABASE_URL, else the database in CELERY_RESULT_BACKEND, else SQLite under var/."""
+        url = self.database
+        if url is None and self.result_backend and self.result_backend.startswith("db+"):
+            url = self.result_backend.removeprefix("db+")
+        if url is None:
+            return f"sqlite:///{self.var_dir.absolute() / 'moonmind.db'}"
+        for plain in ("postgresql://", "postgres://"):
+            if url.startswith(plain):
+                return "postgresql+psycopg://" + url.removeprefix(plain)
+        return url
+
+    @property
+    def sqlite(self) -> bool:
+        """Tell whether rows live in SQLite."""
+        return self.database_url.startswith("sqlite://")
+
+    @property
+    def agent(self) -> str:
+        """Give the agent adapter's name."""
+        return "scripted" if self.test_mode else self.agent_name
+
+    @property
+    def forge(self) -> str:
+        """Give the forge adapter's name."""
+        return "local" if self.test_mode else self.forge_name
+
+    def state_folder(self, installation_id: str) -> Path:
+        """Give the folder of mirrors, workspaces, agent homes and run folders."""
+        if self.state_dir is not None:
+            return self.state_dir.expanduser().absolute()
+        base = self.xdg_state_home or Path.home() / ".local" / "state"
+        return base.expanduser().absolute() / "moonmind" / installation_id
+
+    def secrets(self) -> tuple[str, ...]:
+        """Give the values that must appear nowhere: named token and key settings of 12 characters or more."""
+        named = (self.gh_token, self.codex_api_key, self.api_token)
+        return tuple(s.get_secret_value() for s in named if s is not None and len(s.get_secret_value()) >= 12)
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Read the settings of this process; raises NotConfigured with the variable's name and what is wrong with it."""
+    try:
+        return Settings(**overrides)
+    except ValidationError as error:
+        lines = []
+        for problem in error.errors():
+            where = ".".join(str(part) for part in problem["loc"])
+            lines.append(f"{where}: {problem['msg']}" if where else problem["msg"].removeprefix("Value error, "))
+        raise NotConfigured("; ".join(lines)) from None
+
+
+def ambient_environment() -> dict[str, str]:
+    """Give this process's environment, for adapters that build an allow-list out of it."""
+    return dict(os.environ)  # the one place that reads it, beside the supervisor

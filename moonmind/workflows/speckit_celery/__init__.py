@@ -1,0 +1,1 @@
+"""The Spec Kit chain as Celery tasks."""
