@@ -1,0 +1,115 @@
+"""What a stage is given: the run as claimed, what came before, and the ports."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+from uuid import UUID
+
+from moonmind.db.records import Attempt, Run
+from moonmind.errors import MoonMindError, Unexpected
+from moonmind.ports.agent import Agent, JobLimits
+from moonmind.ports.forge import Forge
+from moonmind.ports.vcs import Vcs
+from moonmind.redact import Redactor
+from moonmind.runs.chain import Stage
+
+
+class LeaseLost(MoonMindError):
+    """The claim is no longer ours: somebody else may work on the run, so nothing more is done or written."""
+
+    code = "lease_lost"
+
+
+class StopRequested(MoonMindError):
+    """The run was cancelled, or its deadline passed, while the stage worked."""
+
+    code = "stop_requested"
+
+
+class Lease(Protocol):
+    """The claim's heartbeat, as a stage sees it."""
+
+    def check(self) -> None:
+        """Raise LeaseLost or StopRequested; called right before every effect outside."""
+        ...
+
+
+class Artifacts(Protocol):
+    """The run's artifacts: file and row together."""
+
+    def save(self, kind: str, path: str, content: bytes, content_type: str) -> str:
+        """Store a file under the run's folder, redact nothing, list it; returns its digest `sha256:<hex>`."""
+        ...
+
+    def grow(self, kind: str, path: str, content_type: str) -> str:
+        """List a file that another process appends to, and give its local path."""
+        ...
+
+    def seal(self, path: str) -> None:
+        """Record size and digest of a file that has stopped growing."""
+        ...
+
+    def read(self, path: str) -> bytes:
+        """Read a stored file whole; raises NotFound."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class EarlierRun:
+    """The feature's last other run that reached apply: what it was given and what became of it."""
+
+    id: UUID
+    notes: str | None
+    discovered: Mapping[str, Any]
+    applied: Mapping[str, Any]
+    published: Mapping[str, Any] | None
+
+
+class Office(Protocol):
+    """The few further writes and reads a stage may make while it works."""
+
+    def audit_credentials(self) -> None:
+        """Probe agent and forge, store the audit row; raises CredentialInvalid with the failing check."""
+        ...
+
+    def note_refused_credential(self, error: MoonMindError) -> None:
+        """Store the audit row for a credential that the forge refused in discover."""
+        ...
+
+    def take_slot(self) -> bool:
+        """Take one of this host's agent slots for the run (fenced, repeatable); False when all are taken."""
+        ...
+
+    def earlier_run(self, feature_key: str) -> EarlierRun | None:
+        """Give the feature's last other run that reached apply."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class StageContext:
+    """One claim's world. `outputs` are earlier stages' recorded outputs; `kept` is what this stage left before."""
+
+    run: Run
+    attempt: Attempt
+    outputs: Mapping[Stage, Mapping[str, Any]]
+    kept: Mapping[str, Any]
+    """Of this attempt if it parked, else of the attempt before it; empty at first."""
+    note: str | None
+    """Why the run was sent back here (Redo), for the agent's next prompt."""
+    lease: Lease
+    artifacts: Artifacts
+    office: Office
+    agent: Agent
+    forge: Forge
+    vcs: Vcs
+    redactor: Redactor
+    limits: JobLimits
+    relook_seconds: float
+    """How long a run parked on its agent sleeps at most."""
+
+    def output_of(self, stage: Stage) -> Mapping[str, Any]:
+        """Give an earlier stage's outputs; raises Unexpected where there are none (a broken row)."""
+        try:
+            return self.outputs[stage]
+        except KeyError:
+            raise Unexpected(f"the run has no recorded outputs of {stage}", stage=stage.value) from None

@@ -1,0 +1,52 @@
+"""Keep secrets out of everything that is written. Standard library only: the supervisor uses it too."""
+
+import base64
+import re
+from collections.abc import Iterable
+from urllib.parse import quote
+
+MASK = "[redacted]"
+
+_PATTERNS = (
+    re.compile(r"\b(?:ghp|gho|ghu|ghs|ghr)_[A-Za-z0-9]{20,255}\b"),
+    re.compile(r"\bgithub_pat_[A-Za-z0-9_]{20,255}\b"),
+    re.compile(r"\bsk-[A-Za-z0-9_-]{20,255}"),
+    re.compile(r"\bAKIA[0-9A-Z]{16}\b"),
+    re.compile(r"-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----[\s\S]{0,20000}?(?:-----END [A-Z ]{0,40}PRIVATE KEY-----|\Z)"),
+)
+_URL_PASSWORD = re.compile(r"(?P<head>\b[a-z][a-z0-9+.-]{0,30}://[^\s/:@]{0,200}:)[^\s/@]{1,500}(?=@)", re.IGNORECASE)
+
+
+def forms(secret: str) -> frozenset[str]:
+    """List the shapes in which a secret travels: raw, URL-quoted, base64 at each of its three alignments."""
+    raw = secret.encode()
+    shapes = {secret, quote(secret, safe="")}
+    for shift in range(3):
+        # A secret inside a longer base64 text starts at one of three alignments; edge characters mix with neighbours.
+        text = base64.b64encode(b"\0" * shift + raw).decode().rstrip("=")
+        middle = text[(0, 2, 3)[shift] : len(text) - (1 if (len(raw) + shift) % 3 else 0)]
+        shapes |= {middle, middle.replace("+", "-").replace("/", "_")}
+    return frozenset(shape for shape in shapes if len(shape) >= 12)
+
+
+class Redactor:
+    """Masks known secrets by value and unknown ones by their look."""
+
+    def __init__(self, secrets: Iterable[str] = ()) -> None:
+        known = {shape for secret in secrets for shape in forms(secret)}
+        # Longest first, so that a secret that contains another is masked whole.
+        alternatives = "|".join(re.escape(shape) for shape in sorted(known, key=len, reverse=True))
+        self._known = re.compile(alternatives) if alternatives else None
+        self._known_bytes = re.compile(alternatives.encode()) if alternatives else None
+
+    def text(self, value: str) -> str:
+        """Give the text with every secret masked."""
+        if self._known is not None:
+            value = self._known.sub(MASK, value)
+        for pattern in _PATTERNS:
+            value = pattern.sub(MASK, value)
+        return _URL_PASSWORD.sub(rf"\g<head>{MASK}", value)
+
+    def holds_known(self, value: bytes) -> bool:
+        """Tell whether bytes hold a known secret in any of its forms; patterns do not count here."""
+        return self._known_bytes is not None and self._known_bytes.search(value) is not None
