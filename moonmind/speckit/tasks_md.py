@@ -1,23 +1,204 @@
-"""Reads and ticks tasks.md: the one place that knows what counts as a spec task."""
+"""Reads tasks.md: the one place that decides what counts as a spec task, and refuses what is not certain."""
 
-from collections.abc import Iterable
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
 
 from moonmind.errors import SpecUnreadable
+from moonmind.speckit.blocks import Blocks, Line, read_blocks
+from moonmind.speckit.mentions import flags_in, paths_in, waits_in
+from moonmind.speckit.phases import IMPLICIT, Facts, Places, facts_by_owner, is_phase_title
+from moonmind.speckit.task_line import ID, Fault, Item, read_item
 from moonmind.speckit.tasks import Mark, Phase, SpecTask, TasksFile
+from moonmind.speckit.ticks import set_boxes
 
 __all__ = ["Mark", "Phase", "SpecTask", "TasksFile", "read_tasks", "tick", "untick"]
 
+_HEADING_TASK = re.compile(rf"(?:\[.\][ ]*)?[*`~]{{0,3}}({ID.pattern})[*`~]{{0,3}}[ ]*(?:\[.\])?[ ]*(?:[:.—–-]|$)")
+_BULLET = re.compile(r"[ \t]*(?:[-*+][ \t]|\d{1,9}[.)][ \t]|[#>|]|\*\*|`{3}|~{3}|-{3}|$)")
+_LONGEST_WRAP = 20
+_Found = tuple[Line, Item]
+
 
 def read_tasks(data: bytes, *, name: str = "tasks.md") -> TasksFile:
-    """Read a tasks.md, or refuse it with the reason and the line."""
-    raise SpecUnreadable(f"{name} cannot be read yet ({len(data)} bytes).")
+    """Read a tasks.md, or raise SpecUnreadable with the reason and the line."""
+    blocks = read_blocks(data, name)
+    places = Places(blocks.headings)
+    items = [(line, item) for line in blocks.visible() if (item := read_item(line.text))]
+    _refuse_what_hides_tasks(blocks, name)
+    families = _families(items)
+    _refuse_heading_tasks(blocks, items, families, name)
+    warnings: list[str] = []
+    if families:
+        chosen = list(_with_ids(items, families, places, warnings))
+        _refuse_boxless(items, chosen, families, places, name)
+    else:
+        chosen = list(_without_ids(items, places))
+    for line, item in chosen:
+        if item.fault:
+            raise SpecUnreadable(f"{name} line {line.number} ({item.id or 'task'}): {item.fault}.", line=line.number)
+    if not chosen:
+        raise SpecUnreadable(f"{name} holds no task that can be read: {_why_none(blocks, items)}.")
+    phases = _phases(chosen, blocks, places)
+    warnings.extend(_doubts(phases, chosen, blocks, places))
+    return TasksFile(phases, tuple(warnings))
 
 
 def tick(data: bytes, tasks: Iterable[SpecTask]) -> bytes:
-    """Tick the boxes of these tasks and leave every other byte as it is."""
-    raise SpecUnreadable(f"{len(list(tasks))} tasks cannot be ticked yet ({len(data)} bytes).")
+    """Tick the boxes of these tasks and leave every other byte as it is; a ticked box stays.
+
+    Raises SpecUnreadable when the file no longer holds one of the tasks at its line and offset.
+    """
+    before = read_tasks(data)
+    letters = Counter(data[task.box_offset : task.box_offset + 1] for task in before.tasks)
+    letter = "X" if letters[b"X"] > letters[b"x"] else "x"
+    return set_boxes(data, before, tasks, letter, expected=Mark.OPEN)
 
 
 def untick(data: bytes, task: SpecTask, mark: str = " ") -> bytes:
-    """Put the mark back into a ticked box and leave every other byte as it is."""
-    raise SpecUnreadable(f"{task.id} cannot be set to {mark!r} yet ({len(data)} bytes).")
+    """Put a mark, one of ` `, `~`, `-`, `/`, into the ticked box of a task and leave every other byte as it is."""
+    return set_boxes(data, read_tasks(data), [task], mark, expected=Mark.DONE)
+
+
+def _families(items: list[_Found]) -> frozenset[str]:
+    """Find the kinds of id that name tasks here: T always, others when they are no accident such as "S3" or "E2E"."""
+    boxed = [item for _, item in items if item.fault is not Fault.NO_BOX]
+    ids = {item.id: item.family for item in boxed if item.id}
+    families = {family for family in ids.values() if family.split("-")[0] == "T"}
+    for family in set(ids.values()) - families:
+        members = [task_id for task_id, kind in ids.items() if kind == family]
+        digits = min(sum(sign.isdigit() for sign in task_id) for task_id in members)
+        share = sum(item.family == family for item in boxed) / len(boxed)
+        if digits >= 3 or (digits == 2 and len(members) > 1 and share >= 0.5):
+            families.add(family)
+    return frozenset(families)
+
+
+def _with_ids(items: list[_Found], families: frozenset[str], places: Places, warnings: list[str]) -> Iterator[_Found]:
+    boxed = [(line, item) for line, item in items if item.family in families and item.fault is not Fault.NO_BOX]
+    elsewhere = {item.id for line, item in boxed if not _is_aside(places, line)}
+    for line, item in boxed:
+        place = places.at(line.number)
+        if place.is_illustration or (place.is_prose and item.id in elsewhere):
+            warnings.append(f"Line {line.number} repeats {item.id} outside of the phases; it is not counted.")
+        else:
+            yield line, item
+
+
+def _is_aside(places: Places, line: Line) -> bool:
+    place = places.at(line.number)
+    return place.is_prose or place.is_illustration
+
+
+def _without_ids(items: list[_Found], places: Places) -> Iterator[_Found]:
+    for line, item in items:
+        place = places.at(line.number)
+        aside = place.is_prose or place.is_illustration or place.is_checklist
+        if item.fault is not Fault.NO_BOX and line.depth <= 1 and not aside:
+            yield line, item
+
+
+def _refuse_what_hides_tasks(blocks: Blocks, name: str) -> None:
+    for block in blocks.hidden:
+        if block.closed:
+            continue
+        for line in blocks.lines[block.first : block.last]:
+            item = read_item(line.text)
+            if item and item.id and item.fault is not Fault.NO_BOX:
+                raise SpecUnreadable(
+                    f"{name} line {block.first} opens a {block.kind} that never ends and hides {item.id}.",
+                    line=block.first,
+                )
+
+
+def _refuse_heading_tasks(blocks: Blocks, items: list[_Found], families: frozenset[str], name: str) -> None:
+    found = [heading for heading in blocks.headings if heading.level > 1 and _HEADING_TASK.match(heading.title)]
+    boxed = sum(item.family in families and item.fault is not Fault.NO_BOX for _, item in items)
+    if found and len(found) * 2 >= boxed:
+        first = found[0]
+        raise SpecUnreadable(
+            f"{name} line {first.number} writes a task as a heading ({first.title[:60]!r}); write tasks as `- [ ] T001 text`.",
+            line=first.number,
+        )
+
+
+def _refuse_boxless(
+    items: list[_Found], chosen: list[_Found], families: frozenset[str], places: Places, name: str
+) -> None:
+    known = {item.id for _, item in chosen}
+    owners = {places.at(line.number).owner for line, _ in chosen}
+    for line, item in items:
+        if item.fault is not Fault.NO_BOX or item.family not in families or item.id in known or line.depth > 1:
+            continue
+        if places.at(line.number).owner in owners and not _is_aside(places, line):
+            raise SpecUnreadable(f"{name} line {line.number} ({item.id}): {item.fault}.", line=line.number)
+
+
+def _why_none(blocks: Blocks, items: list[_Found]) -> str:
+    hidden = [line for block in blocks.hidden for line in blocks.lines[block.first - 1 : block.last]]
+    inside = next((line.number for line in hidden if (item := read_item(line.text)) and item.column >= 0), None)
+    if inside:
+        return f"line {inside} and the boxes after it stand inside a fence or comment"
+    if any(item.fault is Fault.NO_BOX for _, item in items):
+        return f"line {items[0][0].number} names a task without a box; write `- [ ] T001 text`"
+    if items:
+        return f"the boxes, from line {items[0][0].number} on, belong to checklists"
+    return "there is no line such as `- [ ] T001 text`"
+
+
+def _phases(chosen: list[_Found], blocks: Blocks, places: Places) -> tuple[Phase, ...]:
+    facts = facts_by_owner(blocks.visible(), places)
+    groups: dict[int, list[SpecTask]] = {}
+    titles: dict[int, str] = {}
+    for line, item in chosen:
+        owner = places.at(line.number).owner
+        number = owner.number if owner else 0
+        titles[number] = owner.title if owner else IMPLICIT
+        groups.setdefault(number, []).append(_task(line, item, blocks))
+    return tuple(_phase(number, titles[number], tasks, facts.get(number, Facts())) for number, tasks in groups.items())
+
+
+def _phase(number: int, title: str, tasks: list[SpecTask], facts: Facts) -> Phase:
+    line = number or tasks[0].line
+    return Phase(title, line, tuple(tasks), facts.purpose, facts.checkpoint, facts.independent_test)
+
+
+def _task(line: Line, item: Item, blocks: Blocks) -> SpecTask:
+    text = " ".join([item.text, *_wrapped(line, blocks)]).strip()
+    return SpecTask(
+        id=item.id or f"L{line.number}",
+        line=line.number,
+        mark=item.mark,
+        text=text,
+        box_offset=line.offset + len(line.text[: item.column].encode()),
+        story=item.story,
+        parallel=item.parallel,
+        paths=paths_in(text),
+        flags=flags_in(text),
+        depends_on=tuple(task_id for task_id in waits_in(text) if task_id != item.id),
+    )
+
+
+def _wrapped(line: Line, blocks: Blocks) -> Iterator[str]:
+    """Give the indented lines that go on with a task's description."""
+    for following in blocks.lines[line.number : line.number + _LONGEST_WRAP]:
+        if not following.text.startswith((" ", "\t")) or _BULLET.match(following.text):
+            return
+        yield following.text.strip()
+
+
+def _doubts(phases: tuple[Phase, ...], chosen: list[_Found], blocks: Blocks, places: Places) -> Iterator[str]:
+    counts = Counter(item.id for _, item in chosen if item.id)
+    if repeated := [task_id for task_id, count in counts.items() if count > 1]:
+        yield f"These ids stand for more than one task: {', '.join(repeated)}."
+    for line, item in chosen:
+        if item.odd_mark and item.mark is Mark.SET_ASIDE:
+            yield f"Line {line.number}: [{item.odd_mark}] is an unknown mark; the task is set aside."
+    first = next((position for position, phase in enumerate(phases) if phase.pending), None)
+    if first is not None and (later := next((phase for phase in phases[first + 1 :] if phase.completed), None)):
+        yield f"{later.title!r} has done tasks although {phases[first].title!r} before it has open ones: boxes may be stale."
+    used = {places.at(line.number).owner for line, _ in chosen}
+    for heading in blocks.headings:
+        place = places.at(heading.number)
+        if place.owner is heading and is_phase_title(heading.title) and heading not in used and not place.is_prose:
+            yield f"{heading.title!r} (line {heading.number}) holds no task of its own."

@@ -1,0 +1,125 @@
+"""What the words of a task mention: paths, other tasks it waits for, and reasons to leave it to a person."""
+
+import re
+from collections.abc import Iterator
+
+from moonmind.speckit.task_line import ID
+
+_CODE = re.compile(r"`([^`]{1,300})`")
+_BETWEEN = re.compile(r"[\s\"'`<>,;|，、。；：（）()“”‘’]+")
+_LINE_NUMBER = re.compile(r"(?::\d+(?:-\d+)?|#L?[\w-]*)$")
+_EXTENSION = re.compile(r"[^/.][^/]*\.[A-Za-z][A-Za-z0-9]{0,9}$|\.[A-Za-z][\w.-]{1,30}$")
+_PLAIN_NAMES = frozenset(
+    {"Dockerfile", "Makefile", "Procfile", "Justfile", "Gemfile", "Rakefile", "LICENSE", "CODEOWNERS"}
+)
+_ROOTS = """
+api app apps backend cmd components config crates docs frontend infra internal lib libs migrations packages pkg scripts
+server services src test tests tools web
+"""
+_KNOWN_EXTENSIONS = """
+bash c cc cfg cjs conf cpp cs css csproj csv dart env ex exs go gradle graphql h hpp html ini ipynb java js json jsx kt
+kts lock lua md mdx mjs php pl prisma properties proto ps1 psd1 psm1 py pyi rb rs rst scss sh sln sql svelte svg swift
+tf toml ts tsx txt vue xml yaml yml zig
+"""
+_PRODUCTS = """
+asp.net chart.js d3.js discord.js express.js next.js node.js nuxt.js react.js socket.io three.js vue.js
+"""
+_ROOT_FOLDERS = frozenset(_ROOTS.split())
+_EXTENSIONS = frozenset(_KNOWN_EXTENSIONS.split())
+_PRODUCT_NAMES = frozenset(_PRODUCTS.split())
+
+_FLAGS = {
+    "manual": "manual|manually",
+    "deferred": "deferred|postponed|descoped",
+    "skipped": "skipped|skip",
+    "blocked": "blocked|on hold",
+    "covered": "covered|superseded|obsolete",
+    "cancelled": "cancelled|canceled|deleted|removed|reverted|wontfix|won't do",
+    "not applicable": "n/a|n\\.a\\.|not applicable",
+}
+_FLAG_NAMES = {word: name for name, words in _FLAGS.items() for word in words.replace("\\", "").split("|")}
+_ANY_FLAG = "|".join(sorted((word for words in _FLAGS.values() for word in words.split("|")), key=len, reverse=True))
+# A word flags a task when it leads the text, stands first in brackets or bold, follows a dash, or is shouted.
+_FLAG = re.compile(
+    rf"(?:^\W{{0,4}}|[(\[{{（【]\W{{0,4}}|\*\*\W{{0,4}}|[—–][ ]|[ ]-[ ])({_ANY_FLAG})(?![\w-]|[ ]by[ ]T?\d|[ ](?:if|when|unless)\b)",
+    re.IGNORECASE,
+)
+_SHOUTED = re.compile(r"\b(MANUAL|DEFERRED|POSTPONED|SKIPPED|BLOCKED|COVERED|CANCELLED|CANCELED|OBSOLETE)\b")
+_LEADING_VERB = frozenset({"skip", "on hold"})
+
+_WAITS = re.compile(r"\b(?:depend(?:s|ing|ent)? (?:up)?on|requires|blocked by|after)[ :]{1,3}", re.IGNORECASE)
+_JOIN = re.compile(r"\s*(?:,|;|&|\+|/|、|\band\b)?\s*(?:and )?")
+
+
+def paths_in(text: str) -> tuple[str, ...]:
+    """Find the files and folders that a text names, safe to join to a root."""
+    found: dict[str, None] = {}
+    bare = text
+    for code in _CODE.finditer(text):
+        if not re.search(r"\s", code[1]) and (path := clean_path(code[1])) and _is_path(path, quoted=True):
+            found[path] = None
+            bare = bare.replace(code[0], " ", 1)
+    for token in _BETWEEN.split(bare):
+        word = token.strip("*_~[]{}!?").rstrip(".,:")
+        if (path := clean_path(word)) and _is_path(path, quoted=False):
+            found[path] = None
+    return tuple(found)
+
+
+def clean_path(word: str) -> str | None:
+    """Bring a word to a relative posix path; None when it is no path or leads out of the tree."""
+    word = _LINE_NUMBER.sub("", word.strip()).removeprefix("./")
+    if not word or "://" in word or word[0] in "/~\\$@-" or any(sign in word for sign in "*?<>|{}=\\:"):
+        return None
+    parts = word.split("/")
+    if any(part in {".", "..", ".git"} or part.casefold() == ".git" for part in parts):
+        return None
+    if not word.isprintable() or "" in parts[:-1]:
+        return None
+    return word
+
+
+def _is_path(path: str, *, quoted: bool) -> bool:
+    folder, _, name = path.rpartition("/")
+    if not folder:
+        return _is_file_name(name, quoted=quoted)
+    if not name or name in _PLAIN_NAMES or _EXTENSION.match(name):
+        return True
+    return path.partition("/")[0] in _ROOT_FOLDERS or (quoted and path.count("/") > 1)
+
+
+def _is_file_name(name: str, *, quoted: bool) -> bool:
+    if name in _PLAIN_NAMES:
+        return True
+    if not _EXTENSION.match(name) or name.casefold() in _PRODUCT_NAMES:
+        return False
+    extension = name.rpartition(".")[2]
+    return extension in _EXTENSIONS or (quoted and name.startswith("."))
+
+
+def flags_in(text: str) -> tuple[str, ...]:
+    """Name the reasons, in words of the text itself, why an agent should not take the task."""
+    found: dict[str, None] = {}
+    for match in _FLAG.finditer(text):
+        word = match[1].casefold()
+        # "Skip tests on Windows" is work; "(skip)" is a decision.
+        if word in _LEADING_VERB and match.start() == 0 and match[0][0].isalpha():
+            continue
+        found[_FLAG_NAMES[word]] = None
+    for match in _SHOUTED.finditer(text):
+        found[_FLAG_NAMES[match[1].casefold()]] = None
+    return tuple(found)
+
+
+def waits_in(text: str) -> tuple[str, ...]:
+    """List the ids after words such as "depends on"."""
+    return tuple(dict.fromkeys(_ids_after_waits(text)))
+
+
+def _ids_after_waits(text: str) -> Iterator[str]:
+    for waits in _WAITS.finditer(text):
+        position = waits.end()
+        while found := ID.match(text, position):
+            yield found[0]
+            join = _JOIN.match(text, found.end())
+            position = join.end() if join else found.end()

@@ -1,0 +1,135 @@
+"""One line of tasks.md: is it a box, which id and labels does it carry, what does it say."""
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+
+from moonmind.speckit.tasks import Mark
+
+ID = re.compile(
+    r"[A-Z]{1,3}(?:-[A-Z]{1,4})?-?\d{1,6}(?:\.\d{1,4}){0,3}(?:[A-Za-z](?![A-Za-z0-9])|['’])?"
+    r"(?:-[A-Z]{1,6}(?![A-Za-z0-9]))?(?![A-Za-z0-9_])"
+)
+"""A task's id as 236 real files write it: T001 T011b T022-A T033-MIN T028' T231.15 T-001 T-AI-01 M001."""
+
+_ITEM = re.compile(r"[ \t]*(?:[-*+]|\d{1,9}[.)])[ \t]+")
+_BOX = re.compile(r"\[([^\[\]]{0,4})\](?![(\[])")
+_OPENING = re.compile(r"(?:\*{1,3}|~~|`|\[|_{1,2})*")
+_CLOSING = re.compile(r"(?:\*{1,3}|~~|`|\]|_{1,2})*[:.)]?")
+_LABEL = re.compile(r"[\s*]*\[(?:(P)|(US-?\d{1,3}[a-z]?(?:\s?[,/&+]\s?US-?\d{1,3}[a-z]?)*))\]")
+_NOT_TASKS = frozenset({"AC", "CHK", "FR", "NFR", "SC", "US"})
+_DONE = frozenset("xX✓✔✅☑")
+_SET_ASIDE = frozenset("~-/")
+
+
+class Fault(StrEnum):
+    """Why a line that means to be a box is none."""
+
+    EMPTY_BOX = "its box is `[]`; write `[ ]`"
+    ODD_SPACE = "its box holds another character than the space; write `[ ]`"
+    NO_BOX = "it has no box; write `- [ ]` before the id"
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A list item with a box, or one that carries a task's id."""
+
+    mark: Mark
+    column: int
+    """Index of the mark character in the line; -1 when there is no box."""
+    id: str | None
+    text: str
+    story: str | None
+    parallel: bool
+    fault: Fault | None = None
+    odd_mark: str = ""
+    """The mark, when its meaning is a guess."""
+
+    @property
+    def family(self) -> str:
+        """Name the id's kind: `T` of T012, `T-AI` of T-AI-01."""
+        return re.split(r"-?\d", self.id, maxsplit=1)[0] if self.id else ""
+
+
+def read_item(line: str) -> Item | None:
+    """Read a line as a box or an item with an id; None when it is neither."""
+    bullet = _ITEM.match(line)
+    if bullet is None:
+        return None
+    box = _BOX.match(line, bullet.end())
+    if box is None:
+        return _read_boxless(line, bullet.end())
+    read = _read_mark(box[1])
+    if read is None:
+        return None
+    mark, fault = read
+    item = _read_words(line, box.end(), mark, box.start(1))
+    odd = "" if box[1] in _DONE | _SET_ASIDE | {" "} else box[1]
+    return Item(item.mark, item.column, item.id, item.text, item.story, item.parallel, fault, odd)
+
+
+def _read_mark(inside: str) -> tuple[Mark, Fault | None] | None:
+    bare = inside.strip().rstrip("\ufe0f")
+    if inside == " ":
+        return Mark.OPEN, None
+    if not bare:
+        return Mark.OPEN, Fault.EMPTY_BOX if not inside.strip(" ") else Fault.ODD_SPACE
+    if bare in _DONE:
+        return Mark.DONE, None if len(inside) == 1 else Fault.ODD_SPACE if bare in "xX" else None
+    if len(bare) > 1 or bare.isalnum():
+        return None  # `[P]`, `[US1]`: a label
+    return Mark.SET_ASIDE, None
+
+
+def _read_boxless(line: str, start: int) -> Item | None:
+    """Read `- **T001 [X]** text` and, as faulty, `- T001 text`."""
+    opening = _OPENING.match(line, start)
+    found = ID.match(line, opening.end() if opening else start)
+    if found is None:
+        return None
+    after = re.compile(r"(?:\*\*|`)?[ \t]*").match(line, found.end())
+    box = _BOX.match(line, after.end() if after else found.end())
+    if box is None or box[1] not in {" ", "x", "X"}:
+        item = _read_words(line, start, Mark.OPEN, -1)
+        return Item(item.mark, -1, item.id, item.text, item.story, item.parallel, Fault.NO_BOX)
+    mark = Mark.OPEN if box[1] == " " else Mark.DONE
+    without_box = line[: box.start()] + " " * (box.end() - box.start()) + line[box.end() :]
+    return _read_words(without_box, start, mark, box.start(1))
+
+
+def _read_words(line: str, start: int, mark: Mark, column: int) -> Item:
+    position, parallel, story = _read_labels(line, start)
+    while position < len(line) and line[position] in " \t":
+        position += 1
+    opening = _OPENING.match(line, position)
+    opened = opening[0] if opening else ""
+    found = ID.match(line, position + len(opened))
+    task_id = None
+    if found is not None and not _is_requirement(found[0]):
+        task_id = found[0]
+        closing = _CLOSING.match(line, found.end())
+        closed = closing[0] if closing else ""
+        position, more, later = _read_labels(line, found.end() + len(closed))
+        parallel, story = parallel or more, story or later
+        text = line[position:].strip()
+        if "**" in opened and "**" not in closed:
+            text = text.replace("**", "", 1)
+        text = text.lstrip(":-–— \t")
+    else:
+        text = line[position:].strip()
+    if mark is Mark.OPEN and opened.endswith(("~~", "~~**")):
+        mark = Mark.SET_ASIDE
+    return Item(mark, column, task_id, text, story, parallel)
+
+
+def _read_labels(line: str, position: int) -> tuple[int, bool, str | None]:
+    parallel, story = False, None
+    while label := _LABEL.match(line, position):
+        parallel = parallel or label[1] is not None
+        story = story or label[2]
+        position = label.end()
+    return position, parallel, story
+
+
+def _is_requirement(task_id: str) -> bool:
+    return re.split(r"-?\d", task_id, maxsplit=1)[0].split("-")[0] in _NOT_TASKS
