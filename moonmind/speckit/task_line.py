@@ -1,7 +1,7 @@
 """One line of tasks.md: is it a box, which id and labels does it carry, what does it say."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from moonmind.speckit.tasks import Mark
@@ -16,6 +16,7 @@ _ITEM = re.compile(r"[ \t]*(?:[-*+]|\d{1,9}[.)])[ \t]+")
 _BOX = re.compile(r"\[([^\[\]]{0,4})\](?![(\[])")
 _OPENING = re.compile(r"(?:\*{1,3}|~~|`|\[|_{1,2})*")
 _CLOSING = re.compile(r"(?:\*{1,3}|~~|`|\]|_{1,2})*[:.)]?")
+_BEFORE_BOX = re.compile(r"(?:\*\*|`)?[ \t]*")
 _LABEL = re.compile(r"[\s*]*\[(?:(P)|(US-?\d{1,3}[a-z]?(?:\s?[,/&+]\s?US-?\d{1,3}[a-z]?)*))\]")
 _NOT_TASKS = frozenset({"AC", "CHK", "FR", "NFR", "SC", "US"})
 _DONE = frozenset("xX✓✔✅☑")
@@ -39,6 +40,8 @@ class Item:
     """Index of the mark character in the line; -1 when there is no box."""
     id: str | None
     text: str
+    plain: str
+    """The text as it is when the id turns out to be a mere word such as "S3"."""
     story: str | None
     parallel: bool
     fault: Fault | None = None
@@ -65,7 +68,7 @@ def read_item(line: str) -> Item | None:
     mark, fault = read
     item = _read_words(line, box.end(), mark, box.start(1))
     odd = "" if box[1] in _DONE | _SET_ASIDE | {" "} else box[1]
-    return Item(item.mark, item.column, item.id, item.text, item.story, item.parallel, fault, odd)
+    return replace(item, fault=fault, odd_mark=odd)
 
 
 def _read_mark(inside: str) -> tuple[Mark, Fault | None] | None:
@@ -87,11 +90,10 @@ def _read_boxless(line: str, start: int) -> Item | None:
     found = ID.match(line, opening.end() if opening else start)
     if found is None:
         return None
-    after = re.compile(r"(?:\*\*|`)?[ \t]*").match(line, found.end())
+    after = _BEFORE_BOX.match(line, found.end())
     box = _BOX.match(line, after.end() if after else found.end())
     if box is None or box[1] not in {" ", "x", "X"}:
-        item = _read_words(line, start, Mark.OPEN, -1)
-        return Item(item.mark, -1, item.id, item.text, item.story, item.parallel, Fault.NO_BOX)
+        return replace(_read_words(line, start, Mark.OPEN, -1), fault=Fault.NO_BOX)
     mark = Mark.OPEN if box[1] == " " else Mark.DONE
     without_box = line[: box.start()] + " " * (box.end() - box.start()) + line[box.end() :]
     return _read_words(without_box, start, mark, box.start(1))
@@ -101,6 +103,7 @@ def _read_words(line: str, start: int, mark: Mark, column: int) -> Item:
     position, parallel, story = _read_labels(line, start)
     while position < len(line) and line[position] in " \t":
         position += 1
+    plain = line[position:].strip()
     opening = _OPENING.match(line, position)
     opened = opening[0] if opening else ""
     found = ID.match(line, position + len(opened))
@@ -116,10 +119,10 @@ def _read_words(line: str, start: int, mark: Mark, column: int) -> Item:
             text = text.replace("**", "", 1)
         text = text.lstrip(":-–— \t")
     else:
-        text = line[position:].strip()
+        text = plain
     if mark is Mark.OPEN and opened.endswith(("~~", "~~**")):
         mark = Mark.SET_ASIDE
-    return Item(mark, column, task_id, text, story, parallel)
+    return Item(mark, column, task_id, text, plain, story, parallel)
 
 
 def _read_labels(line: str, position: int) -> tuple[int, bool, str | None]:

@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from moonmind.errors import SpecUnreadable
 from moonmind.speckit.blocks import Blocks, Line, read_blocks
@@ -95,7 +96,7 @@ def _without_ids(items: list[_Found], places: Places) -> Iterator[_Found]:
         place = places.at(line.number)
         aside = place.is_prose or place.is_illustration or place.is_checklist
         if item.fault is not Fault.NO_BOX and line.depth <= 1 and not aside:
-            yield line, item
+            yield line, replace(item, id=None, text=item.plain)
 
 
 def _refuse_what_hides_tasks(blocks: Blocks, name: str) -> None:

@@ -1,0 +1,359 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from moonmind.errors import SpecUnreadable
+from moonmind.speckit.tasks_md import Mark, SpecTask, TasksFile, read_tasks, tick, untick
+
+FIXTURES = Path(__file__).parents[2] / "fixtures" / "tasks_md"
+EXPECTED: list[dict[str, Any]] = json.loads((FIXTURES / "expected.json").read_text())
+READABLE = [case for case in EXPECTED if not case["must_refuse"] and not case["may_refuse"]]
+REFUSED = [case for case in EXPECTED if case["must_refuse"]]
+
+
+def name_of(case: dict[str, Any]) -> str:
+    return str(case["file"])
+
+
+def read(text: str) -> TasksFile:
+    return read_tasks(text.encode())
+
+
+def ids(tasks: tuple[SpecTask, ...]) -> list[str]:
+    return [task.id for task in tasks]
+
+
+@pytest.mark.parametrize("case", READABLE, ids=name_of)
+def test_a_real_file_is_read_as_a_person_reads_it(case: dict[str, Any]) -> None:
+    found = read_tasks((FIXTURES / case["file"]).read_bytes())
+    assert found.total in (case["acceptable_totals"] or [case["total"]])
+    assert found.completed == case["completed"]
+    assert [(p.title, p.total, p.completed) for p in found.phases] == [
+        (p["title"], p["total"], p["completed"]) for p in case["phases"]
+    ]
+    assert (found.next_phase.title if found.next_phase else None) == case["next_phase"]
+    assert ids(found.next_phase.pending if found.next_phase else ()) == case["next_pending"]
+    assert found.all_complete == case["all_complete"]
+
+
+@pytest.mark.parametrize("case", REFUSED, ids=name_of)
+def test_a_file_without_a_certain_reading_is_refused(case: dict[str, Any]) -> None:
+    with pytest.raises(SpecUnreadable):
+        read_tasks((FIXTURES / case["file"]).read_bytes())
+
+
+@pytest.mark.parametrize("case", [case for case in EXPECTED if case["may_refuse"]], ids=name_of)
+def test_tasks_written_as_headings_are_refused_with_their_line(case: dict[str, Any]) -> None:
+    with pytest.raises(SpecUnreadable, match=r"line \d+ writes a task as a heading"):
+        read_tasks((FIXTURES / case["file"]).read_bytes())
+
+
+def test_every_fixture_is_held_by_a_test() -> None:
+    files = sorted(path.name for path in FIXTURES.glob("case-*.md"))
+    assert files == sorted(case["file"] for case in EXPECTED)
+    assert len(files) == 16
+
+
+@pytest.mark.parametrize("case", READABLE, ids=name_of)
+def test_a_real_file_is_ticked_in_its_open_boxes_only_and_unticked_to_the_byte(case: dict[str, Any]) -> None:
+    data = (FIXTURES / case["file"]).read_bytes()
+    pending = [task for task in read_tasks(data).tasks if task.mark is Mark.OPEN]
+    ticked = tick(data, pending)
+    changed = [position for position, (old, new) in enumerate(zip(data, ticked, strict=True)) if old != new]
+    assert changed == [task.box_offset for task in pending]
+    assert read_tasks(ticked).all_complete
+    for task in pending:
+        ticked = untick(ticked, task)
+    assert ticked == data
+
+
+# --- refusals --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("", "is empty"),
+        (" \n\t\n", "is empty"),
+        ("# Tasks\n\nNothing here.\n", "no line such as"),
+        ("````markdown\n- [x] T001 a\n- [x] T002 b\n````\n", "line 2 .* inside a fence"),
+        ("<!--\n- [x] T001 a\n-->\n", "inside a fence or comment"),
+        ("## Phase 1: A\n- [ ] T001 a\n```\n- [ ] T002 b\n", "line 3 opens a fence that never ends and hides T002"),
+        ("## Phase 1: A\n- [ ] T001 a\n<!-- x\n- [ ] T002 b\n", "line 3 opens a comment that never ends"),
+        ("- [ ] T001 a\n<<<<<<< HEAD\n- [ ] T002 b\n", "line 2 is a merge conflict marker"),
+        ("- [x] T001 a\n>>>>>>> b\n", "line 2 is a merge conflict marker"),
+        ("- [x] T001 a\n- [] T002 b\n", r"line 2 \(T002\): its box is `\[\]`"),
+        ("- [x] T001 a\n- [\u00a0] T002 b\n", r"line 2 \(T002\): its box holds another character"),
+        ("7. [X] **T007** a\n8. **T018** b\n", r"line 2 \(T018\): it has no box"),
+        ("- T001 a\n- T002 b\n", "line 1 names a task without a box"),
+        ("## Acceptance Criteria\n- [ ] works\n", "from line 2 on, belong to checklists"),
+        ("### T001: a\n- [ ] works\n### T002: b\n- [x] works\n", "line 1 writes a task as a heading"),
+        ("## Phase 1: A\n### [X] T01 — a\n### T02 — b\n", "line 2 writes a task as a heading"),
+        ("- [x] T001 a\0\n", "line 1 holds a NUL"),
+    ],
+)
+def test_what_cannot_be_read_with_certainty_is_refused_with_reason_and_line(text: str, reason: str) -> None:
+    with pytest.raises(SpecUnreadable, match=reason):
+        read(text)
+
+
+def test_a_file_in_another_encoding_is_refused_with_the_line() -> None:
+    with pytest.raises(SpecUnreadable, match="line 2 is not UTF-8"):
+        read_tasks(b"# Tasks\n- [ ] T001 caf\xe9\n")
+
+
+def test_a_refusal_names_the_file() -> None:
+    with pytest.raises(SpecUnreadable, match=r"specs/042-x/tasks\.md is empty"):
+        read_tasks(b"", name="specs/042-x/tasks.md")
+
+
+def test_a_file_too_large_to_be_a_task_list_is_refused() -> None:
+    with pytest.raises(SpecUnreadable, match="are the most that are read"):
+        read_tasks(b"- [ ] T001 a\n" * 100_000)
+
+
+# --- what is a task --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("line", "task_id", "mark"),
+    [
+        ("- [ ] T001 a", "T001", Mark.OPEN),
+        ("* [x] T001 a", "T001", Mark.DONE),
+        ("+ [X] T001 a", "T001", Mark.DONE),
+        ("7. [X] **T007** a", "T007", Mark.DONE),
+        ("7) [ ] T007 a", "T007", Mark.OPEN),
+        (" - [ ] T001 a", "T001", Mark.OPEN),
+        ("- [ ] **T001** a", "T001", Mark.OPEN),
+        ("- [ ] **T001 [P] [US1]** a", "T001", Mark.OPEN),
+        ("- [ ] `T001` a", "T001", Mark.OPEN),
+        ("- [ ] [T001] a", "T001", Mark.OPEN),
+        ("- [ ] [P] T001 a", "T001", Mark.OPEN),
+        ("- **T001 [X]** a", "T001", Mark.DONE),
+        ("- **T001** [ ] a", "T001", Mark.OPEN),
+        ("- [ ] T011b a", "T011b", Mark.OPEN),
+        ("- [ ] T022-A a", "T022-A", Mark.OPEN),
+        ("- [ ] T033-MIN a", "T033-MIN", Mark.OPEN),
+        ("- [ ] T028' a", "T028'", Mark.OPEN),
+        ("- [ ] T231.15 a", "T231.15", Mark.OPEN),
+        ("- [ ] T-001 a", "T-001", Mark.OPEN),
+        ("- [ ] T-AI-01 a", "T-AI-01", Mark.OPEN),
+        ("- [ ] M001 a", "M001", Mark.OPEN),
+        ("- [ ] R001 a", "R001", Mark.OPEN),
+        ("- [ ] T1006 a", "T1006", Mark.OPEN),
+        ("- [ ] T001: a", "T001", Mark.OPEN),
+        ("- [~] T001 a", "T001", Mark.SET_ASIDE),
+        ("- [-] T001 a", "T001", Mark.SET_ASIDE),
+        ("- [/] T001 a", "T001", Mark.SET_ASIDE),
+        ("- [ ] ~~T012~~ a", "T012", Mark.SET_ASIDE),
+        ("- [ ] ~~T012 a~~", "T012", Mark.SET_ASIDE),
+        ("- [ ] ~~**T012** a~~", "T012", Mark.SET_ASIDE),
+        ("- [x] ~~T012~~ a", "T012", Mark.DONE),
+        ("- [✅] T001 a", "T001", Mark.DONE),
+    ],
+)
+def test_the_ways_people_write_a_task_are_known(line: str, task_id: str, mark: Mark) -> None:
+    data = f"## Phase 1: A\n\n{line}\n".encode()
+    (task,) = read_tasks(data).tasks
+    assert (task.id, task.mark, task.line) == (task_id, mark, 3)
+    inside = line.partition("[X]" if "[X]" in line else "[ ]")[1]
+    if inside:
+        assert data[task.box_offset - 1 : task.box_offset + 2] == inside.encode()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "- [P] T002 = may run in parallel",
+        "- **[P]**: Can run in parallel",
+        "- [x](https://example.org) T002",
+        "- [ ] Works in every browser",
+        "- [ ] SC-002 is met",
+        "- [ ] FR-002 is met",
+        "- [ ] CHK002 is met",
+        "> - [ ] T002 quoted",
+        "Task: - [ ] T002 in prose",
+        "`- [ ] T002`",
+    ],
+)
+def test_what_only_looks_like_a_task_is_not_counted(line: str) -> None:
+    assert ids(read(f"## Phase 1: A\n- [x] T001 a\n\n{line}\n").tasks) == ["T001"]
+
+
+def test_front_matter_fences_and_comments_hold_no_tasks() -> None:
+    text = (
+        "---\n\ndescription: '- [ ] T100 x'\n---\n# Tasks\n<!--\n- [ ] T101 a\n-->\n## Phase 1: A\n- [x] T001 a\n"
+        "```mermaid\nA --> B\n- [ ] T102 a\n```\n~~~\n```\n- [ ] T103 a\n~~~\n- [x] T002 b\n"
+    )
+    assert ids(read(text).tasks) == ["T001", "T002"]
+
+
+def test_an_arrow_in_a_diagram_closes_no_comment() -> None:
+    text = "## Phase 1: A\n```mermaid\nA --> B\n```\n- [ ] T001 a --> b\n- [ ] T002 b <!-- note --> c\n"
+    assert ids(read(text).tasks) == ["T001", "T002"]
+
+
+def test_a_file_without_ids_gives_its_top_level_boxes_by_line() -> None:
+    text = "## Setup\n- [x] a\n- [ ] b\n  - [ ] detail\n## Acceptance Criteria\n- [ ] c\n"
+    found = read(text)
+    assert ids(found.tasks) == ["L2", "L3"]
+    assert found.tasks[1].key == "3:L3"
+
+
+def test_words_that_look_like_ids_do_not_make_the_other_boxes_vanish() -> None:
+    assert ids(read("## Setup\n- [ ] S3 bucket\n- [ ] write code\n- [ ] E2E tests\n").tasks) == ["L2", "L3", "L4"]
+
+
+def test_a_repeated_task_in_a_prose_section_is_counted_once_and_said() -> None:
+    found = read("## Phase 1: A\n- [x] T001 a\n## Implementation Strategy\n- [ ] T001 a\n")
+    assert found.all_complete
+    assert found.warnings == ("Line 4 repeats T001 outside of the phases; it is not counted.",)
+
+
+def test_an_id_used_twice_stays_two_tasks_and_is_said() -> None:
+    found = read("## Phase 1: A\n- [x] T098 a\n- [ ] T098 b\n")
+    assert [task.key for task in found.tasks] == ["2:T098", "3:T098"]
+    assert "These ids stand for more than one task: T098." in found.warnings
+
+
+def test_a_task_carries_its_labels_text_paths_and_order() -> None:
+    text = (
+        "## Phase 3: User Story 1\n**Goal**: Log in\nby mail\n\n**Independent Test**: Try it\n\n"
+        "- [ ] T012 [P] [US1] Create `src/models/user.py` and tests/test_user.py\n"
+        "      with a migration (depends on T010, T011)\n\n**Checkpoint**: Users\n---\n"
+    )
+    (phase,) = read(text).phases
+    (task,) = phase.tasks
+    assert task.text == "Create `src/models/user.py` and tests/test_user.py with a migration (depends on T010, T011)"
+    assert (task.parallel, task.story) == (True, "US1")
+    assert task.paths == ("src/models/user.py", "tests/test_user.py")
+    assert task.depends_on == ("T010", "T011")
+    assert (phase.purpose, phase.independent_test, phase.checkpoint) == ("Log in by mail", "Try it", "Users")
+
+
+# --- phases ----------------------------------------------------------------------------------------------------------
+
+
+def test_order_is_the_documents_and_a_stray_title_ends_no_phase() -> None:
+    text = (
+        "# Tasks\n## Phase 9: Nine\n- [x] T001 a\n# Note\n- [ ] T002 b\n## Phase 8: Eight\n- [ ] T003 c\n"
+        "### Tests for Phase 2\n- [ ] T004 d\n## Polish\n- [ ] T005 e\n"
+    )
+    found = read(text)
+    assert [(phase.title, ids(phase.tasks)) for phase in found.phases] == [
+        ("Phase 9: Nine", ["T001", "T002"]),
+        ("Phase 8: Eight", ["T003", "T004"]),
+        ("Polish", ["T005"]),
+    ]
+    assert found.next_phase == found.phases[0]
+
+
+def test_a_file_without_headings_is_one_phase() -> None:
+    (phase,) = read("- [ ] T001 a\n- [x] T002 b\n").phases
+    assert (phase.title, phase.line, phase.total, phase.completed) == ("Tasks", 1, 2, 1)
+
+
+def test_a_phase_without_tasks_is_said_and_never_next() -> None:
+    found = read("## Phase 1: A\nLater.\n## Phase 2: B\n- [ ] T001 a\n")
+    assert [phase.title for phase in found.phases] == ["Phase 2: B"]
+    assert found.warnings == ("'Phase 1: A' (line 1) holds no task of its own.",)
+
+
+def test_boxes_are_trusted_and_ticks_in_headings_are_not() -> None:
+    found = read("## Phase 1: A ✅ COMPLETE\n- [ ] T001 a\n## Phase 2: B\n- [x] T002 b\n")
+    assert found.next_phase == found.phases[0]
+    assert any("boxes may be stale" in warning for warning in found.warnings)
+
+
+def test_a_file_with_nothing_but_done_and_set_aside_tasks_has_nothing_next() -> None:
+    found = read("## Phase 1: A\n- [x] T001 a\n- [~] T002 b\n")
+    assert (found.total, found.completed, found.all_complete, found.next_phase) == (2, 1, True, None)
+
+
+# --- ticking ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("start", ["", "\ufeff"])
+def test_line_ends_and_byte_order_mark_are_kept(start: str, end: str) -> None:
+    data = (start + end.join(["# Tâches", "- [ ] T001 é", "- [x] T002 b", "last line without end"])).encode()
+    (first, _) = read_tasks(data).tasks
+    assert tick(data, [first]) == data.replace(b"[ ]", b"[x]")
+
+
+def test_ticking_follows_the_letter_that_the_file_uses() -> None:
+    data = b"- [X] T001 a\n- [X] T002 a\n- [x] T003 a\n- [ ] T004 a\n"
+    assert tick(data, read_tasks(data).tasks).endswith(b"- [X] T004 a\n")
+
+
+def test_ticking_again_changes_nothing() -> None:
+    data = b"- [ ] T001 a\n"
+    tasks = read_tasks(data).tasks
+    assert tick(tick(data, tasks), tasks) == tick(data, tasks) == b"- [x] T001 a\n"
+
+
+def test_unticking_can_set_a_task_aside() -> None:
+    data = b"- [x] T001 a\n"
+    assert untick(data, read_tasks(data).tasks[0], "~") == b"- [~] T001 a\n"
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [b"\n- [ ] T001 a\n", b"- [ ] T009 a\n", b"-  [ ] T001 a\n", b"- [~] T001 a\n", b"- [ ] T001 other\n"],
+    ids=["line", "id", "offset", "mark", "text"],
+)
+def test_a_file_that_changed_underneath_is_not_ticked(changed: bytes) -> None:
+    tasks = read_tasks(b"- [ ] T001 a\n").tasks
+    with pytest.raises(SpecUnreadable, match="T001"):
+        tick(changed, tasks)
+
+
+def test_a_mark_that_is_none_is_not_written() -> None:
+    data = b"- [x] T001 a\n"
+    with pytest.raises(SpecUnreadable, match="is no mark"):
+        untick(data, read_tasks(data).tasks[0], "oops")
+
+
+PIECES = st.sampled_from(
+    ["- [ ] T001 a", "- [x] T002 b", "  - [ ] c", "## Phase 1: A", "### Notes", "```", "~~~~", "<!--", "-->", "---", "", ">", "\t",
+     "1. [X] **T003**", "- **T004 [ ]**", "- [] T005", "<<<<<<<", "- [~] ~~T006~~", "**Goal**: x", "===", "* * *", "[a]: b", "<div>"]
+)  # fmt: skip
+TEXTS = st.one_of(
+    st.text(),
+    st.lists(st.one_of(PIECES, st.text(max_size=12)), max_size=24).map("\n".join),
+    st.lists(PIECES).map("\r\n".join),
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.one_of(TEXTS.map(lambda text: text.encode(errors="surrogatepass")), st.binary()))
+@example(b"\xff\xfe")
+@example(b"- [ ] " + b"*" * 5000)
+@example(b"> " * 3000 + b"- [ ] T001 a")
+@example(b"- " * 3000 + b"[ ] T001 a")
+def test_reading_any_bytes_gives_a_reading_or_a_refusal(data: bytes) -> None:
+    try:
+        found = read_tasks(data)
+    except SpecUnreadable:
+        return
+    assert found.total > 0
+    assert found.all_complete == (not any(task.mark is Mark.OPEN for task in found.tasks))
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(PIECES, max_size=24).map(lambda lines: "\n".join([*lines, "", "- [ ] T900 z"]).encode()), st.data())
+def test_a_tick_changes_one_byte_per_task_and_untick_brings_it_back(data: bytes, draw: st.DataObject) -> None:
+    try:
+        pending = [task for task in read_tasks(data).tasks if task.mark is Mark.OPEN]
+    except SpecUnreadable:
+        return
+    some = draw.draw(st.lists(st.sampled_from(pending), unique=True)) if pending else []
+    ticked = tick(data, some)
+    assert sum(old != new for old, new in zip(data, ticked, strict=True)) == len(some)
+    for task in some:
+        ticked = untick(ticked, task)
+    assert ticked == data
