@@ -4,6 +4,8 @@ import os
 
 import pytest
 
+pytest_plugins = ["tests.support.marker_counts"]
+
 _OURS = ("MOONMIND_", "SPEC_WORKFLOW_", "CELERY_", "CODEX_", "GITHUB_", "GH_", "DATABASE_URL", "OPENAI_", "GIT_", "SPECIFY_")
 
 

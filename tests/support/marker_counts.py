@@ -1,0 +1,68 @@
+"""Counts what ran of each kind of test: a run that skipped a whole kind must not look like a full one.
+
+The counts stand right above pytest's closing line. With `CI=true` in the environment the run fails when no test of a
+kind passed.
+"""
+
+import os
+from collections.abc import Generator
+
+import pytest
+
+KINDS = ("sqlite", "postgres", "rabbitmq", "codex_real")
+
+
+class MarkerCounts:
+    """Listens to one session."""
+
+    def __init__(self, *, gate: bool) -> None:
+        self._gate = gate
+        self._kinds: dict[str, tuple[str, ...]] = {}
+        self._outcomes: dict[str, str] = {}
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Note the markers of each test; names of files and folders are no markers."""
+        for item in items:
+            self._kinds[item.nodeid] = tuple(kind for kind in KINDS if item.get_closest_marker(kind))
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Note the outcome of a test: it passed when its call did and nothing before or after went wrong."""
+        if report.failed:
+            self._outcomes[report.nodeid] = "failed"
+        elif report.skipped:
+            self._outcomes.setdefault(report.nodeid, "skipped")
+        elif report.when == "call":
+            self._outcomes.setdefault(report.nodeid, "passed")
+
+    def count(self, kind: str, outcome: str) -> int:
+        """Count the tests of a kind that ended so."""
+        return sum(kind in self._kinds.get(test, ()) for test, ended in self._outcomes.items() if ended == outcome)
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """List the kinds that the gate asks for and that no passed test stands for."""
+        return tuple(kind for kind in KINDS if self._gate and not self.count(kind, "passed"))
+
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Close the gate; a run that failed for another reason keeps its status."""
+        if self.missing and session.exitstatus in {pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED}:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> Generator[None]:
+        """Print the counts after every other summary."""
+        yield
+        terminalreporter.section("tests per marker")
+        for kind in KINDS:
+            counts = ", ".join(f"{self.count(kind, outcome)} {outcome}" for outcome in ("passed", "failed", "skipped"))
+            terminalreporter.write_line(f"{kind:<11} {counts}")
+        if self.missing:
+            terminalreporter.write_line(f"CI=true, and no test passed of: {', '.join(self.missing)}", red=True)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Count in every session that runs tests; the gate belongs to CI."""
+    if not config.option.collectonly:
+        gate = os.environ.get("CI") == "true"  # noqa: TID251 - the setting of the test run, not of MoonMind
+        config.pluginmanager.register(MarkerCounts(gate=gate), "marker-counts")

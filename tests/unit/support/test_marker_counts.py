@@ -1,0 +1,84 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+
+PASSING = "".join(
+    f"@pytest.mark.{kind}\ndef test_{kind}(): pass\n" for kind in ("sqlite", "postgres", "rabbitmq", "codex_real")
+)
+MARKERS = "[pytest]\nmarkers =\n  sqlite: s\n  postgres: p\n  rabbitmq: r\n  codex_real: c\n"
+
+
+def run(
+    folder: Path, tests: str, *options: str, ci: str | None = None, file: str = "test_it.py"
+) -> subprocess.CompletedProcess[str]:
+    (folder / "pytest.ini").write_text(MARKERS)
+    (folder / "conftest.py").write_text('pytest_plugins = ["tests.support.marker_counts"]\n')
+    (folder / file).write_text("import pytest\n" + tests)
+    path = os.environ["PATH"]  # noqa: TID251 - the child's environment is made from nothing else
+    environment = {"PATH": path, "PYTHONPATH": str(ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    if ci:
+        environment["CI"] = ci
+    command = [sys.executable, "-m", "pytest", "-ra", "-p", "no:cacheprovider", *options, file]
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_each_kind_is_counted_by_outcome_above_pytests_own_last_line(tmp_path: Path) -> None:
+    tests = PASSING + (
+        "@pytest.mark.sqlite\ndef test_bad(): assert False\n"
+        "@pytest.mark.postgres\n@pytest.mark.sqlite\ndef test_skip(): pytest.skip('no server')\n"
+        "@pytest.fixture\ndef broken():\n    yield\n    raise OSError\n"
+        "@pytest.mark.rabbitmq\ndef test_teardown(broken): pass\n"
+        "def test_unmarked(): pass\n"
+    )
+    result = run(tmp_path, tests)
+    lines = result.stdout.splitlines()
+    assert lines[-5:-1] == [
+        "sqlite      1 passed, 1 failed, 1 skipped",
+        "postgres    1 passed, 0 failed, 1 skipped",
+        "rabbitmq    1 passed, 1 failed, 0 skipped",
+        "codex_real  1 passed, 0 failed, 0 skipped",
+    ]
+    assert lines[-1].startswith("=")
+    assert "1 failed, 6 passed, 1 skipped, 1 error" in lines[-1]
+    assert result.returncode == 1
+
+
+def test_ci_fails_when_no_test_of_a_kind_passed(tmp_path: Path) -> None:
+    tests = PASSING.replace("def test_postgres(): pass", "def test_postgres(): pytest.skip('no server')")
+    result = run(tmp_path, tests, ci="true")
+    assert result.returncode == 1
+    assert "CI=true, and no test passed of: postgres\n" in result.stdout
+    assert "3 passed, 1 skipped" in result.stdout.splitlines()[-1]
+
+
+def test_ci_passes_when_every_kind_ran(tmp_path: Path) -> None:
+    result = run(tmp_path, PASSING, ci="true")
+    assert result.returncode == 0, result.stdout
+
+
+def test_a_run_that_collects_nothing_fails_in_ci(tmp_path: Path) -> None:
+    assert run(tmp_path, "", ci="true").returncode == 1
+
+
+@pytest.mark.parametrize("ci", [None, "false"])
+def test_a_missing_kind_fails_nowhere_but_in_ci(tmp_path: Path, ci: str | None) -> None:
+    result = run(tmp_path, "def test_one(): pass\n", ci=ci)
+    assert result.returncode == 0, result.stdout
+    assert "sqlite      0 passed, 0 failed, 0 skipped\n" in result.stdout
+
+
+def test_a_name_that_sounds_like_a_kind_is_no_marker(tmp_path: Path) -> None:
+    result = run(tmp_path, "def test_one(): pass\n", ci="true", file="test_sqlite.py")
+    assert "sqlite      0 passed" in result.stdout
+    assert result.returncode == 1
+
+
+def test_collecting_alone_neither_counts_nor_fails(tmp_path: Path) -> None:
+    result = run(tmp_path, PASSING, "--collect-only", ci="true")
+    assert result.returncode == 0
+    assert "tests per marker" not in result.stdout
