@@ -1,50 +1,70 @@
 """Which features a repository holds, and which of them a run works on."""
 
-from collections.abc import Iterable, Mapping
+import json
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from moonmind.errors import FeatureMissing, SpecUnreadable
+from moonmind.errors import FeatureMissing, FeatureUnclear, SpecUnreadable
+from moonmind.speckit.feature import TASKS, Feature, closeness, document_order, matches, normalise_key
 from moonmind.speckit.tasks import TasksFile
 
+__all__ = ["Choice", "Feature", "choose_feature", "find_features", "matches", "normalise_key"]
 
-@dataclass(frozen=True, slots=True)
-class Feature:
-    """A folder under `specs/` that holds a tasks.md."""
+_ASIDE = """
+.git .kiro archive archived archives example examples fixture fixtures node_modules openspec sample samples template
+templates testdata vendor
+"""
+_NOT_FEATURES = frozenset(_ASIDE.split())
+"""Folder names under which a tasks.md is a sample, a copy, or another tool's."""
 
-    key: str
-    """The folder below `specs/`: `042-x`, or `feature/x` when the branch name had a slash."""
-    path: str
-    """The folder from the repository's root: `specs/042-x`; unique."""
-    tasks_path: str
-    spec_path: str | None = None
-    plan_path: str | None = None
+SHOWN = 20
+"""Features that a message lists before it says how many more there are."""
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The feature a run works on, or None when all are complete, and why."""
+    """The feature a run works on, or None when every one is complete, and why in words."""
 
     feature: Feature | None
     reason: str
 
 
 def find_features(paths: Iterable[str]) -> tuple[Feature, ...]:
-    """Find the features in a listing of the tree's file paths, sorted by number, then path."""
-    return tuple(
-        Feature(path.split("/")[1], path.rpartition("/")[0], path)
-        for path in sorted(paths)
-        if path.startswith("specs/") and path.count("/") == 2 and path.endswith("/tasks.md")
+    """Find the features in a listing of the tree's file paths, lowest number first, unnumbered ones last."""
+    present = set(paths)
+    folders = {
+        folder: key for path in present if (folder := path.removesuffix(f"/{TASKS}")) != path and (key := _key(folder))
+    }
+    features = (
+        Feature(
+            key,
+            folder,
+            f"{folder}/{TASKS}",
+            spec if (spec := f"{folder}/spec.md") in present else None,
+            plan if (plan := f"{folder}/plan.md") in present else None,
+        )
+        for folder, key in folders.items()
+        if not _stands_in_another(folder, folders)
     )
+    return tuple(sorted(features, key=document_order))
 
 
-def normalise_key(requested: str) -> str:
-    """Bring the ways to write a feature's key to one."""
-    return requested.strip().removeprefix("specs/").rstrip("/")
+def _key(folder: str) -> str | None:
+    """Give the part below the innermost `specs`; None when the folder is no place for a feature."""
+    parts = folder.split("/")
+    if "specs" not in parts[:-1] or any(part.casefold() in _NOT_FEATURES for part in parts):
+        return None
+    below = len(parts) - 1 - parts[-2::-1].index("specs")
+    return "/".join(parts[below:])
 
 
-def matches(feature: Feature, requested: str) -> bool:
-    """Tell whether the request can mean this feature: `042`, `042-x` and `specs/042-x` all do."""
-    return normalise_key(requested) in {feature.key, feature.path}
+def _stands_in_another(folder: str, folders: Collection[str]) -> bool:
+    above = folder.rpartition("/")[0]
+    while above:
+        if above in folders:
+            return True
+        above = above.rpartition("/")[0]
+    return False
 
 
 def choose_feature(
@@ -56,9 +76,101 @@ def choose_feature(
     branch: str | None = None,
     unreadable: Mapping[str, SpecUnreadable] | None = None,
 ) -> Choice:
-    """Choose by rule; `files` and `unreadable` are keyed by the feature's path."""
-    del files, feature_json, branch, unreadable
-    for feature in features:
-        if matches(feature, requested):
-            return Choice(feature, "it was asked for")
-    raise FeatureMissing(f"There is no feature {requested!r}.")
+    """Choose: as asked for, else as `.specify/feature.json` says, else as the branch is named, else the lowest number.
+
+    `files` and `unreadable` are keyed by `Feature.path`. But for the first rule only features with open tasks count; one
+    that is in neither mapping counts as open. A feature whose tasks.md cannot be read raises its SpecUnreadable when, and
+    only when, it is the one chosen. Raises FeatureMissing and FeatureUnclear with the features there are.
+    """
+    known = tuple(sorted(features, key=document_order))
+    if not known:
+        raise FeatureMissing("The repository holds no feature: there is no specs/<feature>/tasks.md.", features=[])
+    refused = unreadable or {}
+    choice = _choose(known, files, requested, feature_json, branch)
+    if choice.feature and choice.feature.path in refused:
+        raise refused[choice.feature.path]
+    return choice
+
+
+def _choose(
+    known: Sequence[Feature],
+    files: Mapping[str, TasksFile],
+    requested: str,
+    feature_json: str | None,
+    branch: str | None,
+) -> Choice:
+    if normalise_key(requested):
+        feature = _closest(known, requested, f"The request names {requested.strip()!r}")
+        if feature is None:
+            raise FeatureMissing(
+                f"There is no feature {requested.strip()!r}. There are: {_listed(known)}.",
+                features=[one.path for one in known],
+            )
+        return Choice(feature, f"{feature.path} was asked for")
+    incomplete = [feature for feature in known if not _is_complete(feature, files)]
+    if not incomplete:
+        total = sum(file.total for file in files.values())
+        return Choice(None, f"every task of {_listed(known)} is done ({total} tasks)")
+    if feature := _by_feature_json(incomplete, feature_json):
+        return Choice(feature, f".specify/feature.json names {feature.path}, which has open tasks")
+    if branch and (feature := _by_branch(incomplete, branch)):
+        return Choice(feature, f"the branch {branch} belongs to {feature.path}, which has open tasks")
+    return _lowest(incomplete)
+
+
+def _is_complete(feature: Feature, files: Mapping[str, TasksFile]) -> bool:
+    file = files.get(feature.path)
+    return file is not None and file.all_complete
+
+
+def _by_feature_json(incomplete: Sequence[Feature], text: str | None) -> Feature | None:
+    """Find the feature that Spec Kit's own pointer names; a pointer nobody can read points nowhere."""
+    try:
+        content = json.loads(text or "null")
+    except (ValueError, RecursionError):
+        return None
+    named = content.get("feature_directory") if isinstance(content, dict) else None
+    if not isinstance(named, str):
+        return None
+    return next((feature for feature in incomplete if closeness(feature, named) in {0, 1}), None)
+
+
+def _by_branch(incomplete: Sequence[Feature], branch: str) -> Feature | None:
+    name = branch.removeprefix("refs/heads/")
+    last = name.rpartition("/")[2]
+    number = last.partition("-")[0]
+    prefixed = number if number.isdecimal() and number.isascii() and len(number) >= 3 and number != last else ""
+    for asked in (name, last, prefixed):
+        if asked and (feature := _closest(incomplete, asked, f"The branch {branch} fits")):
+            return feature
+    return None
+
+
+def _closest(candidates: Sequence[Feature], asked: str, why: str) -> Feature | None:
+    ranks = {feature: rank for feature in candidates if (rank := closeness(feature, asked)) is not None}
+    if not ranks:
+        return None
+    best = min(ranks.values())
+    return _the_one([feature for feature, rank in ranks.items() if rank == best], why)
+
+
+def _lowest(incomplete: Sequence[Feature]) -> Choice:
+    lowest = [feature for feature in incomplete if feature.number == incomplete[0].number]
+    feature = _the_one(lowest, "No feature is named, and the rule of the lowest number fits")
+    others = len(incomplete) - 1
+    if not others:
+        return Choice(feature, f"{feature.path} is the only feature with open tasks")
+    return Choice(feature, f"{feature.path} has the lowest number of the {len(incomplete)} features with open tasks")
+
+
+def _the_one(candidates: Sequence[Feature], why: str) -> Feature:
+    if len(candidates) > 1:
+        raise FeatureUnclear(
+            f"{why} {len(candidates)} features alike: {_listed(candidates)}.", features=[one.path for one in candidates]
+        )
+    return candidates[0]
+
+
+def _listed(features: Sequence[Feature]) -> str:
+    more = len(features) - SHOWN
+    return ", ".join(feature.path for feature in features[:SHOWN]) + (f" and {more} more" if more > 0 else "")
