@@ -1,0 +1,81 @@
+"""Where this machine's server is: one small file that names its address and the process that serves it.
+
+A process id alone proves nothing, since ids are used again; with the process's start time it names one process for
+ever. Where the kernel does not tell start times (no `/proc`), a living id is taken for the server.
+"""
+
+import json
+import os
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+_NAME = "server.json"
+_STATE, _START = 0, 19  # fields of /proc/<pid>/stat, counted from behind the command's closing parenthesis
+
+
+@dataclass(frozen=True, slots=True)
+class ServerInfo:
+    """A server that is alive."""
+
+    url: str
+    pid: int
+
+
+def announce(var_dir: Path, url: str) -> None:
+    """Tell other processes of this folder that this process serves `url`; replaces what stood there."""
+    var_dir.mkdir(parents=True, exist_ok=True)
+    pid = os.getpid()
+    body = json.dumps({"url": url, "pid": pid, "startTime": _started(pid)})
+    fresh = var_dir / f".{_NAME}.{pid}"
+    fresh.write_text(body + "\n", "utf-8")
+    fresh.replace(var_dir / _NAME)
+
+
+def withdraw(var_dir: Path) -> None:
+    """Take back what this process announced; another process's announcement stays."""
+    written = _read(var_dir)
+    if written is not None and written[0].pid == os.getpid():
+        (var_dir / _NAME).unlink(missing_ok=True)
+
+
+def find(var_dir: Path) -> ServerInfo | None:
+    """Find the server of this folder; None where there is none, or its process is gone."""
+    written = _read(var_dir)
+    if written is None:
+        return None
+    server, start = written
+    return server if _alive(server.pid) and start == _started(server.pid) else None
+
+
+def _read(var_dir: Path) -> tuple[ServerInfo, str | None] | None:
+    try:
+        body = json.loads((var_dir / _NAME).read_text("utf-8"))
+        start = body["startTime"]
+        return ServerInfo(str(body["url"]), int(body["pid"])), None if start is None else str(start)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None  # absent, torn or another program's: no server that we could name
+
+
+def _alive(pid: int) -> bool:
+    if pid <= 0:
+        return False
+    with suppress(PermissionError):  # somebody else's process is alive too
+        try:
+            os.kill(pid, 0)
+        except (ProcessLookupError, OverflowError):
+            return False
+    fields = _stat(pid)
+    return fields is None or fields[_STATE] != "Z"
+
+
+def _started(pid: int) -> str | None:
+    fields = _stat(pid)
+    return None if fields is None else fields[_START]
+
+
+def _stat(pid: int) -> list[str] | None:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text("utf-8", "replace").rpartition(")")[2].split()
+    except OSError:
+        return None
