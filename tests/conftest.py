@@ -6,7 +6,18 @@ import pytest
 
 pytest_plugins = ["tests.support.marker_counts"]
 
-_OURS = ("MOONMIND_", "SPEC_WORKFLOW_", "CELERY_", "CODEX_", "GITHUB_", "GH_", "DATABASE_URL", "OPENAI_", "GIT_", "SPECIFY_")
+_OURS = (
+    "MOONMIND_",
+    "SPEC_WORKFLOW_",
+    "CELERY_",
+    "CODEX_",
+    "GITHUB_",
+    "GH_",
+    "DATABASE_URL",
+    "OPENAI_",
+    "GIT_",
+    "SPECIFY_",
+)
 
 
 @pytest.fixture(autouse=True)
