@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -38,10 +39,10 @@ class Artifacts(Protocol):
     """The run's artifacts: file and row together."""
 
     def save(self, kind: str, path: str, content: bytes, content_type: str) -> str:
-        """Store a file under the run's folder, redact nothing, list it; returns its digest `sha256:<hex>`."""
+        """Store a file under the run's folder, known secrets masked, and list it; returns its digest `sha256:<hex>`."""
         ...
 
-    def grow(self, kind: str, path: str, content_type: str) -> str:
+    def grow(self, kind: str, path: str, content_type: str) -> Path:
         """List a file that another process appends to, and give its local path."""
         ...
 

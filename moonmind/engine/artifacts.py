@@ -1,0 +1,92 @@
+"""The artifacts of a run: the file in the store and the row that lists it, always together."""
+
+from pathlib import Path
+from uuid import UUID
+
+from moonmind.db.records import Artifact
+from moonmind.db.unit_of_work import Database
+from moonmind.engine.context import Lease
+from moonmind.ports.artifact_store import ArtifactStore, StoredFile
+from moonmind.redact import Redactor
+
+
+class RunArtifacts:
+    """Implements `context.Artifacts` for one claim; the file comes first, so that a listed artifact exists."""
+
+    def __init__(
+        self, run_id: UUID, store: ArtifactStore, database: Database, redactor: Redactor, lease: Lease
+    ) -> None:
+        self._run_id = run_id
+        self._store = store
+        self._database = database
+        self._redactor = redactor
+        self._lease = lease
+
+    def save(self, kind: str, path: str, content: bytes, content_type: str) -> str:
+        """Store a file under the run's folder and list it; returns its digest `sha256:<hex>`."""
+        self._lease.check()
+        if self._redactor.holds_known(content):
+            # The last door: whatever wrote a known secret into this, it does not get onto the disk.
+            content = self._redactor.text(content.decode("utf-8", "replace")).encode()
+        stored = self._store.put(self._run_id, path, content)
+        self._list(kind, content_type, stored)
+        return stored.digest
+
+    def grow(self, kind: str, path: str, content_type: str) -> Path:
+        """List a file that another process appends to, and give its local path."""
+        self._lease.check()
+        place = self._store.growing(self._run_id, path)
+        with self._database.write() as uow:
+            uow.artifacts.save(
+                self._run_id, kind=kind, path=path, content_type=content_type, size=None, digest=None
+            )
+        return place
+
+    def seal(self, path: str) -> None:
+        """Record size and digest of a file that has stopped growing; nothing if it was never written."""
+        stored = self._store.seal(self._run_id, path)
+        if stored is None:
+            return
+        with self._database.write() as uow:
+            known = uow.artifacts.get(self._run_id, path)
+            if known is not None:
+                uow.artifacts.save(
+                    self._run_id,
+                    kind=known.type,
+                    path=path,
+                    content_type=known.content_type,
+                    size=stored.size,
+                    digest=stored.digest,
+                )
+
+    def read(self, path: str) -> bytes:
+        """Read a stored file whole; raises NotFound."""
+        return b"".join(self._store.read(self._run_id, path))
+
+    def _list(self, kind: str, content_type: str, stored: StoredFile) -> None:
+        with self._database.write() as uow:
+            uow.artifacts.save(
+                self._run_id,
+                kind=kind,
+                path=stored.path,
+                content_type=content_type,
+                size=stored.size,
+                digest=stored.digest,
+            )
+
+
+def copy_artifacts(source: list[Artifact], target: UUID, store: ArtifactStore, database: Database) -> None:
+    """Give a run that starts at a later stage the patches that its outputs speak of."""
+    for artifact in source:
+        if artifact.type != "codex_patch":
+            continue
+        stored = store.put(target, artifact.path, b"".join(store.read(artifact.run_id, artifact.path)))
+        with database.write() as uow:
+            uow.artifacts.save(
+                target,
+                kind=artifact.type,
+                path=stored.path,
+                content_type=artifact.content_type,
+                size=stored.size,
+                digest=stored.digest,
+            )

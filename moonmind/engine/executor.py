@@ -1,0 +1,153 @@
+"""Claim, work, record: what every stage attempt is, whoever delivers it."""
+
+import random
+import time
+from collections.abc import Callable, Mapping
+from enum import StrEnum
+from typing import Protocol
+from uuid import UUID
+
+import structlog
+
+from moonmind.db.records import Claim
+from moonmind.db.unit_of_work import Database
+from moonmind.engine.closing import keep_work
+from moonmind.engine.context import LeaseLost, StageContext, StopRequested
+from moonmind.engine.host import Host
+from moonmind.engine.lease import HeldLease, LeaseKeeper
+from moonmind.engine.publisher import Hinter
+from moonmind.engine.recorder import Recorder
+from moonmind.errors import DeadlineReached, ErrorInfo, MoonMindError, Unavailable, Unexpected
+from moonmind.runs.chain import Stage
+from moonmind.runs.machine import AttemptState, Close, Counts, Decision, Failed, Outcome, RunStatus, decide
+from moonmind.runs.retry import RetryPolicy
+
+log = structlog.get_logger(__name__)
+
+StageFunction = Callable[[StageContext], Outcome]
+
+
+class Passage(StrEnum):
+    """What the delivering chain does next."""
+
+    GO_ON = "go_on"
+    """The next link has something to do, now or already."""
+    STOP = "stop"
+    """The rest of this chain has nothing to do; the row says when the next one comes."""
+
+
+class Contexts(Protocol):
+    """Builds what a stage is given."""
+
+    def make(self, claim: Claim, lease: HeldLease) -> StageContext:
+        """Read earlier outputs and put the claim's world together."""
+        ...
+
+
+class Executor:
+    """Runs one stage of one run, if the row says that it is time and ours."""
+
+    def __init__(
+        self,
+        database: Database,
+        stages: Mapping[Stage, StageFunction],
+        contexts: Contexts,
+        keeper: LeaseKeeper,
+        hinter: Hinter,
+        host: Host,
+        policy: RetryPolicy,
+        recorder: Recorder,
+    ) -> None:
+        self._database = database
+        self._stages = stages
+        self._contexts = contexts
+        self._keeper = keeper
+        self._hinter = hinter
+        self._host = host
+        self._policy = policy
+        self._recorder = recorder
+
+    def execute(self, run_id: UUID, stage: Stage, chain_id: UUID | None = None) -> Passage:
+        """Claim the stage, do its work outside of any transaction, and record what came of it under the fence."""
+        with structlog.contextvars.bound_contextvars(run_id=str(run_id), stage=stage.value):
+            claim = self._claim(run_id, stage, chain_id)
+            if isinstance(claim, Passage):
+                return claim
+            with self._keeper.keep(claim) as lease:
+                try:
+                    decision = self._work(claim, lease)
+                except LeaseLost:
+                    log.warning("attempt.abandoned", fence=claim.fence)
+                    return Passage.STOP
+                return self._record(claim, lease, decision)
+
+    def _claim(self, run_id: UUID, stage: Stage, chain_id: UUID | None) -> Claim | Passage:
+        with self._database.write() as uow:
+            claim = uow.transitions.claim(
+                run_id,
+                stage,
+                owner=self._host.new_owner(),
+                chain_id=chain_id,
+                host_id=self._host.id,
+                lease_seconds=self._keeper.lease_seconds,
+            )
+            if claim is not None:
+                return claim
+            # A message for a stage that is past goes on: that heals a crash between the record and the next link.
+            return Passage.GO_ON if uow.transitions.passed(run_id, stage) else Passage.STOP
+
+    def _work(self, claim: Claim, lease: HeldLease) -> Decision:
+        try:
+            context = self._contexts.make(claim, lease)
+        except MoonMindError as error:
+            return self._decide(claim, Failed(error.info(), error.retryable))
+        if lease.cancelled or lease.overdue:
+            return _stopped(claim, lease, context)
+        try:
+            outcome = self._stages[claim.run.stage](context)
+        except LeaseLost:
+            raise
+        except StopRequested:
+            return _stopped(claim, lease, context)
+        except MoonMindError as error:
+            log.warning("attempt.failed", code=error.code, message=error.message)
+            outcome = Failed(error.info(), error.retryable, context.kept)
+        except Exception as error:
+            log.exception("attempt.broke")
+            kind = type(error).__name__
+            defect = Unexpected(f"the {claim.run.stage} stage met an error nobody planned for ({kind})")
+            outcome = Failed(defect.info(), transient=False, kept=context.kept)
+        return self._decide(claim, outcome)
+
+    def _decide(self, claim: Claim, outcome: Outcome) -> Decision:
+        counts = Counts(claim.run.errors, claim.run.rounds)
+        return decide(claim.run.stage, counts, outcome, self._policy, random.random())  # noqa: S311 - spreads load
+
+    def _record(self, claim: Claim, lease: HeldLease, decision: Decision) -> Passage:
+        """Write the decision; through a short outage of the database, as long as the lease is surely ours."""
+        pause = 0.1
+        while True:
+            try:
+                recorded = self._recorder.record(claim, decision)
+                break
+            except Unavailable as error:
+                if lease.gone():
+                    log.error("attempt.not_recorded", error=error.message)
+                    return Passage.STOP
+                time.sleep(pause)  # the database is away; the lease bounds how long we try
+                pause = min(pause * 2, 2.0)
+        for run_id in recorded.due:
+            self._hinter.soon(run_id)
+        return Passage.GO_ON if recorded.advanced else Passage.STOP
+
+
+def _stopped(claim: Claim, lease: HeldLease, context: StageContext) -> Close:
+    """End a cancelled or overdue run: its agent is provably gone, its patch and thread are kept."""
+    kept = keep_work(context)
+    if lease.cancelled:
+        error = ErrorInfo(
+            "cancelled", f"cancelled during {claim.run.stage}", "Retry resumes at this stage with what was kept."
+        )
+        return Close(RunStatus.CANCELLED, AttemptState.FAILED, kept, error=error)
+    late = DeadlineReached(f"the run's deadline passed during {claim.run.stage}")
+    return Close(RunStatus.FAILED, AttemptState.FAILED, kept, error=late.info())

@@ -1,0 +1,114 @@
+"""Keep claims alive: one thread per process renews every lease that the process holds."""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import structlog
+
+from moonmind.db.records import Claim
+from moonmind.db.unit_of_work import Database
+from moonmind.engine.context import LeaseLost, StopRequested
+from moonmind.errors import MoonMindError
+
+log = structlog.get_logger(__name__)
+
+SILENCE_SHARE = 0.75
+"""Of the lease: so long without a renewal and we act as if it were lost, before anybody else may take it."""
+
+
+@dataclass(slots=True)
+class HeldLease:
+    """One claim's lease as its holder sees it. Written by the keeper's thread, read by the stage's."""
+
+    claim: Claim
+    silence_seconds: float
+    renewed: float = field(default_factory=time.monotonic)
+    lost: bool = False
+    cancelled: bool = False
+    overdue: bool = False
+    """The run's deadline has passed."""
+
+    def gone(self) -> bool:
+        """Tell whether the claim must be treated as somebody else's."""
+        return self.lost or time.monotonic() - self.renewed > self.silence_seconds
+
+    def check(self) -> None:
+        """Raise LeaseLost or StopRequested; called right before every effect outside."""
+        if self.gone():
+            raise LeaseLost("the lease of this run was lost; another worker may hold it now")
+        if self.cancelled or self.overdue:
+            raise StopRequested("the run was cancelled or its deadline passed")
+
+
+class LeaseKeeper:
+    """Renews leases by fence until they are let go. Monotonic time measures silence; the database's clock rules."""
+
+    def __init__(self, database: Database, *, lease_seconds: float, heartbeat_seconds: float) -> None:
+        self._database = database
+        self.lease_seconds = lease_seconds
+        self._pace = heartbeat_seconds
+        self._held: dict[int, HeldLease] = {}
+        self._guard = threading.Lock()
+        self._wake = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._closed = False
+
+    @contextmanager
+    def keep(self, claim: Claim) -> Iterator[HeldLease]:
+        """Renew the claim's lease for as long as the block runs."""
+        silence = self.lease_seconds * SILENCE_SHARE
+        lease = HeldLease(claim, silence, cancelled=claim.cancel_requested, overdue=claim.deadline_passed)
+        with self._guard:
+            self._held[id(lease)] = lease
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._beat, name="lease-keeper", daemon=True)
+                self._thread.start()
+        try:
+            yield lease
+        finally:
+            with self._guard:
+                self._held.pop(id(lease), None)
+
+    def close(self) -> None:
+        """Give every lease back, as a clean shutdown does, and end the thread."""
+        self._closed = True
+        self._wake.set()
+        if self._thread is not None:
+            self._thread.join(timeout=10)
+        with self._guard:
+            held = list(self._held.values())
+        for lease in held:
+            # Marked lost first: the stage that still works under it must not write after the row is free again.
+            lease.lost = True
+            try:
+                with self._database.write() as uow:
+                    uow.transitions.return_lease(lease.claim.run.id, lease.claim.fence)
+            except MoonMindError as error:
+                log.warning("lease.not_returned", run_id=str(lease.claim.run.id), error=error.message)
+
+    def _beat(self) -> None:
+        while not self._wake.wait(self._pace):
+            with self._guard:
+                held = list(self._held.values())
+            for lease in held:
+                if not lease.lost and not self._closed:
+                    self._renew(lease)
+
+    def _renew(self, lease: HeldLease) -> None:
+        # Taken before the statement: the lease runs from when the database wrote it, never from when we heard back.
+        started = time.monotonic()
+        try:
+            with self._database.write() as uow:
+                pulse = uow.transitions.heartbeat(lease.claim.run.id, lease.claim.fence, self.lease_seconds)
+        except MoonMindError as error:
+            log.warning("lease.not_renewed", run_id=str(lease.claim.run.id), error=error.message)
+            return
+        if pulse is None:
+            lease.lost = True
+            return
+        lease.renewed = started
+        lease.cancelled = lease.cancelled or pulse.cancel_requested
+        lease.overdue = lease.overdue or pulse.deadline_passed

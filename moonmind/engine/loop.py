@@ -1,0 +1,44 @@
+"""A thread with a pace: what the janitor and the waker run in."""
+
+import threading
+from collections.abc import Callable
+
+import structlog
+
+from moonmind.errors import MoonMindError
+
+log = structlog.get_logger(__name__)
+
+
+class Loop:
+    """A thread that calls a function at a pace, survives its errors, and ends at once when told."""
+
+    def __init__(self, name: str, pace_seconds: float, work: Callable[[], None]) -> None:
+        self._name = name
+        self._pace = pace_seconds
+        self._work = work
+        self._ended = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Start the thread; the first round comes at once."""
+        self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """End the thread and wait for the round it is in, 10 seconds at most."""
+        self._ended.set()
+        if self._thread is not None:
+            self._thread.join(timeout=10)
+
+    def _run(self) -> None:
+        while True:
+            try:
+                self._work()
+            except MoonMindError as error:
+                log.warning(f"{self._name}.failed", error=error.message)  # noqa: G004 - the event's name, not data
+            except Exception:
+                # A defect in one round must not end the rounds: what heals everything else runs here.
+                log.exception(f"{self._name}.broke")  # noqa: G004 - the event's name, not data
+            if self._ended.wait(self._pace):
+                return

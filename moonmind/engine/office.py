@@ -1,0 +1,97 @@
+"""The few further writes and reads a stage may make while it works: audit, slot, history."""
+
+from moonmind.db.records import Claim, CredentialAudit
+from moonmind.db.unit_of_work import Database
+from moonmind.engine.context import EarlierRun, LeaseLost
+from moonmind.engine.host import Host
+from moonmind.engine.lease import HeldLease
+from moonmind.engine.preflight import Preflight, require, summary
+from moonmind.errors import MoonMindError
+from moonmind.ports.check import CheckStatus
+from moonmind.redact import Redactor
+from moonmind.runs.chain import Stage
+
+
+class RunOffice:
+    """Implements `context.Office` for one claim."""
+
+    def __init__(
+        self,
+        database: Database,
+        preflight: Preflight,
+        host: Host,
+        redactor: Redactor,
+        claim: Claim,
+        lease: HeldLease,
+        *,
+        max_agents: int,
+    ) -> None:
+        self._database = database
+        self._preflight = preflight
+        self._host = host
+        self._redactor = redactor
+        self._claim = claim
+        self._lease = lease
+        self._max_agents = max_agents
+
+    def audit_credentials(self) -> None:
+        """Probe agent and forge, store the audit row; raises CredentialInvalid with the failing check."""
+        agent = self._preflight.agent()
+        forge = self._preflight.forge(self._claim.run.repository)
+        codex_status, codex_message = summary(agent)
+        github_status, github_message = summary(forge)
+        snapshot = {name: value for check in (*agent, *forge) for name, value in check.facts.items()}
+        self._save(codex_status, codex_message, github_status, github_message, snapshot)
+        require((*agent, *forge))
+
+    def note_refused_credential(self, error: MoonMindError) -> None:
+        """Store the audit row for a credential that the forge refused in discover."""
+        self._save(CheckStatus.SKIPPED, "not reached", CheckStatus.FAILED, error.message, {})
+
+    def take_slot(self) -> bool:
+        """Take one of this host's agent slots for the run; False when all are taken, LeaseLost when it is not ours."""
+        self._lease.check()
+        with self._database.write() as uow:
+            taken = uow.slots.take(self._claim.run.id, self._claim.fence, self._host.id, self._max_agents)
+        if taken is None:
+            raise LeaseLost("the lease of this run was lost; another worker may hold it now")
+        return taken
+
+    def earlier_run(self, feature_key: str) -> EarlierRun | None:
+        """Give the feature's last other run that reached apply."""
+        run = self._claim.run
+        with self._database.read() as uow:
+            found = uow.runs.last_applied(run.repository_key, feature_key, run.id)
+            if found is None:
+                return None
+            earlier = uow.runs.get(found)
+            outputs = uow.attempts.outputs(found)
+        if earlier is None or Stage.APPLY not in outputs or Stage.DISCOVER not in outputs:
+            return None
+        return EarlierRun(
+            found, earlier.notes, outputs[Stage.DISCOVER], outputs[Stage.APPLY], outputs.get(Stage.PUBLISH)
+        )
+
+    def _save(
+        self,
+        codex_status: CheckStatus,
+        codex_message: str,
+        github_status: CheckStatus,
+        github_message: str,
+        snapshot: dict[str, str],
+    ) -> None:
+        self._lease.check()
+        with self._database.write() as uow:
+            now = uow.now()
+            uow.audits.save(
+                CredentialAudit(
+                    run_id=self._claim.run.id,
+                    codex_status=codex_status.value,
+                    codex_message=self._redactor.text(codex_message),
+                    codex_checked_at=None if codex_status is CheckStatus.SKIPPED else now,
+                    github_status=github_status.value,
+                    github_message=self._redactor.text(github_message),
+                    github_checked_at=None if github_status is CheckStatus.SKIPPED else now,
+                    snapshot={name: self._redactor.text(value) for name, value in snapshot.items()},
+                )
+            )

@@ -1,0 +1,159 @@
+"""Turn "this run is due" into a published hint, off every request's path, and never hang for good."""
+
+import queue
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+from uuid import UUID, uuid4
+
+import structlog
+
+from moonmind.db.records import Run
+from moonmind.db.unit_of_work import Database
+from moonmind.errors import DispatchError, MoonMindError
+from moonmind.ports.dispatcher import Dispatcher, Hint
+from moonmind.runs.retry import hint_interval
+
+log = structlog.get_logger(__name__)
+
+HANG_SECONDS = 20.0
+"""A publish may block without limit (a broker under a memory alarm): after this long its thread is abandoned."""
+MAX_ABANDONED = 3
+_BACKLOG = 10_000
+
+
+class Hinter(Protocol):
+    """Somebody who can be told that a run is due."""
+
+    def soon(self, run_id: UUID) -> None:
+        """Publish a hint for the run shortly; returns at once."""
+        ...
+
+
+class Silent:
+    """Publishes nothing: for the command line, whose rows are picked up by the server or the workers."""
+
+    def soon(self, run_id: UUID) -> None:
+        """Leave it to the janitor of a running process."""
+
+
+@dataclass(slots=True, eq=False)
+class _Courier:
+    """One publishing thread's dispatcher and what it is at."""
+
+    dispatcher: Dispatcher
+    busy_since: float | None = None
+    abandoned: bool = False
+
+
+class Publisher:
+    """One thread with broker confirms and a bounded backlog; what overflows is the janitor's."""
+
+    def __init__(self, database: Database, dispatchers: Callable[[], Dispatcher]) -> None:
+        self._database = database
+        self._dispatchers = dispatchers
+        self._waiting: queue.Queue[tuple[UUID, bool] | None] = queue.Queue(_BACKLOG)
+        self._guard = threading.Lock()
+        self._courier: _Courier | None = None
+        self._abandoned = 0
+        self._closed = False
+
+    def soon(self, run_id: UUID) -> None:
+        """Publish a hint for the run shortly."""
+        self._enqueue(run_id, overdue=False)
+
+    def overdue(self, run_id: UUID) -> None:
+        """Publish again for a run whose last hint nobody followed; skipped when another process was faster."""
+        self._enqueue(run_id, overdue=True)
+
+    def _enqueue(self, run_id: UUID, *, overdue: bool) -> None:
+        if self._closed:
+            return
+        try:
+            self._waiting.put_nowait((run_id, overdue))
+        except queue.Full:
+            log.warning("hint.dropped", run_id=str(run_id))
+        self._ensure_courier()
+
+    @property
+    def ready(self) -> bool:
+        """Tell whether hints can leave: false after three publishes hung for good."""
+        return self._abandoned < MAX_ABANDONED
+
+    def watch(self) -> None:
+        """Replace a thread whose publish hangs; the janitor calls this on every sweep."""
+        with self._guard:
+            courier = self._courier
+            since = courier.busy_since if courier is not None else None
+            if courier is None or since is None or time.monotonic() - since < HANG_SECONDS:
+                return
+            courier.abandoned = True
+            self._courier = None
+            self._abandoned += 1
+        log.error("publisher.abandoned", count=self._abandoned)
+        if self._waiting.qsize():
+            self._ensure_courier()
+
+    def close(self) -> None:
+        """Publish what waits, within reason, and end."""
+        self._closed = True
+        self._waiting.put(None)
+        deadline = time.monotonic() + 5
+        while time.monotonic() < deadline:
+            with self._guard:
+                if self._courier is None:
+                    return
+            time.sleep(0.01)  # a poll with a deadline: the courier may hang in the broker, and is a daemon thread
+
+    def _ensure_courier(self) -> None:
+        with self._guard:
+            if self._courier is not None or not self.ready:
+                return
+            self._courier = _Courier(self._dispatchers())
+            threading.Thread(target=self._run, args=(self._courier,), name="publisher", daemon=True).start()
+
+    def _run(self, courier: _Courier) -> None:
+        while not courier.abandoned:
+            item = self._waiting.get()
+            if item is None:
+                break
+            courier.busy_since = time.monotonic()
+            try:
+                self._send(courier, *item)
+            except Exception:
+                # The one loop that must survive a defect: a hint lost here is sent again by the janitor.
+                log.exception("publisher.failed", run_id=str(item[0]))
+            courier.busy_since = None
+        courier.dispatcher.close()
+        with self._guard:
+            if self._courier is courier:
+                self._courier = None
+
+    def _send(self, courier: _Courier, run_id: UUID, overdue: bool) -> None:  # noqa: FBT001 - unpacked from the queue
+        try:
+            with self._database.write() as uow:
+                run = uow.recovery.hint(run_id, overdue=overdue)
+        except MoonMindError as error:
+            log.warning("hint.not_recorded", run_id=str(run_id), error=error.message)
+            return
+        if run is None:
+            return
+        try:
+            courier.dispatcher.publish(_hint(run))
+        except DispatchError as error:
+            log.warning("hint.unconfirmed", run_id=str(run_id), error=error.message)
+            try:
+                with self._database.write() as uow:
+                    uow.recovery.unconfirmed(run_id)
+            except MoonMindError as again:
+                log.warning("hint.not_recorded", run_id=str(run_id), error=again.message)
+        else:
+            self._abandoned = 0
+
+
+def _hint(run: Run) -> Hint:
+    """Describe the chain that a hinted row asks for; the first one has the id that creation promised."""
+    first = run.fence == 0 and run.hints == 1
+    return Hint(run.id, run.stage, run.chain_id if first else uuid4(), hint_interval(max(run.hints - 1, 0)))

@@ -1,0 +1,109 @@
+"""Write what became of an attempt: one transaction, guarded by the fence, with its one event."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+import structlog
+
+from moonmind.db.records import Claim, Run
+from moonmind.db.unit_of_work import Database, UnitOfWork
+from moonmind.errors import FeatureBusy
+from moonmind.runs.chain import Stage
+from moonmind.runs.facts import facts_of
+from moonmind.runs.machine import (
+    Advance,
+    AttemptState,
+    Close,
+    Decision,
+    GoBack,
+    RunStatus,
+    TryAgain,
+    Wait,
+)
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What the executor does after the commit."""
+
+    advanced: bool
+    due: tuple[UUID, ...] = ()
+    """Runs that became due by this write and deserve a hint now."""
+
+
+class Recorder:
+    """Applies decisions. A stale fence writes nothing at all."""
+
+    def __init__(self, database: Database, *, run_deadline_seconds: float) -> None:
+        self._database = database
+        self._deadline = run_deadline_seconds
+
+    def record(self, claim: Claim, decision: Decision) -> Recorded:
+        """Write the decision; raises Unavailable when the database is away (safe to call again)."""
+        try:
+            return self._write(claim, decision)
+        except FeatureBusy as busy:
+            # Discovery chose a feature that another active run holds: the constraint answered, so this run ends.
+            return self._write(claim, Close(RunStatus.FAILED, AttemptState.FAILED, error=busy.info()))
+
+    def _write(self, claim: Claim, decision: Decision) -> Recorded:
+        with self._database.write() as uow:
+            run = self._apply(uow, claim, decision)
+            if run is None:
+                log.warning("attempt.stale", fence=claim.fence)
+                return Recorded(advanced=False)
+            due: list[UUID] = []
+            if _frees_slot(claim, decision) and uow.slots.free(claim.run.id):
+                due.extend(uow.recovery.wake_capacity())
+        match decision:
+            case Advance():
+                return Recorded(advanced=True, due=tuple(due))
+            case GoBack():
+                return Recorded(advanced=False, due=(claim.run.id, *due))
+            case _:
+                return Recorded(advanced=False, due=tuple(due))
+
+    def _apply(self, uow: UnitOfWork, claim: Claim, decision: Decision) -> Run | None:
+        match decision:
+            case Advance(stage, outputs):
+                return uow.transitions.advance(claim, stage, outputs, facts=facts_of(outputs))
+            case Wait(reason, seconds, until, kept, renews_deadline, _):
+                return uow.transitions.wait(
+                    claim,
+                    reason,
+                    seconds=seconds,
+                    until=until,
+                    kept=kept,
+                    facts=facts_of(kept),
+                    renews_deadline=renews_deadline,
+                    deadline_seconds=self._deadline,
+                )
+            case TryAgain(seconds, error, kept):
+                return uow.transitions.try_again(claim, error, seconds=seconds, kept=kept, facts=facts_of(kept))
+            case GoBack(stage, note, kept):
+                return uow.transitions.go_back(claim, stage, note, kept=kept, facts=facts_of(kept))
+            case Close(status, attempt, outputs, error, reason):
+                return uow.transitions.close(
+                    claim,
+                    status,
+                    attempt,
+                    outputs=outputs,
+                    error=error,
+                    reason=reason,
+                    facts=facts_of(outputs),
+                    # Finalize removed the workspace; every other end leaves it for a retry on this host.
+                    clear_host=status is RunStatus.SUCCEEDED,
+                )
+
+
+def _frees_slot(claim: Claim, decision: Decision) -> bool:
+    """Tell whether the agent's slot is over with this write: only submit holds one."""
+    match decision:
+        case Wait(frees_slot=frees):
+            return frees and claim.run.stage is Stage.SUBMIT
+        case Close():
+            return claim.run.agent_host is not None
+        case _:
+            return claim.run.stage is Stage.SUBMIT

@@ -1,0 +1,48 @@
+"""See that an agent has ended and make its run due: level-triggered, so that an outage loses nothing."""
+
+import structlog
+
+from moonmind.db.unit_of_work import Database
+from moonmind.engine.host import Host
+from moonmind.engine.loop import Loop
+from moonmind.engine.publisher import Hinter
+from moonmind.ports.agent import Agent, JobState
+
+log = structlog.get_logger(__name__)
+
+PACE_SECONDS = 1.0
+_BATCH = 1000
+
+
+class Waker:
+    """Polls the parked jobs of its own host through the port."""
+
+    def __init__(
+        self, database: Database, agent: Agent, hinter: Hinter, host: Host, *, pace_seconds: float = PACE_SECONDS
+    ) -> None:
+        self._database = database
+        self._agent = agent
+        self._hinter = hinter
+        self._host = host
+        self._loop = Loop("waker", pace_seconds, self.look)
+
+    def start(self) -> None:
+        """Look now and then until closed."""
+        self._loop.start()
+
+    def close(self) -> None:
+        """End the thread after the look it is at."""
+        self._loop.close()
+
+    def look(self) -> None:
+        """Wake every run of this host whose job is not running any more."""
+        with self._database.read() as uow:
+            parked = uow.recovery.parked_on_agent(self._host.id, _BATCH)
+        for run in parked:
+            if run.job_key is not None and self._agent.poll(run.job_key).state is JobState.RUNNING:
+                continue
+            with self._database.write() as uow:
+                woken = uow.recovery.wake(run.id)
+            if woken is not None:
+                log.info("attempt.woken", run_id=str(run.id))
+                self._hinter.soon(run.id)
