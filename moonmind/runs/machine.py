@@ -5,7 +5,7 @@ Pure. Two guards live in SQL beside it: the claim (`WHERE due AND nobody holds i
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
@@ -14,8 +14,6 @@ from typing import Any
 from moonmind.errors import ErrorInfo
 from moonmind.runs.chain import Stage, following
 from moonmind.runs.retry import RetryPolicy
-
-NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 class RunStatus(StrEnum):
@@ -119,7 +117,7 @@ RETRYABLE_WITH: Mapping[RunStatus, frozenset[RetryMode]] = MappingProxyType(
 class Done:
     """The stage is complete; later stages read these outputs from the database."""
 
-    outputs: Mapping[str, Any] = NOTHING
+    outputs: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +125,7 @@ class NothingToDo:
     """Discovery found no work; the reason is for people."""
 
     reason: str
-    outputs: Mapping[str, Any] = NOTHING
+    outputs: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +138,7 @@ class Park:
     reason: WaitingReason
     seconds: float = 60.0
     until: datetime | None = None
-    kept: Mapping[str, Any] = NOTHING
+    kept: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +150,7 @@ class Failed:
 
     error: ErrorInfo
     transient: bool = False
-    kept: Mapping[str, Any] = NOTHING
+    kept: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +159,7 @@ class Redo:
 
     stage: Stage
     note: str
-    kept: Mapping[str, Any] = NOTHING
+    kept: Mapping[str, Any] = field(default_factory=dict)
 
 
 Outcome = Done | NothingToDo | Park | Failed | Redo
@@ -183,7 +181,7 @@ class Close:
 
     status: RunStatus
     attempt: AttemptState
-    outputs: Mapping[str, Any] = NOTHING
+    outputs: Mapping[str, Any] = field(default_factory=dict)
     error: ErrorInfo | None = None
     reason: str | None = None
 
