@@ -1,0 +1,52 @@
+"""What callers ask for."""
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, ConfigDict, Field
+
+from moonmind.errors import InvalidRequest
+from moonmind.runs import naming
+from moonmind.runs.chain import Stage
+from moonmind.runs.machine import RetryMode
+from moonmind.wire.base import Text, WireModel
+
+REPOSITORY_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9-]{0,38}/[A-Za-z0-9._-]{1,100}$"
+FEATURE_KEY_LENGTH = 120
+NOTES_LENGTH = 1024
+
+
+def _repository(value: str) -> str:
+    try:
+        return naming.repository(value)
+    except InvalidRequest as error:
+        raise ValueError(error.message) from None
+
+
+RepositoryName = Annotated[Text, AfterValidator(_repository), Field(json_schema_extra={"pattern": REPOSITORY_PATTERN})]
+Notes = Annotated[Text, Field(max_length=NOTES_LENGTH)]
+
+
+class _Request(WireModel):
+    """A body from outside: a misspelt field is an error, never ignored."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class CreateRun(_Request):
+    """Ask for one run."""
+
+    repository: RepositoryName
+    """`owner/name`."""
+    feature_key: Annotated[Text, Field(max_length=FEATURE_KEY_LENGTH)] | None = None
+    """The feature's folder or number; absent: the repository's one unfinished feature."""
+    force_phase: Literal[Stage.DISCOVER, Stage.SUBMIT, Stage.APPLY, Stage.PUBLISH] | None = None
+    """Start at this stage with what the feature's newest ended run left."""
+    notes: Notes | None = None
+    """For the agent's prompt."""
+
+
+class RetryRun(_Request):
+    """Ask that an ended run goes on."""
+
+    mode: RetryMode = RetryMode.RESUME_FAILED_TASK
+    notes: Notes | None = None
