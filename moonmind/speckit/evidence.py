@@ -10,7 +10,7 @@ from moonmind.speckit.tasks import Mark, SpecTask, TasksFile
 from moonmind.speckit.tasks_md import read_tasks
 
 _TEST_FOLDERS = frozenset({"__tests__", "e2e", "spec", "test", "tests"})
-_TEST_NAME = re.compile(r"(?:^|[._-])(?:tests?|spec)(?:[._-]|$)|[a-z]Tests?(?=\.)")
+_TEST_NAME = re.compile(r"(?:^|[._-])tests?(?:[._-]|$)|[._-]spec(?=[._-])|[a-z]Tests?(?=\.)")
 
 _LARGEST_REPORT = 1 << 20
 _LONGEST_LINE = 2_000
@@ -92,6 +92,6 @@ def _first_id(line: str) -> re.Match[str] | None:
         if found := ID.match(line, position):
             ranged = _RANGE.match(line, found.end())
             return None if ranged and ID.match(line, ranged.end()) else found
-        if line[position].isalnum() and line[position] not in "xX":
+        if line[position].isalpha() and line[position] not in "xX":
             return None
     return None

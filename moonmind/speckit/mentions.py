@@ -6,7 +6,10 @@ from collections.abc import Iterator
 from moonmind.speckit.task_line import ID
 
 _CODE = re.compile(r"`([^`]{1,300})`")
-_BETWEEN = re.compile(r"[\s\"'`<>,;|，、。；：（）()“”‘’]+")
+_SPACE = re.compile(r"\s")
+_GLUED = re.compile(r"^[\u3000-\u9fff\uac00-\ud7af]+(?=[A-Za-z._])")
+"""Words of a language without spaces, right before a path."""
+_WORD = re.compile(r"[^\s\"'`<>,;|，、。；：（）()“”‘’]+")
 _LINE_NUMBER = re.compile(r"(?::\d+(?:-\d+)?|#L?[\w-]*)$")
 _EXTENSION = re.compile(r"[^/.][^/]*\.[A-Za-z][A-Za-z0-9]{0,9}$|\.[A-Za-z][\w.-]{1,30}$")
 _PLAIN_NAMES = frozenset(
@@ -52,18 +55,22 @@ _JOIN = re.compile(r"\s*(?:,|;|&|\+|/|、|\band\b)?\s*(?:and )?")
 
 
 def paths_in(text: str) -> tuple[str, ...]:
-    """Find the files and folders that a text names, safe to join to a root."""
-    found: dict[str, None] = {}
-    bare = text
-    for code in _CODE.finditer(text):
-        if not re.search(r"\s", code[1]) and (path := clean_path(code[1])) and _is_path(path, quoted=True):
-            found[path] = None
-            bare = bare.replace(code[0], " ", 1)
-    for token in _BETWEEN.split(bare):
-        word = token.strip("*_~[]{}!?").rstrip(".,:")
-        if (path := clean_path(word)) and _is_path(path, quoted=False):
-            found[path] = None
-    return tuple(found)
+    """Find the files and folders that a text names, in its order, safe to join to a root."""
+    found: dict[str, int] = {}
+
+    def take(code: re.Match[str]) -> str:
+        path = None if _SPACE.search(code[1]) else clean_path(code[1])
+        if path is None or not _is_path(path, quoted=True):
+            return code[0]
+        found.setdefault(path, code.start())
+        return " " * len(code[0])
+
+    for token in _WORD.finditer(_CODE.sub(take, text)):
+        word = _GLUED.sub("", token[0]).strip("*_~[]{}!?").rstrip(".,:")
+        path = clean_path(word)
+        if path and _is_path(path, quoted=False):
+            found.setdefault(path, token.start())
+    return tuple(sorted(found, key=found.__getitem__))
 
 
 def clean_path(word: str) -> str | None:

@@ -1,0 +1,54 @@
+from moonmind.speckit.features import Feature
+from moonmind.speckit.tasks_md import read_tasks
+from moonmind.speckit.work import NoWork, Work, next_work
+
+FEATURE = Feature("042-x", "specs/042-x", "specs/042-x/tasks.md")
+
+
+def of(text: str) -> Work | NoWork:
+    return next_work(FEATURE, read_tasks(text.encode()))
+
+
+def test_the_work_is_the_open_tasks_of_the_first_open_phase() -> None:
+    found = of(
+        "## Phase 1: A\n- [x] T001 a\n## Phase 2: B\n- [x] T002 b\n- [ ] T003 c\n- [~] T004 d\n## Phase 3: C\n- [ ] T005 e\n"
+    )
+    assert isinstance(found, Work)
+    assert (found.phase.title, [task.id for task in found.tasks]) == ("Phase 2: B", ["T003"])
+    assert found.left_for_people == ()
+
+
+def test_flagged_tasks_are_left_for_people() -> None:
+    found = of("## Phase 1: A\n- [ ] T001 Manual test on a phone\n- [ ] T002 b\n")
+    assert isinstance(found, Work)
+    assert [task.id for task in found.tasks] == ["T002"]
+    assert [task.id for task in found.left_for_people] == ["T001"]
+
+
+def test_a_phase_with_flagged_tasks_only_is_passed_over_with_the_reason() -> None:
+    found = of("## Phase 1: A\n- [ ] T001 a (DEFERRED to v2)\n## Phase 2: B\n- [ ] T002 b\n")
+    assert isinstance(found, Work)
+    assert found.phase.title == "Phase 2: B"
+    assert found.passed_over == ("Phase 1: A has only tasks for people left: T001 (deferred).",)
+    assert [task.id for task in found.left_for_people] == ["T001"]
+
+
+def test_nothing_open_is_no_work_in_words() -> None:
+    assert of("- [x] T001 a\n- [x] T002 b\n") == NoWork("All 2 tasks of specs/042-x are done.")
+
+
+def test_tasks_set_aside_are_not_called_done() -> None:
+    assert of("- [x] T001 a\n- [~] T002 b\n") == NoWork("1 of 2 tasks of specs/042-x are done; 1 set aside.")
+
+
+def test_only_flagged_tasks_left_is_no_work_that_names_them() -> None:
+    found = of("- [x] T001 a\n- [ ] T014 Manual check\n- [ ] T015 b (skipped)\n")
+    assert isinstance(found, NoWork)
+    assert found.reason == "Only tasks for people are left in specs/042-x: T014 (manual), T015 (skipped)."
+    assert [task.id for task in found.left_for_people] == ["T014", "T015"]
+
+
+def test_a_long_list_of_ids_is_cut_and_says_so() -> None:
+    found = of("".join(f"- [ ] T{number:03} (skipped)\n" for number in range(1, 31)))
+    assert isinstance(found, NoWork)
+    assert found.reason.endswith("T020 (skipped) and 10 more.")
