@@ -1,5 +1,7 @@
 """The artifacts of a run: the file in the store and the row that lists it, always together."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from uuid import UUID
 
@@ -37,9 +39,7 @@ class RunArtifacts:
         self._lease.check()
         place = self._store.growing(self._run_id, path)
         with self._database.write() as uow:
-            uow.artifacts.save(
-                self._run_id, kind=kind, path=path, content_type=content_type, size=None, digest=None
-            )
+            uow.artifacts.save(Artifact(self._run_id, kind, path, content_type, None, None, uow.now()))
         return place
 
     def seal(self, path: str) -> None:
@@ -50,14 +50,7 @@ class RunArtifacts:
         with self._database.write() as uow:
             known = uow.artifacts.get(self._run_id, path)
             if known is not None:
-                uow.artifacts.save(
-                    self._run_id,
-                    kind=known.type,
-                    path=path,
-                    content_type=known.content_type,
-                    size=stored.size,
-                    digest=stored.digest,
-                )
+                uow.artifacts.save(replace(known, size=stored.size, digest=stored.digest))
 
     def read(self, path: str) -> bytes:
         """Read a stored file whole; raises NotFound."""
@@ -66,27 +59,15 @@ class RunArtifacts:
     def _list(self, kind: str, content_type: str, stored: StoredFile) -> None:
         with self._database.write() as uow:
             uow.artifacts.save(
-                self._run_id,
-                kind=kind,
-                path=stored.path,
-                content_type=content_type,
-                size=stored.size,
-                digest=stored.digest,
+                Artifact(self._run_id, kind, stored.path, content_type, stored.size, stored.digest, uow.now())
             )
 
 
-def copy_artifacts(source: list[Artifact], target: UUID, store: ArtifactStore, database: Database) -> None:
-    """Give a run that starts at a later stage the patches that its outputs speak of."""
+def copy_patches(source: Sequence[Artifact], target: UUID, store: ArtifactStore) -> tuple[Artifact, ...]:
+    """Copy the patches that a run's outputs speak of to a run that starts from them; the caller lists the copies."""
+    copies = []
     for artifact in source:
-        if artifact.type != "codex_patch":
-            continue
-        stored = store.put(target, artifact.path, b"".join(store.read(artifact.run_id, artifact.path)))
-        with database.write() as uow:
-            uow.artifacts.save(
-                target,
-                kind=artifact.type,
-                path=stored.path,
-                content_type=artifact.content_type,
-                size=stored.size,
-                digest=stored.digest,
-            )
+        if artifact.type == "codex_patch":
+            stored = store.put(target, artifact.path, b"".join(store.read(artifact.run_id, artifact.path)))
+            copies.append(replace(artifact, run_id=target, size=stored.size, digest=stored.digest))
+    return tuple(copies)

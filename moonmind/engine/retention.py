@@ -1,0 +1,44 @@
+"""Remove the files of runs that ended long ago: artifacts, workspaces, agent homes. Their rows stay."""
+
+import structlog
+
+from moonmind.db.unit_of_work import Database
+from moonmind.errors import MoonMindError
+from moonmind.ports.agent import Agent
+from moonmind.ports.artifact_store import ArtifactStore
+from moonmind.ports.vcs import Vcs
+
+log = structlog.get_logger(__name__)
+
+_BATCH = 100
+
+
+class Retention:
+    """One setting, `MOONMIND_RETENTION_DAYS`, for all files of a run. Idempotent, and safe to run twice at once."""
+
+    def __init__(self, database: Database, store: ArtifactStore, agent: Agent, vcs: Vcs, *, days: float) -> None:
+        self._database = database
+        self._store = store
+        self._agent = agent
+        self._vcs = vcs
+        self._days = days
+
+    def sweep(self) -> int:
+        """Remove what is due and give the number of runs whose files went; one that fails is tried next time."""
+        with self._database.read() as uow:
+            expired = uow.runs.expired_files(self._days, _BATCH)
+        removed = 0
+        for run in expired:
+            try:
+                self._agent.forget(str(run.id))
+                self._vcs.forget(run.repository, run.id)
+                self._store.delete(run.id)
+            except MoonMindError as error:
+                log.warning("run.not_pruned", run_id=str(run.id), error=error.message)
+                continue
+            with self._database.write() as uow:
+                uow.runs.mark_pruned(run.id)
+            removed += 1
+        if removed:
+            log.info("runs.pruned", count=removed)
+        return removed

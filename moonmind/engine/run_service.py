@@ -1,0 +1,285 @@
+"""What users do with runs: one method, one short transaction, and the public JSON out."""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from uuid import UUID, uuid4
+
+from moonmind import wire
+from moonmind.db.records import Artifact, NewRun, Run, RunFilter
+from moonmind.db.unit_of_work import Database, DuplicateIdempotencyKey, UnitOfWork
+from moonmind.engine import views
+from moonmind.engine.artifacts import copy_patches
+from moonmind.engine.cursor import read_cursor, write_cursor
+from moonmind.engine.preflight import Preflight, require
+from moonmind.engine.publisher import Hinter
+from moonmind.errors import (
+    CredentialInvalid,
+    IdempotencyMismatch,
+    InvalidRequest,
+    NotCancellable,
+    NotFound,
+    NothingToResume,
+    NotRetryable,
+    RunActive,
+)
+from moonmind.ports.artifact_store import ArtifactStore
+from moonmind.runs import naming
+from moonmind.runs.chain import STAGES, Stage
+from moonmind.runs.machine import RetryMode, RunStatus, may_retry
+
+
+@dataclass(frozen=True, slots=True)
+class ArtifactContent:
+    """An artifact opened for reading, whole or in part."""
+
+    content_type: str
+    size: int
+    """Of the whole file, in bytes, now."""
+    growing: bool
+    chunks: Iterator[bytes]
+
+
+class RunService:
+    """Create, look at, retry and cancel runs."""
+
+    def __init__(
+        self,
+        database: Database,
+        store: ArtifactStore,
+        hinter: Hinter,
+        preflight: Preflight,
+        *,
+        run_deadline_seconds: float,
+        hint_at_once: bool = True,
+    ) -> None:
+        self._database = database
+        self._store = store
+        self._hinter = hinter
+        self._preflight = preflight
+        self._deadline = run_deadline_seconds
+        # Without a publisher of our own (the command line), rows are left due for the janitor of a running process.
+        self._hint_at_once = hint_at_once
+
+    # --- start ------------------------------------------------------------------------------------------------------
+
+    def create(self, body: wire.CreateRun, *, idempotency_key: str | None = None) -> wire.SpecWorkflowRun:
+        """Accept a run; it is safe once this returns, whether the broker is up or not.
+
+        Raises RunActive, NothingToResume, IdempotencyMismatch. The same key with the same body finds the first run.
+        """
+        repository = naming.repository(body.repository)
+        digest = hashlib.sha256(body.model_dump_json(by_alias=True, exclude_none=True).encode()).hexdigest()
+        if idempotency_key is not None and (known := self._by_idempotency_key(idempotency_key, digest)):
+            return known
+        new = NewRun(
+            id=uuid4(),
+            repository=repository,
+            requested_key=naming.requested_key(body.feature_key),
+            stage=Stage.DISCOVER,
+            chain_id=uuid4(),
+            deadline_seconds=self._deadline,
+            notes=body.notes,
+            idempotency_key=idempotency_key,
+            request_digest=digest if idempotency_key is not None else None,
+        )
+        patches: tuple[Artifact, ...] = ()
+        if body.force_phase is not None and body.force_phase is not Stage.DISCOVER:
+            new, patches = self._forced(new, body.force_phase)
+        try:
+            with self._database.write() as uow:
+                run = uow.runs.add(new)
+                for patch in patches:
+                    uow.artifacts.save(patch)
+                if not self._hint_at_once:
+                    uow.recovery.dispatch_now(run.id)
+        except RunActive:
+            self._store.delete(new.id)
+            raise
+        except DuplicateIdempotencyKey:
+            # Two requests with one key at once: the other one was first, so its run is the answer to both.
+            known = self._by_idempotency_key(idempotency_key or "", digest)
+            if known is None:
+                raise
+            return known
+        self._hinter.soon(run.id)
+        return self.get(run.id)
+
+    def _forced(self, new: NewRun, stage: Stage) -> tuple[NewRun, tuple[Artifact, ...]]:
+        """Start at a later stage with what the feature's newest ended run left; raises NothingToResume."""
+        with self._database.read() as uow:
+            earlier = uow.runs.newest_terminal(naming.repository_key(new.repository), new.requested_key)
+            outputs = uow.attempts.outputs(earlier.id) if earlier is not None else {}
+            artifacts = uow.artifacts.list(earlier.id) if earlier is not None else []
+        needed = STAGES[: stage.position]
+        missing = [each.value for each in needed if each not in outputs]
+        if earlier is None or missing:
+            raise NothingToResume(
+                f"no ended run of this feature left what {stage} starts from"
+                + (f" (missing: {', '.join(missing)})" if earlier is not None else ""),
+                forcePhase=stage.value,
+            )
+        forced = replace(
+            new, stage=stage, outputs={each: outputs[each] for each in needed}, feature_key=earlier.feature_key
+        )
+        return forced, copy_patches(artifacts, new.id, self._store)
+
+    def _by_idempotency_key(self, key: str, digest: str) -> wire.SpecWorkflowRun | None:
+        with self._database.read() as uow:
+            run = uow.runs.find_by_idempotency_key(key)
+        if run is None:
+            return None
+        if run.request_digest != digest:
+            raise IdempotencyMismatch("this Idempotency-Key was used with another request body")
+        return self.get(run.id)
+
+    # --- look -------------------------------------------------------------------------------------------------------
+
+    def get(self, run_id: UUID) -> wire.SpecWorkflowRun:
+        """Show a run whole; raises NotFound."""
+        with self._database.read() as uow:
+            return self._view(uow, _found(uow.runs.get(run_id), run_id))
+
+    def page(
+        self,
+        *,
+        status: str | None = None,
+        repository: str | None = None,
+        feature_key: str | None = None,
+        q: str | None = None,
+        limit: int = 50,
+        cursor: str | None = None,
+    ) -> wire.RunPage:
+        """List runs, newest first, from after the cursor; raises InvalidRequest for a cursor that is not ours."""
+        wanted = RunFilter(
+            status=_status(status),
+            repository=repository,
+            feature_key=naming.requested_key(feature_key) if feature_key else None,
+            text=q,
+        )
+        limit = max(1, min(limit, 100))
+        with self._database.read() as uow:
+            runs = uow.runs.page(wanted, limit + 1, read_cursor(cursor))
+            now = uow.now()
+        more = len(runs) > limit
+        shown = runs[:limit]
+        return wire.RunPage(
+            items=[views.run_view(run, (), (), None, now=now) for run in shown],
+            next_cursor=write_cursor(shown[-1].created_at, shown[-1].id) if more else None,
+        )
+
+    def tasks(self, run_id: UUID, *, every_attempt: bool = False) -> list[wire.WorkflowTaskState]:
+        """List a run's stages with their latest attempts, or every attempt there was."""
+        with self._database.read() as uow:
+            _found(uow.runs.get(run_id), run_id)
+            attempts, artifacts = uow.attempts.all(run_id), uow.artifacts.list(run_id)
+        return views.task_views(attempts, artifacts, every=every_attempt)
+
+    def artifacts(self, run_id: UUID) -> list[wire.WorkflowArtifact]:
+        """List the files that a run left."""
+        with self._database.read() as uow:
+            _found(uow.runs.get(run_id), run_id)
+            return [views.artifact_view(artifact) for artifact in uow.artifacts.list(run_id)]
+
+    def open_artifact(
+        self, run_id: UUID, path: str, *, start: int = 0, length: int | None = None
+    ) -> ArtifactContent:
+        """Open a listed artifact, or a range of it; raises NotFound."""
+        with self._database.read() as uow:
+            artifact = uow.artifacts.get(run_id, path)
+        if artifact is None:
+            raise NotFound(f"the run has no artifact {path!r}")
+        size = self._store.size(run_id, path)
+        if size is None:
+            raise NotFound(
+                f"the file of artifact {path!r} is gone",
+                remediation="Retention removes files of ended runs after MOONMIND_RETENTION_DAYS.",
+            )
+        growing = artifact.size is None
+        return ArtifactContent(artifact.content_type, size, growing, self._store.read(run_id, path, start, length))
+
+    def events(self, run_id: UUID | None, *, after: int = 0, limit: int = 100) -> list[wire.RunEvent]:
+        """List what happened after a position: a run's own `seq`, or the global id when no run is named."""
+        with self._database.read() as uow:
+            if run_id is not None:
+                _found(uow.runs.get(run_id), run_id)
+            return [views.event_view(event) for event in uow.events.after(run_id, after, max(1, min(limit, 1000)))]
+
+    # --- steer ------------------------------------------------------------------------------------------------------
+
+    def retry(self, run_id: UUID, body: wire.RetryRun) -> wire.SpecWorkflowRun:
+        """Start an ended run again; raises NotRetryable, CredentialInvalid (409) when it is known to fail again."""
+        mode = RetryMode(body.mode)
+        with self._database.read() as uow:
+            run = _found(uow.runs.get(run_id), run_id)
+        self._check_retry(run, mode)
+        self._probe(run, mode)
+        with self._database.write() as uow:
+            retried = uow.transitions.retry(
+                run_id, mode, notes=body.notes, deadline_seconds=self._deadline, chain_id=uuid4()
+            )
+            if retried is None:
+                # Somebody else's retry was faster; the status says so.
+                self._check_retry(_found(uow.runs.get(run_id), run_id), mode)
+                raise NotRetryable("the run was changed at the same moment; look at it and try again")
+            if not self._hint_at_once:
+                uow.recovery.dispatch_now(run_id)
+            view = self._view(uow, retried)
+        self._hinter.soon(run_id)
+        return view
+
+    def cancel(self, run_id: UUID) -> wire.SpecWorkflowRun:
+        """Ask a run to stop; it is closed once its agent is provably gone. Raises NotCancellable."""
+        with self._database.write() as uow:
+            run = _found(uow.runs.get(run_id), run_id)
+            if run.status is RunStatus.CANCELLED:
+                return self._view(uow, run)
+            if run.status.terminal:
+                raise NotCancellable(f"the run has already ended: {run.status}", status=run.status.value)
+            cancelled = uow.transitions.request_cancel(run_id)
+            view = self._view(uow, _found(cancelled or uow.runs.get(run_id), run_id))
+        self._hinter.soon(run_id)
+        return view
+
+    def _check_retry(self, run: Run, mode: RetryMode) -> None:
+        if may_retry(run.status, mode):
+            return
+        if run.status is RunStatus.NO_WORK:
+            raise NotRetryable("a run that found no work can only restart from discovery", status=run.status.value)
+        raise NotRetryable(f"the run is {run.status}; only an ended, unsuccessful run is retried", status=run.status.value)
+
+    def _probe(self, run: Run, mode: RetryMode) -> None:
+        """Refuse a retry that is known to fail: the credential that the next stages need is probed first."""
+        stage = Stage.DISCOVER if mode is RetryMode.RESTART_FROM_DISCOVERY else run.stage
+        try:
+            if stage.position <= Stage.SUBMIT.position:
+                require(self._preflight.agent())
+            if stage is not Stage.FINALIZE:
+                require(self._preflight.forge(run.repository))
+        except CredentialInvalid as known_bad:
+            raise CredentialInvalid(
+                f"retrying would fail again: {known_bad.message}",
+                remediation=known_bad.advice,
+                **known_bad.details,
+            ) from None
+
+    def _view(self, uow: UnitOfWork, run: Run) -> wire.SpecWorkflowRun:
+        return views.run_view(
+            run, uow.attempts.all(run.id), uow.artifacts.list(run.id), uow.audits.get(run.id), now=uow.now()
+        )
+
+
+def _found(run: Run | None, run_id: UUID) -> Run:
+    if run is None:
+        raise NotFound(f"there is no run {run_id}")
+    return run
+
+
+def _status(text: str | None) -> RunStatus | None:
+    if text is None:
+        return None
+    try:
+        return RunStatus(text)
+    except ValueError:
+        known = ", ".join(status.value for status in RunStatus)
+        raise InvalidRequest(f"status must be one of {known}, not {text[:40]!r}", field="status") from None

@@ -1,0 +1,88 @@
+"""The life of a worker process: what starts with it, what it gives back, and what it refuses to start with."""
+
+import sys
+import threading
+from typing import Any
+
+import structlog
+from celery import signals
+
+from moonmind import bootstrap
+from moonmind.errors import MoonMindError
+from moonmind.settings import load_settings
+
+log = structlog.get_logger(__name__)
+
+_container: bootstrap.Container | None = None
+_guard = threading.Lock()
+
+
+def container() -> bootstrap.Container:
+    """Give this process's container, built at first use; a forked child builds its own."""
+    global _container  # noqa: PLW0603 - one per process, as Celery's own app is
+    with _guard:
+        if _container is None:
+            _container = bootstrap.build(load_settings())
+        return _container
+
+
+def adopt(shared: bootstrap.Container) -> None:
+    """Use a container that another part of this process built: the embedded engine shares the API's."""
+    global _container  # noqa: PLW0603 - see container()
+    with _guard:
+        _container = shared
+
+
+def attach() -> None:
+    """Connect to Celery's signals; connecting twice is once."""
+    signals.worker_init.connect(_init, dispatch_uid="moonmind.init")
+    signals.worker_ready.connect(_ready, dispatch_uid="moonmind.ready")
+    signals.worker_process_init.connect(_forked, dispatch_uid="moonmind.forked")
+    signals.worker_shutdown.connect(_shutdown, dispatch_uid="moonmind.shutdown")
+    signals.beat_init.connect(_beat, dispatch_uid="moonmind.beat")
+    signals.setup_logging.connect(_logging, dispatch_uid="moonmind.logging")
+
+
+def _logging(**_: Any) -> None:
+    bootstrap.configure_logging(load_settings())
+
+
+def _init(**_: Any) -> None:
+    """Refuse to start with a sentence, not with a trace, where work could not be done."""
+    try:
+        settings = load_settings()
+        if settings.embedded:
+            _refuse("CELERY_BROKER_URL is not set, so the API process runs the engine itself; start `moonmind up`.")
+        container().check_start()
+    except MoonMindError as error:
+        _refuse(f"{error.message}\n  fix: {error.advice}")
+
+
+def _refuse(sentence: str) -> None:
+    sys.stderr.write(f"moonmind worker: {sentence}\n")
+    sys.stderr.flush()
+    # Celery catches SystemExit subclasses of its own only; this ends the process with a code that scripts can read.
+    raise SystemExit(4)
+
+
+def _ready(**_: Any) -> None:
+    """Begin to heal: the janitor, the waker and the publisher live in the main process, never in forked children."""
+    container().start_engine()
+
+
+def _forked(**_: Any) -> None:
+    """Forget what the parent built: connections and threads do not survive a fork."""
+    global _container, _guard  # noqa: PLW0603 - see container()
+    _guard = threading.Lock()
+    inherited, _container = _container, None
+    if inherited is not None:
+        inherited.abandon()
+
+
+def _shutdown(**_: Any) -> None:
+    if _container is not None:
+        _container.close()
+
+
+def _beat(**_: Any) -> None:
+    load_settings().var_dir.mkdir(parents=True, exist_ok=True)
