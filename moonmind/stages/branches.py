@@ -1,0 +1,61 @@
+"""The branch rule: on which branch a run goes on, decided from facts alone."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from moonmind.ports.forge import PullState
+from moonmind.runs import naming
+
+
+@dataclass(frozen=True, slots=True)
+class BranchFact:
+    """What is known of the n-th branch of a feature."""
+
+    number: int
+    tip: str | None
+    """Its commit; None when the branch does not exist (any more)."""
+    pulls: tuple[PullState, ...] = ()
+    """The states of its pull requests, in any order."""
+    ahead: bool = False
+    """Whether it holds commits that the base lacks."""
+
+    @property
+    def used(self) -> bool:
+        """Tell whether the name was ever taken."""
+        return self.tip is not None or bool(self.pulls)
+
+
+@dataclass(frozen=True, slots=True)
+class BranchChoice:
+    """The branch a run works on. `tip` is None for a new branch, which starts at the base's tip."""
+
+    number: int
+    tip: str | None
+    reason: str
+
+
+def choose(facts: Iterable[BranchFact]) -> BranchChoice:
+    """Go on with the newest branch that is still open, else begin the next one.
+
+    Open is a branch with an open pull request, or with none yet and commits that the base lacks. A name that was ever
+    used is never used again: its pull requests would be taken for the new branch's.
+    """
+    used = sorted((fact for fact in facts if fact.used), key=lambda fact: fact.number, reverse=True)
+    for fact in used:
+        if fact.tip is None:
+            continue
+        if PullState.OPEN in fact.pulls:
+            return BranchChoice(fact.number, fact.tip, "its pull request is open")
+        if not fact.pulls and fact.ahead:
+            return BranchChoice(fact.number, fact.tip, "it holds commits without a pull request yet")
+    if not used:
+        return BranchChoice(1, None, "it is the feature's first")
+    return BranchChoice(used[0].number + 1, None, "the branches before it are merged, closed or empty")
+
+
+def numbers(feature_key: str, branches: Iterable[str]) -> tuple[int, ...]:
+    """List the numbers n for which the n-th branch of the feature is among these names, sorted."""
+    pattern = re.compile(re.escape(naming.branch(feature_key)) + r"(?:-([1-9]\d{0,5}))?")
+    found = (pattern.fullmatch(name) for name in branches)
+    return tuple(sorted({int(match[1] or 1) for match in found if match}))

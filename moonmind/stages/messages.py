@@ -1,0 +1,100 @@
+"""The words that leave the house with a change: the commit message, the pull request's title and body."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from moonmind.stages.plain import inert, markdown, one_line
+from moonmind.stages.plan import Plan
+from moonmind.stages.verdicts import Judgement, Verdict
+
+SUBJECT_LENGTH = 72
+TITLE_LENGTH = 120
+_SHOWN_TASKS = 100
+_SHOWN_NOTES = 20
+
+_MARKS = {
+    Verdict.PROVEN: "proven",
+    Verdict.ATTESTED: "attested (the agent said so)",
+    Verdict.UNPROVEN: "not proven",
+    Verdict.CONTRADICTED: "contradicted",
+}
+
+
+def commit_message(plan: Plan, judgements: Sequence[Judgement], run_id: UUID) -> str:
+    """Write the run's commit message: the same judgements give the same bytes, and so the same commit."""
+    lines = [f"- {inert(item.id, 40)}: {_MARKS[item.verdict]}; {inert(item.because)}" for item in judgements]
+    trailers = [f"Feature: {inert(plan.feature.path)}", f"Run-Id: {run_id}"]
+    return "\n".join([subject(plan, judgements), "", *lines, "", *trailers, ""])
+
+
+def subject(plan: Plan, judgements: Iterable[Judgement]) -> str:
+    """Write the commit's first line, the fullest form that fits."""
+    ids = [item.id for item in judgements if item.verdict.ticks]
+    head = f"{plan.feature.key}: {plan.phase}"
+    forms = [f"{head} ({', '.join(ids)})", f"{head} ({len(ids)} tasks)"] if ids else []
+    for form in [*forms, head]:
+        if len(one_line(form, 1000)) <= SUBJECT_LENGTH:
+            return inert(form, SUBJECT_LENGTH)
+    return inert(head, SUBJECT_LENGTH)
+
+
+def title(plan: Plan, phases: int = 1) -> str:
+    """Write the pull request's title; one that holds several phases counts them."""
+    return inert(f"{plan.feature.key}: {plan.phase if phases == 1 else f'{phases} phases'}", TITLE_LENGTH)
+
+
+def is_ours(text: str, plan: Plan) -> bool:
+    """Tell whether a title is one that we wrote, so that a person's own title stays."""
+    return text.startswith(inert(f"{plan.feature.key}: ", TITLE_LENGTH))
+
+
+def section(plan: Plan, applied: Mapping[str, Any], run_id: UUID) -> str:
+    """Write what a run says of its phase in the pull request's body."""
+    judgements = [Judgement.from_json(item) for item in applied["verdicts"]]
+    ticked = sum(item.verdict.ticks for item in judgements)
+    texts = {task.key: task.text for task in plan.tasks}
+    parts = [
+        f"### {markdown(plan.phase, 200)}",
+        (
+            f"{ticked} of {len(judgements)} tasks ticked in {_code(plan.feature.tasks_path)}; "
+            f"{len(applied['files'])} files changed (+{applied['added']} −{applied['deleted']})."
+        ),
+        "\n".join(_tasks(judgements, texts)),
+    ]
+    if missing := [item for item in judgements if not item.verdict.ticks]:
+        parts.append(f"**Not shown to be done, left open:** {_ids(item.id for item in missing)}")
+    if plan.independent_test:
+        parts.append(f"**Independent test:** {markdown(plan.independent_test, 600)}")
+    if plan.checkpoint:
+        parts.append(f"**Checkpoint:** {markdown(plan.checkpoint, 600)}")
+    if plan.left_for_people:
+        parts.append(f"**Left for people:** {_ids(plan.left_for_people)}")
+    if warnings := applied.get("warnings"):
+        parts.append("**Look here first:**\n" + "\n".join(_limited([f"- {markdown(text)}" for text in warnings])))
+    parts.append(f"<sub>MoonMind run {run_id}; verification: {markdown(applied.get('verification') or 'none')}</sub>")
+    return "\n\n".join(part for part in parts if part)
+
+
+def _tasks(judgements: Sequence[Judgement], texts: Mapping[str, str]) -> Iterable[str]:
+    for item in judgements[:_SHOWN_TASKS]:
+        box = "x" if item.verdict.ticks else " "
+        text = markdown(texts.get(item.key, ""), 200)
+        yield f"- [{box}] **{markdown(item.id, 40)}** {text} — {_MARKS[item.verdict]}: {markdown(item.because, 200)}"
+    if len(judgements) > _SHOWN_TASKS:
+        yield f"- and {len(judgements) - _SHOWN_TASKS} more tasks; apply/output.json of the run lists them"
+
+
+def _limited(lines: list[str]) -> list[str]:
+    more = len(lines) - _SHOWN_NOTES
+    return lines[:_SHOWN_NOTES] + ([f"- and {more} more"] if more > 0 else [])
+
+
+def _ids(ids: Iterable[str]) -> str:
+    shown = [markdown(task_id, 40) for task_id in ids]
+    more = len(shown) - _SHOWN_TASKS
+    return ", ".join(shown[:_SHOWN_TASKS]) + (f" and {more} more" if more > 0 else "")
+
+
+def _code(path: str) -> str:
+    return markdown(path) if "`" in path else f"`{one_line(path, 200)}`"
