@@ -1,0 +1,141 @@
+"""Turn the agent's JSONL log into entries that a person reads: words, commands, file changes, ends."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from moonmind.cli.plain import clean, one_line
+
+_SHOWN_OUTPUT_LINES = 12
+
+
+class Kind(StrEnum):
+    """What an entry tells."""
+
+    SAYS = "says"
+    THINKS = "thinks"
+    RAN = "ran"
+    CHANGED = "changed"
+    LOOKED_UP = "looked up"
+    PLANS = "plans"
+    NOTE = "note"
+    FAILED = "failed"
+    ENDED = "ended"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One thing that the agent said or did; every text is cleaned for terminals."""
+
+    kind: Kind
+    text: str
+    detail: str = ""
+    """A command's last lines of output; empty for the other kinds."""
+    good: bool = True
+
+
+_WORDS = {
+    "agent_message": (Kind.SAYS, "text"),
+    "reasoning": (Kind.THINKS, "text"),
+    "web_search": (Kind.LOOKED_UP, "query"),
+    "error": (Kind.NOTE, "message"),
+}
+"""Items that are a text: what they are shown as, and under which key the text is."""
+
+
+class LogReader:
+    """Cuts a growing log into lines and the lines into entries, wherever the pieces break."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+
+    def feed(self, piece: bytes) -> Iterator[Entry]:
+        """Take in what the log grew by, and give the entries of the lines that are complete now."""
+        *lines, self._rest = (self._rest + piece).split(b"\n")
+        for line in lines:
+            yield from entries(line)
+
+    def finish(self) -> Iterator[Entry]:
+        """Give the entries of a last line without its line feed."""
+        line, self._rest = self._rest, b""
+        yield from entries(line)
+
+
+def entries(line: bytes) -> Iterator[Entry]:
+    """Read one line of the log; what tells a person nothing yields nothing."""
+    text = line.decode("utf-8", "replace").strip()
+    if not text:
+        return
+    try:
+        event = json.loads(text)
+    except (ValueError, RecursionError):
+        yield Entry(Kind.NOTE, clean(text))  # a line that the agent's program wrote past its own format
+        return
+    if not isinstance(event, dict):
+        return
+    match event.get("type"):
+        case "item.completed":
+            item = event.get("item")
+            if isinstance(item, dict):
+                yield from _item(item)
+        case "turn.completed":
+            yield Entry(Kind.ENDED, _tokens(event.get("usage")))
+        case "turn.failed":
+            error = event.get("error")
+            yield Entry(Kind.FAILED, _text(error.get("message") if isinstance(error, dict) else error), good=False)
+        case "error":
+            yield Entry(Kind.NOTE, _text(event.get("message")))  # a notice; only a failed turn ends the work
+
+
+def _item(item: dict[str, Any]) -> Iterator[Entry]:
+    kind = item.get("type")
+    good = item.get("status") not in {"failed", "declined"}
+    if kind in _WORDS:
+        entry_kind, key = _WORDS[kind]
+        yield Entry(entry_kind, _text(item.get(key)))
+    elif kind == "command_execution":
+        yield _command(item)
+    elif kind == "file_change":
+        for change in _dicts(item.get("changes")):
+            sign = {"add": "+", "delete": "-"}.get(str(change.get("kind")), "~")
+            yield Entry(Kind.CHANGED, f"{sign} {one_line(_text(change.get('path')))}", good=good)
+    elif kind == "mcp_tool_call":
+        yield Entry(Kind.RAN, one_line(f"{_text(item.get('server'))}.{_text(item.get('tool'))}"), good=good)
+    elif kind == "todo_list":
+        for step in _dicts(item.get("items")):
+            box = "x" if step.get("completed") else " "
+            yield Entry(Kind.PLANS, f"[{box}] {one_line(_text(step.get('text')))}")
+
+
+def _command(item: dict[str, Any]) -> Entry:
+    code = item.get("exit_code")
+    good = code == 0 or (code is None and item.get("status") == "completed")
+    ending = "" if good else f"  ({f'exit {code}' if code is not None else _text(item.get('status'))})"
+    command = one_line(_text(item.get("command")))
+    return Entry(Kind.RAN, command + one_line(ending), _tail(_text(item.get("aggregated_output"))), good)
+
+
+def _dicts(value: Any) -> list[dict[str, Any]]:
+    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
+
+
+def _text(value: Any) -> str:
+    return "" if value is None else clean(str(value)).strip()
+
+
+def _tail(output: str) -> str:
+    lines = output.splitlines()
+    if len(lines) <= _SHOWN_OUTPUT_LINES:
+        return "\n".join(lines)
+    return "\n".join([f"... {len(lines) - _SHOWN_OUTPUT_LINES} lines before", *lines[-_SHOWN_OUTPUT_LINES:]])
+
+
+def _tokens(usage: Any) -> str:
+    if not isinstance(usage, dict):
+        return "the turn is complete"
+    given, made = usage.get("input_tokens"), usage.get("output_tokens")
+    if not isinstance(given, int) or not isinstance(made, int) or not given + made:
+        return "the turn is complete"
+    return f"the turn is complete: {given:,} tokens in, {made:,} out"

@@ -1,0 +1,83 @@
+"""How a command ends: one exit code per kind of end, one way to say an error.
+
+0    the run succeeded or had no work; the command did what was asked
+1    the run failed or was cancelled; a check of `doctor` failed
+2    the command line or its input is wrong
+3    no such run, or its state does not allow it
+4    a setting, a tool or a credential is missing or refused
+5    a service that is needed does not answer now
+70   a defect of MoonMind
+130  interrupted
+141  the reader of the output went away
+143  asked to end (SIGTERM)
+"""
+
+import json
+import sys
+from enum import IntEnum
+
+from moonmind.cli.plain import clean
+from moonmind.errors import (
+    Conflict,
+    CredentialInvalid,
+    ErrorInfo,
+    External,
+    Forbidden,
+    InvalidRequest,
+    MoonMindError,
+    NotConfigured,
+    NotFound,
+    Rejected,
+    Unauthorized,
+    Unavailable,
+)
+
+
+class Exit(IntEnum):
+    """The exit codes; `EPILOG` says them in `--help`."""
+
+    FINE = 0
+    FAILED = 1
+    USAGE = 2
+    STATE = 3
+    SETUP = 4
+    UNAVAILABLE = 5
+    DEFECT = 70
+    INTERRUPTED = 130
+    NO_READER = 141
+    TERMINATED = 143
+
+
+EPILOG = (
+    "Exit codes: 0 done, the run succeeded or had no work; 1 the run failed or was cancelled, or a check failed; "
+    "2 the command line is wrong; 3 no such run, or its state does not allow it; 4 a setting, a tool or a credential is "
+    "missing; 5 a service does not answer; 70 a defect of MoonMind; 130 interrupted."
+)
+
+_CODES: tuple[tuple[type[MoonMindError] | tuple[type[MoonMindError], ...], Exit], ...] = (
+    # The first match wins: a class stands before its bases.
+    (InvalidRequest, Exit.USAGE),
+    ((NotFound, Conflict), Exit.STATE),
+    ((Unauthorized, Forbidden, NotConfigured, CredentialInvalid), Exit.SETUP),
+    ((Unavailable, External), Exit.UNAVAILABLE),
+    (Rejected, Exit.FAILED),
+)
+
+
+def code_of(error: MoonMindError) -> Exit:
+    """Choose the exit code of an error."""
+    return next((code for kinds, code in _CODES if isinstance(error, kinds)), Exit.DEFECT)
+
+
+def of_status(status: str) -> Exit:
+    """Choose the exit code of a run that has ended."""
+    return Exit.FINE if status in {"succeeded", "no_work"} else Exit.FAILED
+
+
+def say(error: ErrorInfo, *, as_json: bool = False) -> None:
+    """Say an error on standard error; with `--json`, standard output gets its JSON form too."""
+    print(f"error: {clean(error.message)}", file=sys.stderr)
+    if error.remediation:
+        print(f"fix: {clean(error.remediation)}", file=sys.stderr)
+    if as_json:
+        print(json.dumps(error.as_json(), default=str))

@@ -1,0 +1,104 @@
+"""Follow a run to its end: look, show what is new, look again."""
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Protocol
+
+from moonmind.cli.agent_log import Entry, LogReader
+from moonmind.cli.session import Session, find_run
+from moonmind.errors import NotFound
+from moonmind.wire import SpecWorkflowRun
+
+PACE_SECONDS = 0.4
+_PIECE = 1 << 20
+
+
+class Source(Protocol):
+    """Where a run is looked at: the service in this process, or a server."""
+
+    def look(self) -> SpecWorkflowRun:
+        """Give the run as it stands, tasks and artifacts included."""
+        ...
+
+    def log(self, path: str, start: int) -> bytes:
+        """Give what the artifact holds from `start` on; nothing where it does not exist yet."""
+        ...
+
+
+class View(Protocol):
+    """What shows a run that moves."""
+
+    def show(self, run: SpecWorkflowRun, entries: list[Entry]) -> None:
+        """Show the run as it stands and what the agent has said since the last time."""
+        ...
+
+
+class ServiceSource:
+    """Looks at a run through the run service of this process."""
+
+    def __init__(self, session: Session, run_id: str) -> None:
+        self._runs = session.runs
+        self._id = find_run(session.runs, run_id)
+
+    def look(self) -> SpecWorkflowRun:
+        """See `Source`."""
+        return self._runs.get(self._id)
+
+    def log(self, path: str, start: int) -> bytes:
+        """See `Source`."""
+        try:
+            return b"".join(self._runs.open_artifact(self._id, path, start=start, length=_PIECE).chunks)
+        except NotFound:
+            return b""
+
+
+def log_path(run: SpecWorkflowRun) -> str | None:
+    """Find the agent's log among what the run has left so far."""
+    paths = [artifact.path for artifact in run.artifacts or [] if artifact.artifact_type == "codex_logs"]
+    return paths[-1] if paths else run.codex_logs_path
+
+
+class LogTail:
+    """Reads the agent's log of a run on, and a next attempt's log from its beginning."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._path: str | None = None
+        self._position = 0
+        self._reader = LogReader()
+
+    def more(self, run: SpecWorkflowRun) -> list[Entry]:
+        """Give the entries that came since the last time."""
+        return [entry for piece in self.pieces(run) for entry in self._reader.feed(piece)]
+
+    def last(self) -> list[Entry]:
+        """Give what an ended log holds after its last line feed."""
+        return list(self._reader.finish())
+
+    def pieces(self, run: SpecWorkflowRun) -> Iterator[bytes]:
+        """Give the bytes that came since the last time; `more` is these, read."""
+        path = log_path(run)
+        if path is None:
+            return
+        if path != self._path:
+            self._path, self._position, self._reader = path, 0, LogReader()
+        while piece := self._source.log(path, self._position):
+            self._position += len(piece)
+            yield piece
+
+
+def follow(
+    source: Source, view: View, *, pace: float = PACE_SECONDS, check: Callable[[], None] | None = None
+) -> SpecWorkflowRun:
+    """Show a run until it has ended, and give it as it ended. `check` may raise to stop it."""
+    tail = LogTail(source)
+    while True:
+        if check is not None:
+            check()
+        run = source.look()
+        entries = tail.more(run)
+        if run.status.terminal:
+            view.show(run, [*entries, *tail.last()])
+            return run
+        view.show(run, entries)
+        time.sleep(pace)

@@ -1,0 +1,118 @@
+"""The commands that look: `runs`, `show`, `logs`, `doctor`."""
+
+import json
+import sys
+import time
+
+from rich.console import Console
+from rich.text import Text
+
+from moonmind.cli import screen
+from moonmind.cli.agent_log import Entry
+from moonmind.cli.exits import Exit
+from moonmind.cli.follow import PACE_SECONDS, LogTail, ServiceSource
+from moonmind.cli.runs import watch as watch_run
+from moonmind.cli.session import Connect, find_run, opened
+from moonmind.cli.stages import entry_text
+from moonmind.cli.tables import checks_table, run_sheet, runs_table
+from moonmind.errors import NotFound
+
+
+def runs(connect: Connect, *, status: str | None, repository: str | None, limit: int, as_json: bool) -> int:
+    """List runs, newest first."""
+    with opened(connect) as session:
+        page = session.runs.page(status=status, repository=repository, limit=limit)
+    if as_json:
+        print(page.model_dump_json(by_alias=True))
+        return Exit.FINE
+    console = screen.out()
+    if not page.items:
+        console.print(
+            "No runs." if status or repository else "No runs yet. Start one: moonmind run OWNER/NAME", style="dim"
+        )
+        return Exit.FINE
+    console.print(runs_table(page.items, console))
+    if page.next_cursor is not None:
+        console.print(f"The newest {len(page.items)}; see more with --limit.", style="dim")
+    return Exit.FINE
+
+
+def show(connect: Connect, run: str, *, watch: bool, as_json: bool) -> int:
+    """Show one run whole."""
+    with opened(connect) as session:
+        if watch:
+            return watch_run(session, str(find_run(session.runs, run)), as_json=as_json)
+        shown = session.runs.get(find_run(session.runs, run))
+        root = session.settings.artifact_root
+    if as_json:
+        print(shown.model_dump_json(by_alias=True))
+    else:
+        console = screen.out()
+        console.print(run_sheet(shown, console, root))
+    return Exit.FINE
+
+
+def logs(connect: Connect, run: str, *, follow: bool, as_json: bool) -> int:
+    """Print what the agent said and did."""
+    with opened(connect) as session:
+        source = ServiceSource(session, run)
+        tail = LogTail(source)
+        console = screen.out()
+        seen = False
+        while True:
+            shown = source.look()
+            ended = shown.status.terminal or not follow
+            if as_json:
+                for piece in tail.pieces(shown):
+                    seen = True
+                    sys.stdout.buffer.write(piece)
+                sys.stdout.flush()
+            else:
+                entries = [*tail.more(shown), *(tail.last() if ended else [])]
+                seen = seen or bool(entries)
+                for entry in entries:
+                    _print_entry(console, entry)
+            if ended:
+                break
+            time.sleep(PACE_SECONDS)
+        if not seen and not as_json:
+            where = "was never started" if shown.status.terminal else "has said nothing yet"
+            raise NotFound(
+                f"the agent of run {str(shown.id)[:8]} {where}", remediation="See `moonmind show` for its stages."
+            )
+    return Exit.FINE
+
+
+def doctor(connect: Connect, *, repository: str | None, as_json: bool) -> int:
+    """Probe everything that a run needs, and say what mends what."""
+    with opened(connect) as session:
+        checks = list(session.preflight.run(repository))
+    failed = [check for check in checks if check.failed]
+    if as_json:
+        listed = [
+            {
+                "name": check.name,
+                "status": check.status.value,
+                "message": check.message,
+                "remediation": check.remediation or None,
+            }
+            for check in checks
+        ]
+        print(json.dumps({"ready": not failed, "checks": listed}))
+    else:
+        console = screen.out()
+        console.print(checks_table(checks, console))
+        console.print(
+            Text(
+                f"\n{len(failed)} of {len(checks)} checks failed." if failed else "\nReady.",
+                "red" if failed else "green",
+            )
+        )
+    return Exit.FAILED if failed else Exit.FINE
+
+
+def _print_entry(console: Console, entry: Entry) -> None:
+    console.print(entry_text(entry), soft_wrap=True)
+    if entry.detail:
+        for line in entry.detail.splitlines():
+            console.print(Text(f"    {line}", "dim"), soft_wrap=True)

@@ -1,0 +1,209 @@
+"""The command `moonmind`: what can be asked, and what each answer's exit code says.
+
+    0    done; the run succeeded or had no work
+    1    the run failed or was cancelled; a check of `doctor` failed
+    2    the command line or its input is wrong
+    3    no such run, or its state does not allow it
+    4    a setting, a tool or a credential is missing or refused
+    5    a service that is needed does not answer now
+    70   a defect of MoonMind
+    130  interrupted
+
+Everything heavy is imported inside the commands, so that `--help` and `--version` answer at once.
+"""
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal
+
+import typer
+
+from moonmind import __version__
+from moonmind.cli.exits import EPILOG, Exit, code_of, say
+from moonmind.errors import ErrorInfo, MoonMindError, Unexpected
+
+app = typer.Typer(
+    name="moonmind",
+    help="Land Spec Kit phases as pull requests.",
+    epilog=EPILOG,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+RunId = Annotated[str, typer.Argument(metavar="RUN", help="The run's id, or a beginning of it that no other has.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
+Watch = Annotated[bool, typer.Option("--watch", "-w", help="Follow the run to its end.")]
+Notes = Annotated[str | None, typer.Option(help="What the agent should know beside the spec.")]
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        print(f"moonmind {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def moonmind(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an unexpected error.")] = False,
+) -> None:
+    """Land Spec Kit phases as pull requests."""
+
+
+@app.command()
+def up(
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="The port; 0 takes a free one.")] = 8000,
+) -> None:
+    """Serve the API and the dashboard; without a broker, do the work too."""
+    from moonmind.cli.up import serve
+
+    raise typer.Exit(serve(host, port))
+
+
+@app.command()
+def run(  # noqa: PLR0917 - Typer passes options by name
+    context: typer.Context,
+    repository: Annotated[str, typer.Argument(metavar="OWNER/NAME", help="The repository.")],
+    feature: Annotated[str | None, typer.Option(help="The feature; needed if more than one is unfinished.")] = None,
+    notes: Notes = None,
+    from_: Annotated[
+        Literal["discover", "submit", "apply", "publish"] | None,
+        typer.Option("--from", help="Start at this stage with what the last run left."),
+    ] = None,
+    watch: Watch = False,
+    json: Json = False,
+) -> None:
+    """Land a repository's next unfinished phase."""
+    from moonmind.cli import runs as steer
+
+    code = steer.start(context.obj, repository, feature=feature, notes=notes, stage=from_, watch=watch, as_json=json)
+    raise typer.Exit(code)
+
+
+@app.command()
+def runs(
+    context: typer.Context,
+    status: Annotated[str | None, typer.Option(help="Only runs in this status.")] = None,
+    repository: Annotated[str | None, typer.Option(metavar="OWNER/NAME", help="Only runs of this one.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=100, help="How many at most.")] = 20,
+    json: Json = False,
+) -> None:
+    """List runs, newest first."""
+    from moonmind.cli import look
+
+    raise typer.Exit(look.runs(context.obj, status=status, repository=repository, limit=limit, as_json=json))
+
+
+@app.command()
+def show(context: typer.Context, run: RunId, watch: Watch = False, json: Json = False) -> None:
+    """Show a run: its stages, how it ended, what it left."""
+    from moonmind.cli import look
+
+    raise typer.Exit(look.show(context.obj, run, watch=watch, as_json=json))
+
+
+@app.command()
+def logs(
+    context: typer.Context,
+    run: RunId,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the run ends.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print the log's own JSON lines.")] = False,
+) -> None:
+    """Print what the agent said, ran and changed."""
+    from moonmind.cli import look
+
+    raise typer.Exit(look.logs(context.obj, run, follow=follow, as_json=json))
+
+
+@app.command()
+def retry(  # noqa: PLR0917 - Typer passes options by name
+    context: typer.Context,
+    run: RunId,
+    from_discovery: Annotated[
+        bool, typer.Option("--from-discovery", help="Begin anew instead of where it failed.")
+    ] = False,
+    notes: Notes = None,
+    watch: Watch = False,
+    json: Json = False,
+) -> None:
+    """Start a failed or cancelled run again, where it stopped."""
+    from moonmind.cli import runs as steer
+
+    code = steer.retry(context.obj, run, from_discovery=from_discovery, notes=notes, watch=watch, as_json=json)
+    raise typer.Exit(code)
+
+
+@app.command()
+def cancel(context: typer.Context, run: RunId, json: Json = False) -> None:
+    """Stop a run; its work so far is kept."""
+    from moonmind.cli import runs as steer
+
+    raise typer.Exit(steer.cancel(context.obj, run, as_json=json))
+
+
+@app.command()
+def doctor(
+    context: typer.Context,
+    repo: Annotated[str | None, typer.Option(metavar="OWNER/NAME", help="Probe access to this one too.")] = None,
+    json: Json = False,
+) -> None:
+    """Check everything that a run needs, with the fix beside each failure."""
+    from moonmind.cli import look
+
+    raise typer.Exit(look.doctor(context.obj, repository=repo, as_json=json))
+
+
+def main(arguments: Sequence[str] | None = None, *, connect: Any = None) -> int:
+    """Run one command and give its exit code; `connect` puts another container in the real one's place."""
+    given = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
+    as_json = "--json" in given
+    try:
+        code = app(given, prog_name="moonmind", obj=connect or _connect, standalone_mode=False)
+        sys.stdout.flush()
+        return int(code or 0)
+    except MoonMindError as error:
+        say(error.info(), as_json=as_json)
+        return code_of(error)
+    except KeyboardInterrupt:
+        return Exit.INTERRUPTED
+    except BrokenPipeError:
+        # The reader left: nothing more can be said to it, and the interpreter's own last flush must not complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return Exit.NO_READER
+    except Exception as error:  # noqa: BLE001 - the last door: people get a sentence, never a traceback
+        return _stray(error, as_json=as_json, debug="--debug" in given)
+
+
+def _stray(error: Exception, *, as_json: bool, debug: bool) -> int:
+    # Typer carries its own copy of Click or uses the installed one; both kinds of error explain themselves like this.
+    explain = getattr(error, "format_message", None)
+    if explain is not None:
+        context = getattr(error, "ctx", None)
+        command = context.command_path if context is not None else "moonmind"
+        say(ErrorInfo("usage", explain(), f"See `{command} --help`."), as_json=as_json)
+        return Exit.USAGE
+    if debug:
+        traceback.print_exc()
+    advice = (
+        "Report it as a defect."
+        if debug
+        else "Run it again as `moonmind --debug ...` for the traceback, and report it."
+    )
+    say(Unexpected(f"{type(error).__name__}: {error}", remediation=advice).info(), as_json=as_json)
+    return Exit.DEFECT
+
+
+def _connect() -> Any:
+    from moonmind.cli.session import connect
+
+    return connect()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,95 @@
+"""The commands that start and steer runs: `run`, `retry`, `cancel`."""
+
+import sys
+from typing import TypeVar
+
+from pydantic import ValidationError
+
+from moonmind import wire
+from moonmind.cli import screen
+from moonmind.cli.exits import Exit, of_status
+from moonmind.cli.follow import ServiceSource, follow
+from moonmind.cli.session import Connect, Session, find_run, opened, warn_if_alone
+from moonmind.cli.stages import ending, heading, status_text
+from moonmind.cli.views import JsonView, view_for
+from moonmind.errors import InvalidRequest
+from moonmind.runs.machine import RetryMode
+
+Body = TypeVar("Body", bound=wire.WireModel)
+
+
+def start(
+    connect: Connect,
+    repository: str,
+    *,
+    feature: str | None,
+    notes: str | None,
+    stage: str | None,
+    watch: bool,
+    as_json: bool,
+) -> int:
+    """Create a run, and follow it if asked to."""
+    body = _body(wire.CreateRun, repository=repository, feature_key=feature, notes=notes, force_phase=stage)
+    with opened(connect) as session:
+        return _shown(session, session.runs.create(body), watch=watch, as_json=as_json)
+
+
+def retry(connect: Connect, run: str, *, from_discovery: bool, notes: str | None, watch: bool, as_json: bool) -> int:
+    """Start an ended run again."""
+    mode = RetryMode.RESTART_FROM_DISCOVERY if from_discovery else RetryMode.RESUME_FAILED_TASK
+    body = _body(wire.RetryRun, mode=mode, notes=notes)
+    with opened(connect) as session:
+        retried = session.runs.retry(find_run(session.runs, run), body)
+        return _shown(session, retried, watch=watch, as_json=as_json)
+
+
+def cancel(connect: Connect, run: str, *, as_json: bool) -> int:
+    """Ask a run to stop."""
+    with opened(connect) as session:
+        cancelled = session.runs.cancel(find_run(session.runs, run))
+        if as_json:
+            print(cancelled.model_dump_json(by_alias=True))
+        elif cancelled.status.terminal:
+            print(f"{cancelled.id} is {cancelled.status.value}.")
+        else:
+            print(f"{cancelled.id} is being cancelled; it ends once its agent is stopped.")
+    return Exit.FINE
+
+
+def watch(session: Session, run_id: str, *, as_json: bool) -> int:
+    """Follow a run to its end; what is interrupted is the watching, never the run."""
+    source = ServiceSource(session, run_id)
+    try:
+        with JsonView() if as_json else view_for(screen.out()) as view:
+            return of_status(follow(source, view).status.value)
+    except KeyboardInterrupt:
+        print(f"\nThe run goes on; watch it again with `moonmind show {run_id[:8]} --watch`.", file=sys.stderr)
+        return Exit.INTERRUPTED
+
+
+def _shown(session: Session, run: wire.SpecWorkflowRun, *, watch: bool, as_json: bool) -> int:
+    warn_if_alone(session)
+    if watch:
+        return _watch(session, str(run.id), as_json=as_json)
+    if as_json:
+        print(run.model_dump_json(by_alias=True))
+        return Exit.FINE
+    console = screen.out()
+    console.print(heading(run))
+    console.print("")
+    console.print(ending(run) if run.status.terminal else status_text(run.status.value))
+    console.print(f"\nWatch it with `moonmind show {str(run.id)[:8]} --watch`.", style="dim")
+    return Exit.FINE
+
+
+_watch = watch  # `_shown` has an option of that name
+
+
+def _body(kind: type[Body], **given: object) -> Body:
+    try:
+        return kind.model_validate({name: value for name, value in given.items() if value is not None})
+    except ValidationError as error:
+        problems = [
+            f"{problem['loc'][-1]}: {problem['msg'].removeprefix('Value error, ')}" for problem in error.errors()
+        ]
+        raise InvalidRequest("; ".join(problems), remediation="Correct it and try again.") from None

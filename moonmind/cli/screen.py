@@ -1,0 +1,32 @@
+"""The consoles: where output goes, how wide it is, and that nothing in it is taken for markup."""
+
+import sys
+from typing import TextIO
+
+from rich.console import Console
+
+_PIPED_WIDTH = 160
+"""Columns where no terminal says how many there are: lines are not cut for a reader that has no edge."""
+
+
+def out() -> Console:
+    """Give the console of standard output."""
+    return console(sys.stdout)
+
+
+def err() -> Console:
+    """Give the console of standard error."""
+    return console(sys.stderr)
+
+
+def console(stream: TextIO) -> Console:
+    """Give a console on a stream; texts are shown as they are, whatever they look like."""
+    width = None if stream.isatty() else _PIPED_WIDTH
+    return Console(file=stream, width=width, markup=False, emoji=False, highlight=False, soft_wrap=False)
+
+
+def marks(console: Console) -> dict[str, str]:
+    """Choose the marks that the stream's encoding can carry."""
+    if console.options.ascii_only:
+        return {"succeeded": "+", "failed": "x", "started": ">", "retrying": "~", "waiting": ".", "skipped": "-"}
+    return {"succeeded": "✓", "failed": "✗", "started": "●", "retrying": "↻", "waiting": "○", "skipped": "–"}

@@ -1,0 +1,158 @@
+"""What the commands work with: the container, opened late and closed always; tests put their own in its place."""
+
+import re
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Protocol
+from uuid import UUID
+
+from moonmind import wire
+from moonmind.engine.server_file import ServerInfo
+from moonmind.errors import InvalidRequest, NotFound
+from moonmind.ports.check import Check
+from moonmind.settings import Settings
+
+_PREFIX = re.compile(r"[0-9a-f-]{4,36}")
+_PAGE = 100
+_LOOKED_AT = 5_000
+"""Newest runs among which a short id is looked for."""
+
+
+class Content(Protocol):
+    """A piece of an artifact, as the run service opens it."""
+
+    @property
+    def growing(self) -> bool:
+        """Tell whether more may come."""
+        ...
+
+    @property
+    def chunks(self) -> Iterable[bytes]:
+        """Give the bytes that were asked for."""
+        ...
+
+
+class Runs(Protocol):
+    """What the commands ask of the run service."""
+
+    def create(self, body: wire.CreateRun, *, idempotency_key: str | None = None) -> wire.SpecWorkflowRun:
+        """Accept a run."""
+        ...
+
+    def get(self, run_id: UUID) -> wire.SpecWorkflowRun:
+        """Show a run whole."""
+        ...
+
+    def page(
+        self, *, status: str | None = None, repository: str | None = None, limit: int = 50, cursor: str | None = None
+    ) -> wire.RunPage:
+        """List runs, newest first."""
+        ...
+
+    def open_artifact(self, run_id: UUID, path: str, *, start: int = 0, length: int | None = None) -> Content:
+        """Open an artifact, or a range of it."""
+        ...
+
+    def retry(self, run_id: UUID, body: wire.RetryRun) -> wire.SpecWorkflowRun:
+        """Start an ended run again."""
+        ...
+
+    def cancel(self, run_id: UUID) -> wire.SpecWorkflowRun:
+        """Ask a run to stop."""
+        ...
+
+
+class Preflight(Protocol):
+    """What `doctor` asks."""
+
+    def run(self, repository: str | None = None) -> Iterable[Check]:
+        """Probe everything that a run needs."""
+        ...
+
+
+class Session(Protocol):
+    """The container, as far as the commands see it."""
+
+    @property
+    def settings(self) -> Settings:
+        """The settings it was built from."""
+        ...
+
+    @property
+    def runs(self) -> Runs:
+        """The one service behind every command."""
+        ...
+
+    @property
+    def preflight(self) -> Preflight:
+        """The list of checks."""
+        ...
+
+    def server(self) -> ServerInfo | None:
+        """Find the server that takes up what is queued."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the database."""
+        ...
+
+
+Connect = Callable[[], Session]
+
+
+def connect() -> Session:
+    """Build the real container from this process's settings; only what is wrong is logged, on standard error."""
+    from moonmind import bootstrap, log
+    from moonmind.redact import Redactor
+    from moonmind.settings import load_settings
+
+    settings = load_settings()
+    log.configure(settings.model_copy(update={"log_level": "WARNING"}), Redactor(settings.secrets()))
+    return bootstrap.build(settings, publishes=False)
+
+
+@contextmanager
+def opened(connect: Connect) -> Iterator[Session]:
+    """Open a session for one command."""
+    session = connect()
+    try:
+        yield session
+    finally:
+        session.close()
+
+
+def find_run(runs: Runs, text: str) -> UUID:
+    """Find the run that an id or the beginning of one names. Raises InvalidRequest and NotFound."""
+    wanted = text.strip().lower()
+    try:
+        return UUID(wanted)
+    except ValueError:
+        pass  # not whole: a beginning, or nothing at all
+    if not _PREFIX.fullmatch(wanted):
+        raise InvalidRequest(
+            f"{text[:80]!r} is no run id", remediation="Give the id, or at least its first 4 characters."
+        )
+    found = [run_id for run_id in _newest(runs) if str(run_id).startswith(wanted)]
+    if not found:
+        raise NotFound(f"no run's id begins with {wanted}")
+    if len(found) > 1:
+        named = ", ".join(str(run_id) for run_id in found[:5]) + (", ..." if len(found) > 5 else "")
+        raise InvalidRequest(f"{len(found)} runs' ids begin with {wanted}: {named}", remediation="Give more of the id.")
+    return found[0]
+
+
+def warn_if_alone(session: Session) -> None:
+    """Say that a queued run waits for a server, where no process of this folder would take it up."""
+    if session.settings.embedded and session.server() is None:
+        print("No MoonMind is running: start it with `moonmind up`; the run is queued.", file=sys.stderr)
+
+
+def _newest(runs: Runs) -> Iterator[UUID]:
+    cursor: str | None = None
+    for _ in range(_LOOKED_AT // _PAGE):
+        page = runs.page(limit=_PAGE, cursor=cursor)
+        yield from (run.id for run in page.items)
+        cursor = page.next_cursor
+        if cursor is None:
+            return

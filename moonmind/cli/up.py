@@ -1,0 +1,145 @@
+"""The command `up`: one process that serves the API and the dashboard and, without a broker, does the work too."""
+
+import ipaddress
+import signal
+import socket
+import sys
+from pathlib import Path
+from types import FrameType
+
+import uvicorn
+from rich.table import Table
+from rich.text import Text
+
+from moonmind import __version__
+from moonmind.cli import screen
+from moonmind.cli.exits import Exit
+from moonmind.engine import server_file
+from moonmind.errors import Conflict, InvalidRequest, Unavailable
+from moonmind.redact import Redactor
+from moonmind.settings import Settings, load_settings
+
+_APPLICATION = "api_service.main:app"
+_GRACE_SECONDS = 5
+"""How long open requests and event streams may go on once the end is asked for."""
+
+
+class _Server(uvicorn.Server):
+    """Announces its address once it answers, and takes that back before it stops answering."""
+
+    def __init__(self, config: uvicorn.Config, url: str, settings: Settings) -> None:
+        super().__init__(config)
+        self._url = url
+        self._settings = settings
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """See uvicorn."""
+        await super().startup(sockets)
+        if self.started:
+            server_file.announce(self._settings.var_dir, self._url)
+            _greet(self._url, self._settings)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """See uvicorn."""
+        server_file.withdraw(self._settings.var_dir)
+        await super().shutdown(sockets)
+
+
+def serve(host: str, port: int) -> int:
+    """Serve until interrupted or asked to end; both are a good end. Raises InvalidRequest, Conflict, Unavailable."""
+    settings = load_settings()
+    if not _loopback(host) and settings.api_token is None:
+        raise InvalidRequest(
+            f"{host} can be reached from other machines, and no token protects the API",
+            remediation="Set MOONMIND_API_TOKEN (for instance to `openssl rand -hex 32`), or serve on 127.0.0.1.",
+        )
+    if settings.embedded and (other := server_file.find(settings.var_dir)) is not None:
+        raise Conflict(
+            f"MoonMind already runs here, at {other.url} (process {other.pid})",
+            remediation="Use that one, or stop it first.",
+        )
+    listener = _listen(host, port)
+    bound = listener.getsockname()[1]
+    url = f"http://{f'[{host}]' if ':' in host else host}:{bound}"
+    config = uvicorn.Config(
+        _APPLICATION,
+        host=host,
+        port=bound,
+        log_config=None,  # our own formatter takes uvicorn's lines in
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=_GRACE_SECONDS,
+    )
+    server = _Server(config, url, settings)
+    # uvicorn raises the signal that ended it once more, for whoever handled it before: an end asked for is no failure.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _end)
+    with listener:
+        try:
+            server.run(sockets=[listener])
+        except SystemExit as ended:
+            # uvicorn ends the process like this when the application cannot start; why is in the log.
+            return Exit.SETUP if ended.code else Exit.FINE
+    return Exit.FINE
+
+
+def _end(_number: int, _frame: FrameType | None) -> None:
+    raise SystemExit(Exit.FINE)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+        listener = socket.socket(family)
+        try:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(address)
+            listener.listen(2048)
+        except BaseException:
+            listener.close()
+            raise
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise Unavailable(
+            f"cannot listen on {host} port {port}: {reason}",
+            remediation="Stop what holds the port, or choose another with --port (0 takes a free one).",
+        ) from None
+    return listener
+
+
+def _loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.casefold() == "localhost"
+
+
+def _greet(url: str, settings: Settings) -> None:
+    console = screen.out()
+    facts = Table.grid(padding=(0, 2, 0, 2))
+    facts.add_column(style="dim", no_wrap=True)
+    facts.add_column(overflow="fold")
+    redactor = Redactor(settings.secrets())
+    facts.add_row("dashboard", Text(url, "bold cyan"))
+    facts.add_row("database", redactor.text(_place(settings)))
+    facts.add_row("engine", "in this process" if settings.embedded else "Celery workers, by the broker")
+    facts.add_row("agent", f"{settings.agent}, {settings.max_agents} at a time")
+    facts.add_row("forge", settings.forge)
+    if settings.test_mode:
+        facts.add_row("", "test mode: no Codex, no GitHub, nothing leaves this machine")
+    console.print(Text.assemble("\n", ("MoonMind", "bold"), f" {__version__}\n"))
+    console.print(facts)
+    console.print(
+        Text("\n  moonmind run OWNER/NAME starts a run; Ctrl-C stops MoonMind, and open runs go on next time.\n", "dim")
+    )
+    sys.stdout.flush()
+
+
+def _place(settings: Settings) -> str:
+    if not settings.sqlite:
+        return settings.database_url.replace("+psycopg", "", 1)
+    path = Path(settings.database_url.removeprefix("sqlite:///"))
+    try:
+        return str(path.relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)
