@@ -17,6 +17,8 @@ _BOM = b"\xef\xbb\xbf"
 _LINE_END = re.compile(rb"\r\n|\r|\n")
 _CONFLICT = re.compile(r"(?:<{7}|>{7}|\|{7})(?: |$)")
 _RAW_HTML = ("<!--", "<pre", "<script", "<style", "<textarea")
+_ATX = re.compile(r" {0,3}#{1,6} ")
+_DEEP_FENCE = re.compile(r"(?: {4,}|[ ]{0,3}\t[ \t]*)(`{3,}|~{3,})([^`]*)$")
 _SPEC_KIT_BOLD = re.compile(r"\s*\*\*")
 
 
@@ -138,7 +140,26 @@ def _structure(tokens: list[Token], texts: list[str]) -> tuple[dict[int, int], t
                 hidden.extend(_hidden(token, texts))
             case _:
                 pass
+    hidden.extend(_indented_fences(texts, hidden))
     return depths, tuple(headings), tuple(hidden)
+
+
+def _indented_fences(texts: list[str], hidden: list[Hidden]) -> Iterator[Hidden]:
+    """Find fences so far to the right that Markdown takes them for plain text; people mean fences all the same."""
+    covered = {number for block in hidden for number in range(block.first, block.last + 1)}
+    opened, marker = 0, ""
+    for number, text in enumerate(texts, start=1):
+        if number in covered or _ATX.match(text):
+            opened = 0
+            continue
+        fence = _DEEP_FENCE.match(text)
+        if fence is None:
+            continue
+        if not opened:
+            opened, marker = number, fence[1]
+        elif fence[1].startswith(marker) and not fence[2].strip():
+            yield Hidden("fence", opened, number, closed=True)
+            opened = 0
 
 
 def _heading(opening: Token, inline: Token) -> Iterator[Heading]:

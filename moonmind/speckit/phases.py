@@ -23,6 +23,7 @@ _CHECKLIST = re.compile(
     r"checklist|acceptance|criteria|definition of done|done when|exit|validation|gate\b|quality|success|risk|requirements?\b",
     re.IGNORECASE,
 )
+_BOLD_LINE = re.compile(r"[ ]{0,3}\*\*([^*]{1,300})\*\*[ \t]*:?[ \t]*$")
 _FACT = re.compile(
     r"[ \t>]*\*\*(purpose|goal|checkpoint|independent test)\b([^*]{0,60})\*\*[ \t]*:?[ \t]*(.*)", re.IGNORECASE
 )
@@ -62,8 +63,10 @@ class Places:
         self._starts = [0]
         self._places = [_place([])]
         open_headings: list[Heading] = []
-        for heading in headings:
-            if heading.level == 1:
+        known = tuple(headings)
+        tops = {heading for heading in known if heading.level == 1 and is_phase_title(heading.title)}
+        for heading in known:
+            if heading.level == 1 and (len(tops) < 2 or heading not in tops):
                 continue  # a second title or a note of level one ends no phase
             open_headings = [above for above in open_headings if above.level < heading.level]
             open_headings.append(heading)
@@ -73,6 +76,18 @@ class Places:
     def at(self, number: int) -> Place:
         """Find the place of a 1-based line."""
         return self._places[bisect_right(self._starts, number) - 1]
+
+
+def with_bold_phases(headings: tuple[Heading, ...], lines: Iterable[Line]) -> tuple[Heading, ...]:
+    """Take lines such as `**Phase 1: Setup**` for headings, in a file where no heading is a phase."""
+    if any(is_phase_title(heading.title) for heading in headings):
+        return headings
+    bold = (
+        Heading(line.number, 4, found[1].strip().rstrip(":"))
+        for line in lines
+        if (found := _BOLD_LINE.match(line.text)) and is_phase_title(found[1])
+    )
+    return tuple(sorted((*headings, *bold), key=lambda heading: heading.number))
 
 
 def is_phase_title(title: str) -> bool:

@@ -17,7 +17,15 @@ _BOX = re.compile(r"\[([^\[\]]{0,4})\](?![(\[])")
 _OPENING = re.compile(r"(?:\*{1,3}|~~|`|\[|_{1,2})*")
 _CLOSING = re.compile(r"(?:\*{1,3}|~~|`|\]|_{1,2})*[:.)]?")
 _BEFORE_BOX = re.compile(r"(?:\*\*|`)?[ \t]*")
-_LABEL = re.compile(r"[\s*]*\[(?:(P)|(US-?\d{1,3}[a-z]?(?:\s?[,/&+]\s?US-?\d{1,3}[a-z]?)*))\]")
+_SEPARATOR = re.compile(r"^[:： \t]*(?:[-–—]+[ \t]+)?")
+_LABEL = re.compile(r"[\s*]*[\[【](?:(P)|(US-?\d{1,3}[a-z]?(?:\s?[,/&+]\s?US-?\d{1,3}[a-z]?)*))[\]】]")
+_PLACEHOLDER = re.compile(r"[ \t]*[-*+][ \t]+\[ \][ \t]+[*`]{0,3}T(?:X{2,4}|N{2,4}|#{2,4})(?![A-Za-z0-9])")
+_ABOUT_TASKS = re.compile(
+    ID.pattern
+    + r"[*`\]]{0,4}[ ]*(?:[,/&+→⇒>(]|[-–—.]{1,2}[ ]?[A-Z]{0,3}-?\d|(?:and|or|to|through|can|may|must|should|depends?"
+    r"|blocks?|requires?|needs?|before|after|then|is|are|has|was|were|in|from|with)\b)",
+    re.IGNORECASE,
+)
 _NOT_TASKS = frozenset({"AC", "CHK", "FR", "NFR", "SC", "US"})
 _DONE = frozenset("xX✓✔✅☑")
 _SET_ASIDE = frozenset("~-/")
@@ -71,6 +79,16 @@ def read_item(line: str) -> Item | None:
     return replace(item, fault=fault, odd_mark=odd)
 
 
+def is_placeholder(line: str) -> bool:
+    """Tell whether a line is one that Spec Kit's template leaves to be filled: `- [ ] TXXX ...`."""
+    return _PLACEHOLDER.match(line) is not None
+
+
+def is_about_tasks(words: str) -> bool:
+    """Tell "T005-T009 can run in parallel", which speaks of tasks, from "T005 Create x", which is one."""
+    return _ABOUT_TASKS.match(words.lstrip("*`[")) is not None
+
+
 def _read_mark(inside: str) -> tuple[Mark, Fault | None] | None:
     bare = inside.strip().rstrip("\ufe0f")
     if inside == " ":
@@ -117,7 +135,7 @@ def _read_words(line: str, start: int, mark: Mark, column: int) -> Item:
         text = line[position:].strip()
         if "**" in opened and "**" not in closed:
             text = text.replace("**", "", 1)
-        text = text.lstrip(":-–— \t")
+        text = _SEPARATOR.sub("", text, count=1)
     else:
         text = plain
     if mark is Mark.OPEN and opened.endswith(("~~", "~~**")):

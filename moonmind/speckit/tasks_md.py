@@ -8,8 +8,8 @@ from dataclasses import replace
 from moonmind.errors import SpecUnreadable
 from moonmind.speckit.blocks import Blocks, Line, read_blocks
 from moonmind.speckit.mentions import flags_in, paths_in, waits_in
-from moonmind.speckit.phases import IMPLICIT, Facts, Places, facts_by_owner, is_phase_title
-from moonmind.speckit.task_line import ID, Fault, Item, read_item
+from moonmind.speckit.phases import IMPLICIT, Facts, Places, facts_by_owner, is_phase_title, with_bold_phases
+from moonmind.speckit.task_line import ID, Fault, Item, is_about_tasks, is_placeholder, read_item
 from moonmind.speckit.tasks import Mark, Phase, SpecTask, TasksFile
 from moonmind.speckit.ticks import set_boxes
 
@@ -24,7 +24,11 @@ _Found = tuple[Line, Item]
 def read_tasks(data: bytes, *, name: str = "tasks.md") -> TasksFile:
     """Read a tasks.md, or raise SpecUnreadable with the reason and the line."""
     blocks = read_blocks(data, name)
-    places = Places(blocks.headings)
+    if template := next((heading for heading in blocks.headings if "[FEATURE NAME]" in heading.title), None):
+        raise SpecUnreadable(
+            f"{name} line {template.number}: the file is still the unfilled template.", line=template.number
+        )
+    places = Places(with_bold_phases(blocks.headings, blocks.visible()))
     items = [(line, item) for line in blocks.visible() if (item := read_item(line.text))]
     _refuse_what_hides_tasks(blocks, name)
     families = _families(items)
@@ -131,7 +135,9 @@ def _refuse_boxless(
     for line, item in items:
         if item.fault is not Fault.NO_BOX or item.family not in families or item.id in known or line.depth > 1:
             continue
-        if places.at(line.number).owner in owners and not _is_aside(places, line):
+        if is_about_tasks(item.plain) or _is_aside(places, line):
+            continue
+        if places.at(line.number).owner in owners:
             raise SpecUnreadable(f"{name} line {line.number} ({item.id}): {item.fault}.", line=line.number)
 
 
@@ -195,6 +201,9 @@ def _doubts(phases: tuple[Phase, ...], chosen: list[_Found], blocks: Blocks, pla
     for line, item in chosen:
         if item.odd_mark and item.mark is Mark.SET_ASIDE:
             yield f"Line {line.number}: [{item.odd_mark}] is an unknown mark; the task is set aside."
+    for line in blocks.visible():
+        if is_placeholder(line.text) and not places.at(line.number).is_illustration:
+            yield f"Line {line.number} is a placeholder of the template; it is not counted."
     first = next((position for position, phase in enumerate(phases) if phase.pending), None)
     if first is not None and (later := next((phase for phase in phases[first + 1 :] if phase.completed), None)):
         yield f"{later.title!r} has done tasks although {phases[first].title!r} before it has open ones: boxes may be stale."

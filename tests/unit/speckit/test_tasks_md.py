@@ -94,6 +94,7 @@ def test_a_real_file_is_ticked_in_its_open_boxes_only_and_unticked_to_the_byte(c
         ("### T001: a\n- [ ] works\n### T002: b\n- [x] works\n", "line 1 writes a task as a heading"),
         ("## Phase 1: A\n### [X] T01 — a\n### T02 — b\n", "line 2 writes a task as a heading"),
         ("- [x] T001 a\0\n", "line 1 holds a NUL"),
+        ("# Tasks: [FEATURE NAME]\n- [ ] T001 a\n", "line 1: the file is still the unfilled template"),
     ],
 )
 def test_what_cannot_be_read_with_certainty_is_refused_with_reason_and_line(text: str, reason: str) -> None:
@@ -192,6 +193,40 @@ def test_front_matter_fences_and_comments_hold_no_tasks() -> None:
     assert ids(read(text).tasks) == ["T001", "T002"]
 
 
+def test_a_fence_far_to_the_right_hides_its_lines_too() -> None:
+    text = "## Phase 1: A\n- [ ] T001 a\n      ```text\n      - [ ] T002 sample\n      ```\n- [ ] T003 b\n"
+    assert ids(read(text).tasks) == ["T001", "T003"]
+
+
+def test_a_fence_far_to_the_right_that_never_closes_hides_nothing() -> None:
+    text = "## Phase 1: A\n- [ ] T001 a\n      ```text\n- [ ] T002 b\n## Phase 2: B\n- [ ] T003 c\n"
+    assert ids(read(text).tasks) == ["T001", "T002", "T003"]
+
+
+def test_bullets_that_speak_of_tasks_are_no_tasks() -> None:
+    text = (
+        "## Phase 1: A\n- [ ] T001 a\n- T005-T009 can run in parallel\n- T010 depends on T001\n- **T011**, T012: models\n"
+        "- T013 → T014\n- T001 Create it\n"
+    )
+    assert ids(read(text).tasks) == ["T001"]
+
+
+def test_a_placeholder_left_from_the_template_is_said_and_not_counted() -> None:
+    found = read("## Phase 1: A\n- [x] T001 a\n- [ ] TXXX [P] Documentation updates\n")
+    assert found.all_complete
+    assert found.warnings == ("Line 3 is a placeholder of the template; it is not counted.",)
+
+
+def test_a_box_for_several_ids_keeps_the_range_in_its_words() -> None:
+    (task,) = read("## Phase 1: A\n- [ ] T001-T003 Do it\n").tasks
+    assert (task.id, task.text) == ("T001", "-T003 Do it")
+
+
+def test_full_width_signs_are_read() -> None:
+    (task,) = read("## Phase 1：A\n- [ ] T001 【P】：做\n").tasks
+    assert (task.parallel, task.text) == (True, "做")
+
+
 def test_an_arrow_in_a_diagram_closes_no_comment() -> None:
     text = "## Phase 1: A\n```mermaid\nA --> B\n```\n- [ ] T001 a --> b\n- [ ] T002 b <!-- note --> c\n"
     assert ids(read(text).tasks) == ["T001", "T002"]
@@ -250,6 +285,13 @@ def test_order_is_the_documents_and_a_stray_title_ends_no_phase() -> None:
         ("Polish", ["T005"]),
     ]
     assert found.next_phase == found.phases[0]
+
+
+def test_phases_may_be_headings_of_level_one_or_bold_lines() -> None:
+    tops = read("# Tasks\n# Phase 1: A\n- [x] T001 a\n# Phase 2: B\n- [ ] T002 b\n")
+    bold = read("## Tasks\n**Phase 1: A**\n- [x] T001 a\n\n**Phase 2: B**:\n- [ ] T002 b\n")
+    for found in (tops, bold):
+        assert [(phase.title, phase.total) for phase in found.phases] == [("Phase 1: A", 1), ("Phase 2: B", 1)]
 
 
 def test_a_file_without_headings_is_one_phase() -> None:
