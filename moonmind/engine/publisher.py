@@ -131,7 +131,7 @@ class Publisher:
             if self._courier is courier:
                 self._courier = None
 
-    def _send(self, courier: _Courier, run_id: UUID, overdue: bool) -> None:  # noqa: FBT001 - unpacked from the queue
+    def _send(self, courier: _Courier, run_id: UUID, overdue: bool) -> None:
         try:
             with self._database.write() as uow:
                 run = uow.recovery.hint(run_id, overdue=overdue)

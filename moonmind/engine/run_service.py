@@ -181,9 +181,7 @@ class RunService:
             _found(uow.runs.get(run_id), run_id)
             return [views.artifact_view(artifact) for artifact in uow.artifacts.list(run_id)]
 
-    def open_artifact(
-        self, run_id: UUID, path: str, *, start: int = 0, length: int | None = None
-    ) -> ArtifactContent:
+    def open_artifact(self, run_id: UUID, path: str, *, start: int = 0, length: int | None = None) -> ArtifactContent:
         """Open a listed artifact, or a range of it; raises NotFound."""
         with self._database.read() as uow:
             artifact = uow.artifacts.get(run_id, path)
@@ -246,7 +244,9 @@ class RunService:
             return
         if run.status is RunStatus.NO_WORK:
             raise NotRetryable("a run that found no work can only restart from discovery", status=run.status.value)
-        raise NotRetryable(f"the run is {run.status}; only an ended, unsuccessful run is retried", status=run.status.value)
+        raise NotRetryable(
+            f"the run is {run.status}; only an ended, unsuccessful run is retried", status=run.status.value
+        )
 
     def _probe(self, run: Run, mode: RetryMode) -> None:
         """Refuse a retry that is known to fail: the credential that the next stages need is probed first."""

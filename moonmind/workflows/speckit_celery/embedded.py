@@ -67,6 +67,3 @@ class EmbeddedWorker:
             state.should_stop = 0
         if self._thread is not None:
             self._thread.join(timeout=10)
-
-
-

@@ -1,0 +1,204 @@
+"""The composition root: settings in, a container out. The only importer of concrete adapters."""
+
+import fcntl
+import shutil
+import sys
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+from celery import Celery
+
+from moonmind import __version__
+from moonmind.adapters import registry
+from moonmind.adapters.agents.options import AgentOptions
+from moonmind.adapters.dispatchers.celery import CeleryDispatcher
+from moonmind.adapters.forges.options import ForgeOptions
+from moonmind.adapters.vcs.git_vcs import GitVcs
+from moonmind.adapters.vcs.options import VcsOptions
+from moonmind.db.unit_of_work import Database
+from moonmind.engine.container import Container
+from moonmind.engine.executor import Executor, StageFunction
+from moonmind.engine.factory import ContextFactory
+from moonmind.engine.host import this_host
+from moonmind.engine.janitor import Janitor
+from moonmind.engine.lease import LeaseKeeper
+from moonmind.engine.preflight import Preflight
+from moonmind.engine.publisher import Publisher, Silent
+from moonmind.engine.recorder import Recorder
+from moonmind.engine.retention import Retention
+from moonmind.engine.run_service import RunService
+from moonmind.engine.waker import Waker
+from moonmind.log import configure
+from moonmind.ports.agent import JobLimits
+from moonmind.ports.check import Check, CheckStatus
+from moonmind.redact import Redactor
+from moonmind.runs.chain import Stage
+from moonmind.runs.retry import RetryPolicy
+from moonmind.sample import source as sample
+from moonmind.settings import Settings, ambient_environment
+from moonmind.stages import apply, discover, finalize, publish, submit
+
+_EMBEDDED_SWEEP_SECONDS = 1.0
+_SWEEP_SECONDS = 5.0
+_DATABASE_CONNECTIONS = 48  # the API's 40 request threads, and the threads that heal
+
+STAGES: dict[Stage, StageFunction] = {
+    Stage.DISCOVER: discover.run,
+    Stage.SUBMIT: submit.run,
+    Stage.APPLY: apply.run,
+    Stage.PUBLISH: publish.run,
+    Stage.FINALIZE: finalize.run,
+}
+
+
+@cache
+def celery_app() -> Celery:
+    """Give this process's Celery app; its settings are read when it is first used."""
+    app = Celery("moonmind")
+    app.config_from_object("moonmind.workflows.speckit_celery.celeryconfig")
+    return app
+
+
+def configure_logging(settings: Settings) -> None:
+    """Set this process's logs up, with its secrets masked."""
+    configure(settings, Redactor(settings.secrets()))
+
+
+def build(
+    settings: Settings,
+    *,
+    publishes: bool = True,
+    stages: dict[Stage, StageFunction] | None = None,
+) -> Container:
+    """Build this process's container; raises SchemaMismatch, Unavailable, NotConfigured.
+
+    Embedded, the schema is brought up to date first. `publishes=False` is for the command line: its rows are picked
+    up by a running process. `stages` replaces the five stages, for benchmarks of the engine alone.
+    """
+    redactor = Redactor(settings.secrets())
+    database = Database(settings.database_url, pool_size=_DATABASE_CONNECTIONS)
+    if settings.embedded:
+        _migrate(database, settings.var_dir)
+    else:
+        database.check_schema()
+    installation_id = database.installation_id()
+    state_folder = settings.state_folder(str(installation_id))
+    host = this_host(state_folder)
+    with database.write() as uow:
+        uow.hosts.enrol(host.id, host.name)
+
+    forge = registry.load("forges", settings.forge)(_forge_options(settings))
+    agent = registry.load("agents", settings.agent)(_agent_options(settings, state_folder, str(installation_id)))
+    store = registry.load("artifact_stores", "filesystem")(settings.artifact_root.absolute())
+    vcs = GitVcs(
+        VcsOptions(
+            state_folder=state_folder,
+            scheme=forge.scheme,
+            git_environment=forge.git_environment,
+            environment=ambient_environment(),
+            redactor=redactor,
+        )
+    )
+    preflight = Preflight(agent, forge, vcs, (_speckit,))
+    publisher = Publisher(database, lambda: CeleryDispatcher(celery_app(), settings.queue))
+    hinter = publisher if publishes else Silent()
+    keeper = LeaseKeeper(database, lease_seconds=settings.lease_seconds, heartbeat_seconds=settings.heartbeat_seconds)
+    policy = RetryPolicy()
+    contexts = ContextFactory(
+        database,
+        store,
+        agent,
+        forge,
+        vcs,
+        preflight,
+        redactor,
+        host,
+        limits=JobLimits(settings.agent_stall_seconds, settings.agent_total_seconds),
+        relook_seconds=settings.agent_relook_seconds,
+        max_agents=settings.max_agents,
+    )
+    recorder = Recorder(database, run_deadline_seconds=settings.run_deadline_seconds)
+    pace = settings.sweep_seconds or (_EMBEDDED_SWEEP_SECONDS if settings.embedded else _SWEEP_SECONDS)
+    return Container(
+        settings=settings,
+        redactor=redactor,
+        database=database,
+        host=host,
+        state_folder=state_folder,
+        agent=agent,
+        preflight=preflight,
+        runs=RunService(
+            database,
+            store,
+            hinter,
+            preflight,
+            run_deadline_seconds=settings.run_deadline_seconds,
+            hint_at_once=publishes,
+        ),
+        executor=Executor(database, stages or STAGES, contexts, keeper, hinter, host, policy, recorder),
+        keeper=keeper,
+        publisher=publisher,
+        janitor=Janitor(
+            database,
+            publisher,
+            agent,
+            host,
+            policy,
+            pace_seconds=pace,
+            host_silence_seconds=settings.host_silence_seconds,
+        ),
+        waker=Waker(database, agent, publisher, host),
+        retention=Retention(database, store, agent, vcs, days=settings.retention_days),
+    )
+
+
+def _migrate(database: Database, var_dir: Path) -> None:
+    """Bring the embedded schema up to date; two processes that start at once take turns."""
+    var_dir.mkdir(parents=True, exist_ok=True)
+    with (var_dir / "migrate.lock").open("a+") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        database.migrate()
+
+
+def _forge_options(settings: Settings) -> ForgeOptions:
+    return ForgeOptions(
+        local_repos=settings.local_repos.expanduser().absolute(),
+        sample=sample.files,
+        environment=ambient_environment(),
+    )
+
+
+def _agent_options(settings: Settings, state_folder: Path, installation_id: str) -> AgentOptions:
+    key = settings.codex_api_key
+    script_for: Callable[[str], bytes | None] | None = sample.script_for if settings.forge == "local" else None
+    return AgentOptions(
+        state_folder=state_folder,
+        installation_id=installation_id,
+        secrets=settings.secrets(),
+        environment=ambient_environment(),
+        codex_bin=settings.codex_bin,
+        codex_home=settings.codex_home,
+        codex_base_url=settings.codex_base_url,
+        codex_api_key=key.get_secret_value() if key is not None else None,
+        codex_model=settings.codex_model,
+        codex_env=settings.codex_env,
+        sandbox=settings.sandbox,
+        script=settings.scripted_script,
+        script_for=script_for,
+    )
+
+
+def _speckit() -> tuple[Check, ...]:
+    """Probe that `speckit` is where this program is, as the quickstart calls it."""
+    beside = Path(sys.executable).with_name("speckit")
+    if beside.exists() or shutil.which("speckit"):
+        return (Check("speckit", CheckStatus.PASSED, f"speckit {__version__}", facts={"speckit": __version__}),)
+    return (
+        Check(
+            "speckit",
+            CheckStatus.FAILED,
+            "the command speckit is not installed beside this program",
+            "Run `poetry install` in the checkout, or reinstall the package.",
+        ),
+    )

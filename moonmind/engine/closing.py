@@ -1,0 +1,95 @@
+"""What is kept of an agent's work when a run ends or waits before the agent is done."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from moonmind.engine import jobs
+from moonmind.engine.context import LeaseLost, StageContext
+from moonmind.engine.patches import read_patch, store_patch
+from moonmind.errors import MoonMindError
+from moonmind.ports.agent import JobState, JobStatus
+from moonmind.runs.chain import Stage
+
+VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Captured:
+    """The agent's folder as a commit, pinned as the run's `wip`."""
+
+    wip: str
+    changed: bool
+    patch_path: str | None
+    """The stored patch; None when nothing changed, or when it may not be stored."""
+    digest: str | None
+    leaks: tuple[str, ...] = ()
+
+
+def keep_work(context: StageContext) -> Mapping[str, Any]:
+    """Stop the run's agent if there is one, and keep what it did: the executor calls this to cancel or at a deadline.
+
+    Returns what the next attempt goes on from. A job or a folder that is not there is no error; AgentError is raised
+    when the agent cannot be stopped for certain, since then nothing may be said to have ended.
+    """
+    if context.run.stage is not Stage.SUBMIT:
+        return context.kept
+    status: JobStatus | None = None
+    for key in dict.fromkeys((jobs.key(context), context.run.job_key or jobs.key(context))):
+        seen = context.agent.poll(key)
+        if seen.state in {JobState.RUNNING, JobState.LOST}:
+            context.agent.stop(key)
+            seen = context.agent.poll(key)
+        if seen.state is not JobState.ABSENT and status is None:
+            status = seen
+    kept = {**context.kept, **thread(status)}
+    if status is not None:
+        kept |= {"codexLogsPath": jobs.log_path(context)}
+    try:
+        if status is not None:
+            context.artifacts.seal(jobs.log_path(context))
+        return {**kept, **partial(context)}
+    except LeaseLost:
+        raise
+    except MoonMindError as error:
+        # The run ends all the same; what could not be kept is said where the next attempt and people look.
+        return {**kept, "notKept": error.message}
+
+
+def thread(status: JobStatus | None) -> dict[str, Any]:
+    """Give the agent's conversation, if the job has got as far as one."""
+    if status is None:
+        return {}
+    found = status.thread_id or (status.result.thread_id if status.result else None)
+    return {"codexTaskId": found} if found else {}
+
+
+def partial(context: StageContext) -> dict[str, Any]:
+    """Capture unfinished work and say where it is, and which plan it belongs to."""
+    captured = capture(context, f"patches/partial-{jobs.label(context)}.diff")
+    if captured is None or not captured.changed:
+        return {}
+    plan = context.outputs[Stage.DISCOVER]
+    kept: dict[str, Any] = {
+        "v": VERSION,
+        "wip": captured.wip,
+        "partialPatch": captured.patch_path,
+        "startingCommit": plan.get("startingCommit"),
+        "phase": plan.get("phase"),
+    }
+    return {**kept, "leaks": list(captured.leaks)} if captured.leaks else kept
+
+
+def capture(context: StageContext, path: str) -> Captured | None:
+    """Pin the agent's folder as it is now and store its patch; None when there is no folder here."""
+    plan = context.outputs.get(Stage.DISCOVER)
+    if plan is None:
+        return None
+    repository = plan["repository"]["fullName"]
+    workspace = context.vcs.find_workspace(repository, context.run.id)
+    if workspace is None or workspace.starting_commit != plan["startingCommit"]:
+        return None
+    wip = context.vcs.capture(repository, context.run.id, workspace)
+    patch = read_patch(context, repository, workspace.starting_commit, wip)
+    digest = store_patch(context, patch, path)
+    return Captured(wip, bool(patch.changes), path if digest else None, digest, patch.leaks)

@@ -1,0 +1,132 @@
+"""One process's set of services, and how they start and end together."""
+
+import fcntl
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO
+
+import structlog
+
+from moonmind.db.unit_of_work import Database
+from moonmind.engine.executor import Executor
+from moonmind.engine.host import Host
+from moonmind.engine.janitor import Janitor
+from moonmind.engine.lease import LeaseKeeper
+from moonmind.engine.places import check_state_folder, check_writable
+from moonmind.engine.preflight import Preflight
+from moonmind.engine.publisher import Publisher
+from moonmind.engine.retention import Retention
+from moonmind.engine.run_service import RunService
+from moonmind.engine.server_file import ServerInfo, find
+from moonmind.engine.waker import Waker
+from moonmind.errors import MoonMindError, NotConfigured
+from moonmind.ports.agent import Agent
+from moonmind.ports.check import Check, CheckStatus
+from moonmind.redact import Redactor
+from moonmind.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class Container:
+    """Everything that bootstrap built for this process."""
+
+    settings: Settings
+    redactor: Redactor
+    database: Database
+    host: Host
+    state_folder: Path
+    agent: Agent
+    preflight: Preflight
+    runs: RunService
+    executor: Executor
+    keeper: LeaseKeeper
+    publisher: Publisher
+    janitor: Janitor
+    waker: Waker
+    retention: Retention
+    _lock: IO[str] | None = field(default=None, init=False)
+    _healing: bool = field(default=False, init=False)
+    _waking: bool = field(default=False, init=False)
+
+    def check_start(self) -> None:
+        """Refuse to serve or to work from places that fail later; raises NotConfigured with the setting to change."""
+        check_state_folder(self.state_folder, Path.cwd())
+        check_writable(self.state_folder, "MOONMIND_STATE_DIR")
+        check_writable(self.settings.artifact_root, "SPEC_WORKFLOW_ARTIFACT_ROOT")
+
+    def own_embedded_engine(self) -> None:
+        """Become the one process that runs the embedded engine; raises NotConfigured when another one is.
+
+        What leases there are were held by a process that is gone: nobody else could have held this lock.
+        """
+        place = self.settings.var_dir / "moonmind.lock"
+        place.parent.mkdir(parents=True, exist_ok=True)
+        lock = place.open("a+")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            lock.close()
+            server = self.server()
+            where = f" at {server.url}" if server is not None else ""
+            raise NotConfigured(
+                f"another MoonMind runs the embedded engine of {self.settings.var_dir.absolute()}{where}",
+                remediation="Use that one, or set CELERY_BROKER_URL to run several processes on RabbitMQ.",
+            ) from None
+        self._lock = lock
+        with self.database.write() as uow:
+            released = uow.recovery.release_all_leases()
+        if released:
+            log.info("leases.released", count=released)
+
+    def start_api(self) -> None:
+        """Begin to publish hints and to heal: what every API process does."""
+        if not self._healing:
+            self.janitor.start()
+            self._healing = True
+
+    def start_engine(self) -> None:
+        """Begin what a process does that runs stages: heal, and wake runs whose agents ended."""
+        self.start_api()
+        if not self._waking:
+            self.waker.start()
+            self._waking = True
+
+    def ready(self) -> list[Check]:
+        """Probe what this process itself needs, quickly: the database and the way to the broker."""
+        checks = []
+        try:
+            self.database.check_schema()
+            checks.append(Check("database", CheckStatus.PASSED, "the database answers and has this version's schema"))
+        except MoonMindError as error:
+            checks.append(Check("database", CheckStatus.FAILED, error.message, error.advice))
+        if self.publisher.ready:
+            checks.append(Check("publisher", CheckStatus.PASSED, "hints can be published"))
+        else:
+            message = "publishing to the broker hung three times"
+            checks.append(
+                Check("publisher", CheckStatus.FAILED, message, "Look at the broker, then restart this process.")
+            )
+        return checks
+
+    def server(self) -> ServerInfo | None:
+        """Find the API process of this installation on this machine."""
+        return find(self.settings.var_dir)
+
+    def close(self) -> None:
+        """End threads, give leases back, let connections go. Runs are safe in any case."""
+        if self._waking:
+            self.waker.close()
+        if self._healing:
+            self.janitor.close()
+        self.keeper.close()
+        self.publisher.close()
+        self.database.dispose()
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+    def abandon(self) -> None:
+        """Forget connections and threads that a fork left behind, without touching the parent's."""
+        self.database.dispose(close=False)

@@ -1,0 +1,75 @@
+"""Put one claim's world together."""
+
+from moonmind.db.records import Claim
+from moonmind.db.unit_of_work import Database
+from moonmind.engine.artifacts import RunArtifacts
+from moonmind.engine.context import StageContext
+from moonmind.engine.host import Host
+from moonmind.engine.lease import HeldLease
+from moonmind.engine.office import RunOffice
+from moonmind.engine.preflight import Preflight
+from moonmind.ports.agent import Agent, JobLimits
+from moonmind.ports.artifact_store import ArtifactStore
+from moonmind.ports.forge import Forge
+from moonmind.ports.vcs import Vcs
+from moonmind.redact import Redactor
+
+
+class ContextFactory:
+    """Knows the ports and limits of this process; makes a context per claim."""
+
+    def __init__(
+        self,
+        database: Database,
+        store: ArtifactStore,
+        agent: Agent,
+        forge: Forge,
+        vcs: Vcs,
+        preflight: Preflight,
+        redactor: Redactor,
+        host: Host,
+        *,
+        limits: JobLimits,
+        relook_seconds: float,
+        max_agents: int,
+    ) -> None:
+        self._database = database
+        self._store = store
+        self._agent = agent
+        self._forge = forge
+        self._vcs = vcs
+        self._preflight = preflight
+        self._redactor = redactor
+        self._host = host
+        self._limits = limits
+        self._relook = relook_seconds
+        self._max_agents = max_agents
+
+    def make(self, claim: Claim, lease: HeldLease) -> StageContext:
+        """Read earlier outputs and put the claim's world together."""
+        with self._database.read() as uow:
+            outputs = uow.attempts.outputs(claim.run.id)
+        return StageContext(
+            run=claim.run,
+            attempt=claim.attempt,
+            outputs=outputs,
+            kept=claim.attempt.outputs or {},
+            note=claim.attempt.note,
+            lease=lease,
+            artifacts=RunArtifacts(claim.run.id, self._store, self._database, self._redactor, lease),
+            office=RunOffice(
+                self._database,
+                self._preflight,
+                self._host,
+                self._redactor,
+                claim,
+                lease,
+                max_agents=self._max_agents,
+            ),
+            agent=self._agent,
+            forge=self._forge,
+            vcs=self._vcs,
+            redactor=self._redactor,
+            limits=self._limits,
+            relook_seconds=self._relook,
+        )

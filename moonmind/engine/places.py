@@ -1,0 +1,41 @@
+"""Where files of the service may be: checked at start, because the wrong place fails much later and obscurely."""
+
+import tempfile
+from pathlib import Path
+
+from moonmind.errors import NotConfigured
+
+_MOVE = (
+    "Set MOONMIND_STATE_DIR to a folder outside of any git repository, the working directory and the temporary folder."
+)
+
+
+def check_state_folder(folder: Path, working_directory: Path) -> None:
+    """Refuse a state folder where agents would adopt an outer repository, `--reload` would restart, or files vanish."""
+    folder = folder.resolve()
+    for parent in (folder, *folder.parents):
+        if (parent / ".git").exists():
+            raise NotConfigured(
+                f"the state folder {folder} is inside the git work tree {parent}; an agent would take that for its own",
+                remediation=_MOVE,
+            )
+    for place, why in (
+        (working_directory, "the working directory, where a reloading server watches every file"),
+        (Path(tempfile.gettempdir()), "the temporary folder, which the system cleans while agents work"),
+    ):
+        if folder.is_relative_to(place.resolve()):
+            raise NotConfigured(f"the state folder {folder} is below {place}: {why}", remediation=_MOVE)
+
+
+def check_writable(folder: Path, setting: str) -> None:
+    """Make a folder and prove that files can be written there; raises NotConfigured naming the setting."""
+    probe = folder / ".writable"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe.write_bytes(b"")
+        probe.unlink()
+    except OSError as error:
+        raise NotConfigured(
+            f"{setting}: cannot write below {folder} ({error.strerror})",
+            remediation=f"Give this user write access to the folder, or set {setting} to another one.",
+        ) from None
