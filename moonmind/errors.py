@@ -97,6 +97,30 @@ class NothingToResume(InvalidRequest):
     remediation = "Start the run without forcePhase; it begins at discover."
 
 
+class MethodNotAllowed(InvalidRequest):
+    """The address exists, but not for this method."""
+
+    code = "method_not_allowed"
+    http_status = 405
+    remediation = "Use one of the methods that the Allow header lists."
+
+
+class BodyTooLarge(InvalidRequest):
+    """The request's body is longer than any request needs to be."""
+
+    code = "body_too_large"
+    http_status = 413
+    remediation = "Send less than the limit that the message names."
+
+
+class RangeNotSatisfiable(InvalidRequest):
+    """The Range header asks for bytes that the artifact does not have (yet)."""
+
+    code = "range_not_satisfiable"
+    http_status = 416
+    remediation = "Ask for a range below the size in the Content-Range header; a growing log may have it later."
+
+
 class Unauthorized(MoonMindError):
     """The API token is missing or wrong."""
 
@@ -251,6 +275,14 @@ class AgentQuota(AgentError):
     remediation = "Raise the quota or wait for it to reset, then retry; the agent's thread is resumed."
 
 
+class AgentUnavailable(AgentError):
+    """The model service was overloaded, limited the rate, or could not be reached."""
+
+    code = "agent_unavailable"
+    retryable = True
+    remediation = "Nothing to do at first: the stage is tried again by itself and resumes the agent's thread."
+
+
 class AgentNoChange(AgentError):
     """The agent ended without changing a file."""
 
@@ -272,10 +304,34 @@ class RepositoryUnavailable(ForgeError):
     remediation = "Check the owner/name and that the token may read the repository, then retry from discovery."
 
 
+class ForgeRefused(ForgeError):
+    """The forge was asked for something that it will refuse however often it is asked."""
+
+    code = "forge_refused"
+    retryable = False
+    remediation = "Read the message for what the forge misses, mend it, then retry the run."
+
+
 class VcsError(External):
     """A git command failed."""
 
     code = "git_failed"
+
+
+class VcsRefused(VcsError):
+    """Git was asked for something that fails however often it is asked: an unknown commit, a file that is too large."""
+
+    code = "git_refused"
+    retryable = False
+    remediation = "Read the message for the path or commit that git does not take, mend it, then retry the run."
+
+
+class VcsDenied(VcsError):
+    """The forge refused git's credential, or there was none."""
+
+    code = "git_denied"
+    retryable = False
+    remediation = "Check that GH_TOKEN is valid and may read and push the repository, then retry the run."
 
 
 class PushRejected(VcsError):
@@ -297,6 +353,14 @@ class StoreError(External):
 
     code = "artifact_store_failed"
     remediation = "Check that SPEC_WORKFLOW_ARTIFACT_ROOT is writable and the disk has space, then retry."
+
+
+class StoreRefused(StoreError):
+    """A path that leads out of the run's folder, or through a link, was asked of the artifact store."""
+
+    code = "artifact_path_refused"
+    retryable = False
+    remediation = "Remove the link or file that stands where the run's artifacts are kept, then retry."
 
 
 class DispatchError(External):
