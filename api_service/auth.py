@@ -1,0 +1,121 @@
+"""Who may ask. Fails closed: without a token, only this machine under a local name; with one, only who has it."""
+
+import hmac
+from ipaddress import IPv6Address, ip_address
+from urllib.parse import urlsplit
+
+import structlog
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from api_service import problems
+from moonmind.errors import Forbidden, MoonMindError, Unauthorized
+from moonmind.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+OPEN_PATHS = frozenset({"/healthz"})
+"""Says no more than that the process lives, so a probe needs no token."""
+LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
+_FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip")
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+class Guard:
+    """Refuses requests before any route, so that a new route cannot be forgotten."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let a request pass, or answer it with the refusal."""
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+            return
+        if scope["type"] != "http":
+            await send({"type": "websocket.close", "code": 1008})
+            return
+        settings: Settings = scope["app"].state.container.settings
+        refusal = refuse(settings, scope)
+        if refusal is None:
+            await self._app(scope, receive, send)
+            return
+        log.warning("request.refused", code=refusal.code, message=refusal.message)
+        await problems.respond(refusal, scope.get("moonmind.request_id"))(scope, receive, send)
+
+
+def refuse(settings: Settings, scope: Scope) -> MoonMindError | None:
+    """Say why a request may not pass, or None."""
+    headers = Headers(scope=scope)
+    if settings.api_token is not None:
+        if scope["path"] in OPEN_PATHS:
+            return None
+        return _by_token(settings.api_token.get_secret_value(), headers) or (
+            _by_host(settings, headers) if settings.allowed_hosts else None
+        )
+    return _by_peer(scope, headers) or _by_host(settings, headers) or _by_origin(scope["method"], headers)
+
+
+def _by_token(token: str, headers: Headers) -> MoonMindError | None:
+    scheme, _, given = headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not given:
+        return Unauthorized("this server wants an API token")
+    if not hmac.compare_digest(given.strip().encode(), token.encode()):
+        return Unauthorized("the API token is wrong")
+    return None
+
+
+def _by_peer(scope: Scope, headers: Headers) -> MoonMindError | None:
+    if any(name in headers for name in _FORWARDED):
+        # Behind a proxy every peer looks local, and servers may rewrite the peer from these very headers.
+        return Forbidden("requests through a proxy are served only with an API token")
+    peer = (scope.get("client") or ("",))[0]
+    if not _is_loopback(peer):
+        return Forbidden(f"without an API token only this machine is served, not {peer or 'an unknown peer'}")
+    return None
+
+
+def _is_loopback(peer: str) -> bool:
+    try:
+        address = ip_address(peer)
+    except ValueError:
+        return False
+    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
+        return address.ipv4_mapped.is_loopback
+    return address.is_loopback
+
+
+def _by_host(settings: Settings, headers: Headers) -> MoonMindError | None:
+    """Refuse other names for this server: a page elsewhere can make its own name point here (DNS rebinding)."""
+    hosts = headers.getlist("host")
+    allowed = LOCAL_HOSTS | {host.lower() for host in settings.allowed_hosts}
+    if len(hosts) != 1 or _host_name(hosts[0]) not in allowed:
+        return Forbidden(
+            f"this server does not answer to the host name {', '.join(hosts)[:200]!r}",
+            remediation="Use localhost, or add the name to MOONMIND_ALLOWED_HOSTS.",
+        )
+    return None
+
+
+def _host_name(host: str) -> str | None:
+    """Give a Host header's name without its port, or None where it is not one."""
+    try:
+        parts = urlsplit(f"//{host}")
+        _ = parts.port  # raises for a port that is none
+    except ValueError:
+        return None
+    if parts.netloc != host or parts.username is not None:
+        return None
+    return parts.hostname
+
+
+def _by_origin(method: str, headers: Headers) -> MoonMindError | None:
+    """Refuse changes that a page from elsewhere asks a browser on this machine for."""
+    if method in _SAFE:
+        return None
+    site = headers.get("sec-fetch-site", "none")
+    origin = headers.get("origin")
+    same = origin is None or urlsplit(origin).netloc.lower() == headers.get("host", "").lower()
+    if site not in {"same-origin", "none"} or not same:
+        return Forbidden(f"a page from {(origin or site)[:200]!r} may not change anything here")
+    return None

@@ -1,0 +1,118 @@
+"""Events: a list to poll, or a stream to follow."""
+
+from collections.abc import AsyncIterator
+from functools import partial
+from typing import Annotated, Any
+from uuid import UUID
+
+import anyio
+import structlog
+from fastapi import APIRouter, Header, Query, Request, Response
+from sse_starlette import EventSourceResponse, ServerSentEvent
+from starlette.concurrency import run_in_threadpool
+
+from api_service.backend import RunService
+from api_service.deps import RunId, Runs
+from api_service.routes.answers import refusals
+from moonmind import wire
+from moonmind.errors import MoonMindError, Unavailable
+from moonmind.runs.events import EventType
+
+log = structlog.get_logger(__name__)
+router = APIRouter(tags=["events"])
+
+POLL_SECONDS = 0.5
+HEARTBEAT_SECONDS = 15
+RECONNECT_MILLISECONDS = 2000
+BATCH = 200
+MAX_STREAMS = 100
+"""Per process: each costs the database a query every POLL_SECONDS."""
+_LARGEST_ID = 2**63 - 1
+
+_STREAM: dict[str, Any] = {"text/event-stream": {"schema": {"type": "string"}}}
+_LISTED = "The events after the position; with `Accept: text/event-stream`, a stream of them."
+
+Accept = Annotated[str, Header(include_in_schema=False)]
+After = Annotated[int, Query(ge=0, le=_LARGEST_ID)]
+LastEventId = Annotated[int | None, Header(alias="Last-Event-ID", ge=0, le=_LARGEST_ID)]
+
+
+@router.get(
+    "/runs/{run_id}/events",
+    operation_id="listRunEvents",
+    response_model=list[wire.RunEvent],
+    responses={
+        200: {"description": _LISTED, "content": _STREAM},
+        204: {"description": "Stream only: the run has ended and there is nothing after the position."},
+        **refusals(404, 422),
+    },
+)
+def run_events(
+    request: Request,
+    run_id: RunId,
+    runs: Runs,
+    *,
+    after: After = 0,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 200,
+    last_event_id: LastEventId = None,
+    accept: Accept = "",
+) -> Any:
+    """Give one run's events; positions are `seq`. A stream ends with `run.closed`."""
+    if "text/event-stream" not in accept:
+        return runs.events(run_id, after=after, limit=limit)
+    position = after if last_event_id is None else last_event_id
+    if not runs.events(run_id, after=position, limit=1) and runs.get(run_id).status.terminal:
+        # 204 tells an EventSource to stop reconnecting.
+        return Response(status_code=204)
+    return _stream(request, runs, run_id, position)
+
+
+@router.get(
+    "/events",
+    operation_id="streamEvents",
+    response_class=EventSourceResponse,
+    responses={200: {"description": "A stream of events.", "content": _STREAM}, **refusals(422)},
+)
+def all_events(request: Request, runs: Runs, after: After = 0, last_event_id: LastEventId = None) -> Response:
+    """Stream the events of all runs; positions are `id`."""
+    return _stream(request, runs, None, after if last_event_id is None else last_event_id)
+
+
+def _stream(request: Request, runs: RunService, run_id: UUID | None, position: int) -> EventSourceResponse:
+    streams: set[object] = request.app.state.streams
+    if len(streams) >= MAX_STREAMS:
+        raise Unavailable(f"{MAX_STREAMS} event streams are open already", remediation="Close one, or poll the list.")
+    return EventSourceResponse(_follow(runs, run_id, position, streams), ping=HEARTBEAT_SECONDS, sep="\n")
+
+
+async def _follow(
+    runs: RunService, run_id: UUID | None, position: int, streams: set[object]
+) -> AsyncIterator[ServerSentEvent]:
+    seat = object()
+    streams.add(seat)
+    try:
+        yield ServerSentEvent(comment="open", retry=RECONNECT_MILLISECONDS)
+        while True:
+            batch = await _next(runs, run_id, position)
+            for event in batch:
+                position = event.id if run_id is None else event.seq
+                yield ServerSentEvent(id=str(position), data=event.model_dump_json(by_alias=True))
+            if len(batch) == BATCH:
+                continue
+            # A closed run that was retried since has later events; only the last word ends the stream.
+            if run_id is not None and batch and batch[-1].type is EventType.RUN_CLOSED:
+                return
+            await anyio.sleep(POLL_SECONDS)
+    finally:
+        streams.discard(seat)
+
+
+async def _next(runs: RunService, run_id: UUID | None, position: int) -> list[wire.RunEvent]:
+    try:
+        return await run_in_threadpool(partial(runs.events, run_id, after=position, limit=BATCH))
+    except MoonMindError as error:
+        if not error.retryable:
+            raise
+        # The database is away for a moment: the heartbeat keeps the stream open, and nothing is missed.
+        log.warning("events.unavailable", code=error.code, message=error.message)
+        return []

@@ -1,0 +1,50 @@
+"""Health: is the process alive, and can runs be taken and moved."""
+
+from collections.abc import Sequence
+
+from fastapi import APIRouter
+
+from api_service.deps import Parts
+from api_service.routes.answers import refusals
+from moonmind.errors import Unavailable
+from moonmind.ports.check import Check
+from moonmind.wire import CheckOutcome, CheckResult, Health, Problem, Readiness
+
+router = APIRouter(tags=["health"])
+
+
+@router.get("/healthz", operation_id="health", response_model=Health, responses=refusals())
+def healthz() -> Health:
+    """Say that the process answers."""
+    return Health()
+
+
+@router.get(
+    "/readyz",
+    operation_id="readiness",
+    response_model=Readiness,
+    responses={503: {"model": Problem, "description": "Not ready; `details.checks` says why."}, **refusals()},
+)
+def readyz(parts: Parts) -> Readiness:
+    """Say whether runs are taken and moved now."""
+    checks = parts.ready()
+    failed = [check for check in checks if check.failed]
+    if failed:
+        said = "; ".join(f"{check.name}: {check.message}" for check in failed)
+        listed = [result.model_dump(mode="json", by_alias=True) for result in _results(checks)]
+        raise Unavailable(
+            f"not ready: {said}", remediation=" ".join(check.remediation for check in failed) or None, checks=listed
+        )
+    return Readiness(ready=True, checks=_results(checks))
+
+
+def _results(checks: Sequence[Check]) -> list[CheckResult]:
+    return [
+        CheckResult(
+            name=check.name,
+            status=CheckOutcome(check.status.value),
+            message=check.message,
+            remediation=check.remediation or None,
+        )
+        for check in checks
+    ]

@@ -1,0 +1,94 @@
+"""Runs: start, look, retry, cancel."""
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Header, Query, Request, Response
+
+from api_service.deps import RunId, Runs, Search
+from api_service.routes.answers import refusals
+from moonmind import wire
+from moonmind.runs.machine import RunStatus
+
+router = APIRouter(prefix="/runs", tags=["runs"])
+
+IdempotencyKey = Annotated[str | None, Header(alias="Idempotency-Key", pattern=r"^[!-~]{1,200}$")]
+
+
+@router.post(
+    "", status_code=202, operation_id="createRun", response_model=wire.SpecWorkflowRun, responses=refusals(409, 422)
+)
+def create_run(
+    request: Request, response: Response, body: wire.CreateRun, runs: Runs, idempotency_key: IdempotencyKey = None
+) -> wire.SpecWorkflowRun:
+    """Start a run. The same Idempotency-Key with the same body answers with the run it started first."""
+    run = runs.create(body, idempotency_key=idempotency_key)
+    response.headers["Location"] = f"{request.url.path}/{run.id}"
+    return run
+
+
+@router.get("", operation_id="listRuns", response_model=wire.RunPage, responses=refusals(422))
+def list_runs(
+    runs: Runs,
+    *,
+    status: RunStatus | None = None,
+    repository: Search = None,
+    feature_key: Annotated[Search, Query(alias="featureKey")] = None,
+    q: Search = None,
+    limit: Annotated[int, Query(ge=1, le=100)] = 50,
+    cursor: Search = None,
+) -> wire.RunPage:
+    """List runs, newest first, without their tasks and artifacts."""
+    page = runs.page(status=status, repository=repository, feature_key=feature_key, q=q, limit=limit, cursor=cursor)
+    short = {"tasks": None, "artifacts": None}
+    return page.model_copy(update={"items": [run.model_copy(update=short) for run in page.items]})
+
+
+@router.get("/{run_id}", operation_id="getRun", response_model=wire.SpecWorkflowRun, responses=refusals(404, 422))
+def get_run(
+    run_id: RunId,
+    runs: Runs,
+    *,
+    include_tasks: Annotated[bool, Query(alias="includeTasks")] = True,
+    include_artifacts: Annotated[bool, Query(alias="includeArtifacts")] = True,
+) -> wire.SpecWorkflowRun:
+    """Show one run."""
+    dropped = {} if include_tasks else {"tasks": None}
+    dropped |= {} if include_artifacts else {"artifacts": None}
+    return runs.get(run_id).model_copy(update=dropped)
+
+
+@router.get(
+    "/{run_id}/tasks",
+    operation_id="listTasks",
+    response_model=list[wire.WorkflowTaskState],
+    responses=refusals(404, 422),
+)
+def list_tasks(
+    run_id: RunId, runs: Runs, attempts: Literal["latest", "all"] = "latest"
+) -> list[wire.WorkflowTaskState]:
+    """List a run's tasks in chain order, then its retries."""
+    return runs.tasks(run_id, every_attempt=attempts == "all")
+
+
+@router.post(
+    "/{run_id}/retry",
+    status_code=202,
+    operation_id="retryRun",
+    response_model=wire.SpecWorkflowRun,
+    responses=refusals(404, 409, 422),
+)
+def retry_run(run_id: RunId, runs: Runs, body: wire.RetryRun | None = None) -> wire.SpecWorkflowRun:
+    """Start an ended run again; without a body, from the stage that failed."""
+    return runs.retry(run_id, body or wire.RetryRun())
+
+
+@router.post(
+    "/{run_id}/cancel",
+    status_code=202,
+    operation_id="cancelRun",
+    response_model=wire.SpecWorkflowRun,
+    responses=refusals(404, 409, 422),
+)
+def cancel_run(run_id: RunId, runs: Runs) -> wire.SpecWorkflowRun:
+    """Ask a run to stop; its status becomes `cancelled` once its agent is gone."""
+    return runs.cancel(run_id)
