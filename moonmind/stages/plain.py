@@ -1,4 +1,4 @@
-"""Makes text that others wrote harmless in commit messages and pull requests."""
+"""Makes text that others wrote harmless: in rows, commit messages and pull requests."""
 
 import re
 
@@ -17,6 +17,11 @@ _ACTS = (
 _MARKUP = re.compile(r"([\\`*_{}\[\]()~|!])")
 _SPACE = re.compile(r"\s+")
 _SHORTEST = 2
+
+
+def storable(text: str) -> str:
+    """Give the text without what a database's JSON refuses: NUL, and halves of characters."""
+    return text.replace("\0", "").encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def one_line(text: str, limit: int) -> str:

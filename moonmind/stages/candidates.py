@@ -1,0 +1,167 @@
+"""Gathers what discover chooses from: the features of the repository, and where work on each would start."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from moonmind.engine.context import StageContext
+from moonmind.errors import FeatureMissing, SpecUnreadable
+from moonmind.ports.forge import Repository
+from moonmind.runs import naming
+from moonmind.speckit.features import Choice, Feature, choose_feature, find_features, matches
+from moonmind.speckit.tasks import TasksFile
+from moonmind.speckit.tasks_md import read_tasks
+from moonmind.stages.branches import BranchChoice, BranchFact, choose, numbers
+from moonmind.stages.plain import storable
+
+FEATURE_JSON = ".specify/feature.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Where work on a feature starts: on its open branch, else at the tip of the base branch."""
+
+    base: str
+    commit: str
+    branch: str
+    branch_tip: str | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The repository as it was fetched."""
+
+    repository: Repository
+    branches: Mapping[str, str]
+    """Names and commits."""
+
+    @property
+    def name(self) -> str:
+        """Give `owner/name`, by which the mirror is found."""
+        return self.repository.full_name
+
+
+@dataclass(slots=True)
+class Candidates:
+    """Reads lazily and once: tasks.md of each feature at the commit where work on it would start."""
+
+    context: StageContext
+    snapshot: Snapshot
+    _starts: dict[str, Start] = field(default_factory=dict)
+    _listings: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def choose(self) -> tuple[Choice, str]:
+        """Choose the feature, and give the base branch that holds its tasks.md.
+
+        The default branch goes first; a branch that is named as a feature and holds it is asked only when the default
+        branch does not have what is wanted.
+        """
+        requested = self.context.run.requested_key
+        base = self.snapshot.repository.default_branch
+        try:
+            return self._choose_on(base, self._features(base), requested), base
+        except FeatureMissing:
+            for branch in self._feature_branches(requested):
+                named = [one for one in self._features(branch) if _is_named(one, branch)]
+                if found := [one for one in named if not requested or matches(one, requested)]:
+                    choice = self._choose_on(branch, tuple(found), requested)
+                    if choice.feature is not None:
+                        return choice, branch
+            raise
+
+    def start_of(self, feature: Feature, base: str) -> Start:
+        """Find the branch that a run on this feature goes on with, and its starting commit."""
+        if feature.path not in self._starts:
+            found = self._branch(feature, base)
+            name = naming.branch(feature.key, found.number)
+            commit = found.tip or self.snapshot.branches[base]
+            self._starts[feature.path] = Start(base, commit, name, found.tip, f"{name}: {found.reason}")
+        return self._starts[feature.path]
+
+    def listing(self, commit: str) -> tuple[str, ...]:
+        """List the paths of a commit that can be written down."""
+        if commit not in self._listings:
+            files = self.context.vcs.listing(self.snapshot.name, commit)
+            self._listings[commit] = tuple(file.path for file in files if storable(file.path) == file.path)
+        return self._listings[commit]
+
+    def read(self, commit: str, path: str) -> bytes | None:
+        """Read a file of a commit."""
+        return self.context.vcs.read(self.snapshot.name, commit, path)
+
+    def _features(self, branch: str) -> tuple[Feature, ...]:
+        tip = self.snapshot.branches.get(branch)
+        return find_features(self.listing(tip)) if tip else ()
+
+    def _choose_on(self, base: str, features: tuple[Feature, ...], requested: str) -> Choice:
+        files: dict[str, TasksFile] = {}
+        unreadable: dict[str, SpecUnreadable] = {}
+        for feature in features:
+            if requested and not matches(feature, requested):
+                continue  # what was asked for decides; the others' state plays no part
+            try:
+                data = self.read(self.start_of(feature, base).commit, feature.tasks_path)
+                if data is None:
+                    raise SpecUnreadable(f"{feature.tasks_path} is missing on {self.start_of(feature, base).branch}.")
+                files[feature.path] = read_tasks(data, name=feature.tasks_path)
+            except SpecUnreadable as error:
+                unreadable[feature.path] = error
+        pointer = self.read(self.snapshot.branches[base], FEATURE_JSON) if features else None
+        return choose_feature(
+            features,
+            files,
+            requested=requested,
+            feature_json=pointer.decode("utf-8", "replace") if pointer else None,
+            branch=None if base == self.snapshot.repository.default_branch else base,
+            unreadable=unreadable,
+        )
+
+    def _feature_branches(self, requested: str) -> list[str]:
+        """List the branches that may be named as a feature; those named as the request come first."""
+        names = [name for name in self.snapshot.branches if not name.startswith(naming.BRANCH_PREFIX)]
+        holds = [name for name in names if name != self.snapshot.repository.default_branch and self._holds_own(name)]
+        return sorted(holds, key=lambda name: (name != requested, name))
+
+    def _holds_own(self, branch: str) -> bool:
+        tip = self.snapshot.branches[branch]
+        names = dict.fromkeys((branch, branch.rpartition("/")[2]))
+        return any(self.read(tip, f"specs/{name}/tasks.md") is not None for name in names)
+
+    def _branch(self, feature: Feature, base: str) -> BranchChoice:
+        """Ask for the state of each branch the feature ever had, until a number that nobody used."""
+        known = numbers(feature.key, self.snapshot.branches)
+        facts: list[BranchFact] = []
+        number = 1
+        while True:
+            if not self._is_others(feature, base, number):
+                fact = self._fact(feature, base, number)
+                facts.append(fact)
+                if not fact.used and number > max(known, default=0):
+                    break
+            number += 1
+        return self._unless_others(feature, base, choose(facts))
+
+    def _fact(self, feature: Feature, base: str, number: int) -> BranchFact:
+        name = naming.branch(feature.key, number)
+        tip = self.snapshot.branches.get(name)
+        pulls = self.context.forge.pull_requests(self.snapshot.name, name)
+        ahead = tip is not None and not self.context.vcs.is_ancestor(
+            self.snapshot.name, tip, self.snapshot.branches[base]
+        )
+        return BranchFact(number, tip, tuple(pull.state for pull in pulls), ahead)
+
+    def _is_others(self, feature: Feature, base: str, number: int) -> bool:
+        """Tell whether the n-th name is the first name of another feature: `x-2` of `x` is that of a feature `x-2`."""
+        name = naming.branch(feature.key, number)
+        others = (one for one in self._features(base) if one.path != feature.path)
+        return number > 1 and any(naming.branch(one.key) == name for one in others)
+
+    def _unless_others(self, feature: Feature, base: str, choice: BranchChoice) -> BranchChoice:
+        number = choice.number
+        while choice.tip is None and self._is_others(feature, base, number):
+            number += 1
+        return BranchChoice(number, choice.tip, choice.reason)
+
+
+def _is_named(feature: Feature, branch: str) -> bool:
+    return feature.key in {branch, branch.rpartition("/")[2]}

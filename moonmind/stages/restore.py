@@ -1,0 +1,35 @@
+"""Finds a run's work again: in this host's mirror, in the agent's folder, or from the stored patch."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from moonmind.engine.context import StageContext
+from moonmind.errors import NotFound, VcsRefused
+from moonmind.stages.plan import Plan
+
+
+def find_wip(context: StageContext, plan: Plan, submitted: Mapping[str, Any]) -> str | None:
+    """Find the commit that holds the agent's work as submit recorded it; None when every trace is gone."""
+    repository = plan.repository.full_name
+    recorded = submitted.get("wip")
+    if recorded and has(context, plan, str(recorded)):
+        return str(recorded)
+    workspace = context.vcs.find_workspace(repository, context.run.id)
+    if workspace is not None and workspace.starting_commit == plan.starting_commit:
+        return context.vcs.capture(repository, context.run.id, workspace)
+    path = submitted.get("patchPath")
+    if not path:
+        return None
+    try:
+        patch = context.artifacts.read(str(path))
+    except NotFound:
+        return None
+    return context.vcs.restore(repository, context.run.id, plan.starting_commit, patch)
+
+
+def has(context: StageContext, plan: Plan, commit: str) -> bool:
+    """Tell whether a commit made on the plan's starting commit is in this host's mirror."""
+    try:
+        return context.vcs.is_ancestor(plan.repository.full_name, plan.starting_commit, commit)
+    except VcsRefused:
+        return False

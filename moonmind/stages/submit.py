@@ -1,0 +1,165 @@
+"""Hand the phase to the agent, wait for it without holding a worker, and keep what it did."""
+
+from dataclasses import replace
+from typing import Any
+
+from moonmind.engine import jobs
+from moonmind.engine.closing import Captured, capture, partial, thread
+from moonmind.engine.context import StageContext
+from moonmind.errors import AgentLost, AgentNoChange, NotFound, SpecUnreadable, VcsRefused
+from moonmind.ports.agent import AgentJob, Brief, BriefTask, JobEnd, JobResult, JobState, JobStatus
+from moonmind.runs.chain import Stage
+from moonmind.runs.machine import Done, Failed, Outcome, Park, WaitingReason
+from moonmind.speckit.prompt import render_prompt
+from moonmind.speckit.tasks_md import read_tasks
+from moonmind.stages import ends
+from moonmind.stages.plain import storable
+from moonmind.stages.plan import Plan
+
+VERSION = 1
+CAPACITY_SECONDS = 60.0
+REPORT_LENGTH = 20_000
+"""Characters of the agent's last message that are recorded: its end."""
+
+
+def run(context: StageContext) -> Outcome:
+    """Look at the attempt's one job: start it, go on waiting, or take what it left."""
+    plan = Plan.from_outputs(context.output_of(Stage.DISCOVER))
+    key = jobs.key(context)
+    status = context.agent.poll(key)
+    match status.state:
+        case JobState.RUNNING:
+            return _wait(context, plan, status)
+        case JobState.ENDED if status.result is not None:
+            context.artifacts.seal(jobs.log_path(context))
+            return _ended(context, plan, status, status.result)
+        case JobState.LOST | JobState.ENDED:
+            # The supervisor is gone, its agent may not be: nothing else may work in the folder before it is.
+            context.lease.check()
+            context.agent.stop(key)
+            context.artifacts.seal(jobs.log_path(context))
+            return ends.lost({**_kept(context, plan, status), **partial(context)})
+        case JobState.ABSENT:
+            return _start(context, plan, key)
+
+
+def _start(context: StageContext, plan: Plan, key: str) -> Outcome:
+    context.office.audit_credentials()
+    if not context.office.take_slot():
+        return Park(WaitingReason.CAPACITY, seconds=CAPACITY_SECONDS, kept=context.kept)
+    prompt = context.redactor.text(_prompt(context, plan))
+    context.artifacts.save(
+        "prompt", f"codex/prompt-{jobs.label(context)}.md", prompt.encode(), "text/markdown; charset=utf-8"
+    )
+    log_path = context.artifacts.grow("codex_logs", jobs.log_path(context), "application/x-ndjson")
+    repository = plan.repository.full_name
+    found = context.vcs.find_workspace(repository, context.run.id)
+    context.lease.check()
+    if found is not None and found.starting_commit != plan.starting_commit:
+        # Left by a plan that discover has replaced since.
+        context.vcs.close_workspace(repository, context.run.id)
+    workspace = context.vcs.open_workspace(
+        repository, context.run.id, plan.starting_commit, resume=_resume_point(context, plan)
+    )
+    job = AgentJob(
+        key=key,
+        workspace=workspace.path,
+        prompt=prompt,
+        brief=Brief(
+            plan.feature.path, plan.phase, tuple(BriefTask(task.id, task.text, task.paths) for task in plan.tasks)
+        ),
+        log_path=log_path,
+        environment={
+            "SPECIFY_FEATURE_DIRECTORY": plan.feature.path,
+            "SPECIFY_FEATURE": plan.feature.path.rpartition("/")[2],
+        },
+        resume_thread=context.kept.get("codexTaskId") if _goes_on(context, plan) else None,
+        home_key=str(context.run.id),
+        limits=context.limits,
+    )
+    context.lease.check()
+    context.agent.start(job)
+    return _wait(context, plan, context.agent.poll(key))
+
+
+def _wait(context: StageContext, plan: Plan, status: JobStatus) -> Park:
+    return Park(WaitingReason.AGENT, seconds=context.relook_seconds, kept=_kept(context, plan, status))
+
+
+def _ended(context: StageContext, plan: Plan, status: JobStatus, result: JobResult) -> Outcome:
+    kept = {**_kept(context, plan, status), "usage": result.usage.as_json()}
+    if result.end is not JobEnd.COMPLETED:
+        masked = JobResult(
+            result.end, context.redactor.text(result.message), result.exit_code, resets_at=result.resets_at
+        )
+        return ends.bad_end(masked, {**kept, **partial(context)}, jobs.spent(context))
+    captured = capture(context, f"patches/agent-{jobs.label(context)}.diff")
+    if captured is None:
+        lost = AgentLost("The agent is done, but its folder is not on this host any more; the phase is done again.")
+        return Failed(lost.info(), transient=True, kept=kept)
+    report = storable(context.redactor.text(result.report))[-REPORT_LENGTH:]
+    if not captured.changed:
+        words = report.strip()[-2000:]
+        said = f" It said: {words}" if words else " It said nothing."
+        return Failed(AgentNoChange(f"The agent ended without changing a file.{said}").info(), kept=kept)
+    return Done({**kept, **_work(captured), "report": report})
+
+
+def _work(captured: Captured) -> dict[str, Any]:
+    return {"v": VERSION, "wip": captured.wip, "patchPath": captured.patch_path, "patchDigest": captured.digest}
+
+
+def _kept(context: StageContext, plan: Plan, status: JobStatus) -> dict[str, Any]:
+    """Name the job and its thread, and the plan they belong to."""
+    before = context.kept if _goes_on(context, plan) else {}
+    carried = {name: before[name] for name in ("codexTaskId", "wip", "partialPatch", "ended") if before.get(name)}
+    return {
+        **carried,
+        **thread(status),
+        "v": VERSION,
+        "attempt": context.attempt.number,
+        "spentJobs": jobs.spent(context),
+        "jobKey": jobs.key(context),
+        "codexLogsPath": jobs.log_path(context),
+        "startingCommit": plan.starting_commit,
+        "phase": plan.phase,
+    }
+
+
+def _goes_on(context: StageContext, plan: Plan) -> bool:
+    """Tell whether what was kept belongs to this plan: another phase or another start begins afresh."""
+    return context.kept.get("startingCommit") == plan.starting_commit and context.kept.get("phase") == plan.phase
+
+
+def _resume_point(context: StageContext, plan: Plan) -> str | None:
+    """Find the commit with this run's unfinished work: pinned here, else rebuilt from the stored patch."""
+    wip = context.kept.get("wip")
+    if not wip or not _goes_on(context, plan):
+        return None
+    repository = plan.repository.full_name
+    if context.vcs.wip(repository, context.run.id) == wip:
+        return str(wip)
+    patch_path = context.kept.get("partialPatch") or context.kept.get("patchPath")
+    if not patch_path:
+        return None
+    try:
+        return context.vcs.restore(
+            repository, context.run.id, plan.starting_commit, context.artifacts.read(str(patch_path))
+        )
+    except (NotFound, VcsRefused):
+        return None  # the thread still knows what it did; it does it again from the starting commit
+
+
+def _prompt(context: StageContext, plan: Plan) -> str:
+    data = context.vcs.read(plan.repository.full_name, plan.starting_commit, plan.feature.tasks_path)
+    if data is None:
+        raise SpecUnreadable(f"{plan.feature.tasks_path} is not in commit {plan.starting_commit[:12]}.")
+    went_before = context.kept if _goes_on(context, plan) else {}
+    return render_prompt(
+        work=plan.work(read_tasks(data, name=plan.feature.tasks_path)),
+        documents=plan.documents or {},
+        constitution_path=plan.constitution,
+        skills=plan.skills,
+        notes=context.run.notes or "",
+        previous="\n\n".join(str(words) for words in (went_before.get("ended"), context.note) if words),
+    )
