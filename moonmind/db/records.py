@@ -96,6 +96,8 @@ class Attempt:
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
+    note: str | None = None
+    """Why the run was sent back here (Redo), for the agent's next prompt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +168,16 @@ class RunFilter:
     repository: str | None = None
     feature_key: str | None = None
     text: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """A machine that runs agents; it is silent when `seen_at` grows old."""
+
+    id: UUID
+    name: str
+    enrolled_at: datetime
+    seen_at: datetime
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,45 @@
+"""Attempts, read. Transitions write them."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, and_, func, select
+
+from moonmind.db import rows
+from moonmind.db.records import Attempt
+from moonmind.db.tables import attempt
+from moonmind.runs.chain import Stage
+from moonmind.runs.machine import AttemptState
+
+
+class Attempts:
+    """The attempts of one transaction."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def latest(self, run_id: UUID) -> list[Attempt]:
+        """Give the latest attempt of every stage, in chain order."""
+        newest = (
+            select(attempt.c.stage, func.max(attempt.c.number).label("number"))
+            .where(attempt.c.run_id == run_id)
+            .group_by(attempt.c.stage)
+            .subquery()
+        )
+        query = (
+            select(*rows.ATTEMPT)
+            .join(newest, and_(newest.c.stage == attempt.c.stage, newest.c.number == attempt.c.number))
+            .where(attempt.c.run_id == run_id)
+            .order_by(attempt.c.stage)
+        )
+        return rows.attempts_of(self._connection.execute(query).all())
+
+    def all(self, run_id: UUID) -> list[Attempt]:
+        """Give every attempt, in chain order, then by number."""
+        query = select(*rows.ATTEMPT).where(attempt.c.run_id == run_id).order_by(attempt.c.stage, attempt.c.number)
+        return rows.attempts_of(self._connection.execute(query).all())
+
+    def outputs(self, run_id: UUID) -> dict[Stage, Mapping[str, Any]]:
+        """Give what the stages recorded that are done; a stage that was opened again does not count."""
+        return {one.stage: one.outputs or {} for one in self.latest(run_id) if one.state is AttemptState.SUCCEEDED}

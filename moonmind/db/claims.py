@@ -1,0 +1,118 @@
+"""Taking, keeping and giving back the right to work on a run."""
+
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Connection, func, or_, select, update
+
+from moonmind.db import rows
+from moonmind.db.clock import db_now, db_now_plus
+from moonmind.db.journal import move_one, record
+from moonmind.db.records import Attempt, Claim, Pulse
+from moonmind.db.tables import active, attempt, leased, run, unleased
+from moonmind.runs.chain import Stage
+from moonmind.runs.events import EventType
+from moonmind.runs.machine import AttemptState, RunStatus
+
+due: ColumnElement[bool] = or_(
+    run.c.not_before <= db_now(), run.c.cancel_requested_at.is_not(None), run.c.deadline <= db_now()
+)
+"""Its turn has come; a cancel and a passed deadline are work for a claimer too."""
+
+
+class Claims:
+    """The claims of one transaction."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def claim(
+        self, run_id: UUID, stage: Stage, *, owner: str, chain_id: UUID | None, host_id: UUID, lease_seconds: float
+    ) -> Claim | None:
+        """Take the right to work on a stage, if it is the run's, due, held by nobody and not bound to another host.
+
+        `attempt.outputs` is what this stage kept: of this attempt if it parked, else of the one before it.
+        """
+        changed = move_one(
+            self._connection,
+            run.c.id == run_id,
+            run.c.stage == stage,
+            active,
+            unleased,
+            or_(run.c.agent_host.is_(None), run.c.agent_host == host_id),
+            due,
+            status=RunStatus.RUNNING,
+            fence=run.c.fence + 1,
+            lease_owner=owner,
+            lease_until=db_now_plus(lease_seconds),
+            waiting_reason=None,
+            waiting_since=None,
+            hints=0,
+            **({} if chain_id is None else {"chain_id": chain_id}),
+        )
+        if changed is None:
+            return None
+        started, claims = self._start(run_id, stage)
+        data = {
+            "attempt": started.number,
+            "fence": changed.fence,
+            "chainId": str(changed.chain_id),
+            "resumed": claims > 1,
+        }
+        record(self._connection, changed, EventType.ATTEMPT_STARTED, data)
+        return Claim(
+            changed,
+            started,
+            changed.fence,
+            owner,
+            cancel_requested=changed.cancel_requested_at is not None,
+            # Both instants are the database's: the deadline against the moment of the claim.
+            deadline_passed=changed.deadline <= changed.updated_at,
+        )
+
+    def _start(self, run_id: UUID, stage: Stage) -> tuple[Attempt, int]:
+        newest = select(func.max(attempt.c.number)).where(attempt.c.run_id == run_id, attempt.c.stage == stage)
+        statement = (
+            update(attempt)
+            .where(attempt.c.run_id == run_id, attempt.c.stage == stage, attempt.c.number == newest.scalar_subquery())
+            .values(
+                state=AttemptState.STARTED,
+                claims=attempt.c.claims + 1,
+                started_at=func.coalesce(attempt.c.started_at, db_now()),
+            )
+            .returning(*rows.ATTEMPT, attempt.c.claims)
+        )
+        *fields, claims = self._connection.execute(statement).one()
+        return Attempt(*fields), claims
+
+    def passed(self, run_id: UUID, stage: Stage) -> bool:
+        """Tell whether an active run is beyond this stage, so that a late message passes through."""
+        query = select(run.c.id).where(run.c.id == run_id, active, run.c.stage > stage)
+        return self._connection.execute(query).one_or_none() is not None
+
+    def heartbeat(self, run_id: UUID, fence: int, lease_seconds: float) -> Pulse | None:
+        """Keep a claim for another lease; None: it is lost, and nothing may be done or written under it."""
+        statement = (
+            update(run)
+            .where(run.c.id == run_id, run.c.fence == fence, leased)
+            .values(lease_until=db_now_plus(lease_seconds))
+            .returning(run.c.cancel_requested_at.is_not(None), run.c.deadline <= db_now())
+        )
+        row = self._connection.execute(statement).one_or_none()
+        return None if row is None else Pulse(bool(row[0]), bool(row[1]))
+
+    def return_lease(self, run_id: UUID, fence: int) -> bool:
+        """Give a claim back at a clean shutdown: the run is due at once and nothing is counted."""
+        changed = move_one(
+            self._connection,
+            run.c.id == run_id,
+            run.c.fence == fence,
+            leased,
+            lease_owner=None,
+            lease_until=None,
+            not_before=db_now(),
+            dispatch_after=db_now(),
+        )
+        if changed is None:
+            return False
+        record(self._connection, changed, EventType.LEASE_RETURNED, {"fence": fence})
+        return True

@@ -1,0 +1,71 @@
+"""Connections as MoonMind needs them: SQLite that waits its turn and loses nothing, PostgreSQL that is never hung on."""
+
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, event, make_url
+from sqlalchemy import create_engine as sqlalchemy_engine
+
+from moonmind.db.types import dump_json
+from moonmind.errors import NotConfigured
+
+BUSY_SECONDS = 30
+WRITES = "moonmind_writes"
+"""The execution option of connections that will write."""
+
+
+def create_engine(url: str, *, pool_size: int = 10) -> Engine:
+    """Make the engine for a SQLite file or a PostgreSQL database; raises NotConfigured for anything else."""
+    parsed = make_url(url)
+    match parsed.get_backend_name():
+        case "sqlite":
+            return _sqlite(url, parsed.database, pool_size)
+        case "postgresql":
+            return _postgresql(url, pool_size)
+        case other:
+            raise NotConfigured(f"MoonMind keeps runs in SQLite or PostgreSQL, not in {other}.")
+
+
+def _sqlite(url: str, database: str | None, pool_size: int) -> Engine:
+    if not database or database == ":memory:":
+        raise NotConfigured("The SQLite database must be a file: threads and processes share it.")
+    Path(database).parent.mkdir(parents=True, exist_ok=True)
+    engine = sqlalchemy_engine(
+        url,
+        json_serializer=dump_json,
+        pool_size=pool_size,
+        max_overflow=pool_size,
+        connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False},
+    )
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
+    # The driver's own BEGIN comes too late and is never IMMEDIATE; ours is sent by the listener below.
+    connection.isolation_level = None
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # A plain BEGIN that reads and then writes fails at once when another writer came between, however long it may wait.
+    writes = connection.get_execution_options().get(WRITES, False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _postgresql(url: str, pool_size: int) -> Engine:
+    return sqlalchemy_engine(
+        url,
+        json_serializer=dump_json,
+        isolation_level="READ COMMITTED",
+        pool_size=pool_size,
+        max_overflow=pool_size,
+        pool_timeout=BUSY_SECONDS,
+        pool_pre_ping=True,
+        pool_recycle=1800,
+        # A server that vanished without a word must not hold a heartbeat longer than a lease lasts.
+        connect_args={"application_name": "moonmind", "connect_timeout": 10, "tcp_user_timeout": 20_000},
+    )

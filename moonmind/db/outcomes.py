@@ -1,0 +1,245 @@
+"""What is written under a claim when a stage reports; a claim that was lost writes nothing at all."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, select, update
+from sqlalchemy.exc import IntegrityError
+
+from moonmind.db import rows
+from moonmind.db.attempts import Attempts
+from moonmind.db.clock import db_now, db_now_plus
+from moonmind.db.conflicts import violated
+from moonmind.db.journal import move_one, record
+from moonmind.db.records import Claim, Run
+from moonmind.db.renewals import open_attempts, reopened, successor
+from moonmind.db.tables import ONE_FEATURE, active, attempt, leased, run
+from moonmind.errors import ErrorInfo, FeatureBusy
+from moonmind.runs.chain import Stage
+from moonmind.runs.events import EventType
+from moonmind.runs.machine import AttemptState, RunStatus, WaitingReason
+from moonmind.runs.retry import HINT_SECONDS
+
+DAY = 86400.0
+
+
+class Outcomes:
+    """The records of one transaction. Each method gives the run as it left it, or None for a lost claim."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def advance(
+        self, claim: Claim, to_stage: Stage, outputs: Mapping[str, Any], *, facts: Mapping[str, Any]
+    ) -> Run | None:
+        """Record that the stage is done and move on; the next stage is due at once.
+
+        Raises FeatureBusy when discovery chose a feature that another active run works on; the whole transaction is
+        undone then.
+        """
+        try:
+            changed = self._release(
+                claim,
+                stage=to_stage,
+                not_before=db_now(),
+                dispatch_after=db_now_plus(HINT_SECONDS),
+                crashes=0,
+                errors=0,
+                hints=0,
+                **_facts(facts),
+            )
+        except IntegrityError as error:
+            self._connection.rollback()
+            if violated(error) != ONE_FEATURE:
+                raise
+            raise self._feature_busy(claim.run, facts["feature_key"]) from None
+        if changed is None:
+            return None
+        self._end(claim, changed, AttemptState.SUCCEEDED, outputs)
+        data = {"attempt": claim.attempt.number, "next": to_stage.value}
+        record(self._connection, changed, EventType.ATTEMPT_SUCCEEDED, data, claim.attempt.stage)
+        return changed
+
+    def wait(
+        self,
+        claim: Claim,
+        reason: WaitingReason,
+        *,
+        seconds: float,
+        until: datetime | None,
+        kept: Mapping[str, Any],
+        facts: Mapping[str, Any],
+        renews_deadline: bool,
+        deadline_seconds: float = DAY,
+    ) -> Run | None:
+        """Give the claim back until an instant, or for so many seconds; the same attempt goes on then.
+
+        `deadline_seconds` is how long the run has from then on, where the wait renews its deadline.
+        """
+        turn: Any = db_now_plus(seconds) if until is None else until
+        deadline: Any = run.c.deadline
+        if renews_deadline:
+            deadline = (
+                db_now_plus(seconds + deadline_seconds)
+                if until is None
+                else until + timedelta(seconds=deadline_seconds)
+            )
+        changed = self._release(
+            claim,
+            not_before=turn,
+            dispatch_after=turn,
+            hints=0,
+            waiting_reason=reason,
+            waiting_since=db_now(),
+            deadline=deadline,
+            **facts,
+        )
+        if changed is None:
+            return None
+        if kept:
+            statement = update(attempt).where(attempt.c.id == claim.attempt.id)
+            self._connection.execute(statement.values(outputs=_merged(claim, kept)))
+        data = {"attempt": claim.attempt.number, "reason": reason.value, "until": changed.not_before.isoformat()}
+        record(self._connection, changed, EventType.ATTEMPT_PARKED, data)
+        return changed
+
+    def try_again(
+        self, claim: Claim, error: ErrorInfo, *, seconds: float, kept: Mapping[str, Any], facts: Mapping[str, Any]
+    ) -> Run | None:
+        """Record the failed attempt and open the next one, due after a backoff; it goes on from what was kept."""
+        changed = self._release(
+            claim,
+            errors=run.c.errors + 1,
+            hints=0,
+            not_before=db_now_plus(seconds),
+            dispatch_after=db_now_plus(seconds),
+            waiting_reason=WaitingReason.BACKOFF,
+            waiting_since=db_now(),
+            **_facts(facts),
+        )
+        if changed is None:
+            return None
+        outputs = _merged(claim, kept)
+        self._end(claim, changed, AttemptState.FAILED, outputs, error)
+        open_attempts(self._connection, [successor(claim.attempt, changed, outputs=outputs, note=claim.attempt.note)])
+        data = {
+            "attempt": claim.attempt.number,
+            "error": error.as_json(),
+            "until": changed.not_before.isoformat(),
+        }
+        record(self._connection, changed, EventType.ATTEMPT_RETRIED, data)
+        return changed
+
+    def go_back(
+        self, claim: Claim, stage: Stage, note: str, *, kept: Mapping[str, Any], facts: Mapping[str, Any]
+    ) -> Run | None:
+        """Send the run back: fresh attempts from that stage on, due now; the first is given the note and what was kept."""
+        changed = self._release(
+            claim,
+            stage=stage,
+            rounds=run.c.rounds + 1,
+            errors=0,
+            crashes=0,
+            hints=0,
+            not_before=db_now(),
+            dispatch_after=db_now_plus(HINT_SECONDS),
+            **_facts(facts),
+        )
+        if changed is None:
+            return None
+        self._end(claim, changed, AttemptState.FAILED, _merged(claim, kept), ErrorInfo("sent_back", note))
+        latest = Attempts(self._connection).latest(claim.run.id)
+        first = successor(latest[stage.position], changed, outputs=kept or None, note=note)
+        open_attempts(self._connection, [first, *reopened(latest, changed, stage)])
+        data = {"attempt": claim.attempt.number, "to": stage.value, "note": note}
+        record(self._connection, changed, EventType.ATTEMPT_SENT_BACK, data, claim.attempt.stage)
+        return changed
+
+    def close(
+        self,
+        claim: Claim,
+        status: RunStatus,
+        attempt_state: AttemptState,
+        *,
+        outputs: Mapping[str, Any],
+        error: ErrorInfo | None,
+        reason: str | None,
+        facts: Mapping[str, Any],
+        clear_host: bool,
+    ) -> Run | None:
+        """End the run; stages whose turn never came keep saying so.
+
+        Outputs of an attempt that did not succeed are added to what it kept, for a retry to go on from.
+        """
+        changed = self._release(
+            claim,
+            status=status,
+            completed_at=db_now(),
+            dispatch_after=None,
+            hints=0,
+            error=error,
+            reason=reason,
+            **({"agent_host": None} if clear_host else {}),
+            **facts,
+        )
+        if changed is None:
+            return None
+        succeeded = attempt_state is AttemptState.SUCCEEDED
+        self._end(claim, changed, attempt_state, outputs if succeeded else _merged(claim, outputs), error)
+        record(self._connection, changed, EventType.RUN_CLOSED, closing(changed) | {"attempt": claim.attempt.number})
+        return changed
+
+    def _release(self, claim: Claim, **values: Any) -> Run | None:
+        """Change the run if the claim still holds, and give the claim back."""
+        released = {"lease_owner": None, "lease_until": None, "waiting_reason": None, "waiting_since": None}
+        return move_one(
+            self._connection, run.c.id == claim.run.id, run.c.fence == claim.fence, leased, **(released | values)
+        )
+
+    def _end(
+        self,
+        claim: Claim,
+        changed: Run,
+        state: AttemptState,
+        outputs: Mapping[str, Any] | None,
+        error: ErrorInfo | None = None,
+    ) -> None:
+        values = {
+            "state": state,
+            "outputs": None if outputs is None else dict(outputs),
+            "error": error,
+            "finished_at": changed.updated_at,
+        }
+        self._connection.execute(update(attempt).where(attempt.c.id == claim.attempt.id).values(**values))
+
+    def _feature_busy(self, mine: Run, feature_key: str) -> FeatureBusy:
+        same: list[ColumnElement[bool]] = [
+            run.c.repository_key == mine.repository_key,
+            run.c.feature_key == feature_key,
+            run.c.id != mine.id,
+            active,
+        ]
+        other = rows.run_of(self._connection.execute(select(*rows.RUN).where(*same)).first())
+        if other is None:
+            return FeatureBusy(f"Another run worked on {feature_key} of {mine.repository} a moment ago.")
+        return FeatureBusy(f"Run {other.id} works on {feature_key} of {mine.repository}.", run_id=str(other.id))
+
+
+def closing(changed: Run) -> dict[str, Any]:
+    """Give what the event of a closed run says."""
+    data: dict[str, Any] = {"status": changed.status.value}
+    if changed.error is not None:
+        data["error"] = changed.error.as_json()
+    if changed.reason is not None:
+        data["reason"] = changed.reason
+    return data
+
+
+def _merged(claim: Claim, kept: Mapping[str, Any]) -> dict[str, Any] | None:
+    return {**(claim.attempt.outputs or {}), **kept} or None
+
+
+def _facts(facts: Mapping[str, Any]) -> dict[str, Any]:
+    # The attempt is over, and its job with it, unless the stage says otherwise.
+    return {"job_key": None, **facts}

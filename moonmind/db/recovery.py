@@ -1,0 +1,9 @@
+"""Every move of a run that no claim and no operator makes: what publisher, janitor and waker do."""
+
+from moonmind.db.hints import Hints
+from moonmind.db.rescues import Rescues
+from moonmind.db.wakes import Wakes
+
+
+class Recovery(Hints, Rescues, Wakes):
+    """The recovery of one transaction: every method may be called again, and by several processes at once."""

@@ -1,0 +1,136 @@
+"""What operators ask of a run: retry and cancel."""
+
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, or_, select, update
+from sqlalchemy.exc import IntegrityError
+
+from moonmind.db import rows
+from moonmind.db.attempts import Attempts
+from moonmind.db.clock import db_now, db_now_plus
+from moonmind.db.conflicts import violated
+from moonmind.db.journal import move_one, record
+from moonmind.db.outcomes import closing
+from moonmind.db.records import Run
+from moonmind.db.renewals import open_attempts, reopened, successor
+from moonmind.db.runs import run_active
+from moonmind.db.tables import ONE_FEATURE, ONE_REQUEST, active, attempt, run, unleased
+from moonmind.errors import ErrorInfo
+from moonmind.runs.chain import Stage
+from moonmind.runs.events import EventType
+from moonmind.runs.machine import RETRYABLE_WITH, AttemptState, RetryMode, RunStatus
+from moonmind.runs.retry import HINT_SECONDS
+
+CANCELLED = ErrorInfo("cancelled", "The run was cancelled before this stage ended.", "Retry the run to go on.")
+
+
+class Requests:
+    """The operators' requests of one transaction."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def retry(
+        self, run_id: UUID, mode: RetryMode, notes: str | None, deadline_seconds: float, chain_id: UUID
+    ) -> Run | None:
+        """Open an ended run again, at the stage where it ended or at the first; None when its status forbids it.
+
+        Raises RunActive when another run works on the feature by now; the whole transaction is undone then.
+        """
+        restart = mode is RetryMode.RESTART_FROM_DISCOVERY
+        values: dict[str, Any] = {"stage": Stage.DISCOVER, "feature_key": None} if restart else {}
+        if notes is not None:
+            values["notes"] = notes
+        allowed = sorted(status for status, modes in RETRYABLE_WITH.items() if mode in modes)
+        try:
+            changed = move_one(
+                self._connection,
+                run.c.id == run_id,
+                run.c.status.in_(allowed),
+                status=RunStatus.RETRYING,
+                not_before=db_now(),
+                dispatch_after=db_now_plus(HINT_SECONDS),
+                deadline=db_now_plus(deadline_seconds),
+                chain_id=chain_id,
+                hints=0,
+                errors=0,
+                crashes=0,
+                rounds=0,
+                cancel_requested_at=None,
+                waiting_reason=None,
+                waiting_since=None,
+                job_key=None,
+                error=None,
+                reason=None,
+                completed_at=None,
+                pruned_at=None,
+                **values,
+            )
+        except IntegrityError as error:
+            self._connection.rollback()
+            index = violated(error)
+            if index not in {ONE_REQUEST, ONE_FEATURE}:
+                raise
+            raise run_active(self._holder(run_id, index)) from None
+        if changed is None:
+            return None
+        self._open(changed, resume=not restart)
+        record(self._connection, changed, EventType.RUN_RETRIED, {"mode": mode.value, "chainId": str(chain_id)})
+        return changed
+
+    def _holder(self, run_id: UUID, index: str) -> Run | None:
+        key = run.c.requested_key if index == ONE_REQUEST else run.c.feature_key
+        mine = select(run.c.repository_key, key.label("key")).where(run.c.id == run_id).subquery()
+        query = select(*rows.RUN).where(run.c.repository_key == mine.c.repository_key, key == mine.c.key, active)
+        return rows.run_of(self._connection.execute(query).first())
+
+    def _open(self, changed: Run, *, resume: bool) -> None:
+        latest = Attempts(self._connection).latest(changed.id)
+        before = latest[changed.stage.position]
+        outputs, note = (before.outputs, before.note) if resume else (None, None)
+        first = successor(before, changed, outputs=outputs, note=note, operator_retry=True)
+        open_attempts(self._connection, [first, *reopened(latest, changed, changed.stage)])
+
+    def request_cancel(self, run_id: UUID) -> Run | None:
+        """Ask a run to stop; one that nobody holds and that runs no agent is closed at once. None: no active run."""
+        asked = move_one(
+            self._connection,
+            run.c.id == run_id,
+            active,
+            run.c.cancel_requested_at.is_(None),
+            cancel_requested_at=db_now(),
+            dispatch_after=db_now(),
+        )
+        if asked is not None:
+            record(self._connection, asked, EventType.RUN_CANCEL_REQUESTED, {})
+        return self._close_idle(run_id) or asked or self._active(run_id)
+
+    def _close_idle(self, run_id: UUID) -> Run | None:
+        closed = move_one(
+            self._connection,
+            run.c.id == run_id,
+            active,
+            unleased,
+            run.c.agent_host.is_(None),
+            run.c.cancel_requested_at.is_not(None),
+            status=RunStatus.CANCELLED,
+            completed_at=db_now(),
+            dispatch_after=None,
+            waiting_reason=None,
+            waiting_since=None,
+        )
+        if closed is not None:
+            end_open_attempts(self._connection, closed, CANCELLED)
+            record(self._connection, closed, EventType.RUN_CLOSED, closing(closed))
+        return closed
+
+    def _active(self, run_id: UUID) -> Run | None:
+        return rows.run_of(self._connection.execute(select(*rows.RUN).where(run.c.id == run_id, active)).one_or_none())
+
+
+def end_open_attempts(connection: Connection, closed: Run, error: ErrorInfo) -> None:
+    """Fail the attempts that a run closed without a claim left open; those not begun keep waiting."""
+    is_open = or_(attempt.c.state == AttemptState.STARTED, attempt.c.state == AttemptState.RETRYING)
+    statement = update(attempt).where(attempt.c.run_id == closed.id, is_open)
+    connection.execute(statement.values(state=AttemptState.FAILED, error=error, finished_at=closed.updated_at))

@@ -1,0 +1,132 @@
+"""Taking runs back from workers and hosts that are gone."""
+
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Connection, Select, delete, select, update
+
+from moonmind.db.attempts import Attempts
+from moonmind.db.clock import db_now, db_now_plus
+from moonmind.db.journal import move, record_all
+from moonmind.db.outcomes import closing
+from moonmind.db.records import Run
+from moonmind.db.renewals import open_attempts, successor
+from moonmind.db.requests import end_open_attempts
+from moonmind.db.tables import active, agent_slot, attempt, host, leased, run, unleased
+from moonmind.errors import ErrorInfo, WorkerLost
+from moonmind.runs.events import EventType
+from moonmind.runs.machine import AttemptState, RunStatus
+from moonmind.runs.retry import RetryPolicy
+
+_NO_LEASE: dict[str, Any] = {"lease_owner": None, "lease_until": None}
+_NO_WAIT: dict[str, Any] = {"waiting_reason": None, "waiting_since": None}
+MAX_CRASHES = RetryPolicy().max_crashes
+
+
+class Rescues:
+    """The rescues of one transaction: idempotent, and safe beside other janitors."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def expire_leases(self, max_crashes: int) -> list[Run]:
+        """Free the runs whose holders stopped renewing; one that lost its last allowed worker fails as `worker_lost`.
+
+        The rows come back as they are now, closed ones included: their agents are the caller's to stop.
+        """
+        overdue = run.c.lease_until < db_now()
+        last = run.c.crashes + 1 >= max_crashes
+        closed = self._close_lost(overdue, leased, last)
+        freed = move(
+            self._connection,
+            run.c.id.in_(_locked(overdue, leased)),
+            overdue,
+            leased,
+            crashes=run.c.crashes + 1,
+            not_before=db_now(),
+            dispatch_after=db_now(),
+            hints=0,
+            **_NO_LEASE,
+        )
+        record_all(
+            self._connection,
+            [(one, EventType.LEASE_EXPIRED, {"fence": one.fence, "crashes": one.crashes}) for one in freed],
+        )
+        return [*closed, *freed]
+
+    def release_all_leases(self) -> int:
+        """Free every run at the start of an embedded engine, counting nothing, and make every open row dispatchable.
+
+        Only for whoever holds the lock of the one process there is: its predecessor is dead and its queue empty.
+        """
+        freed = move(self._connection, leased, not_before=db_now(), dispatch_after=db_now(), hints=0, **_NO_LEASE)
+        record_all(self._connection, [(one, EventType.LEASE_RETURNED, {"fence": one.fence}) for one in freed])
+        self._connection.execute(update(run).where(active, unleased).values(dispatch_after=run.c.not_before, hints=0))
+        return len(freed)
+
+    def silent_hosts(self, silence_seconds: float) -> list[UUID]:
+        """List the hosts that hold runs and were not heard of for so long, while another one was."""
+        heard = host.c.seen_at >= db_now_plus(-silence_seconds)
+        another = select(host.c.id).where(heard).exists()
+        bound = select(run.c.id).where(run.c.agent_host == host.c.id, active, unleased)
+        query = select(host.c.id).where(~heard, another, bound.exists()).order_by(host.c.seen_at)
+        return list(self._connection.execute(query).scalars())
+
+    def give_up_host(self, host_id: UUID, max_crashes: int = MAX_CRASHES) -> list[Run]:
+        """Free a silent host's runs for the others: each goes on in a new attempt, or fails after too many crashes."""
+        self._connection.execute(delete(agent_slot).where(agent_slot.c.host_id == host_id))
+        mine = run.c.agent_host == host_id
+        closed = self._close_lost(mine, unleased, run.c.crashes + 1 >= max_crashes, agent_host=None)
+        freed = move(
+            self._connection,
+            run.c.id.in_(_locked(mine, unleased)),
+            mine,
+            unleased,
+            agent_host=None,
+            job_key=None,
+            crashes=run.c.crashes + 1,
+            not_before=db_now(),
+            dispatch_after=db_now(),
+            hints=0,
+            **_NO_WAIT,
+        )
+        lost = ErrorInfo(
+            "host_lost", "The host of this run's agent fell silent.", "Nothing to do: another host goes on."
+        )
+        for one in freed:
+            self._renew(one, lost)
+        record_all(self._connection, [(one, EventType.HOST_LOST, {"host": str(host_id)}) for one in freed])
+        return [*closed, *freed]
+
+    def _renew(self, freed: Run, lost: ErrorInfo) -> None:
+        before = Attempts(self._connection).latest(freed.id)[freed.stage.position]
+        if before.state is not AttemptState.STARTED:
+            return
+        ended = update(attempt).where(attempt.c.id == before.id)
+        self._connection.execute(ended.values(state=AttemptState.FAILED, error=lost, finished_at=freed.updated_at))
+        open_attempts(self._connection, [successor(before, freed, outputs=before.outputs, note=before.note)])
+
+    def _close_lost(self, *guards: ColumnElement[bool], **values: Any) -> list[Run]:
+        error = WorkerLost("The workers that held this stage died, one after the other.").info()
+        closed = move(
+            self._connection,
+            run.c.id.in_(_locked(*guards)),
+            *guards,
+            status=RunStatus.FAILED,
+            crashes=run.c.crashes + 1,
+            completed_at=db_now(),
+            dispatch_after=None,
+            error=error,
+            **_NO_LEASE,
+            **_NO_WAIT,
+            **values,
+        )
+        for one in closed:
+            end_open_attempts(self._connection, one, error)
+        record_all(self._connection, [(one, EventType.RUN_CLOSED, closing(one)) for one in closed])
+        return closed
+
+
+def _locked(*guards: ColumnElement[bool]) -> Select[tuple[UUID]]:
+    # Another janitor's rows are left to it: two that locked several rows in different orders would wait for each other.
+    return select(run.c.id).where(active, *guards).with_for_update(skip_locked=True)

@@ -1,0 +1,217 @@
+"""Runs, made and read. What moves them is in `transitions` and `recovery`."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Connection, func, insert, or_, select, tuple_, update
+from sqlalchemy.exc import IntegrityError
+
+from moonmind.db import rows
+from moonmind.db.aliases import works_on
+from moonmind.db.clock import db_now, db_now_plus
+from moonmind.db.conflicts import DuplicateIdempotencyKey, violated
+from moonmind.db.journal import record
+from moonmind.db.records import NewRun, Run, RunFilter
+from moonmind.db.tables import ONE_FEATURE, ONE_IDEMPOTENCY_KEY, ONE_REQUEST, active, attempt, run
+from moonmind.errors import RunActive
+from moonmind.runs import naming
+from moonmind.runs.chain import STAGES, Stage
+from moonmind.runs.events import EventType
+from moonmind.runs.machine import TERMINAL, AttemptState, RunStatus
+from moonmind.runs.retry import HINT_SECONDS
+
+CANDIDATES = 200
+"""How many of a repository's newest ended runs are looked through for a feature's last one."""
+
+
+class Runs:
+    """The runs of one transaction."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def add(self, new: NewRun) -> Run:
+        """Create a run, due at once; raises RunActive for a busy feature and DuplicateIdempotencyKey for a used key.
+
+        Either error ends the whole transaction: nothing written in it is kept.
+        """
+        key = naming.repository_key(new.repository)
+        self._refuse_alias(key, new.requested_key)
+        try:
+            added = self._insert(new, key)
+        except IntegrityError as error:
+            self._connection.rollback()
+            index = violated(error)
+            if index == ONE_IDEMPOTENCY_KEY:
+                raise DuplicateIdempotencyKey("A run was made with this Idempotency-Key before.") from None
+            if index in {ONE_REQUEST, ONE_FEATURE}:
+                raise run_active(self.holder(key, index, new.requested_key, new.feature_key)) from None
+            raise
+        self._add_attempts(new, added)
+        record(self._connection, added, EventType.RUN_CREATED, {"chainId": str(added.chain_id)})
+        return added
+
+    def _refuse_alias(self, repository_key: str, requested_key: str) -> None:
+        if not requested_key:
+            return
+        query = select(*rows.RUN).where(run.c.repository_key == repository_key, active)
+        for other in rows.runs_of(self._connection.execute(query)):
+            if works_on(other, requested_key):
+                raise run_active(other)
+
+    def _insert(self, new: NewRun, repository_key: str) -> Run:
+        statement = insert(run).values(
+            id=new.id,
+            repository=new.repository,
+            repository_key=repository_key,
+            requested_key=new.requested_key,
+            feature_key=new.feature_key,
+            status=RunStatus.PENDING,
+            stage=new.stage,
+            fence=0,
+            not_before=db_now(),
+            dispatch_after=db_now_plus(HINT_SECONDS),
+            hints=0,
+            errors=0,
+            crashes=0,
+            rounds=0,
+            deadline=db_now_plus(new.deadline_seconds),
+            event_seq=1,
+            chain_id=new.chain_id,
+            notes=new.notes,
+            idempotency_key=new.idempotency_key,
+            request_digest=new.request_digest,
+            created_at=db_now(),
+            updated_at=db_now(),
+        )
+        return Run(*self._connection.execute(statement.returning(*rows.RUN)).one())
+
+    def _add_attempts(self, new: NewRun, added: Run) -> None:
+        outputs = new.outputs or {}
+        attempts: list[dict[str, Any]] = []
+        for stage in STAGES:
+            skipped = stage.position < new.stage.position
+            attempts.append(
+                {
+                    "run_id": added.id,
+                    "stage": stage,
+                    "number": 1,
+                    "state": AttemptState.SUCCEEDED if skipped else AttemptState.WAITING,
+                    "claims": 0,
+                    "outputs": dict(outputs.get(stage, {})) if skipped else None,
+                    "operator_retry": False,
+                    "created_at": added.created_at,
+                    "started_at": None,
+                    "finished_at": added.created_at if skipped else None,
+                }
+            )
+        self._connection.execute(insert(attempt), attempts)
+
+    def holder(self, repository_key: str, index: str, requested_key: str, feature_key: str | None) -> Run | None:
+        """Find the active run that a unique index refused another one for; None when it has ended since."""
+        same = run.c.requested_key == requested_key if index == ONE_REQUEST else run.c.feature_key == feature_key
+        return self._first(run.c.repository_key == repository_key, same, active)
+
+    def get(self, run_id: UUID) -> Run | None:
+        """Read a run."""
+        return self._first(run.c.id == run_id)
+
+    def find_by_idempotency_key(self, key: str) -> Run | None:
+        """Find the run that a request with this Idempotency-Key made."""
+        return self._first(run.c.idempotency_key == key)
+
+    def page(self, wanted: RunFilter, limit: int, before: tuple[datetime, UUID] | None = None) -> list[Run]:
+        """List runs, newest first; `before` is the last row's `(created_at, id)` of the page before."""
+        conditions = _conditions(wanted)
+        if before is not None:
+            conditions.append(tuple_(run.c.created_at, run.c.id) < before)
+        query = select(*rows.RUN).where(*conditions).order_by(run.c.created_at.desc(), run.c.id.desc()).limit(limit)
+        return rows.runs_of(self._connection.execute(query))
+
+    def counts(self) -> dict[RunStatus, int]:
+        """Count the runs by status; every status is there."""
+        found = self._connection.execute(select(run.c.status, func.count()).group_by(run.c.status))
+        return dict.fromkeys(RunStatus, 0) | {status: count for status, count in found}
+
+    def newest_terminal(self, repository_key: str, feature_alias: str) -> Run | None:
+        """Find the newest ended run of what the alias can mean; an empty alias means any feature."""
+        query = (
+            select(*rows.RUN)
+            .where(run.c.repository_key == repository_key, run.c.status.in_(sorted(TERMINAL)))
+            .order_by(run.c.created_at.desc(), run.c.id.desc())
+            .limit(CANDIDATES)
+        )
+        for candidate in rows.runs_of(self._connection.execute(query)):
+            if not feature_alias or works_on(candidate, feature_alias):
+                return candidate
+        return None
+
+    def last_applied(self, repository_key: str, feature_key: str, excluding: UUID) -> UUID | None:
+        """Find the feature's newest other run that got through apply."""
+        applied = (
+            select(attempt.c.id)
+            .where(
+                attempt.c.run_id == run.c.id,
+                attempt.c.stage == Stage.APPLY,
+                attempt.c.state == AttemptState.SUCCEEDED,
+            )
+            .exists()
+        )
+        query = (
+            select(run.c.id)
+            .where(run.c.repository_key == repository_key, run.c.feature_key == feature_key, run.c.id != excluding)
+            .where(applied)
+            .order_by(run.c.created_at.desc(), run.c.id.desc())
+            .limit(1)
+        )
+        return self._connection.execute(query).scalar_one_or_none()
+
+    def expired_files(self, older_than_days: float, limit: int) -> list[Run]:
+        """List ended runs whose files are older than retention allows and still there, oldest first."""
+        query = (
+            select(*rows.RUN)
+            .where(run.c.completed_at.is_not(None), run.c.pruned_at.is_(None))
+            .where(run.c.completed_at < db_now_plus(-86400.0 * older_than_days))
+            .order_by(run.c.completed_at)
+            .limit(limit)
+        )
+        return rows.runs_of(self._connection.execute(query))
+
+    def mark_pruned(self, run_id: UUID) -> None:
+        """Note that the run's files are gone."""
+        self._connection.execute(update(run).where(run.c.id == run_id).values(pruned_at=db_now()))
+
+    def _first(self, *conditions: ColumnElement[bool]) -> Run | None:
+        return rows.run_of(self._connection.execute(select(*rows.RUN).where(*conditions)).first())
+
+
+def run_active(other: Run | None) -> RunActive:
+    """Say which run is in the way; it may have ended between the refusal and the look."""
+    if other is None:
+        return RunActive("Another run of this feature was active a moment ago; try again.")
+    feature = other.feature_key or other.requested_key or "the next unfinished feature"
+    return RunActive(f"Run {other.id} works on {feature} of {other.repository}.", run_id=str(other.id))
+
+
+def _conditions(wanted: RunFilter) -> list[ColumnElement[bool]]:
+    conditions: list[ColumnElement[bool]] = []
+    if wanted.status is not None:
+        conditions.append(run.c.status == wanted.status)
+    if wanted.repository is not None:
+        conditions.append(run.c.repository_key == naming.repository_key(wanted.repository))
+    if wanted.feature_key is not None:
+        key = naming.requested_key(wanted.feature_key)
+        conditions.append(or_(run.c.feature_key.in_([key, f"specs/{key}"]), run.c.requested_key == key))
+    if wanted.text:
+        shown = (run.c.repository, run.c.requested_key, run.c.feature_key, run.c.phase, run.c.branch)
+        matches = [column.icontains(wanted.text, autoescape=True) for column in shown]
+        conditions.append(or_(*matches, *_by_id(wanted.text)))
+    return conditions
+
+
+def _by_id(text: str) -> list[ColumnElement[bool]]:
+    try:
+        return [run.c.id == UUID(text.strip())]
+    except ValueError:
+        return []

@@ -1,0 +1,55 @@
+"""The schema's version: bring it up to date, or say which command does."""
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection
+
+from moonmind.errors import SchemaMismatch
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+def config(url: str) -> Config:
+    """Configure Alembic without its ini file, so that an installed package migrates too."""
+    made = Config()
+    made.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    made.set_main_option("path_separator", "os")
+    made.attributes["url"] = url
+    return made
+
+
+def migrate(url: str) -> None:
+    """Bring the database to the newest version; raises SchemaMismatch when a newer program made it."""
+    command.upgrade(config(url), "head")
+
+
+def head() -> str:
+    """Give the version that this program was built for."""
+    newest = ScriptDirectory(str(MIGRATIONS)).get_current_head()
+    assert newest is not None  # noqa: S101 (the package ships its migrations)
+    return newest
+
+
+def current(connection: Connection) -> str | None:
+    """Give the database's version; None when it was never migrated."""
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def check(connection: Connection) -> None:
+    """Raise SchemaMismatch unless the database has exactly this program's version."""
+    found, wanted = current(connection), head()
+    if found == wanted:
+        return
+    if found is None:
+        raise SchemaMismatch(f"The database has no schema yet; this program needs version {wanted}.")
+    known = {script.revision for script in ScriptDirectory(str(MIGRATIONS)).walk_revisions()}
+    if found in known:
+        raise SchemaMismatch(f"The database's schema is version {found}; this program needs version {wanted}.")
+    raise SchemaMismatch(
+        f"The database's schema is version {found}, which this program does not know: a newer one made it.",
+        remediation="Install the newer version of MoonMind that this database belongs to.",
+    )

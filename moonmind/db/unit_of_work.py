@@ -1,0 +1,113 @@
+"""One short transaction, and the database it is made in."""
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import Connection, select
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from moonmind.db import schema
+from moonmind.db.artifacts import Artifacts
+from moonmind.db.attempts import Attempts
+from moonmind.db.audits import Audits
+from moonmind.db.clock import db_now
+from moonmind.db.conflicts import DuplicateIdempotencyKey
+from moonmind.db.engine import WRITES, create_engine
+from moonmind.db.events import Events
+from moonmind.db.gates import Gates
+from moonmind.db.hosts import Hosts
+from moonmind.db.recovery import Recovery
+from moonmind.db.runs import Runs
+from moonmind.db.slots import Slots
+from moonmind.db.transitions import Transitions
+from moonmind.errors import Unavailable
+
+__all__ = ["Database", "DuplicateIdempotencyKey", "UnitOfWork"]
+
+
+class UnitOfWork:
+    """What one transaction can read and write; it lives as long as the `with` block that gave it."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self.runs = Runs(connection)
+        self.transitions = Transitions(connection)
+        self.recovery = Recovery(connection)
+        self.attempts = Attempts(connection)
+        self.events = Events(connection)
+        self.artifacts = Artifacts(connection)
+        self.audits = Audits(connection)
+        self.slots = Slots(connection)
+        self.gates = Gates(connection)
+        self.hosts = Hosts(connection)
+
+    def now(self) -> datetime:
+        """Read the one clock: the database's."""
+        return self._connection.execute(select(db_now())).scalar_one()
+
+
+class Database:
+    """The place where runs are kept. Safe to share between threads; a forked process disposes of it first."""
+
+    def __init__(self, url: str, *, pool_size: int = 10) -> None:
+        self._url = url
+        self._engine = create_engine(url, pool_size=pool_size)
+
+    def write(self) -> AbstractContextManager[UnitOfWork]:
+        """Open a transaction that commits at the end of the block and is undone by an exception.
+
+        Raises Unavailable when the database does not answer; a commit that is cut off may or may not have happened.
+        """
+        return self._unit(writes=True)
+
+    def read(self) -> AbstractContextManager[UnitOfWork]:
+        """Open a transaction that only reads; raises Unavailable when the database does not answer."""
+        return self._unit(writes=False)
+
+    @contextmanager
+    def _unit(self, *, writes: bool) -> Iterator[UnitOfWork]:
+        try:
+            with self._engine.connect().execution_options(**{WRITES: writes}) as connection:
+                yield UnitOfWork(connection)
+                if writes:
+                    connection.commit()
+        except (OperationalError, InterfaceError, PoolTimeout) as error:
+            raise _unavailable(error) from error
+        except DBAPIError as error:
+            if error.connection_invalidated:
+                raise _unavailable(error) from error
+            raise
+
+    def migrate(self) -> None:
+        """Bring the schema to this program's version; safe while others do the same."""
+        with self._answering():
+            schema.migrate(self._url)
+
+    def check_schema(self) -> None:
+        """Raise SchemaMismatch, with the command to run, unless the schema is this program's."""
+        with self._answering(), self._engine.connect() as connection:
+            schema.check(connection)
+
+    @contextmanager
+    def _answering(self) -> Iterator[None]:
+        try:
+            yield
+        except (OperationalError, InterfaceError, PoolTimeout) as error:
+            raise _unavailable(error) from error
+
+    def installation_id(self) -> UUID:
+        """Give the id of this installation, made by the first migration."""
+        with self.read() as unit:
+            return unit.hosts.installation()
+
+    def dispose(self) -> None:
+        """Close the pool's connections."""
+        self._engine.dispose()
+
+
+def _unavailable(error: Exception) -> Unavailable:
+    cause = str(getattr(error, "orig", None) or error).strip().splitlines()
+    return Unavailable(f"The database does not answer: {cause[0] if cause else type(error).__name__}")
