@@ -71,7 +71,7 @@ def entries(line: bytes) -> Iterator[Entry]:
     try:
         event = json.loads(text)
     except (ValueError, RecursionError):
-        yield Entry(Kind.NOTE, clean(text))  # a line that the agent's program wrote past its own format
+        yield Entry(Kind.NOTE, clean(text))
         return
     if not isinstance(event, dict):
         return
@@ -85,6 +85,8 @@ def entries(line: bytes) -> Iterator[Entry]:
         case "turn.failed":
             error = event.get("error")
             yield Entry(Kind.FAILED, _text(error.get("message") if isinstance(error, dict) else error), good=False)
+        case "output":
+            yield Entry(Kind.NOTE, _text(event.get("text")))  # what the agent's program wrote past its own format
         case "error":
             yield Entry(Kind.NOTE, _text(event.get("message")))  # a notice; only a failed turn ends the work
 

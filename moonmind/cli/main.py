@@ -67,7 +67,7 @@ def up(
 
 
 @app.command()
-def run(  # noqa: PLR0917 - Typer passes options by name
+def run(
     context: typer.Context,
     repository: Annotated[str, typer.Argument(metavar="OWNER/NAME", help="The repository.")],
     feature: Annotated[str | None, typer.Option(help="The feature; needed if more than one is unfinished.")] = None,
@@ -122,7 +122,7 @@ def logs(
 
 
 @app.command()
-def retry(  # noqa: PLR0917 - Typer passes options by name
+def retry(
     context: typer.Context,
     run: RunId,
     from_discovery: Annotated[
