@@ -37,7 +37,7 @@ _FLAGS = {
     "skipped": "skipped|skip",
     "blocked": "blocked|on hold",
     "covered": "covered|superseded|obsolete",
-    "cancelled": "cancelled|canceled|deleted|removed|reverted|wontfix|won't do",
+    "cancelled": "cancelled|canceled|dropped|deleted|removed|reverted|wontfix|won't do",
     "not applicable": "n/a|n\\.a\\.|not applicable",
 }
 _FLAG_NAMES = {word: name for name, words in _FLAGS.items() for word in words.replace("\\", "").split("|")}
@@ -47,7 +47,17 @@ _FLAG = re.compile(
     rf"(?:^\W{{0,4}}|[(\[{{（【]\W{{0,4}}|\*\*\W{{0,4}}|[—–][ ]|[ ]-[ ])({_ANY_FLAG})(?![\w-]|[ ]by[ ]T?\d|[ ](?:if|when|unless)\b)",
     re.IGNORECASE,
 )
-_SHOUTED = re.compile(r"\b(MANUAL|DEFERRED|POSTPONED|SKIPPED|BLOCKED|COVERED|CANCELLED|CANCELED|OBSOLETE)\b")
+_SHOUTED = re.compile(
+    r"\b(MANUAL|DEFERRED|POSTPONED|SKIPPED|BLOCKED|COVERED|CANCELLED|CANCELED|DROPPED|OBSOLETE|SUPERSEDED)(?!\.\w|[\w/-])"
+)
+_BY_HAND = re.compile(
+    r"[ ]*(?:$|[\]):】*–—]|- |(?:test|verif|check|review|qa|valid|inspect|step|smoke|walk|accept|action|only|task))",
+    re.IGNORECASE,
+)
+"""What follows "manual" when it means a person: "manual test", not "manual mode"."""
+_HEADING_FLAG = re.compile(
+    rf"[(\[（【]\W{{0,4}}({_FLAGS['deferred']}|{_FLAGS['skipped']}|{_FLAGS['blocked']})(?![\w-])", re.IGNORECASE
+)
 _LEADING_VERB = frozenset({"skip", "on hold"})
 
 _WAITS = re.compile(r"\b(?:depend(?:s|ing|ent)? (?:up)?on|requires|blocked by|after)[ :]{1,3}", re.IGNORECASE)
@@ -112,10 +122,19 @@ def flags_in(text: str) -> tuple[str, ...]:
         # "Skip tests on Windows" is work; "(skip)" is a decision.
         if word in _LEADING_VERB and match.start() == 0 and match[0][0].isalpha():
             continue
+        if word == "manual" and not _BY_HAND.match(text, match.end()):
+            continue
         found[_FLAG_NAMES[word]] = None
     for match in _SHOUTED.finditer(text):
         found[_FLAG_NAMES[match[1].casefold()]] = None
     return tuple(found)
+
+
+def flags_in_heading(title: str) -> tuple[str, ...]:
+    """Name the reasons that a heading gives for all its tasks: "(Deferred)", "CANCELLED, do not implement"."""
+    words = [match[1] for match in _HEADING_FLAG.finditer(title)]
+    words += [match[1] for match in _SHOUTED.finditer(title) if match[1] not in {"MANUAL", "COVERED"}]
+    return tuple(dict.fromkeys(_FLAG_NAMES[word.casefold()] for word in words))
 
 
 def waits_in(text: str) -> tuple[str, ...]:

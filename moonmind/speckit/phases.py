@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from moonmind.speckit.blocks import Heading, Line
+from moonmind.speckit.mentions import flags_in_heading
 
 _WORDS = r"phases?|fase|phasen?|étape|etapa|этап|фаза|阶段|階段|フェーズ|단계|giai đoạn|aşama|faz"
 _NUMBER = r"[ ]*(?:[:：—–.-]|\d|[A-Z]{1,4}\d{0,3}[a-z]?\b|\[|[一二三四五六七八九十]|(?i:one|two|three|four|five|six|seven|eight)\b|$)"
@@ -52,6 +53,8 @@ class Place:
     """Under the format or legend, where task lines are samples."""
     is_checklist: bool
     """Under acceptance criteria and the like, where a box without id is no task."""
+    flags: tuple[str, ...] = ()
+    """What the headings above say of all their tasks: `deferred`, `cancelled`, ..."""
 
 
 class Places:
@@ -105,6 +108,7 @@ def _place(above: list[Heading]) -> Place:
         is_prose=any(_PROSE.match(title) for title in titles),
         is_illustration=any(_ILLUSTRATION.match(title) for title in titles),
         is_checklist=any(_CHECKLIST.search(title) for title in titles if not is_phase_title(title)),
+        flags=tuple(dict.fromkeys(flag for title in titles for flag in flags_in_heading(title))),
     )
 
 

@@ -19,6 +19,8 @@ _CLOSING = re.compile(r"(?:\*{1,3}|~~|`|\]|_{1,2})*[:.)]?")
 _BEFORE_BOX = re.compile(r"(?:\*\*|`)?[ \t]*")
 _SEPARATOR = re.compile(r"^[:： \t]*(?:[-–—]+[ \t]+)?")
 _LABEL = re.compile(r"[\s*]*[\[【](?:(P)|(US-?\d{1,3}[a-z]?(?:\s?[,/&+]\s?US-?\d{1,3}[a-z]?)*))[\]】]")
+_STRUCK = re.compile(r"~~[^~]+~~[ \t]*(?:$|[—–(\[:*-])")
+"""Struck as a whole; `~~Use A~~ Use B` is an edit, and still to be done."""
 _PLACEHOLDER = re.compile(r"[ \t]*[-*+][ \t]+\[ \][ \t]+[*`]{0,3}T(?:X{2,4}|N{2,4}|#{2,4})(?![A-Za-z0-9])")
 _ABOUT_TASKS = re.compile(
     ID.pattern
@@ -135,10 +137,12 @@ def _read_words(line: str, start: int, mark: Mark, column: int) -> Item:
         text = line[position:].strip()
         if "**" in opened and "**" not in closed:
             text = text.replace("**", "", 1)
+        if "~~" in opened and "~~" not in closed:
+            text = text.replace("~~", "", 1)
         text = _SEPARATOR.sub("", text, count=1)
     else:
         text = plain
-    if mark is Mark.OPEN and opened.endswith(("~~", "~~**")):
+    if mark is Mark.OPEN and ("~~" in opened or _STRUCK.match(text)):
         mark = Mark.SET_ASIDE
     return Item(mark, column, task_id, text, plain, story, parallel)
 

@@ -16,7 +16,7 @@ from moonmind.speckit.ticks import set_boxes
 __all__ = ["Mark", "Phase", "SpecTask", "TasksFile", "read_tasks", "tick", "untick"]
 
 _HEADING_TASK = re.compile(rf"(?:\[.\][ ]*)?[*`~]{{0,3}}({ID.pattern})[*`~]{{0,3}}[ ]*(?:\[.\])?[ ]*(?:[:.—–-]|$)")
-_BULLET = re.compile(r"[ \t]*(?:[-*+][ \t]|\d{1,9}[.)][ \t]|[#>|]|\*\*|`{3}|~{3}|-{3}|$)")
+_BULLET = re.compile(r"[ \t]*(?:[-*+][ \t]|\d{1,9}[.)][ \t]|[#>|]|`{3}|~{3}|-{3}|$)")
 _LONGEST_WRAP = 20
 _Found = tuple[Line, Item]
 
@@ -158,10 +158,11 @@ def _phases(chosen: list[_Found], blocks: Blocks, places: Places) -> tuple[Phase
     groups: dict[int, list[SpecTask]] = {}
     titles: dict[int, str] = {}
     for line, item in chosen:
-        owner = places.at(line.number).owner
+        place = places.at(line.number)
+        owner = place.owner
         number = owner.number if owner else 0
         titles[number] = owner.title if owner else IMPLICIT
-        groups.setdefault(number, []).append(_task(line, item, blocks))
+        groups.setdefault(number, []).append(_task(line, item, blocks, place.flags))
     return tuple(_phase(number, titles[number], tasks, facts.get(number, Facts())) for number, tasks in groups.items())
 
 
@@ -170,7 +171,7 @@ def _phase(number: int, title: str, tasks: list[SpecTask], facts: Facts) -> Phas
     return Phase(title, line, tuple(tasks), facts.purpose, facts.checkpoint, facts.independent_test)
 
 
-def _task(line: Line, item: Item, blocks: Blocks) -> SpecTask:
+def _task(line: Line, item: Item, blocks: Blocks, flags: tuple[str, ...]) -> SpecTask:
     text = " ".join([item.text, *_wrapped(line, blocks)]).strip()
     return SpecTask(
         id=item.id or f"L{line.number}",
@@ -181,7 +182,7 @@ def _task(line: Line, item: Item, blocks: Blocks) -> SpecTask:
         story=item.story,
         parallel=item.parallel,
         paths=paths_in(text),
-        flags=flags_in(text),
+        flags=tuple(dict.fromkeys((*flags_in(text), *flags))),
         depends_on=tuple(task_id for task_id in waits_in(text) if task_id != item.id),
     )
 

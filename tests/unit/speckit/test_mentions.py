@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from moonmind.speckit.mentions import flags_in, paths_in, waits_in
+from moonmind.speckit.mentions import flags_in, flags_in_heading, paths_in, waits_in
 
 
 @pytest.mark.parametrize(
@@ -63,6 +63,8 @@ def test_every_path_named_is_safe_to_join(one: str, two: str) -> None:
         ("Ship it — deferred to v2", ("deferred",)),
         ("Add a cache [skip]", ("skipped",)),
         ("Check DNS - BLOCKED, manual step", ("blocked",)),
+        ("[MANUAL] [UI] Check the screen", ("manual",)),
+        ("SUPERSEDED (T020)", ("covered",)),
         ("Delete it (N/A)", ("not applicable",)),
         ("**Deleted** - do not create this file", ("cancelled",)),
     ],
@@ -77,6 +79,10 @@ def test_words_that_reserve_a_task_are_flags(text: str, flags: tuple[str, ...]) 
         "Implement the skip button",
         "Skip tests on Windows in ci.yml",
         "Write the user manual in docs/manual.md",
+        "Manual mode toggle in src/settings.py",
+        "Settings page - manual mode",
+        "Start the job (manual trigger)",
+        "Write MANUAL.md",
         "Show blocked users",
         "Use a deferred import",
         "Create the table (skip if it exists)",
@@ -100,3 +106,17 @@ def test_words_that_are_the_work_itself_are_no_flags(text: str) -> None:
 )
 def test_tasks_waited_for_are_listed(text: str, ids: tuple[str, ...]) -> None:
     assert waits_in(text) == ids
+
+
+@pytest.mark.parametrize(
+    ("title", "flags"),
+    [
+        ("Phase 9: Analytics (Deferred to v2)", ("deferred",)),
+        ("SQLite to MongoDB — CANCELLED, do not implement", ("cancelled",)),
+        ("Phase 3: User Story 1 - Manual entry (Priority: P1)", ()),
+        ("Phase 4: Skipped frames", ()),
+        ("Phase 1: Setup ✅ COMPLETE", ()),
+    ],
+)
+def test_a_heading_can_reserve_all_its_tasks(title: str, flags: tuple[str, ...]) -> None:
+    assert flags_in_heading(title) == flags

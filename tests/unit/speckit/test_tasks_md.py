@@ -154,6 +154,8 @@ def test_a_file_too_large_to_be_a_task_list_is_refused() -> None:
         ("- [ ] ~~T012 a~~", "T012", Mark.SET_ASIDE),
         ("- [ ] ~~**T012** a~~", "T012", Mark.SET_ASIDE),
         ("- [x] ~~T012~~ a", "T012", Mark.DONE),
+        ("- [ ] T012 ~~a~~ - not needed", "T012", Mark.SET_ASIDE),
+        ("- [ ] T012 ~~Use A~~ Use B", "T012", Mark.OPEN),
         ("- [✅] T001 a", "T001", Mark.DONE),
     ],
 )

@@ -33,6 +33,15 @@ def test_a_phase_with_flagged_tasks_only_is_passed_over_with_the_reason() -> Non
     assert [task.id for task in found.left_for_people] == ["T001"]
 
 
+def test_tasks_under_a_deferred_heading_are_left_for_people() -> None:
+    found = of(
+        "## Phase 1: A (DEFERRED)\n- [ ] T001 a\n## Phase 2: B\n- [ ] T002 b\n### Old way (skipped)\n- [ ] T003 c\n"
+    )
+    assert isinstance(found, Work)
+    assert [task.id for task in found.tasks] == ["T002"]
+    assert [task.id for task in found.left_for_people] == ["T001", "T003"]
+
+
 def test_nothing_open_is_no_work_in_words() -> None:
     assert of("- [x] T001 a\n- [x] T002 b\n") == NoWork("All 2 tasks of specs/042-x are done.")
 
