@@ -6,7 +6,7 @@ from pathlib import Path
 from uuid import UUID
 
 from moonmind.db.records import Artifact
-from moonmind.db.unit_of_work import Database
+from moonmind.db.unit_of_work import Database, UnitOfWork
 from moonmind.engine.context import Lease
 from moonmind.ports.artifact_store import ArtifactStore, StoredFile
 from moonmind.redact import Redactor
@@ -39,7 +39,7 @@ class RunArtifacts:
         self._lease.check()
         place = self._store.growing(self._run_id, path)
         with self._database.write() as uow:
-            uow.artifacts.save(Artifact(self._run_id, kind, path, content_type, None, None, uow.now()))
+            uow.artifacts.save(self._run_id, type=kind, path=path, content_type=content_type, size=None, digest=None)
         return place
 
     def seal(self, path: str) -> None:
@@ -50,7 +50,7 @@ class RunArtifacts:
         with self._database.write() as uow:
             known = uow.artifacts.get(self._run_id, path)
             if known is not None:
-                uow.artifacts.save(replace(known, size=stored.size, digest=stored.digest))
+                list_artifact(uow, replace(known, size=stored.size, digest=stored.digest))
 
     def read(self, path: str) -> bytes:
         """Read a stored file whole; raises NotFound."""
@@ -59,8 +59,25 @@ class RunArtifacts:
     def _list(self, kind: str, content_type: str, stored: StoredFile) -> None:
         with self._database.write() as uow:
             uow.artifacts.save(
-                Artifact(self._run_id, kind, stored.path, content_type, stored.size, stored.digest, uow.now())
+                self._run_id,
+                type=kind,
+                path=stored.path,
+                content_type=content_type,
+                size=stored.size,
+                digest=stored.digest,
             )
+
+
+def list_artifact(uow: UnitOfWork, artifact: Artifact) -> None:
+    """List a file as its record says."""
+    uow.artifacts.save(
+        artifact.run_id,
+        type=artifact.type,
+        path=artifact.path,
+        content_type=artifact.content_type,
+        size=artifact.size,
+        digest=artifact.digest,
+    )
 
 
 def copy_patches(source: Sequence[Artifact], target: UUID, store: ArtifactStore) -> tuple[Artifact, ...]:

@@ -56,6 +56,10 @@ class Janitor:
         self._beat()
         with self._database.write() as uow:
             expired = uow.recovery.expire_leases(self._policy.max_crashes)
+            freed = [run.id for run in expired if run.status.terminal and uow.slots.free(run.id)]
+            woken = uow.recovery.wake_capacity(len(freed)) if freed else []
+        for run_id in woken:
+            self._publisher.soon(run_id)
         for run in expired:
             log.warning("lease.expired", run_id=str(run.id), stage=run.stage.value, crashes=run.crashes)
             if run.status.terminal:
@@ -65,13 +69,13 @@ class Janitor:
         with self._database.read() as uow:
             due = uow.recovery.due_for_hint(BATCH)
         for run in due:
-            self._publisher.overdue(run.id)
+            self._publisher.overdue(run)
 
     def _beat(self) -> None:
         if time.monotonic() - self._last_host_beat < _HOST_BEAT_SECONDS:
             return
         with self._database.write() as uow:
-            uow.hosts.beat(self._host.id, self._host.name)
+            uow.hosts.enrol(self._host.id, self._host.name)
             for host_id in uow.recovery.silent_hosts(self._silence):
                 for run in uow.recovery.give_up_host(host_id, self._policy.max_crashes):
                     log.warning("host.lost", run_id=str(run.id), host=str(host_id))

@@ -2,7 +2,7 @@
 
 from moonmind.db.records import Claim, CredentialAudit
 from moonmind.db.unit_of_work import Database
-from moonmind.engine.context import EarlierRun, LeaseLost
+from moonmind.engine.context import EarlierRun
 from moonmind.engine.host import Host
 from moonmind.engine.lease import HeldLease
 from moonmind.engine.preflight import Preflight, require, summary
@@ -49,13 +49,10 @@ class RunOffice:
         self._save(CheckStatus.SKIPPED, "not reached", CheckStatus.FAILED, error.message, {})
 
     def take_slot(self) -> bool:
-        """Take one of this host's agent slots for the run; False when all are taken, LeaseLost when it is not ours."""
+        """Take one of this host's agent slots for the run; False when all are taken."""
         self._lease.check()
         with self._database.write() as uow:
-            taken = uow.slots.take(self._claim.run.id, self._claim.fence, self._host.id, self._max_agents)
-        if taken is None:
-            raise LeaseLost("the lease of this run was lost; another worker may hold it now")
-        return taken
+            return uow.slots.take(self._claim.run.id, self._claim.fence, self._host.id, self._max_agents)
 
     def earlier_run(self, feature_key: str) -> EarlierRun | None:
         """Give the feature's last other run that reached apply."""

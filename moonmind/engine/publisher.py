@@ -54,7 +54,7 @@ class Publisher:
     def __init__(self, database: Database, dispatchers: Callable[[], Dispatcher]) -> None:
         self._database = database
         self._dispatchers = dispatchers
-        self._waiting: queue.Queue[tuple[UUID, bool] | None] = queue.Queue(_BACKLOG)
+        self._waiting: queue.Queue[tuple[UUID, int | None] | None] = queue.Queue(_BACKLOG)
         self._guard = threading.Lock()
         self._courier: _Courier | None = None
         self._abandoned = 0
@@ -62,17 +62,17 @@ class Publisher:
 
     def soon(self, run_id: UUID) -> None:
         """Publish a hint for the run shortly."""
-        self._enqueue(run_id, overdue=False)
+        self._enqueue(run_id, None)
 
-    def overdue(self, run_id: UUID) -> None:
+    def overdue(self, run: Run) -> None:
         """Publish again for a run whose last hint nobody followed; skipped when another process was faster."""
-        self._enqueue(run_id, overdue=True)
+        self._enqueue(run.id, run.hints)
 
-    def _enqueue(self, run_id: UUID, *, overdue: bool) -> None:
+    def _enqueue(self, run_id: UUID, hints: int | None) -> None:
         if self._closed:
             return
         try:
-            self._waiting.put_nowait((run_id, overdue))
+            self._waiting.put_nowait((run_id, hints))
         except queue.Full:
             log.warning("hint.dropped", run_id=str(run_id))
         self._ensure_courier()
@@ -134,7 +134,7 @@ class Publisher:
     def _send(self, courier: _Courier, run_id: UUID, overdue: bool) -> None:
         try:
             with self._database.write() as uow:
-                run = uow.recovery.hint(run_id, overdue=overdue)
+                run = uow.recovery.hint(run_id, hints=hints)
         except MoonMindError as error:
             log.warning("hint.not_recorded", run_id=str(run_id), error=error.message)
             return

@@ -9,7 +9,7 @@ from moonmind import wire
 from moonmind.db.records import Artifact, NewRun, Run, RunFilter
 from moonmind.db.unit_of_work import Database, DuplicateIdempotencyKey, UnitOfWork
 from moonmind.engine import views
-from moonmind.engine.artifacts import copy_patches
+from moonmind.engine.artifacts import copy_patches, list_artifact
 from moonmind.engine.cursor import read_cursor, write_cursor
 from moonmind.engine.preflight import Preflight, require
 from moonmind.engine.publisher import Hinter
@@ -90,7 +90,7 @@ class RunService:
             with self._database.write() as uow:
                 run = uow.runs.add(new)
                 for patch in patches:
-                    uow.artifacts.save(patch)
+                    list_artifact(uow, patch)
                 if not self._hint_at_once:
                     uow.recovery.dispatch_now(run.id)
         except RunActive:

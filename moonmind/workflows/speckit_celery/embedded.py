@@ -7,7 +7,7 @@ import structlog
 from celery.beat import EmbeddedService, Scheduler
 from celery.worker import WorkController, state
 
-from moonmind.bootstrap import Container
+from moonmind.engine.container import Container
 from moonmind.errors import Unavailable
 from moonmind.workflows.speckit_celery import worker
 from moonmind.workflows.speckit_celery.tasks import app

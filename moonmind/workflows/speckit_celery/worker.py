@@ -8,16 +8,17 @@ import structlog
 from celery import signals
 
 from moonmind import bootstrap
+from moonmind.engine.container import Container
 from moonmind.errors import MoonMindError
 from moonmind.settings import load_settings
 
 log = structlog.get_logger(__name__)
 
-_container: bootstrap.Container | None = None
+_container: Container | None = None
 _guard = threading.Lock()
 
 
-def container() -> bootstrap.Container:
+def container() -> Container:
     """Give this process's container, built at first use; a forked child builds its own."""
     global _container  # noqa: PLW0603 - one per process, as Celery's own app is
     with _guard:
@@ -26,7 +27,7 @@ def container() -> bootstrap.Container:
         return _container
 
 
-def adopt(shared: bootstrap.Container) -> None:
+def adopt(shared: Container) -> None:
     """Use a container that another part of this process built: the embedded engine shares the API's."""
     global _container  # noqa: PLW0603 - see container()
     with _guard:
