@@ -22,7 +22,7 @@ class Artifacts:
         self,
         run_id: UUID,
         *,
-        type: str,
+        type: str,  # noqa: A002 (the wire's word)
         path: str,
         content_type: str,
         size: int | None,

@@ -35,4 +35,5 @@ class Hosts:
 
     def installation(self) -> UUID:
         """Give the id that the first migration gave this installation."""
-        return self._connection.execute(select(installation.c.id)).scalar_one()
+        found: UUID = self._connection.execute(select(installation.c.id)).scalar_one()
+        return found

@@ -38,22 +38,16 @@ class Outcomes:
         Raises FeatureBusy when discovery chose a feature that another active run works on; the whole transaction is
         undone then.
         """
-        try:
-            changed = self._release(
-                claim,
-                stage=to_stage,
-                not_before=db_now(),
-                dispatch_after=db_now_plus(HINT_SECONDS),
-                crashes=0,
-                errors=0,
-                hints=0,
-                **_facts(facts),
-            )
-        except IntegrityError as error:
-            self._connection.rollback()
-            if violated(error) != ONE_FEATURE:
-                raise
-            raise self._feature_busy(claim.run, facts["feature_key"]) from None
+        changed = self._release(
+            claim,
+            stage=to_stage,
+            not_before=db_now(),
+            dispatch_after=db_now_plus(HINT_SECONDS),
+            crashes=0,
+            errors=0,
+            hints=0,
+            **_facts(facts),
+        )
         if changed is None:
             return None
         self._end(claim, changed, AttemptState.SUCCEEDED, outputs)
@@ -193,9 +187,14 @@ class Outcomes:
     def _release(self, claim: Claim, **values: Any) -> Run | None:
         """Change the run if the claim still holds, and give the claim back."""
         released = {"lease_owner": None, "lease_until": None, "waiting_reason": None, "waiting_since": None}
-        return move_one(
-            self._connection, run.c.id == claim.run.id, run.c.fence == claim.fence, leased, **(released | values)
-        )
+        mine = (run.c.id == claim.run.id, run.c.fence == claim.fence, leased)
+        try:
+            return move_one(self._connection, *mine, **(released | values))
+        except IntegrityError as error:
+            self._connection.rollback()
+            if violated(error) != ONE_FEATURE:
+                raise
+            raise self._feature_busy(claim.run, values["feature_key"]) from None
 
     def _end(
         self,

@@ -1,6 +1,6 @@
 """From rows to records, and the columns that each record is read from."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import fields
 from typing import Any
 
@@ -8,6 +8,8 @@ from sqlalchemy import Column, Row, Table
 
 from moonmind.db import tables
 from moonmind.db.records import Artifact, Attempt, CredentialAudit, Event, Gate, Host, Run
+
+AnyRow = Row[*tuple[Any, ...]]
 
 
 def _columns(table: Table, record: type[Any]) -> list[Column[Any]]:
@@ -23,16 +25,16 @@ GATE = _columns(tables.gate, Gate)
 HOST = _columns(tables.host, Host)
 
 
-def run_of(row: Row[Any] | None) -> Run | None:
+def run_of(row: AnyRow | None) -> Run | None:
     """Read a run, if there is one."""
     return None if row is None else Run(*row)
 
 
-def runs_of(rows: Iterable[Row[Any]]) -> list[Run]:
+def runs_of(rows: Iterable[AnyRow]) -> list[Run]:
     """Read runs."""
     return [Run(*row) for row in rows]
 
 
-def attempts_of(rows: Sequence[Row[Any]]) -> list[Attempt]:
+def attempts_of(rows: Iterable[AnyRow]) -> list[Attempt]:
     """Read attempts."""
     return [Attempt(*row) for row in rows]

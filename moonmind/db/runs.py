@@ -132,7 +132,7 @@ class Runs:
     def counts(self) -> dict[RunStatus, int]:
         """Count the runs by status; every status is there."""
         found = self._connection.execute(select(run.c.status, func.count()).group_by(run.c.status))
-        return dict.fromkeys(RunStatus, 0) | {status: count for status, count in found}
+        return dict.fromkeys(RunStatus, 0) | {row[0]: row[1] for row in found}
 
     def newest_terminal(self, repository_key: str, feature_alias: str) -> Run | None:
         """Find the newest ended run of what the alias can mean; an empty alias means any feature."""

@@ -43,9 +43,8 @@ class Timestamp(TypeDecorator[datetime]):
         """Read an instant, always in UTC."""
         if value is None:
             return None
-        if dialect.name == "postgresql":
-            return datetime.astimezone(value, UTC)
-        return _EPOCH + value * _MICROSECOND
+        found: datetime = value if dialect.name == "postgresql" else _EPOCH + value * _MICROSECOND
+        return found.astimezone(UTC)
 
 
 class Position(TypeDecorator[Stage]):

@@ -1,0 +1,63 @@
+"""How Alembic reaches the database: the one that the settings name, or the one that `moonmind.db.schema` passes."""
+
+from logging.config import fileConfig
+from typing import Any
+
+from alembic import context
+from sqlalchemy import Connection, text
+
+from moonmind.db.engine import WRITES, create_engine
+from moonmind.db.tables import metadata
+from moonmind.settings import load_settings
+
+CELERYS_OWN = frozenset({"celery_taskmeta", "celery_tasksetmeta"})
+LOCK = 7_226_004_251_113_377_001
+"""Two processes that start together migrate one after the other; any number that no one else locks."""
+
+
+def _ours(name: str | None, kind: str, _parents: Any) -> bool:
+    return not (kind == "table" and name in CELERYS_OWN)
+
+
+def _configure(**options: Any) -> None:
+    context.configure(
+        target_metadata=metadata, include_name=_ours, render_as_batch=True, transactional_ddl=True, **options
+    )
+
+
+def _offline(url: str) -> None:
+    _configure(url=url, literal_binds=True, dialect_opts={"paramstyle": "named"})
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+def _online(url: str) -> None:
+    engine = create_engine(url, pool_size=1)
+    try:
+        with engine.connect().execution_options(**{WRITES: True}) as connection:
+            _prepare(connection)
+            _configure(connection=connection)
+            with context.begin_transaction():
+                context.run_migrations()
+            connection.commit()
+    finally:
+        engine.dispose()
+
+
+def _prepare(connection: Connection) -> None:
+    if connection.dialect.name == "sqlite":
+        # Outside of a transaction, or it has no effect: batch mode drops tables that others refer to.
+        driver: Any = connection.connection.driver_connection
+        driver.execute("PRAGMA foreign_keys=OFF")
+    else:
+        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
+
+
+if context.config.config_file_name is not None:
+    fileConfig(context.config.config_file_name, disable_existing_loggers=False)
+
+_url: str = context.config.attributes.get("url") or load_settings().database_url
+if context.is_offline_mode():
+    _offline(_url)
+else:
+    _online(_url)
