@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from moonmind.engine import jobs
-from moonmind.engine.context import LeaseLost, StageContext
+from moonmind.engine.context import LeaseLost, StageContext, StopRequested
 from moonmind.engine.patches import read_patch, store_patch
 from moonmind.errors import MoonMindError
 from moonmind.ports.agent import JobState, JobStatus
@@ -45,15 +45,9 @@ def keep_work(context: StageContext) -> Mapping[str, Any]:
     kept = {**context.kept, **thread(status)}
     if status is not None:
         kept |= {"codexLogsPath": jobs.log_path(context)}
-    try:
-        if status is not None:
-            context.artifacts.seal(jobs.log_path(context))
-        return {**kept, **partial(context)}
-    except LeaseLost:
-        raise
-    except MoonMindError as error:
-        # The run ends all the same; what could not be kept is said where the next attempt and people look.
-        return {**kept, "notKept": error.message}
+    if status is not None:
+        context.artifacts.seal(jobs.log_path(context))
+    return {**kept, **partial(context)}
 
 
 def thread(status: JobStatus | None) -> dict[str, Any]:
@@ -65,8 +59,16 @@ def thread(status: JobStatus | None) -> dict[str, Any]:
 
 
 def partial(context: StageContext) -> dict[str, Any]:
-    """Capture unfinished work and say where it is, and which plan it belongs to."""
-    captured = capture(context, f"patches/partial-{jobs.label(context)}.diff")
+    """Capture unfinished work and say where it is, and which plan it belongs to.
+
+    A folder that cannot be taken must not hide why the job ended: the reason is kept instead of the work.
+    """
+    try:
+        captured = capture(context, f"patches/partial-{jobs.label(context)}.diff")
+    except (LeaseLost, StopRequested):
+        raise
+    except MoonMindError as error:
+        return {"notKept": error.message}
     if captured is None or not captured.changed:
         return {}
     plan = context.outputs[Stage.DISCOVER]

@@ -1,28 +1,33 @@
 """Names of the job that a submit attempt is at, and of the files it leaves; derived, so that a re-claim finds them."""
 
-from typing import Any
-
 from moonmind.engine.context import StageContext
 from moonmind.runs import naming
 from moonmind.runs.chain import Stage
 
 
+def goes_on(context: StageContext) -> bool:
+    """Tell whether what was kept belongs to the present plan: another phase or another start begins afresh."""
+    plan, kept = context.outputs.get(Stage.DISCOVER, {}), context.kept
+    return "startingCommit" in kept and all(kept.get(name) == plan.get(name) for name in ("startingCommit", "phase"))
+
+
 def spent(context: StageContext) -> int:
     """Count the jobs of this attempt that are over although the attempt goes on: a quota's reset needs a fresh one."""
-    count: Any = context.kept.get("spentJobs", 0)
-    return int(count) if context.kept.get("attempt") == context.attempt.number else 0
-
-
-def label(context: StageContext) -> str:
-    """Give `<attempt>`, with `.<k>` for its k-th further job."""
-    suffix = f".{spent(context)}" if spent(context) else ""
-    return f"{context.attempt.number}{suffix}"
+    return int(context.kept.get("spentJobs") or 0) if context.kept.get("attempt") == context.attempt.number else 0
 
 
 def key(context: StageContext) -> str:
-    """Name the job itself, for the agent."""
+    """Name the job: the attempt's own, or an earlier attempt's that is complete and only waits to be taken over."""
+    finished = context.kept.get("finishedJob")
+    if finished and goes_on(context):
+        return str(finished)
     suffix = f".{spent(context)}" if spent(context) else ""
     return naming.job_key(context.run.id, Stage.SUBMIT, context.attempt.number) + suffix
+
+
+def label(context: StageContext) -> str:
+    """Give `<attempt>`, with `.<k>` for its k-th further job: what the job's artifacts are named by."""
+    return key(context).rpartition("-")[2]
 
 
 def log_path(context: StageContext) -> str:

@@ -5,8 +5,8 @@ from typing import Any
 
 from moonmind.engine import jobs
 from moonmind.engine.closing import Captured, capture, partial, thread
-from moonmind.engine.context import StageContext
-from moonmind.errors import AgentLost, AgentNoChange, NotFound, SpecUnreadable, VcsRefused
+from moonmind.engine.context import LeaseLost, StageContext, StopRequested
+from moonmind.errors import AgentLost, AgentNoChange, MoonMindError, NotFound, SpecUnreadable, VcsRefused
 from moonmind.ports.agent import AgentJob, Brief, BriefTask, JobEnd, JobResult, JobState, JobStatus
 from moonmind.runs.chain import Stage
 from moonmind.runs.machine import Done, Failed, Outcome, Park, WaitingReason
@@ -53,10 +53,9 @@ def _start(context: StageContext, plan: Plan, key: str) -> Outcome:
     )
     log_path = context.artifacts.grow("codex_logs", jobs.log_path(context), "application/x-ndjson")
     repository = plan.repository.full_name
-    found = context.vcs.find_workspace(repository, context.run.id)
     context.lease.check()
-    if found is not None and found.starting_commit != plan.starting_commit:
-        # Left by a plan that discover has replaced since.
+    if not jobs.goes_on(context):
+        # No job of this plan has run yet: what lies there is from a plan that discover has replaced since.
         context.vcs.close_workspace(repository, context.run.id)
     workspace = context.vcs.open_workspace(
         repository, context.run.id, plan.starting_commit, resume=_resume_point(context, plan)
@@ -73,7 +72,7 @@ def _start(context: StageContext, plan: Plan, key: str) -> Outcome:
             "SPECIFY_FEATURE_DIRECTORY": plan.feature.path,
             "SPECIFY_FEATURE": plan.feature.path.rpartition("/")[2],
         },
-        resume_thread=context.kept.get("codexTaskId") if _goes_on(context, plan) else None,
+        resume_thread=context.kept.get("codexTaskId") if jobs.goes_on(context) else None,
         home_key=str(context.run.id),
         limits=context.limits,
     )
@@ -89,11 +88,16 @@ def _wait(context: StageContext, plan: Plan, status: JobStatus) -> Park:
 def _ended(context: StageContext, plan: Plan, status: JobStatus, result: JobResult) -> Outcome:
     kept = {**_kept(context, plan, status), "usage": result.usage.as_json()}
     if result.end is not JobEnd.COMPLETED:
-        masked = JobResult(
-            result.end, context.redactor.text(result.message), result.exit_code, resets_at=result.resets_at
-        )
-        return ends.bad_end(masked, {**kept, **partial(context)}, jobs.spent(context))
-    captured = capture(context, f"patches/agent-{jobs.label(context)}.diff")
+        shown = replace(result, message=storable(context.redactor.text(result.message)))
+        return ends.bad_end(shown, {**kept, **partial(context)}, jobs.spent(context))
+    try:
+        captured = capture(context, f"patches/agent-{jobs.label(context)}.diff")
+    except (LeaseLost, StopRequested):
+        raise
+    except MoonMindError as error:
+        # The agent is done: after a passing fault only its work is fetched again, by this job's name.
+        again = {"finishedJob": jobs.key(context)} if error.retryable else {}
+        return Failed(error.info(), error.retryable, {**kept, **again, "ended": error.message})
     if captured is None:
         lost = AgentLost("The agent is done, but its folder is not on this host any more; the phase is done again.")
         return Failed(lost.info(), transient=True, kept=kept)
@@ -111,7 +115,7 @@ def _work(captured: Captured) -> dict[str, Any]:
 
 def _kept(context: StageContext, plan: Plan, status: JobStatus) -> dict[str, Any]:
     """Name the job and its thread, and the plan they belong to."""
-    before = context.kept if _goes_on(context, plan) else {}
+    before = context.kept if jobs.goes_on(context) else {}
     carried = {name: before[name] for name in ("codexTaskId", "wip", "partialPatch", "ended") if before.get(name)}
     return {
         **carried,
@@ -126,15 +130,10 @@ def _kept(context: StageContext, plan: Plan, status: JobStatus) -> dict[str, Any
     }
 
 
-def _goes_on(context: StageContext, plan: Plan) -> bool:
-    """Tell whether what was kept belongs to this plan: another phase or another start begins afresh."""
-    return context.kept.get("startingCommit") == plan.starting_commit and context.kept.get("phase") == plan.phase
-
-
 def _resume_point(context: StageContext, plan: Plan) -> str | None:
     """Find the commit with this run's unfinished work: pinned here, else rebuilt from the stored patch."""
     wip = context.kept.get("wip")
-    if not wip or not _goes_on(context, plan):
+    if not wip or not jobs.goes_on(context):
         return None
     repository = plan.repository.full_name
     if context.vcs.wip(repository, context.run.id) == wip:
@@ -154,7 +153,7 @@ def _prompt(context: StageContext, plan: Plan) -> str:
     data = context.vcs.read(plan.repository.full_name, plan.starting_commit, plan.feature.tasks_path)
     if data is None:
         raise SpecUnreadable(f"{plan.feature.tasks_path} is not in commit {plan.starting_commit[:12]}.")
-    went_before = context.kept if _goes_on(context, plan) else {}
+    went_before = context.kept if jobs.goes_on(context) else {}
     return render_prompt(
         work=plan.work(read_tasks(data, name=plan.feature.tasks_path)),
         documents=plan.documents or {},

@@ -1,0 +1,159 @@
+"""Judge the agent's change, tick what is proven, make the commit; nothing leaves this host here."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from moonmind.engine.context import StageContext
+from moonmind.engine.patches import Patch, read_patch, store_patch
+from moonmind.errors import AgentNoChange, PatchRefused, SecretFound, Unexpected
+from moonmind.runs.chain import Stage
+from moonmind.runs.machine import Done, Outcome, Redo
+from moonmind.speckit.evidence import claims
+from moonmind.speckit.tasks_md import read_tasks
+from moonmind.stages import policy, verdicts
+from moonmind.stages.messages import commit_message, subject, title
+from moonmind.stages.plain import storable
+from moonmind.stages.plan import Plan
+from moonmind.stages.policy import Finding, Severity
+from moonmind.stages.restore import find_wip
+from moonmind.stages.ticking import ticked
+from moonmind.stages.verdicts import Judgement
+
+VERSION = 1
+OUTPUT_PATH = "apply/output.json"
+NO_VERIFICATION = "none configured"
+TASKS_LIMIT = 4 * 1024 * 1024
+"""Bytes of the agent's tasks.md that are read for its claims; a longer one claims nothing."""
+_SHOWN = 10
+
+
+def run(context: StageContext) -> Outcome:
+    """Make the run's one commit from the agent's work, or refuse it with reasons; repeating it makes the same commit."""
+    plan = Plan.from_outputs(context.output_of(Stage.DISCOVER))
+    submitted = context.output_of(Stage.SUBMIT)
+    wip = find_wip(context, plan, submitted)
+    if wip is None:
+        return Redo(
+            Stage.SUBMIT, "The work of the last attempt was lost with the machine it was on. Do the tasks again."
+        )
+    repository = plan.repository.full_name
+    patch = read_patch(context, repository, plan.starting_commit, wip)
+    findings = _findings(plan, patch)
+    if patch.leaks:
+        _report(context, plan, patch, findings, ())
+        raise SecretFound(
+            f"The change holds a known secret, in {_some(patch.leaks)}. It was not stored and not published.",
+            paths=list(patch.leaks),
+        )
+    patch_path, digest = _stored(context, submitted, patch)
+    if refused := policy.refused(findings):
+        _report(context, plan, patch, findings, ())
+        raise PatchRefused(
+            "The change breaks the patch policy: " + _some([f"{item.path!r}: {item.words}" for item in refused]) + ".",
+            findings=[item.as_json() for item in refused[:50]],
+        )
+    if all(change.path == plan.feature.tasks_path for change in patch.changes):
+        _report(context, plan, patch, findings, ())
+        raise AgentNoChange("The agent changed nothing but the boxes of tasks.md, which prove nothing by themselves.")
+    judgements, tasks_file = _judge(context, plan, patch, wip, str(submitted.get("report") or ""))
+    message = commit_message(plan, judgements, context.run.id)
+    if context.redactor.holds_known(message.encode()):
+        raise SecretFound("The commit message would hold a known secret: it stands in the phase's title or a path.")
+    summary = _report(context, plan, patch, findings, judgements)
+    commit = context.vcs.commit(
+        repository,
+        tree_of=wip,
+        parent=plan.starting_commit,
+        replace={plan.feature.tasks_path: tasks_file},
+        message=message,
+        when=context.run.created_at,
+    )
+    return Done(
+        {
+            **summary,
+            "commit": commit,
+            "patchPath": patch_path,
+            "patchDigest": digest,
+            "message": message,
+            "committedAt": context.run.created_at.isoformat(),
+            "title": title(plan),
+            "summary": subject(plan, judgements),
+        }
+    )
+
+
+def _stored(context: StageContext, submitted: Mapping[str, Any], patch: Patch) -> tuple[str | None, str | None]:
+    """Name the stored patch: the one that submit stored, unless the work was found again in another form."""
+    path, digest = submitted.get("patchPath"), submitted.get("patchDigest")
+    if path and patch.content is not None and digest == f"sha256:{hashlib.sha256(patch.content).hexdigest()}":
+        return str(path), str(digest)
+    path = f"patches/attempt-{context.attempt.number}.diff"
+    digest = store_patch(context, patch, path)
+    return (path, digest) if digest else (None, None)
+
+
+def _findings(plan: Plan, patch: Patch) -> tuple[Finding, ...]:
+    found = [
+        Finding(storable(item.path), item.rule, item.severity, item.words)
+        for item in policy.judge(patch.changes, patch.sizes, plan.feature.tasks_path)
+    ]
+    if patch.content is None:
+        words = "its changed files are too large together to be shown as a patch"
+        found.append(Finding(".", "size", Severity.REFUSED, words))
+    return tuple(found)
+
+
+def _judge(
+    context: StageContext, plan: Plan, patch: Patch, wip: str, report: str
+) -> tuple[tuple[Judgement, ...], bytes]:
+    """Give the verdicts, and tasks.md as it was at the starting commit with the proven boxes ticked."""
+    repository, tasks_path = plan.repository.full_name, plan.feature.tasks_path
+    before = context.vcs.read(repository, plan.starting_commit, tasks_path)
+    if before is None:
+        raise Unexpected(f"{tasks_path} is not in the starting commit {plan.starting_commit[:12]} any more")
+    readable = patch.sizes.get(tasks_path, 0) <= TASKS_LIMIT
+    after = context.vcs.read(repository, wip, tasks_path) if readable else None
+    file = read_tasks(before, name=tasks_path)
+    judgements = verdicts.judge(
+        plan.tasks,
+        changed=[change.path for change in patch.changes if change.path != tasks_path],
+        tree=patch.sizes.keys(),
+        claimed=claims(file, after, report),
+    )
+    return judgements, ticked(plan, before, judgements)
+
+
+def _report(
+    context: StageContext, plan: Plan, patch: Patch, findings: Sequence[Finding], judgements: Sequence[Judgement]
+) -> dict[str, Any]:
+    """Store what was found before anything can fail after it, and give it as outputs."""
+    files = [change for change in patch.changes if change.path != plan.feature.tasks_path]
+    found: dict[str, Any] = {
+        "v": VERSION,
+        "verdicts": [item.as_json() for item in judgements],
+        "ticked": [item.id for item in judgements if item.verdict.ticks],
+        "unproven": [item.id for item in judgements if not item.verdict.ticks],
+        "files": [
+            {"path": storable(change.path), "status": change.status, "added": change.added, "deleted": change.deleted}
+            for change in files
+        ],
+        "added": sum(max(change.added, 0) for change in files),
+        "deleted": sum(max(change.deleted, 0) for change in files),
+        "warnings": [*plan.warnings, *_look_first(findings)],
+        "verification": NO_VERIFICATION,
+    }
+    shown: Mapping[str, Any] = {**found, "policy": [item.as_json() for item in findings], "secrets": list(patch.leaks)}
+    text = context.redactor.text(json.dumps(shown, ensure_ascii=False, indent=2))
+    context.artifacts.save("apply_output", OUTPUT_PATH, text.encode(), "application/json")
+    return found
+
+
+def _look_first(findings: Sequence[Finding]) -> list[str]:
+    return [f"{item.path}: {item.words}" for item in findings if item.severity is Severity.WARNING]
+
+
+def _some(words: Sequence[str]) -> str:
+    more = len(words) - _SHOWN
+    return storable("; ".join(words[:_SHOWN])) + (f"; and {more} more" if more > 0 else "")

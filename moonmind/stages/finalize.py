@@ -1,0 +1,54 @@
+"""Add up what the run did, and clean up what it no longer needs."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from moonmind.engine.context import StageContext
+from moonmind.runs.chain import Stage
+from moonmind.runs.machine import Done
+from moonmind.stages.plan import Plan
+
+VERSION = 1
+SUMMARY_PATH = "finalize/summary.json"
+
+
+def run(context: StageContext) -> Done:
+    """Store the summary first, then remove the agent's home and the workspace; the pinned commits stay."""
+    plan = Plan.from_outputs(context.output_of(Stage.DISCOVER))
+    totals = _totals(plan, context.outputs.get(Stage.SUBMIT, {}), context.output_of(Stage.APPLY))
+    published = context.output_of(Stage.PUBLISH)
+    summary: dict[str, Any] = {
+        **totals,
+        "runId": str(context.run.id),
+        "repository": plan.repository.full_name,
+        "featureKey": plan.feature.path,
+        "phase": plan.phase,
+        "branchName": plan.branch,
+        "base": plan.base,
+        "startingCommit": plan.starting_commit,
+        "commit": published["commit"],
+        "pullRequestUrl": published["pullRequestUrl"],
+        "verdicts": context.output_of(Stage.APPLY)["verdicts"],
+    }
+    text = context.redactor.text(json.dumps(summary, ensure_ascii=False, indent=2))
+    context.artifacts.save("run_summary", SUMMARY_PATH, text.encode(), "application/json")
+    context.lease.check()
+    context.agent.forget(str(context.run.id))
+    context.vcs.close_workspace(plan.repository.full_name, context.run.id)
+    return Done(totals)
+
+
+def _totals(plan: Plan, submitted: Mapping[str, Any], applied: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "v": VERSION,
+        "tasks": len(plan.tasks),
+        "ticked": list(applied["ticked"]),
+        "unproven": list(applied["unproven"]),
+        "leftForPeople": list(plan.left_for_people),
+        "files": len(applied["files"]),
+        "added": applied["added"],
+        "deleted": applied["deleted"],
+        "warnings": list(applied.get("warnings", ())),
+        "usage": dict(submitted.get("usage") or {}),
+    }

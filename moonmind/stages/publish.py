@@ -1,0 +1,134 @@
+"""Push the branch and ensure its one pull request; found done already, it is done."""
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from moonmind.engine.context import StageContext
+from moonmind.errors import BranchMoved, PullRequestClosed, SecretFound, Unexpected
+from moonmind.ports.forge import PullRequest, PullRequestDraft, PullState
+from moonmind.runs.chain import Stage
+from moonmind.runs.machine import Done
+from moonmind.stages import body, messages
+from moonmind.stages.plan import Plan
+from moonmind.stages.restore import find_wip, has
+from moonmind.stages.ticking import ticked
+from moonmind.stages.verdicts import Judgement
+
+VERSION = 1
+PAYLOAD_PATH = "publish/pull-request.json"
+
+
+def run(context: StageContext) -> Done:
+    """Publish apply's commit, fast-forward only, and make the branch's pull request speak of it."""
+    plan = Plan.from_outputs(context.output_of(Stage.DISCOVER))
+    applied = context.output_of(Stage.APPLY)
+    commit = str(applied["commit"])
+    repository = plan.repository.full_name
+    context.vcs.fetch(plan.repository)
+    branches = context.vcs.branches(repository)
+    pulls = context.forge.pull_requests(repository, plan.branch)
+    if landed := _landed(context, plan, commit, branches.get(plan.base), pulls):
+        return _done(context, plan, commit, landed)
+    opened = next((pull for pull in pulls if pull.state is PullState.OPEN), None)
+    if pulls and opened is None:
+        last = pulls[0]
+        raise PullRequestClosed(
+            f"Pull request #{last.number} of {plan.branch} was {last.state.value} while the run worked.", url=last.url
+        )
+    draft = _draft(context, plan, applied, opened)
+    tip = branches.get(plan.branch)
+    if not _is_pushed(context, plan, commit, tip):
+        if tip != plan.branch_tip:
+            raise BranchMoved(
+                f"{plan.branch} is at {_short(tip)}, not at {_short(plan.branch_tip)} where this run started.",
+                branch=plan.branch,
+                found=tip,
+                expected=plan.branch_tip,
+            )
+        _ensure_commit(context, plan, applied, commit)
+        context.lease.check()
+        context.vcs.push(plan.repository, plan.branch, commit, plan.branch_tip)
+    context.lease.check()
+    pull = context.forge.ensure_pull_request(repository, draft)
+    return _done(context, plan, commit, pull)
+
+
+def _landed(
+    context: StageContext, plan: Plan, commit: str, base_tip: str | None, pulls: tuple[PullRequest, ...]
+) -> PullRequest | None:
+    """Find the merged pull request that an earlier try of this run opened, or whose merge brought our commit."""
+    merged = [pull for pull in pulls if pull.state is PullState.MERGED]
+    for pull in merged:
+        if body.marker(context.run.id) in pull.body:
+            return pull
+    if merged and base_tip and has(context, plan, commit):
+        return merged[0] if context.vcs.is_ancestor(plan.repository.full_name, commit, base_tip) else None
+    return None
+
+
+def _is_pushed(context: StageContext, plan: Plan, commit: str, tip: str | None) -> bool:
+    """Tell whether the branch holds our commit: at its tip, or below what somebody pushed on top since."""
+    if tip is None or tip == commit:
+        return tip == commit
+    return has(context, plan, commit) and context.vcs.is_ancestor(plan.repository.full_name, commit, tip)
+
+
+def _draft(
+    context: StageContext, plan: Plan, applied: Mapping[str, Any], opened: PullRequest | None
+) -> PullRequestDraft:
+    own = messages.section(plan, applied, context.run.id)
+    whole = body.merge(opened.body if opened else None, context.run.id, own)
+    text = messages.title(plan, len(body.runs_in(whole)))
+    if opened and not messages.is_ours(opened.title, plan):
+        text = opened.title  # a person renamed it
+    if context.redactor.holds_known(f"{text}\n{own}".encode()):
+        raise SecretFound("The pull request's text would hold a known secret: it stands in the tasks or in a path.")
+    return PullRequestDraft(plan.branch, plan.base, text, whole)
+
+
+def _ensure_commit(context: StageContext, plan: Plan, applied: Mapping[str, Any], commit: str) -> None:
+    """Make apply's commit again where this host's mirror lacks it: its parts are all recorded."""
+    if has(context, plan, commit):
+        return
+    submitted = context.outputs.get(Stage.SUBMIT, {})
+    wip = find_wip(context, plan, {**submitted, "patchPath": applied["patchPath"]})
+    before = context.vcs.read(plan.repository.full_name, plan.starting_commit, plan.feature.tasks_path)
+    if wip is None or before is None:
+        raise Unexpected(
+            f"commit {commit[:12]} and the patch it was made from are not on this host",
+            remediation="Retry with restart_from_discovery.",
+        )
+    verdicts = [Judgement.from_json(item) for item in applied["verdicts"]]
+    again = context.vcs.commit(
+        plan.repository.full_name,
+        tree_of=wip,
+        parent=plan.starting_commit,
+        replace={plan.feature.tasks_path: ticked(plan, before, verdicts)},
+        message=str(applied["message"]),
+        when=datetime.fromisoformat(applied["committedAt"]),
+    )
+    if again != commit:
+        raise Unexpected(
+            f"the commit was made again as {again[:12]}, not as {commit[:12]}: the stored patch does not fit",
+            remediation="Retry with restart_from_discovery.",
+        )
+
+
+def _done(context: StageContext, plan: Plan, commit: str, pull: PullRequest) -> Done:
+    payload = json.dumps(pull.as_json(), ensure_ascii=False, indent=2)
+    context.artifacts.save("pr_payload", PAYLOAD_PATH, payload.encode(), "application/json")
+    return Done(
+        {
+            "v": VERSION,
+            "branchName": plan.branch,
+            "pullRequestUrl": pull.url,
+            "pullRequestNumber": pull.number,
+            "commit": commit,
+        }
+    )
+
+
+def _short(commit: str | None) -> str:
+    return commit[:12] if commit else "no commit"
