@@ -254,6 +254,14 @@ class AgentLost(AgentError):
     remediation = "Nothing to do at first: the next attempt resumes the agent's thread."
 
 
+class AgentBusy(AgentError):
+    """The login allows one agent at a time, and another has it now."""
+
+    code = "agent_busy"
+    retryable = True
+    remediation = "Nothing to do: the stage tries again by itself. An API key (CODEX_API_KEY) lets agents run side by side."
+
+
 class AgentStalled(AgentError):
     """The agent said nothing for longer than the stall limit."""
 

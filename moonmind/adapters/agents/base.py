@@ -1,0 +1,57 @@
+"""The part of an agent adapter that is the same for every agent run under our supervisor."""
+
+from abc import ABC, abstractmethod
+
+from moonmind.adapters.agents.environment import agent_environment
+from moonmind.adapters.agents.jobs import Jobs
+from moonmind.adapters.agents.options import AgentOptions
+from moonmind.adapters.supervisor.order import Order
+from moonmind.ports.agent import AgentJob, JobStatus
+from moonmind.redact import Redactor
+
+
+class SupervisedAgent(ABC):
+    """An agent whose jobs our supervisor owns; an adapter adds what to run and how to check it."""
+
+    def __init__(self, options: AgentOptions) -> None:
+        self._options = options
+        self._jobs = Jobs(options.state_folder, options.installation_id, options.environment)
+        self._redactor = Redactor(self._secrets())
+
+    @abstractmethod
+    def _order(self, job: AgentJob) -> Order:
+        """Prepare the agent's home, repeatably, and say what the supervisor is to run. Raises MoonMindError."""
+
+    def start(self, job: AgentJob) -> None:
+        """Start the job unless it was started already; returns when its supervisor holds the lock. Raises AgentError."""
+        if not self._jobs.started(job.key):
+            self._jobs.folder(job.key).make()
+            self._jobs.start(job.key, self._order(job))
+
+    def poll(self, key: str) -> JobStatus:
+        """Look at a job by its key alone, from any process of this host."""
+        return self._jobs.poll(key)
+
+    def stop(self, key: str) -> None:
+        """End the job and return when its processes are provably gone; its result stays. Raises AgentError."""
+        self._jobs.stop(key)
+
+    def forget(self, home_key: str) -> None:
+        """Remove the run's job folders and agent home; running jobs are stopped first."""
+        self._jobs.forget(home_key)
+
+    def _secrets(self) -> tuple[str, ...]:
+        return self._options.secrets
+
+    def _environment(self, job: AgentJob) -> dict[str, str]:
+        home = self._jobs.home(job.home_key or job.key.partition("/")[0]) / "home"
+        home.mkdir(exist_ok=True, mode=0o700)
+        return agent_environment(
+            self._options.environment,
+            job.environment,
+            home=home,
+            temporary=self._jobs.folder(job.key).temporary,
+            workspace=job.workspace,
+            mark=self._jobs.mark(job.key),
+            redactor=self._redactor,
+        )

@@ -1,0 +1,48 @@
+"""The environment an agent gets: an allow-list, so that nothing is handed on by accident."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from moonmind.redact import Redactor
+
+MARK = "MOONMIND_JOB"
+"""Carried by an agent and all its commands: leftovers of a killed supervisor are found by it."""
+
+_PASSED_ON = frozenset(
+    {
+        "PATH", "LANG", "LANGUAGE", "TZ", "USER", "LOGNAME", "SHELL",
+        "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS", "CODEX_CA_CERTIFICATE",
+        "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "all_proxy", "no_proxy",
+    }
+)  # fmt: skip
+
+
+def harmless(ambient: Mapping[str, str]) -> dict[str, str]:
+    """Pick what any program may see: search path, language, time zone, certificates, network proxies."""
+    picked = {name: value for name, value in ambient.items() if name in _PASSED_ON or name.startswith("LC_")}
+    picked.setdefault("PATH", os.defpath)
+    return picked
+
+
+def agent_environment(
+    ambient: Mapping[str, str],
+    added: Mapping[str, str],
+    *,
+    home: Path,
+    temporary: Path,
+    workspace: Path,
+    mark: str,
+    redactor: Redactor,
+) -> dict[str, str]:
+    """Build a job's environment; a variable that holds a known secret is dropped, whoever added it."""
+    environment = harmless(ambient) | dict(added)
+    environment = {name: value for name, value in environment.items() if not redactor.holds_known(value.encode())}
+    return environment | {
+        "HOME": str(home),
+        "TMPDIR": str(temporary),
+        # Git commands of the agent stop here: they never find a repository that surrounds the workspace.
+        "GIT_CEILING_DIRECTORIES": str(workspace.parent),
+        "GIT_TERMINAL_PROMPT": "0",
+        MARK: mark,
+    }

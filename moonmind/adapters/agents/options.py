@@ -1,0 +1,33 @@
+"""What the composition root tells an agent adapter; both of ours take the same."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class AgentOptions:
+    """Settings of an agent adapter, each named after the setting it comes from."""
+
+    state_folder: Path
+    """Job folders and agent homes live below it; absolute, never in a git work tree or below /tmp."""
+    installation_id: str
+    """Marks our processes: reaping touches no other installation's."""
+    secrets: tuple[str, ...] = field(default=(), repr=False)
+    """Values that must appear in no log."""
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """This process's environment; agents get the few harmless variables of it."""
+    codex_bin: str | None = None
+    codex_home: Path | None = None
+    """Where the operator logged in; unset: `~/.codex`."""
+    codex_base_url: str | None = None
+    codex_api_key: str | None = field(default=None, repr=False)
+    codex_model: str | None = None
+    codex_env: str | None = None
+    """A label; picks `<label>.config.toml` in the operator's home if present."""
+    sandbox: str = "workspace-write"
+    """Codex's own sandbox mode."""
+    script: Path | None = None
+    """The scripted agent's script, for every job."""
+    script_for: Callable[[str], bytes | None] | None = field(default=None, repr=False)
+    """Gives the scripted agent's script by the phase's title, where there is one."""

@@ -1,0 +1,108 @@
+"""Reads what a supervisor left and says what it means: pure, from a result file's body to a JobResult."""
+
+import re
+import signal
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from moonmind.adapters.agents.resets import reset_time
+from moonmind.ports.agent import JobEnd, JobResult, Usage
+
+_MESSAGE_LIMIT = 4000
+
+# In order: the first that matches names the class. Measured words of Codex, with the status it shows or hides.
+_MEANINGS = (
+    (
+        JobEnd.QUOTA,
+        re.compile(r"usage limit|quota exceeded|insufficient_quota|usage_limit_reached|out of credits", re.IGNORECASE),
+    ),
+    (
+        JobEnd.CREDENTIAL,
+        re.compile(
+            r"status:? (401|403)\b|\b401 Unauthorized|\b403 Forbidden|missing environment variable|invalid_api_key|incorrect api key"
+            r"|refresh token|not logged in|please (log|sign) in|token (has )?expired",
+            re.IGNORECASE,
+        ),
+    ),
+    (JobEnd.RATE_LIMITED, re.compile(r"status:? 429\b|rate limit|rate_limit|too many requests", re.IGNORECASE)),
+    (
+        JobEnd.UNAVAILABLE,
+        re.compile(
+            r"high demand|at capacity|overloaded|status:? 5\d\d\b|stream (closed|disconnected|error)|idle timeout waiting"
+            r"|waiting for network|error sending request|connection (refused|reset|failed)|internal server error",
+            re.IGNORECASE,
+        ),
+    ),
+)
+_CODES = {
+    "quota": JobEnd.QUOTA,
+    "credential": JobEnd.CREDENTIAL,
+    "rate_limited": JobEnd.RATE_LIMITED,
+    "unavailable": JobEnd.UNAVAILABLE,
+}
+_CUT_SHORT = {
+    "stalled": (JobEnd.STALLED, "the agent was silent for longer than the stall limit"),
+    "timed_out": (JobEnd.TIMED_OUT, "the agent reached the total time limit"),
+    "stopped": (JobEnd.STOPPED, "the agent was stopped on request"),
+    "output_limit": (JobEnd.FAILED, "the agent wrote more output than the limit allows"),
+    "log_failed": (JobEnd.FAILED, "the agent's log could not be written"),
+}
+
+
+def read_result(body: Mapping[str, Any]) -> JobResult:
+    """Classify how a job ended; `body` is a result.json of this version or the one before."""
+    facts: Mapping[str, Any] = body.get("facts") or {}
+    end, message = _classify(body, facts)
+    failure: Mapping[str, Any] = facts.get("failure") or {}
+    return JobResult(
+        end=end,
+        message=message[:_MESSAGE_LIMIT],
+        exit_code=body.get("exit_code"),
+        thread_id=facts.get("thread_id"),
+        report=facts.get("report") or "",
+        usage=Usage(**{name: int(count) for name, count in (facts.get("usage") or {}).items()}),
+        resets_at=_resets_at(failure, message, body) if end in (JobEnd.QUOTA, JobEnd.RATE_LIMITED) else None,
+    )
+
+
+def _classify(body: Mapping[str, Any], facts: Mapping[str, Any]) -> tuple[JobEnd, str]:
+    raw = body.get("end")
+    if raw in _CUT_SHORT:
+        end, words = _CUT_SHORT[raw]
+        return end, _sentence(words, body.get("problem") or facts.get("notice") or "")
+    failure: Mapping[str, Any] = facts.get("failure") or {}
+    if body.get("exit_code") == 0 and facts.get("completed"):
+        return JobEnd.COMPLETED, ""
+    number = body.get("signal")
+    if number is not None:
+        return JobEnd.FAILED, _sentence(f"the agent was killed by {_signal_name(number)}", body.get("stderr") or "")
+    message = str(failure.get("message") or facts.get("notice") or body.get("stderr") or "").strip()
+    if failure.get("code") in _CODES:
+        return _CODES[failure["code"]], message
+    for end, pattern in _MEANINGS:
+        if pattern.search(message):
+            return end, message
+    if message:
+        return JobEnd.FAILED, message
+    return JobEnd.FAILED, f"the agent ended with exit code {body.get('exit_code')} without completing its turn"
+
+
+def _resets_at(failure: Mapping[str, Any], message: str, body: Mapping[str, Any]) -> datetime | None:
+    stated = failure.get("resets_at")
+    if isinstance(stated, int | float):
+        return datetime.fromtimestamp(stated, UTC)
+    # Codex prints its host's local time; the supervisor ran on the same host.
+    return reset_time(message, datetime.fromtimestamp(float(body.get("at") or 0), UTC).astimezone())
+
+
+def _sentence(words: str, more: str) -> str:
+    more = more.strip()
+    return f"{words}; its last words: {more}" if more else words
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"

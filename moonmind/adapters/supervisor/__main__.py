@@ -1,0 +1,103 @@
+"""The launcher: takes the job's lock, leaves the supervisor behind, and says how that went.
+
+Exit codes: 0 with `started` or `already` on standard output; 75 when the login is lent to another agent; 1 otherwise,
+with a sentence on standard error.
+"""
+
+import os
+import subprocess
+import sys
+import time
+import traceback
+from pathlib import Path
+
+from moonmind.adapters.supervisor.folder import JobFolder
+from moonmind.adapters.supervisor.job import Job
+from moonmind.adapters.supervisor.loan import LoginBusy
+from moonmind.adapters.supervisor.order import Order
+
+BUSY = 75
+_HANDLE_SECONDS = 20.0
+"""How long the holder of the lock may take to write its handle."""
+
+
+def main() -> int:
+    """Start the job of the order on standard input, or find it started."""
+    try:
+        order = Order.from_bytes(sys.stdin.buffer.read())
+        folder = JobFolder(Path(order.folder))
+        folder.make()
+        lock = _lock(folder)
+    except (OSError, ValueError) as error:
+        return _say(1, str(error))
+    if lock is None:
+        return _say(0, "already")
+    read_end, write_end = os.pipe()
+    if os.fork() == 0:
+        os.close(read_end)
+        _supervise(order, write_end)
+    os.close(write_end)
+    with os.fdopen(read_end, "rb") as answers:
+        answer = answers.read().decode("utf-8", "replace")
+    code, _, words = answer.partition(" ")
+    return _say(int(code), words) if code else _say(1, "the supervisor died before it could start the agent")
+
+
+def _lock(folder: JobFolder) -> int | None:
+    """Take the lock, or give None once the job is known to have been started by somebody."""
+    deadline = time.monotonic() + _HANDLE_SECONDS
+    while True:
+        lock = folder.try_lock()
+        if folder.handle.exists():
+            return None  # also for a job that has ended: its key is used up
+        if lock is not None:
+            return lock
+        if time.monotonic() > deadline:
+            raise OSError(f"another process holds {folder.lock} and does not start the agent")
+        time.sleep(0.02)
+
+
+def _supervise(order: Order, write_end: int) -> None:
+    """Be the supervisor; never returns."""
+    try:
+        os.setsid()
+        null = os.open(os.devnull, os.O_RDWR)
+        for standard in (0, 1, 2):
+            os.dup2(null, standard)
+        job = _start(order, write_end)
+        try:
+            job.run()
+        except BaseException:
+            job.explain(traceback.format_exc())
+            raise
+    finally:
+        os._exit(0)  # the launcher's own exit steps are not ours
+
+
+def _start(order: Order, write_end: int) -> Job:
+    """Start the agent and tell the launcher how that went; returns only if it went well."""
+    job: Job | None = None
+    try:
+        job = Job(order)
+        job.start()
+    except LoginBusy:
+        answer = f"{BUSY} another agent uses the login; with a ChatGPT login one runs at a time"
+    except (OSError, ValueError, subprocess.SubprocessError) as error:
+        answer = f"1 {order.argv[0]} cannot be started in {order.cwd}: {error}"
+    else:
+        os.write(write_end, b"0 started")
+        os.close(write_end)
+        return job
+    if job is not None:
+        job.abandon()
+    os.write(write_end, answer.encode())
+    os._exit(1)
+
+
+def _say(code: int, words: str) -> int:
+    print(words, file=sys.stdout if code == 0 else sys.stderr, flush=True)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,134 @@
+"""A job's folder: the few files through which a supervisor and the rest of the world know each other.
+
+lock          held (flock) while the supervisor lives
+handle.json   who runs: written once, before anybody is told that the job has started
+facts.json    what is known while it runs, the agent's thread above all
+stop          a request: whoever makes this file wants the job to end
+result.json   how it ended: written last, once
+stderr.log    the agent's standard error, redacted and bounded
+tmp/          the agent's TMPDIR
+"""
+
+import fcntl
+import json
+import os
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+VERSION = 1
+"""Of handle, facts and result. Readers take the current version and the one before."""
+
+
+@dataclass(frozen=True, slots=True)
+class JobFolder:
+    """The files of one job, by role."""
+
+    path: Path
+
+    @property
+    def lock(self) -> Path:
+        """Give the file whose flock says that the supervisor lives."""
+        return self.path / "lock"
+
+    @property
+    def handle(self) -> Path:
+        """Give the file that says who runs."""
+        return self.path / "handle.json"
+
+    @property
+    def facts(self) -> Path:
+        """Give the file of what is known so far."""
+        return self.path / "facts.json"
+
+    @property
+    def stop(self) -> Path:
+        """Give the file that asks for the end."""
+        return self.path / "stop"
+
+    @property
+    def result(self) -> Path:
+        """Give the file that says how it ended."""
+        return self.path / "result.json"
+
+    @property
+    def stderr(self) -> Path:
+        """Give the log of the agent's standard error."""
+        return self.path / "stderr.log"
+
+    @property
+    def temporary(self) -> Path:
+        """Give the agent's TMPDIR."""
+        return self.path / "tmp"
+
+    def make(self) -> None:
+        """Make the folder, for this user alone."""
+        self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.temporary.mkdir(exist_ok=True, mode=0o700)
+
+    def try_lock(self) -> int | None:
+        """Take the lock and give its descriptor, or None where another process holds it."""
+        return try_lock(self.lock)
+
+    @property
+    def locked(self) -> bool:
+        """Tell whether a supervisor lives. Only asked of jobs with a handle: nobody tries to take their lock any more."""
+        try:
+            descriptor = os.open(self.lock, os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return False
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(descriptor)
+        return False
+
+
+def try_lock(path: Path) -> int | None:
+    """Take an exclusive flock without waiting; the descriptor holds it, None means that somebody else does."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        return None
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def write_whole(path: Path, content: bytes, mode: int = 0o600) -> None:
+    """Replace a file so that readers see the old or the new content, also after a power cut."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def write_json(path: Path, body: Mapping[str, Any]) -> None:
+    """Replace a file with a versioned JSON document."""
+    write_whole(path, json.dumps({"v": VERSION, **body}, ensure_ascii=False).encode("utf-8", "replace"))
+
+
+def read_json(path: Path) -> dict[str, Any] | None:
+    """Read what `write_json` wrote; None where there is nothing. Raises ValueError on a version from the future."""
+    try:
+        body = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    if not isinstance(body, dict) or body.get("v") not in (VERSION, VERSION - 1):
+        raise ValueError(f"{path} is not of a version that this program reads")
+    return body

@@ -1,0 +1,265 @@
+"""One job from the agent's start to its result: the loop of the process that owns the agent."""
+
+import os
+import selectors
+import signal
+import subprocess
+import time
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO, Any, cast
+
+from moonmind.adapters.supervisor import kernel, loan
+from moonmind.adapters.supervisor.folder import JobFolder, write_json
+from moonmind.adapters.supervisor.keyproxy import Proxy
+from moonmind.adapters.supervisor.lines import LineBuffer, LogFile
+from moonmind.adapters.supervisor.order import PROXY_TOKEN, PROXY_URL, Order
+from moonmind.adapters.supervisor.transcript import Transcript
+from moonmind.adapters.supervisor.watch import End, Watch
+from moonmind.redact import Redactor
+
+_TICK_SECONDS = 0.2
+_CHUNK = 1 << 18
+_LINE_LIMIT = 8 << 20
+_STDERR_LINE_LIMIT = 1 << 16
+_STDERR_LIMIT = 4 << 20
+_DRAIN_SECONDS = 5.0
+_KILL_SECONDS = 60.0
+
+
+class Job:
+    """Owns one agent. `run` returns when it is gone with all its descendants."""
+
+    def __init__(self, order: Order) -> None:
+        self._order = order
+        self._folder = JobFolder(Path(order.folder))
+        self._redactor = Redactor(order.secrets)
+        self._transcript = Transcript(self._redactor)
+        self._log = LogFile(Path(order.log_path))
+        self._stderr = LogFile(self._folder.stderr, _STDERR_LIMIT)
+        self._tail: deque[str] = deque(maxlen=30)
+        self._out, self._err = LineBuffer(_LINE_LIMIT), LineBuffer(_STDERR_LINE_LIMIT)
+        self._selector = selectors.DefaultSelector()
+        self._pending = memoryview(order.stdin.encode())
+        self._end: End | None = None
+        self._problem = ""
+        self._agent: subprocess.Popen[bytes] | None = None
+        self._exit_code: int | None = None
+        self._kill_at = float("inf")
+        self._lent: int | None = None
+        self._told = False
+
+    def start(self) -> None:
+        """Start the agent and write the handle. Raises OSError, LoginBusy; then nothing is left running."""
+        kernel.adopt_orphans()
+        kernel.hide_memory()
+        signal.signal(signal.SIGTERM, lambda *_: self._stop(End.TERMINATED))
+        # Handled, not ignored: what is ignored stays ignored in the agent, and SIGINT is how it is asked to stop.
+        for number in (signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, lambda *_: None)
+        order = self._order
+        if order.loan is not None:
+            self._lent = loan.take(order.loan)
+        proxy = Proxy(order.proxy) if order.proxy is not None else None
+        url, token = (proxy.url, proxy.token) if proxy is not None else ("", "")
+        supervisor = os.getpid()
+        # Its own session, for the terminal's sake; nobody counts on it for killing, since commands make their own.
+        agent = self._agent = subprocess.Popen(
+            [part.replace(PROXY_URL, url) for part in order.argv],
+            env={name: value.replace(PROXY_TOKEN, token) for name, value in order.environment.items()},
+            cwd=order.cwd,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            bufsize=0,
+            start_new_session=True,
+            preexec_fn=lambda: kernel.die_with(supervisor),  # noqa: PLW1509 - there are no threads yet
+        )
+        handle = {
+            "pid": supervisor,
+            "started": kernel.identify(supervisor).started,
+            "agent_pid": agent.pid,
+            "agent_started": kernel.identify(agent.pid).started,
+            "boot": kernel.boot_id(),
+            "at": time.time(),
+        }
+        write_json(self._folder.handle, handle)
+        now = time.monotonic()
+        self._watch = Watch(order.stall_seconds, order.total_seconds, order.output_bytes, now, now)
+        if proxy is not None:
+            proxy.serve()
+
+    def run(self) -> None:
+        """Stay with the agent to its end, kill what it left, and write the result: last, and only then."""
+        try:
+            self._converse()
+        finally:
+            survivors = self._clear()
+            if self._lent is not None and self._order.loan is not None:
+                loan.give_back(self._order.loan, self._lent)
+        self._drain()
+        self._stderr.close()
+        try:
+            self._log.close()
+        except OSError as error:
+            self._fail_log(error)
+        if self._end is not End.TERMINATED:
+            write_json(self._folder.result, self._result(survivors))
+
+    def abandon(self) -> None:
+        """Kill whatever is there, for a start that failed half way."""
+        self._clear()
+        if self._lent is not None and self._order.loan is not None:
+            loan.give_back(self._order.loan, self._lent)
+
+    def explain(self, text: str) -> None:
+        """Write a defect of ours where an operator will look for it."""
+        self._stderr.add(self._redactor.text(text).encode("utf-8", "replace"))
+
+    # --- while it runs
+
+    def _converse(self) -> None:
+        agent = self._running()
+        for pipe, events, move in (
+            (agent.stdin, selectors.EVENT_WRITE, self._feed),
+            (agent.stdout, selectors.EVENT_READ, self._read_stdout),
+            (agent.stderr, selectors.EVENT_READ, self._read_stderr),
+        ):
+            assert pipe is not None  # noqa: S101 - `start` asked for all three
+            os.set_blocking(pipe.fileno(), False)
+            self._selector.register(pipe, events, move)
+        # Readable when the agent ends, so that nobody waits for the next tick to see it.
+        self._selector.register(
+            os.fdopen(os.pidfd_open(agent.pid), "rb", buffering=0), selectors.EVENT_READ, lambda _: False
+        )
+        while not self._over():
+            self._pump()
+            self._reap()
+            now = time.monotonic()
+            if self._over():
+                break
+            if self._end is None:
+                asked = End.STOPPED if self._folder.stop.exists() else self._watch.verdict(now)
+                if asked is not None:
+                    self._stop(asked)
+            elif now >= self._kill_at:
+                os.kill(agent.pid, signal.SIGKILL)
+        self._end = self._end or End.EXITED
+
+    def _over(self) -> bool:
+        return self._exit_code is not None
+
+    def _running(self) -> "subprocess.Popen[bytes]":
+        if self._agent is None:
+            raise RuntimeError("the job has not been started")
+        return self._agent
+
+    def _stop(self, why: End) -> None:
+        """Ask the agent to end; the loop makes sure that it does. Also called from a signal handler."""
+        if self._end is None and self._exit_code is None and self._agent is not None:
+            self._end = why
+            self._kill_at = time.monotonic() + self._order.stop_seconds
+            # Its pid is safe to use: it is our child and we have not reaped it.
+            os.kill(self._agent.pid, signal.SIGINT)
+
+    def _pump(self) -> None:
+        """Move what is ready, or wait a tick for it."""
+        for key, _ in self._selector.select(_TICK_SECONDS):
+            move: Callable[[int], bool] = key.data
+            if not move(key.fd):
+                self._selector.unregister(key.fileobj)
+                cast("IO[bytes]", key.fileobj).close()
+
+    def _feed(self, pipe: int) -> bool:
+        try:
+            self._pending = self._pending[os.write(pipe, self._pending[:_CHUNK]) :] if self._pending else self._pending
+        except BlockingIOError:
+            return True
+        except BrokenPipeError:  # it does not want to read on; what it does is judged by its output
+            return False
+        return bool(self._pending)
+
+    def _read_stdout(self, pipe: int) -> bool:
+        chunk = os.read(pipe, _CHUNK)
+        self._watch.received += len(chunk)
+        if self._end is not End.OUTPUT_LIMIT:
+            self._note(self._out.feed(chunk) if chunk else self._out.rest())
+        return bool(chunk)
+
+    def _note(self, lines: Any) -> None:
+        for line, cut in lines:
+            if not line.strip():
+                continue
+            written, alive = self._transcript.take(line) if not cut else (_too_long(len(line) + cut), True)
+            if alive:
+                self._watch.last_life = time.monotonic()
+            try:
+                self._log.add(written)
+            except OSError as error:
+                self._fail_log(error)
+            if self._transcript.thread_id is not None and not self._told:
+                self._told = True
+                write_json(self._folder.facts, {"thread_id": self._transcript.thread_id})
+
+    def _fail_log(self, error: OSError) -> None:
+        self._problem = f"the agent's log cannot be written: {error.strerror}"
+        self._stop(End.LOG_FAILED)
+
+    def _read_stderr(self, pipe: int) -> bool:
+        chunk = os.read(pipe, _CHUNK)
+        for line, _ in self._err.feed(chunk) if chunk else self._err.rest():
+            text = line.decode("utf-8", "replace")
+            self._tail.append(text)
+            self._stderr.add(self._redactor.text(text).encode("utf-8", "replace"))
+        return bool(chunk)
+
+    # --- when it ends
+
+    def _reap(self) -> bool:
+        """Take leave of dead children; True when no child is left, and so no descendant: orphans become children."""
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return True
+            if pid == 0:
+                return False
+            if self._agent is not None and pid == self._agent.pid:
+                self._exit_code = self._agent.returncode = os.waitstatus_to_exitcode(status)
+
+    def _clear(self) -> int:
+        """Kill every descendant; gives how many could not be killed, another user's above all."""
+        deadline = time.monotonic() + _KILL_SECONDS
+        while not self._reap():
+            left = kernel.descendants(os.getpid())
+            if time.monotonic() > deadline:
+                return len(left)
+            for process in left:
+                process.signal(signal.SIGKILL)
+            time.sleep(0.005)
+        return 0
+
+    def _drain(self) -> None:
+        deadline = time.monotonic() + _DRAIN_SECONDS
+        while time.monotonic() < deadline and self._selector.get_map():
+            self._pump()
+        self._selector.close()
+
+    def _result(self, survivors: int) -> dict[str, Any]:
+        exit_code = self._exit_code if self._exit_code is not None else -signal.SIGKILL
+        return {
+            "end": (self._end or End.EXITED).value,
+            "exit_code": exit_code if exit_code >= 0 else None,
+            "signal": -exit_code if exit_code < 0 else None,
+            "at": time.time(),
+            "seconds": round(time.monotonic() - self._watch.started, 3),
+            "facts": self._transcript.facts(),
+            "stderr": self._redactor.text("\n".join(self._tail))[-8192:],
+            "problem": self._problem,
+            "survivors": survivors,
+        }
+
+
+def _too_long(size: int) -> bytes:
+    return f'{{"type": "error", "message": "a line of {size} bytes was left out"}}'.encode()

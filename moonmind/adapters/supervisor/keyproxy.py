@@ -1,0 +1,104 @@
+"""Holds the model service's key so that the agent, whose commands are not to be trusted, never has it."""
+
+import contextlib
+import hmac
+import http.client
+import secrets
+import threading
+import urllib.error
+import urllib.request
+from email.message import Message
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import urlsplit
+
+from moonmind.adapters.supervisor.order import KeyProxy
+
+_READ_SECONDS = 900.0
+"""How long the service may be silent; the agent's own idle limit and the stall watchdog come first."""
+_CHUNK = 65536
+_OWN_REQUEST_HEADERS = frozenset(
+    {"authorization", "host", "connection", "content-length", "transfer-encoding", "accept-encoding"}
+)
+_OWN_RESPONSE_HEADERS = frozenset({"connection", "content-length", "transfer-encoding", "keep-alive"})
+
+
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, *_: Any, **__: Any) -> None:
+        """Follow nothing: a redirect would carry the key to wherever it points."""
+        return
+
+
+class Proxy:
+    """Listens on loopback for one agent. `token` is what the agent must show in place of the key."""
+
+    def __init__(self, terms: KeyProxy) -> None:
+        self.token = secrets.token_urlsafe(32)
+        opener = urllib.request.build_opener(_NoRedirect)
+        upstream = urlsplit(terms.upstream)
+        base = terms.upstream.rstrip("/")
+
+        class Handler(_Handler):
+            token = self.token
+
+        Handler.opener, Handler.base, Handler.key = opener, base, terms.key
+        # Bound here, served later: connections wait in the backlog while the agent is started without threads around.
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+        if upstream.scheme not in ("http", "https"):
+            raise ValueError(f"the model service's address has the scheme {upstream.scheme!r}")
+
+    def serve(self) -> None:
+        """Begin to answer, in threads that end with the process."""
+        threading.Thread(target=self._server.serve_forever, name="key-proxy", daemon=True).start()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    token: str
+    opener: urllib.request.OpenerDirector
+    base: str
+    key: str
+    timeout = _READ_SECONDS
+
+    def do_GET(self) -> None:
+        """Pass a GET on."""
+        self._pass_on(None)
+
+    def do_POST(self) -> None:
+        """Pass a POST on."""
+        self._pass_on(self.rfile.read(int(self.headers.get("Content-Length") or 0)))
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name in the base class
+        """Log nothing: what was asked is in the agent's own log."""
+
+    def _pass_on(self, body: bytes | None) -> None:
+        shown = self.headers.get("Authorization", "").removeprefix("Bearer ")
+        if not hmac.compare_digest(shown.encode(), self.token.encode()):
+            self.send_error(403, "not the agent of this job")
+            return
+        headers = {name: value for name, value in self.headers.items() if name.lower() not in _OWN_REQUEST_HEADERS}
+        headers["Authorization"] = f"Bearer {self.key}"
+        request = urllib.request.Request(self.base + self.path, data=body, headers=headers, method=self.command)  # noqa: S310 - scheme checked at start
+        try:
+            answer = self.opener.open(request, timeout=_READ_SECONDS)
+        except urllib.error.HTTPError as error:
+            answer = error
+        except (OSError, http.client.HTTPException) as error:
+            # A refusal is retried a few times and then ends the turn; an unreachable address would be tried for ever.
+            self.send_error(503, "the model service cannot be reached", str(error))
+            return
+        self.close_connection = True
+        # What breaks from here on, at either end, can only be said by hanging up.
+        with answer, contextlib.suppress(OSError, http.client.HTTPException):
+            self._answer(answer.status, answer.headers, answer)
+
+    def _answer(self, status: int, headers: Message, body: Any) -> None:
+        self.send_response(status)
+        for name, value in headers.items():
+            if name.lower() not in _OWN_RESPONSE_HEADERS:
+                self.send_header(name, value)
+        self.send_header("Connection", "close")
+        self.end_headers()
+        while chunk := body.read1(_CHUNK):  # as it comes: the answer is a stream of events
+            self.wfile.write(chunk)

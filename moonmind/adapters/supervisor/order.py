@@ -1,0 +1,68 @@
+"""What a supervisor is told, once, on its standard input: it reads no settings and asks nobody."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+PROXY_URL = "{proxy_url}"
+"""In argv: replaced by the key proxy's address, which only the supervisor knows."""
+PROXY_TOKEN = "{proxy_token}"  # noqa: S105 - a placeholder
+"""In the environment's values: replaced by what the key proxy asks of its one client."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyProxy:
+    """A credential that the agent may use and must not see: a loopback proxy adds it to each request."""
+
+    upstream: str
+    """The service's base URL."""
+    key: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Loan:
+    """A login that the agent may refresh: copied in before, given back after if changed, one borrower at a time."""
+
+    source: str
+    copy: str
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """Everything about one job. Paths are absolute."""
+
+    folder: str
+    argv: tuple[str, ...]
+    environment: Mapping[str, str] = field(repr=False)
+    cwd: str
+    stdin: str = field(repr=False)
+    log_path: str
+    stall_seconds: float
+    total_seconds: float
+    output_bytes: int
+    secrets: tuple[str, ...] = field(default=(), repr=False)
+    proxy: KeyProxy | None = None
+    loan: Loan | None = None
+    stop_seconds: float = 5.0
+    """How long the agent may take to end after SIGINT."""
+
+    def as_bytes(self) -> bytes:
+        """Give the document that travels on the pipe."""
+        return json.dumps({"v": 1, **asdict(self)}).encode()
+
+    @classmethod
+    def from_bytes(cls, content: bytes) -> "Order":
+        """Read the document; starter and supervisor are of one installation, so there is one version. Raises ValueError."""
+        try:
+            body = json.loads(content)
+            if body.pop("v") != 1:
+                raise ValueError("another version of the order")
+            proxy, loan = body.pop("proxy"), body.pop("loan")
+            order = cls(**body, proxy=KeyProxy(**proxy) if proxy else None, loan=Loan(**loan) if loan else None)
+        except (KeyError, TypeError, AttributeError) as error:
+            # Not chained: the message of the cause could quote a value, and values are secrets.
+            raise ValueError(f"not an order ({type(error).__name__})") from None
+        if not all(Path(path).is_absolute() for path in (order.folder, order.cwd, order.log_path)):
+            raise ValueError("the order has relative paths")
+        return order
