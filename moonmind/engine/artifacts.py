@@ -1,5 +1,6 @@
 """The artifacts of a run: the file in the store and the row that lists it, always together."""
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -7,7 +8,7 @@ from uuid import UUID
 
 from moonmind.db.records import Artifact
 from moonmind.db.unit_of_work import Database, UnitOfWork
-from moonmind.engine.context import Lease
+from moonmind.engine.context import Lease, StopRequested
 from moonmind.ports.artifact_store import ArtifactStore, StoredFile
 from moonmind.redact import Redactor
 
@@ -26,7 +27,8 @@ class RunArtifacts:
 
     def save(self, kind: str, path: str, content: bytes, content_type: str) -> str:
         """Store a file under the run's folder and list it; returns its digest `sha256:<hex>`."""
-        self._lease.check()
+        with contextlib.suppress(StopRequested):  # a run that is being stopped keeps its work
+            self._lease.check()
         if self._redactor.holds_known(content):
             # The last door: whatever wrote a known secret into this, it does not get onto the disk.
             content = self._redactor.text(content.decode("utf-8", "replace")).encode()

@@ -116,9 +116,12 @@ def _work(captured: Captured) -> dict[str, Any]:
 def _kept(context: StageContext, plan: Plan, status: JobStatus) -> dict[str, Any]:
     """Name the job and its thread, and the plan they belong to."""
     before = context.kept if jobs.goes_on(context) else {}
-    carried = {name: before[name] for name in ("codexTaskId", "wip", "partialPatch", "ended") if before.get(name)}
+    carried = {name: before.get(name) for name in ("codexTaskId", "wip", "partialPatch", "ended")}
     return {
+        # What was kept is merged over what was kept before: a name that no longer holds has to be said as None.
         **carried,
+        "finishedJob": None,
+        "notKept": None,
         **thread(status),
         "v": VERSION,
         "attempt": context.attempt.number,
