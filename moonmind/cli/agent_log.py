@@ -92,8 +92,8 @@ def entries(line: bytes) -> Iterator[Entry]:
 
 
 def _item(item: dict[str, Any]) -> Iterator[Entry]:
-    kind = item.get("type")
-    good = item.get("status") not in {"failed", "declined"}
+    kind = str(item.get("type"))
+    good = str(item.get("status")) not in {"failed", "declined"}
     if kind in _WORDS:
         entry_kind, key = _WORDS[kind]
         yield Entry(entry_kind, _text(item.get(key)))
@@ -114,9 +114,10 @@ def _item(item: dict[str, Any]) -> Iterator[Entry]:
 def _command(item: dict[str, Any]) -> Entry:
     code = item.get("exit_code")
     good = code == 0 or (code is None and item.get("status") == "completed")
-    ending = "" if good else f"  ({f'exit {code}' if code is not None else _text(item.get('status'))})"
+    why = f"exit {code}" if code is not None else item.get("status")
+    ending = "" if good else f"  ({one_line(_text(why))})"
     command = one_line(_text(item.get("command")))
-    return Entry(Kind.RAN, command + one_line(ending), _tail(_text(item.get("aggregated_output"))), good)
+    return Entry(Kind.RAN, command + ending, _tail(_text(item.get("aggregated_output"))), good)
 
 
 def _dicts(value: Any) -> list[dict[str, Any]]:

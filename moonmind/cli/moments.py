@@ -7,7 +7,7 @@ def duration(seconds: float) -> str:
     """Say a length of time in at most two units."""
     if seconds < 0.05:
         return "0.0 s"
-    if seconds < 10:
+    if seconds < 9.95:
         return f"{seconds:.1f} s"
     whole = round(seconds)
     if whole < 60:

@@ -1,0 +1,115 @@
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from moonmind.cli.agent_log import Entry, Kind, LogReader, entries
+
+
+def read(event: Any) -> list[Entry]:
+    return list(entries(json.dumps(event).encode()))
+
+
+def item(**fields: Any) -> dict[str, Any]:
+    return {"type": "item.completed", "item": {"id": "item_0", **fields}}
+
+
+def test_what_the_agent_says_is_shown() -> None:
+    assert read(item(type="agent_message", text="I read plan.md.")) == [Entry(Kind.SAYS, "I read plan.md.")]
+
+
+def test_a_command_is_shown_with_its_output_and_a_failed_one_with_its_exit_code() -> None:
+    fine = item(type="command_execution", command="ls", aggregated_output="a\nb\n", exit_code=0, status="completed")
+    assert read(fine) == [Entry(Kind.RAN, "ls", "a\nb")]
+    bad = item(type="command_execution", command="make\n test", aggregated_output="", exit_code=2, status="failed")
+    assert read(bad) == [Entry(Kind.RAN, "make test  (exit 2)", good=False)]
+    declined = item(type="command_execution", command="rm", aggregated_output="", exit_code=None, status="declined")
+    assert read(declined) == [Entry(Kind.RAN, "rm  (declined)", good=False)]
+
+
+def test_long_output_shows_its_end_and_says_how_much_there_was() -> None:
+    output = "\n".join(str(number) for number in range(100))
+    (entry,) = read(item(type="command_execution", command="seq", aggregated_output=output, exit_code=0))
+    assert entry.detail.splitlines()[0] == "... 88 lines before"
+    assert entry.detail.splitlines()[-1] == "99"
+
+
+def test_each_changed_file_is_shown_with_the_kind_of_its_change() -> None:
+    changes = [{"path": "/w/a", "kind": "add"}, {"path": "/w/b", "kind": "update"}, {"path": "/w/c", "kind": "delete"}]
+    shown = [entry.text for entry in read(item(type="file_change", changes=changes, status="completed"))]
+    assert shown == ["+ /w/a", "~ /w/b", "- /w/c"]
+
+
+def test_plans_searches_and_tool_calls_are_shown() -> None:
+    plan = item(type="todo_list", items=[{"text": "one", "completed": True}, {"text": "two", "completed": False}])
+    assert [entry.text for entry in read(plan)] == ["[x] one", "[ ] two"]
+    assert read(item(type="web_search", query="rockets")) == [Entry(Kind.LOOKED_UP, "rockets")]
+    assert read(item(type="mcp_tool_call", server="docs", tool="find")) == [Entry(Kind.RAN, "docs.find")]
+
+
+def test_the_end_of_a_turn_says_what_it_cost() -> None:
+    usage = {"input_tokens": 9120, "output_tokens": 1040}
+    assert read({"type": "turn.completed", "usage": usage}) == [
+        Entry(Kind.ENDED, "the turn is complete: 9,120 tokens in, 1,040 out")
+    ]
+    assert read({"type": "turn.completed"}) == [Entry(Kind.ENDED, "the turn is complete")]
+
+
+def test_a_failed_turn_is_bad_and_a_retry_notice_is_not() -> None:
+    failed = {"type": "turn.failed", "error": {"message": "no quota"}}
+    assert read(failed) == [Entry(Kind.FAILED, "no quota", good=False)]
+    assert read({"type": "error", "message": "Reconnecting... 1/5"}) == [Entry(Kind.NOTE, "Reconnecting... 1/5")]
+
+
+def test_lines_past_the_format_are_shown_as_they_are() -> None:
+    assert list(entries(b"warning: \x1b[31mred")) == [Entry(Kind.NOTE, "warning: red")]
+    assert read({"type": "output", "text": "stray"}) == [Entry(Kind.NOTE, "stray")]
+
+
+@pytest.mark.parametrize("event", [{"type": "thread.started"}, {"type": "new.kind"}, [], 7, None, item(type="new")])
+def test_what_tells_nothing_is_left_out(event: Any) -> None:
+    assert read(event) == []
+
+
+def test_the_agent_cannot_steer_the_terminal() -> None:
+    (entry,) = read(item(type="command_execution", command="x\x1b[2J", aggregated_output="\x1b]0;t\x07y", exit_code=0))
+    assert (entry.text, entry.detail) == ("x", "y")
+
+
+_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+)
+
+
+@given(
+    st.fixed_dictionaries(
+        {"type": st.sampled_from(["item.completed", "turn.completed", "turn.failed", "error", "output"])},
+        optional={
+            "item": st.fixed_dictionaries(
+                {"type": st.sampled_from(["command_execution", "file_change", "todo_list", "agent_message", "error"])},
+                optional=dict.fromkeys(
+                    ["text", "command", "changes", "items", "exit_code", "status", "message"], _values
+                ),
+            ),
+            "usage": _values,
+            "error": _values,
+            "message": _values,
+        },
+    )
+)
+def test_no_event_is_strange_enough_to_break_the_reader(event: Any) -> None:
+    for entry in read(event):
+        assert "\x1b" not in entry.text + entry.detail
+
+
+@given(st.integers(1, 60))
+def test_it_does_not_matter_where_the_pieces_break(size: int) -> None:
+    lines = [item(type="agent_message", text=f"word {number} é") for number in range(4)]
+    log = "\n".join(json.dumps(line, ensure_ascii=False) for line in lines).encode()
+    reader = LogReader()
+    seen = [entry for start in range(0, len(log), size) for entry in reader.feed(log[start : start + size])]
+    seen += reader.finish()
+    assert [entry.text for entry in seen] == [f"word {number} é" for number in range(4)]
