@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from moonmind.adapters.agents import scripted_player
 from moonmind.sample import source
 from moonmind.speckit.tasks_md import read_tasks
 
@@ -14,6 +15,7 @@ FEATURE = f"specs/{source.FEATURE_KEY}"
 TASKS = read_tasks(source.files()[f"{FEATURE}/tasks.md"])
 PHASES = TASKS.phases
 CHANGES = ("write", "append", "delete")
+PLAYER = str(Path(scripted_player.__file__))
 
 
 def steps_of(phase) -> list[dict]:
@@ -22,7 +24,8 @@ def steps_of(phase) -> list[dict]:
     return json.loads(script)["steps"]
 
 
-def checkout(folder: Path) -> Path:
+def checkout(parent: Path) -> Path:
+    folder = parent / "checkout"
     for path, content in source.files().items():
         target = folder / path
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -31,16 +34,12 @@ def checkout(folder: Path) -> Path:
 
 
 def perform(folder: Path, steps: list[dict]) -> None:
-    for step in steps:
-        if "write" in step:
-            target = folder / step["write"]
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_text(step["content"], "utf-8")
-        elif "append" in step:
-            with (folder / step["append"]).open("a", encoding="utf-8") as file:
-                file.write(step["content"])
-        elif "delete" in step:
-            (folder / step["delete"]).unlink()
+    """Let the shipped player play the steps in the folder, without the pauses that are there to be watched."""
+    script = folder.parent / "script.json"
+    script.write_text(json.dumps({"version": 1, "steps": [step for step in steps if "run_for_seconds" not in step]}))
+    command = [sys.executable, "-I", "-B", PLAYER, str(script), str(folder.parent / "state.json"), ""]
+    result = subprocess.run(command, cwd=folder, input="", capture_output=True, text=True, timeout=60, check=False)
+    assert json.loads(result.stdout.splitlines()[-1])["type"] == "turn.completed", result.stdout
 
 
 def unittest(folder: Path, *modules: str) -> subprocess.CompletedProcess[str]:
