@@ -1,0 +1,101 @@
+"""Files that several processes share: locks, whole writes, and removal of folders that somebody else filled."""
+
+import contextlib
+import fcntl
+import os
+import shutil
+import stat
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+_PACE_SECONDS = 0.02
+
+
+@contextlib.contextmanager
+def locked(path: Path, patience: float) -> Iterator[None]:
+    """Hold an exclusive lock on a file, made if need be; it ends with the process. TimeoutError after `patience` seconds."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    deadline = time.monotonic() + patience
+    while True:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        try:
+            _wait(handle, path, deadline)
+            # Whoever held it may have removed the file: then the lock is on a file that nobody else will find.
+            if _still_there(handle, path):
+                yield
+                return
+        finally:
+            os.close(handle)
+
+
+def _wait(handle: int, path: Path, deadline: float) -> None:
+    while True:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{path.name} is held by another process") from None
+            time.sleep(_PACE_SECONDS)
+        else:
+            return
+
+
+def _still_there(handle: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(handle), path.lstat())
+    except FileNotFoundError:
+        return False
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Write a file so that after any crash it is the old one or the new one, whole."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)
+
+
+def sync_folder(path: Path) -> None:
+    """Make the names in a folder survive a loss of power."""
+    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def remove_tree(path: Path) -> None:
+    """Remove a folder and what is in it, whatever permissions its owner left; nothing there is no error.
+
+    Links are removed, never followed.
+    """
+    try:
+        entry = path.lstat()
+    except FileNotFoundError:
+        return
+    if not stat.S_ISDIR(entry.st_mode):
+        path.unlink()
+        return
+    shutil.rmtree(path, onerror=_open_up)
+
+
+def _open_up(function: Callable[..., object], name: str, error: tuple[type, BaseException, object]) -> None:
+    if isinstance(error[1], FileNotFoundError):
+        return
+    place = Path(name)
+    for folder in (place.parent, place):
+        if stat.S_ISDIR(folder.lstat().st_mode):
+            folder.chmod(0o700)
+    if function in {os.rmdir, os.unlink}:
+        function(name)
+    else:  # it could not be opened or listed: now it can
+        shutil.rmtree(place)
