@@ -1,0 +1,157 @@
+"""Version control with the git program: mirrors, workspaces and publishing behind the one port."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from uuid import UUID
+
+from moonmind.adapters.git import Git, GitOptions
+from moonmind.adapters.vcs.capture import Capture
+from moonmind.adapters.vcs.commits import Commits, wip_message
+from moonmind.adapters.vcs.mirrors import Mirrors, object_name
+from moonmind.adapters.vcs.objects import Objects
+from moonmind.adapters.vcs.publish import Publisher
+from moonmind.adapters.vcs.workspaces import Workspaces, is_folder
+from moonmind.errors import VcsError, VcsRefused
+from moonmind.ports.check import Check, CheckStatus
+from moonmind.ports.forge import Repository
+from moonmind.ports.vcs import Change, TreeFile, Workspace
+from moonmind.redact import Redactor
+
+_OLDEST = (2, 36)
+"""The first git with the `core.fsync` setting."""
+
+
+@dataclass(frozen=True, slots=True)
+class VcsOptions:
+    """What the process gives git."""
+
+    state_folder: Path
+    scheme: str
+    """The configured forge's one transport: `file`, `https` or `http`."""
+    git_environment: Callable[[], Mapping[str, str]]
+    """Lets git authenticate; asked anew for each command that talks to the forge."""
+    environment: Mapping[str, str]
+    """The process's own; PATH, certificates and proxies are taken from it."""
+    redactor: Redactor = field(default_factory=Redactor)
+
+
+class GitVcs:
+    """The `Vcs` port over the git program."""
+
+    def __init__(self, options: VcsOptions) -> None:
+        state = options.state_folder
+        self._git = Git(GitOptions(state / "git-home", options.scheme, options.environment, options.redactor))
+        self._objects = Objects(self._git)
+        self._mirrors = Mirrors(self._git, state / "mirrors", options.scheme, options.git_environment)
+        self._commits = Commits(self._git, self._objects, state / "scratch")
+        self._workspaces = Workspaces(self._git, state / "workspaces", self._mirrors, self._objects, self._commits)
+        self._capture = Capture(self._git, self._objects, self._commits)
+        self._publisher = Publisher(self._git, self._mirrors, self._objects)
+
+    def check(self) -> tuple[Check, ...]:
+        """Probe the git binary and its version."""
+        needed = ".".join(map(str, _OLDEST))
+        try:
+            said = self._git.run("version", git_dir=None).text.strip()
+        except VcsError as error:
+            return (Check("git.binary", CheckStatus.FAILED, error.message, f"Install git {needed} or newer."),)
+        found = re.search(r"(\d+)\.(\d+)", said)
+        if found is None or (int(found[1]), int(found[2])) < _OLDEST:
+            return (Check("git.binary", CheckStatus.FAILED, f"{said} is too old", f"Install git {needed} or newer."),)
+        return (Check("git.binary", CheckStatus.PASSED, said, facts={"git": said.removeprefix("git version ")}),)
+
+    def fetch(self, repository: Repository) -> None:
+        """Bring the mirror up to date with all branches."""
+        self._mirrors.fetch(repository)
+
+    def branches(self, repository: str) -> Mapping[str, str]:
+        """Map the mirrored branch names to their commits."""
+        return self._mirrors.branches(repository)
+
+    def listing(self, repository: str, commit: str) -> tuple[TreeFile, ...]:
+        """List every file of a commit."""
+        return self._objects.listing(self._mirrors.existing(repository), commit)
+
+    def read(self, repository: str, commit: str, path: str, *, limit: int = 4 * 1024 * 1024) -> bytes | None:
+        """Read one regular file of a commit."""
+        return self._objects.read(self._mirrors.existing(repository), commit, path, limit)
+
+    def is_ancestor(self, repository: str, older: str, newer: str) -> bool:
+        """Tell whether `older` is reachable from `newer`."""
+        return self._objects.is_ancestor(self._mirrors.existing(repository), older, newer)
+
+    def trailers(self, repository: str, commit: str) -> Mapping[str, str]:
+        """Read a commit's trailers, keys lower-case."""
+        return self._objects.trailers(self._mirrors.existing(repository), commit)
+
+    def open_workspace(self, repository: str, run_id: UUID, commit: str, *, resume: str | None = None) -> Workspace:
+        """Make the run's folder at a commit, or find it."""
+        return self._workspaces.open(repository, run_id, object_name(commit), resume)
+
+    def find_workspace(self, repository: str, run_id: UUID) -> Workspace | None:  # noqa: ARG002 - run ids are unique
+        """Find the run's folder if it is on this host, and still a folder."""
+        found = self._workspaces.find(run_id)
+        return found[0] if found is not None and is_folder(found[0].path) else None
+
+    def capture(self, repository: str, run_id: UUID, workspace: Workspace) -> str:
+        """Write the folder as it is now to the run's `wip`."""
+        mirror = self._mirrors.existing(repository)
+        with self._workspaces.lock(run_id):
+            found = self._workspaces.find(run_id)
+            if found is None or found[0] != workspace:
+                raise VcsRefused(f"the workspace of run {run_id} is not on this host, or was opened anew")
+            wip = self._capture.take(mirror, run_id, *found)
+        self._mirrors.pin(repository, run_id, "wip", wip)
+        return wip
+
+    def wip(self, repository: str, run_id: UUID) -> str | None:
+        """Give the pinned `wip` commit of a run."""
+        return self._mirrors.pinned(repository, run_id, "wip")
+
+    def changes(self, repository: str, before: str, after: str) -> tuple[Change, ...]:
+        """List what differs between two commits, in path order."""
+        return self._objects.changes(self._mirrors.existing(repository), before, after)
+
+    def patch(self, repository: str, before: str, after: str) -> bytes:
+        """Render the difference as a patch, binary files included."""
+        return self._objects.patch(self._mirrors.existing(repository), before, after)
+
+    def restore(self, repository: str, run_id: UUID, before: str, patch: bytes) -> str:
+        """Rebuild `wip` from a stored patch: the same commit that `capture` made."""
+        mirror = self._mirrors.existing(repository)
+        wip = self._commits.applying(mirror, before=before, patch=patch, message=wip_message(run_id))
+        self._mirrors.pin(repository, run_id, "start", before)
+        self._mirrors.pin(repository, run_id, "wip", wip)
+        return wip
+
+    def commit(
+        self,
+        repository: str,
+        *,
+        tree_of: str,
+        parent: str,
+        replace: Mapping[str, bytes],
+        message: str,
+        when: datetime,
+    ) -> str:
+        """Make the run's one commit."""
+        mirror = self._mirrors.existing(repository)
+        return self._commits.replacing(
+            mirror, tree_of=tree_of, parent=parent, replace=replace, message=message, when=when
+        )
+
+    def push(self, repository: Repository, branch: str, commit: str, expected: str | None) -> None:
+        """Publish a commit as a branch if the branch is still at `expected`."""
+        self._publisher.push(repository, branch, commit, expected)
+
+    def close_workspace(self, repository: str, run_id: UUID) -> None:  # noqa: ARG002 - run ids are unique
+        """Remove the run's folder and git directory."""
+        self._workspaces.close(run_id)
+
+    def forget(self, repository: str, run_id: UUID) -> None:
+        """Remove everything the run has on this host."""
+        self._workspaces.close(run_id)
+        self._mirrors.unpin(repository, run_id)

@@ -1,0 +1,135 @@
+"""Reads commits, trees and differences out of a mirror; nothing here looks at a work tree."""
+
+from pathlib import Path
+
+from moonmind.adapters.git import Git
+from moonmind.adapters.vcs.mirrors import object_name
+from moonmind.errors import VcsRefused
+from moonmind.ports.vcs import Change, TreeFile
+
+LINK = "120000"
+GITLINK = "160000"
+_NOTHING = "000000"
+_BINARY = b"-"
+_DIFF = ("diff-tree", "-r", "--no-renames", "--no-ext-diff", "--no-textconv", "--no-color", "--diff-algorithm=myers")
+
+
+def name_of(raw: bytes) -> str:
+    """Decode a path so that any name survives the way back."""
+    return raw.decode("utf-8", "surrogateescape")
+
+
+def raw_name(path: str) -> bytes:
+    """Encode a path as git stores it."""
+    return path.encode("utf-8", "surrogateescape")
+
+
+def is_plain(path: str) -> bool:
+    """Tell whether a path can name a file of a tree as it is written; git would resolve `..` and refuse NUL."""
+    return "\0" not in path and not set(path.split("/")) & {"", ".", ".."}
+
+
+class Objects:
+    """The objects of a mirror."""
+
+    def __init__(self, git: Git) -> None:
+        self._git = git
+
+    def listing(self, mirror: Path, commit: str) -> tuple[TreeFile, ...]:
+        """List every file of a commit."""
+        done = self._git.run("ls-tree", "-r", "-z", "-l", "--full-tree", self._commit(mirror, commit), git_dir=mirror)
+        return tuple(_tree_file(entry) for entry in done.stdout.split(b"\0") if entry)
+
+    def read(self, mirror: Path, commit: str, path: str, limit: int) -> bytes | None:
+        """Read one regular file of a commit."""
+        if not is_plain(path):
+            return None
+        tree = self._commit(mirror, commit)
+        done = self._git.run("ls-tree", "-z", "-l", "--full-tree", tree, "--", path, git_dir=mirror)
+        files = [_tree_file(entry) for entry in done.stdout.split(b"\0") if entry]
+        found = next((file for file in files if file.path == path and file.mode.startswith("100")), None)
+        if found is None:
+            return None
+        if found.size > limit:
+            raise VcsRefused(f"{path} has {found.size} bytes; at most {limit} are read", path=path, size=found.size)
+        return self._blob(mirror, found.object_id)
+
+    def is_ancestor(self, mirror: Path, older: str, newer: str) -> bool:
+        """Tell whether `older` is reachable from `newer`."""
+        pair = (self._commit(mirror, older), self._commit(mirror, newer))
+        return self._git.run("merge-base", "--is-ancestor", *pair, git_dir=mirror, accept=(0, 1)).exit_code == 0
+
+    def trailers(self, mirror: Path, commit: str) -> dict[str, str]:
+        """Read a commit's trailers; of a repeated key the last one counts."""
+        form = "--format=%(trailers:only=true,unfold=true)"
+        done = self._git.run(
+            "log", "--no-walk", "--no-show-signature", form, self._commit(mirror, commit), git_dir=mirror
+        )
+        pairs = (line.split(":", 1) for line in done.text.splitlines() if ":" in line)
+        return {key.strip().lower(): value.strip() for key, value in pairs}
+
+    def changes(self, mirror: Path, before: str, after: str) -> tuple[Change, ...]:
+        """List what differs between two commits, in path order."""
+        pair = (self._commit(mirror, before), self._commit(mirror, after))
+        done = self._git.run(*_DIFF, "--raw", "--numstat", "--no-abbrev", "-z", *pair, git_dir=mirror)
+        fields = done.stdout.split(b"\0")
+        entries: list[tuple[bytes, list[str]]] = []
+        position = 0
+        # All raw entries come first, each a field that starts with a colon and a field with the path.
+        while fields[position].startswith(b":"):
+            entries.append((fields[position + 1], fields[position][1:].decode().split(" ")))
+            position += 2
+        counts: dict[bytes, tuple[int, int]] = {}
+        for field in fields[position:-1]:
+            added, deleted, path = field.split(b"\t", 2)
+            counts[path] = (-1, -1) if added == _BINARY else (int(added), int(deleted))
+        return tuple(
+            Change(
+                path=name_of(path),
+                status=status,
+                old_mode=old_mode,
+                new_mode=new_mode,
+                added=counts.get(path, (0, 0))[0],
+                deleted=counts.get(path, (0, 0))[1],
+                link_target=self._blob(mirror, new_id).decode("utf-8", "backslashreplace")
+                if new_mode == LINK
+                else None,
+            )
+            for path, (old_mode, new_mode, _, new_id, status) in sorted(entries)
+        )
+
+    def patch(self, mirror: Path, before: str, after: str) -> bytes:
+        """Render the difference in the one form that is stored."""
+        pair = (self._commit(mirror, before), self._commit(mirror, after))
+        form = ("--patch", "--binary", "--full-index", "--unified=3", "--src-prefix=a/", "--dst-prefix=b/")
+        return self._git.run(*_DIFF, *form, *pair, git_dir=mirror).stdout
+
+    def tree(self, mirror: Path, commit: str) -> str:
+        """Give the tree of a commit."""
+        return self._git.run(
+            "rev-parse", "--verify", f"{self._commit(mirror, commit)}^{{tree}}", git_dir=mirror
+        ).text.strip()
+
+    def date(self, mirror: Path, commit: str) -> str:
+        """Give a commit's committer date in git's raw form, at UTC."""
+        form = ("log", "--no-walk", "--no-show-signature", "--format=%ct")
+        return f"@{self._git.run(*form, self._commit(mirror, commit), git_dir=mirror).text.strip()} +0000"
+
+    def _commit(self, mirror: Path, name: str) -> str:
+        probe = self._git.run("cat-file", "-t", object_name(name), git_dir=mirror, accept=(0, 128))
+        if probe.text.strip() != "commit":
+            raise VcsRefused(
+                f"the repository has no commit {name}",
+                remediation="It was removed from the forge, or this host has not fetched it: retry from discovery.",
+                commit=name,
+            )
+        return name
+
+    def _blob(self, mirror: Path, name: str) -> bytes:
+        return self._git.run("cat-file", "blob", object_name(name), git_dir=mirror).stdout
+
+
+def _tree_file(entry: bytes) -> TreeFile:
+    head, path = entry.split(b"\t", 1)
+    mode, _, object_id, size = head.decode().split()
+    return TreeFile(name_of(path), mode, object_id, 0 if size == "-" else int(size))

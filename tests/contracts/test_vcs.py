@@ -1,0 +1,122 @@
+"""What every Vcs adapter promises about reading: mirrors, trees, names, trailers."""
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from moonmind.errors import VcsError, VcsRefused
+from moonmind.ports.check import CheckStatus
+from moonmind.ports.forge import Repository
+from tests.support.git_repos import commit_to, delete_branch, git, make_bare
+from tests.support.vcs_scene import FILES, NAME, RUN, Scene, a_scene, a_vcs
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Scene:
+    return a_scene(tmp_path)
+
+
+def test_the_probe_names_the_git_that_is_used(scene: Scene) -> None:
+    (check,) = scene.vcs.check()
+    assert check.status is CheckStatus.PASSED
+    assert check.facts["git"][0].isdigit()
+
+
+def test_a_fetch_brings_all_branches_and_drops_those_that_are_gone(scene: Scene) -> None:
+    other = commit_to(scene.bare, "topic/one", {"a": "1"}, "Topic", start=scene.start)
+    git(scene.bare, "tag", "v1", scene.start)
+    scene.vcs.fetch(scene.repository)
+    assert dict(scene.vcs.branches(NAME)) == {"main": scene.start, "topic/one": other}
+    delete_branch(scene.bare, "topic/one")
+    replaced = commit_to(scene.bare, "topic", {"a": "2"}, "In the place of a folder", start=scene.start)
+    scene.vcs.fetch(scene.repository)
+    assert dict(scene.vcs.branches(NAME)) == {"main": scene.start, "topic": replaced}
+
+
+def test_the_name_of_a_repository_is_found_in_any_spelling(scene: Scene) -> None:
+    assert scene.vcs.branches("Acme/Demo") == {"main": scene.start}
+
+
+def test_fetches_at_once_all_succeed(scene: Scene, tmp_path: Path) -> None:
+    fresh = tmp_path / "fresh"
+    with ThreadPoolExecutor(6) as pool:
+        for done in [pool.submit(a_vcs(fresh).fetch, scene.repository) for _ in range(6)]:
+            done.result(60)
+    assert a_vcs(fresh).branches(NAME) == {"main": scene.start}
+
+
+def test_an_empty_repository_is_fetched_and_has_no_branches(tmp_path: Path) -> None:
+    make_bare(tmp_path / "empty.git", {})
+    vcs = a_vcs(tmp_path / "state")
+    vcs.fetch(Repository("acme/empty", f"file://{tmp_path}/empty.git", "main", empty=True))
+    assert vcs.branches("acme/empty") == {}
+
+
+@pytest.mark.parametrize(
+    "url", ["https://example.invalid/acme/demo", "ext::sh -c true", "/tmp/x", "--upload-pack=true", "file://u:p@h/x"]
+)
+def test_no_other_transport_and_no_credential_in_a_url_is_taken(tmp_path: Path, url: str) -> None:
+    with pytest.raises(VcsRefused):
+        a_vcs(tmp_path / "state").fetch(Repository(NAME, url, "main"))
+
+
+def test_what_was_never_fetched_is_refused_with_the_way_out(tmp_path: Path) -> None:
+    with pytest.raises(VcsRefused, match="no mirror of acme/other") as caught:
+        a_vcs(tmp_path / "state").branches("acme/other")
+    assert "discovery" in caught.value.advice
+
+
+def test_a_listing_gives_every_file_with_mode_and_size(scene: Scene) -> None:
+    listed = {file.path: (file.mode, file.size) for file in scene.vcs.listing(NAME, scene.start)}
+    assert listed == {name: ("100755" if name == "tool.sh" else "100644", len(FILES[name])) for name in FILES}
+
+
+def test_a_file_is_read_whole_or_not_at_all(scene: Scene) -> None:
+    assert scene.vcs.read(NAME, scene.start, "src/app.py") == b"print('hi')\n"
+    for missing in ("nowhere", "src", "src/", "", "src/*", "../README.md", ":(top)README.md"):
+        assert scene.vcs.read(NAME, scene.start, missing) is None, missing
+    with pytest.raises(VcsRefused, match="at most 3"):
+        scene.vcs.read(NAME, scene.start, "README.md", limit=3)
+
+
+def test_names_that_people_do_not_expect_are_listed_and_read(scene: Scene) -> None:
+    names = ["two\nlines", "a b", "tab\there", "größe/日本.md", '"quoted"', ":colon", "-dash", "caf\udce9"]
+    commit = commit_to(scene.bare, "main", dict.fromkeys(names, "odd\n"), "Odd names")
+    scene.vcs.fetch(scene.repository)
+    assert {file.path for file in scene.vcs.listing(NAME, commit)} == set(names) | FILES.keys()
+    assert [scene.vcs.read(NAME, commit, name) for name in names] == [b"odd\n"] * len(names)
+    assert [change.path for change in scene.vcs.changes(NAME, scene.start, commit)] == sorted(
+        names, key=lambda name: name.encode("utf-8", "surrogateescape")
+    )
+
+
+@pytest.mark.parametrize("commit", ["0" * 40, "main", "--help", "HEAD", ""])
+def test_what_is_no_commit_is_refused(scene: Scene, commit: str) -> None:
+    with pytest.raises(VcsRefused):
+        scene.vcs.listing(NAME, commit)
+
+
+def test_ancestry_counts_a_commit_as_its_own_ancestor(scene: Scene) -> None:
+    later = commit_to(scene.bare, "main", {"b": "1"}, "Later")
+    scene.vcs.fetch(scene.repository)
+    assert scene.vcs.is_ancestor(NAME, scene.start, later)
+    assert scene.vcs.is_ancestor(NAME, scene.start, scene.start)
+    assert not scene.vcs.is_ancestor(NAME, later, scene.start)
+
+
+def test_trailers_are_read_with_lower_case_keys(scene: Scene) -> None:
+    message = f"Do it\n\nWhy: because\n\nRun-Id: {RUN}\nPhase: 2\n"
+    commit = commit_to(scene.bare, "main", {"b": "1"}, message)
+    scene.vcs.fetch(scene.repository)
+    assert scene.vcs.trailers(NAME, commit) == {"run-id": str(RUN), "phase": "2"}
+    assert scene.vcs.trailers(NAME, scene.start) == {}
+
+
+def test_a_forge_that_is_away_is_worth_another_try(scene: Scene) -> None:
+    scene.bare.rename(scene.bare.with_suffix(".away"))
+    with pytest.raises(VcsError):
+        scene.vcs.fetch(scene.repository)
+    scene.bare.with_suffix(".away").rename(scene.bare)
+    scene.vcs.fetch(scene.repository)
+    assert scene.vcs.branches(NAME) == {"main": scene.start}

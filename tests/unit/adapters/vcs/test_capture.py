@@ -1,0 +1,150 @@
+"""Folders with odd files, names and bytes, and what becomes of each."""
+
+import os
+import shutil
+import stat
+from pathlib import Path
+
+import pytest
+
+from moonmind.errors import VcsRefused
+from moonmind.ports.vcs import Change, Workspace
+from tests.support.git_repos import commit_to
+from tests.support.vcs_scene import NAME, RUN, Scene, a_scene
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Scene:
+    return a_scene(tmp_path)
+
+
+@pytest.fixture
+def workspace(scene: Scene) -> Workspace:
+    return scene.vcs.open_workspace(NAME, RUN, scene.start)
+
+
+def changes(scene: Scene, workspace: Workspace) -> dict[str, Change]:
+    wip = scene.vcs.capture(NAME, RUN, workspace)
+    return {change.path: change for change in scene.vcs.changes(NAME, scene.start, wip)}
+
+
+def content(scene: Scene, path: str) -> bytes | None:
+    return scene.vcs.read(NAME, scene.vcs.wip(NAME, RUN) or "", path)
+
+
+@pytest.mark.parametrize(
+    "attribute", ["text eol=crlf", "ident", "working-tree-encoding=UTF-16LE", "filter=lfs", "crlf"]
+)
+def test_bytes_are_taken_as_they_are_whatever_the_attributes_say(
+    scene: Scene, workspace: Workspace, attribute: str
+) -> None:
+    raw = b"one\r\ntwo\n$Id: 1$\r\n\xff\xfe"
+    (workspace.path / ".gitattributes").write_text(f"* {attribute}\n")
+    (workspace.path / "raw.txt").write_bytes(raw)
+    changes(scene, workspace)
+    assert content(scene, "raw.txt") == raw
+
+
+def test_attributes_of_the_repository_change_no_byte_on_the_way_out(scene: Scene) -> None:
+    files = {".gitattributes": "* text eol=crlf filter=evil ident\n", "a.txt": "x\n$Id$\n"}
+    start = commit_to(scene.bare, "main", files, "Attributes")
+    scene.vcs.fetch(scene.repository)
+    workspace = scene.vcs.open_workspace(NAME, RUN, start)
+    assert (workspace.path / "a.txt").read_bytes() == b"x\n$Id$\n"
+    assert scene.vcs.changes(NAME, start, scene.vcs.capture(NAME, RUN, workspace)) == ()
+
+
+def test_links_are_taken_as_links_and_never_followed(scene: Scene, workspace: Workspace, tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    (secret / "deep").mkdir(parents=True)
+    (secret / "app.py").write_text("not yours")
+    shutil.rmtree(workspace.path / "src")
+    (workspace.path / "src").symlink_to(secret)
+    (workspace.path / "passwd").symlink_to("/etc/passwd")
+    (workspace.path / "odd").symlink_to(b"\xff\n..".decode("utf-8", "surrogateescape"))
+    seen = changes(scene, workspace)
+    assert {path: (change.status, change.link_target) for path, change in seen.items()} == {
+        "src": ("A", str(secret)),
+        "src/app.py": ("D", None),
+        "passwd": ("A", "/etc/passwd"),
+        "odd": ("A", "\\xff\n.."),
+    }
+
+
+def test_the_folder_itself_must_still_be_a_folder(scene: Scene, workspace: Workspace, tmp_path: Path) -> None:
+    shutil.move(workspace.path, tmp_path / "moved")
+    with pytest.raises(VcsRefused, match="folder is gone"):
+        scene.vcs.capture(NAME, RUN, workspace)
+    workspace.path.symlink_to(tmp_path / "moved")
+    with pytest.raises(VcsRefused, match="folder is gone"):
+        scene.vcs.capture(NAME, RUN, workspace)
+    assert scene.vcs.find_workspace(NAME, RUN) is None
+    again = scene.vcs.open_workspace(NAME, RUN, scene.start)
+    assert not again.path.is_symlink()
+    assert (tmp_path / "moved" / "README.md").exists(), "what the link pointed to is not touched"
+
+
+def test_a_huge_file_is_refused_with_its_path_and_not_stored(scene: Scene, workspace: Workspace) -> None:
+    with (workspace.path / "huge.bin").open("wb") as file:
+        file.truncate(50 * 1024 * 1024 + 1)
+    with pytest.raises(VcsRefused, match=r"huge\.bin has 52428801 bytes") as caught:
+        scene.vcs.capture(NAME, RUN, workspace)
+    assert caught.value.details["path"] == "huge.bin"
+    assert not caught.value.retryable
+    (workspace.path / "huge.bin").rename(workspace.path / "huge.log")
+    assert changes(scene, workspace) == {}, "ignored files may be of any size"
+
+
+def test_a_pipe_is_left_out_and_refused_in_the_place_of_a_file(scene: Scene, workspace: Workspace) -> None:
+    os.mkfifo(workspace.path / "pipe")
+    assert changes(scene, workspace) == {}
+    (workspace.path / "README.md").unlink()
+    os.mkfifo(workspace.path / "README.md")
+    with pytest.raises(VcsRefused, match=r"README\.md is neither file, link nor folder"):
+        scene.vcs.capture(NAME, RUN, workspace)
+
+
+def test_a_file_that_only_its_owner_made_unreadable_is_taken_or_refused(scene: Scene, workspace: Workspace) -> None:
+    path = workspace.path / "closed"
+    path.write_text("x")
+    path.chmod(0)
+    if os.geteuid() == 0:
+        assert set(changes(scene, workspace)) == {"closed"}
+    else:
+        with pytest.raises(VcsRefused, match="closed"):
+            scene.vcs.capture(NAME, RUN, workspace)
+    path.chmod(stat.S_IRUSR | stat.S_IWUSR)
+
+
+@pytest.mark.parametrize("name", ["two\nlines", "größe", "a b", " lead", "-dash", ":(top)x", "*", '"q"', "a\tb", "\\n"])
+def test_any_name_that_is_text_is_taken(scene: Scene, workspace: Workspace, name: str) -> None:
+    (workspace.path / name).write_text("x\n")
+    (change,) = changes(scene, workspace).values()
+    assert (change.path, change.added) == (name, 1)
+    assert content(scene, name) == b"x\n"
+
+
+def test_a_name_that_is_no_text_is_refused(scene: Scene, workspace: Workspace) -> None:
+    (workspace.path / "caf\udce9").write_text("x")
+    with pytest.raises(VcsRefused, match=r"caf.{1,2}xe9"):
+        scene.vcs.capture(NAME, RUN, workspace)
+
+
+def test_a_tracked_file_that_the_rules_ignore_is_still_watched(scene: Scene) -> None:
+    start = commit_to(scene.bare, "main", {"kept.log": "1\n"}, "Kept")
+    scene.vcs.fetch(scene.repository)
+    workspace = scene.vcs.open_workspace(NAME, RUN, start)
+    (workspace.path / "kept.log").write_text("2\n")
+    (workspace.path / ".gitignore").write_text("*\n")
+    wip = scene.vcs.capture(NAME, RUN, workspace)
+    assert {change.path for change in scene.vcs.changes(NAME, start, wip)} == {"kept.log", ".gitignore"}
+
+
+def test_a_folder_and_a_file_may_change_places(scene: Scene, workspace: Workspace) -> None:
+    shutil.rmtree(workspace.path / "src")
+    (workspace.path / "src").write_text("now a file\n")
+    (workspace.path / "README.md").unlink()
+    (workspace.path / "README.md").mkdir()
+    (workspace.path / "README.md" / "x").write_text("now a folder\n")
+    seen = {path: change.status for path, change in changes(scene, workspace).items()}
+    assert seen == {"README.md": "D", "README.md/x": "A", "src": "A", "src/app.py": "D"}
