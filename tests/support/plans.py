@@ -1,0 +1,41 @@
+"""Plans and changes for tests, with everything but the point of the test filled in."""
+
+from typing import Any
+
+from moonmind.ports.forge import Repository
+from moonmind.ports.vcs import Change
+from moonmind.speckit.features import Feature
+from moonmind.stages.plan import Plan, PlanTask
+
+KEY = "spec-42-refresh-docs"
+FOLDER = f"specs/{KEY}"
+FEATURE = Feature(KEY, FOLDER, f"{FOLDER}/tasks.md", f"{FOLDER}/spec.md", f"{FOLDER}/plan.md")
+
+
+def a_task(task_id: str = "T001", line: int = 10, text: str = "Do it", **more: Any) -> PlanTask:
+    """Make a spec task of a plan."""
+    return PlanTask(task_id, line, text, **more)
+
+
+def a_plan(*tasks: PlanTask, **changed: Any) -> Plan:
+    """Make a plan of the sample's first phase."""
+    values: dict[str, Any] = {
+        "repository": Repository("acme/demo", "file:///srv/acme/demo.git", "main"),
+        "feature": FEATURE,
+        "phase": "Phase 1: Setup (Shared Infrastructure)",
+        "tasks": tasks or (a_task(),),
+        "base": "main",
+        "starting_commit": "a" * 40,
+        "branch": f"moonmind/{KEY}",
+        "branch_tip": None,
+        "documents": {f"{FOLDER}/spec.md": "spec"},
+        "hashes": {"spec": "1", "plan": None, "tasks": "3"},
+    }
+    return Plan(**(values | changed))
+
+
+def a_change(
+    path: str, status: str = "A", mode: str = "100644", link: str | None = None, old: str = "000000"
+) -> Change:
+    """Make one changed path."""
+    return Change(path, status, old, "000000" if status == "D" else mode, 1, 0, link)
