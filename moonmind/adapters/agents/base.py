@@ -38,7 +38,12 @@ class SupervisedAgent(ABC):
 
     def forget(self, home_key: str) -> None:
         """Remove the run's job folders and agent home; running jobs are stopped first."""
-        self._jobs.forget(home_key)
+        self._jobs.stop_all(home_key)
+        self._before_removal(home_key)
+        self._jobs.remove(home_key)
+
+    def _before_removal(self, home_key: str) -> None:  # noqa: B027 - most agents keep nothing in a home that must be saved
+        """Save what the home holds and others need."""
 
     def _secrets(self) -> tuple[str, ...]:
         return self._options.secrets

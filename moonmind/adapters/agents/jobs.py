@@ -4,6 +4,7 @@ import shutil
 import signal
 import sys
 import time
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -53,6 +54,15 @@ class Jobs:
     def started(self, key: str) -> bool:
         """Tell whether the key has been used: its job runs, ended or was lost."""
         return self.folder(key).handle.exists()
+
+    def usage_of(self, home_key: str, thread_id: str) -> dict[str, int]:
+        """Add up what the run's ended jobs counted in a conversation."""
+        total: Counter[str] = Counter()
+        for folder in _below(self._jobs, home_key).iterdir():
+            facts = (read_json(JobFolder(folder).result) or {}).get("facts") or {}
+            if facts.get("thread_id") == thread_id:
+                total.update(facts.get("usage") or {})
+        return dict(total)
 
     def start(self, key: str, order: Order) -> None:
         """Leave a supervisor behind that runs the order, unless one did before. Raises AgentError, AgentBusy."""
@@ -108,13 +118,16 @@ class Jobs:
             time.sleep(0.02)
         self._sweep(key)
 
-    def forget(self, home_key: str) -> None:
-        """Stop the run's jobs and remove their folders and the agent's home."""
-        jobs, home = _below(self._jobs, home_key), _below(self._homes, home_key)
+    def stop_all(self, home_key: str) -> None:
+        """Stop every job of a run."""
+        jobs = _below(self._jobs, home_key)
         if jobs.is_dir():
             for folder in sorted(jobs.iterdir()):
                 self.stop(f"{home_key}/{folder.name}")
-        for path in (jobs, home):
+
+    def remove(self, home_key: str) -> None:
+        """Remove the folders of a run's jobs, which have ended, and its agent home."""
+        for path in (_below(self._jobs, home_key), _below(self._homes, home_key)):
             if path.exists():
                 _remove(path)
 

@@ -35,7 +35,7 @@ class Job:
         self._order = order
         self._folder = JobFolder(Path(order.folder))
         self._redactor = Redactor(order.secrets)
-        self._transcript = Transcript(self._redactor)
+        self._transcript = Transcript(self._redactor, order.usage_before)
         self._log = LogFile(Path(order.log_path))
         self._stderr = LogFile(self._folder.stderr, _STDERR_LIMIT)
         self._tail: deque[str] = deque(maxlen=30)

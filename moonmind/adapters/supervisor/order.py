@@ -44,6 +44,8 @@ class Order:
     secrets: tuple[str, ...] = field(default=(), repr=False)
     proxy: KeyProxy | None = None
     loan: Loan | None = None
+    usage_before: Mapping[str, int] = field(default_factory=dict)
+    """Tokens that earlier jobs counted already, of a conversation that counts from its beginning."""
     stop_seconds: float = 5.0
     """How long the agent may take to end after SIGINT."""
 

@@ -12,19 +12,15 @@ from moonmind.redact import Redactor
 
 _REPORT_LIMIT = 65536
 """Characters of the last message that are kept as a fact; the log has the whole."""
-_USAGE = {
-    "input_tokens": "input_tokens",
-    "cached_input_tokens": "cached_input_tokens",
-    "output_tokens": "output_tokens",
-    "reasoning_output_tokens": "reasoning_output_tokens",
-}
+_USAGE = ("input_tokens", "cached_input_tokens", "output_tokens", "reasoning_output_tokens")
 
 
 class Transcript:
     """One agent's conversation so far."""
 
-    def __init__(self, redactor: Redactor) -> None:
+    def __init__(self, redactor: Redactor, usage_before: Mapping[str, int]) -> None:
         self._redactor = redactor
+        self._usage_before = usage_before
         self.thread_id: str | None = None
         self.completed = False
         self.report = ""
@@ -88,7 +84,8 @@ class Transcript:
 
     def _count(self, usage: Any) -> None:
         if isinstance(usage, dict):
-            self.usage = {ours: usage[theirs] for theirs, ours in _USAGE.items() if isinstance(usage.get(theirs), int)}
+            counts = {name: usage[name] for name in _USAGE if isinstance(usage.get(name), int)}
+            self.usage = {name: max(count - self._usage_before.get(name, 0), 0) for name, count in counts.items()}
 
 
 def _failure(error: Any) -> dict[str, Any]:

@@ -1,0 +1,100 @@
+"""Probes what a Codex job needs: binary, version, login, and what the model service says to the key."""
+
+import shutil
+import sys
+from pathlib import Path
+
+import httpx
+
+from moonmind.adapters import process
+from moonmind.adapters.agents.codex_home import DEFAULT_BASE_URL, profile
+from moonmind.adapters.agents.codex_login import Login, LoginKind, find_login
+from moonmind.adapters.agents.environment import harmless
+from moonmind.adapters.agents.options import AgentOptions
+from moonmind.errors import CredentialInvalid, NotConfigured
+from moonmind.ports.check import Check, CheckStatus
+
+_SECONDS = 5.0
+_INSTALL = (
+    "Run `script/bootstrap`, which links the official binary into the virtualenv, or `npm install -g @openai/codex`, "
+    "or set CODEX_BIN to the binary's path."
+)
+
+
+def find_codex(options: AgentOptions) -> str:
+    """Give the binary's path: CODEX_BIN, else `codex` on PATH, else beside this interpreter. Raises CredentialInvalid."""
+    wanted = options.codex_bin or "codex"
+    found = shutil.which(wanted, path=harmless(options.environment)["PATH"])
+    if found is None and options.codex_bin is None:
+        # Where script/bootstrap links it; on PATH only in an activated virtualenv.
+        found = shutil.which(wanted, path=str(Path(sys.executable).parent))
+    if found is None:
+        where = f"CODEX_BIN names {wanted}, which is no program" if options.codex_bin else "there is no `codex` on PATH"
+        raise CredentialInvalid(where, remediation=_INSTALL, check="codex.binary")
+    return str(Path(found).absolute())
+
+
+def codex_checks(options: AgentOptions) -> tuple[Check, ...]:
+    """Give the three answers in order: codex.binary, codex.login, codex.key."""
+    login = find_login(options)
+    return (_binary(options), _login(options, login), _key(options, login))
+
+
+def _binary(options: AgentOptions) -> Check:
+    try:
+        path = find_codex(options)
+    except CredentialInvalid as missing:
+        return Check("codex.binary", CheckStatus.FAILED, missing.message, missing.advice)
+    try:
+        done = process.run([path, "--version"], cwd=Path("/"), env=harmless(options.environment), timeout=_SECONDS)
+    except NotConfigured as error:
+        return Check("codex.binary", CheckStatus.FAILED, error.message, _INSTALL)
+    if done.timed_out:
+        return Check(
+            "codex.binary", CheckStatus.UNKNOWN, f"{path} --version did not answer within {_SECONDS:.0f} seconds"
+        )
+    if not done.ok:
+        return Check("codex.binary", CheckStatus.FAILED, f"{path} --version fails: {done.error_text[-300:]}", _INSTALL)
+    version = done.text.strip().removeprefix("codex-cli").strip()
+    return Check("codex.binary", CheckStatus.PASSED, f"Codex {version}", facts={"version": version, "path": path})
+
+
+def _login(options: AgentOptions, login: Login) -> Check:
+    facts = {"login": login.kind.value}
+    if options.codex_env:
+        facts["label"] = options.codex_env
+    try:
+        profile(options.codex_env, login.home)
+    except NotConfigured as error:
+        return Check("codex.login", CheckStatus.FAILED, error.message, error.advice, facts)
+    if login.kind is LoginKind.NONE:
+        message = login.problem or f"no login: there is no {login.auth_file}, and CODEX_API_KEY is not set"
+        return Check("codex.login", CheckStatus.FAILED, message, "Run `codex login`, or set CODEX_API_KEY.", facts)
+    return Check("codex.login", CheckStatus.PASSED, login.kind.value, facts=facts)
+
+
+def _key(options: AgentOptions, login: Login) -> Check:
+    if login.kind is LoginKind.NONE:
+        return Check("codex.key", CheckStatus.SKIPPED, "there is no login to ask about")
+    if login.key is None:
+        return Check("codex.key", CheckStatus.SKIPPED, "a ChatGPT login is proven by the first request of a job")
+    base = (options.codex_base_url or DEFAULT_BASE_URL).rstrip("/")
+    try:
+        answer = httpx.get(f"{base}/models", headers={"Authorization": f"Bearer {login.key}"}, timeout=_SECONDS)
+    except (httpx.HTTPError, httpx.InvalidURL, ImportError, ValueError) as error:
+        # ImportError: a SOCKS proxy without its package. Values are not quoted: a header may be among them.
+        return Check(
+            "codex.key", CheckStatus.UNKNOWN, f"{base} could not be asked about the key ({type(error).__name__})"
+        )
+    if answer.status_code in (401, 403):
+        return Check(
+            "codex.key",
+            CheckStatus.FAILED,
+            f"{base} refuses the key (HTTP {answer.status_code})",
+            "Replace the key: set CODEX_API_KEY to a valid one, or run `printenv OPENAI_API_KEY | codex login --with-api-key`.",
+        )
+    if answer.is_success:
+        return Check("codex.key", CheckStatus.PASSED, f"{base} accepts the key")
+    return Check(
+        "codex.key", CheckStatus.UNKNOWN, f"{base} answers HTTP {answer.status_code} to a question about the key"
+    )

@@ -1,0 +1,100 @@
+"""A run's own CODEX_HOME: configuration that lets Codex work alone, and no credential that its commands could use."""
+
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from moonmind.adapters.agents.codex_login import Login
+from moonmind.adapters.agents.options import AgentOptions
+from moonmind.adapters.agents.toml import toml_text
+from moonmind.adapters.supervisor.folder import write_whole
+from moonmind.errors import NotConfigured
+
+PROVIDER = "moonmind"
+TOKEN_VARIABLE = "MOONMIND_MODEL_TOKEN"  # noqa: S105 - a variable's name
+"""Holds what the supervisor's key proxy asks of Codex; worth nothing to anybody else, and nothing after the job."""
+DEFAULT_BASE_URL = "https://api.openai.com/v1"
+
+_LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+QUIET: Mapping[str, Any] = {
+    "check_for_update_on_startup": False,
+    "history": {"persistence": "none"},
+    "analytics": {"enabled": False},
+    "otel": {"exporter": "none", "trace_exporter": "none", "metrics_exporter": "none", "log_user_prompt": False},
+    "features": {"plugins": False, "apps": False},
+}
+"""Codex calls nobody but the model service."""
+
+
+def configuration(options: AgentOptions, login: Login) -> dict[str, Any]:
+    """Give config.toml of a run: the labelled profile of the operator, with what MoonMind relies on laid over it."""
+    ours: dict[str, Any] = {
+        "approval_policy": "never",
+        "sandbox_mode": options.sandbox,
+        "allow_login_shell": False,
+        "cli_auth_credentials_store": "file",
+        # The environment is an allow-list already; this keeps the proxy's token from commands as well.
+        "shell_environment_policy": {
+            "inherit": "all",
+            "ignore_default_excludes": False,
+            "exclude": ["*KEY*", "*TOKEN*", "*SECRET*", "*PASSWORD*"],
+        },
+        "sandbox_workspace_write": {"exclude_slash_tmp": True},
+        **QUIET,
+    }
+    if options.codex_model:
+        ours["model"] = options.codex_model
+    if login.key is not None:
+        ours["model_provider"] = PROVIDER
+        # base_url is given on the command line: only the supervisor knows its proxy's port.
+        ours["model_providers"] = {
+            PROVIDER: {
+                "name": "MoonMind",
+                "env_key": TOKEN_VARIABLE,
+                "wire_api": "responses",
+                "requires_openai_auth": False,
+            }
+        }
+    return _merged(profile(options.codex_env, login.home), ours)
+
+
+def profile(label: str | None, home: Path) -> dict[str, Any]:
+    """Read the operator's `<label>.config.toml`; empty where there is none. Raises NotConfigured."""
+    if label is None:
+        return {}
+    if not _LABEL.fullmatch(label):
+        raise NotConfigured(
+            "CODEX_ENV may hold letters, digits, dots, dashes and underscores only",
+            remediation="Set CODEX_ENV to a plain label, `prod` for example.",
+        )
+    path = home / f"{label}.config.toml"
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise NotConfigured(
+            f"{path} cannot be read: {error}", remediation=f"Mend {path}, or set CODEX_ENV to another label."
+        ) from error
+
+
+def furnish(home: Path, options: AgentOptions, login: Login) -> None:
+    """Write the run's CODEX_HOME; repeatable, and harmless under an agent that already uses it."""
+    home.mkdir(exist_ok=True, mode=0o700)
+    write_whole(home / "config.toml", toml_text(configuration(options, login)).encode())
+
+
+def knows_thread(home: Path, thread_id: str) -> bool:
+    """Tell whether a conversation can be resumed from this home."""
+    return any(thread_id in path.name for path in (home / "sessions").rglob("rollout-*"))
+
+
+def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    result = dict(below)
+    for name, value in above.items():
+        under = result.get(name)
+        result[name] = _merged(under, value) if isinstance(under, Mapping) and isinstance(value, Mapping) else value
+    return result
