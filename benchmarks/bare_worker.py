@@ -1,0 +1,26 @@
+"""The baseline: five Celery tasks that do nothing, with MoonMind's own Celery settings and no rows.
+
+The last one notes the time in a table, so that both sides are measured the same way: by the database's clock.
+"""
+
+import os
+
+import psycopg
+from celery import Celery
+
+app = Celery("bare")
+app.config_from_object("moonmind.workflows.speckit_celery.celeryconfig")
+app.conf.imports = ()
+app.conf.task_routes = {}
+
+
+@app.task(name="bare.step")
+def step(_: str) -> None:
+    """Do nothing."""
+
+
+@app.task(name="bare.last")
+def last(run_id: str) -> None:
+    """Note the end."""
+    with psycopg.connect(os.environ["BENCH_POSTGRES"], autocommit=True) as connection:
+        connection.execute("INSERT INTO bench_ended (id, at) VALUES (%s, clock_timestamp())", (run_id,))

@@ -1,0 +1,97 @@
+"""What a benchmark stands on: a database and a queue of its own, and processes that end with it."""
+
+import json
+import os
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from uuid import uuid4
+
+import psycopg
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def services() -> tuple[str, str]:
+    """Give the URLs of PostgreSQL and RabbitMQ, as `script/services` prints them."""
+    postgres, broker = os.environ.get("MOONMIND_TEST_POSTGRES_URL"), os.environ.get("MOONMIND_TEST_AMQP_URL")
+    if not postgres or not broker:
+        sys.exit('set the services first: eval "$(script/services)"')
+    return postgres, broker
+
+
+@contextmanager
+def database(server: str) -> Iterator[str]:
+    """Make a PostgreSQL database for one run of a benchmark; gives the plain URL."""
+    plain = server.replace("+psycopg", "")
+    name = f"moonmind_bench_{uuid4().hex[:10]}"
+    with psycopg.connect(plain, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+    try:
+        yield plain.rpartition("/")[0] + f"/{name}"
+    finally:
+        with psycopg.connect(plain, autocommit=True) as connection:
+            connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@contextmanager
+def folder() -> Iterator[Path]:
+    """Give a folder outside of the temporary one, where MoonMind refuses to keep agents' homes."""
+    with tempfile.TemporaryDirectory(prefix="moonmind-bench-", dir="/var/tmp") as made:
+        yield Path(made)
+
+
+@contextmanager
+def process(name: str, argv: Sequence[str], env: dict[str, str], place: Path, ready: str | None) -> Iterator[int]:
+    """Run a child until the block ends; `ready` is what its log says once it works."""
+    log = place / f"{name}.log"
+    with log.open("wb") as output:
+        child = subprocess.Popen([sys.executable, "-m", *argv], env=env, cwd=place, stdout=output, stderr=output)
+    try:
+        deadline = time.monotonic() + 60
+        while ready is not None and ready not in log.read_text("utf-8", "replace"):
+            if child.poll() is not None or time.monotonic() > deadline:
+                sys.exit(f"{name} did not start:\n{log.read_text('utf-8', 'replace')[-3000:]}")
+            time.sleep(0.05)
+        yield child.pid
+    finally:
+        child.send_signal(signal.SIGTERM)
+        try:
+            child.wait(30)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.wait()
+
+
+def once(argv: Sequence[str], env: dict[str, str], place: Path) -> None:
+    """Run a child to its end; exits with what it said when it fails."""
+    done = subprocess.run([sys.executable, "-m", *argv], env=env, cwd=place, capture_output=True, check=False)
+    if done.returncode != 0:
+        sys.exit(f"{' '.join(argv)} failed:\n{done.stderr.decode(errors='replace')[-3000:]}")
+
+
+def environment(**settings: str) -> dict[str, str]:
+    """Give a child's environment: what finds programs, and the settings named here."""
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    return {**kept, "PYTHONPATH": str(ROOT), "MOONMIND_LOG_LEVEL": "WARNING", **settings}
+
+
+def p(values: Sequence[float], percent: int) -> float:
+    """Give a percentile of some measurements."""
+    return statistics.quantiles(values, n=100, method="inclusive")[percent - 1]
+
+
+def show(figures: dict[str, object], *, as_json: bool) -> None:
+    """Print the figures, for people or for programs."""
+    if as_json:
+        print(json.dumps(figures))
+        return
+    width = max(map(len, figures))
+    for name, value in figures.items():
+        print(f"{name:<{width}}  {value:.2f}" if isinstance(value, float) else f"{name:<{width}}  {value}")

@@ -1,0 +1,155 @@
+"""Kill what runs the stages, wherever it hurts: one agent, one branch, one pull request, and the run succeeds."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support import git_repos
+from tests.support.processes import ROOT, Process, alive, start_time
+from tests.support.team import Team, new_queue, rabbitmq_url, team
+from tests.support.waiting import until
+
+BRANCH = "moonmind/spec-42-refresh-docs"
+CRASH = f"{ROOT / 'tests/support/crash'}:{ROOT}"
+
+
+class Engine:
+    """One way to run stages: embedded, or a worker on RabbitMQ; started, killed and started again."""
+
+    def __init__(self, members: Team, *, embedded: bool) -> None:
+        self.team = members
+        self.embedded = embedded
+
+    def prepare(self) -> None:
+        if not self.embedded:
+            self.team.migrate()
+            self.team.api()
+
+    def start(self, **env: str) -> Process:
+        if not self.embedded:
+            return self.team.worker(**env)
+        process = self.team.start("up", "moonmind.cli.main", "up", "--port", str(self.team.port), **env)
+        self.team.await_api(process)
+        return process
+
+
+@pytest.fixture(
+    params=[
+        pytest.param("embedded", marks=pytest.mark.sqlite),
+        pytest.param("rabbitmq", marks=[pytest.mark.postgres, pytest.mark.rabbitmq]),
+    ]
+)
+def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
+    settings = {"SPEC_WORKFLOW_TEST_MODE": "1", "MOONMIND_LEASE_SECONDS": "3", "MOONMIND_HEARTBEAT_SECONDS": "0.5"}
+    if request.param == "rabbitmq":
+        settings |= {
+            "CELERY_BROKER_URL": rabbitmq_url(),
+            "DATABASE_URL": request.getfixturevalue("postgres_url"),
+            "SPEC_WORKFLOW_CODEX_QUEUE": new_queue(),
+        }
+    with team(**settings) as members:
+        made = Engine(members, embedded=request.param == "embedded")
+        made.prepare()
+        yield made
+
+
+def script_that_waits(place: Path, release: Path) -> None:
+    """An agent that has begun its work and goes on when it is told to."""
+    steps = [
+        {"say": "at work"},
+        {"wait_for": str(release)},
+        {"write": "refresh_docs/made.py", "content": "MADE = True\n"},
+        {"claim": ["T001", "T002", "T003", "T004"]},
+        {"end": "completed", "message": "done"},
+    ]
+    place.write_text(json.dumps({"version": 1, "steps": steps}))
+
+
+def one_of_each(members: Team, run: dict[str, object]) -> None:
+    bare = members.bare()
+    assert run["branchName"] == BRANCH
+    assert [name for name in git_repos.branches_of(bare) if name.startswith("moonmind/")] == [BRANCH]
+    assert len(git_repos.log_of(bare, f"main..{BRANCH}")) == 1
+    assert members.pulls()["creates"] == 1
+    completed = [event for event in members.events(str(run["id"])) if event["type"] == "attempt.succeeded"]
+    assert [event["taskName"] for event in completed] == ["discover", "submit", "apply", "publish"]
+
+
+PLACES = [
+    "after-slot",
+    "after-start",
+    "after-result",
+    "after-record",
+    "after-commit",
+    "after-push",
+    "after-pull-request",
+]
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_a_run_survives_a_kill_at(place: str, engine: Engine, tmp_path: Path) -> None:
+    mark = tmp_path / "killed"
+    first = engine.start(PYTHONPATH=CRASH, MOONMIND_TEST_CRASH=place, MOONMIND_TEST_CRASH_MARK=str(mark))
+    run_id = engine.team.create()
+    until(lambda: not first.alive, "the kill", 60)
+    assert mark.exists()
+    first.wait(5)
+    before = engine.team.handle(run_id)
+    engine.start()
+    run = engine.team.succeed(run_id)
+    one_of_each(engine.team, run)
+    if before is not None:
+        # An agent that was started stays the one that was started.
+        assert {event["data"].get("attempt") for event in engine.team.events(run_id) if event.get("taskName") == "submit"
+                and event["type"] == "attempt.started"} == {1}  # fmt: skip
+
+
+def test_the_agent_outlives_its_worker_and_is_found_again(engine: Engine, tmp_path: Path) -> None:
+    script, release = tmp_path / "script.json", tmp_path / "release"
+    script_that_waits(script, release)
+    engine.team.env["MOONMIND_SCRIPT"] = str(script)
+    first = engine.start()
+    run_id = engine.team.create()
+    engine.team.await_run(run_id, lambda run: (run.get("waiting") or {}).get("reason") == "agent", "the park")
+    handle = until(lambda: engine.team.handle(run_id), "the agent")
+    agent = (handle["agentPid"], handle["agentStart"])
+    first.kill()
+    assert alive(agent[0])
+    engine.start()
+    assert engine.team.handle(run_id) == handle
+    assert start_time(agent[0]) == agent[1]
+    release.touch()
+    run = engine.team.succeed(run_id)
+    one_of_each(engine.team, run)
+    assert not alive(agent[0])
+
+
+def test_a_cancel_while_the_agent_works_leaves_no_process_and_keeps_its_patch(engine: Engine, tmp_path: Path) -> None:
+    script, release = tmp_path / "script.json", tmp_path / "never"
+    steps = [
+        {"write": "refresh_docs/half.py", "content": "HALF = True\n"},
+        {"say": "half done"},
+        {"wait_for": str(release)},
+        {"end": "completed"},
+    ]
+    script.write_text(json.dumps({"version": 1, "steps": steps}))
+    engine.team.env["MOONMIND_SCRIPT"] = str(script)
+    engine.start()
+    run_id = engine.team.create()
+    engine.team.await_run(run_id, lambda run: (run.get("waiting") or {}).get("reason") == "agent", "the park")
+    handle = until(lambda: engine.team.handle(run_id), "the agent")
+    log = engine.team.artifacts(run_id)
+    until(lambda: any("half done" in each.read_text() for each in log.rglob("*.jsonl")), "the agent's words")
+    assert engine.team.post(f"/{run_id}/cancel").status_code == 202
+    run = engine.team.finish(run_id)
+    assert run["status"] == "cancelled"
+    assert not alive(handle["agentPid"])
+    assert not alive(handle["pid"])
+    patches = [each for each in run["artifacts"] if each["artifactType"] == "codex_patch"]
+    assert patches, run["artifacts"]
+    assert b"HALF = True" in (log / patches[-1]["path"]).read_bytes()
+    assert [name for name in git_repos.branches_of(engine.team.bare()) if name.startswith("moonmind/")] == []
+    shutil.rmtree(log, ignore_errors=True)

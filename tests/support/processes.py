@@ -1,0 +1,78 @@
+"""Real processes of the product, each ended by its own id."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+PYTHON = sys.executable
+
+
+def free_port() -> int:
+    """Find a port of the loopback interface that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Process:
+    """A child in a process group of its own, with its output in a file."""
+
+    def __init__(self, argv: Sequence[str], *, env: Mapping[str, str], cwd: Path, log: Path) -> None:
+        self.log = log
+        with log.open("ab") as output:
+            self._child = subprocess.Popen(
+                list(argv), env=dict(env), cwd=cwd, stdout=output, stderr=output, stdin=subprocess.DEVNULL,
+                start_new_session=True,
+            )  # fmt: skip
+        self.pid = self._child.pid
+
+    @property
+    def alive(self) -> bool:
+        return self._child.poll() is None
+
+    @property
+    def code(self) -> int | None:
+        return self._child.poll()
+
+    def text(self) -> str:
+        return self.log.read_text("utf-8", "replace")
+
+    def kill(self) -> None:
+        """End it and its group as a power cut would."""
+        if self.alive:
+            os.killpg(self.pid, signal.SIGKILL)
+        self._child.wait(10)
+
+    def terminate(self, seconds: float = 15) -> int:
+        """Ask it to end, as an operator does; kill what does not."""
+        if self.alive:
+            self._child.terminate()
+        try:
+            return self._child.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise AssertionError(f"did not end within {seconds} s:\n{self.text()[-4000:]}") from None
+
+    def wait(self, seconds: float) -> int:
+        return self._child.wait(seconds)
+
+
+def start_time(pid: int) -> str | None:
+    """Give the kernel's start time of a process: with the id it names one process for ever."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+    except OSError:
+        return None
+
+
+def alive(pid: int) -> bool:
+    """Tell whether a process runs (a zombie does not)."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in {"Z", "X"}
+    except OSError:
+        return False
