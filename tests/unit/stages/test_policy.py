@@ -62,7 +62,9 @@ def test_paths_of_every_day_are_taken(path: str) -> None:
     assert rules(a_change(path)) == []
 
 
-@pytest.mark.parametrize("path", [".gitmodules", ".GitModules", ".gitmodules.", "gitmod~1", "GI7EBA~1", ".gitmodules:x"])
+@pytest.mark.parametrize(
+    "path", [".gitmodules", ".GitModules", ".gitmodules.", "gitmod~1", "GI7EBA~1", ".gitmodules:x"]
+)
 def test_the_list_of_submodules_is_refused_in_every_spelling(path: str) -> None:
     assert "gitmodules" in rules(a_change(path))
 
