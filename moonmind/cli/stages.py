@@ -172,7 +172,7 @@ def words(entries: Iterable[Entry]) -> RenderableType:
         line.plain = one_line(line.plain)
         line.no_wrap, line.overflow = True, "ellipsis"
         lines.append(line)
-    return Padding(Group(*lines), (0, 0, 0, 2)) if lines else Text("")
+    return Padding(Group(*lines), (0, 0, 0, 2), expand=False) if lines else Text("")
 
 
 def ending(run: SpecWorkflowRun) -> RenderableType:

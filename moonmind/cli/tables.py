@@ -83,7 +83,7 @@ def _artifacts(run: SpecWorkflowRun) -> RenderableType:
     for artifact in run.artifacts or []:
         size = "growing" if artifact.size_bytes is None else f"{artifact.size_bytes:,} bytes"
         table.add_row(Text(one_line(artifact.artifact_type)), Text(one_line(artifact.path)), size)
-    return Padding(table, (0, 0, 0, 2))
+    return Padding(table, (0, 0, 0, 2), expand=False)
 
 
 def checks_table(checks: Iterable[Check], console: Console) -> Table:

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from moonmind.cli.agent_log import Entry
 from moonmind.cli.moments import between
+from moonmind.cli.plain import one_line
 from moonmind.cli.stages import chain, ending, entry_text, heading, note, stage_table, state_of, words
 from moonmind.wire import SpecWorkflowRun
 
@@ -78,14 +79,17 @@ class LineView:
         if named != self._named:
             self._named = named
             self._line(named.replace("\n", "  "))
-        stages = [(task.task_name.value, self._said(run, index)) for index, task in enumerate(chain(run))]
-        # What the agent said came before the stage after it began.
-        for name, said in stages[:2]:
-            self._change(name, said, ended=False)
+        discover, submit, *rest = [
+            (task.task_name.value, self._said(run, index)) for index, task in enumerate(chain(run))
+        ]
+        # In the order in which it came about: the agent speaks between the beginning and the end of submit.
+        self._change(*discover)
+        if submit[1].startswith("started"):
+            self._change(*submit)
         for entry in entries:
-            self._line(f"  agent     {' '.join(entry_text(entry).plain.split())}")
-        for name, said in stages:
-            self._change(name, said, ended=True)
+            self._line(f"  agent     {one_line(entry_text(entry).plain)}")
+        for stage in (submit, *rest):
+            self._change(*stage)
         if run.status.terminal:
             self._console.print(ending(run))
 
@@ -97,8 +101,8 @@ class LineView:
         took = between(task.started_at, task.finished_at) if task.finished_at else ""
         return "  ".join(part for part in (state, took, note(task, run)) if part)
 
-    def _change(self, name: str, said: str, *, ended: bool) -> None:
-        if not said or self._seen.get(name) == said or (not ended and not said.startswith("started")):
+    def _change(self, name: str, said: str) -> None:
+        if not said or self._seen.get(name) == said:
             return
         self._seen[name] = said
         self._line(f"  {name:<9} {said}")

@@ -1,0 +1,58 @@
+"""Draw a feature's phases: how far each is, and what a run would do next."""
+
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from moonmind.cli.plain import one_line
+from moonmind.cli.screen import marks
+from moonmind.errors import SpecUnreadable
+from moonmind.speckit.features import Feature
+from moonmind.speckit.tasks import TasksFile
+from moonmind.speckit.work import Work, ids_of, next_work
+
+_BAR = 12
+
+
+def sheet(feature: Feature, file: TasksFile | None, error: SpecUnreadable | None, console: Console) -> RenderableType:
+    """Draw one feature."""
+    parts: list[RenderableType] = [Text("")]
+    if file is None:
+        parts.append(Text(one_line(feature.path), "bold"))
+        if error is not None:
+            parts.append(Text(f"  {one_line(error.message)}", "red"))
+            parts.append(Text(f"  fix: {one_line(error.advice)}"))
+        return Group(*parts)
+    parts.append(Text.assemble((one_line(feature.path), "bold"), (f"  {file.completed} of {file.total} tasks", "dim")))
+    work = next_work(feature, file)
+    chosen = work.phase if isinstance(work, Work) else None
+    shown = marks(console)
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column(width=1)
+    table.add_column(overflow="fold")
+    table.add_column(no_wrap=True)
+    table.add_column(justify="right", no_wrap=True, style="dim")
+    for phase in file.phases:
+        done, now = not phase.pending, phase is chosen
+        mark, style = ("succeeded", "green") if done else ("started", "cyan") if now else ("waiting", "dim")
+        table.add_row(
+            Text(shown[mark], style),
+            Text(one_line(phase.title), "bold" if now else ""),
+            _bar(phase.completed, phase.total, console),
+            f"{phase.completed}/{phase.total}",
+        )
+    parts.append(Padding(table, (0, 0, 0, 2), expand=False))
+    parts.append(_next(f"next: {ids_of(work.tasks)}" if isinstance(work, Work) else work.reason))
+    parts += [Text(f"  note: {one_line(warning)}", "yellow") for warning in file.warnings]
+    return Group(*parts)
+
+
+def _next(text: str) -> Text:
+    return Text(f"  {one_line(text)}", "dim")
+
+
+def _bar(done: int, total: int, console: Console) -> Text:
+    full, empty = ("#", ".") if console.options.ascii_only else ("━", "─")
+    filled = done * _BAR // total if total else 0
+    return Text.assemble((full * filled, "green"), (empty * (_BAR - filled), "dim"))

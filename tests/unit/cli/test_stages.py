@@ -1,0 +1,63 @@
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from moonmind.cli.moments import clock
+from moonmind.cli.stages import chain, note, state_of
+from moonmind.runs.machine import AttemptState, RunStatus, WaitingReason
+from moonmind.wire import SpecWorkflowRun, TaskName, Usage, Waiting, WorkflowTaskState
+from tests.support.terminal import NOW, a_run
+
+
+def task(name: TaskName, state: AttemptState, **message: Any) -> WorkflowTaskState:
+    return WorkflowTaskState(task_name=name, state=state, message=message)
+
+
+def test_stages_that_an_ended_run_never_came_to_are_skipped() -> None:
+    run = a_run(1, status=RunStatus.NO_WORK)
+    assert [state_of(each, run) for each in chain(run)] == ["succeeded", "skipped", "skipped", "skipped", "skipped"]
+
+
+def test_a_stage_that_was_stopped_at_work_counts_as_failed() -> None:
+    run = a_run(0, status=RunStatus.CANCELLED)
+    assert state_of(task(TaskName.SUBMIT, AttemptState.STARTED), run) == "failed"
+
+
+def test_rows_of_operators_retries_are_no_stage() -> None:
+    run = a_run(5)
+    more = run.model_copy(update={"tasks": [*(run.tasks or []), task(TaskName.RETRY, AttemptState.SUCCEEDED)]})
+    assert len(chain(more)) == 5
+
+
+@pytest.mark.parametrize("reason", WaitingReason)
+def test_every_wait_is_said_in_words(reason: WaitingReason) -> None:
+    until = NOW + timedelta(minutes=3)
+    run = a_run(1, current_task_name=TaskName.SUBMIT, waiting=Waiting(reason=reason, until=until))
+    said = note(task(TaskName.SUBMIT, AttemptState.STARTED), run)
+    assert said
+    assert reason is WaitingReason.AGENT or clock(until) in said
+
+
+def test_a_run_that_is_being_cancelled_says_so() -> None:
+    run = a_run(1, current_task_name=TaskName.SUBMIT, cancel_requested_at=NOW)
+    assert note(task(TaskName.SUBMIT, AttemptState.STARTED), run) == "is being cancelled"
+
+
+@pytest.mark.parametrize(
+    ("shown", "said"),
+    [
+        (task(TaskName.DISCOVER, AttemptState.SUCCEEDED, tasks=["T001", "T002"]), "T001, T002"),
+        (task(TaskName.SUBMIT, AttemptState.SUCCEEDED), "9,120 tokens in, 1,040 out"),
+        (task(TaskName.APPLY, AttemptState.SUCCEEDED, verdicts={"proven": 2, "attested": 1}), "2 proven, 1 attested"),
+        (task(TaskName.PUBLISH, AttemptState.SUCCEEDED), "moonmind/042-x"),
+        (task(TaskName.PUBLISH, AttemptState.FAILED, message="refused\x1b[2J", code="x"), "refused"),
+        (task(TaskName.SUBMIT, AttemptState.RETRYING, previousMessage="no answer"), "no answer"),
+        (task(TaskName.SUBMIT, AttemptState.STARTED, codexTaskId="x"), ""),
+    ],
+)
+def test_each_stage_says_what_came_of_it(shown: WorkflowTaskState, said: str) -> None:
+    run: SpecWorkflowRun = a_run(
+        5, branch_name="moonmind/042-x", usage=Usage(input_tokens=9120, output_tokens=1040), phase="Phase 1"
+    )
+    assert note(shown, run) == said
