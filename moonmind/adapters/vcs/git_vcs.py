@@ -1,10 +1,8 @@
 """Version control with the git program: mirrors, workspaces and publishing behind the one port."""
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from datetime import datetime
-from pathlib import Path
 from uuid import UUID
 
 from moonmind.adapters.git import Git, GitOptions
@@ -12,30 +10,16 @@ from moonmind.adapters.vcs.capture import Capture
 from moonmind.adapters.vcs.commits import Commits, wip_message
 from moonmind.adapters.vcs.mirrors import Mirrors, object_name
 from moonmind.adapters.vcs.objects import Objects
+from moonmind.adapters.vcs.options import VcsOptions
 from moonmind.adapters.vcs.publish import Publisher
 from moonmind.adapters.vcs.workspaces import Workspaces, is_folder
 from moonmind.errors import VcsError, VcsRefused
 from moonmind.ports.check import Check, CheckStatus
 from moonmind.ports.forge import Repository
 from moonmind.ports.vcs import Change, TreeFile, Workspace
-from moonmind.redact import Redactor
 
 _OLDEST = (2, 36)
 """The first git with the `core.fsync` setting."""
-
-
-@dataclass(frozen=True, slots=True)
-class VcsOptions:
-    """What the process gives git."""
-
-    state_folder: Path
-    scheme: str
-    """The configured forge's one transport: `file`, `https` or `http`."""
-    git_environment: Callable[[], Mapping[str, str]]
-    """Lets git authenticate; asked anew for each command that talks to the forge."""
-    environment: Mapping[str, str]
-    """The process's own; PATH, certificates and proxies are taken from it."""
-    redactor: Redactor = field(default_factory=Redactor)
 
 
 class GitVcs:

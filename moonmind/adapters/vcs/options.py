@@ -1,0 +1,21 @@
+"""What the composition root gives version control."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from moonmind.redact import Redactor
+
+
+@dataclass(frozen=True, slots=True)
+class VcsOptions:
+    """What the process gives git."""
+
+    state_folder: Path
+    scheme: str
+    """The configured forge's one transport: `file`, `https` or `http`."""
+    git_environment: Callable[[], Mapping[str, str]]
+    """Lets git authenticate; asked anew for each command that talks to the forge."""
+    environment: Mapping[str, str]
+    """The process's own; PATH, certificates and proxies are taken from it."""
+    redactor: Redactor = field(default_factory=Redactor)
