@@ -101,6 +101,8 @@ class Player:
         code = "import sys, time; time.sleep(float(sys.argv[1]))"
         command = [sys.executable, "-I", "-c", code, str(float(step["leave_running"]))]
         left = subprocess.Popen(command, start_new_session=True, stdin=subprocess.DEVNULL)
+        if "pid_file" in step:
+            self._inside(step["pid_file"]).write_text(f"{left.pid}\n", "utf-8")
         self._message(f"left process {left.pid} running")
 
     def _print_environment(self, step: Mapping[str, Any]) -> None:  # noqa: ARG002 - a verb like the others

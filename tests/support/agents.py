@@ -1,0 +1,210 @@
+"""Both agents, each told by its own means to behave in the same few ways."""
+
+import json
+import os
+import shutil
+import time
+from abc import ABC, abstractmethod
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from moonmind.adapters.agents.base import SupervisedAgent
+from moonmind.adapters.agents.codex import CodexAgent
+from moonmind.adapters.agents.options import AgentOptions
+from moonmind.adapters.agents.scripted import ScriptedAgent
+from moonmind.ports.agent import AgentJob, Brief, BriefTask, JobLimits, JobState, JobStatus
+from tests.support.responses_server import ResponsesServer
+from tests.support.waiting import until
+
+KEY = "sk-test-0123456789abcdefghijklmn"
+SECRET = "hunter2-hunter2-hunter2"
+_HOUR = 3600.0
+
+
+def codex_binary() -> str | None:
+    """Find the real Codex: named for tests, from its Python package, or on PATH."""
+    named = os.environ.get("MOONMIND_TEST_CODEX_BIN")
+    if named:
+        return named
+    try:
+        from codex_cli_bin import bundled_codex_path
+    except ImportError:
+        return shutil.which("codex")
+    return str(bundled_codex_path())
+
+
+class Scene(ABC):
+    """One run of an agent: its folders, its behaviour, its processes."""
+
+    name: str
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.state = root / "state"
+        self.workspace = root / "work" / "tree"
+        self.workspace.mkdir(parents=True)
+        self.go = root / "go"
+        self.left = self.workspace / "left.pid"
+        self.installation_id = f"test-{root.name}-{os.getpid()}"
+        self.cleanup = ExitStack()
+
+    @property
+    def agent(self) -> SupervisedAgent:
+        return self.build(self.options())
+
+    @abstractmethod
+    def build(self, options: AgentOptions) -> SupervisedAgent: ...
+
+    @abstractmethod
+    def options(self) -> AgentOptions: ...
+
+    @abstractmethod
+    def behave(self, *plays: str) -> None:
+        """Choose a behaviour for each attempt; the last one serves all later attempts."""
+
+    def job(self, attempt: int = 1, *, resume: str | None = None, **limits: float) -> AgentJob:
+        return AgentJob(
+            key=f"run-1/submit-{attempt}",
+            workspace=self.workspace,
+            prompt="Do the tasks of the phase.",
+            brief=Brief("feature", "Phase 1: Setup", (BriefTask("T001", "Write made.txt", ("made.txt",)),)),
+            log_path=self.root / f"log-{attempt}.jsonl",
+            environment={"FROM_THE_JOB": "yes"},
+            resume_thread=resume,
+            home_key="run-1",
+            limits=JobLimits(**limits),
+        )
+
+    def log(self, attempt: int = 1) -> list[dict[str, Any]]:
+        path = self.root / f"log-{attempt}.jsonl"
+        return [json.loads(line) for line in path.read_text("utf-8").splitlines()] if path.exists() else []
+
+    def started(self, job: AgentJob) -> JobStatus:
+        """Start a job and wait until its agent has a thread."""
+        self.agent.start(job)
+
+        def has_thread() -> JobStatus | None:
+            status = self.agent.poll(job.key)
+            return status if status.thread_id is not None or status.state is not JobState.RUNNING else None
+
+        return until(has_thread, "the agent's thread")
+
+    def ended(self, job: AgentJob, seconds: float = 45.0) -> JobStatus:
+        def over() -> JobStatus | None:
+            status = self.agent.poll(job.key)
+            return status if status.state is not JobState.RUNNING else None
+
+        return until(over, f"the end of {job.key}", seconds)
+
+    def processes(self) -> set[int]:
+        """List every process, ours or the agent's, that carries this scene in its environment."""
+        found = set()
+        for entry in Path("/proc").iterdir():
+            if entry.name.isdigit() and int(entry.name) != os.getpid():
+                try:
+                    if self.installation_id.encode() in (entry / "environ").read_bytes():
+                        found.add(int(entry.name))
+                except OSError:
+                    continue
+        return found
+
+    def close(self) -> None:
+        try:
+            self.agent.stop("run-1/submit-1")
+            self.agent.forget("run-1")
+        finally:
+            self.cleanup.close()
+
+
+class ScriptedScene(Scene):
+    name = "scripted"
+
+    def options(self) -> AgentOptions:
+        return AgentOptions(
+            state_folder=self.state,
+            installation_id=self.installation_id,
+            secrets=(SECRET,),
+            environment=dict(os.environ),
+            script=self.root / "script.json",
+        )
+
+    def build(self, options: AgentOptions) -> SupervisedAgent:
+        return ScriptedAgent(options)
+
+    def behave(self, *plays: str) -> None:
+        attempts = [[*self._steps(play)] for play in plays]
+        (self.root / "script.json").write_text(json.dumps({"version": 1, "attempts": attempts}))
+
+    def _steps(self, play: str) -> list[dict[str, Any]]:
+        done = [{"usage": {"inputTokens": 100, "outputTokens": 10}}, {"end": "completed", "message": "T001: done"}]
+        steps: dict[str, list[dict[str, Any]]] = {
+            "work": [{"say": "I begin."}, {"write": "made.txt", "content": "made\n"}, *done],
+            "wait": [{"say": "I wait."}, {"wait_for": str(self.go)}, {"write": "made.txt", "content": "made\n"}, *done],
+            "leave": [{"leave_running": _HOUR, "pid_file": "left.pid"}, {"hang": True}],
+            "leave and end": [{"leave_running": _HOUR, "pid_file": "left.pid"}, *done],
+            "hang": [{"hang": True}],
+            "leak": [{"say": f"the key is {KEY} and the password {SECRET}"}, {"print_environment": True}, *done],
+            "credential": [{"end": "credential", "message": "unexpected status 401 Unauthorized"}],
+            "quota": [{"end": "quota", "message": "You've hit your usage limit.", "resetsInSeconds": 600}],
+            "unavailable": [{"end": "unavailable", "message": "Selected model is at capacity."}],
+            "failed": [{"end": "failed", "message": "The model does not exist."}],
+        }
+        return steps[play]
+
+
+class CodexScene(Scene):
+    name = "codex"
+    sandbox = "danger-full-access"
+    """The harder case: nothing but the supervisor keeps commands from outliving their agent."""
+
+    def options(self) -> AgentOptions:
+        return AgentOptions(
+            state_folder=self.state,
+            installation_id=self.installation_id,
+            secrets=(SECRET,),
+            environment=dict(os.environ),
+            codex_bin=codex_binary(),
+            codex_home=self.root / "operator",
+            codex_base_url=self.server.url,
+            codex_api_key=KEY,
+            codex_model="gpt-5.5",
+            sandbox=self.sandbox,
+        )
+
+    def build(self, options: AgentOptions) -> SupervisedAgent:
+        return CodexAgent(options)
+
+    def behave(self, *plays: str) -> None:
+        turns = [turn for play in plays for turn in self._turns(play)]
+        log = self.root / "server.jsonl"
+        self.server = self.cleanup.enter_context(ResponsesServer({"turns": turns, "per_request": True}, log, KEY))
+
+    def _turns(self, play: str) -> list[dict[str, Any]]:
+        made = {"patch": "*** Begin Patch\n*** Add File: made.txt\n+made\n*** End Patch"}
+        done = {"message": "T001: done"}
+        leave = f"setsid sleep {_HOUR:.0f} & echo $! > left.pid"
+        turns: dict[str, list[dict[str, Any]]] = {
+            "work": [made, done],
+            "wait": [made | {"wait_for": str(self.go)}, done],
+            "leave": [{"exec": f"{leave}; sleep {_HOUR:.0f}"}],
+            "leave and end": [{"exec": leave}, done],
+            "hang": [{"hang": _HOUR}],
+            "leak": [{"exec": f"echo {KEY} {SECRET}; env; cat $CODEX_HOME/auth.json $CODEX_HOME/config.toml"}, done],
+            "credential": [{"status": 401, "body": {"error": {"message": "Incorrect API key provided"}}}],
+            "quota": [
+                {
+                    "status": 429,
+                    "body": {
+                        "error": {
+                            "type": "usage_limit_reached",
+                            "plan_type": "plus",
+                            "resets_at": int(time.time()) + 600,
+                        }
+                    },
+                }
+            ],
+            "unavailable": [{"status": 503, "body": {"error": {"code": "server_is_overloaded", "message": "busy"}}}],
+            "failed": [{"status": 400, "body": {"error": {"message": "The model does not exist."}}}],
+        }
+        return turns[play]
