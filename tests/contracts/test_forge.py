@@ -1,0 +1,201 @@
+"""What every Forge adapter promises."""
+
+import json
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+
+from moonmind.adapters.forges.local import LocalForge
+from moonmind.adapters.forges.options import ForgeOptions
+from moonmind.errors import ForgeError, RepositoryUnavailable
+from moonmind.ports.check import CheckStatus
+from moonmind.ports.forge import Forge, PullRequestDraft, PullState
+from moonmind.settings import ambient_environment
+from tests.support.git_repos import commit_to, delete_branch, make_bare, merge, tip_of
+
+NAME = "acme/demo"
+BRANCH = "moonmind/docs"
+
+
+class Place(Protocol):
+    """A forge with the repository `acme/demo`, and what people do there without MoonMind."""
+
+    forge: Forge
+
+    def push(self, branch: str, text: str) -> None:
+        """Put a commit on a branch, begun at the base if it is new."""
+
+    def merge(self, branch: str) -> None:
+        """Merge a branch into the default branch."""
+
+    def delete(self, branch: str) -> None:
+        """Delete a branch."""
+
+    def creates(self) -> int:
+        """Say how many pull requests were ever created."""
+
+
+class LocalPlace:
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder / "repositories"
+        self._bare = self._folder / "acme" / "demo.git"
+        make_bare(self._bare, {"README.md": "hello\n"})
+        make_bare(self._folder / "acme" / "empty.git", {}, branch="trunk")
+        self.forge: Forge = LocalForge(
+            ForgeOptions(local_repos=self._folder, sample=dict[str, bytes], environment=ambient_environment())
+        )
+
+    def push(self, branch: str, text: str) -> None:
+        commit_to(self._bare, branch, {"file": text}, text, start=tip_of(self._bare, "main"))
+
+    def merge(self, branch: str) -> None:
+        merge(self._bare, branch, "main")
+
+    def delete(self, branch: str) -> None:
+        delete_branch(self._bare, branch)
+
+    def creates(self) -> int:
+        return int(json.loads((self._folder / "acme" / "demo.pulls.json").read_bytes())["creates"])
+
+
+ADAPTERS: dict[str, Callable[[Path], Place]] = {"local": LocalPlace}
+
+
+@pytest.fixture(params=ADAPTERS)
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+    made = ADAPTERS[request.param](tmp_path)
+    assert made.forge.name == request.param
+    return made
+
+
+def draft(
+    title: str = "Docs: phase 1", body: str = "Body\n", labels: tuple[str, ...] = ("moonmind",)
+) -> PullRequestDraft:
+    return PullRequestDraft(BRANCH, "main", title, body, labels)
+
+
+def test_the_probe_finds_no_fault(place: Place) -> None:
+    checks = place.forge.check(NAME)
+    assert checks
+    assert not [check for check in checks if check.failed]
+    assert {check.status for check in checks} <= {CheckStatus.PASSED, CheckStatus.SKIPPED}
+
+
+def test_a_repository_says_where_git_finds_it_and_which_branch_is_its_default(place: Place) -> None:
+    found = place.forge.repository(NAME)
+    assert (found.full_name, found.default_branch, found.empty) == (NAME, "main", False)
+    assert found.clone_url.startswith(f"{place.forge.scheme}://")
+    assert "@" not in found.clone_url
+    assert place.forge.repository("Acme/Demo") == found
+
+
+def test_an_empty_repository_says_so(place: Place) -> None:
+    found = place.forge.repository("acme/empty")
+    assert (found.empty, found.default_branch) == (True, "trunk")
+
+
+@pytest.mark.parametrize("name", ["", "demo", "a/b/c", "../demo", "acme/..", "acme/.", "/etc/passwd", "acme/demo.git"])
+def test_what_is_no_name_of_a_repository_is_unavailable(place: Place, name: str) -> None:
+    with pytest.raises(RepositoryUnavailable) as caught:
+        place.forge.repository(name)
+    assert not caught.value.retryable
+
+
+def test_a_branch_without_pull_requests_has_none(place: Place) -> None:
+    assert place.forge.pull_requests(NAME, BRANCH) == ()
+
+
+def test_ensuring_creates_the_pull_request_once(place: Place) -> None:
+    place.push(BRANCH, "one")
+    made = place.forge.ensure_pull_request(NAME, draft())
+    assert (made.state, made.branch, made.base) == (PullState.OPEN, BRANCH, "main")
+    assert (made.title, made.body) == ("Docs: phase 1", "Body\n")
+    assert made.number > 0
+    assert str(made.number) in made.url
+    assert place.forge.ensure_pull_request(NAME, draft()) == made
+    assert place.forge.pull_requests(NAME, BRANCH) == (made,)
+    assert place.creates() == 1
+
+
+def test_ensuring_rewords_the_open_pull_request(place: Place) -> None:
+    place.push(BRANCH, "one")
+    made = place.forge.ensure_pull_request(NAME, draft())
+    place.push(BRANCH, "two")
+    changed = place.forge.ensure_pull_request(NAME, draft("Docs: phase 2", "größe 日本\n", ("other",)))
+    assert (changed.number, changed.url) == (made.number, made.url)
+    assert (changed.title, changed.body) == ("Docs: phase 2", "größe 日本\n")
+    assert place.forge.pull_requests(NAME, BRANCH) == (changed,)
+    assert place.creates() == 1
+
+
+def test_many_at_once_make_one_pull_request(place: Place) -> None:
+    place.push(BRANCH, "one")
+    with ThreadPoolExecutor(6) as pool:
+        made = [pool.submit(place.forge.ensure_pull_request, NAME, draft()) for _ in range(6)]
+        assert len({each.result(60).number for each in made}) == 1
+    assert place.creates() == 1
+
+
+def test_a_branch_that_the_base_holds_is_merged_and_the_next_one_is_a_new_pull_request(place: Place) -> None:
+    place.push(BRANCH, "one")
+    first = place.forge.ensure_pull_request(NAME, draft())
+    place.merge(BRANCH)
+    assert [pull.state for pull in place.forge.pull_requests(NAME, BRANCH)] == [PullState.MERGED]
+    place.push(BRANCH, "two")
+    second = place.forge.ensure_pull_request(NAME, draft())
+    assert second.number > first.number
+    assert [(pull.number, pull.state) for pull in place.forge.pull_requests(NAME, BRANCH)] == [
+        (second.number, PullState.OPEN),
+        (first.number, PullState.MERGED),
+    ]
+    assert place.creates() == 2
+
+
+def test_a_merged_branch_stays_merged_when_it_is_deleted(place: Place) -> None:
+    place.push(BRANCH, "one")
+    place.forge.ensure_pull_request(NAME, draft())
+    place.merge(BRANCH)
+    place.delete(BRANCH)
+    assert [pull.state for pull in place.forge.pull_requests(NAME, BRANCH)] == [PullState.MERGED]
+
+
+def test_a_deleted_branch_closes_its_pull_request_for_good(place: Place) -> None:
+    place.push(BRANCH, "one")
+    place.forge.ensure_pull_request(NAME, draft())
+    place.delete(BRANCH)
+    assert [pull.state for pull in place.forge.pull_requests(NAME, BRANCH)] == [PullState.CLOSED]
+    place.push(BRANCH, "again")
+    place.forge.ensure_pull_request(NAME, draft())
+    states = [pull.state for pull in place.forge.pull_requests(NAME, BRANCH)]
+    assert states == [PullState.OPEN, PullState.CLOSED]
+
+
+def test_there_is_no_pull_request_without_a_branch_or_without_a_commit(place: Place) -> None:
+    with pytest.raises(ForgeError, match=BRANCH) as caught:
+        place.forge.ensure_pull_request(NAME, draft())
+    assert not caught.value.retryable
+    place.push(BRANCH, "one")
+    place.merge(BRANCH)
+    with pytest.raises(ForgeError, match="nothing to merge") as caught:
+        place.forge.ensure_pull_request(NAME, draft())
+    assert not caught.value.retryable
+    assert place.forge.pull_requests(NAME, BRANCH) == ()
+
+
+def test_branches_have_pull_requests_of_their_own(place: Place) -> None:
+    place.push(BRANCH, "one")
+    place.push("moonmind/other", "two")
+    first = place.forge.ensure_pull_request(NAME, draft())
+    second = place.forge.ensure_pull_request(NAME, PullRequestDraft("moonmind/other", "main", "Other", ""))
+    assert first.number != second.number
+    assert place.forge.pull_requests(NAME, BRANCH) == (first,)
+    assert place.forge.pull_requests(NAME, "moonmind/other") == (second,)
+
+
+def test_git_is_given_words_to_authenticate_with_and_nothing_else(place: Place) -> None:
+    environment = place.forge.git_environment()
+    assert all(isinstance(name, str) and isinstance(value, str) for name, value in environment.items())
+    assert "PATH" not in environment
