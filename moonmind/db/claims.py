@@ -11,7 +11,7 @@ from moonmind.db.records import Attempt, Claim, Pulse
 from moonmind.db.tables import active, attempt, leased, run, unleased
 from moonmind.runs.chain import Stage
 from moonmind.runs.events import EventType
-from moonmind.runs.machine import AttemptState, RunStatus
+from moonmind.runs.machine import AttemptState, RunStatus, WaitingReason
 
 due: ColumnElement[bool] = or_(
     run.c.not_before <= db_now(), run.c.cancel_requested_at.is_not(None), run.c.deadline <= db_now()
@@ -40,6 +40,11 @@ class Claims:
             unleased,
             or_(run.c.agent_host.is_(None), run.c.agent_host == host_id),
             due,
+            # A question that nobody answered in time is closed by the janitor, not worked on.
+            or_(
+                run.c.waiting_reason.is_distinct_from(WaitingReason.NEEDS_ATTENTION),
+                run.c.cancel_requested_at.is_not(None),
+            ),
             status=RunStatus.RUNNING,
             fence=run.c.fence + 1,
             lease_owner=owner,
@@ -95,10 +100,14 @@ class Claims:
             update(run)
             .where(run.c.id == run_id, run.c.fence == fence, leased)
             .values(lease_until=db_now_plus(lease_seconds))
-            .returning(run.c.cancel_requested_at.is_not(None), run.c.deadline <= db_now())
+            # Plain columns: SQLite 3.40 answers `cancel_requested_at IS NOT NULL` in this RETURNING with 1 for NULL.
+            .returning(run.c.cancel_requested_at, run.c.deadline, db_now())
         )
         row = self._connection.execute(statement).one_or_none()
-        return None if row is None else Pulse(bool(row[0]), bool(row[1]))
+        if row is None:
+            return None
+        cancel_requested_at, deadline, now = row
+        return Pulse(cancel_requested_at is not None, deadline <= now)
 
     def return_lease(self, run_id: UUID, fence: int) -> bool:
         """Give a claim back at a clean shutdown: the run is due at once and nothing is counted."""

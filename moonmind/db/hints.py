@@ -44,6 +44,10 @@ class Hints:
         )
         return rows.run_of(self._connection.execute(statement).one_or_none())
 
+    def dispatch_now(self, run_id: UUID) -> None:
+        """Leave a run's first hint to the next sweep of any running process, instead of ten seconds later."""
+        self._connection.execute(update(run).where(run.c.id == run_id, active).values(dispatch_after=db_now()))
+
     def unconfirmed(self, run_id: UUID) -> None:
         """Take a hint back that the broker did not confirm; it is tried again soon."""
         self._connection.execute(

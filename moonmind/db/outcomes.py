@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, select, update
+from sqlalchemy import ColumnElement, Connection, case, literal, select, update
 from sqlalchemy.exc import IntegrityError
 
 from moonmind.db import rows
 from moonmind.db.attempts import Attempts
-from moonmind.db.clock import db_now, db_now_plus
+from moonmind.db.clock import db_now, db_now_plus, earlier
 from moonmind.db.conflicts import violated
 from moonmind.db.journal import move_one, record
 from moonmind.db.records import Claim, Run
@@ -71,18 +71,19 @@ class Outcomes:
 
         `deadline_seconds` is how long the run has from then on, where the wait renews its deadline.
         """
-        turn: Any = db_now_plus(seconds) if until is None else until
+        turn: Any = db_now_plus(seconds) if until is None else literal(until, run.c.not_before.type)
         deadline: Any = run.c.deadline
         if renews_deadline:
             deadline = (
                 db_now_plus(seconds + deadline_seconds)
                 if until is None
-                else until + timedelta(seconds=deadline_seconds)
+                else literal(until + timedelta(seconds=deadline_seconds), run.c.deadline.type)
             )
         changed = self._release(
             claim,
             not_before=turn,
-            dispatch_after=turn,
+            # A cancel that came while the stage worked, or a deadline before the turn, is not left until then.
+            dispatch_after=case((run.c.cancel_requested_at.is_not(None), db_now()), else_=earlier(turn, deadline)),
             hints=0,
             waiting_reason=reason,
             waiting_since=db_now(),

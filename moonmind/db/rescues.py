@@ -1,5 +1,6 @@
 """Taking runs back from workers and hosts that are gone."""
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -13,9 +14,9 @@ from moonmind.db.records import Run
 from moonmind.db.renewals import open_attempts, successor
 from moonmind.db.requests import end_open_attempts
 from moonmind.db.tables import active, agent_slot, attempt, host, leased, run, unleased
-from moonmind.errors import ErrorInfo, WorkerLost
+from moonmind.errors import ErrorInfo, Unanswered, WorkerLost
 from moonmind.runs.events import EventType
-from moonmind.runs.machine import AttemptState, RunStatus
+from moonmind.runs.machine import AttemptState, RunStatus, WaitingReason
 from moonmind.runs.retry import RetryPolicy
 
 _NO_LEASE: dict[str, Any] = {"lease_owner": None, "lease_until": None}
@@ -98,6 +99,12 @@ class Rescues:
         record_all(self._connection, [(one, EventType.HOST_LOST, {"host": str(host_id)}) for one in freed])
         return [*closed, *freed]
 
+    def close_unanswered(self) -> list[Run]:
+        """End the runs that waited for a person until their attention deadline."""
+        error = Unanswered("Nobody answered before the attention deadline.").info()
+        guards = (run.c.waiting_reason == WaitingReason.NEEDS_ATTENTION, run.c.not_before <= db_now(), unleased)
+        return self._close(error, guards)
+
     def _renew(self, freed: Run, lost: ErrorInfo) -> None:
         before = Attempts(self._connection).latest(freed.id)[freed.stage.position]
         if before.state is not AttemptState.STARTED:
@@ -108,12 +115,14 @@ class Rescues:
 
     def _close_lost(self, *guards: ColumnElement[bool], **values: Any) -> list[Run]:
         error = WorkerLost("The workers that held this stage died, one after the other.").info()
+        return self._close(error, guards, crashes=run.c.crashes + 1, **values)
+
+    def _close(self, error: ErrorInfo, guards: Sequence[ColumnElement[bool]], **values: Any) -> list[Run]:
         closed = move(
             self._connection,
             run.c.id.in_(_locked(*guards)),
             *guards,
             status=RunStatus.FAILED,
-            crashes=run.c.crashes + 1,
             completed_at=db_now(),
             dispatch_after=None,
             error=error,

@@ -6,10 +6,12 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from alembic.util.exc import CommandError
 from sqlalchemy import Connection
 
 from moonmind.errors import SchemaMismatch
 
+_NEWER = "Install the newer version of MoonMind that this database belongs to."
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 
@@ -24,7 +26,10 @@ def config(url: str) -> Config:
 
 def migrate(url: str) -> None:
     """Bring the database to the newest version; raises SchemaMismatch when a newer program made it."""
-    command.upgrade(config(url), "head")
+    try:
+        command.upgrade(config(url), "head")
+    except CommandError as error:
+        raise SchemaMismatch(f"The database's schema cannot be migrated: {error}", remediation=_NEWER) from error
 
 
 def head() -> str:
@@ -51,5 +56,5 @@ def check(connection: Connection) -> None:
         raise SchemaMismatch(f"The database's schema is version {found}; this program needs version {wanted}.")
     raise SchemaMismatch(
         f"The database's schema is version {found}, which this program does not know: a newer one made it.",
-        remediation="Install the newer version of MoonMind that this database belongs to.",
+        remediation=_NEWER,
     )

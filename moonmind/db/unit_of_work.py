@@ -23,9 +23,13 @@ from moonmind.db.recovery import Recovery
 from moonmind.db.runs import Runs
 from moonmind.db.slots import Slots
 from moonmind.db.transitions import Transitions
-from moonmind.errors import Unavailable
+from moonmind.errors import SchemaMismatch, Unavailable
 
 __all__ = ["Database", "DuplicateIdempotencyKey", "UnitOfWork"]
+
+
+_UNDEFINED = frozenset({"42P01", "42703"})
+"""PostgreSQL's codes for a table and a column that are not there."""
 
 
 class UnitOfWork:
@@ -69,45 +73,45 @@ class Database:
 
     @contextmanager
     def _unit(self, *, writes: bool) -> Iterator[UnitOfWork]:
-        try:
-            with self._engine.connect().execution_options(**{WRITES: writes}) as connection:
-                yield UnitOfWork(connection)
-                if writes:
-                    connection.commit()
-        except (OperationalError, InterfaceError, PoolTimeout) as error:
-            raise _unavailable(error) from error
-        except DBAPIError as error:
-            if error.connection_invalidated:
-                raise _unavailable(error) from error
-            raise
+        with _answering(), self._engine.connect().execution_options(**{WRITES: writes}) as connection:
+            yield UnitOfWork(connection)
+            if writes:
+                connection.commit()
 
     def migrate(self) -> None:
         """Bring the schema to this program's version; safe while others do the same."""
-        with self._answering():
+        with _answering():
             schema.migrate(self._url)
 
     def check_schema(self) -> None:
         """Raise SchemaMismatch, with the command to run, unless the schema is this program's."""
-        with self._answering(), self._engine.connect() as connection:
+        with _answering(), self._engine.connect() as connection:
             schema.check(connection)
-
-    @contextmanager
-    def _answering(self) -> Iterator[None]:
-        try:
-            yield
-        except (OperationalError, InterfaceError, PoolTimeout) as error:
-            raise _unavailable(error) from error
 
     def installation_id(self) -> UUID:
         """Give the id of this installation, made by the first migration."""
         with self.read() as unit:
             return unit.hosts.installation()
 
-    def dispose(self) -> None:
-        """Close the pool's connections."""
-        self._engine.dispose()
+    def dispose(self, *, close: bool = True) -> None:
+        """Let the pool's connections go; `close=False` in a forked child, whose parent still uses them."""
+        self._engine.dispose(close=close)
 
 
-def _unavailable(error: Exception) -> Unavailable:
-    cause = str(getattr(error, "orig", None) or error).strip().splitlines()
-    return Unavailable(f"The database does not answer: {cause[0] if cause else type(error).__name__}")
+@contextmanager
+def _answering() -> Iterator[None]:
+    """Turn what the database refuses into what a person can do; a refused statement stays what it is: our defect."""
+    try:
+        yield
+    except (DBAPIError, PoolTimeout) as error:
+        cause = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
+        if isinstance(error, DBAPIError) and _lacks_schema(error):
+            raise SchemaMismatch(f"The database's schema is not this program's: {cause}.") from error
+        if isinstance(error, OperationalError | InterfaceError | PoolTimeout) or error.connection_invalidated:
+            raise Unavailable(f"The database does not answer: {cause}") from error
+        raise
+
+
+def _lacks_schema(error: DBAPIError) -> bool:
+    state = getattr(error.orig, "sqlstate", None)
+    return state in _UNDEFINED or str(error.orig).startswith(("no such table", "no such column"))

@@ -1,0 +1,222 @@
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+
+from moonmind.db.clock import db_now_plus
+from moonmind.db.records import RunFilter
+from moonmind.db.unit_of_work import Database, DuplicateIdempotencyKey
+from moonmind.errors import ErrorInfo, RunActive
+from moonmind.runs.chain import Stage
+from moonmind.runs.machine import AttemptState, RunStatus
+from tests.support.databases import (
+    add_run,
+    at_once,
+    claim_run,
+    event_types,
+    everything,
+    new_run,
+    reach,
+    read_run,
+    set_columns,
+)
+
+
+def end(database: Database, stage: Stage = Stage.DISCOVER, **values: object):
+    """Create a run and close it as failed at a stage."""
+    run = reach(database, stage, **values)
+    claim = claim_run(database, run.id, stage)
+    with database.write() as unit:
+        closed = unit.transitions.close(
+            claim,
+            RunStatus.FAILED,
+            AttemptState.FAILED,
+            outputs={},
+            error=ErrorInfo("x", "y"),
+            reason=None,
+            facts={},
+            clear_host=True,
+        )
+    assert closed is not None
+    return closed
+
+
+def test_a_new_run_is_due_and_its_five_attempts_wait(database: Database) -> None:
+    run = add_run(database, repository="Octo/Cat", requested_key="042-x", notes="please\x00")
+    assert read_run(database, run.id) == run
+    assert (run.status, run.stage, run.fence, run.event_seq) == (RunStatus.PENDING, Stage.DISCOVER, 0, 1)
+    assert (run.repository, run.repository_key, run.notes) == ("Octo/Cat", "octo/cat", "please\ufffd")
+    assert run.dispatch_after == run.not_before + timedelta(seconds=10)
+    assert run.deadline == run.not_before + timedelta(days=1)
+    with database.read() as unit:
+        attempts = unit.attempts.latest(run.id)
+        assert unit.attempts.all(run.id) == attempts
+        assert unit.attempts.outputs(run.id) == {}
+        assert run.not_before <= unit.now()
+    assert [one.stage for one in attempts] == list(Stage)
+    assert {(one.state, one.number) for one in attempts} == {(AttemptState.WAITING, 1)}
+    assert event_types(database, run.id) == ["run.created"]
+
+
+def test_a_run_that_starts_later_has_the_outputs_of_the_stages_it_skips(database: Database) -> None:
+    outputs = {Stage.DISCOVER: {"phase": "2"}, Stage.SUBMIT: {"codexTaskId": "t"}}
+    run = add_run(database, stage=Stage.APPLY, outputs=outputs, feature_key="specs/042-x")
+    with database.read() as unit:
+        assert unit.attempts.outputs(run.id) == outputs
+    assert claim_run(database, run.id, Stage.APPLY).run.feature_key == "specs/042-x"
+
+
+def test_a_busy_request_is_refused_and_names_the_run_in_the_way(database: Database) -> None:
+    run = add_run(database, repository="octo/cat")
+    before = everything(database)
+    with pytest.raises(RunActive) as refused:
+        add_run(database, repository="OCTO/Cat")
+    assert refused.value.details == {"run_id": str(run.id)}
+    assert everything(database) == before
+
+
+@pytest.mark.parametrize("asked", ["042", "42", "042-x", "specs/042-x", "042-x/"])
+def test_any_name_of_an_active_runs_feature_is_refused(database: Database, asked: str) -> None:
+    run = add_run(database, repository="octo/cat", stage=Stage.SUBMIT, feature_key="specs/042-x")
+    with pytest.raises(RunActive) as refused:
+        add_run(database, repository="octo/cat", requested_key=asked)
+    assert refused.value.details == {"run_id": str(run.id)}
+
+
+@pytest.mark.parametrize(("first", "second"), [("042", "042-x"), ("042-x", "042"), ("x/042-y", "042")])
+def test_two_names_that_can_mean_one_feature_are_refused(database: Database, first: str, second: str) -> None:
+    add_run(database, repository="octo/cat", requested_key=first)
+    with pytest.raises(RunActive):
+        add_run(database, repository="octo/cat", requested_key=second)
+
+
+def test_other_features_and_other_repositories_are_not_in_the_way(database: Database) -> None:
+    add_run(database, repository="octo/cat", requested_key="042-x")
+    add_run(database, repository="octo/cat", requested_key="043-x")
+    add_run(database, repository="octo/cat", requested_key="")
+    add_run(database, repository="octo/dog", requested_key="042-x")
+
+
+def test_an_ended_run_is_not_in_the_way(database: Database) -> None:
+    end(database, repository="octo/cat", requested_key="042-x", feature_key="specs/042-x")
+    add_run(database, repository="octo/cat", requested_key="042-x", feature_key="specs/042-x")
+
+
+def test_of_many_equal_requests_at_once_one_wins(database: Database) -> None:
+    results = at_once(8, lambda _: add_run(database, repository="octo/cat", requested_key="042-x"))
+    refused = [one for one in results if isinstance(one, RunActive)]
+    (winner,) = [one for one in results if not isinstance(one, Exception)]
+    assert len(refused) == 7
+    assert {one.details["run_id"] for one in refused} == {str(winner.id)}
+
+
+def test_an_idempotency_key_makes_one_run(database: Database) -> None:
+    results = at_once(6, lambda _: add_run(database, idempotency_key="k", request_digest="d"))
+    (winner,) = [one for one in results if not isinstance(one, Exception)]
+    assert sum(isinstance(one, DuplicateIdempotencyKey) for one in results) == 5
+    with database.read() as unit:
+        assert unit.runs.find_by_idempotency_key("k") == winner
+        assert unit.runs.find_by_idempotency_key("other") is None
+
+
+def test_a_run_that_is_not_there_is_none(database: Database) -> None:
+    with database.read() as unit:
+        assert unit.runs.get(uuid4()) is None
+        assert unit.attempts.latest(uuid4()) == []
+
+
+def test_pages_go_from_the_newest_to_the_oldest_and_miss_none(database: Database) -> None:
+    made = [add_run(database).id for _ in range(7)]
+    same_instant = read_run(database, made[2]).created_at
+    for one in made[2:5]:
+        set_columns(database, one, created_at=same_instant)
+    seen = []
+    before = None
+    while True:
+        with database.read() as unit:
+            page = unit.runs.page(RunFilter(), 2, before)
+        if not page:
+            break
+        seen += page
+        before = (page[-1].created_at, page[-1].id)
+    assert {run.id for run in seen} == set(made)
+    assert seen == sorted(seen, key=lambda run: (run.created_at, run.id), reverse=True)
+
+
+def test_a_page_shows_what_the_filter_says(database: Database) -> None:
+    one = add_run(database, repository="octo/cat", stage=Stage.SUBMIT, feature_key="specs/042-cats", requested_key="")
+    two = add_run(database, repository="octo/cat", requested_key="043-100%_dogs")
+    ended = end(database, repository="octo/dog")
+
+    def shown(**values: object) -> set[object]:
+        with database.read() as unit:
+            return {run.id for run in unit.runs.page(RunFilter(**values), 10)}
+
+    assert shown() == {one.id, two.id, ended.id}
+    assert shown(status=RunStatus.FAILED) == {ended.id}
+    assert shown(repository="OCTO/cat") == {one.id, two.id}
+    assert shown(feature_key="specs/042-cats") == shown(feature_key="042-cats") == {one.id}
+    assert shown(feature_key="043-100%_dogs") == {two.id}
+    assert shown(text="CATS") == {one.id}
+    assert shown(text="100%_") == {two.id}
+    assert shown(text="%") == {two.id}
+    assert shown(text=str(ended.id)) == {ended.id}
+    assert shown(status=RunStatus.FAILED, repository="octo/cat") == set()
+
+
+def test_runs_are_counted_by_status(database: Database) -> None:
+    add_run(database)
+    add_run(database)
+    end(database)
+    with database.read() as unit:
+        counts = unit.runs.counts()
+    assert counts == dict.fromkeys(RunStatus, 0) | {RunStatus.PENDING: 2, RunStatus.FAILED: 1}
+
+
+def test_the_newest_ended_run_of_a_feature_is_found_by_any_of_its_names(database: Database) -> None:
+    end(database, repository="octo/cat", feature_key="specs/042-x")
+    second = end(database, repository="octo/cat", feature_key="specs/042-x")
+    other = end(database, repository="octo/cat", feature_key="specs/043-y")
+    add_run(database, repository="octo/cat", feature_key="specs/042-x", requested_key="42")
+    with database.read() as unit:
+        for alias in ("42", "042-x", "specs/042-x"):
+            assert unit.runs.newest_terminal("octo/cat", alias) == second
+        assert unit.runs.newest_terminal("octo/cat", "") == other
+        assert unit.runs.newest_terminal("octo/cat", "044") is None
+        assert unit.runs.newest_terminal("octo/dog", "42") is None
+
+
+def test_the_last_run_that_got_through_apply_is_found(database: Database) -> None:
+    applied = end(database, Stage.PUBLISH, repository="octo/cat", feature_key="specs/042-x")
+    end(database, Stage.APPLY, repository="octo/cat", feature_key="specs/042-x")
+    mine = reach(database, Stage.FINALIZE, repository="octo/cat", feature_key="specs/042-x")
+    with database.read() as unit:
+        assert unit.runs.last_applied("octo/cat", "specs/042-x", mine.id) == applied.id
+        assert unit.runs.last_applied("octo/cat", "specs/042-x", applied.id) == mine.id
+        assert unit.runs.last_applied("octo/cat", "specs/043-y", mine.id) is None
+
+
+def test_files_of_old_ended_runs_are_listed_until_they_are_pruned(database: Database) -> None:
+    old, young, active = end(database), end(database), add_run(database)
+    set_columns(database, old.id, completed_at=db_now_plus(-2 * 86400.0))
+    with database.write() as unit:
+        assert [run.id for run in unit.runs.expired_files(1.0, 10)] == [old.id]
+        assert {run.id for run in unit.runs.expired_files(0.0, 10)} <= {old.id, young.id}
+        unit.runs.mark_pruned(old.id)
+        assert unit.runs.expired_files(1.0, 10) == []
+    assert read_run(database, old.id).pruned_at is not None
+    assert read_run(database, active.id).pruned_at is None
+
+
+def test_a_refused_run_leaves_nothing_of_its_transaction(database: Database) -> None:
+    add_run(database, repository="octo/cat")
+    before = everything(database)
+
+    def add_both() -> None:
+        with database.write() as unit:
+            unit.runs.add(new_run(repository="octo/dog"))
+            unit.runs.add(new_run(repository="octo/cat"))
+
+    with pytest.raises(RunActive):
+        add_both()
+    assert everything(database) == before

@@ -1,0 +1,228 @@
+"""Real databases for tests, and runs in them: `database` gives a test both kinds, each empty and at the newest schema."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Barrier
+from typing import Any, TypeVar
+from uuid import UUID, uuid4
+
+import pytest
+from sqlalchemy import create_engine, make_url, select, text, update
+
+from moonmind.db.clock import db_now_plus
+from moonmind.db.records import Claim, Event, NewRun, Run
+from moonmind.db.tables import run
+from moonmind.db.unit_of_work import Database
+from moonmind.runs.chain import Stage
+
+SERVER = "MOONMIND_TEST_POSTGRES_URL"
+HOST = UUID("00000000-0000-4000-8000-000000000001")
+KINDS = [pytest.param("sqlite", marks=pytest.mark.sqlite), pytest.param("postgres", marks=pytest.mark.postgres)]
+
+T = TypeVar("T")
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> str:
+    """The URL of a server on which databases may be made; the tests that need one are skipped without."""
+    url = os.environ.get(SERVER)
+    if not url:
+        pytest.skip(f'{SERVER} is not set; `eval "$(script/services)"` finds or starts a server')
+    return url
+
+
+@pytest.fixture
+def empty_postgres_url(postgres_server: str) -> Iterator[str]:
+    """A new PostgreSQL database without any table, dropped after the test."""
+    with _new_database(postgres_server) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def migrated_postgres_url(postgres_server: str) -> Iterator[str]:
+    """One PostgreSQL database at the newest schema for all tests of the session."""
+    with _new_database(postgres_server) as url:
+        _migrate(url)
+        yield url
+
+
+@pytest.fixture
+def postgres_url(migrated_postgres_url: str) -> str:
+    """A PostgreSQL database at the newest schema, without rows but for the installation's."""
+    engine = create_engine(migrated_postgres_url)
+    with engine.begin() as connection:
+        connection.execute(text("TRUNCATE run, host, gate CASCADE"))
+    engine.dispose()
+    return migrated_postgres_url
+
+
+@pytest.fixture(scope="session")
+def migrated_sqlite_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite file at the newest schema, to be copied."""
+    path = tmp_path_factory.mktemp("schema") / "moonmind.db"
+    _migrate(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture
+def sqlite_url(migrated_sqlite_file: Path, tmp_path: Path) -> str:
+    """A SQLite file at the newest schema, without rows but for the installation's."""
+    path = tmp_path / "moonmind.db"
+    shutil.copy(migrated_sqlite_file, path)
+    return f"sqlite:///{path}"
+
+
+@pytest.fixture(params=KINDS)
+def database_url(request: pytest.FixtureRequest) -> str:
+    """The URL of an empty, migrated database: SQLite, then PostgreSQL."""
+    url: str = request.getfixturevalue(f"{request.param}_url")
+    return url
+
+
+@pytest.fixture(params=KINDS)
+def empty_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of a database that was never migrated."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'empty.db'}"
+    url: str = request.getfixturevalue("empty_postgres_url")
+    return url
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    """An empty, migrated database of either kind."""
+    made = Database(database_url)
+    yield made
+    made.dispose()
+
+
+@contextmanager
+def _new_database(server: str) -> Iterator[str]:
+    """Make a database of its own on a server, for as long as the block lasts."""
+    engine = create_engine(server, isolation_level="AUTOCOMMIT")
+    name = f"moonmind_test_{uuid4().hex[:12]}"
+    with engine.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name}"))
+    try:
+        yield make_url(server).set(database=name).render_as_string(hide_password=False)
+    finally:
+        with engine.connect() as connection:
+            connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+        engine.dispose()
+
+
+def _migrate(url: str) -> None:
+    database = Database(url)
+    database.migrate()
+    database.dispose()
+
+
+def new_run(**values: Any) -> NewRun:
+    """A request for a run, of a repository of its own unless one is named."""
+    made = uuid4()
+    plain: dict[str, Any] = {
+        "id": made,
+        "repository": f"octo/{made.hex[:12]}",
+        "requested_key": "",
+        "stage": Stage.DISCOVER,
+        "chain_id": uuid4(),
+        "deadline_seconds": 86400.0,
+    }
+    return NewRun(**(plain | values))
+
+
+def add_run(database: Database, **values: Any) -> Run:
+    """Create a run."""
+    with database.write() as unit:
+        return unit.runs.add(new_run(**values))
+
+
+def read_run(database: Database, run_id: UUID) -> Run:
+    """Read a run that is there."""
+    with database.read() as unit:
+        found = unit.runs.get(run_id)
+    assert found is not None
+    return found
+
+
+def try_claim(database: Database, run_id: UUID, stage: Stage, **values: Any) -> Claim | None:
+    """Claim a run's stage as a worker of the test's host."""
+    plain: dict[str, Any] = {"owner": f"test:{uuid4()}", "chain_id": None, "host_id": HOST, "lease_seconds": 60.0}
+    with database.write() as unit:
+        return unit.transitions.claim(run_id, stage, **(plain | values))
+
+
+def claim_run(database: Database, run_id: UUID, stage: Stage = Stage.DISCOVER, **values: Any) -> Claim:
+    """Claim a run's stage, which must succeed."""
+    claim = try_claim(database, run_id, stage, **values)
+    assert claim is not None
+    return claim
+
+
+def reach(database: Database, stage: Stage, **values: Any) -> Run:
+    """Create a run and bring it to a stage, each earlier one done with the outputs `{"from": <stage>}`."""
+    made = add_run(database, **values)
+    for before in list(Stage)[: stage.position]:
+        claim = claim_run(database, made.id, before)
+        with database.write() as unit:
+            unit.transitions.advance(claim, list(Stage)[before.position + 1], {"from": before.value}, facts={})
+    return read_run(database, made.id)
+
+
+def enrol(database: Database, host_id: UUID = HOST) -> None:
+    """Make a host known."""
+    with database.write() as unit:
+        unit.hosts.enrol(host_id, "a-host")
+
+
+def set_columns(database: Database, run_id: UUID, **values: Any) -> None:
+    """Change columns of a run behind the program's back, as the passing of time would."""
+    with database._engine.begin() as connection:
+        connection.execute(update(run).where(run.c.id == run_id).values(**values))
+
+
+def make_due(database: Database, run_id: UUID) -> None:
+    """Let the run's turn come."""
+    set_columns(database, run_id, not_before=db_now_plus(-1.0), dispatch_after=db_now_plus(-1.0))
+
+
+def events_of(database: Database, run_id: UUID) -> list[Event]:
+    """Read a run's events; they must be dense."""
+    with database.read() as unit:
+        events = unit.events.after(run_id, 0, 1000)
+    assert [event.seq for event in events] == list(range(1, len(events) + 1))
+    assert events[-1].seq == read_run(database, run_id).event_seq
+    return events
+
+
+def event_types(database: Database, run_id: UUID) -> list[str]:
+    """Read what happened to a run, in words."""
+    return [event.type.value for event in events_of(database, run_id)]
+
+
+def everything(database: Database) -> dict[str, list[tuple[Any, ...]]]:
+    """Read all rows, to prove that something wrote nothing."""
+    with database._engine.connect() as connection:
+        return {
+            table.name: sorted((tuple(row) for row in connection.execute(select(table))), key=repr)
+            for table in run.metadata.sorted_tables
+        }
+
+
+def at_once(count: int, act: Callable[[int], T]) -> list[T | Exception]:
+    """Do something in so many threads that start together; gives each one's result or exception."""
+    gate = Barrier(count)
+
+    def go(number: int) -> T | Exception:
+        gate.wait(timeout=30)
+        try:
+            return act(number)
+        except Exception as error:  # noqa: BLE001 (the test looks at it)
+            return error
+
+    with ThreadPoolExecutor(count) as pool:
+        return list(pool.map(go, range(count)))
