@@ -26,6 +26,7 @@ def create_app(settings: Settings | None = None, container: Container | None = N
         openapi_url=f"{PREFIX}/openapi.json",
         docs_url=None,  # the interactive pages load scripts from elsewhere, which the content policy forbids
         redoc_url=None,
+        redirect_slashes=False,
         lifespan=_lifespan(settings, container),
         separate_input_output_schemas=False,
     )
@@ -63,12 +64,14 @@ def _lifespan(
 
 def _wire(settings: Settings | None) -> Container:
     # Imported late: `create_app` with a given container needs neither Celery nor a database.
-    from moonmind import bootstrap
+    from api_service.runtime import Runtime
     from moonmind.settings import load_settings
 
     settings = settings if settings is not None else load_settings()
+    from moonmind import bootstrap
+
     bootstrap.configure_logging(settings)
-    return bootstrap.build(settings)
+    return Runtime(bootstrap.build(settings))
 
 
 class PlainStartup:

@@ -14,6 +14,7 @@ from moonmind.errors import (
     MethodNotAllowed,
     MoonMindError,
     NotFound,
+    RangeNotSatisfiable,
     Unauthorized,
     Unexpected,
 )
@@ -41,6 +42,8 @@ def respond(error: MoonMindError, request_id: str | None, headers: dict[str, str
         sent.setdefault("Retry-After", str(RETRY_AFTER_SECONDS))
     if isinstance(error, Unauthorized):
         sent.setdefault("WWW-Authenticate", 'Bearer realm="moonmind"')
+    if isinstance(error, RangeNotSatisfiable):
+        sent.setdefault("Content-Range", f"bytes */{info.details.get('size', '*')}")
     return JSONResponse(body.model_dump(mode="json", by_alias=True), error.http_status, sent)
 
 

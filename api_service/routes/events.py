@@ -27,6 +27,7 @@ RECONNECT_MILLISECONDS = 2000
 BATCH = 200
 MAX_STREAMS = 100
 """Per process: each costs the database a query every POLL_SECONDS."""
+_LINE = "\n"
 _LARGEST_ID = 2**63 - 1
 
 _STREAM: dict[str, Any] = {"text/event-stream": {"schema": {"type": "string"}}}
@@ -82,7 +83,7 @@ def _stream(request: Request, runs: RunService, run_id: UUID | None, position: i
     streams: set[object] = request.app.state.streams
     if len(streams) >= MAX_STREAMS:
         raise Unavailable(f"{MAX_STREAMS} event streams are open already", remediation="Close one, or poll the list.")
-    return EventSourceResponse(_follow(runs, run_id, position, streams), ping=HEARTBEAT_SECONDS, sep="\n")
+    return EventSourceResponse(_follow(runs, run_id, position, streams), ping=HEARTBEAT_SECONDS, sep=_LINE)
 
 
 async def _follow(
@@ -90,17 +91,19 @@ async def _follow(
 ) -> AsyncIterator[ServerSentEvent]:
     seat = object()
     streams.add(seat)
+    last: EventType | None = None
     try:
-        yield ServerSentEvent(comment="open", retry=RECONNECT_MILLISECONDS)
+        yield ServerSentEvent(comment="open", retry=RECONNECT_MILLISECONDS, sep=_LINE)
         while True:
             batch = await _next(runs, run_id, position)
             for event in batch:
                 position = event.id if run_id is None else event.seq
-                yield ServerSentEvent(id=str(position), data=event.model_dump_json(by_alias=True))
+                last = event.type
+                yield ServerSentEvent(id=str(position), data=event.model_dump_json(by_alias=True), sep=_LINE)
             if len(batch) == BATCH:
                 continue
             # A closed run that was retried since has later events; only the last word ends the stream.
-            if run_id is not None and batch and batch[-1].type is EventType.RUN_CLOSED:
+            if run_id is not None and last is EventType.RUN_CLOSED:
                 return
             await anyio.sleep(POLL_SECONDS)
     finally:

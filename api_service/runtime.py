@@ -1,0 +1,59 @@
+"""What an API process runs beside its routes: hints and healing always, and embedded, the engine itself."""
+
+from typing import TYPE_CHECKING
+
+from moonmind.engine.container import Container
+from moonmind.engine.run_service import RunService
+from moonmind.ports.check import Check
+from moonmind.redact import Redactor
+from moonmind.settings import Settings
+
+if TYPE_CHECKING:
+    from moonmind.workflows.speckit_celery.embedded import EmbeddedWorker
+
+
+class Runtime:
+    """A container with its background parts, started and ended with the application."""
+
+    def __init__(self, container: Container) -> None:
+        self._container = container
+        self._worker: EmbeddedWorker | None = None
+
+    @property
+    def settings(self) -> Settings:
+        """The settings it was built from."""
+        return self._container.settings
+
+    @property
+    def redactor(self) -> Redactor:
+        """Knows the secrets of this process."""
+        return self._container.redactor
+
+    @property
+    def runs(self) -> RunService:
+        """The one service behind every route."""
+        return self._container.runs
+
+    def open(self) -> None:
+        """Start what runs in the background; raises NotConfigured when another process runs the embedded engine."""
+        self._container.check_start()
+        if not self.settings.embedded:
+            self._container.start_api()
+            return
+        self._container.own_embedded_engine()
+        # Imported late: an API on RabbitMQ needs no worker's code.
+        from moonmind.workflows.speckit_celery.embedded import EmbeddedWorker
+
+        self._worker = EmbeddedWorker(self._container)
+        self._worker.start()
+        self._container.start_engine()
+
+    def close(self) -> None:
+        """End the stages that run, then everything else."""
+        if self._worker is not None:
+            self._worker.close()
+        self._container.close()
+
+    def ready(self) -> list[Check]:
+        """Probe what taking and moving runs needs."""
+        return self._container.ready()
