@@ -1,0 +1,90 @@
+"""The routes of artifacts."""
+
+from typing import Any
+from uuid import UUID
+
+import pytest
+from fastapi.testclient import TestClient
+
+LOG = b"".join(b'{"line": %d}\n' % number for number in range(20))
+
+
+@pytest.fixture
+def place(run_id: UUID, runs: Any) -> str:
+    runs.keep(run_id, "codex/attempt-1.jsonl", LOG, "application/x-ndjson", growing=True)
+    runs.keep(run_id, "apply/change.patch", b"diff --git a/x b/x\n", "text/x-patch")
+    runs.keep(run_id, "page.html", b"<script>alert(1)</script>", "text/html; charset=utf-8")
+    runs.keep(run_id, "image.svg", b"<svg/>", "image/svg+xml")
+    runs.keep(run_id, "empty.txt", b"", "text/plain")
+    runs.keep(run_id, 'odd/na"me;ü.txt', b"x", "text/plain")
+    return f"/api/workflows/speckit/runs/{run_id}/artifacts"
+
+
+def test_artifacts_are_listed_with_their_sizes_unless_they_grow(client: TestClient, place: str) -> None:
+    listed = {artifact["path"]: artifact["sizeBytes"] for artifact in client.get(place).json()}
+    assert listed["codex/attempt-1.jsonl"] is None
+    assert listed["apply/change.patch"] == 19
+
+
+def test_a_file_is_sent_whole_as_an_attachment(client: TestClient, place: str) -> None:
+    answer = client.get(f"{place}/codex/attempt-1.jsonl")
+    assert (answer.status_code, answer.content) == (200, LOG)
+    assert answer.headers["content-length"] == str(len(LOG))
+    assert answer.headers["content-type"] == "application/x-ndjson"
+    assert answer.headers["content-disposition"] == "attachment; filename*=UTF-8''attempt-1.jsonl"
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.headers["x-artifact-growing"] == "true"
+    assert client.get(f"{place}/apply/change.patch").headers["x-artifact-growing"] == "false"
+
+
+@pytest.mark.parametrize(
+    ("path", "sent"),
+    [
+        ("apply/change.patch", "text/plain; charset=utf-8"),
+        ("page.html", "text/plain; charset=utf-8"),
+        ("image.svg", "application/octet-stream"),
+    ],
+)
+def test_nothing_is_sent_as_something_a_browser_runs(client: TestClient, place: str, path: str, sent: str) -> None:
+    assert client.get(f"{place}/{path}").headers["content-type"] == sent
+
+
+def test_a_name_cannot_break_out_of_its_header(client: TestClient, place: str) -> None:
+    answer = client.get(f"{place}/odd/na%22me%3B%C3%BC.txt")
+    assert answer.headers["content-disposition"] == "attachment; filename*=UTF-8''na%22me%3B%C3%BC.txt"
+
+
+def test_a_range_is_sent_in_part(client: TestClient, place: str) -> None:
+    answer = client.get(f"{place}/codex/attempt-1.jsonl", headers={"Range": "bytes=10-24"})
+    assert (answer.status_code, answer.content) == (206, LOG[10:25])
+    assert answer.headers["content-range"] == f"bytes 10-24/{len(LOG)}"
+    assert answer.headers["content-length"] == "15"
+
+
+def test_a_growing_log_is_followed_by_ranges(client: TestClient, runs: Any, run_id: UUID, place: str) -> None:
+    address, have = f"{place}/codex/attempt-1.jsonl", len(LOG)
+    nothing_yet = client.get(address, headers={"Range": f"bytes={have}-"})
+    runs.keep(run_id, "codex/attempt-1.jsonl", LOG + b"more\n", "application/x-ndjson")
+    more = client.get(address, headers={"Range": f"bytes={have}-"})
+    assert (nothing_yet.status_code, nothing_yet.json()["code"]) == (416, "range_not_satisfiable")
+    assert nothing_yet.headers["content-range"] == f"bytes */{have}"
+    assert (more.status_code, more.content) == (206, b"more\n")
+    assert more.headers["x-artifact-growing"] == "false"
+
+
+def test_a_log_that_grows_meanwhile_does_not_outgrow_what_was_announced(
+    client: TestClient, runs: Any, place: str
+) -> None:
+    client.get(f"{place}/codex/attempt-1.jsonl")
+    assert runs.opened[-1] == (0, len(LOG))
+
+
+def test_an_empty_file_is_sent_and_has_no_ranges(client: TestClient, place: str) -> None:
+    assert client.get(f"{place}/empty.txt").content == b""
+    assert client.get(f"{place}/empty.txt", headers={"Range": "bytes=0-"}).status_code == 416
+
+
+@pytest.mark.parametrize("path", ["nothing", "..%2F..%2Fetc%2Fpasswd", "apply/change.patch%00", "apply"])
+def test_only_listed_paths_exist(client: TestClient, place: str, path: str) -> None:
+    answer = client.get(f"{place}/{path}")
+    assert (answer.status_code, answer.json()["code"]) == (404, "not_found")

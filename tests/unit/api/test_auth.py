@@ -1,0 +1,144 @@
+"""Who is served: every refusal is tried on every route, so that a new route cannot be forgotten."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+from starlette.websockets import WebSocketDisconnect
+
+from api_service.app import create_app
+
+TOKEN = "a-token-of-good-length"
+RUNS = "/api/workflows/speckit/runs"
+Connect = Callable[..., TestClient]
+
+
+def addresses() -> Iterator[tuple[str, str]]:
+    document = create_app().openapi()
+    for path, item in document["paths"].items():
+        for method in item:
+            yield (
+                method.upper(),
+                path.replace("{run_id}", "0f4c8d3a-4b55-4c6e-9d6f-1f1f5f1f7b11").replace("{path}", "x"),
+            )
+    yield "GET", "/api/workflows/speckit/openapi.json"
+    yield "GET", "/no/such/address"
+
+
+ADDRESSES = list(addresses())
+BUT_HEALTH = [address for address in ADDRESSES if address[1] != "/healthz"]
+ORDINARY = [address for address in BUT_HEALTH if not address[1].endswith("/speckit/events")]  # that one never ends
+
+
+@pytest.mark.parametrize(("method", "path"), BUT_HEALTH)
+def test_with_a_token_every_address_wants_it(connect: Connect, method: str, path: str) -> None:
+    client = connect(api_token=TOKEN)
+    for header in (None, "", TOKEN, f"Basic {TOKEN}", "Bearer", "Bearer ", f"Bearer {TOKEN}x", f"Bearer {TOKEN[:-1]}"):
+        answer = client.request(method, path, headers={} if header is None else {"Authorization": header})
+        assert (answer.status_code, answer.json()["code"]) == (401, "unauthorized"), header
+        assert answer.headers["www-authenticate"].startswith("Bearer")
+        assert TOKEN not in answer.text
+
+
+@pytest.mark.parametrize(("method", "path"), ORDINARY)
+def test_who_has_the_token_comes_from_anywhere(connect: Connect, method: str, path: str) -> None:
+    client = connect("203.0.113.9", "http://moonmind.example", api_token=TOKEN)
+    headers = {"Authorization": f"Bearer {TOKEN}", "X-Forwarded-For": "198.51.100.1", "Origin": "http://else.example"}
+    assert client.request(method, path, headers=headers).status_code not in {401, 403}
+
+
+def test_only_the_life_sign_needs_no_token(connect: Connect) -> None:
+    client = connect("203.0.113.9", "http://10.0.0.7", api_token=TOKEN)
+    assert client.get("/healthz").status_code == 200
+    assert client.get("/readyz").status_code == 401
+
+
+def test_with_a_token_named_hosts_are_the_only_ones_where_some_are_named(connect: Connect) -> None:
+    headers = {"Authorization": f"Bearer {TOKEN}"}
+    named = {"api_token": TOKEN, "allowed_hosts": "moonmind.example"}
+    assert connect("203.0.113.9", "https://moonmind.example", **named).get(RUNS, headers=headers).status_code == 200
+    assert connect("203.0.113.9", "https://else.example", **named).get(RUNS, headers=headers).status_code == 403
+
+
+@pytest.mark.parametrize(("method", "path"), ADDRESSES)
+@pytest.mark.parametrize("peer", ["192.0.2.1", "172.17.0.1", "::ffff:192.0.2.1", "testclient", ""])
+def test_without_a_token_no_other_machine_is_served(connect: Connect, peer: str, method: str, path: str) -> None:
+    answer = connect(peer).request(method, path)
+    assert (answer.status_code, answer.json()["code"]) == (403, "forbidden")
+
+
+@pytest.mark.parametrize("peer", ["127.0.0.1", "127.8.8.8", "::1", "::ffff:127.0.0.1"])
+def test_without_a_token_this_machine_is_served(connect: Connect, peer: str) -> None:
+    assert connect(peer).get(RUNS).status_code == 200
+
+
+@pytest.mark.parametrize(("method", "path"), ADDRESSES)
+@pytest.mark.parametrize("header", ["X-Forwarded-For", "X-Forwarded-Host", "X-Real-IP", "Forwarded"])
+def test_without_a_token_nothing_behind_a_proxy_is_served(
+    client: TestClient, header: str, method: str, path: str
+) -> None:
+    assert client.request(method, path, headers={header: "127.0.0.1"}).status_code == 403
+
+
+@pytest.mark.parametrize(("method", "path"), ADDRESSES)
+def test_without_a_token_a_foreign_host_name_is_refused(client: TestClient, method: str, path: str) -> None:
+    answer = client.request(method, path, headers={"Host": "rebound.example:8000"})
+    assert answer.status_code == 403
+    assert "MOONMIND_ALLOWED_HOSTS" in answer.json()["remediation"]
+
+
+@pytest.mark.parametrize("host", ["localhost", "LOCALHOST:8000", "127.0.0.1:8000", "[::1]:8000", "[::1]", "box.local"])
+def test_local_and_allowed_host_names_are_served(connect: Connect, host: str) -> None:
+    client = connect(allowed_hosts="box.local, other.local")
+    assert client.get(RUNS, headers={"Host": host}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["", "localhost.example", "user@localhost", "localhost/x", "localhost:x", "127.0.0.2", "[::1", "localhost#", "::1"],
+)
+def test_what_only_looks_like_a_local_name_is_refused(client: TestClient, host: str) -> None:
+    assert client.get(RUNS, headers={"Host": host}).status_code == 403
+
+
+def test_two_host_names_are_refused(client: TestClient) -> None:
+    answer = client.get(RUNS, headers=[("Host", "localhost"), ("Host", "rebound.example")])
+    assert answer.status_code == 403
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "http://else.example"},
+        {"Origin": "http://localhost:3000"},
+        {"Origin": "null"},
+        {"Origin": ""},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+        {"Origin": "http://localhost:8000", "Sec-Fetch-Site": "cross-site"},
+    ],
+)
+@pytest.mark.parametrize(("method", "path"), [each for each in ADDRESSES if each[0] != "GET"])
+def test_a_page_from_elsewhere_changes_nothing(
+    client: TestClient, runs: Any, method: str, path: str, headers: dict[str, str]
+) -> None:
+    answer = client.request(method, path, headers=headers, json={"repository": "a/b"})
+    assert answer.status_code == 403
+    assert runs.kept == {}
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{}, {"Origin": "http://localhost:8000"}, {"Origin": "http://localhost:8000", "Sec-Fetch-Site": "same-origin"}],
+)
+def test_our_own_page_and_programs_may_change_things(client: TestClient, headers: dict[str, str]) -> None:
+    assert client.post(RUNS, json={"repository": "a/b"}, headers=headers).status_code == 202
+
+
+@pytest.mark.parametrize("settings", [{}, {"api_token": TOKEN}])
+def test_a_websocket_is_closed_at_once(connect: Connect, settings: dict[str, str]) -> None:
+    client = connect(**settings)
+    with pytest.raises(WebSocketDisconnect) as closed, client.websocket_connect(RUNS):
+        pass
+    assert closed.value.code == 1008

@@ -1,0 +1,221 @@
+"""The routes of events: the list, and the stream driven by hand over plain ASGI."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+import anyio
+import pytest
+from fastapi.testclient import TestClient
+
+from api_service.app import create_app
+from api_service.routes import events
+from moonmind.errors import Unavailable
+from moonmind.runs.events import EventType
+from moonmind.runs.machine import RunStatus
+
+PREFIX = "/api/workflows/speckit"
+STREAM = {"Accept": "text/event-stream"}
+PATIENCE = 10
+
+
+def seqs(text: str) -> list[tuple[str, str]]:
+    """Give the position and type of each event of a finished stream."""
+    found = []
+    for block in text.split("\n\n"):
+        fields = dict(line.split(": ", 1) for line in block.splitlines() if ": " in line and line[0] != ":")
+        if "data" in fields:
+            found.append((fields["id"], json.loads(fields["data"])["type"]))
+    return found
+
+
+class Listener:
+    """A client of a stream: it keeps what comes, and goes when its test has seen enough."""
+
+    def __init__(self, app: Any, path: str, headers: dict[str, str]) -> None:
+        self.text = ""
+        self.status = 0
+        self.ended = False
+        self._app = app
+        self._gone = anyio.Event()
+        names = {"host": "localhost", **STREAM, **headers}
+        path, _, query = path.partition("?")
+        self._scope = {
+            "type": "http",
+            "asgi": {"version": "3.0", "spec_version": "2.4"},
+            "http_version": "1.1",
+            "method": "GET",
+            "scheme": "http",
+            "path": path,
+            "raw_path": path.encode(),
+            "root_path": "",
+            "query_string": query.encode(),
+            "headers": [(name.lower().encode(), value.encode()) for name, value in names.items()],
+            "client": ("127.0.0.1", 1),
+            "server": ("localhost", 8000),
+        }
+
+    async def listen(self) -> None:
+        await self._app(self._scope, self._receive, self._send)
+        self.ended = True
+
+    def go(self) -> None:
+        self._gone.set()
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        with anyio.fail_after(PATIENCE):
+            while not condition():  # noqa: ASYNC110 - the condition lies in the code under test, which sets no event
+                await anyio.sleep(0.01)
+
+    async def _receive(self) -> dict[str, str]:
+        await self._gone.wait()
+        return {"type": "http.disconnect"}
+
+    async def _send(self, message: Any) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+        else:
+            self.text += message.get("body", b"").decode()
+
+
+@pytest.fixture
+def app(build: Any) -> Any:
+    app = create_app(container=build())
+    app.state.container = build()
+    app.state.streams = set()
+    return app
+
+
+def test_a_runs_events_are_listed_from_a_position(client: TestClient, runs: Any, run_id: UUID) -> None:
+    runs.tell(run_id, EventType.ATTEMPT_STARTED)
+    runs.tell(run_id, EventType.ATTEMPT_SUCCEEDED)
+    place = f"{PREFIX}/runs/{run_id}/events"
+    assert [event["seq"] for event in client.get(place).json()] == [1, 2, 3]
+    assert [event["seq"] for event in client.get(f"{place}?after=1&limit=1").json()] == [2]
+    assert client.get(place).json()[0] == {
+        "id": 101,
+        "seq": 1,
+        "runId": str(run_id),
+        "type": "run.created",
+        "taskName": None,
+        "data": {},
+        "createdAt": "2026-11-22T09:00:00Z",
+    }
+
+
+@pytest.mark.parametrize("query", ["after=-1", "after=x", f"after={2**63}", "limit=0", "limit=1001"])
+def test_a_wrong_position_is_refused(client: TestClient, run_id: UUID, query: str) -> None:
+    assert client.get(f"{PREFIX}/runs/{run_id}/events?{query}").status_code == 422
+
+
+def test_the_stream_of_an_ended_run_tells_all_and_ends(client: TestClient, runs: Any, run_id: UUID) -> None:
+    runs.tell(run_id, EventType.ATTEMPT_STARTED)
+    runs.close(run_id, RunStatus.SUCCEEDED)
+    answer = client.get(f"{PREFIX}/runs/{run_id}/events", headers=STREAM)
+    assert answer.headers["content-type"].startswith("text/event-stream")
+    assert seqs(answer.text) == [("1", "run.created"), ("2", "attempt.started"), ("3", "run.closed")]
+
+
+def test_a_client_that_comes_back_misses_nothing_and_gets_nothing_twice(
+    client: TestClient, runs: Any, run_id: UUID
+) -> None:
+    runs.tell(run_id, EventType.ATTEMPT_STARTED)
+    runs.close(run_id, RunStatus.SUCCEEDED)
+    headers = {**STREAM, "Last-Event-ID": "2"}
+    answer = client.get(f"{PREFIX}/runs/{run_id}/events?after=0", headers=headers)
+    assert seqs(answer.text) == [("3", "run.closed")]
+
+
+def test_a_client_that_has_all_of_an_ended_run_is_told_not_to_come_back(
+    client: TestClient, runs: Any, run_id: UUID
+) -> None:
+    runs.close(run_id, RunStatus.SUCCEEDED)
+    answer = client.get(f"{PREFIX}/runs/{run_id}/events", headers={**STREAM, "Last-Event-ID": "2"})
+    assert (answer.status_code, answer.content) == (204, b"")
+
+
+def test_the_stream_of_a_retried_run_goes_on_after_its_first_end(client: TestClient, runs: Any, run_id: UUID) -> None:
+    runs.close(run_id, RunStatus.FAILED)
+    runs.tell(run_id, EventType.RUN_RETRIED)
+    runs.close(run_id, RunStatus.SUCCEEDED)
+    answer = client.get(f"{PREFIX}/runs/{run_id}/events", headers=STREAM)
+    assert [kind for _, kind in seqs(answer.text)] == ["run.created", "run.closed", "run.retried", "run.closed"]
+
+
+def test_a_long_history_comes_in_batches_and_in_order(
+    client: TestClient, runs: Any, run_id: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(events, "BATCH", 3)
+    for _ in range(10):
+        runs.tell(run_id, EventType.ATTEMPT_STARTED)
+    runs.close(run_id, RunStatus.SUCCEEDED)
+    answer = client.get(f"{PREFIX}/runs/{run_id}/events", headers=STREAM)
+    assert [position for position, _ in seqs(answer.text)] == [str(number) for number in range(1, 13)]
+
+
+@pytest.mark.anyio
+async def test_a_live_stream_tells_what_happens_and_ends_with_the_run(app: Any, runs: Any, run_id: UUID) -> None:
+    listener = Listener(app, f"{PREFIX}/runs/{run_id}/events", {})
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(listener.listen)
+        await listener.until(lambda: len(seqs(listener.text)) == 1)
+        runs.tell(run_id, EventType.ATTEMPT_STARTED)
+        await listener.until(lambda: len(seqs(listener.text)) == 2)
+        runs.close(run_id, RunStatus.SUCCEEDED)
+        await listener.until(lambda: listener.ended)
+    assert seqs(listener.text)[-1] == ("3", "run.closed")
+    assert app.state.streams == set()
+
+
+@pytest.mark.anyio
+async def test_the_stream_of_all_runs_goes_by_id_and_gives_its_place_back(app: Any, runs: Any, run_id: UUID) -> None:
+    runs.tell(run_id, EventType.ATTEMPT_STARTED)
+    listener = Listener(app, f"{PREFIX}/events?after=101", {})
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(listener.listen)
+        await listener.until(lambda: seqs(listener.text) == [("102", "attempt.started")])
+        runs.close(run_id, RunStatus.FAILED)
+        await listener.until(lambda: len(seqs(listener.text)) == 2)
+        assert len(app.state.streams) == 1
+        assert not listener.ended
+        listener.go()
+        await listener.until(lambda: listener.ended)
+    assert app.state.streams == set()
+
+
+@pytest.mark.anyio
+async def test_a_database_that_is_away_for_a_moment_ends_no_stream(app: Any, runs: Any, run_id: UUID) -> None:
+    listener = Listener(app, f"{PREFIX}/events", {})
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(listener.listen)
+        await listener.until(lambda: len(seqs(listener.text)) == 1)
+        runs.fail_with = Unavailable("the database does not answer")
+        await anyio.sleep(2 * events.POLL_SECONDS)
+        runs.fail_with = None
+        runs.tell(run_id, EventType.ATTEMPT_STARTED)
+        await listener.until(lambda: len(seqs(listener.text)) == 2)
+        listener.go()
+
+
+@pytest.mark.anyio
+async def test_a_quiet_stream_has_a_heartbeat(app: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(events, "HEARTBEAT_SECONDS", 0.05)
+    listener = Listener(app, f"{PREFIX}/events", {})
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(listener.listen)
+        await listener.until(lambda: listener.text.count(": ping") >= 2)
+        listener.go()
+
+
+def test_there_is_an_end_to_how_many_streams_are_open(client: TestClient, run_id: UUID) -> None:
+    state: Any = client.app
+    state.state.streams = {object() for _ in range(events.MAX_STREAMS)}
+    answer = client.get(f"{PREFIX}/runs/{run_id}/events", headers=STREAM)
+    assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
+    assert client.get(f"{PREFIX}/runs/{run_id}/events").status_code == 200
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"

@@ -1,0 +1,78 @@
+"""One error body everywhere."""
+
+from typing import Any
+from uuid import UUID
+
+import pytest
+from fastapi.testclient import TestClient
+
+from moonmind import errors
+from moonmind.errors import MoonMindError
+
+RUNS = "/api/workflows/speckit/runs"
+
+
+def families() -> list[type[MoonMindError]]:
+    found = [MoonMindError]
+    for kind in found:
+        found.extend(kind.__subclasses__())
+    return [kind for kind in found if kind.__module__ == errors.__name__]
+
+
+@pytest.mark.parametrize("kind", families(), ids=lambda kind: kind.__name__)
+def test_every_error_of_ours_becomes_its_status_and_body(
+    client: TestClient, runs: Any, kind: type[MoonMindError]
+) -> None:
+    runs.fail_with = kind("it went wrong", remediation="Mend it.", field="repository")
+    answer = client.get(RUNS)
+    assert answer.status_code == kind.http_status
+    assert answer.json() == {
+        "code": kind.code,
+        "message": "it went wrong",
+        "remediation": "Mend it.",
+        "details": {"field": "repository"},
+        "requestId": answer.headers["x-request-id"],
+    }
+    assert ("retry-after" in answer.headers) == (kind.http_status == 503)
+
+
+def test_a_defect_is_answered_without_a_trace(client: TestClient, runs: Any) -> None:
+    runs.fail_with = ZeroDivisionError("secret inner words")
+    answer = client.get(RUNS)
+    assert answer.status_code == 500
+    assert answer.json()["code"] == "unexpected"
+    assert answer.json()["requestId"] == answer.headers["x-request-id"]
+    assert answer.headers["content-security-policy"]
+    for leaked in ("secret inner words", "ZeroDivisionError", "Traceback", ".py"):
+        assert leaked not in answer.text
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "code"),
+    [
+        ("GET", "/nowhere", 404, "not_found"),
+        ("GET", "/", 404, "not_found"),
+        ("GET", f"{RUNS}/", 404, "not_found"),
+        ("DELETE", RUNS, 405, "method_not_allowed"),
+        ("PUT", "/healthz", 405, "method_not_allowed"),
+    ],
+)
+def test_addresses_and_methods_that_are_not_there_are_problems_too(
+    client: TestClient, method: str, path: str, status: int, code: str
+) -> None:
+    answer = client.request(method, path, follow_redirects=False)
+    assert (answer.status_code, answer.json()["code"]) == (status, code)
+    assert answer.json()["remediation"]
+    assert ("allow" in answer.headers) == (status == 405)
+
+
+def test_a_refusal_does_not_repeat_what_was_sent(client: TestClient) -> None:
+    answer = client.post(RUNS, json={"repository": ["ghp_" + "x" * 36], "notes": {"deep": "canary"}})
+    assert answer.status_code == 422
+    assert "ghp_" not in answer.text
+    assert "canary" not in answer.text
+
+
+def test_many_wrong_fields_are_cut(client: TestClient, run_id: UUID) -> None:
+    answer = client.post(f"{RUNS}/{run_id}/retry", json={f"field{number}": 1 for number in range(500)})
+    assert len(answer.json()["details"]["fields"]) == 20

@@ -1,0 +1,163 @@
+"""The routes of runs."""
+
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from fastapi.testclient import TestClient
+
+from moonmind.runs.machine import RunStatus
+
+RUNS = "/api/workflows/speckit/runs"
+BODY = {"repository": "moonmind/spec-kit-reference", "featureKey": "spec-42-refresh-docs"}
+
+
+def test_the_quickstarts_request_is_accepted_and_answered_with_the_run(client: TestClient) -> None:
+    answer = client.post(RUNS, json=BODY)
+    run = answer.json()
+    assert answer.status_code == 202
+    assert run["status"] == "pending"
+    assert run["featureKey"] == "spec-42-refresh-docs"
+    assert run["createdAt"] == "2026-11-22T09:00:00Z"
+    assert [task["taskName"] for task in run["tasks"]] == ["discover", "submit", "apply", "publish", "finalize"]
+    assert client.get(answer.headers["location"]).json() == run
+
+
+def test_a_second_run_of_an_active_feature_is_a_conflict_that_names_the_first(client: TestClient) -> None:
+    first = client.post(RUNS, json=BODY).json()
+    answer = client.post(RUNS, json=BODY)
+    assert answer.status_code == 409
+    assert answer.json()["code"] == "run_active"
+    assert answer.json()["details"] == {"runId": first["id"]}
+    assert answer.json()["remediation"]
+
+
+def test_an_idempotency_key_starts_one_run_only(client: TestClient) -> None:
+    headers = {"Idempotency-Key": "build-17"}
+    first = client.post(RUNS, json=BODY, headers=headers)
+    second = client.post(RUNS, json=BODY, headers=headers)
+    other = client.post(RUNS, json={**BODY, "notes": "again"}, headers=headers)
+    assert (first.status_code, second.status_code) == (202, 202)
+    assert first.json()["id"] == second.json()["id"]
+    assert (other.status_code, other.json()["code"]) == (409, "idempotency_mismatch")
+
+
+@pytest.mark.parametrize("key", ["", "two words", "x" * 201, "ümlaut"])
+def test_an_idempotency_key_is_short_and_visible(client: TestClient, key: str) -> None:
+    answer = client.post(RUNS, json=BODY, headers={"Idempotency-Key": key.encode()})
+    assert answer.status_code == 422
+    assert answer.json()["details"]["fields"][0]["field"] == "Idempotency-Key"
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({}, "repository"),
+        ({"repository": "no-slash"}, "repository"),
+        ({"repository": "a/.."}, "repository"),
+        ({"repository": "-a/b"}, "repository"),
+        ({**BODY, "featureKey": "x" * 121}, "featureKey"),
+        ({**BODY, "featureKey": "a\0b"}, "featureKey"),
+        ({**BODY, "notes": "x" * 1025}, "notes"),
+        ({**BODY, "forcePhase": "finalize"}, "forcePhase"),
+        ({**BODY, "feature_key": "both"}, "feature_key"),
+        ({**BODY, "surprise": 1}, "surprise"),
+    ],
+)
+def test_a_wrong_body_is_refused_and_the_field_is_named(client: TestClient, body: dict[str, Any], field: str) -> None:
+    answer = client.post(RUNS, json=body)
+    assert answer.status_code == 422
+    assert answer.json()["code"] == "invalid_request"
+    assert field in [each["field"] for each in answer.json()["details"]["fields"]]
+
+
+@pytest.mark.parametrize("body", [b"{", b"", b"[]", b"null", b'"x"', b"\xff\xfe", b'{"repository": "\\ud800/b"}'])
+def test_what_is_no_request_at_all_is_refused(client: TestClient, body: bytes) -> None:
+    answer = client.post(RUNS, content=body, headers={"Content-Type": "application/json"})
+    assert answer.status_code == 422
+    assert answer.json()["code"] == "invalid_request"
+
+
+def test_a_listing_is_newest_first_and_leaves_tasks_and_artifacts_out(client: TestClient) -> None:
+    ids = [client.post(RUNS, json={"repository": f"a/r{number}"}).json()["id"] for number in range(3)]
+    first = client.get(RUNS, params={"limit": 2}).json()
+    second = client.get(RUNS, params={"limit": 2, "cursor": first["nextCursor"]}).json()
+    assert [run["id"] for run in first["items"] + second["items"]] == ids[::-1]
+    assert second["nextCursor"] is None
+    assert {(run["tasks"], run["artifacts"]) for run in first["items"]} == {(None, None)}
+
+
+def test_a_listing_is_filtered(client: TestClient, run_id: UUID, runs: Any) -> None:
+    runs.put(run_id, status=RunStatus.RUNNING)
+    other = client.post(RUNS, json={"repository": "a/b"}).json()["id"]
+    found = {
+        query: [run["id"] for run in client.get(f"{RUNS}?{query}").json()["items"]]
+        for query in ("status=running", "repository=a/b", "featureKey=spec-42", "q=moonmind")
+    }
+    assert found == {
+        "status=running": [str(run_id)],
+        "repository=a/b": [other],
+        "featureKey=spec-42": [str(run_id)],
+        "q=moonmind": [str(run_id)],
+    }
+
+
+@pytest.mark.parametrize(
+    "query", ["limit=0", "limit=101", "limit=x", "status=done", "q=%00", "repository=" + "x" * 201]
+)
+def test_a_wrong_query_is_refused(client: TestClient, query: str) -> None:
+    answer = client.get(f"{RUNS}?{query}")
+    assert answer.status_code == 422
+    (wrong,) = answer.json()["details"]["fields"]
+    assert (wrong["in"], wrong["field"]) == ("query", query.partition("=")[0])
+
+
+def test_a_run_shows_what_was_asked_for(client: TestClient, run_id: UUID) -> None:
+    whole = client.get(f"{RUNS}/{run_id}").json()
+    bare = client.get(f"{RUNS}/{run_id}?includeTasks=false&includeArtifacts=false").json()
+    assert len(whole["tasks"]) == 5
+    assert whole["artifacts"] == []
+    assert (bare["tasks"], bare["artifacts"]) == (None, None)
+    assert bare["id"] == whole["id"]
+
+
+def test_tasks_are_the_latest_attempts_or_all(client: TestClient, run_id: UUID) -> None:
+    assert len(client.get(f"{RUNS}/{run_id}/tasks").json()) == 5
+    assert len(client.get(f"{RUNS}/{run_id}/tasks?attempts=all").json()) == 6
+    assert client.get(f"{RUNS}/{run_id}/tasks?attempts=some").status_code == 422
+
+
+@pytest.mark.parametrize("place", ["", "/tasks", "/artifacts", "/events", "/artifacts/log.txt"])
+def test_an_unknown_run_is_not_found_anywhere(client: TestClient, place: str) -> None:
+    answer = client.get(f"{RUNS}/{uuid4()}{place}")
+    assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+
+
+def test_an_id_that_is_none_is_refused(client: TestClient) -> None:
+    answer = client.get(f"{RUNS}/17")
+    assert (answer.status_code, answer.json()["details"]["fields"][0]["field"]) == (422, "run_id")
+
+
+def test_a_failed_run_is_retried(client: TestClient, runs: Any, run_id: UUID) -> None:
+    runs.close(run_id, RunStatus.FAILED)
+    answer = client.post(f"{RUNS}/{run_id}/retry", json={"mode": "resume_failed_task", "notes": "Credentials fixed"})
+    assert answer.status_code == 202
+    assert (answer.json()["status"], answer.json()["notes"]) == ("retrying", "Credentials fixed")
+
+
+def test_a_retry_without_a_body_resumes(client: TestClient, runs: Any, run_id: UUID) -> None:
+    runs.close(run_id, RunStatus.FAILED)
+    assert client.post(f"{RUNS}/{run_id}/retry").status_code == 202
+    assert runs.log[-1].data == {"mode": "resume_failed_task"}
+
+
+def test_a_run_that_goes_on_is_not_retried(client: TestClient, run_id: UUID) -> None:
+    answer = client.post(f"{RUNS}/{run_id}/retry", json={})
+    assert (answer.status_code, answer.json()["code"]) == (409, "not_retryable")
+    assert client.post(f"{RUNS}/{run_id}/retry", json={"mode": "again"}).status_code == 422
+
+
+def test_a_run_is_cancelled_once(client: TestClient, run_id: UUID) -> None:
+    assert client.post(f"{RUNS}/{run_id}/cancel").json()["status"] == "cancelled"
+    answer = client.post(f"{RUNS}/{run_id}/cancel")
+    assert (answer.status_code, answer.json()["code"]) == (409, "not_cancellable")
