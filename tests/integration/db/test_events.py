@@ -1,0 +1,102 @@
+from uuid import uuid4
+
+import pytest
+from sqlalchemy import text
+
+from moonmind.db.records import Event
+from moonmind.db.unit_of_work import Database
+from tests.support.databases import add_run, at_once, claim_run, events_of, new_run
+
+
+def stream(database: Database, after: int = 0, limit: int = 1000) -> list[Event]:
+    with database.read() as unit:
+        return unit.events.after(None, after, limit)
+
+
+def test_the_events_of_a_run_come_after_the_one_received(database: Database) -> None:
+    run = add_run(database)
+    claim_run(database, run.id)
+    first, second = events_of(database, run.id)
+    with database.read() as unit:
+        assert unit.events.after(run.id, 1, 10) == [second]
+        assert unit.events.after(run.id, 0, 1) == [first]
+        assert unit.events.after(run.id, 2, 10) == []
+        assert unit.events.after(uuid4(), 0, 10) == []
+    assert second.created_at >= first.created_at
+
+
+def test_events_are_dense_however_many_write_at_once(database: Database) -> None:
+    runs = [add_run(database) for _ in range(3)]
+
+    def churn(number: int) -> None:
+        run = runs[number % 3]
+        for _ in range(15):
+            with database.write() as unit:
+                claim = unit.transitions.claim(
+                    run.id, run.stage, owner="me", chain_id=None, host_id=uuid4(), lease_seconds=60.0
+                )
+            if claim is not None:
+                with database.write() as unit:
+                    assert unit.transitions.return_lease(run.id, claim.fence)
+
+    assert at_once(6, churn) == [None] * 6
+    total = sum(len(events_of(database, run.id)) for run in runs)
+    assert total > 3 * 15
+    assert len(stream(database)) == total
+
+
+def test_the_stream_goes_on_after_the_last_event_received(database: Database) -> None:
+    for _ in range(5):
+        add_run(database)
+    everything = stream(database)
+    assert len(everything) == 5
+    read: list[Event] = []
+    while page := stream(database, read[-1].id if read else 0, 2):
+        read += page
+    assert read == everything
+
+
+@pytest.mark.postgres
+def test_the_stream_misses_no_event_of_a_transaction_that_commits_late(postgres_url: str) -> None:
+    database = Database(postgres_url)
+    late, early = new_run(), new_run()
+    with database.write() as slow:
+        slow.runs.add(late)
+        with database.write() as quick:
+            quick.runs.add(early)
+        assert stream(database) == []
+    first = stream(database)
+    assert [event.run_id for event in first] == [late.id, early.id]
+    # The other way about: the number of the row is taken first, the transaction with the older number ends last.
+    with database.write() as slow:
+        slow._connection.execute(text("SELECT pg_current_xact_id()"))
+        with database.write() as quick:
+            quick.runs.add(early_again := new_run())
+        assert stream(database, first[-1].id) == []
+        slow.runs.add(late_again := new_run())
+    second = stream(database, first[-1].id)
+    assert [event.run_id for event in second] == [late_again.id, early_again.id]
+    assert second[0].id > second[1].id
+    third = stream(database, second[0].id)
+    assert third == second[1:]
+    assert stream(database, second[1].id) == []
+    database.dispose()
+
+
+@pytest.mark.postgres
+def test_a_reader_that_follows_the_stream_sees_every_event_once(postgres_url: str) -> None:
+    database = Database(postgres_url, pool_size=10)
+    seen: list[Event] = []
+
+    def follow_or_write(number: int) -> None:
+        if number:
+            for _ in range(25):
+                add_run(database)
+            return
+        while len(seen) < 150:
+            seen.extend(stream(database, seen[-1].id if seen else 0, 7))
+
+    results = at_once(7, follow_or_write)
+    assert results == [None] * 7
+    assert len({event.id for event in seen}) == len(seen) == 150
+    database.dispose()

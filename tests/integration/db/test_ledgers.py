@@ -1,0 +1,78 @@
+"""Artifacts, credential audits, gates and hosts: rows beside a run."""
+
+from datetime import UTC, datetime
+from uuid import UUID, uuid4
+
+from moonmind.db.records import CredentialAudit
+from moonmind.db.unit_of_work import Database
+from tests.support.databases import HOST, add_run, enrol
+
+FAR = datetime(2100, 1, 1, 12, 30, 15, 123456, tzinfo=UTC)
+LOG = {"type": "codex_logs", "path": "logs/codex.jsonl", "content_type": "application/x-ndjson"}
+
+
+def test_an_artifact_grows_and_is_sealed_under_one_path(database: Database) -> None:
+    run, other = add_run(database), add_run(database)
+    with database.write() as unit:
+        unit.artifacts.save(run.id, **LOG, size=None, digest=None)
+        unit.artifacts.save(other.id, **LOG, size=None, digest=None)
+    with database.read() as unit:
+        growing = unit.artifacts.get(run.id, LOG["path"])
+    assert growing is not None
+    assert (growing.size, growing.digest, growing.type) == (None, None, "codex_logs")
+    with database.write() as unit:
+        unit.artifacts.save(run.id, **LOG, size=5_000_000_000, digest="sha256:ab")
+        unit.artifacts.save(run.id, type="codex_patch", path="p", content_type="text/x-diff", size=1, digest="sha256:c")
+    with database.read() as unit:
+        sealed, patch = unit.artifacts.list(run.id)
+        assert unit.artifacts.get(run.id, "nothing") is None
+        assert unit.artifacts.get(run.id, "p") == patch
+        assert len(unit.artifacts.list(other.id)) == 1
+    assert (sealed.size, sealed.digest, sealed.created_at) == (5_000_000_000, "sha256:ab", growing.created_at)
+
+
+def test_a_runs_last_audit_counts(database: Database) -> None:
+    run = add_run(database)
+    audit = CredentialAudit(run.id, "passed", "logged in", FAR, "failed", "403\x00", None, {"CODEX_ENV": "prod"})
+    with database.write() as unit:
+        assert unit.audits.get(run.id) is None
+        unit.audits.save(CredentialAudit(run.id, "failed", "", None, "skipped", "", None, {}))
+        unit.audits.save(audit)
+    with database.read() as unit:
+        found = unit.audits.get(run.id)
+    assert found is not None
+    assert found.github_message == "403\ufffd"
+    assert (found.codex_status, found.codex_checked_at, found.snapshot) == ("passed", FAR, {"CODEX_ENV": "prod"})
+
+
+def test_a_gate_is_closed_until_its_time_or_until_it_is_opened(database: Database) -> None:
+    with database.write() as unit:
+        assert unit.gates.get("codex") is None
+        unit.gates.close("codex", FAR, "quota")
+        unit.gates.close("github", unit.now(), "rate limit")
+        unit.gates.open("never closed")
+    with database.write() as unit:
+        gate = unit.gates.get("codex")
+        assert unit.gates.get("github") is None
+        assert gate is not None
+        assert (gate.name, gate.until, gate.reason) == ("codex", FAR, "quota")
+        unit.gates.open("codex")
+        assert unit.gates.get("codex") is None
+
+
+def test_a_host_is_enrolled_once_and_beats(database: Database) -> None:
+    other = uuid4()
+    enrol(database)
+    enrol(database, other)
+    with database.write() as unit:
+        assert unit.hosts.beat(HOST)
+        assert not unit.hosts.beat(uuid4())
+        first, second = unit.hosts.list()
+    assert (first.id, second.id, first.name) == (HOST, other, "a-host")
+    assert first.seen_at > first.enrolled_at
+    enrol(database)
+    with database.read() as unit:
+        again = next(one for one in unit.hosts.list() if one.id == HOST)
+        assert isinstance(unit.hosts.installation(), UUID)
+    assert again.enrolled_at == first.enrolled_at
+    assert again.seen_at >= first.seen_at

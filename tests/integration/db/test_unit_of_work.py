@@ -1,0 +1,182 @@
+import sqlite3
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import event, text
+from sqlalchemy.exc import IntegrityError
+
+from moonmind.db.clock import db_now
+from moonmind.db.unit_of_work import Database
+from moonmind.errors import NotConfigured, SchemaMismatch, Unavailable
+from moonmind.runs.chain import Stage
+from moonmind.runs.machine import WaitingReason
+from tests.support.databases import (
+    add_run,
+    at_once,
+    claim_run,
+    everything,
+    new_run,
+    read_run,
+    set_columns,
+)
+
+
+class Stop(Exception):
+    """Ends a block."""
+
+
+def test_an_exception_undoes_the_block(database: Database) -> None:
+    before = everything(database)
+
+    def fail() -> None:
+        with database.write() as unit:
+            unit.runs.add(new_run())
+            raise Stop
+
+    with pytest.raises(Stop):
+        fail()
+    assert everything(database) == before
+
+
+def test_what_one_block_wrote_the_next_one_reads(database: Database) -> None:
+    with database.write() as unit:
+        run = unit.runs.add(new_run())
+        assert unit.runs.get(run.id) == run
+    assert read_run(database, run.id) == run
+
+
+def test_the_clock_is_the_databases_and_in_utc(database: Database) -> None:
+    with database.read() as unit:
+        now = unit.now()
+    assert now.tzinfo is UTC
+    # Only this test compares the two clocks: they are of one machine here.
+    assert abs(now - datetime.now(UTC)) < timedelta(seconds=5)
+
+
+def test_readers_do_not_wait_for_a_writer(database: Database) -> None:
+    run = add_run(database)
+    with database.write() as unit:
+        unit.transitions.request_cancel(run.id)
+        assert read_run(database, run.id) == run
+    assert read_run(database, run.id) != run
+
+
+def test_writers_wait_for_each_other_and_none_fails(database: Database) -> None:
+    results = at_once(8, lambda _: [add_run(database).id for _ in range(10)])
+    assert [one for one in results if isinstance(one, Exception)] == []
+    with database.read() as unit:
+        assert sum(unit.runs.counts().values()) == 80
+
+
+def test_a_claim_and_its_record_are_three_statements_each(database: Database) -> None:
+    run = add_run(database)
+    statements: list[str] = []
+
+    def count(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
+        if not statement.startswith("BEGIN"):
+            statements.append(statement)
+
+    event.listen(database._engine, "before_cursor_execute", count)
+    claim = claim_run(database, run.id)
+    assert [one.split()[0] for one in statements] == ["UPDATE", "UPDATE", "INSERT"]
+    statements.clear()
+    with database.write() as unit:
+        unit.transitions.advance(claim, Stage.SUBMIT, {"a": 1}, facts={"phase": "1"})
+    assert [one.split()[0] for one in statements] == ["UPDATE", "UPDATE", "INSERT"]
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {"lease_owner": "me"},
+        {"lease_until": db_now()},
+        {"dispatch_after": None},
+        {"completed_at": db_now()},
+        {"waiting_reason": WaitingReason.AGENT},
+    ],
+    ids=lambda values: next(iter(values)),
+)
+def test_the_database_itself_refuses_a_run_that_could_stick(database: Database, broken: dict[str, object]) -> None:
+    run = add_run(database)
+    with pytest.raises(IntegrityError):
+        set_columns(database, run.id, **broken)
+
+
+@pytest.mark.parametrize("column", ["status = 'lost'", "stage = 5", "stage = -1", "status = 'failed'"])
+def test_the_database_itself_refuses_words_and_stages_that_are_not(database: Database, column: str) -> None:
+    add_run(database)
+    with pytest.raises(IntegrityError), database._engine.begin() as connection:
+        connection.execute(text(f"UPDATE run SET {column}"))
+
+
+def test_a_missing_table_is_a_schema_that_is_not_ours(empty_database_url: str) -> None:
+    database = Database(empty_database_url)
+    with pytest.raises(SchemaMismatch, match="run"):
+        add_run(database)
+    database.dispose()
+
+
+def test_a_server_that_is_away_is_unavailable() -> None:
+    database = Database("postgresql+psycopg://nobody@127.0.0.1:1/nothing")
+    with pytest.raises(Unavailable):
+        add_run(database)
+    database.dispose()
+
+
+@pytest.mark.postgres
+def test_a_connection_that_was_cut_is_unavailable_once_and_replaced(postgres_url: str) -> None:
+    database = Database(postgres_url)
+
+    def cut() -> None:
+        with database.write() as unit:
+            unit.now()
+            with database._engine.connect() as other:
+                kill = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                other.execute(text(kill))
+            unit.now()
+
+    with pytest.raises(Unavailable):
+        cut()
+    add_run(database)
+    database.dispose()
+
+
+@pytest.mark.sqlite
+def test_sqlite_keeps_what_it_committed_and_checks_references(sqlite_url: str) -> None:
+    database = Database(sqlite_url)
+    with database._engine.connect() as connection:
+        settings = {
+            name: connection.exec_driver_sql(f"PRAGMA {name}").scalar_one()
+            for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
+        }
+    assert settings == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "busy_timeout": 30_000}
+    database.dispose()
+
+
+@pytest.mark.sqlite
+def test_a_locked_sqlite_file_is_unavailable(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("moonmind.db.engine.BUSY_SECONDS", 0.05)
+    database = Database(sqlite_url)
+    holder = sqlite3.connect(sqlite_url.removeprefix("sqlite:///"), isolation_level=None)
+    holder.execute("BEGIN IMMEDIATE")
+    with pytest.raises(Unavailable, match="locked"):
+        add_run(database)
+    holder.rollback()
+    holder.close()
+    add_run(database)
+    database.dispose()
+
+
+@pytest.mark.sqlite
+def test_the_folder_of_a_sqlite_file_is_made(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'var' / 'deep' / 'moonmind.db'}")
+    database.migrate()
+    database.check_schema()
+    database.dispose()
+
+
+@pytest.mark.parametrize("url", ["mysql://localhost/x", "sqlite://", "sqlite:///:memory:"])
+def test_other_databases_are_refused_in_a_sentence(url: str) -> None:
+    with pytest.raises(NotConfigured):
+        Database(url)
