@@ -11,6 +11,7 @@ from celery import Celery
 
 from moonmind import __version__
 from moonmind.adapters import registry
+from moonmind.adapters.agents import codex_setup
 from moonmind.adapters.agents.options import AgentOptions
 from moonmind.adapters.dispatchers.celery import CeleryDispatcher
 from moonmind.adapters.forges.options import ForgeOptions
@@ -151,6 +152,11 @@ def build(
         waker=Waker(database, agent, publisher, host),
         retention=Retention(database, store, agent, vcs, days=settings.retention_days),
     )
+
+
+def ensure_codex_home(settings: Settings) -> codex_setup.CodexSetup:
+    """Make the operator's Codex home usable; asked before there is a database. Raises NotConfigured."""
+    return codex_setup.ensure_codex_home(_agent_options(settings, settings.var_dir, ""))
 
 
 def _migrate(database: Database, var_dir: Path) -> None:

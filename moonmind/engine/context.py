@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 from uuid import UUID
@@ -79,6 +80,14 @@ class Office(Protocol):
 
     def take_slot(self) -> bool:
         """Take one of this host's agent slots for the run (fenced, repeatable); False when all are taken."""
+        ...
+
+    def gate(self, name: str) -> datetime | None:
+        """Give the time at which a closed gate opens again; None when it is open."""
+        ...
+
+    def close_gate(self, name: str, until: datetime, reason: str) -> None:
+        """Close a gate for every run of the installation: a quota or a rate limit that names its end."""
         ...
 
     def earlier_run(self, feature_key: str) -> EarlierRun | None:

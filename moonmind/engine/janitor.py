@@ -65,7 +65,8 @@ class Janitor:
             if run.status.terminal:
                 self._stop_agent(run)
         with self._database.write() as uow:
-            uow.recovery.close_unanswered(BATCH)
+            for run in uow.recovery.close_unanswered():
+                log.warning("run.unanswered", run_id=str(run.id))
         with self._database.read() as uow:
             due = uow.recovery.due_for_hint(BATCH)
         for run in due:

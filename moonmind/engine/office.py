@@ -1,4 +1,6 @@
-"""The few further writes and reads a stage may make while it works: audit, slot, history."""
+"""The few further writes and reads a stage may make while it works: audit, slot, gates, history."""
+
+from datetime import datetime
 
 from moonmind.db.records import Claim, CredentialAudit
 from moonmind.db.unit_of_work import Database
@@ -53,6 +55,18 @@ class RunOffice:
         self._lease.check()
         with self._database.write() as uow:
             return uow.slots.take(self._claim.run.id, self._claim.fence, self._host.id, self._max_agents)
+
+    def gate(self, name: str) -> datetime | None:
+        """Give the time at which a closed gate opens again; None when it is open."""
+        with self._database.read() as uow:
+            closed = uow.gates.get(name)
+        return closed.until if closed is not None else None
+
+    def close_gate(self, name: str, until: datetime, reason: str) -> None:
+        """Close a gate for every run of the installation."""
+        self._lease.check()
+        with self._database.write() as uow:
+            uow.gates.close(name, until, self._redactor.text(reason))
 
     def earlier_run(self, feature_key: str) -> EarlierRun | None:
         """Give the feature's last other run that reached apply."""

@@ -131,7 +131,7 @@ class Publisher:
             if self._courier is courier:
                 self._courier = None
 
-    def _send(self, courier: _Courier, run_id: UUID, overdue: bool) -> None:
+    def _send(self, courier: _Courier, run_id: UUID, hints: int | None) -> None:
         try:
             with self._database.write() as uow:
                 run = uow.recovery.hint(run_id, hints=hints)

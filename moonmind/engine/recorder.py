@@ -58,7 +58,7 @@ class Recorder:
             if _frees_slot(claim, decision) and uow.slots.free(claim.run.id):
                 due.extend(uow.recovery.wake_capacity())
         match decision:
-            case Advance():
+            case Advance() | Close(status=RunStatus.SUCCEEDED):
                 return Recorded(advanced=True, due=tuple(due))
             case GoBack():
                 return Recorded(advanced=False, due=(claim.run.id, *due))

@@ -164,7 +164,7 @@ class RunService:
         more = len(runs) > limit
         shown = runs[:limit]
         return wire.RunPage(
-            items=[views.run_view(run, (), (), None, now=now) for run in shown],
+            items=[views.run_view(run, now=now) for run in shown],
             next_cursor=write_cursor(shown[-1].created_at, shown[-1].id) if more else None,
         )
 

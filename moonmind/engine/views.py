@@ -15,7 +15,7 @@ from moonmind.wire import TaskName
 
 _SHOWN: Mapping[Stage, tuple[str, ...]] = MappingProxyType(
     {
-        Stage.DISCOVER: ("featureKey", "phase", "branchName", "baseBranch", "startingCommit"),
+        Stage.DISCOVER: ("featureKey", "phase", "branchName", "base", "startingCommit", "choice"),
         Stage.SUBMIT: ("codexTaskId", "usage"),
         Stage.APPLY: ("ticked", "commit"),
         Stage.PUBLISH: ("branchName", "pullRequestUrl"),

@@ -1,13 +1,13 @@
 """Celery's settings. The URLs and the queue come from MoonMind's settings; the rest is said here, with its reason."""
 
-from kombu import Queue
+from kombu import Queue  # type: ignore[attr-defined]  # exported lazily, which type checkers do not see
 
 from moonmind.runs.chain import STAGES
 from moonmind.settings import load_settings
 
 _settings = load_settings()
 
-broker_url = _settings.broker_url or "memory://"
+broker_url = _settings.broker_url or "memory://localhost/"
 
 # Set: the five tasks' results are stored there, for people who look at Celery's own tables. No state is ever derived
 # from them. Measured: with a database backend, an outage at the wrong moment makes Celery acknowledge a link without
@@ -27,7 +27,7 @@ result_serializer = "json"
 accept_content = ["json"]
 
 task_default_queue = _settings.queue
-task_queues = [Queue(_settings.queue)]
+task_queues = [Queue(_settings.queue)]  # type: ignore[no-untyped-call]  # kombu has no annotations
 # A STARTED write is one more statement that can lose the link, and nobody reads it.
 task_track_started = False
 # Without confirms a publish to a dying broker is lost silently; with them it is known, and tried again by the row.

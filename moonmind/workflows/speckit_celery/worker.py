@@ -15,6 +15,8 @@ from moonmind.settings import load_settings
 log = structlog.get_logger(__name__)
 
 _container: Container | None = None
+_adopted = False
+"""The container belongs to somebody else, who starts and ends it."""
 _guard = threading.Lock()
 
 
@@ -29,9 +31,9 @@ def container() -> Container:
 
 def adopt(shared: Container) -> None:
     """Use a container that another part of this process built: the embedded engine shares the API's."""
-    global _container  # noqa: PLW0603 - see container()
+    global _container, _adopted  # noqa: PLW0603 - see container()
     with _guard:
-        _container = shared
+        _container, _adopted = shared, True
 
 
 def attach() -> None:
@@ -50,6 +52,8 @@ def _logging(**_: Any) -> None:
 
 def _init(**_: Any) -> None:
     """Refuse to start with a sentence, not with a trace, where work could not be done."""
+    if _adopted:
+        return
     try:
         settings = load_settings()
         if settings.embedded:
@@ -68,7 +72,8 @@ def _refuse(sentence: str) -> None:
 
 def _ready(**_: Any) -> None:
     """Begin to heal: the janitor, the waker and the publisher live in the main process, never in forked children."""
-    container().start_engine()
+    if not _adopted:
+        container().start_engine()
 
 
 def _forked(**_: Any) -> None:
@@ -81,7 +86,7 @@ def _forked(**_: Any) -> None:
 
 
 def _shutdown(**_: Any) -> None:
-    if _container is not None:
+    if _container is not None and not _adopted:
         _container.close()
 
 
