@@ -18,6 +18,7 @@ Every request is one line of the log.
 """
 
 import argparse
+import contextlib
 import json
 import threading
 import time
@@ -76,9 +77,6 @@ class ResponsesServer(ThreadingHTTPServer):
     def record(self, entry: dict[str, Any]) -> None:
         with self.guard, self.log_path.open("a", encoding="utf-8") as log:
             log.write(json.dumps(entry) + "\n")
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing about clients that hang up: killing them is what the tests do."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -141,8 +139,10 @@ class _Handler(BaseHTTPRequestHandler):
         self._event("response.completed", {"response": {"id": response_id, "usage": counted}})
 
     def _event(self, kind: str, fields: dict[str, Any]) -> None:
-        self.wfile.write(f"event: {kind}\ndata: {json.dumps({'type': kind, **fields})}\n\n".encode())
-        self.wfile.flush()
+        data = f"event: {kind}\ndata: {json.dumps({'type': kind, **fields})}\n\n".encode()
+        with contextlib.suppress(ConnectionError):  # clients that hang up: killing them is what the tests do
+            self.wfile.write(data)
+            self.wfile.flush()
 
     def _wait_for(self, path: str | None) -> None:
         while path is not None and not Path(path).exists() and not self.server.closing.is_set():
@@ -177,7 +177,8 @@ class _Handler(BaseHTTPRequestHandler):
         }.items():
             self.send_header(name, value)
         self.end_headers()
-        self.wfile.write(content)
+        with contextlib.suppress(ConnectionError):
+            self.wfile.write(content)
 
 
 def _item(turn: dict[str, Any], number: int) -> dict[str, Any]:

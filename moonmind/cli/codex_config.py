@@ -1,0 +1,37 @@
+"""The quickstart's first check: Codex has a home, a configuration and a login."""
+
+import sys
+
+from moonmind.bootstrap import ensure_codex_home
+from moonmind.errors import MoonMindError
+from moonmind.settings import load_settings
+
+
+def main() -> int:
+    """Make what is missing, say what was found, and give 0 only if a run could log in."""
+    try:
+        settings = load_settings()
+        if settings.test_mode:
+            print("SPEC_WORKFLOW_TEST_MODE=1: a scripted agent does the work; Codex needs no configuration.")
+            return 0
+        setup = ensure_codex_home(settings)
+    except MoonMindError as error:
+        print(f"{error.message}\n{error.advice}", file=sys.stderr)
+        return 1
+    print(f"Codex home    {setup.home}")
+    print(f"config.toml   {setup.config} ({'made' if setup.config_made else 'found, left as it is'})")
+    print(f"login         {setup.login}")
+    if settings.codex_env:
+        profile = setup.home / f"{settings.codex_env}.config.toml"
+        print(
+            f"CODEX_ENV     {settings.codex_env} ({profile.name} {'applies' if profile.exists() else 'is not there'})"
+        )
+    if not setup.usable:
+        print(
+            f"\nCodex cannot log in: {setup.problem}.\n"
+            "Run `codex login` (or `codex login --with-api-key`) as the user that runs the worker, or set CODEX_API_KEY.\n"
+            'A login in the system\'s keyring does not count: config.toml needs cli_auth_credentials_store = "file".',
+            file=sys.stderr,
+        )
+        return 1
+    return 0
