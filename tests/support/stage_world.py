@@ -1,0 +1,354 @@
+"""One run's world for stage tests: real git, forge, store and agent in a folder; only the row is kept in memory."""
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from moonmind.adapters.agents.options import AgentOptions
+from moonmind.adapters.agents.scripted import ScriptedAgent
+from moonmind.adapters.artifact_stores.filesystem import FilesystemArtifactStore
+from moonmind.adapters.forges.local import LocalForge
+from moonmind.adapters.forges.options import ForgeOptions
+from moonmind.adapters.vcs.git_vcs import GitVcs, VcsOptions
+from moonmind.db.records import Attempt, Run
+from moonmind.engine.context import EarlierRun, LeaseLost, StageContext, StopRequested
+from moonmind.errors import MoonMindError
+from moonmind.ports.agent import JobLimits, JobState
+from moonmind.ports.forge import PullRequest
+from moonmind.redact import Redactor
+from moonmind.runs.chain import STAGES, Stage
+from moonmind.runs.machine import AttemptState, Done, Failed, Outcome, Park, Redo, RunStatus, WaitingReason
+from moonmind.sample import source
+from moonmind.settings import ambient_environment
+from moonmind.stages import apply, discover, finalize, publish, submit
+from tests.support.git_repos import make_bare, tip_of, tree_of
+
+REPOSITORY = "acme/demo"
+KEY = source.FEATURE_KEY
+FOLDER = f"specs/{KEY}"
+TASKS = f"{FOLDER}/tasks.md"
+BRANCH = f"moonmind/{KEY}"
+CREATED = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+_FUNCTIONS = {
+    Stage.DISCOVER: discover.run,
+    Stage.SUBMIT: submit.run,
+    Stage.APPLY: apply.run,
+    Stage.PUBLISH: publish.run,
+    Stage.FINALIZE: finalize.run,
+}
+
+
+@dataclass(slots=True)
+class HeldByTest:
+    """A lease that tests let go of."""
+
+    lost: bool = False
+    stopped: bool = False
+    checks: int = 0
+    break_after: int | None = None
+    """Lose the lease at this check: a crash right before an effect."""
+
+    def check(self) -> None:
+        self.checks += 1
+        if self.lost or (self.break_after is not None and self.checks > self.break_after):
+            raise LeaseLost("lost")
+        if self.stopped:
+            raise StopRequested("stopped")
+
+
+@dataclass(slots=True)
+class Listed:
+    """The artifacts of a run: the real store, and the list in memory."""
+
+    run_id: UUID
+    store: FilesystemArtifactStore
+    rows: dict[str, tuple[str, str | None]] = field(default_factory=dict)
+    """Path -> type and digest."""
+
+    def save(self, kind: str, path: str, content: bytes, content_type: str) -> str:
+        stored = self.store.put(self.run_id, path, content)
+        self.rows[path] = (kind, stored.digest)
+        return stored.digest
+
+    def grow(self, kind: str, path: str, content_type: str) -> Path:
+        self.rows[path] = (kind, None)
+        return self.store.growing(self.run_id, path)
+
+    def seal(self, path: str) -> None:
+        stored = self.store.seal(self.run_id, path)
+        if stored and path in self.rows:
+            self.rows[path] = (self.rows[path][0], stored.digest)
+
+    def read(self, path: str) -> bytes:
+        return b"".join(self.store.read(self.run_id, path))
+
+    def of(self, kind: str) -> list[str]:
+        return [path for path, (found, _) in self.rows.items() if found == kind]
+
+
+@dataclass(slots=True)
+class Desk:
+    """The few writes of a stage, in memory."""
+
+    slots: int = 1
+    earlier: EarlierRun | None = None
+    refuses: MoonMindError | None = None
+    audits: list[str] = field(default_factory=list)
+
+    def audit_credentials(self) -> None:
+        self.audits.append("audited")
+        if self.refuses:
+            raise self.refuses
+
+    def note_refused_credential(self, error: MoonMindError) -> None:
+        self.audits.append(error.code)
+
+    def take_slot(self) -> bool:
+        return self.slots > 0
+
+    def earlier_run(self, feature_key: str) -> EarlierRun | None:
+        return self.earlier
+
+
+class World:
+    """A repository at a local forge, and one run on it that tests move stage by stage."""
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        files: Mapping[str, bytes | str] | None = None,
+        secrets: tuple[str, ...] = (),
+        number: int = 1,
+    ) -> None:
+        self.folder = folder
+        self.bare = folder / "repositories" / f"{REPOSITORY}.git"
+        if not self.bare.exists():
+            make_bare(self.bare, source.files() if files is None else files)
+        self.redactor = Redactor(secrets)
+        self.script = folder / "script.json"
+        self.forge = LocalForge(self.forge_options)
+        self.desk = Desk()
+        self.lease = HeldByTest()
+        self.limits = JobLimits(stall_seconds=20, total_seconds=60)
+        self.notes: str | None = None
+        self.requested = KEY
+        self.note: str | None = None
+        self.outputs: dict[Stage, Mapping[str, Any]] = {}
+        self.kept: dict[Stage, dict[str, Any]] = {}
+        self.numbers: dict[Stage, int] = dict.fromkeys(STAGES, 1)
+        self.run_id = UUID(int=number)
+        self.job_key: str | None = None
+        self.store = FilesystemArtifactStore(folder / "artifacts")
+        self.artifacts = Listed(self.run_id, self.store)
+        self.on_host("one")
+
+    @property
+    def forge_options(self) -> ForgeOptions:
+        """Give what the local forge is made from."""
+        return ForgeOptions(self.folder / "repositories", source.files, ambient_environment())
+
+    def on_host(self, name: str) -> None:
+        """Go on with a state folder of another name: another machine, with the artifacts in common."""
+        state = self.folder / f"host-{name}"
+        environment = ambient_environment()
+        self.vcs = GitVcs(VcsOptions(state, "file", dict[str, str], environment, self.redactor))
+        self.agent = ScriptedAgent(
+            AgentOptions(
+                state_folder=state,
+                installation_id="test",
+                environment=environment,
+                script_for=self._script_for,
+            )
+        )
+
+    def context(self, stage: Stage) -> StageContext:
+        """Build what the stage is given now."""
+        return StageContext(
+            run=self._run(stage),
+            attempt=self._attempt(stage),
+            outputs={done: self.outputs[done] for done in self.outputs if done.position < stage.position},
+            kept=self.kept.get(stage, {}),
+            note=self.note,
+            lease=self.lease,
+            artifacts=self.artifacts,
+            office=self.desk,
+            agent=self.agent,
+            forge=self.forge,
+            vcs=self.vcs,
+            redactor=self.redactor,
+            limits=self.limits,
+            relook_seconds=60.0,
+        )
+
+    def step(self, stage: Stage) -> Outcome:
+        """Claim the stage once and record what it reports, as the executor does."""
+        try:
+            outcome = _FUNCTIONS[stage](self.context(stage))
+        except (LeaseLost, StopRequested):
+            raise
+        except MoonMindError as error:
+            outcome = Failed(error.info(), error.retryable, self.kept.get(stage, {}))
+        match outcome:
+            case Done(outputs):
+                self.outputs[stage] = dict(outputs)
+            case Park(kept=kept):
+                self._keep(stage, kept)
+            case Failed(kept=kept):
+                self._keep(stage, kept)
+                self.numbers[stage] += 1
+            case Redo(target, note, kept):
+                self.note = note
+                self.kept[target] = dict(kept)
+                self.numbers[target] += 1
+            case _:
+                pass
+        return outcome
+
+    def drive(self, stage: Stage) -> Outcome:
+        """Claim the stage until it no longer waits for its agent."""
+        outcome = self.step(stage)
+        while isinstance(outcome, Park) and outcome.reason is WaitingReason.AGENT:
+            self.wait_for_agent()
+            outcome = self.step(stage)
+        return outcome
+
+    def land(self, through: Stage = Stage.FINALIZE) -> Outcome:
+        """Move the run through its stages; fails the test at the first that is not done."""
+        for stage in STAGES[: through.position + 1]:
+            outcome = self.drive(stage)
+            assert isinstance(outcome, Done), outcome
+        return outcome
+
+    def plays(self, *steps: Mapping[str, Any], then: tuple[Mapping[str, Any], ...] | None = None) -> None:
+        """Let the agent play these steps; `then` are those of every later job of the run."""
+        attempts = [{"steps": list(steps)}, *([{"steps": list(then)}] if then is not None else [])]
+        self.script.write_text(json.dumps({"version": 1, "attempts": attempts}))
+
+    def submit_with(self, edit: Callable[[Path], None], *, claim: tuple[str, ...] = ()) -> Outcome:
+        """Let a test's own hand do the agent's work in its folder: what a script cannot do, links for instance."""
+        go = self.folder / f"go-{self.run_id}-{self.numbers[Stage.SUBMIT]}"
+        self.plays({"wait_for": str(go)}, {"claim": list(claim)}, {"end": "completed", "message": "Done."})
+        waiting = self.step(Stage.SUBMIT)
+        assert isinstance(waiting, Park), waiting
+        edit(self.workspace)
+        go.touch()
+        return self.drive(Stage.SUBMIT)
+
+    @property
+    def workspace(self) -> Path:
+        """Give the folder that the agent edits."""
+        found = self.vcs.find_workspace(REPOSITORY, self.run_id)
+        assert found
+        return found.path
+
+    def wait_for_agent(self) -> None:
+        """Wait until the job parked on is no longer at work."""
+        assert self.job_key
+        until = time.monotonic() + 60
+        while self.agent.poll(self.job_key).state is JobState.RUNNING:
+            assert time.monotonic() < until, "the agent did not end"
+            time.sleep(0.02)
+
+    def next_run(self, number: int) -> "World":
+        """Begin another run on the same repository."""
+        return World(self.folder, number=number)
+
+    def tree(self, branch: str = BRANCH) -> dict[str, bytes]:
+        """Read what a branch holds at the forge."""
+        return tree_of(self.bare, f"refs/heads/{branch}")
+
+    def tip(self, branch: str = BRANCH) -> str | None:
+        """Give where a branch is at the forge."""
+        return tip_of(self.bare, branch)
+
+    def pulls(self, branch: str = BRANCH) -> tuple[PullRequest, ...]:
+        """List a branch's pull requests."""
+        return self.forge.pull_requests(REPOSITORY, branch)
+
+    def rewrite_pull(self, number: int, **changed: str) -> None:
+        """Change the title or body of a pull request, as a person does on its page."""
+        record = self.bare.with_suffix(".pulls.json")
+        stored = json.loads(record.read_text())
+        for pull in stored["pulls"]:
+            if pull["number"] == number:
+                pull.update(changed)
+        record.write_text(json.dumps(stored))
+
+    def _script_for(self, phase: str) -> bytes | None:
+        if self.script.exists():
+            return self.script.read_bytes()
+        packaged = source.script_for(phase)
+        if packaged is None:
+            return None
+        script = json.loads(packaged)
+        # The sample's pauses are for people who watch.
+        script["steps"] = [step for step in script["steps"] if "run_for_seconds" not in step]
+        return json.dumps(script).encode()
+
+    def _keep(self, stage: Stage, kept: Mapping[str, Any]) -> None:
+        self.kept[stage] = {**self.kept.get(stage, {}), **kept}
+        self.job_key = kept.get("jobKey", self.job_key)
+
+    def _attempt(self, stage: Stage) -> Attempt:
+        return Attempt(
+            1, self.run_id, stage, self.numbers[stage], AttemptState.STARTED, None, None, False, CREATED, CREATED, None
+        )
+
+    def _run(self, stage: Stage) -> Run:
+        return replace(
+            _A_RUN,
+            id=self.run_id,
+            requested_key=self.requested,
+            stage=stage,
+            notes=self.notes,
+            job_key=self.job_key,
+        )
+
+
+_A_RUN = Run(
+    id=UUID(int=1),
+    repository=REPOSITORY,
+    repository_key=REPOSITORY,
+    requested_key=KEY,
+    feature_key=None,
+    status=RunStatus.RUNNING,
+    stage=Stage.DISCOVER,
+    fence=1,
+    lease_owner="test",
+    lease_until=CREATED + timedelta(minutes=1),
+    not_before=CREATED,
+    dispatch_after=CREATED,
+    hints=0,
+    waiting_reason=None,
+    waiting_since=None,
+    errors=0,
+    crashes=0,
+    rounds=0,
+    deadline=CREATED + timedelta(days=1),
+    cancel_requested_at=None,
+    agent_host=None,
+    event_seq=1,
+    chain_id=UUID(int=9),
+    notes=None,
+    idempotency_key=None,
+    request_digest=None,
+    phase=None,
+    branch=None,
+    pull_request_url=None,
+    codex_task_id=None,
+    codex_logs_path=None,
+    usage=None,
+    reason=None,
+    error=None,
+    job_key=None,
+    created_at=CREATED,
+    updated_at=CREATED,
+    completed_at=None,
+    pruned_at=None,
+)

@@ -1,0 +1,204 @@
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from moonmind.runs.chain import Stage
+from moonmind.runs.machine import Done, Failed, Redo
+from moonmind.sample import source
+from tests.support.git_repos import log_of
+from tests.support.stage_world import BRANCH, FOLDER, REPOSITORY, TASKS, World
+
+SECRET = "ghp_averysecrettokenvalue0123456789"
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    made = World(tmp_path, secrets=(SECRET,))
+    assert isinstance(made.step(Stage.DISCOVER), Done)
+    yield made
+    made.agent.forget(str(made.run_id))
+
+
+def applied(world: World) -> dict[str, Any]:
+    outcome = world.step(Stage.APPLY)
+    assert isinstance(outcome, Done), outcome
+    return dict(outcome.outputs)
+
+
+def refused(world: World, code: str) -> Failed:
+    outcome = world.step(Stage.APPLY)
+    assert isinstance(outcome, Failed), outcome
+    assert (outcome.error.code, outcome.transient) == (code, False)
+    return outcome
+
+
+def with_work(world: World, edit: Callable[[Path], None], *claim: str) -> None:
+    outcome = world.submit_with(edit, claim=claim)
+    assert isinstance(outcome, Done), outcome
+
+
+def report(world: World) -> dict[str, Any]:
+    return dict(json.loads(world.artifacts.read("apply/output.json")))
+
+
+def test_the_samples_first_phase_is_proven_ticked_and_committed(world: World) -> None:
+    world.drive(Stage.SUBMIT)
+    outputs = applied(world)
+    assert outputs["ticked"] == ["T001", "T002", "T003"]
+    assert outputs["unproven"] == []
+    assert {item["verdict"] for item in outputs["verdicts"]} == {"proven"}
+    start = str(world.tip("main"))
+    ticked = world.vcs.read(REPOSITORY, outputs["commit"], TASKS)
+    before = source.files()[TASKS]
+    assert ticked == before.replace(b"- [ ] T001", b"- [x] T001").replace(b"- [ ] T002", b"- [x] T002").replace(
+        b"- [ ] T003", b"- [x] T003"
+    )
+    assert world.vcs.is_ancestor(REPOSITORY, start, outputs["commit"])
+    assert world.vcs.trailers(REPOSITORY, outputs["commit"])["run-id"] == str(world.run_id)
+    assert outputs["summary"].startswith("spec-42-refresh-docs: Phase 1: Setup")
+    assert {item["path"] for item in outputs["files"]} >= {"refresh_docs/__init__.py", "pyproject.toml"}
+    assert report(world)["verification"] == "none configured"
+
+
+def test_the_same_work_gives_the_same_commit_again(world: World) -> None:
+    world.drive(Stage.SUBMIT)
+    assert applied(world)["commit"] == applied(world)["commit"]
+
+
+def test_another_machine_makes_the_same_commit_from_the_stored_patch(world: World) -> None:
+    def edit(folder: Path) -> None:
+        (folder / "pyproject.toml").write_text("[project]\n")
+        (folder / "data.bin").write_bytes(bytes(range(256)))
+
+    with_work(world, edit)
+    here = applied(world)
+    world.on_host("two")
+    world.step(Stage.DISCOVER)
+    assert applied(world)["commit"] == here["commit"]
+
+
+def test_work_of_which_every_trace_is_lost_is_done_again(world: World) -> None:
+    world.drive(Stage.SUBMIT)
+    world.on_host("two")
+    world.step(Stage.DISCOVER)
+    shutil.rmtree(world.folder / "artifacts")
+    outcome = world.step(Stage.APPLY)
+    assert isinstance(outcome, Redo)
+    assert outcome.stage is Stage.SUBMIT
+    assert "lost" in outcome.note
+
+
+def test_boxes_that_the_agent_ticked_are_claims_and_nothing_else(world: World) -> None:
+    def edit(folder: Path) -> None:
+        tasks = folder / TASKS
+        tasks.write_bytes(tasks.read_bytes().replace(b"[ ]", b"[x]") + b"\n- [x] T099 Smuggled in\n")
+        (folder / "pyproject.toml").write_text("[project]\n")
+
+    with_work(world, edit)
+    outputs = applied(world)
+    assert outputs["ticked"] == ["T003"]
+    verdicts = {item["id"]: item["verdict"] for item in outputs["verdicts"]}
+    assert verdicts == {"T001": "contradicted", "T002": "contradicted", "T003": "proven"}
+    written = world.vcs.read(REPOSITORY, outputs["commit"], TASKS) or b""
+    assert written == source.files()[TASKS].replace(b"- [ ] T003", b"- [x] T003")
+    assert TASKS not in {item["path"] for item in outputs["files"]}
+
+
+@pytest.mark.parametrize("removed", [True, False])
+def test_a_tasks_file_that_the_agent_ruined_comes_back(world: World, removed: bool) -> None:
+    def edit(folder: Path) -> None:
+        if removed:
+            (folder / TASKS).unlink()
+        else:
+            (folder / TASKS).write_bytes(b"\xff" * 5_000_000)
+        (folder / "pyproject.toml").write_text("x\n")
+
+    with_work(world, edit)
+    assert applied(world)["ticked"] == ["T003"]
+
+
+def test_a_claim_attests_a_task_that_names_nothing(tmp_path: Path) -> None:
+    text = "# Tasks: X\n\n## Phase 1: Setup\n\n- [ ] T001 Think it over\n- [ ] T002 Decide on a name\n"
+    world = World(tmp_path, files={f"{FOLDER}/tasks.md": text})
+    world.step(Stage.DISCOVER)
+    with_work(world, lambda folder: (folder / "notes.md").write_text("x") and None, "T001")
+    outputs = applied(world)
+    assert [(item["id"], item["verdict"]) for item in outputs["verdicts"]] == [
+        ("T001", "attested"),
+        ("T002", "unproven"),
+    ]
+    assert "attested (the agent said so)" in outputs["message"]
+
+
+def test_ticks_alone_are_no_change(world: World) -> None:
+    with_work(world, lambda folder: (folder / TASKS).write_text("- [x] T001 a\n") and None)
+    assert "nothing but the boxes" in refused(world, "agent_no_change").error.message
+
+
+@pytest.mark.parametrize(
+    ("make", "rule"),
+    [
+        (lambda folder: (folder / "link").symlink_to("/etc/passwd"), "link"),
+        (lambda folder: (folder / "link").symlink_to("../../outside"), "link"),
+        (lambda folder: (folder / ".gitmodules").write_text("[submodule]\n"), "gitmodules"),
+        (lambda folder: (folder / "two\nlines").write_text("x"), "path"),
+        (lambda folder: (folder / "big.bin").write_bytes(b"\0" * (11 * 1024 * 1024)), "size"),
+    ],
+)
+def test_a_change_that_breaks_the_policy_is_refused_with_path_and_rule(
+    world: World, make: Callable[[Path], object], rule: str
+) -> None:
+    with_work(world, lambda folder: make(folder) and None)
+    outcome = refused(world, "patch_refused")
+    assert [finding["rule"] for finding in outcome.error.details["findings"]] == [rule]
+    assert [finding["rule"] for finding in report(world)["policy"]] == [rule]
+    assert world.artifacts.of("codex_patch"), "the patch is kept for people to look at"
+
+
+def test_a_folder_in_the_place_of_tasks_md_is_refused(world: World) -> None:
+    def edit(folder: Path) -> None:
+        (folder / TASKS).unlink()
+        (folder / TASKS).mkdir()
+        (folder / TASKS / "x").write_text("x")
+
+    with_work(world, edit)
+    assert "tasks_file" in {item["rule"] for item in refused(world, "patch_refused").error.details["findings"]}
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda folder: (folder / "a.py").write_text(f"token = '{SECRET}'\n"),
+        lambda folder: (folder / "a.bin").write_bytes(b"\0\1" + SECRET.encode() + b"\0"),
+        lambda folder: (folder / SECRET).write_text("x"),
+        lambda folder: (folder / "link").symlink_to(SECRET),
+    ],
+)
+def test_a_known_secret_stops_the_run_and_is_stored_nowhere(world: World, edit: Callable[[Path], object]) -> None:
+    with_work(world, lambda folder: edit(folder) and None)
+    outcome = refused(world, "secret_found")
+    assert SECRET not in str(outcome)
+    assert world.artifacts.of("codex_patch") == []
+    for path in world.artifacts.rows:
+        assert SECRET.encode() not in world.artifacts.read(path)
+
+
+def test_what_runs_by_itself_is_pointed_out_to_the_reviewer(world: World) -> None:
+    def edit(folder: Path) -> None:
+        (folder / ".github/workflows").mkdir(parents=True)
+        (folder / ".github/workflows/ci.yml").write_text("on: push\n")
+
+    with_work(world, edit)
+    outputs = applied(world)
+    assert any(".github/workflows/ci.yml" in warning for warning in outputs["warnings"])
+
+
+def test_nothing_reaches_the_forge_before_publish(world: World) -> None:
+    world.drive(Stage.SUBMIT)
+    applied(world)
+    assert world.tip(BRANCH) is None
+    assert len(log_of(world.bare, "refs/heads/main")) == 1

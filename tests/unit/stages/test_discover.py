@@ -1,0 +1,198 @@
+from pathlib import Path
+from uuid import UUID
+
+from moonmind.adapters.forges.local import LocalForge
+from moonmind.engine.context import EarlierRun
+from moonmind.errors import CredentialInvalid
+from moonmind.ports.forge import Repository
+from moonmind.runs.chain import Stage
+from moonmind.runs.machine import Done, Failed, NothingToDo
+from moonmind.sample import source
+from moonmind.stages.plan import Plan
+from tests.support.git_repos import commit_to, merge
+from tests.support.stage_world import BRANCH, FOLDER, KEY, TASKS, World
+
+
+def plan_of(world: World) -> Plan:
+    outcome = world.step(Stage.DISCOVER)
+    assert isinstance(outcome, Done), outcome
+    return Plan.from_outputs(outcome.outputs)
+
+
+def reason_of(world: World) -> str:
+    outcome = world.step(Stage.DISCOVER)
+    assert isinstance(outcome, NothingToDo), outcome
+    return outcome.reason
+
+
+def failure_of(world: World) -> Failed:
+    outcome = world.step(Stage.DISCOVER)
+    assert isinstance(outcome, Failed), outcome
+    return outcome
+
+
+def feature(*lines: str) -> str:
+    return "\n".join(["# Tasks: X", "", "## Phase 1: Things", "", *lines, ""])
+
+
+def test_the_first_phase_of_the_sample_is_planned_from_the_tip_of_main(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    plan = plan_of(world)
+    assert plan.feature.path == FOLDER
+    assert plan.phase == "Phase 1: Setup (Shared Infrastructure)"
+    assert [task.id for task in plan.tasks] == ["T001", "T002", "T003"]
+    assert plan.tasks[0].paths == ("tests/test_setup.py",)
+    assert plan.tasks[0].tests == ("tests/test_setup.py",)
+    assert (plan.base, plan.branch, plan.branch_tip) == ("main", BRANCH, None)
+    assert plan.starting_commit == world.tip("main")
+    assert plan.constitution == ".specify/memory/constitution.md"
+    assert (plan.documents or {})[f"{FOLDER}/spec.md"] == "spec"
+    assert all((plan.hashes or {}).values())
+    assert KEY in plan.choice
+
+
+def test_discovering_again_gives_the_same_plan(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    assert plan_of(world) == plan_of(world)
+
+
+def test_the_next_phase_starts_on_the_open_branch(tmp_path: Path) -> None:
+    first = World(tmp_path)
+    first.land()
+    plan = plan_of(first.next_run(2))
+    assert plan.phase.startswith("Phase 2")
+    assert plan.starting_commit == plan.branch_tip == first.tip(BRANCH)
+    assert plan.branch == BRANCH
+
+
+def test_commits_that_a_person_put_on_the_branch_are_kept(tmp_path: Path) -> None:
+    first = World(tmp_path)
+    first.land()
+    theirs = commit_to(first.bare, BRANCH, {"theirs.txt": "x"}, "A person's commit")
+    assert plan_of(first.next_run(2)).starting_commit == theirs
+
+
+def test_a_branch_pushed_without_a_pull_request_goes_on(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    tip = commit_to(world.bare, BRANCH, {"x": "y"}, "Pushed, then crashed", start=world.tip("main"))
+    plan = plan_of(world)
+    assert (plan.branch, plan.starting_commit) == (BRANCH, tip)
+
+
+def test_a_branch_without_anything_new_is_not_gone_on_with(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    merge(world.bare, "main", BRANCH)
+    plan = plan_of(world)
+    assert (plan.branch, plan.branch_tip) == (f"{BRANCH}-2", None)
+
+
+def test_the_second_branch_of_one_feature_never_takes_the_name_of_another_feature(tmp_path: Path) -> None:
+    files = {"specs/001-x/tasks.md": feature("- [ ] T001 a.py"), "specs/001-x-2/tasks.md": feature("- [ ] T001 b.py")}
+    world = World(tmp_path, files=files)
+    world.requested = "001-x"
+    merge(world.bare, "main", "moonmind/001-x")
+    plan = plan_of(world)
+    assert (plan.feature.key, plan.branch) == ("001-x", "moonmind/001-x-3")
+
+
+def test_a_feature_that_lives_on_a_branch_of_its_name_has_that_branch_as_base(tmp_path: Path) -> None:
+    world = World(tmp_path, files={"README.md": "x"})
+    tip = commit_to(
+        world.bare, "042-x", {"specs/042-x/tasks.md": feature("- [ ] T001 Write a.py")}, "Spec", start=world.tip("main")
+    )
+    for requested in ("042-x", "042", ""):
+        world.requested = requested
+        plan = plan_of(world)
+        assert (plan.base, plan.starting_commit, plan.branch) == ("042-x", tip, "moonmind/042-x")
+
+
+def test_without_a_request_the_lowest_number_with_open_tasks_is_chosen(tmp_path: Path) -> None:
+    files = {
+        "specs/001-a/tasks.md": feature("- [x] T001 Write a.py"),
+        "specs/002-b/tasks.md": feature("- [ ] T001 Write b.py"),
+        "specs/003-c/tasks.md": feature("- [ ] T001 Write c.py"),
+    }
+    world = World(tmp_path, files=files)
+    world.requested = ""
+    assert plan_of(world).feature.key == "002-b"
+
+
+def test_work_that_waits_for_its_merge_is_not_handed_out_twice(tmp_path: Path) -> None:
+    files = {
+        "specs/001-a/tasks.md": feature("- [ ] T001 Write a.py"),
+        "specs/002-b/tasks.md": feature("- [ ] T001 Write b.py"),
+    }
+    first = World(tmp_path, files=files)
+    first.requested = ""
+    first.land()
+    second = first.next_run(2)
+    second.requested = ""
+    assert plan_of(second).feature.key == "002-b"
+
+
+def test_a_finished_feature_is_no_work_and_says_so(tmp_path: Path) -> None:
+    world = World(tmp_path, files={f"{FOLDER}/tasks.md": feature("- [x] T001 Write a.py")})
+    assert "All 1 tasks" in reason_of(world)
+    world.requested = ""
+    assert "done" in reason_of(world)
+
+
+def test_tasks_for_people_only_are_no_work_and_are_named(tmp_path: Path) -> None:
+    world = World(tmp_path, files={f"{FOLDER}/tasks.md": feature("- [ ] T001 (manual) Look at it")})
+    assert "T001 (manual)" in reason_of(world)
+
+
+def test_an_empty_repository_is_no_work(tmp_path: Path) -> None:
+    world = World(tmp_path, files={})
+    assert "empty" in reason_of(world)
+
+
+def test_a_feature_that_is_not_there_fails_with_those_that_are(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.requested = "999-nope"
+    failed = failure_of(world)
+    assert failed.error.code == "feature_not_found"
+    assert KEY in failed.error.message
+    assert not failed.transient
+
+
+def test_an_unreadable_tasks_file_fails_with_its_line(tmp_path: Path) -> None:
+    world = World(tmp_path, files={TASKS: feature("<<<<<<< HEAD", "- [ ] T001 a", "=======", ">>>>>>> x")})
+    assert failure_of(world).error.code == "spec_unreadable"
+
+
+def test_a_tasks_file_that_the_open_branch_deleted_is_said_so(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    commit_to(world.bare, BRANCH, {TASKS: None}, "Remove", start=world.tip("main"))
+    failed = failure_of(world)
+    assert failed.error.code == "spec_unreadable"
+    assert BRANCH in failed.error.message
+
+
+class Refusing(LocalForge):
+    """A forge that takes no credential."""
+
+    def repository(self, name: str) -> Repository:
+        raise CredentialInvalid("GH_TOKEN was refused", check="github.token")
+
+
+def test_a_refused_credential_leaves_its_audit_row_and_is_not_tried_again(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.forge = Refusing(world.forge_options)
+    failed = failure_of(world)
+    assert (failed.error.code, failed.transient) == ("credential_invalid", False)
+    assert failed.error.details["check"] == "github.token"
+    assert world.desk.audits == ["credential_invalid"]
+
+
+def test_the_same_request_that_ticked_nothing_is_not_started_again(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    plan = plan_of(world)
+    world.desk.earlier = EarlierRun(UUID(int=5), None, plan.as_outputs(), {"ticked": [], "commit": "x"}, None)
+    assert reason_of(world).startswith("No progress on T001, T002, T003")
+    world.notes = "Use the standard library"
+    assert plan_of(world) == plan
+
+
+def test_the_sample_is_what_the_plan_was_made_from() -> None:
+    assert TASKS in source.files()

@@ -1,0 +1,151 @@
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from moonmind.engine.context import LeaseLost
+from moonmind.ports.forge import PullState
+from moonmind.runs.chain import Stage
+from moonmind.runs.machine import Done, Failed, NothingToDo
+from moonmind.stages.body import marker, runs_in
+from tests.support.git_repos import commit_to, delete_branch, log_of, merge
+from tests.support.stage_world import BRANCH, World
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    made = World(tmp_path)
+    made.land(through=Stage.APPLY)
+    yield made
+    made.agent.forget(str(made.run_id))
+
+
+def published(world: World) -> Done:
+    outcome = world.step(Stage.PUBLISH)
+    assert isinstance(outcome, Done), outcome
+    return outcome
+
+
+def refused(world: World, code: str) -> Failed:
+    outcome = world.step(Stage.PUBLISH)
+    assert isinstance(outcome, Failed), outcome
+    assert (outcome.error.code, outcome.transient) == (code, False)
+    return outcome
+
+
+def test_the_branch_and_its_pull_request_are_there(world: World) -> None:
+    outputs = published(world).outputs
+    assert world.tip() == outputs["commit"] == world.outputs[Stage.APPLY]["commit"]
+    (pull,) = world.pulls()
+    assert (pull.url, pull.number) == (outputs["pullRequestUrl"], outputs["pullRequestNumber"])
+    assert (pull.base, pull.state) == ("main", PullState.OPEN)
+    assert marker(world.run_id) in pull.body
+    assert "- [x] **T001**" in pull.body
+    assert pull.title == "spec-42-refresh-docs: Phase 1: Setup (Shared Infrastructure)"
+    payload = json.loads(world.artifacts.read("publish/pull-request.json"))
+    assert payload["url"] == pull.url
+
+
+def test_publishing_again_changes_nothing(world: World) -> None:
+    first = published(world)
+    pulls = world.pulls()
+    assert published(world).outputs == first.outputs
+    assert world.pulls() == pulls
+    assert len(log_of(world.bare, f"refs/heads/{BRANCH}")) == 2
+
+
+@pytest.mark.parametrize("check", [0, 1])
+def test_a_worker_that_dies_before_an_effect_leaves_it_to_the_next(world: World, check: int) -> None:
+    world.lease.break_after = world.lease.checks + check
+    with pytest.raises(LeaseLost):
+        world.step(Stage.PUBLISH)
+    assert (world.tip() is not None) is (check == 1)
+    assert world.pulls() == ()
+    world.lease.break_after = None
+    published(world)
+    assert len(world.pulls()) == 1
+
+
+def test_another_machine_publishes_the_very_same_commit(world: World) -> None:
+    commit = world.outputs[Stage.APPLY]["commit"]
+    world.on_host("two")
+    assert published(world).outputs["commit"] == commit
+    assert world.tip() == commit
+
+
+def test_a_branch_that_somebody_made_meanwhile_is_not_touched(world: World) -> None:
+    theirs = commit_to(world.bare, BRANCH, {"theirs": "x"}, "Theirs", start=world.tip("main"))
+    error = refused(world, "branch_moved").error
+    assert error.details["found"] == theirs
+    assert "restart_from_discovery" in error.remediation
+    assert world.tip() == theirs
+
+
+def test_a_commit_pushed_on_top_of_ours_is_left_where_it_is(world: World) -> None:
+    published(world)
+    theirs = commit_to(world.bare, BRANCH, {"theirs": "x"}, "Theirs")
+    published(world)
+    assert world.tip() == theirs
+
+
+def test_a_pull_request_that_was_closed_meanwhile_ends_the_run(tmp_path: Path) -> None:
+    first = World(tmp_path)
+    first.land()
+    second = first.next_run(2)
+    second.land(through=Stage.APPLY)
+    delete_branch(second.bare, BRANCH)
+    error = refused(second, "pull_request_closed").error
+    assert "closed" in error.message
+    assert second.tip() is None
+
+
+def test_our_own_pull_request_merged_between_two_tries_is_done(world: World) -> None:
+    first = published(world)
+    merge(world.bare, BRANCH, "main")
+    assert published(world).outputs == first.outputs
+
+
+def test_the_second_phase_lands_on_the_same_pull_request_and_keeps_the_first_ones_words(tmp_path: Path) -> None:
+    first = World(tmp_path)
+    first.land()
+    second = first.next_run(2)
+    second.land()
+    (pull,) = second.pulls()
+    assert runs_in(pull.body) == (str(first.run_id), str(second.run_id))
+    assert pull.title == "spec-42-refresh-docs: 2 phases"
+    assert len(log_of(second.bare, f"refs/heads/{BRANCH}")) == 3
+
+
+def test_after_a_merge_the_next_phase_gets_a_new_branch_and_pull_request(tmp_path: Path) -> None:
+    first = World(tmp_path)
+    first.land()
+    merge(first.bare, BRANCH, "main")
+    second = first.next_run(2)
+    second.land()
+    assert second.outputs[Stage.PUBLISH]["branchName"] == f"{BRANCH}-2"
+    assert second.outputs[Stage.DISCOVER]["phase"].startswith("Phase 2")
+
+
+def test_a_title_that_a_person_gave_stays(tmp_path: Path) -> None:
+    first = World(tmp_path)
+    first.land()
+    (pull,) = first.pulls()
+    first.rewrite_pull(pull.number, title="Docs, at last", body=f"My words.\n\n{pull.body}")
+    second = first.next_run(2)
+    second.land()
+    (after,) = second.pulls()
+    assert after.title == "Docs, at last"
+    assert after.body.startswith("My words.")
+
+
+def test_all_four_phases_of_the_sample_land_one_after_another(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.land()
+    for number in (2, 3, 4):
+        world = world.next_run(number)
+        world.land()
+    tasks = world.tree()["specs/spec-42-refresh-docs/tasks.md"]
+    assert b"- [ ] T" not in tasks
+    assert tasks.count(b"- [x] T") == 13
+    assert isinstance(world.next_run(5).step(Stage.DISCOVER), NothingToDo)

@@ -1,0 +1,244 @@
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from moonmind.engine.closing import keep_work
+from moonmind.errors import CredentialInvalid
+from moonmind.ports.agent import JobLimits, JobState
+from moonmind.runs.chain import Stage
+from moonmind.runs.machine import Done, Failed, Park, WaitingReason
+from tests.support.stage_world import FOLDER, REPOSITORY, World
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    made = World(tmp_path)
+    assert isinstance(made.step(Stage.DISCOVER), Done)
+    yield made
+    made.agent.forget(str(made.run_id))
+
+
+def failed(outcome: object) -> Failed:
+    assert isinstance(outcome, Failed), outcome
+    return outcome
+
+
+def is_at_work(pid: int) -> bool:
+    """Tell whether a process can still do something: one that only waits to be buried cannot."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def test_the_agent_is_started_once_and_its_work_is_captured(world: World) -> None:
+    parked = world.step(Stage.SUBMIT)
+    assert isinstance(parked, Park)
+    assert parked.reason is WaitingReason.AGENT
+    assert parked.seconds == 60.0
+    assert parked.kept["jobKey"] == f"{world.run_id}/submit-1"
+    done = world.drive(Stage.SUBMIT)
+    assert isinstance(done, Done), done
+    assert done.outputs["codexTaskId"]
+    assert done.outputs["codexLogsPath"] == "codex/attempt-1.jsonl"
+    assert "T001: done" in done.outputs["report"]
+    changed = world.vcs.changes(REPOSITORY, str(world.tip("main")), done.outputs["wip"])
+    assert "refresh_docs/__init__.py" in {change.path for change in changed}
+    assert done.outputs["usage"]["inputTokens"] > 0
+
+
+def test_log_prompt_and_patch_are_artifacts_with_their_digests(world: World) -> None:
+    done = world.drive(Stage.SUBMIT)
+    assert isinstance(done, Done)
+    assert b"thread.started" in world.artifacts.read("codex/attempt-1.jsonl")
+    prompt = world.artifacts.read("codex/prompt-1.md").decode()
+    assert "T001" in prompt
+    assert FOLDER in prompt
+    assert "T004" not in prompt
+    assert all(digest for _, digest in world.artifacts.rows.values())
+    assert world.artifacts.rows[done.outputs["patchPath"]] == ("codex_patch", done.outputs["patchDigest"])
+
+
+def test_a_second_claim_while_the_agent_works_starts_nothing(world: World, tmp_path: Path) -> None:
+    go = tmp_path / "go"
+    world.plays({"wait_for": str(go)}, {"write": "a.py", "content": "x"})
+    assert isinstance(world.step(Stage.SUBMIT), Park)
+    first = world.agent.poll(f"{world.run_id}/submit-1")
+    assert isinstance(world.step(Stage.SUBMIT), Park)
+    assert world.agent.poll(f"{world.run_id}/submit-1").pid == first.pid
+    assert len(world.desk.audits) == 1
+    go.touch()
+    assert isinstance(world.drive(Stage.SUBMIT), Done)
+
+
+def test_a_worker_that_died_after_the_start_finds_the_job_again(world: World) -> None:
+    world.step(Stage.SUBMIT)
+    world.kept.clear()  # the park was never recorded
+    parked = world.step(Stage.SUBMIT)
+    if isinstance(parked, Park):
+        world.wait_for_agent()
+        parked = world.step(Stage.SUBMIT)
+    assert isinstance(parked, Done)
+    assert len(world.desk.audits) == 1
+
+
+def test_a_lease_lost_right_before_the_start_starts_no_agent(world: World) -> None:
+    world.lease.break_after = 1
+    with pytest.raises(Exception, match="lost"):
+        world.step(Stage.SUBMIT)
+    assert world.agent.poll(f"{world.run_id}/submit-1").state is JobState.ABSENT
+
+
+def test_without_a_free_slot_the_run_waits_and_nothing_is_started(world: World) -> None:
+    world.desk.slots = 0
+    parked = world.step(Stage.SUBMIT)
+    assert isinstance(parked, Park)
+    assert (parked.reason, parked.seconds) == (WaitingReason.CAPACITY, 60.0)
+    assert world.agent.poll(f"{world.run_id}/submit-1").state is JobState.ABSENT
+    world.desk.slots = 1
+    assert isinstance(world.drive(Stage.SUBMIT), Done)
+
+
+def test_a_bad_credential_stops_the_run_before_a_slot_is_taken(world: World) -> None:
+    world.desk.refuses = CredentialInvalid("no login", check="codex.login")
+    outcome = failed(world.step(Stage.SUBMIT))
+    assert (outcome.error.code, outcome.transient) == ("credential_invalid", False)
+    assert world.vcs.find_workspace(REPOSITORY, world.run_id) is None
+
+
+def test_a_failed_agents_work_and_thread_go_on_in_the_next_attempt(world: World) -> None:
+    world.plays(
+        {"write": "half.py", "content": "half\n"},
+        {"end": "failed", "message": "I broke"},
+        then=({"append": "half.py", "content": "whole\n"}, {"end": "completed", "message": "ok"}),
+    )
+    outcome = failed(world.drive(Stage.SUBMIT))
+    assert outcome.error.code == "agent_failed"
+    assert "I broke" in outcome.error.message
+    assert outcome.kept["partialPatch"] == "patches/partial-1.diff"
+    assert b"half.py" in world.artifacts.read("patches/partial-1.diff")
+    thread = outcome.kept["codexTaskId"]
+    done = world.drive(Stage.SUBMIT)
+    assert isinstance(done, Done), done
+    assert done.outputs["codexTaskId"] == thread
+    assert done.outputs["jobKey"].endswith("submit-2")
+    assert world.vcs.read(REPOSITORY, done.outputs["wip"], "half.py") == b"half\nwhole\n"
+    assert "I broke" in world.artifacts.read("codex/prompt-2.md").decode()
+
+
+def test_partial_work_goes_on_on_another_machine_from_its_patch(world: World) -> None:
+    world.plays(
+        {"write": "half.py", "content": "half\n"},
+        {"end": "unavailable", "message": "overloaded"},
+    )
+    assert failed(world.drive(Stage.SUBMIT)).transient
+    world.on_host("two")
+    world.plays({"append": "half.py", "content": "whole\n"})
+    assert isinstance(world.step(Stage.DISCOVER), Done)
+    done = world.drive(Stage.SUBMIT)
+    assert isinstance(done, Done), done
+    assert world.vcs.read(REPOSITORY, done.outputs["wip"], "half.py") == b"half\nwhole\n"
+
+
+def test_an_agent_that_changes_nothing_fails_with_its_own_words(world: World) -> None:
+    world.plays({"end": "completed", "message": "The plan contradicts itself."})
+    outcome = failed(world.drive(Stage.SUBMIT))
+    assert (outcome.error.code, outcome.transient) == ("agent_no_change", False)
+    assert "The plan contradicts itself." in outcome.error.message
+    assert outcome.kept["codexTaskId"]
+
+
+def test_a_quota_with_a_reset_parks_until_then_and_goes_on_with_a_fresh_job(world: World) -> None:
+    world.plays(
+        {"write": "half.py", "content": "half\n"},
+        {"end": "quota", "message": "usage limit reached", "resetsInSeconds": 3600},
+        then=({"write": "rest.py", "content": "x\n"},),
+    )
+    parked = world.drive(Stage.SUBMIT)
+    assert isinstance(parked, Park)
+    assert parked.reason is WaitingReason.QUOTA
+    assert parked.until is not None
+    assert parked.until.timestamp() > time.time() + 3000
+    done = world.drive(Stage.SUBMIT)
+    assert isinstance(done, Done), done
+    assert done.outputs["jobKey"] == f"{world.run_id}/submit-1.1"
+    assert done.outputs["codexTaskId"] == parked.kept["codexTaskId"]
+    assert world.vcs.read(REPOSITORY, done.outputs["wip"], "half.py") == b"half\n"
+    assert len(world.artifacts.of("codex_logs")) == 2
+
+
+def test_a_quota_without_a_reset_fails_and_can_be_resumed(world: World) -> None:
+    world.plays({"end": "quota", "message": "no credits"})
+    outcome = failed(world.drive(Stage.SUBMIT))
+    assert (outcome.error.code, outcome.transient) == ("quota", False)
+
+
+def test_a_silent_agent_is_stopped_and_its_work_kept(world: World) -> None:
+    world.limits = JobLimits(stall_seconds=0.5, total_seconds=30)
+    world.plays({"write": "half.py", "content": "x"}, {"hang": True})
+    outcome = failed(world.drive(Stage.SUBMIT))
+    assert outcome.error.code == "agent_stalled"
+    assert outcome.kept["partialPatch"]
+
+
+def test_a_job_whose_supervisor_was_killed_is_lost_and_nothing_of_it_runs_on(world: World) -> None:
+    world.plays({"write": "half.py", "content": "x"}, {"hang": True}, then=({"write": "b.py", "content": "y"},))
+    world.step(Stage.SUBMIT)
+    key = f"{world.run_id}/submit-1"
+    until = time.monotonic() + 20
+    while world.agent.poll(key).agent_pid is None or not (world.workspace / "half.py").exists():
+        assert time.monotonic() < until
+        time.sleep(0.02)
+    seen = world.agent.poll(key)
+    assert seen.pid
+    assert seen.agent_pid
+    os.kill(seen.pid, signal.SIGKILL)
+    world.wait_for_agent()
+    outcome = failed(world.step(Stage.SUBMIT))
+    assert (outcome.error.code, outcome.transient) == ("agent_lost", True)
+    assert not is_at_work(seen.agent_pid)
+    assert isinstance(world.drive(Stage.SUBMIT), Done)
+
+
+def test_stopping_a_run_ends_its_agent_and_keeps_patch_and_thread(world: World) -> None:
+    world.plays({"write": "half.py", "content": "half\n"}, {"hang": True})
+    world.step(Stage.SUBMIT)
+    until = time.monotonic() + 20
+    while not (world.workspace / "half.py").exists():
+        assert time.monotonic() < until
+        time.sleep(0.02)
+    kept = keep_work(world.context(Stage.SUBMIT))
+    assert world.agent.poll(f"{world.run_id}/submit-1").state is JobState.ENDED
+    assert kept["codexTaskId"]
+    assert b"half.py" in world.artifacts.read(kept["partialPatch"])
+
+
+@pytest.mark.parametrize("stage", list(Stage))
+def test_stopping_a_run_that_has_neither_job_nor_folder_is_no_error(world: World, stage: Stage) -> None:
+    assert keep_work(world.context(stage)) == {}
+
+
+def test_a_secret_in_unfinished_work_is_not_stored(tmp_path: Path) -> None:
+    secret = "ghp_averysecrettokenvalue0123456789"
+    world = World(tmp_path, secrets=(secret,))
+    world.step(Stage.DISCOVER)
+    world.plays({"write": "a.py", "content": f"token = '{secret}'\n"}, {"end": "failed", "message": secret})
+    outcome = failed(world.drive(Stage.SUBMIT))
+    assert outcome.kept["partialPatch"] is None
+    assert outcome.kept["leaks"] == ["a.py"]
+    assert secret not in outcome.error.message
+    assert world.artifacts.of("codex_patch") == []
+
+
+def test_a_new_plan_begins_with_a_fresh_folder_and_a_fresh_thread(world: World) -> None:
+    world.plays({"write": "old.py", "content": "x"}, {"end": "failed", "message": "no"}, then=({"write": "n.py"},))
+    old = failed(world.drive(Stage.SUBMIT)).kept["codexTaskId"]
+    world.kept.clear()  # as restart_from_discovery does
+    done = world.drive(Stage.SUBMIT)
+    assert isinstance(done, Done), done
+    assert done.outputs["codexTaskId"] != old
+    assert world.vcs.read(REPOSITORY, done.outputs["wip"], "old.py") is None
