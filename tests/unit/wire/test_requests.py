@@ -1,0 +1,69 @@
+"""What callers may ask for."""
+
+import re
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from moonmind import wire
+from moonmind.runs.chain import Stage
+from moonmind.runs.machine import RetryMode
+from moonmind.wire.requests import REPOSITORY_PATTERN
+
+
+def test_the_quickstarts_body_is_read() -> None:
+    body = wire.CreateRun.model_validate_json(
+        '{"repository": "moonmind/spec-kit-reference", "featureKey": "spec-42-refresh-docs", "forcePhase": "publish"}'
+    )
+    assert (body.repository, body.feature_key, body.force_phase, body.notes) == (
+        "moonmind/spec-kit-reference",
+        "spec-42-refresh-docs",
+        Stage.PUBLISH,
+        None,
+    )
+
+
+def test_a_retry_resumes_unless_it_says_otherwise() -> None:
+    assert wire.RetryRun.model_validate({}).mode is RetryMode.RESUME_FAILED_TASK
+    assert wire.RetryRun.model_validate({"mode": "restart_from_discovery"}).mode is RetryMode.RESTART_FROM_DISCOVERY
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"repository": ""},
+        {"repository": "a"},
+        {"repository": "a/b/c"},
+        {"repository": "https://github.com/a/b"},
+        {"repository": "a/b.git"},
+        {"repository": "../b"},
+        {"repository": "a/b", "forcePhase": "finalize"},
+        {"repository": "a/b", "notes": "a\0"},
+        {"repository": "a/b", "featureKey": 3},
+        {"repository": "a/b", "unknown": None},
+    ],
+)
+def test_what_is_not_allowed_is_refused(body: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        wire.CreateRun.model_validate(body)
+
+
+@given(st.from_regex(r"[A-Za-z0-9._/-]{1,60}", fullmatch=True))
+def test_every_repository_that_passes_fits_the_published_pattern(name: str) -> None:
+    try:
+        body = wire.CreateRun(repository=name)
+    except ValidationError:
+        return
+    assert re.fullmatch(REPOSITORY_PATTERN, body.repository)
+
+
+@given(st.from_regex(REPOSITORY_PATTERN, fullmatch=True))
+def test_every_repository_of_the_published_pattern_passes_but_for_dots_and_git(name: str) -> None:
+    repository = name.strip()
+    if repository.endswith((".git", "/.", "/..")):
+        return
+    assert wire.CreateRun(repository=name).repository == repository
