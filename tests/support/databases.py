@@ -18,6 +18,7 @@ from moonmind.db.records import Claim, Event, NewRun, Run
 from moonmind.db.tables import run
 from moonmind.db.unit_of_work import Database
 from moonmind.runs.chain import Stage
+from moonmind.runs.machine import WaitingReason
 
 SERVER = "MOONMIND_TEST_POSTGRES_URL"
 HOST = UUID("00000000-0000-4000-8000-000000000001")
@@ -197,6 +198,25 @@ def events_of(database: Database, run_id: UUID) -> list[Event]:
     assert [event.seq for event in events] == list(range(1, len(events) + 1))
     assert events[-1].seq == read_run(database, run_id).event_seq
     return events
+
+
+def park(database: Database, run: Run, reason: WaitingReason = WaitingReason.AGENT, seconds: float = 600.0) -> Run:
+    """Claim the run's stage and park it; a run that waits for its agent holds a slot of the test's host."""
+    claim = claim_run(database, run.id, run.stage)
+    with database.write() as unit:
+        if reason is WaitingReason.AGENT:
+            assert unit.slots.take(run.id, claim.fence, HOST, 100)
+        after = unit.transitions.wait(
+            claim, reason, seconds=seconds, until=None, kept={"k": 1}, facts={"job_key": "j"}, renews_deadline=False
+        )
+    assert after is not None
+    return after
+
+
+def due(database: Database, limit: int = 100) -> list[UUID]:
+    """List the runs that a janitor would hint."""
+    with database.read() as unit:
+        return [one.id for one in unit.recovery.due_for_hint(limit)]
 
 
 def event_types(database: Database, run_id: UUID) -> list[str]:

@@ -15,7 +15,6 @@ from tests.support.databases import (
     add_run,
     at_once,
     claim_run,
-    enrol,
     event_types,
     events_of,
     everything,
@@ -254,49 +253,3 @@ def claim_run_in(unit: UnitOfWork, run: Run, stage: Stage) -> Claim:
     claim = unit.transitions.claim(run.id, stage, owner="me", chain_id=None, host_id=HOST, lease_seconds=60)
     assert claim is not None
     return claim
-
-
-def test_a_closed_run_is_out_of_every_queue(database: Database) -> None:
-    enrol(database)
-    run = reach(database, Stage.FINALIZE)
-    claim = claim_run(database, run.id, Stage.FINALIZE)
-    with database.write() as unit:
-        unit.slots.take(run.id, claim.fence, HOST, 1)
-        after = close(
-            unit, claim, status=RunStatus.SUCCEEDED, state=AttemptState.SUCCEEDED, outputs={"t": 1}, clear_host=True
-        )
-    assert after is not None
-    assert (after.status, after.completed_at, after.dispatch_after) == (RunStatus.SUCCEEDED, after.updated_at, None)
-    assert after.agent_host is None
-    attempt = latest(database, run)[Stage.FINALIZE]
-    assert (attempt.state, attempt.outputs) == (AttemptState.SUCCEEDED, {"t": 1})
-    event = events_of(database, run.id)[-1]
-    assert (event.type, event.data) == ("run.closed", {"status": "succeeded", "attempt": 1})
-    with database.read() as unit:
-        assert unit.recovery.due_for_hint(10) == []
-        assert unit.recovery.next_due_in() is None
-
-
-def test_a_failed_run_keeps_its_error_its_host_and_what_was_done(database: Database) -> None:
-    enrol(database)
-    run = reach(database, Stage.SUBMIT)
-    claim = claim_run(database, run.id, Stage.SUBMIT)
-    with database.write() as unit:
-        unit.slots.take(run.id, claim.fence, HOST, 1)
-        after = close(unit, claim, error=ERROR, outputs={"patch": "p"}, facts={"branch": "moonmind/x"})
-    assert after is not None
-    assert (after.error, after.agent_host, after.branch, after.stage) == (ERROR, HOST, "moonmind/x", Stage.SUBMIT)
-    now = latest(database, run)
-    assert (now[Stage.SUBMIT].state, now[Stage.SUBMIT].error) == (AttemptState.FAILED, ERROR)
-    assert now[Stage.SUBMIT].outputs == {"patch": "p"}
-    assert {now[stage].state for stage in (Stage.APPLY, Stage.PUBLISH, Stage.FINALIZE)} == {AttemptState.WAITING}
-    assert events_of(database, run.id)[-1].data["error"] == ERROR.as_json()
-
-
-def test_no_work_is_said_in_words(database: Database) -> None:
-    run = add_run(database)
-    claim = claim_run(database, run.id)
-    with database.write() as unit:
-        after = close(unit, claim, status=RunStatus.NO_WORK, state=AttemptState.SUCCEEDED, reason="all 12 are done")
-    assert after is not None
-    assert (after.status, after.reason, after.error) == (RunStatus.NO_WORK, "all 12 are done", None)

@@ -1,0 +1,120 @@
+from moonmind.db.clock import db_now_plus
+from moonmind.db.records import Run
+from moonmind.db.unit_of_work import Database
+from moonmind.runs.chain import Stage
+from moonmind.runs.machine import AttemptState, RunStatus, WaitingReason
+from tests.support.databases import (
+    HOST,
+    add_run,
+    at_once,
+    claim_run,
+    due,
+    event_types,
+    make_due,
+    park,
+    reach,
+    read_run,
+    set_columns,
+)
+
+
+def expire(database: Database, max_crashes: int = 3) -> list[Run]:
+    with database.write() as unit:
+        return unit.recovery.expire_leases(max_crashes)
+
+
+def hint(database: Database, run: Run, **values: int) -> Run | None:
+    with database.write() as unit:
+        return unit.recovery.hint(run.id, **values)
+
+
+def test_an_expired_lease_frees_the_run_and_the_same_attempt_goes_on(database: Database) -> None:
+    run, held = add_run(database), add_run(database)
+    claim = claim_run(database, run.id)
+    claim_run(database, held.id)
+    set_columns(database, run.id, lease_until=db_now_plus(-0.001))
+    (freed,) = expire(database)
+    assert freed == read_run(database, run.id)
+    assert (freed.lease_owner, freed.crashes, freed.status) == (None, 1, RunStatus.RUNNING)
+    assert event_types(database, run.id)[-1] == "lease.expired"
+    assert expire(database) == []
+    assert due(database) == [run.id]
+    with database.write() as unit:
+        assert unit.transitions.heartbeat(run.id, claim.fence, 60.0) is None
+    again = claim_run(database, run.id)
+    assert (again.attempt.id, again.fence, again.run.crashes) == (claim.attempt.id, 2, 1)
+
+
+def test_the_third_lost_worker_fails_the_run(database: Database) -> None:
+    run = reach(database, Stage.SUBMIT)
+    for crashes in (1, 2):
+        claim_run(database, run.id, Stage.SUBMIT)
+        set_columns(database, run.id, lease_until=db_now_plus(-1.0))
+        assert [one.crashes for one in expire(database)] == [crashes]
+    claim_run(database, run.id, Stage.SUBMIT)
+    set_columns(database, run.id, lease_until=db_now_plus(-1.0), agent_host=HOST, job_key="j")
+    (closed,) = expire(database)
+    assert closed == read_run(database, run.id)
+    assert (closed.status, closed.crashes, closed.lease_owner, closed.dispatch_after) == (
+        RunStatus.FAILED,
+        3,
+        None,
+        None,
+    )
+    assert (closed.agent_host, closed.job_key) == (HOST, "j")
+    assert closed.error is not None
+    assert closed.error.code == "worker_lost"
+    assert event_types(database, run.id)[-2:] == ["attempt.started", "run.closed"]
+    with database.read() as unit:
+        attempt = unit.attempts.latest(run.id)[1]
+    assert (attempt.state, attempt.error) == (AttemptState.FAILED, closed.error)
+
+
+def test_janitors_that_sweep_at_once_count_each_loss_once(database: Database) -> None:
+    runs = [add_run(database) for _ in range(6)]
+    for run in runs:
+        claim_run(database, run.id)
+        set_columns(database, run.id, lease_until=db_now_plus(-1.0))
+    set_columns(database, runs[0].id, crashes=2)
+    swept = at_once(4, lambda _: expire(database))
+    freed = [run for found in swept if not isinstance(found, Exception) for run in found]
+    assert [one for one in swept if isinstance(one, Exception)] == []
+    assert sorted(run.id for run in freed) == sorted(run.id for run in runs)
+    assert read_run(database, runs[0].id).status is RunStatus.FAILED
+    assert {read_run(database, run.id).crashes for run in runs[1:]} == {1}
+    for run in runs:
+        event_types(database, run.id)
+
+
+def test_an_embedded_start_frees_all_and_counts_nothing(database: Database) -> None:
+    held, fresh = add_run(database), add_run(database)
+    claim_run(database, held.id)
+    hint(database, fresh)
+    parked = park(database, add_run(database), WaitingReason.QUOTA)
+    with database.write() as unit:
+        assert unit.recovery.release_all_leases() == 1
+    assert sorted(due(database)) == sorted([held.id, fresh.id])
+    assert (read_run(database, held.id).crashes, event_types(database, held.id)[-1]) == (0, "lease.returned")
+    still = read_run(database, parked.id)
+    assert still.dispatch_after == still.not_before == parked.not_before
+    with database.write() as unit:
+        assert unit.recovery.release_all_leases() == 0
+
+
+def test_a_question_that_nobody_answered_ends_the_run(database: Database) -> None:
+    def close_unanswered() -> list[Run]:
+        with database.write() as unit:
+            return unit.recovery.close_unanswered()
+
+    asked = park(database, reach(database, Stage.SUBMIT), WaitingReason.NEEDS_ATTENTION)
+    parked = park(database, add_run(database), WaitingReason.QUOTA)
+    assert close_unanswered() == []
+    make_due(database, asked.id)
+    make_due(database, parked.id)
+    (closed,) = close_unanswered()
+    assert closed == read_run(database, asked.id)
+    assert (closed.status, closed.waiting_reason, closed.dispatch_after) == (RunStatus.FAILED, None, None)
+    assert closed.error is not None
+    assert closed.error.code == "unanswered"
+    assert event_types(database, asked.id)[-1] == "run.closed"
+    assert due(database) == [parked.id]
