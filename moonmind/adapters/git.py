@@ -10,7 +10,7 @@ from moonmind.adapters import process
 from moonmind.errors import NotConfigured, VcsDenied, VcsError, VcsRefused
 from moonmind.redact import Redactor
 
-LOCAL_SECONDS = 120.0
+LOCAL_SECONDS = 240.0
 NETWORK_SECONDS = 480.0
 """Below the ten minutes that a claim may be held."""
 

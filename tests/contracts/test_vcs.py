@@ -113,7 +113,7 @@ def test_trailers_are_read_with_lower_case_keys(scene: Scene) -> None:
     assert scene.vcs.trailers(NAME, scene.start) == {}
 
 
-def test_a_forge_that_is_away_is_worth_another_try(scene: Scene) -> None:
+def test_a_forge_that_was_away_is_fetched_when_it_is_back(scene: Scene) -> None:
     scene.bare.rename(scene.bare.with_suffix(".away"))
     with pytest.raises(VcsError):
         scene.vcs.fetch(scene.repository)

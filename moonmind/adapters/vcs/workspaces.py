@@ -41,7 +41,7 @@ class Workspaces:
         """Hold the run's folder against other processes; gives its place."""
         with contextlib.ExitStack() as stack:
             try:
-                stack.enter_context(locked(self._lock_file(run_id), 2 * LOCAL_SECONDS))
+                stack.enter_context(locked(self._lock_file(run_id), LOCAL_SECONDS))
             except TimeoutError as error:
                 raise VcsError(f"the workspace of run {run_id} is held by another process") from error
             yield self._folder / str(run_id)
