@@ -115,12 +115,12 @@ def test_the_agent_outlives_its_worker_and_is_found_again(engine: Engine, tmp_pa
     run_id = engine.team.create()
     engine.team.await_run(run_id, lambda run: (run.get("waiting") or {}).get("reason") == "agent", "the park")
     handle = until(lambda: engine.team.handle(run_id), "the agent")
-    agent = (handle["agentPid"], handle["agentStart"])
+    agent = (handle["agent_pid"], handle["agent_started"])
     first.kill()
     assert alive(agent[0])
     engine.start()
     assert engine.team.handle(run_id) == handle
-    assert start_time(agent[0]) == agent[1]
+    assert start_time(agent[0]) == str(agent[1])
     release.touch()
     run = engine.team.succeed(run_id)
     one_of_each(engine.team, run)
@@ -146,7 +146,7 @@ def test_a_cancel_while_the_agent_works_leaves_no_process_and_keeps_its_patch(en
     assert engine.team.post(f"/{run_id}/cancel").status_code == 202
     run = engine.team.finish(run_id)
     assert run["status"] == "cancelled"
-    assert not alive(handle["agentPid"])
+    assert not alive(handle["agent_pid"])
     assert not alive(handle["pid"])
     patches = [each for each in run["artifacts"] if each["artifactType"] == "codex_patch"]
     assert patches, run["artifacts"]

@@ -178,7 +178,7 @@ def _end_supervisors(state: Path) -> None:
 
     for note in state.glob("jobs/*/*/handle.json"):
         body = json.loads(note.read_text())
-        for key in ("pid", "agentPid"):
+        for key in ("pid", "agent_pid"):
             pid = body.get(key)
             if isinstance(pid, int) and pid > 1:
                 try:
