@@ -18,8 +18,8 @@ _SHOWN: Mapping[Stage, tuple[str, ...]] = MappingProxyType(
         Stage.DISCOVER: ("featureKey", "phase", "branchName", "base", "startingCommit", "choice"),
         Stage.SUBMIT: ("codexTaskId", "usage"),
         Stage.APPLY: ("ticked", "commit"),
-        Stage.PUBLISH: ("branchName", "pullRequestUrl"),
-        Stage.FINALIZE: ("totals",),
+        Stage.PUBLISH: ("branchName", "pullRequestUrl", "commit"),
+        Stage.FINALIZE: ("tasks", "ticked", "unproven", "files", "added", "deleted"),
     }
 )
 """Which of a stage's outputs its task's message shows; everything else is between stages."""
@@ -28,12 +28,10 @@ _TASK_OF_ARTIFACT: Mapping[str, TaskName] = MappingProxyType(
     {
         "codex_logs": TaskName.SUBMIT,
         "prompt": TaskName.SUBMIT,
-        "agent_report": TaskName.SUBMIT,
         "codex_patch": TaskName.APPLY,
         "apply_output": TaskName.APPLY,
-        "verification_log": TaskName.APPLY,
         "pr_payload": TaskName.PUBLISH,
-        "evidence": TaskName.FINALIZE,
+        "run_summary": TaskName.FINALIZE,
         "retry_context": TaskName.RETRY,
     }
 )

@@ -228,6 +228,7 @@ def test_a_message_shows_a_part_of_the_outputs_and_never_all() -> None:
             "ticked": ["T004"],
             "verdicts": [{"id": "T004", "verdict": "proven"}, {"id": "T005", "verdict": "unproven"}],
         },
+        Stage.FINALIZE: {"tasks": 2, "ticked": ["T004"], "files": 1, "added": 3, "deleted": 0, "warnings": ["long"]},
         Stage.PUBLISH: {"branchName": "moonmind/x", "pullRequestUrl": "https://x/1", "body": "a long text"},
     }
     attempts = [an_attempt(stage, 1, AttemptState.SUCCEEDED, outputs=given) for stage, given in outputs.items()]
@@ -236,6 +237,7 @@ def test_a_message_shows_a_part_of_the_outputs_and_never_all() -> None:
         {"codexTaskId": "thread-1"},
         {"ticked": ["T004"], "verdicts": {"proven": 1, "unproven": 1}},
         {"branchName": "moonmind/x", "pullRequestUrl": "https://x/1"},
+        {"tasks": 2, "ticked": ["T004"], "files": 1, "added": 3, "deleted": 0},
     ]
 
 
