@@ -52,7 +52,7 @@ def _lifespan(
             app.state.container = container
             container.open()
         except MoonMindError as error:
-            app.state.startup_error = f"MoonMind cannot start: {error.message} {error.advice}"
+            app.state.startup_error = f"MoonMind cannot start: {error.message.rstrip('.')}. {error.advice}"
             raise
         try:
             yield

@@ -24,6 +24,8 @@ router = APIRouter(tags=["events"])
 POLL_SECONDS = 0.5
 HEARTBEAT_SECONDS = 15
 RECONNECT_MILLISECONDS = 2000
+GRACE_SECONDS = 5
+"""What a stream has at shutdown to end in order; its client comes back with its position."""
 BATCH = 200
 MAX_STREAMS = 100
 """Per process: each costs the database a query every POLL_SECONDS."""
@@ -83,18 +85,25 @@ def _stream(request: Request, runs: RunService, run_id: UUID | None, position: i
     streams: set[object] = request.app.state.streams
     if len(streams) >= MAX_STREAMS:
         raise Unavailable(f"{MAX_STREAMS} event streams are open already", remediation="Close one, or poll the list.")
-    return EventSourceResponse(_follow(runs, run_id, position, streams), ping=HEARTBEAT_SECONDS, sep=_LINE)
+    closing = anyio.Event()
+    return EventSourceResponse(
+        _follow(runs, run_id, position, streams, closing),
+        ping=HEARTBEAT_SECONDS,
+        sep=_LINE,
+        shutdown_event=closing,
+        shutdown_grace_period=GRACE_SECONDS,
+    )
 
 
 async def _follow(
-    runs: RunService, run_id: UUID | None, position: int, streams: set[object]
+    runs: RunService, run_id: UUID | None, position: int, streams: set[object], closing: anyio.Event
 ) -> AsyncIterator[ServerSentEvent]:
     seat = object()
     streams.add(seat)
     last: EventType | None = None
     try:
         yield ServerSentEvent(comment="open", retry=RECONNECT_MILLISECONDS, sep=_LINE)
-        while True:
+        while not closing.is_set():
             batch = await _next(runs, run_id, position)
             for event in batch:
                 position = event.id if run_id is None else event.seq
@@ -105,7 +114,8 @@ async def _follow(
             # A closed run that was retried since has later events; only the last word ends the stream.
             if run_id is not None and last is EventType.RUN_CLOSED:
                 return
-            await anyio.sleep(POLL_SECONDS)
+            with anyio.move_on_after(POLL_SECONDS):
+                await closing.wait()
     finally:
         streams.discard(seat)
 

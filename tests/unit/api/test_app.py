@@ -25,7 +25,7 @@ def test_the_container_is_open_while_requests_are_served(build: Any) -> None:
 
 def test_the_server_is_told_in_one_sentence_why_nothing_starts(build: Any) -> None:
     container = build()
-    container.refuse_to_open = SchemaMismatch("the schema is at 0001, this program needs 0002.")
+    container.refuse_to_open = SchemaMismatch("the schema is at 0001, this program needs 0002")
     said: list[Any] = []
 
     async def serve() -> None:

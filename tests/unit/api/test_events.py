@@ -208,6 +208,17 @@ async def test_a_quiet_stream_has_a_heartbeat(app: Any, monkeypatch: pytest.Monk
         listener.go()
 
 
+@pytest.mark.anyio
+async def test_a_server_that_stops_ends_its_streams_in_order(runs: Any) -> None:
+    closing = anyio.Event()
+    comments = []
+    with anyio.fail_after(PATIENCE):
+        async for event in events._follow(runs, None, 0, set(), closing):
+            comments.append(event.comment)
+            closing.set()
+    assert comments == ["open"]
+
+
 def test_there_is_an_end_to_how_many_streams_are_open(client: TestClient, run_id: UUID) -> None:
     state: Any = client.app
     state.state.streams = {object() for _ in range(events.MAX_STREAMS)}
