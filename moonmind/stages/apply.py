@@ -17,7 +17,7 @@ from moonmind.stages.messages import commit_message, subject, title
 from moonmind.stages.plain import storable
 from moonmind.stages.plan import Plan
 from moonmind.stages.policy import Finding, Severity
-from moonmind.stages.restore import find_wip
+from moonmind.stages.restore import ensure_start, find_wip
 from moonmind.stages.ticking import ticked
 from moonmind.stages.verdicts import Judgement
 
@@ -33,6 +33,7 @@ def run(context: StageContext) -> Outcome:
     """Make the run's one commit from the agent's work, or refuse it with reasons; repeating it makes the same commit."""
     plan = Plan.from_outputs(context.output_of(Stage.DISCOVER))
     submitted = context.output_of(Stage.SUBMIT)
+    ensure_start(context, plan)
     wip = find_wip(context, plan, submitted)
     if wip is None:
         return Redo(

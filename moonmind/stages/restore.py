@@ -8,6 +8,13 @@ from moonmind.errors import NotFound, VcsRefused
 from moonmind.stages.plan import Plan
 
 
+def ensure_start(context: StageContext, plan: Plan) -> None:
+    """Fetch the repository where this host's mirror lacks the starting commit: discover may have run elsewhere."""
+    if not has(context, plan, plan.starting_commit):
+        context.lease.check()
+        context.vcs.fetch(plan.repository)
+
+
 def find_wip(context: StageContext, plan: Plan, submitted: Mapping[str, Any]) -> str | None:
     """Find the commit that holds the agent's work as submit recorded it; None when every trace is gone."""
     repository = plan.repository.full_name

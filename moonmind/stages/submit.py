@@ -15,6 +15,7 @@ from moonmind.speckit.tasks_md import read_tasks
 from moonmind.stages import ends
 from moonmind.stages.plain import storable
 from moonmind.stages.plan import Plan
+from moonmind.stages.restore import ensure_start
 
 VERSION = 1
 CAPACITY_SECONDS = 60.0
@@ -47,6 +48,7 @@ def _start(context: StageContext, plan: Plan, key: str) -> Outcome:
     context.office.audit_credentials()
     if not context.office.take_slot():
         return Park(WaitingReason.CAPACITY, seconds=CAPACITY_SECONDS, kept=context.kept)
+    ensure_start(context, plan)
     prompt = context.redactor.text(_prompt(context, plan))
     context.artifacts.save(
         "prompt", f"codex/prompt-{jobs.label(context)}.md", prompt.encode(), "text/markdown; charset=utf-8"

@@ -77,14 +77,12 @@ def test_another_machine_makes_the_same_commit_from_the_stored_patch(world: Worl
     with_work(world, edit)
     here = applied(world)
     world.on_host("two")
-    world.step(Stage.DISCOVER)
     assert applied(world)["commit"] == here["commit"]
 
 
 def test_work_of_which_every_trace_is_lost_is_done_again(world: World) -> None:
     world.drive(Stage.SUBMIT)
     world.on_host("two")
-    world.step(Stage.DISCOVER)
     shutil.rmtree(world.folder / "artifacts")
     outcome = world.step(Stage.APPLY)
     assert isinstance(outcome, Redo)

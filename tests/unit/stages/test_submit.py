@@ -138,7 +138,6 @@ def test_partial_work_goes_on_on_another_machine_from_its_patch(world: World) ->
     assert failed(world.drive(Stage.SUBMIT)).transient
     world.on_host("two")
     world.plays({"append": "half.py", "content": "whole\n"})
-    assert isinstance(world.step(Stage.DISCOVER), Done)
     done = world.drive(Stage.SUBMIT)
     assert isinstance(done, Done), done
     assert world.vcs.read(REPOSITORY, done.outputs["wip"], "half.py") == b"half\nwhole\n"
