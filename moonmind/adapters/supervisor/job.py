@@ -203,7 +203,7 @@ class Job:
                 write_json(self._folder.facts, {"thread_id": self._transcript.thread_id})
 
     def _fail_log(self, error: OSError) -> None:
-        self._problem = f"the agent's log cannot be written: {error.strerror}"
+        self._problem = self._problem or f"the agent's log cannot be written: {error.strerror}"
         self._stop(End.LOG_FAILED)
 
     def _read_stderr(self, pipe: int) -> bool:

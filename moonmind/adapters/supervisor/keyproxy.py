@@ -33,25 +33,30 @@ class Proxy:
     """Listens on loopback for one agent. `token` is what the agent must show in place of the key."""
 
     def __init__(self, terms: KeyProxy) -> None:
+        scheme = urlsplit(terms.upstream).scheme
+        if scheme not in ("http", "https"):
+            raise ValueError(f"the model service's address has the scheme {scheme!r}")
         self.token = secrets.token_urlsafe(32)
-        opener = urllib.request.build_opener(_NoRedirect)
-        upstream = urlsplit(terms.upstream)
-        base = terms.upstream.rstrip("/")
 
         class Handler(_Handler):
             token = self.token
+            opener = urllib.request.build_opener(_NoRedirect)
+            base = terms.upstream.rstrip("/")
+            key = terms.key
 
-        Handler.opener, Handler.base, Handler.key = opener, base, terms.key
         # Bound here, served later: connections wait in the backlog while the agent is started without threads around.
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
-        if upstream.scheme not in ("http", "https"):
-            raise ValueError(f"the model service's address has the scheme {upstream.scheme!r}")
 
     def serve(self) -> None:
         """Begin to answer, in threads that end with the process."""
         threading.Thread(target=self._server.serve_forever, name="key-proxy", daemon=True).start()
+
+    def close(self) -> None:
+        """Stop answering."""
+        self._server.shutdown()
+        self._server.server_close()
 
 
 class _Handler(BaseHTTPRequestHandler):

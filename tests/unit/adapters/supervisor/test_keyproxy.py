@@ -1,0 +1,127 @@
+import threading
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import httpx
+import pytest
+
+from moonmind.adapters.supervisor.keyproxy import Proxy
+from moonmind.adapters.supervisor.order import KeyProxy
+from tests.support.processes import free_port
+
+KEY = "the-real-key"
+
+
+class Service(BaseHTTPRequestHandler):
+    """A model service that shows what it was sent."""
+
+    seen: list[tuple[str, str, dict[str, str], bytes]]
+    released: threading.Event
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.seen.append((self.command, self.path, dict(self.headers.items()), body))
+        if self.path.startswith("/v1/elsewhere"):
+            self.send_response(307)
+            self.send_header("Location", "/v1/responses")
+            self.end_headers()
+            return
+        if self.path.startswith("/v1/refused"):
+            self.send_response(401)
+            self.send_header("Content-Length", "2")
+            self.end_headers()
+            self.wfile.write(b"no")
+            return
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream")
+        self.send_header("X-Request-Id", "r1")
+        self.end_headers()
+        self.wfile.write(b"first\n")
+        self.wfile.flush()
+        self.released.wait(10)
+        self.wfile.write(b"second\n")
+
+    do_GET = do_POST  # noqa: N815 - the name that http.server looks for
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name in the base class
+        pass
+
+
+@pytest.fixture
+def service() -> Iterator[type[Service]]:
+    class Fresh(Service):
+        seen = []
+        released = threading.Event()
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Fresh)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    Fresh.url = f"http://127.0.0.1:{server.server_address[1]}/v1"
+    yield Fresh
+    Fresh.released.set()
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture
+def proxy(service: type[Service]) -> Iterator[Proxy]:
+    made = Proxy(KeyProxy(service.url, KEY))
+    made.serve()
+    yield made
+    made.close()
+
+
+def test_the_key_is_added_and_the_rest_passes_through(service: type[Service], proxy: Proxy) -> None:
+    service.released.set()
+    headers = {"Authorization": f"Bearer {proxy.token}", "X-Custom": "kept", "Content-Type": "application/json"}
+    answer = httpx.post(f"{proxy.url}/responses?q=1", headers=headers, content=b'{"a": 1}')
+    assert (answer.status_code, answer.text, answer.headers["x-request-id"]) == (200, "first\nsecond\n", "r1")
+    method, path, sent, body = service.seen[0]
+    assert (method, path, body) == ("POST", "/v1/responses?q=1", b'{"a": 1}')
+    assert sent["Authorization"] == f"Bearer {KEY}"
+    assert sent["X-Custom"] == "kept"
+    assert proxy.token not in str(sent)
+
+
+@pytest.mark.parametrize("shown", ["", "Bearer wrong", f"Bearer {KEY}"])
+def test_nobody_else_may_use_the_key(service: type[Service], proxy: Proxy, shown: str) -> None:
+    assert httpx.post(f"{proxy.url}/responses", headers={"Authorization": shown}).status_code == 403
+    assert service.seen == []
+
+
+def test_a_stream_comes_as_it_is_said(service: type[Service], proxy: Proxy) -> None:
+    headers = {"Authorization": f"Bearer {proxy.token}"}
+    with httpx.stream("POST", f"{proxy.url}/responses", headers=headers, timeout=10) as answer:
+        lines = answer.iter_lines()
+        assert next(lines) == "first"  # although the service has not said all
+        service.released.set()
+        assert next(lines) == "second"
+
+
+def test_a_refusal_is_passed_on(proxy: Proxy) -> None:
+    answer = httpx.post(f"{proxy.url}/refused", headers={"Authorization": f"Bearer {proxy.token}"})
+    assert (answer.status_code, answer.text) == (401, "no")
+
+
+def test_the_key_follows_no_redirect(service: type[Service], proxy: Proxy) -> None:
+    answer = httpx.post(f"{proxy.url}/elsewhere", headers={"Authorization": f"Bearer {proxy.token}"})
+    assert answer.status_code == 307
+    assert len(service.seen) == 1
+
+
+def test_an_unreachable_service_is_a_503_that_ends_the_agents_retries() -> None:
+    proxy = Proxy(KeyProxy(f"http://127.0.0.1:{free_port()}/v1", KEY))
+    proxy.serve()
+    began = time.monotonic()
+    answer = httpx.get(f"{proxy.url}/models", headers={"Authorization": f"Bearer {proxy.token}"})
+    assert answer.status_code == 503
+    assert time.monotonic() - began < 5
+    assert KEY not in answer.text
+    proxy.close()
+
+
+def test_only_http_is_spoken() -> None:
+    with pytest.raises(ValueError, match="ftp"):
+        Proxy(KeyProxy("ftp://example.invalid", KEY))
