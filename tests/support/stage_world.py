@@ -1,5 +1,6 @@
 """One run's world for stage tests: real git, forge, store and agent in a folder; only the row is kept in memory."""
 
+import contextlib
 import json
 import time
 from collections.abc import Callable, Mapping
@@ -69,8 +70,11 @@ class Listed:
     store: FilesystemArtifactStore
     rows: dict[str, tuple[str, str | None]] = field(default_factory=dict)
     """Path -> type and digest."""
+    lease: HeldByTest = field(default_factory=HeldByTest)
 
     def save(self, kind: str, path: str, content: bytes, content_type: str) -> str:
+        with contextlib.suppress(StopRequested):
+            self.lease.check()
         stored = self.store.put(self.run_id, path, content)
         self.rows[path] = (kind, stored.digest)
         return stored.digest
@@ -157,7 +161,8 @@ class World:
         """Go on with a state folder of another name: another machine, with the artifacts in common."""
         state = self.folder / f"host-{name}"
         environment = ambient_environment()
-        self.vcs = GitVcs(VcsOptions(state, "file", dict[str, str], environment, self.redactor))
+        self.vcs_options = VcsOptions(state, "file", dict[str, str], environment, self.redactor)
+        self.vcs = GitVcs(self.vcs_options)
         self.agent = ScriptedAgent(
             AgentOptions(
                 state_folder=state,

@@ -3,12 +3,14 @@ import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 
-from moonmind.engine.closing import keep_work
-from moonmind.errors import CredentialInvalid
+from moonmind.adapters.vcs.git_vcs import GitVcs
+from moonmind.errors import CredentialInvalid, VcsError
 from moonmind.ports.agent import JobLimits, JobState
+from moonmind.ports.vcs import Workspace
 from moonmind.runs.chain import Stage
 from moonmind.runs.machine import Done, Failed, Park, WaitingReason
 from tests.support.stage_world import FOLDER, REPOSITORY, World
@@ -203,24 +205,6 @@ def test_a_job_whose_supervisor_was_killed_is_lost_and_nothing_of_it_runs_on(wor
     assert isinstance(world.drive(Stage.SUBMIT), Done)
 
 
-def test_stopping_a_run_ends_its_agent_and_keeps_patch_and_thread(world: World) -> None:
-    world.plays({"write": "half.py", "content": "half\n"}, {"hang": True})
-    world.step(Stage.SUBMIT)
-    until = time.monotonic() + 20
-    while not (world.workspace / "half.py").exists():
-        assert time.monotonic() < until
-        time.sleep(0.02)
-    kept = keep_work(world.context(Stage.SUBMIT))
-    assert world.agent.poll(f"{world.run_id}/submit-1").state is JobState.ENDED
-    assert kept["codexTaskId"]
-    assert b"half.py" in world.artifacts.read(kept["partialPatch"])
-
-
-@pytest.mark.parametrize("stage", list(Stage))
-def test_stopping_a_run_that_has_neither_job_nor_folder_is_no_error(world: World, stage: Stage) -> None:
-    assert keep_work(world.context(stage)) == {}
-
-
 def test_a_secret_in_unfinished_work_is_not_stored(tmp_path: Path) -> None:
     secret = "ghp_averysecrettokenvalue0123456789"
     world = World(tmp_path, secrets=(secret,))
@@ -241,3 +225,39 @@ def test_a_new_plan_begins_with_a_fresh_folder_and_a_fresh_thread(world: World) 
     assert isinstance(done, Done), done
     assert done.outputs["codexTaskId"] != old
     assert world.vcs.read(REPOSITORY, done.outputs["wip"], "old.py") is None
+
+
+class Stumbling(GitVcs):
+    """A git that fails once when the work is to be taken."""
+
+    stumbled = False
+
+    def capture(self, repository: str, run_id: UUID, workspace: Workspace) -> str:
+        if not self.stumbled:
+            self.stumbled = True
+            raise VcsError("the disk was full")
+        return super().capture(repository, run_id, workspace)
+
+
+def test_work_that_could_not_be_taken_once_is_taken_later_without_asking_the_agent_again(world: World) -> None:
+    world.vcs = Stumbling(world.vcs_options)
+    outcome = failed(world.drive(Stage.SUBMIT))
+    assert (outcome.error.code, outcome.transient) == ("git_failed", True)
+    done = world.step(Stage.SUBMIT)
+    assert isinstance(done, Done), done
+    assert done.outputs["jobKey"].endswith("submit-1")
+    assert world.numbers[Stage.SUBMIT] == 2
+
+
+def test_work_that_can_never_be_taken_is_left_to_a_next_attempt_of_the_agent(world: World) -> None:
+    def odd(folder: Path) -> Path:
+        return Path(os.fsdecode(os.fsencode(folder) + b"/odd\xff"))
+
+    outcome = failed(world.submit_with(lambda folder: odd(folder).touch()))
+    assert (outcome.error.code, outcome.transient) == ("git_refused", False)
+    odd(world.workspace).unlink()
+    world.plays({"write": "a.py", "content": "x"})
+    done = world.drive(Stage.SUBMIT)
+    assert isinstance(done, Done), done
+    assert done.outputs["jobKey"].endswith("submit-2")
+    assert "odd" in world.artifacts.read("codex/prompt-2.md").decode()

@@ -1,0 +1,73 @@
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from moonmind.engine.closing import keep_work
+from moonmind.engine.context import LeaseLost
+from moonmind.ports.agent import JobState
+from moonmind.runs.chain import Stage
+from moonmind.runs.machine import Done
+from tests.support.stage_world import World
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    made = World(tmp_path)
+    assert isinstance(made.step(Stage.DISCOVER), Done)
+    yield made
+    made.agent.forget(str(made.run_id))
+
+
+def test_stopping_a_run_ends_its_agent_and_keeps_patch_and_thread(world: World) -> None:
+    world.plays({"write": "half.py", "content": "half\n"}, {"hang": True})
+    world.step(Stage.SUBMIT)
+    until = time.monotonic() + 20
+    while not (world.workspace / "half.py").exists():
+        assert time.monotonic() < until
+        time.sleep(0.02)
+    kept = keep_work(world.context(Stage.SUBMIT))
+    assert world.agent.poll(f"{world.run_id}/submit-1").state is JobState.ENDED
+    assert kept["codexTaskId"]
+    assert b"half.py" in world.artifacts.read(kept["partialPatch"])
+
+
+@pytest.mark.parametrize("stage", list(Stage))
+def test_stopping_a_run_that_has_neither_job_nor_folder_is_no_error(world: World, stage: Stage) -> None:
+    assert keep_work(world.context(stage)) == {}
+
+
+def test_a_run_stopped_after_its_job_ended_keeps_the_work_all_the_same(world: World) -> None:
+    world.plays({"write": "whole.py", "content": "x"})
+    world.step(Stage.SUBMIT)
+    world.wait_for_agent()
+    assert b"whole.py" in world.artifacts.read(keep_work(world.context(Stage.SUBMIT))["partialPatch"])
+
+
+def test_a_job_that_was_started_but_never_recorded_is_stopped_too(world: World) -> None:
+    world.plays({"hang": True})
+    world.step(Stage.SUBMIT)
+    world.job_key = None
+    world.kept.clear()
+    keep_work(world.context(Stage.SUBMIT))
+    assert world.agent.poll(f"{world.run_id}/submit-1").state is JobState.ENDED
+
+
+def test_work_that_cannot_be_read_is_said_and_hinders_nothing(world: World) -> None:
+    world.plays({"hang": True})
+    world.step(Stage.SUBMIT)
+    world.agent.stop(f"{world.run_id}/submit-1")
+    Path(os.fsdecode(os.fsencode(world.workspace) + b"/odd\xff")).touch()
+    assert "odd" in keep_work(world.context(Stage.SUBMIT))["notKept"]
+
+
+def test_a_lost_lease_keeps_nothing(world: World) -> None:
+    world.plays({"write": "whole.py", "content": "x"})
+    world.step(Stage.SUBMIT)
+    world.wait_for_agent()
+    world.artifacts.lease = world.lease
+    world.lease.lost = True
+    with pytest.raises(LeaseLost):
+        keep_work(world.context(Stage.SUBMIT))
