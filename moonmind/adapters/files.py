@@ -1,6 +1,7 @@
 """Files that several processes share: locks, whole writes, and removal of folders that somebody else filled."""
 
 import contextlib
+import errno
 import fcntl
 import os
 import shutil
@@ -11,6 +12,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 _PACE_SECONDS = 0.02
+_STILL_WRITING_SECONDS = 10.0
+"""A command whose starter was killed may go on writing into a folder for a moment while it is removed."""
+_BUILDING = ".building"
 
 
 @contextlib.contextmanager
@@ -73,11 +77,45 @@ def sync_folder(path: Path) -> None:
         os.close(handle)
 
 
+def building_folder(place: Path) -> Path:
+    """Make a folder beside `place`, to be renamed to it when it is whole; what builders that died left is removed.
+
+    Each has a name of its own: a command that outlives its dead builder must not write into the next one's folder.
+    """
+    _remove_leavings(place)
+    return Path(tempfile.mkdtemp(dir=place.parent, prefix=f".{place.name}.", suffix=_BUILDING))
+
+
+def discard(place: Path) -> None:
+    """Remove a folder so that a removal that dies half-way leaves nothing that looks whole."""
+    if place.exists() or place.is_symlink():
+        place.rename(building_folder(place) / "discarded")
+    _remove_leavings(place)
+
+
+def _remove_leavings(place: Path) -> None:
+    for leaving in place.parent.glob(f".{place.name}.*{_BUILDING}"):
+        remove_tree(leaving)
+
+
 def remove_tree(path: Path) -> None:
     """Remove a folder and what is in it, whatever permissions its owner left; nothing there is no error.
 
     Links are removed, never followed.
     """
+    deadline = time.monotonic() + _STILL_WRITING_SECONDS
+    while True:
+        try:
+            _remove_once(path)
+        except OSError as error:
+            if error.errno != errno.ENOTEMPTY or time.monotonic() > deadline:
+                raise
+            time.sleep(_PACE_SECONDS)
+        else:
+            return
+
+
+def _remove_once(path: Path) -> None:
     try:
         entry = path.lstat()
     except FileNotFoundError:
@@ -89,8 +127,11 @@ def remove_tree(path: Path) -> None:
 
 
 def _open_up(function: Callable[..., object], name: str, error: tuple[type, BaseException, object]) -> None:
-    if isinstance(error[1], FileNotFoundError):
+    problem = error[1]
+    if isinstance(problem, FileNotFoundError):
         return
+    if not isinstance(problem, PermissionError):
+        raise problem
     place = Path(name)
     for folder in (place.parent, place):
         if stat.S_ISDIR(folder.lstat().st_mode):

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from moonmind.adapters.files import locked, remove_tree
+from moonmind.adapters.files import building_folder, locked
 from moonmind.adapters.git import Git
 from moonmind.errors import ForgeError, InvalidRequest, RepositoryUnavailable
 from moonmind.runs import naming
@@ -76,12 +76,12 @@ class BareRepositories:
         folder = next(iter(_spelled(self._folder, owner)), self._folder / owner)
         self._require_inside(folder)
         folder.mkdir(parents=True, exist_ok=True)
-        building = folder / f".{title}.building"
-        remove_tree(building)
+        place = folder / f"{title}.git"
+        building = building_folder(place)
+        building.chmod(0o755)  # people clone from here
         options = ("--quiet", "--bare", "--template=", f"--initial-branch={BRANCH}")
         self._git.run("init", *options, "--end-of-options", str(building), git_dir=None)
         self._git.run("fast-import", "--quiet", git_dir=building, data=_as_commit(self._sample()))
-        place = folder / f"{title}.git"
         building.rename(place)
         return BareRepository(f"{folder.name}/{title}", place)
 

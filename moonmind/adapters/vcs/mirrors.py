@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from moonmind.adapters.files import locked, remove_tree, replace_file
+from moonmind.adapters.files import building_folder, locked, replace_file
 from moonmind.adapters.git import NETWORK_SECONDS, Git
 from moonmind.errors import VcsError, VcsRefused
 from moonmind.ports.forge import Repository
@@ -92,8 +92,7 @@ class Mirrors:
     def _make(self, place: Path) -> None:
         if place.is_dir():
             return
-        building = place.with_suffix(".building")
-        remove_tree(building)
+        building = building_folder(place)
         self._git.run("init", "--quiet", "--bare", "--template=", "--end-of-options", str(building), git_dir=None)
         for name, value in (("remote.origin.fetch", _REFSPEC), ("gc.auto", "0")):
             self._git.run("config", name, value, git_dir=building)

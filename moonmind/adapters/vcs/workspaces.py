@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
 
-from moonmind.adapters.files import locked, remove_tree, replace_file
+from moonmind.adapters.files import building_folder, discard, locked, replace_file
 from moonmind.adapters.git import LOCAL_SECONDS, Git
 from moonmind.adapters.vcs.commits import Commits
 from moonmind.adapters.vcs.mirrors import ATTRIBUTES, Mirrors
@@ -62,20 +62,16 @@ class Workspaces:
         """Make the run's folder beside its place and move it there whole, or find it."""
         mirror = self._mirrors.existing(repository)
         with self.lock(run_id) as place:
-            self._remove_leavings(place)
             found = self.find(run_id)
             if found is not None and found[0].starting_commit == commit and is_folder(found[0].path):
                 return found[0]
-            building = self._building(place)
-            building.mkdir(mode=0o700)
+            self._discard(place)
+            building = building_folder(place)
             record = self._build(mirror, building, commit, resume or commit)
             self._mirrors.pin(repository, run_id, "start", commit)
             body = {"starting_commit": record.starting_commit, "gitlinks": dict(record.gitlinks)}
             replace_file(building / _RECORD, json.dumps(body).encode())
-            if place.exists():
-                place.rename(self._discarded(place))
             building.rename(place)
-            self._remove_leavings(place)
             return Workspace(place / _TREE, place / _GIT, commit)
 
     def close(self, run_id: UUID) -> None:
@@ -83,11 +79,7 @@ class Workspaces:
         if not self._folder.is_dir():
             return
         with self.lock(run_id) as place:
-            self._remove_leavings(place)
-            if place.exists():
-                # Moved first: a removal that dies half-way leaves nothing that looks like a workspace.
-                place.rename(self._discarded(place))
-            self._remove_leavings(place)
+            self._discard(place)
             self._lock_file(run_id).unlink()
 
     def _build(self, mirror: Path, place: Path, commit: str, shown: str) -> Record:
@@ -138,21 +130,14 @@ class Workspaces:
         self._git.run("update-ref", "refs/heads/main", first, git_dir=agents)
         shutil.copy2(index, agents / "index")
 
-    def _remove_leavings(self, place: Path) -> None:
-        for leaving in (self._building(place), self._discarded(place)):
-            try:
-                remove_tree(leaving)
-            except OSError as error:
-                raise VcsError(f"{leaving} cannot be removed: {error.strerror}", path=str(leaving)) from error
+    def _discard(self, place: Path) -> None:
+        try:
+            discard(place)
+        except OSError as error:
+            raise VcsError(f"the workspace {place.name} cannot be removed: {error}", path=str(place)) from error
 
     def _lock_file(self, run_id: UUID) -> Path:
         return self._folder / f".{run_id}.lock"
-
-    def _building(self, place: Path) -> Path:
-        return place.with_name(f".{place.name}.building")
-
-    def _discarded(self, place: Path) -> Path:
-        return place.with_name(f".{place.name}.discarded")
 
 
 def is_folder(path: Path) -> bool:

@@ -74,7 +74,7 @@ def test_many_first_looks_make_one_repository(folder: Path) -> None:
 
 
 def test_what_a_crash_left_half_made_is_made_again(forge: LocalForge, folder: Path) -> None:
-    leaving = folder / "octo" / ".docs.building"
+    leaving = folder / "octo" / ".docs.git.x.building"
     leaving.mkdir(parents=True)
     (leaving / "HEAD").write_text("garbage")
     assert not forge.repository(NAME).empty
