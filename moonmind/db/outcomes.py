@@ -15,6 +15,7 @@ from moonmind.db.journal import move_one, record
 from moonmind.db.records import Claim, Run
 from moonmind.db.renewals import open_attempts, reopened, successor
 from moonmind.db.tables import ONE_FEATURE, active, attempt, leased, run
+from moonmind.db.types import Timestamp
 from moonmind.errors import ErrorInfo, FeatureBusy
 from moonmind.runs.chain import Stage
 from moonmind.runs.events import EventType
@@ -74,11 +75,8 @@ class Outcomes:
         turn: Any = db_now_plus(seconds) if until is None else literal(until, run.c.not_before.type)
         deadline: Any = run.c.deadline
         if renews_deadline:
-            deadline = (
-                db_now_plus(seconds + deadline_seconds)
-                if until is None
-                else literal(until + timedelta(seconds=deadline_seconds), run.c.deadline.type)
-            )
+            later = None if until is None else literal(until + timedelta(seconds=deadline_seconds), Timestamp())
+            deadline = db_now_plus(seconds + deadline_seconds) if later is None else later
         changed = self._release(
             claim,
             not_before=turn,
@@ -108,7 +106,7 @@ class Outcomes:
             errors=run.c.errors + 1,
             hints=0,
             not_before=db_now_plus(seconds),
-            dispatch_after=db_now_plus(seconds),
+            dispatch_after=dispatch_at(db_now_plus(seconds), run.c.deadline),
             waiting_reason=WaitingReason.BACKOFF,
             waiting_since=db_now(),
             **_facts(facts),
@@ -224,6 +222,14 @@ class Outcomes:
         if other is None:
             return FeatureBusy(f"Another run worked on {feature_key} of {mine.repository} a moment ago.")
         return FeatureBusy(f"Run {other.id} works on {feature_key} of {mine.repository}.", run_id=str(other.id))
+
+
+def dispatch_at(turn: ColumnElement[Any], deadline: ColumnElement[Any]) -> ColumnElement[Any]:
+    """Give when a waiting run is to be hinted: at its turn or its deadline, and at once when its end was asked for.
+
+    The cancel may have come after the stage looked for it last.
+    """
+    return case((run.c.cancel_requested_at.is_not(None), db_now()), else_=earlier(turn, deadline))
 
 
 def closing(changed: Run) -> dict[str, Any]:

@@ -93,7 +93,7 @@ class Requests:
         open_attempts(self._connection, [first, *reopened(latest, changed, changed.stage)])
 
     def request_cancel(self, run_id: UUID) -> Run | None:
-        """Ask a run to stop; one that nobody holds and that runs no agent is closed at once. None: no active run."""
+        """Ask a run to stop; one that nobody holds and that runs no job is closed at once. None: no active run."""
         asked = move_one(
             self._connection,
             run.c.id == run_id,
@@ -113,6 +113,8 @@ class Requests:
             active,
             unleased,
             run.c.agent_host.is_(None),
+            # A job without a host, such as a verification, has to be stopped by a claimer too.
+            run.c.job_key.is_(None),
             run.c.cancel_requested_at.is_not(None),
             status=RunStatus.CANCELLED,
             completed_at=db_now(),

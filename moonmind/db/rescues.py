@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Connection, Select, delete, select, update
 from moonmind.db.attempts import Attempts
 from moonmind.db.clock import db_now, db_now_plus
 from moonmind.db.journal import move, record_all
-from moonmind.db.outcomes import closing
+from moonmind.db.outcomes import closing, dispatch_at
 from moonmind.db.records import Run
 from moonmind.db.renewals import open_attempts, successor
 from moonmind.db.requests import end_open_attempts
@@ -62,7 +62,11 @@ class Rescues:
         """
         freed = move(self._connection, leased, not_before=db_now(), dispatch_after=db_now(), hints=0, **_NO_LEASE)
         record_all(self._connection, [(one, EventType.LEASE_RETURNED, {"fence": one.fence}) for one in freed])
-        self._connection.execute(update(run).where(active, unleased).values(dispatch_after=run.c.not_before, hints=0))
+        self._connection.execute(
+            update(run)
+            .where(active, unleased)
+            .values(dispatch_after=dispatch_at(run.c.not_before, run.c.deadline), hints=0)
+        )
         return len(freed)
 
     def silent_hosts(self, silence_seconds: float) -> list[UUID]:

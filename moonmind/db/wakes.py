@@ -66,4 +66,4 @@ class Wakes:
         woken = move(self._connection, *guards, not_before=db_now(), dispatch_after=db_now(), hints=0)
         data = {"reason": WaitingReason.CAPACITY.value}
         record_all(self._connection, [(one, EventType.ATTEMPT_WOKEN, data) for one in woken])
-        return [one.id for one in woken]
+        return [run_id for run_id in ids if run_id in {one.id for one in woken}]
