@@ -1,5 +1,6 @@
 """The one way adapters run a short command: an argv list, a deadline, a bound on output, no process left behind."""
 
+import errno
 import os
 import selectors
 import signal
@@ -12,6 +13,7 @@ from pathlib import Path
 from moonmind.errors import NotConfigured
 
 _CHUNK = 65536
+_NOT_RUNNABLE = {errno.ENOENT, errno.ENOTDIR, errno.EACCES, errno.EPERM, errno.ENOEXEC}
 _GRACE_SECONDS = 1.0
 """How long output may still come after the command has ended: something it started holds the pipe."""
 
@@ -71,7 +73,9 @@ def run(
             start_new_session=True,
             bufsize=0,
         )
-    except (FileNotFoundError, NotADirectoryError, PermissionError) as error:
+    except OSError as error:
+        if error.errno not in _NOT_RUNNABLE:
+            raise
         if not cwd.is_dir():
             raise NotConfigured(f"{argv[0]} cannot run in {cwd}: no such folder") from error
         raise NotConfigured(

@@ -89,7 +89,7 @@ def furnish(home: Path, options: AgentOptions, login: Login) -> None:
 
 def knows_thread(home: Path, thread_id: str) -> bool:
     """Tell whether a conversation can be resumed from this home."""
-    return any(thread_id in path.name for path in (home / "sessions").rglob("rollout-*"))
+    return any(path.stem.endswith(thread_id) for path in (home / "sessions").rglob("rollout-*"))
 
 
 def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:

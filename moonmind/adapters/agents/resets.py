@@ -33,6 +33,8 @@ def reset_time(message: str, said_at: datetime) -> datetime | None:
 
 
 def _clock_time(found: re.Match[str], said_at: datetime) -> datetime | None:
+    if not 1 <= int(found["hour"]) <= 12:
+        return None
     hour = int(found["hour"]) % 12 + (12 if found["half"].upper() == "PM" else 0)
     try:
         moment = said_at.replace(hour=hour, minute=int(found["minute"]), second=0, microsecond=0)

@@ -1,0 +1,103 @@
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from moonmind.adapters.agents.results import read_result
+from moonmind.ports.agent import JobEnd, Usage
+
+
+def body(**changes: Any) -> dict[str, Any]:
+    facts = {"thread_id": "t1", "completed": False, "report": "", "usage": {}, "failure": {}, "notice": ""}
+    facts |= changes.pop("facts", {})
+    made = {
+        "v": 1, "end": "exited", "exit_code": 1, "signal": None, "at": 1_772_000_000.0, "seconds": 3.0,
+        "facts": facts, "stderr": "", "problem": "", "survivors": 0,
+    }  # fmt: skip
+    return made | changes
+
+
+def failed(message: str) -> dict[str, Any]:
+    return body(facts={"failure": {"message": message}})
+
+
+def test_a_completed_turn_with_exit_code_zero_is_the_only_good_end() -> None:
+    usage = {"input_tokens": 1, "cached_input_tokens": 2, "output_tokens": 3, "reasoning_output_tokens": 4}
+    result = read_result(body(exit_code=0, facts={"completed": True, "report": "done", "usage": usage}))
+    assert (result.end, result.message, result.report) == (JobEnd.COMPLETED, "", "done")
+    assert result.usage == Usage(1, 2, 3, 4)
+    assert read_result(body(exit_code=0)).end is JobEnd.FAILED
+    assert read_result(body(exit_code=1, facts={"completed": True})).end is JobEnd.FAILED
+
+
+@pytest.mark.parametrize(
+    ("message", "end"),
+    [
+        ("unexpected status 401 Unauthorized: Incorrect API key provided", JobEnd.CREDENTIAL),
+        ("exceeded retry limit, last status: 403 Forbidden", JobEnd.CREDENTIAL),
+        ("Missing environment variable: `MOCK_KEY`.", JobEnd.CREDENTIAL),
+        ("Your access token could not be refreshed because your refresh token was already used.", JobEnd.CREDENTIAL),
+        ("Quota exceeded. Check your plan and billing details.", JobEnd.QUOTA),
+        ("You've hit your usage limit. Upgrade to Pro or try again at 8:43 AM.", JobEnd.QUOTA),
+        ("exceeded retry limit, last status: 429 Too Many Requests", JobEnd.RATE_LIMITED),
+        ("Rate limit reached for gpt-5.5", JobEnd.RATE_LIMITED),
+        ("We're currently experiencing high demand, which may cause temporary errors.", JobEnd.UNAVAILABLE),
+        ("Selected model is at capacity. Please try a different model.", JobEnd.UNAVAILABLE),
+        ("stream disconnected before completion: stream closed before response.completed", JobEnd.UNAVAILABLE),
+        ("stream disconnected before completion: idle timeout waiting for SSE", JobEnd.UNAVAILABLE),
+        ("unexpected status 503 Service Unavailable", JobEnd.UNAVAILABLE),
+        ("exceeded retry limit, last status: 500 Internal Server Error", JobEnd.UNAVAILABLE),
+        ("Codex ran out of room in the model's context window.", JobEnd.FAILED),
+        ('{"error": {"message": "The requested model does not exist."}}', JobEnd.FAILED),
+        ("unexpected status 404 Not Found", JobEnd.FAILED),
+        ("I changed 401 lines.", JobEnd.FAILED),
+    ],
+)
+def test_the_words_of_a_failure_name_its_class(message: str, end: JobEnd) -> None:
+    result = read_result(failed(message))
+    assert (result.end, result.message) == (end, message)
+
+
+@pytest.mark.parametrize("code", ["quota", "credential", "rate_limited", "unavailable"])
+def test_a_stated_code_needs_no_words(code: str) -> None:
+    assert read_result(body(facts={"failure": {"message": "", "code": code}})).end is JobEnd(code)
+
+
+@pytest.mark.parametrize(
+    ("raw", "end"),
+    [("stalled", JobEnd.STALLED), ("timed_out", JobEnd.TIMED_OUT), ("stopped", JobEnd.STOPPED),
+     ("output_limit", JobEnd.FAILED), ("log_failed", JobEnd.FAILED)],
+)  # fmt: skip
+def test_what_the_supervisor_decided_is_said_with_the_agents_last_words(raw: str, end: JobEnd) -> None:
+    result = read_result(body(end=raw, facts={"notice": "Reconnecting... waiting for network", "thread_id": "t9"}))
+    assert result.end is end
+    assert result.message.endswith("its last words: Reconnecting... waiting for network")
+    assert result.thread_id == "t9"
+
+
+def test_an_agent_that_never_spoke_is_explained_by_its_standard_error() -> None:
+    result = read_result(body(stderr="Error loading config.toml: unknown key"))
+    assert (result.end, result.message) == (JobEnd.FAILED, "Error loading config.toml: unknown key")
+    assert "exit code 2" in read_result(body(exit_code=2)).message
+
+
+@pytest.mark.parametrize(("number", "name"), [(9, "SIGKILL"), (50, "signal 50")])
+def test_a_signal_is_named(number: int, name: str) -> None:
+    assert name in read_result(body(exit_code=None, signal=number, stderr="Killed")).message
+
+
+def test_a_reset_is_given_for_quota_and_rate_limits_only() -> None:
+    stated = {"message": "used up", "code": "quota", "resets_at": 1_800_000_000}
+    assert read_result(body(facts={"failure": stated})).resets_at == datetime.fromtimestamp(1_800_000_000, UTC)
+    in_words = read_result(failed("usage limit; try again in 5 minutes"))
+    assert in_words.resets_at == datetime.fromtimestamp(1_772_000_300, UTC)
+    assert read_result(failed("The model does not exist; try again in 5 minutes")).resets_at is None
+
+
+def test_a_result_of_the_version_before_or_with_less_in_it_is_read() -> None:
+    assert read_result({"v": 0, "end": "stopped"}).end is JobEnd.STOPPED
+    assert read_result({"v": 1}).end is JobEnd.FAILED
+
+
+def test_long_words_are_cut() -> None:
+    assert len(read_result(failed("x" * 100_000)).message) == 4000

@@ -1,0 +1,152 @@
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from moonmind.adapters.agents.scripted import ScriptedAgent, improvised
+from moonmind.errors import NotConfigured
+from moonmind.ports.agent import Brief, BriefTask, JobEnd
+from moonmind.ports.check import CheckStatus
+from moonmind.sample import source as sample
+from tests.support.agents import Scene, ScriptedScene
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Iterator[Scene]:
+    made = ScriptedScene(tmp_path)
+    yield made
+    made.close()
+
+
+BRIEF = Brief(
+    "feature",
+    "Phase 2: Work",
+    (
+        BriefTask("T004", "Add the reader", ("src/reader.py", "docs/")),
+        BriefTask("T005", "Tell people\nabout it"),
+        BriefTask("T006", "List it", ("index.json", "style.css", "README.md")),
+    ),
+)
+
+
+def test_without_a_script_each_named_path_is_touched_and_all_tasks_are_claimed(scene: Scene) -> None:
+    (scene.workspace / "README.md").write_text("# Title\n")
+    agent = ScriptedAgent(replace(scene.options(), script=None, script_for=lambda _: None))
+    job = replace(scene.job(), brief=BRIEF)
+    agent.start(job)
+    result = scene.ended(job).result
+    assert result is not None
+    assert result.end is JobEnd.COMPLETED
+    assert result.report.splitlines() == [
+        "All tasks of Phase 2: Work are done.",
+        "T004: done",
+        "T005: done",
+        "T006: done",
+    ]
+    made = {str(p.relative_to(scene.workspace)): p.read_text() for p in scene.workspace.rglob("*") if p.is_file()}
+    assert made == {
+        "src/reader.py": "# T004: Add the reader\n",
+        "docs/README.md": "T004: Add the reader\n",
+        "notes/T005.md": "T005: Tell people about it\n",
+        "index.json": "{}\n",
+        "style.css": "/* T006: List it */\n",
+        "README.md": "# Title\nT006: List it\n",
+    }
+
+
+def test_a_packaged_script_is_chosen_by_the_phase(scene: Scene) -> None:
+    agent = ScriptedAgent(replace(scene.options(), script=None, script_for=sample.script_for))
+    job = replace(scene.job(), brief=replace(BRIEF, phase="Phase 1: Setup (Shared Infrastructure)"))
+    agent.start(job)
+    result = scene.ended(job).result
+    assert result is not None
+    assert result.end is JobEnd.COMPLETED, result.message
+    assert (scene.workspace / "pyproject.toml").is_file()
+
+
+def test_each_attempt_plays_its_own_part_and_the_last_serves_all_later_ones(scene: Scene) -> None:
+    scene.behave("failed", "work")
+    ends, thread = [], None
+    for attempt in (1, 2, 3):
+        job = scene.job(attempt, resume=thread)
+        scene.agent.start(job)
+        result = scene.ended(job).result
+        assert result is not None
+        ends.append(result.end)
+        assert thread in (None, result.thread_id)
+        thread = result.thread_id
+    assert ends == [JobEnd.FAILED, JobEnd.COMPLETED, JobEnd.COMPLETED]
+
+
+@pytest.mark.parametrize("path", ["../escape.txt", "/tmp/escape.txt", "link/escape.txt", "", "."])
+@pytest.mark.parametrize("verb", ["write", "append", "delete"])
+def test_a_path_that_leaves_the_workspace_ends_the_play(scene: Scene, path: str, verb: str) -> None:
+    (scene.workspace / "link").symlink_to(scene.root)
+    (scene.root / "escape.txt").write_text("kept")
+    (scene.root / "script.json").write_text(json.dumps({"version": 1, "steps": [{verb: path, "content": "x"}]}))
+    job = scene.job()
+    scene.agent.start(job)
+    result = scene.ended(job).result
+    assert result is not None
+    assert result.end is JobEnd.FAILED
+    assert "leaves the workspace" in result.message
+    assert (scene.root / "escape.txt").read_text() == "kept"
+
+
+@pytest.mark.parametrize(
+    ("script", "words"),
+    [
+        ("not json", "cannot be played"),
+        ("[]", "not an object"),
+        ('{"version": 9, "steps": []}', "version 1"),
+        ("{}", "steps must be"),
+        ('{"attempts": []}', "neither steps nor attempts"),
+        ('{"steps": [{"sya": "x"}]}', "step 1 has 0 verbs"),
+        ('{"steps": [{"say": "x", "hang": true}]}', "step 1 has 2 verbs"),
+    ],
+)
+def test_a_script_that_cannot_be_played_says_where(scene: Scene, script: str, words: str) -> None:
+    (scene.root / "script.json").write_text(script)
+    job = scene.job()
+    scene.agent.start(job)
+    result = scene.ended(job).result
+    assert result is not None
+    assert result.end is JobEnd.FAILED
+    assert words in result.message
+
+
+def test_a_crash_is_told_as_one(scene: Scene) -> None:
+    (scene.root / "script.json").write_text('{"steps": [{"say": "now"}, {"crash": true}]}')
+    job = scene.job()
+    scene.agent.start(job)
+    result = scene.ended(job).result
+    assert result is not None
+    assert (result.end, "SIGKILL" in result.message) == (JobEnd.FAILED, True)
+
+
+def test_reconnect_notices_end_in_a_stall(scene: Scene) -> None:
+    (scene.root / "script.json").write_text('{"steps": [{"reconnect_for_seconds": 30}]}')
+    job = scene.job(stall_seconds=1.0)
+    scene.agent.start(job)
+    result = scene.ended(job).result
+    assert result is not None
+    assert (result.end, "waiting for network" in result.message) == (JobEnd.STALLED, True)
+
+
+def test_a_missing_script_is_said_before_anything_starts(scene: Scene) -> None:
+    with pytest.raises(NotConfigured, match=r"script\.json"):
+        scene.agent.start(scene.job())
+    (check,) = scene.agent.check()
+    assert (check.status, "MOONMIND_SCRIPT" in check.remediation) == (CheckStatus.FAILED, True)
+
+
+def test_codex_is_skipped_where_a_script_does_the_work(scene: Scene) -> None:
+    scene.behave("work")
+    (check,) = scene.agent.check()
+    assert (check.name, check.status) == ("codex", CheckStatus.SKIPPED)
+
+
+def test_an_improvised_script_is_a_script() -> None:
+    assert json.loads(improvised(BRIEF))["version"] == 1
