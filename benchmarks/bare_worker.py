@@ -4,14 +4,16 @@ The last one notes the time in a table, so that both sides are measured the same
 """
 
 import os
+from pathlib import Path
 
 import psycopg
-from celery import Celery
+from celery import Celery, signals
 
 app = Celery("bare")
 app.config_from_object("moonmind.workflows.speckit_celery.celeryconfig")
 app.conf.imports = ()
 app.conf.task_routes = {}
+signals.worker_ready.connect(lambda **_: Path(os.environ["BENCH_READY"]).touch(), weak=False)
 
 
 @app.task(name="bare.step")

@@ -51,23 +51,28 @@ def measure(url: str, broker: str, place: Path, runs: int) -> dict[str, object]:
     )
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("CREATE TABLE bench_ended (id text PRIMARY KEY, at timestamptz NOT NULL)")
-        ours_env = stand.environment(**settings, SPEC_WORKFLOW_CODEX_QUEUE=ours, BENCH_STATEMENTS=str(statements))
-        bare_env = stand.environment(**settings, SPEC_WORKFLOW_CODEX_QUEUE=bare, BENCH_POSTGRES=url)
-        common = ["worker", "--loglevel=info", "--without-mingle", "--without-gossip"]
+        ours_env = stand.environment(
+            **settings,
+            SPEC_WORKFLOW_CODEX_QUEUE=ours,
+            BENCH_STATEMENTS=str(statements),
+            BENCH_READY=str(place / "ours"),
+        )
+        bare_env = stand.environment(
+            **settings, SPEC_WORKFLOW_CODEX_QUEUE=bare, BENCH_POSTGRES=url, BENCH_READY=str(place / "bare")
+        )
+        common = ["worker", "--loglevel=warning", "--without-mingle", "--without-gossip"]
         with (
             stand.process(
                 "ours",
                 ["celery", "-A", "benchmarks.noop_worker", *common, "-Q", ours, "-n", "ours@%h"],
                 ours_env,
                 place,
-                "ready.",
             ),
             stand.process(
                 "bare",
                 ["celery", "-A", "benchmarks.bare_worker", *common, "-Q", bare, "-n", "bare@%h"],
                 bare_env,
                 place,
-                "ready.",
             ),
         ):
             container = bootstrap.build(Settings())

@@ -40,4 +40,5 @@ def _write(**_: object) -> None:
 
 # Statements as the driver sees them; BEGIN and COMMIT are not among them.
 event.listen(container.database._engine, "before_cursor_execute", _count)
+signals.worker_ready.connect(lambda **_: Path(os.environ["BENCH_READY"]).touch(), weak=False)
 signals.worker_shutting_down.connect(_write, weak=False)

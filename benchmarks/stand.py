@@ -48,14 +48,14 @@ def folder() -> Iterator[Path]:
 
 
 @contextmanager
-def process(name: str, argv: Sequence[str], env: dict[str, str], place: Path, ready: str | None) -> Iterator[int]:
-    """Run a child until the block ends; `ready` is what its log says once it works."""
-    log = place / f"{name}.log"
+def process(name: str, argv: Sequence[str], env: dict[str, str], place: Path) -> Iterator[int]:
+    """Run a child until the block ends; it works once it has made the file that BENCH_READY names."""
+    log, ready = place / f"{name}.log", Path(env["BENCH_READY"])
     with log.open("wb") as output:
         child = subprocess.Popen([sys.executable, "-m", *argv], env=env, cwd=place, stdout=output, stderr=output)
     try:
         deadline = time.monotonic() + 60
-        while ready is not None and ready not in log.read_text("utf-8", "replace"):
+        while not ready.exists():
             if child.poll() is not None or time.monotonic() > deadline:
                 sys.exit(f"{name} did not start:\n{log.read_text('utf-8', 'replace')[-3000:]}")
             time.sleep(0.05)

@@ -4,7 +4,7 @@ import random
 import time
 from collections.abc import Callable, Mapping
 from enum import StrEnum
-from typing import Protocol
+from typing import Any, Protocol
 from uuid import UUID
 
 import structlog
@@ -25,6 +25,7 @@ from moonmind.runs.retry import RetryPolicy
 log = structlog.get_logger(__name__)
 
 StageFunction = Callable[[StageContext], Outcome]
+Outputs = Mapping[Stage, Mapping[str, Any]]
 
 
 class Passage(StrEnum):
@@ -39,8 +40,8 @@ class Passage(StrEnum):
 class Contexts(Protocol):
     """Builds what a stage is given."""
 
-    def make(self, claim: Claim, lease: HeldLease) -> StageContext:
-        """Read earlier outputs and put the claim's world together."""
+    def make(self, claim: Claim, lease: HeldLease, outputs: Outputs) -> StageContext:
+        """Put the claim's world together; `outputs` is what earlier stages recorded."""
         ...
 
 
@@ -70,18 +71,19 @@ class Executor:
     def execute(self, run_id: UUID, stage: Stage, chain_id: UUID | None = None) -> Passage:
         """Claim the stage, do its work outside of any transaction, and record what came of it under the fence."""
         with structlog.contextvars.bound_contextvars(run_id=str(run_id), stage=stage.value):
-            claim = self._claim(run_id, stage, chain_id)
-            if isinstance(claim, Passage):
-                return claim
+            claimed = self._claim(run_id, stage, chain_id)
+            if isinstance(claimed, Passage):
+                return claimed
+            claim, outputs = claimed
             with self._keeper.keep(claim) as lease:
                 try:
-                    decision = self._work(claim, lease)
+                    decision = self._work(claim, lease, outputs)
                 except LeaseLost:
                     log.warning("attempt.abandoned", fence=claim.fence)
                     return Passage.STOP
                 return self._record(claim, lease, decision)
 
-    def _claim(self, run_id: UUID, stage: Stage, chain_id: UUID | None) -> Claim | Passage:
+    def _claim(self, run_id: UUID, stage: Stage, chain_id: UUID | None) -> tuple[Claim, Outputs] | Passage:
         with self._database.write() as uow:
             claim = uow.transitions.claim(
                 run_id,
@@ -92,13 +94,14 @@ class Executor:
                 lease_seconds=self._keeper.lease_seconds,
             )
             if claim is not None:
-                return claim
+                # In the claim's own transaction: what it reads cannot be older than the claim.
+                return claim, {} if stage is Stage.DISCOVER else uow.attempts.outputs(run_id)
             # A message for a stage that is past goes on: that heals a crash between the record and the next link.
             return Passage.GO_ON if uow.transitions.passed(run_id, stage) else Passage.STOP
 
-    def _work(self, claim: Claim, lease: HeldLease) -> Decision:
+    def _work(self, claim: Claim, lease: HeldLease, outputs: Outputs) -> Decision:
         try:
-            context = self._contexts.make(claim, lease)
+            context = self._contexts.make(claim, lease, outputs)
         except MoonMindError as error:
             return self._decide(claim, Failed(error.info(), error.retryable))
         if lease.cancelled or lease.overdue:

@@ -1,5 +1,8 @@
 """Put one claim's world together."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from moonmind.db.records import Claim
 from moonmind.db.unit_of_work import Database
 from moonmind.engine.artifacts import RunArtifacts
@@ -13,6 +16,7 @@ from moonmind.ports.artifact_store import ArtifactStore
 from moonmind.ports.forge import Forge
 from moonmind.ports.vcs import Vcs
 from moonmind.redact import Redactor
+from moonmind.runs.chain import Stage
 
 
 class ContextFactory:
@@ -45,10 +49,8 @@ class ContextFactory:
         self._relook = relook_seconds
         self._max_agents = max_agents
 
-    def make(self, claim: Claim, lease: HeldLease) -> StageContext:
-        """Read earlier outputs and put the claim's world together."""
-        with self._database.read() as uow:
-            outputs = uow.attempts.outputs(claim.run.id)
+    def make(self, claim: Claim, lease: HeldLease, outputs: Mapping[Stage, Mapping[str, Any]]) -> StageContext:
+        """Put the claim's world together; `outputs` is what earlier stages recorded."""
         return StageContext(
             run=claim.run,
             attempt=claim.attempt,
