@@ -1,6 +1,7 @@
 """Turn the agent's JSONL log into entries that a person reads: words, commands, file changes, ends."""
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -9,6 +10,8 @@ from typing import Any
 from moonmind.cli.plain import clean, one_line
 
 _SHOWN_OUTPUT_LINES = 12
+_WORKSPACE = re.compile(r"^/.*/workspaces/[0-9a-f-]{36}/tree/")
+"""Agents name files absolutely; people know them from the repository's root."""
 
 
 class Kind(StrEnum):
@@ -102,7 +105,8 @@ def _item(item: dict[str, Any]) -> Iterator[Entry]:
     elif kind == "file_change":
         for change in _dicts(item.get("changes")):
             sign = {"add": "+", "delete": "-"}.get(str(change.get("kind")), "~")
-            yield Entry(Kind.CHANGED, f"{sign} {one_line(_text(change.get('path')))}", good=good)
+            path = _WORKSPACE.sub("", one_line(_text(change.get("path"))))
+            yield Entry(Kind.CHANGED, f"{sign} {path}", good=good)
     elif kind == "mcp_tool_call":
         yield Entry(Kind.RAN, one_line(f"{_text(item.get('server'))}.{_text(item.get('tool'))}"), good=good)
     elif kind == "todo_list":

@@ -14,7 +14,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from types import FrameType
 
@@ -38,6 +38,8 @@ from moonmind.wire import SpecWorkflowRun
 _SAMPLE = "moonmind/spec-kit-reference"
 _FOLDER = Path("var/demo")
 _CANCEL_SECONDS = 10.0
+Change = tuple[str, int, int]
+"""A path, and how many lines were added and deleted; -1 for binary files."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -72,18 +74,26 @@ def _show(folder: Path, console: Console, *, keep: bool) -> SpecWorkflowRun:
     )
     with Child(folder, _state_dir(folder)) as child, Client(_started(child, console)) as client:
         run = _land(client, child, console)
-        _sum_up(client, run, folder, console)
+        changes = _changes(client, run)
         if keep:
+            _sum_up(run, changes, folder, console)
             _wait(child, console)
+        with _busy(console, "stopping MoonMind"):
+            child.stop()
+    if not keep:
+        _sum_up(run, changes, folder, console)
     return run
 
 
 def _started(child: Child, console: Console) -> str:
-    child.start()
-    if not console.is_terminal:
+    with _busy(console, "starting MoonMind"):
+        child.start()
         return child.url()
-    with console.status("starting MoonMind", spinner_style="cyan"):
-        return child.url()
+
+
+def _busy(console: Console, doing: str) -> AbstractContextManager[object]:
+    """Say on a terminal what is being waited for; the words go when it is done."""
+    return console.status(doing, spinner_style="cyan") if console.is_terminal else nullcontext()
 
 
 def _land(client: Client, child: Child, console: Console) -> SpecWorkflowRun:
@@ -126,8 +136,7 @@ def _next(repository: str) -> str:
     return f"{_SAMPLE}-{int(number) + 1 if number.isdecimal() else 2}"
 
 
-def _sum_up(client: Client, run: SpecWorkflowRun, folder: Path, console: Console) -> None:
-    changes = _changes(client, run)
+def _sum_up(run: SpecWorkflowRun, changes: list[Change], folder: Path, console: Console) -> None:
     table = Table.grid(padding=(0, 2, 0, 0))
     table.add_column(overflow="fold")
     table.add_column(justify="right", style="green", no_wrap=True)
@@ -150,7 +159,7 @@ def _sum_up(client: Client, run: SpecWorkflowRun, folder: Path, console: Console
         console.print(Text("\nRun the demo again to land the next phase on the same pull request.", "dim"))
 
 
-def _changes(client: Client, run: SpecWorkflowRun) -> list[tuple[str, int, int]]:
+def _changes(client: Client, run: SpecWorkflowRun) -> list[Change]:
     """Read from the run's own artifact which files its commit changed, and by how many lines."""
     paths = [artifact.path for artifact in run.artifacts or [] if artifact.artifact_type == "apply_output"]
     if not paths:

@@ -10,7 +10,8 @@ from moonmind.errors import NotFound
 from moonmind.wire import SpecWorkflowRun
 
 PACE_SECONDS = 0.4
-_PIECE = 1 << 20
+PIECE = 1 << 20
+"""A source gives at least this much at once, where there is as much."""
 
 
 class Source(Protocol):
@@ -47,15 +48,17 @@ class ServiceSource:
     def log(self, path: str, start: int) -> bytes:
         """See `Source`."""
         try:
-            return b"".join(self._runs.open_artifact(self._id, path, start=start, length=_PIECE).chunks)
+            return b"".join(self._runs.open_artifact(self._id, path, start=start, length=PIECE).chunks)
         except NotFound:
             return b""
 
 
-def log_path(run: SpecWorkflowRun) -> str | None:
-    """Find the agent's log among what the run has left so far."""
-    paths = [artifact.path for artifact in run.artifacts or [] if artifact.artifact_type == "codex_logs"]
-    return paths[-1] if paths else run.codex_logs_path
+def log_of(run: SpecWorkflowRun) -> tuple[str, int | None] | None:
+    """Find the newest log of the agent, and its size once it has stopped growing."""
+    logs = [artifact for artifact in run.artifacts or [] if artifact.artifact_type == "codex_logs"]
+    if logs:
+        return logs[-1].path, logs[-1].size_bytes
+    return None if run.codex_logs_path is None else (run.codex_logs_path, None)
 
 
 class LogTail:
@@ -77,14 +80,19 @@ class LogTail:
 
     def pieces(self, run: SpecWorkflowRun) -> Iterator[bytes]:
         """Give the bytes that came since the last time; `more` is these, read."""
-        path = log_path(run)
-        if path is None:
+        log = log_of(run)
+        if log is None:
             return
+        path, size = log
         if path != self._path:
             self._path, self._position, self._reader = path, 0, LogReader()
-        while piece := self._source.log(path, self._position):
+        while size is None or self._position < size:
+            piece = self._source.log(path, self._position)
             self._position += len(piece)
-            yield piece
+            if piece:
+                yield piece
+            if len(piece) < PIECE:
+                return
 
 
 def follow(

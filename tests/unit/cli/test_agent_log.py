@@ -42,6 +42,11 @@ def test_each_changed_file_is_shown_with_the_kind_of_its_change() -> None:
     assert shown == ["+ /w/a", "~ /w/b", "- /w/c"]
 
 
+def test_a_file_in_the_workspace_is_named_from_the_repositorys_root() -> None:
+    path = "/state/workspaces/69c6a96b-c953-4440-9a94-c4b14cd34a83/tree/docs/a.md"
+    assert read(item(type="file_change", changes=[{"path": path, "kind": "add"}]))[0].text == "+ docs/a.md"
+
+
 def test_plans_searches_and_tool_calls_are_shown() -> None:
     plan = item(type="todo_list", items=[{"text": "one", "completed": True}, {"text": "two", "completed": False}])
     assert [entry.text for entry in read(plan)] == ["[x] one", "[ ] two"]

@@ -65,7 +65,7 @@ def test_the_end_names_the_changed_files_and_where_things_are(tmp_path: Path) ->
     transport = httpx.MockTransport(lambda _: httpx.Response(200, json={"files": files}))
     stream = io.StringIO()
     with Client("http://127.0.0.1:1", transport=transport) as client:
-        demo._sum_up(client, run, tmp_path, Console(file=stream, width=200))
+        demo._sum_up(run, demo._changes(client, run), tmp_path, Console(file=stream, width=200))
     said = stream.getvalue()
     assert "+12" in said
     assert "-3" in said

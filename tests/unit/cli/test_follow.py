@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from moonmind.cli.agent_log import Entry
-from moonmind.cli.follow import LogTail, ServiceSource, follow, log_path
+from moonmind.cli.follow import LogTail, ServiceSource, follow, log_of
 from moonmind.errors import Unavailable
 from moonmind.wire import SpecWorkflowRun, WorkflowArtifact
 from tests.support.terminal import Session, a_run, with_log
@@ -58,7 +58,7 @@ def test_a_next_attempts_log_is_read_from_its_beginning(session: Session) -> Non
 
 def test_a_log_that_is_named_but_not_written_yet_is_empty(session: Session) -> None:
     run = session.runs.add(a_run(1, codex_logs_path="submit/codex.jsonl"))
-    assert log_path(run) == "submit/codex.jsonl"
+    assert log_of(run) == ("submit/codex.jsonl", None)
     assert LogTail(ServiceSource(session, str(run.id))).more(run) == []
 
 
@@ -66,3 +66,13 @@ def test_a_log_longer_than_one_piece_is_read_whole(session: Session) -> None:
     run = session.runs.add(with_log(a_run(1)))
     session.runs.files["submit/codex.jsonl"] = said("x" * 900_000) * 3
     assert len(LogTail(ServiceSource(session, str(run.id))).more(run)) == 3
+
+
+def test_a_log_that_has_stopped_growing_is_not_asked_for_again(session: Session) -> None:
+    run = session.runs.add(a_run(5))
+    session.runs.files["log"] = said("one")
+    sealed = WorkflowArtifact(artifact_type="codex_logs", path="log", size_bytes=len(said("one")))
+    tail = LogTail(ServiceSource(session, str(run.id)))
+    assert len(tail.more(run.model_copy(update={"artifacts": [sealed]}))) == 1
+    del session.runs.files["log"]  # whoever asks now is told that there is none
+    assert tail.more(run.model_copy(update={"artifacts": [sealed]})) == []
