@@ -58,7 +58,7 @@ def section(plan: Plan, applied: Mapping[str, Any], run_id: UUID) -> str:
         f"### {markdown(plan.phase, 200)}",
         (
             f"{ticked} of {len(judgements)} tasks ticked in {_code(plan.feature.tasks_path)}; "
-            f"{len(applied['files'])} files changed (+{applied['added']} −{applied['deleted']})."
+            f"{_files(len(applied['files']))} changed (+{applied['added']} −{applied['deleted']})."
         ),
         "\n".join(_tasks(judgements, texts)),
     ]
@@ -72,7 +72,8 @@ def section(plan: Plan, applied: Mapping[str, Any], run_id: UUID) -> str:
         parts.append(f"**Left for people:** {_ids(plan.left_for_people)}")
     if warnings := applied.get("warnings"):
         parts.append("**Look here first:**\n" + "\n".join(_limited([f"- {markdown(text)}" for text in warnings])))
-    parts.append(f"<sub>MoonMind run {run_id}; verification: {markdown(applied.get('verification') or 'none')}</sub>")
+    verification = markdown(applied.get("verification") or "none")
+    parts.append(f"<sub>MoonMind run {run_id}, commit {applied['commit']}; verification: {verification}</sub>")
     return "\n\n".join(part for part in parts if part)
 
 
@@ -83,6 +84,10 @@ def _tasks(judgements: Sequence[Judgement], texts: Mapping[str, str]) -> Iterabl
         yield f"- [{box}] **{markdown(item.id, 40)}** {text} — {_MARKS[item.verdict]}: {markdown(item.because, 200)}"
     if len(judgements) > _SHOWN_TASKS:
         yield f"- and {len(judgements) - _SHOWN_TASKS} more tasks; apply/output.json of the run lists them"
+
+
+def _files(count: int) -> str:
+    return "1 file" if count == 1 else f"{count} files"
 
 
 def _limited(lines: list[str]) -> list[str]:

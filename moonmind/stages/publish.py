@@ -61,7 +61,8 @@ def _landed(
     """Find the merged pull request that an earlier try of this run opened, or whose merge brought our commit."""
     merged = [pull for pull in pulls if pull.state is PullState.MERGED]
     for pull in merged:
-        if body.marker(context.run.id) in pull.body:
+        # Its own section alone would not do: the run may have landed an earlier phase there, and started anew since.
+        if body.marker(context.run.id) in pull.body and commit in pull.body:
             return pull
     if merged and base_tip and has(context, plan, commit):
         return merged[0] if context.vcs.is_ancestor(plan.repository.full_name, commit, base_tip) else None

@@ -1,11 +1,9 @@
 """One run's world for stage tests: real git, forge, store and agent in a folder; only the row is kept in memory."""
 
-import contextlib
 import json
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -17,24 +15,23 @@ from moonmind.adapters.forges.local import LocalForge
 from moonmind.adapters.forges.options import ForgeOptions
 from moonmind.adapters.vcs.git_vcs import GitVcs, VcsOptions
 from moonmind.db.records import Attempt, Run
-from moonmind.engine.context import EarlierRun, LeaseLost, StageContext, StopRequested
+from moonmind.engine.context import LeaseLost, StageContext, StopRequested
 from moonmind.errors import MoonMindError
 from moonmind.ports.agent import JobLimits, JobState
 from moonmind.ports.forge import PullRequest
 from moonmind.redact import Redactor
 from moonmind.runs.chain import STAGES, Stage
-from moonmind.runs.machine import AttemptState, Done, Failed, Outcome, Park, Redo, RunStatus, WaitingReason
+from moonmind.runs.machine import AttemptState, Done, Failed, Outcome, Park, Redo, WaitingReason
 from moonmind.sample import source
 from moonmind.settings import ambient_environment
 from moonmind.stages import apply, discover, finalize, publish, submit
 from tests.support.git_repos import make_bare, tip_of, tree_of
+from tests.support.stage_parts import A_RUN, CREATED, REPOSITORY, Desk, HeldByTest, Listed
 
-REPOSITORY = "acme/demo"
 KEY = source.FEATURE_KEY
 FOLDER = f"specs/{KEY}"
 TASKS = f"{FOLDER}/tasks.md"
 BRANCH = f"moonmind/{KEY}"
-CREATED = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 _FUNCTIONS = {
     Stage.DISCOVER: discover.run,
     Stage.SUBMIT: submit.run,
@@ -42,81 +39,6 @@ _FUNCTIONS = {
     Stage.PUBLISH: publish.run,
     Stage.FINALIZE: finalize.run,
 }
-
-
-@dataclass(slots=True)
-class HeldByTest:
-    """A lease that tests let go of."""
-
-    lost: bool = False
-    stopped: bool = False
-    checks: int = 0
-    break_after: int | None = None
-    """Lose the lease at this check: a crash right before an effect."""
-
-    def check(self) -> None:
-        self.checks += 1
-        if self.lost or (self.break_after is not None and self.checks > self.break_after):
-            raise LeaseLost("lost")
-        if self.stopped:
-            raise StopRequested("stopped")
-
-
-@dataclass(slots=True)
-class Listed:
-    """The artifacts of a run: the real store, and the list in memory."""
-
-    run_id: UUID
-    store: FilesystemArtifactStore
-    rows: dict[str, tuple[str, str | None]] = field(default_factory=dict)
-    """Path -> type and digest."""
-    lease: HeldByTest = field(default_factory=HeldByTest)
-
-    def save(self, kind: str, path: str, content: bytes, content_type: str) -> str:
-        with contextlib.suppress(StopRequested):
-            self.lease.check()
-        stored = self.store.put(self.run_id, path, content)
-        self.rows[path] = (kind, stored.digest)
-        return stored.digest
-
-    def grow(self, kind: str, path: str, content_type: str) -> Path:
-        self.rows[path] = (kind, None)
-        return self.store.growing(self.run_id, path)
-
-    def seal(self, path: str) -> None:
-        stored = self.store.seal(self.run_id, path)
-        if stored and path in self.rows:
-            self.rows[path] = (self.rows[path][0], stored.digest)
-
-    def read(self, path: str) -> bytes:
-        return b"".join(self.store.read(self.run_id, path))
-
-    def of(self, kind: str) -> list[str]:
-        return [path for path, (found, _) in self.rows.items() if found == kind]
-
-
-@dataclass(slots=True)
-class Desk:
-    """The few writes of a stage, in memory."""
-
-    slots: int = 1
-    earlier: EarlierRun | None = None
-    refuses: MoonMindError | None = None
-    audits: list[str] = field(default_factory=list)
-
-    def audit_credentials(self) -> None:
-        self.audits.append("audited")
-        if self.refuses:
-            raise self.refuses
-
-    def note_refused_credential(self, error: MoonMindError) -> None:
-        self.audits.append(error.code)
-
-    def take_slot(self) -> bool:
-        return self.slots > 0
-
-    def earlier_run(self, feature_key: str) -> EarlierRun | None:
-        return self.earlier
 
 
 class World:
@@ -307,53 +229,10 @@ class World:
 
     def _run(self, stage: Stage) -> Run:
         return replace(
-            _A_RUN,
+            A_RUN,
             id=self.run_id,
             requested_key=self.requested,
             stage=stage,
             notes=self.notes,
             job_key=self.job_key,
         )
-
-
-_A_RUN = Run(
-    id=UUID(int=1),
-    repository=REPOSITORY,
-    repository_key=REPOSITORY,
-    requested_key=KEY,
-    feature_key=None,
-    status=RunStatus.RUNNING,
-    stage=Stage.DISCOVER,
-    fence=1,
-    lease_owner="test",
-    lease_until=CREATED + timedelta(minutes=1),
-    not_before=CREATED,
-    dispatch_after=CREATED,
-    hints=0,
-    waiting_reason=None,
-    waiting_since=None,
-    errors=0,
-    crashes=0,
-    rounds=0,
-    deadline=CREATED + timedelta(days=1),
-    cancel_requested_at=None,
-    agent_host=None,
-    event_seq=1,
-    chain_id=UUID(int=9),
-    notes=None,
-    idempotency_key=None,
-    request_digest=None,
-    phase=None,
-    branch=None,
-    pull_request_url=None,
-    codex_task_id=None,
-    codex_logs_path=None,
-    usage=None,
-    reason=None,
-    error=None,
-    job_key=None,
-    created_at=CREATED,
-    updated_at=CREATED,
-    completed_at=None,
-    pruned_at=None,
-)

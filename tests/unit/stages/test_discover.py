@@ -9,7 +9,7 @@ from moonmind.runs.chain import Stage
 from moonmind.runs.machine import Done, Failed, NothingToDo
 from moonmind.sample import source
 from moonmind.stages.plan import Plan
-from tests.support.git_repos import commit_to, merge
+from tests.support.git_repos import commit_to
 from tests.support.stage_world import BRANCH, FOLDER, KEY, TASKS, World
 
 
@@ -70,51 +70,6 @@ def test_commits_that_a_person_put_on_the_branch_are_kept(tmp_path: Path) -> Non
     first.land()
     theirs = commit_to(first.bare, BRANCH, {"theirs.txt": "x"}, "A person's commit")
     assert plan_of(first.next_run(2)).starting_commit == theirs
-
-
-def test_a_branch_pushed_without_a_pull_request_goes_on(tmp_path: Path) -> None:
-    world = World(tmp_path)
-    tip = commit_to(world.bare, BRANCH, {"x": "y"}, "Pushed, then crashed", start=world.tip("main"))
-    plan = plan_of(world)
-    assert (plan.branch, plan.starting_commit) == (BRANCH, tip)
-
-
-def test_a_branch_without_anything_new_is_not_gone_on_with(tmp_path: Path) -> None:
-    world = World(tmp_path)
-    merge(world.bare, "main", BRANCH)
-    plan = plan_of(world)
-    assert (plan.branch, plan.branch_tip) == (f"{BRANCH}-2", None)
-
-
-def test_the_second_branch_of_one_feature_never_takes_the_name_of_another_feature(tmp_path: Path) -> None:
-    files = {"specs/001-x/tasks.md": feature("- [ ] T001 a.py"), "specs/001-x-2/tasks.md": feature("- [ ] T001 b.py")}
-    world = World(tmp_path, files=files)
-    world.requested = "001-x"
-    merge(world.bare, "main", "moonmind/001-x")
-    plan = plan_of(world)
-    assert (plan.feature.key, plan.branch) == ("001-x", "moonmind/001-x-3")
-
-
-def test_a_feature_that_lives_on_a_branch_of_its_name_has_that_branch_as_base(tmp_path: Path) -> None:
-    world = World(tmp_path, files={"README.md": "x"})
-    tip = commit_to(
-        world.bare, "042-x", {"specs/042-x/tasks.md": feature("- [ ] T001 Write a.py")}, "Spec", start=world.tip("main")
-    )
-    for requested in ("042-x", "042", ""):
-        world.requested = requested
-        plan = plan_of(world)
-        assert (plan.base, plan.starting_commit, plan.branch) == ("042-x", tip, "moonmind/042-x")
-
-
-def test_without_a_request_the_lowest_number_with_open_tasks_is_chosen(tmp_path: Path) -> None:
-    files = {
-        "specs/001-a/tasks.md": feature("- [x] T001 Write a.py"),
-        "specs/002-b/tasks.md": feature("- [ ] T001 Write b.py"),
-        "specs/003-c/tasks.md": feature("- [ ] T001 Write c.py"),
-    }
-    world = World(tmp_path, files=files)
-    world.requested = ""
-    assert plan_of(world).feature.key == "002-b"
 
 
 def test_work_that_waits_for_its_merge_is_not_handed_out_twice(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ def applied(*judgements: Judgement, **more: Any) -> dict[str, Any]:
     values = {
         "verdicts": [item.as_json() for item in judgements],
         "files": [{"path": "a.py"}],
+        "commit": "c" * 40,
         "added": 3,
         "deleted": 1,
         "warnings": [],
@@ -68,7 +69,7 @@ def test_a_section_marks_each_task_by_its_verdict() -> None:
     assert "1 of 2 tasks ticked" in text
     assert "**Not shown to be done, left open:** T002" in text
     assert "**Left for people:** T009" in text
-    assert "1 files changed (+3 −1)" in text
+    assert "1 file changed (+3 −1)" in text
 
 
 def test_attested_is_said_so() -> None:

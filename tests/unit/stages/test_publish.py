@@ -149,3 +149,15 @@ def test_all_four_phases_of_the_sample_land_one_after_another(tmp_path: Path) ->
     assert b"- [ ] T" not in tasks
     assert tasks.count(b"- [x] T") == 13
     assert isinstance(world.next_run(5).step(Stage.DISCOVER), NothingToDo)
+
+
+def test_a_merge_of_the_runs_earlier_phase_is_not_taken_for_this_one(world: World) -> None:
+    published(world)
+    # An operator's restart_from_discovery: the same run goes on with the next phase.
+    world.outputs.clear()
+    world.kept.clear()
+    world.numbers = dict.fromkeys(world.numbers, 2)
+    world.land(through=Stage.APPLY)
+    assert world.outputs[Stage.DISCOVER]["phase"].startswith("Phase 2")
+    merge(world.bare, BRANCH, "main")
+    assert "merged" in refused(world, "pull_request_closed").error.message

@@ -1,0 +1,85 @@
+from pathlib import Path
+
+from moonmind.runs.chain import Stage
+from moonmind.speckit.features import Choice
+from moonmind.stages.candidates import Candidates, Snapshot, Start
+from tests.support.git_repos import commit_to, merge
+from tests.support.stage_world import BRANCH, KEY, TASKS, World
+
+
+def feature(*lines: str) -> str:
+    return "\n".join(["# Tasks: X", "", "## Phase 1: Things", "", *lines, ""])
+
+
+def candidates_of(world: World) -> Candidates:
+    repository = world.forge.repository("acme/demo")
+    world.vcs.fetch(repository)
+    return Candidates(world.context(Stage.DISCOVER), Snapshot(repository, world.vcs.branches(repository.full_name)))
+
+
+def choice_of(world: World) -> tuple[Choice, Start]:
+    candidates = candidates_of(world)
+    choice, base = candidates.choose()
+    assert choice.feature
+    return choice, candidates.start_of(choice.feature, base)
+
+
+def test_a_branch_pushed_without_a_pull_request_goes_on(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    tip = commit_to(world.bare, BRANCH, {"x": "y"}, "Pushed, then crashed", start=world.tip("main"))
+    _, start = choice_of(world)
+    assert (start.branch, start.commit, start.branch_tip) == (BRANCH, tip, tip)
+    assert "without a pull request" in start.reason
+
+
+def test_a_branch_without_anything_new_is_not_gone_on_with(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    merge(world.bare, "main", BRANCH)
+    _, start = choice_of(world)
+    assert (start.branch, start.branch_tip, start.commit) == (f"{BRANCH}-2", None, world.tip("main"))
+
+
+def test_the_second_branch_of_one_feature_never_takes_the_name_of_another_feature(tmp_path: Path) -> None:
+    files = {"specs/001-x/tasks.md": feature("- [ ] T001 a.py"), "specs/001-x-2/tasks.md": feature("- [ ] T001 b.py")}
+    world = World(tmp_path, files=files)
+    world.requested = "001-x"
+    merge(world.bare, "main", "moonmind/001-x")
+    choice, start = choice_of(world)
+    assert choice.feature
+    assert (choice.feature.key, start.branch) == ("001-x", "moonmind/001-x-3")
+
+
+def test_a_feature_that_lives_on_a_branch_of_its_name_has_that_branch_as_base(tmp_path: Path) -> None:
+    world = World(tmp_path, files={"README.md": "x"})
+    tip = commit_to(
+        world.bare, "042-x", {"specs/042-x/tasks.md": feature("- [ ] T001 Write a.py")}, "Spec", start=world.tip("main")
+    )
+    for requested in ("042-x", "042", ""):
+        world.requested = requested
+        _, start = choice_of(world)
+        assert (start.base, start.commit, start.branch) == ("042-x", tip, "moonmind/042-x")
+
+
+def test_without_a_request_the_lowest_number_with_open_tasks_is_chosen(tmp_path: Path) -> None:
+    files = {
+        "specs/001-a/tasks.md": feature("- [x] T001 Write a.py"),
+        "specs/002-b/tasks.md": feature("- [ ] T001 Write b.py"),
+        "specs/003-c/tasks.md": feature("- [ ] T001 Write c.py"),
+    }
+    world = World(tmp_path, files=files)
+    world.requested = ""
+    choice, _ = choice_of(world)
+    assert choice.feature
+    assert choice.feature.key == "002-b"
+
+
+def test_the_default_branch_decides_where_it_holds_what_is_asked_for(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    commit_to(world.bare, KEY, {TASKS: feature("- [ ] T001 Write other.py")}, "Spec", start=world.tip("main"))
+    _, start = choice_of(world)
+    assert start.base == "main"
+
+
+def test_names_that_cannot_be_written_down_are_left_out_of_the_listing(tmp_path: Path) -> None:
+    world = World(tmp_path, files={"README.md": "x", "odd\udcff.md": "x"})
+    assert candidates_of(world).listing(world.tip("main") or "") == ("README.md",)
