@@ -139,6 +139,18 @@ def test_many_at_once_make_one_pull_request(place: Place) -> None:
     assert place.creates() == 1
 
 
+def test_many_branches_at_once_each_get_their_own(place: Place) -> None:
+    branches = [f"moonmind/{number}" for number in range(6)]
+    for branch in branches:
+        place.push(branch, branch)
+    drafts = [PullRequestDraft(branch, "main", branch, "") for branch in branches]
+    with ThreadPoolExecutor(6) as pool:
+        made = [pool.submit(place.forge.ensure_pull_request, NAME, draft) for draft in drafts]
+        assert len({each.result(60).number for each in made}) == 6
+    assert [len(place.forge.pull_requests(NAME, branch)) for branch in branches] == [1] * 6
+    assert place.creates() == 6
+
+
 def test_a_branch_that_the_base_holds_is_merged_and_the_next_one_is_a_new_pull_request(place: Place) -> None:
     place.push(BRANCH, "one")
     first = place.forge.ensure_pull_request(NAME, draft())

@@ -1,6 +1,10 @@
+import contextlib
 import multiprocessing
 import os
 import tempfile
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -39,6 +43,31 @@ def test_a_lock_may_be_removed_by_its_holder(tmp_path: Path) -> None:
         (tmp_path / "lock").unlink()
         with locked(tmp_path / "lock", 0):
             pass
+
+
+def test_who_waited_for_a_removed_lock_waits_for_the_new_one(tmp_path: Path) -> None:
+    lock = tmp_path / "lock"
+    waited = threading.Event()
+
+    def wait() -> str:
+        waited.set()
+        try:
+            with locked(lock, 1):
+                return "two held it at once"
+        except TimeoutError:
+            return "waited"
+
+    with ThreadPoolExecutor(1) as pool, contextlib.ExitStack() as first:
+        first.enter_context(locked(lock, 0))
+        answer = pool.submit(wait)
+        waited.wait(10)
+        deadline = time.monotonic() + 10
+        while sum(handle.samefile(lock) for handle in Path("/proc/self/fd").iterdir() if handle.exists()) < 2:
+            assert time.monotonic() < deadline, "nobody opened the lock"
+        lock.unlink()
+        with locked(lock, 0):
+            first.close()
+            assert answer.result(30) == "waited"
 
 
 def test_a_lock_is_never_a_link(tmp_path: Path) -> None:
