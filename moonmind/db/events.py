@@ -20,8 +20,8 @@ class Events:
         """Give the events after one: of a run by `seq`, or of all runs by the `id` of the last event received.
 
         The stream over all runs is in an order in which nothing appears late: by the writing transaction, then by id,
-        without the rows of transactions that an unfinished one may still precede. Its ids need not grow, so the
-        cursor is the last event's id and never the greatest.
+        without the rows of transactions that an unfinished one (of any database of the server) may still precede.
+        Its ids need not grow, so the cursor is the last event's id and never the greatest.
         """
         query = select(*rows.EVENT).limit(limit)
         if run_id is not None:

@@ -1,3 +1,5 @@
+import time
+from collections.abc import Iterator
 from uuid import uuid4
 
 import pytest
@@ -11,6 +13,23 @@ from tests.support.databases import add_run, at_once, claim_run, events_of, new_
 def stream(database: Database, after: int = 0, limit: int = 1000) -> list[Event]:
     with database.read() as unit:
         return unit.events.after(None, after, limit)
+
+
+def arrived(database: Database, count: int, after: int = 0) -> list[Event]:
+    """Read the stream until so many events are there: a transaction of any database of the server may hold them up."""
+    deadline = time.monotonic() + 30
+    while len(found := stream(database, after)) < count:
+        assert time.monotonic() < deadline, found
+        time.sleep(0.01)
+    assert len(found) == count
+    return found
+
+
+@pytest.fixture
+def postgres(postgres_url: str) -> Iterator[Database]:
+    made = Database(postgres_url)
+    yield made
+    made.dispose()
 
 
 def test_the_events_of_a_run_come_after_the_one_received(database: Database) -> None:
@@ -42,14 +61,13 @@ def test_events_are_dense_however_many_write_at_once(database: Database) -> None
     assert at_once(6, churn) == [None] * 6
     total = sum(len(events_of(database, run.id)) for run in runs)
     assert total > 3 * 15
-    assert len(stream(database)) == total
+    assert len(arrived(database, total)) == total
 
 
 def test_the_stream_goes_on_after_the_last_event_received(database: Database) -> None:
     for _ in range(5):
         add_run(database)
-    everything = stream(database)
-    assert len(everything) == 5
+    everything = arrived(database, 5)
     read: list[Event] = []
     while page := stream(database, read[-1].id if read else 0, 2):
         read += page
@@ -57,15 +75,15 @@ def test_the_stream_goes_on_after_the_last_event_received(database: Database) ->
 
 
 @pytest.mark.postgres
-def test_the_stream_misses_no_event_of_a_transaction_that_commits_late(postgres_url: str) -> None:
-    database = Database(postgres_url)
+def test_the_stream_misses_no_event_of_a_transaction_that_commits_late(postgres: Database) -> None:
+    database = postgres
     late, early = new_run(), new_run()
     with database.write() as slow:
         slow.runs.add(late)
         with database.write() as quick:
             quick.runs.add(early)
         assert stream(database) == []
-    first = stream(database)
+    first = arrived(database, 2)
     assert [event.run_id for event in first] == [late.id, early.id]
     # The other way about: the number of the row is taken first, the transaction with the older number ends last.
     with database.write() as slow:
@@ -74,18 +92,17 @@ def test_the_stream_misses_no_event_of_a_transaction_that_commits_late(postgres_
             quick.runs.add(early_again := new_run())
         assert stream(database, first[-1].id) == []
         slow.runs.add(late_again := new_run())
-    second = stream(database, first[-1].id)
+    second = arrived(database, 2, first[-1].id)
     assert [event.run_id for event in second] == [late_again.id, early_again.id]
     assert second[0].id > second[1].id
     third = stream(database, second[0].id)
     assert third == second[1:]
     assert stream(database, second[1].id) == []
-    database.dispose()
 
 
 @pytest.mark.postgres
-def test_a_reader_that_follows_the_stream_sees_every_event_once(postgres_url: str) -> None:
-    database = Database(postgres_url, pool_size=10)
+def test_a_reader_that_follows_the_stream_sees_every_event_once(postgres: Database) -> None:
+    database = postgres
     seen: list[Event] = []
 
     def follow_or_write(number: int) -> None:
@@ -93,10 +110,11 @@ def test_a_reader_that_follows_the_stream_sees_every_event_once(postgres_url: st
             for _ in range(25):
                 add_run(database)
             return
+        deadline = time.monotonic() + 60
         while len(seen) < 150:
+            assert time.monotonic() < deadline
             seen.extend(stream(database, seen[-1].id if seen else 0, 7))
 
     results = at_once(7, follow_or_write)
     assert results == [None] * 7
     assert len({event.id for event in seen}) == len(seen) == 150
-    database.dispose()

@@ -197,6 +197,15 @@ def test_a_wait_may_move_the_deadline_past_its_end(database: Database) -> None:
     assert after.deadline - after.not_before == timedelta(days=1)
 
 
+def test_a_wait_beyond_the_deadline_is_hinted_at_the_deadline(database: Database) -> None:
+    run = add_run(database, deadline_seconds=30.0)
+    with database.write() as unit:
+        after = wait(unit, claim_run_in(unit, run, Stage.DISCOVER), seconds=60.0)
+    assert after is not None
+    assert after.dispatch_after == after.deadline == run.deadline
+    assert after.not_before > after.deadline
+
+
 def test_a_transient_error_opens_the_next_attempt_with_what_was_kept(database: Database) -> None:
     run = reach(database, Stage.SUBMIT)
     claim = claim_run(database, run.id, Stage.SUBMIT)

@@ -14,10 +14,12 @@ from tests.support.databases import (
     add_run,
     at_once,
     claim_run,
+    due,
     event_types,
     events_of,
     everything,
     make_due,
+    park,
     reach,
     read_run,
     set_columns,
@@ -195,6 +197,35 @@ def test_a_run_with_an_agent_is_made_due_for_its_own_host(database: Database) ->
     with database.read() as unit:
         assert [one.id for one in unit.recovery.due_for_hint(10)] == [run.id]
     assert claim_run(database, run.id, Stage.SUBMIT).cancel_requested
+
+
+def test_a_run_with_a_job_but_no_host_is_left_to_a_claimer(database: Database) -> None:
+    run = park(database, reach(database, Stage.APPLY), WaitingReason.CAPACITY)
+    assert (run.agent_host, run.job_key) == (None, "j")
+    after = cancel(database, run)
+    assert after is not None
+    assert after.status is RunStatus.RUNNING
+    assert due(database) == [run.id]
+    assert claim_run(database, run.id, Stage.APPLY).cancel_requested
+
+
+def test_a_cancel_that_comes_right_before_a_park_is_followed_at_once(database: Database) -> None:
+    run = reach(database, Stage.SUBMIT)
+    claim = claim_run(database, run.id, Stage.SUBMIT)
+    cancel(database, run)
+    with database.write() as unit:
+        parked = unit.transitions.wait(
+            claim, WaitingReason.QUOTA, seconds=1e6, until=None, kept={}, facts={}, renews_deadline=True
+        )
+    assert parked is not None
+    assert due(database) == [run.id]
+    with database.write() as unit:
+        unit.recovery.release_all_leases()
+    assert due(database) == [run.id]
+    claim = claim_run(database, run.id, Stage.SUBMIT)
+    with database.write() as unit:
+        unit.transitions.try_again(claim, ERROR, seconds=1e6, kept={}, facts={})
+    assert due(database) == [run.id]
 
 
 def test_a_cancel_that_races_with_a_claim_is_never_lost(database: Database) -> None:
