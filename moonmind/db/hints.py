@@ -52,8 +52,10 @@ class Hints:
         """Take a hint back that the broker did not confirm; it is tried again soon."""
         self._connection.execute(
             update(run)
-            .where(run.c.id == run_id, active, unleased, run.c.hints > 0)
-            .values(dispatch_after=db_now_plus(UNCONFIRMED_SECONDS), hints=run.c.hints - 1)
+            .where(run.c.id == run_id, active, unleased)
+            .values(
+                dispatch_after=db_now_plus(UNCONFIRMED_SECONDS), hints=case((run.c.hints > 0, run.c.hints - 1), else_=0)
+            )
         )
 
     def next_due_in(self) -> float | None:

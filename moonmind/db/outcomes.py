@@ -221,7 +221,7 @@ class Outcomes:
         other = rows.run_of(self._connection.execute(select(*rows.RUN).where(*same)).first())
         if other is None:
             return FeatureBusy(f"Another run worked on {feature_key} of {mine.repository} a moment ago.")
-        return FeatureBusy(f"Run {other.id} works on {feature_key} of {mine.repository}.", run_id=str(other.id))
+        return FeatureBusy(f"Run {other.id} works on {feature_key} of {mine.repository}.", runId=str(other.id))
 
 
 def dispatch_at(turn: ColumnElement[Any], deadline: ColumnElement[Any]) -> ColumnElement[Any]:

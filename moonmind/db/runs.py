@@ -191,7 +191,7 @@ def run_active(other: Run | None) -> RunActive:
     if other is None:
         return RunActive("Another run of this feature was active a moment ago; try again.")
     feature = other.feature_key or other.requested_key or "the next unfinished feature"
-    return RunActive(f"Run {other.id} works on {feature} of {other.repository}.", run_id=str(other.id))
+    return RunActive(f"Run {other.id} works on {feature} of {other.repository}.", runId=str(other.id))
 
 
 def _conditions(wanted: RunFilter) -> list[ColumnElement[bool]]:

@@ -48,7 +48,7 @@ class Wakes:
         )
         return rows.runs_of(self._connection.execute(query))
 
-    def wake_capacity(self, limit: int = 1) -> list[UUID]:
+    def wake_capacity(self, limit: int = 1) -> list[Run]:
         """Make the oldest runs due that wait for an agent slot, since one was freed."""
         waits = run.c.waiting_reason == WaitingReason.CAPACITY
         oldest = (
@@ -66,4 +66,4 @@ class Wakes:
         woken = move(self._connection, *guards, not_before=db_now(), dispatch_after=db_now(), hints=0)
         data = {"reason": WaitingReason.CAPACITY.value}
         record_all(self._connection, [(one, EventType.ATTEMPT_WOKEN, data) for one in woken])
-        return [run_id for run_id in ids if run_id in {one.id for one in woken}]
+        return sorted(woken, key=lambda one: ids.index(one.id))

@@ -139,8 +139,8 @@ class Executor:
                     return Passage.STOP
                 time.sleep(pause)  # the database is away; the lease bounds how long we try
                 pause = min(pause * 2, 2.0)
-        for run_id in recorded.due:
-            self._hinter.soon(run_id)
+        for run in recorded.due:
+            self._hinter.soon(run)
         return Passage.GO_ON if recorded.advanced else Passage.STOP
 
 

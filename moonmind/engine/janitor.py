@@ -58,8 +58,8 @@ class Janitor:
             expired = uow.recovery.expire_leases(self._policy.max_crashes)
             freed = [run.id for run in expired if run.status.terminal and uow.slots.free(run.id)]
             woken = uow.recovery.wake_capacity(len(freed)) if freed else []
-        for run_id in woken:
-            self._publisher.soon(run_id)
+        for run in woken:
+            self._publisher.soon(run)
         for run in expired:
             log.warning("lease.expired", run_id=str(run.id), stage=run.stage.value, crashes=run.crashes)
             if run.status.terminal:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import structlog
 
@@ -14,7 +14,8 @@ from moonmind.db.records import Run
 from moonmind.db.unit_of_work import Database
 from moonmind.errors import DispatchError, MoonMindError
 from moonmind.ports.dispatcher import Dispatcher, Hint
-from moonmind.runs.retry import hint_interval
+from moonmind.runs.machine import RunStatus
+from moonmind.runs.retry import HINT_SECONDS, hint_interval
 
 log = structlog.get_logger(__name__)
 
@@ -27,15 +28,15 @@ _BACKLOG = 10_000
 class Hinter(Protocol):
     """Somebody who can be told that a run is due."""
 
-    def soon(self, run_id: UUID) -> None:
-        """Publish a hint for the run shortly; returns at once."""
+    def soon(self, run: Run) -> None:
+        """Publish the chain of a run that was just made due, as the row left that write; returns at once."""
         ...
 
 
 class Silent:
     """Publishes nothing: for the command line, whose rows are picked up by the server or the workers."""
 
-    def soon(self, run_id: UUID) -> None:
+    def soon(self, run: Run) -> None:
         """Leave it to the janitor of a running process."""
 
 
@@ -54,27 +55,27 @@ class Publisher:
     def __init__(self, database: Database, dispatchers: Callable[[], Dispatcher]) -> None:
         self._database = database
         self._dispatchers = dispatchers
-        self._waiting: queue.Queue[tuple[UUID, int | None] | None] = queue.Queue(_BACKLOG)
+        self._waiting: queue.Queue[tuple[Run, bool] | None] = queue.Queue(_BACKLOG)
         self._guard = threading.Lock()
         self._courier: _Courier | None = None
         self._abandoned = 0
         self._closed = False
 
-    def soon(self, run_id: UUID) -> None:
-        """Publish a hint for the run shortly."""
-        self._enqueue(run_id, None)
+    def soon(self, run: Run) -> None:
+        """Publish the chain of a run that was just made due; that write has already said when it is announced again."""
+        self._enqueue(run, overdue=False)
 
     def overdue(self, run: Run) -> None:
         """Publish again for a run whose last hint nobody followed; skipped when another process was faster."""
-        self._enqueue(run.id, run.hints)
+        self._enqueue(run, overdue=True)
 
-    def _enqueue(self, run_id: UUID, hints: int | None) -> None:
+    def _enqueue(self, run: Run, *, overdue: bool) -> None:
         if self._closed:
             return
         try:
-            self._waiting.put_nowait((run_id, hints))
+            self._waiting.put_nowait((run, overdue))
         except queue.Full:
-            log.warning("hint.dropped", run_id=str(run_id))
+            log.warning("hint.dropped", run_id=str(run.id))
         self._ensure_courier()
 
     @property
@@ -99,7 +100,10 @@ class Publisher:
     def close(self) -> None:
         """Publish what waits, within reason, and end."""
         self._closed = True
-        self._waiting.put(None)
+        try:
+            self._waiting.put_nowait(None)
+        except queue.Full:
+            return  # nobody takes anything any more; the rows are announced by another process
         deadline = time.monotonic() + 5
         while time.monotonic() < deadline:
             with self._guard:
@@ -124,36 +128,45 @@ class Publisher:
                 self._send(courier, *item)
             except Exception:
                 # The one loop that must survive a defect: a hint lost here is sent again by the janitor.
-                log.exception("publisher.failed", run_id=str(item[0]))
+                log.exception("publisher.failed", run_id=str(item[0].id))
             courier.busy_since = None
         courier.dispatcher.close()
         with self._guard:
             if self._courier is courier:
                 self._courier = None
 
-    def _send(self, courier: _Courier, run_id: UUID, hints: int | None) -> None:
-        try:
-            with self._database.write() as uow:
-                run = uow.recovery.hint(run_id, hints=hints)
-        except MoonMindError as error:
-            log.warning("hint.not_recorded", run_id=str(run_id), error=error.message)
-            return
-        if run is None:
+    def _send(self, courier: _Courier, run: Run, overdue: bool) -> None:
+        noted = self._note(run) if overdue else run
+        if noted is None:
             return
         try:
-            courier.dispatcher.publish(_hint(run))
+            courier.dispatcher.publish(_hint(noted, overdue=overdue))
         except DispatchError as error:
-            log.warning("hint.unconfirmed", run_id=str(run_id), error=error.message)
-            try:
-                with self._database.write() as uow:
-                    uow.recovery.unconfirmed(run_id)
-            except MoonMindError as again:
-                log.warning("hint.not_recorded", run_id=str(run_id), error=again.message)
+            log.warning("hint.unconfirmed", run_id=str(run.id), error=error.message)
+            self._take_back(run)
         else:
             self._abandoned = 0
 
+    def _note(self, run: Run) -> Run | None:
+        """Write down that the run is announced again now; None when it is not to be, or another process was faster."""
+        try:
+            with self._database.write() as uow:
+                return uow.recovery.hint(run.id, hints=run.hints)
+        except MoonMindError as error:
+            log.warning("hint.not_recorded", run_id=str(run.id), error=error.message)
+            return None
 
-def _hint(run: Run) -> Hint:
-    """Describe the chain that a hinted row asks for; the first one has the id that creation promised."""
-    first = run.fence == 0 and run.hints == 1
-    return Hint(run.id, run.stage, run.chain_id if first else uuid4(), hint_interval(max(run.hints - 1, 0)))
+    def _take_back(self, run: Run) -> None:
+        """Write down that the broker did not take the hint, so that it is tried again soon."""
+        try:
+            with self._database.write() as uow:
+                uow.recovery.unconfirmed(run.id)
+        except MoonMindError as error:
+            log.warning("hint.not_recorded", run_id=str(run.id), error=error.message)
+
+
+def _hint(run: Run, *, overdue: bool) -> Hint:
+    """Describe the chain that a run asks for; the first after creation or a retry has the id that the row promised."""
+    promised = run.status in {RunStatus.PENDING, RunStatus.RETRYING} and not overdue
+    seconds = hint_interval(max(run.hints - 1, 0)) if overdue else HINT_SECONDS
+    return Hint(run.id, run.stage, run.chain_id if promised else uuid4(), seconds)

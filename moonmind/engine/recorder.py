@@ -1,7 +1,6 @@
 """Write what became of an attempt: one transaction, guarded by the fence, with its one event."""
 
 from dataclasses import dataclass
-from uuid import UUID
 
 import structlog
 
@@ -29,7 +28,7 @@ class Recorded:
     """What the executor does after the commit."""
 
     advanced: bool
-    due: tuple[UUID, ...] = ()
+    due: tuple[Run, ...] = ()
     """Runs that became due by this write and deserve a hint now."""
 
 
@@ -54,14 +53,14 @@ class Recorder:
             if run is None:
                 log.warning("attempt.stale", fence=claim.fence)
                 return Recorded(advanced=False)
-            due: list[UUID] = []
+            due: list[Run] = []
             if _frees_slot(claim, decision) and uow.slots.free(claim.run.id):
                 due.extend(uow.recovery.wake_capacity())
         match decision:
             case Advance() | Close(status=RunStatus.SUCCEEDED):
                 return Recorded(advanced=True, due=tuple(due))
             case GoBack():
-                return Recorded(advanced=False, due=(claim.run.id, *due))
+                return Recorded(advanced=False, due=(run, *due))
             case _:
                 return Recorded(advanced=False, due=tuple(due))
 
@@ -104,6 +103,7 @@ def _frees_slot(claim: Claim, decision: Decision) -> bool:
         case Wait(frees_slot=frees):
             return frees and claim.run.stage is Stage.SUBMIT
         case Close():
-            return claim.run.agent_host is not None
+            # The claim may have taken its slot after it was made: the row that it knows does not show that.
+            return claim.run.agent_host is not None or claim.run.stage is Stage.SUBMIT
         case _:
             return claim.run.stage is Stage.SUBMIT

@@ -102,7 +102,7 @@ class RunService:
             if known is None:
                 raise
             return known
-        self._hinter.soon(run.id)
+        self._hinter.soon(run)
         return self.get(run.id)
 
     def _forced(self, new: NewRun, stage: Stage) -> tuple[NewRun, tuple[Artifact, ...]]:
@@ -223,7 +223,7 @@ class RunService:
             if not self._hint_at_once:
                 uow.recovery.dispatch_now(run_id)
             view = self._view(uow, retried)
-        self._hinter.soon(run_id)
+        self._hinter.soon(retried)
         return view
 
     def cancel(self, run_id: UUID) -> wire.SpecWorkflowRun:
@@ -234,9 +234,10 @@ class RunService:
                 return self._view(uow, run)
             if run.status.terminal:
                 raise NotCancellable(f"the run has already ended: {run.status}", status=run.status.value)
-            cancelled = uow.transitions.request_cancel(run_id)
-            view = self._view(uow, _found(cancelled or uow.runs.get(run_id), run_id))
-        self._hinter.soon(run_id)
+            asked = _found(uow.transitions.request_cancel(run_id) or uow.runs.get(run_id), run_id)
+            view = self._view(uow, asked)
+        if not asked.status.terminal:
+            self._hinter.soon(asked)
         return view
 
     def _check_retry(self, run: Run, mode: RetryMode) -> None:

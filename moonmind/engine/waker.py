@@ -45,4 +45,4 @@ class Waker:
                 woken = uow.recovery.wake(run.id)
             if woken is not None:
                 log.info("attempt.woken", run_id=str(run.id))
-                self._hinter.soon(run.id)
+                self._hinter.soon(woken)

@@ -152,7 +152,7 @@ def test_discovery_of_a_busy_feature_is_refused_and_the_claim_still_holds(databa
 
     with pytest.raises(FeatureBusy) as refused:
         advance()
-    assert refused.value.details == {"run_id": str(holder.id)}
+    assert refused.value.details == {"runId": str(holder.id)}
     assert everything(database) == before
     with database.write() as unit:
         closed = close(unit, claim, error=refused.value.info())

@@ -130,7 +130,7 @@ def test_a_retry_while_another_run_works_on_the_feature_is_refused(database: Dat
     before = everything(database)
     with pytest.raises(RunActive) as refused:
         retry(database, run, RESUME)
-    assert refused.value.details == {"run_id": str(other.id)}
+    assert refused.value.details == {"runId": str(other.id)}
     assert everything(database) == before
 
 

@@ -71,7 +71,7 @@ def test_a_busy_request_is_refused_and_names_the_run_in_the_way(database: Databa
     before = everything(database)
     with pytest.raises(RunActive) as refused:
         add_run(database, repository="OCTO/Cat")
-    assert refused.value.details == {"run_id": str(run.id)}
+    assert refused.value.details == {"runId": str(run.id)}
     assert everything(database) == before
 
 
@@ -80,7 +80,7 @@ def test_any_name_of_an_active_runs_feature_is_refused(database: Database, asked
     run = add_run(database, repository="octo/cat", stage=Stage.SUBMIT, feature_key="specs/042-x")
     with pytest.raises(RunActive) as refused:
         add_run(database, repository="octo/cat", requested_key=asked)
-    assert refused.value.details == {"run_id": str(run.id)}
+    assert refused.value.details == {"runId": str(run.id)}
 
 
 @pytest.mark.parametrize(("first", "second"), [("042", "042-x"), ("042-x", "042"), ("x/042-y", "042")])
@@ -107,7 +107,7 @@ def test_of_many_equal_requests_at_once_one_wins(database: Database) -> None:
     refused = [one for one in results if isinstance(one, RunActive)]
     (winner,) = [one for one in results if not isinstance(one, Exception)]
     assert len(refused) == 7
-    assert {one.details["run_id"] for one in refused} == {str(winner.id)}
+    assert {one.details["runId"] for one in refused} == {str(winner.id)}
 
 
 def test_an_idempotency_key_makes_one_run(database: Database) -> None:

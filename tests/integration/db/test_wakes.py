@@ -60,7 +60,7 @@ def test_a_freed_slot_makes_the_oldest_waiter_due_and_the_next_one_another(datab
 
     def wake_capacity(limit: int = 1) -> list[UUID]:
         with database.write() as unit:
-            return unit.recovery.wake_capacity(limit)
+            return [run.id for run in unit.recovery.wake_capacity(limit)]
 
     assert wake_capacity() == [waiting[0].id]
     assert wake_capacity(5) == [waiting[1].id, waiting[2].id]
