@@ -1,5 +1,6 @@
 """Starts, finds, stops and forgets supervised jobs: what every agent of ours has in common."""
 
+import os
 import shutil
 import signal
 import sys
@@ -7,7 +8,6 @@ import time
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import moonmind
 from moonmind.adapters import process
@@ -179,14 +179,12 @@ def _below(root: Path, key: str) -> Path:
 
 
 def _remove(path: Path) -> None:
-    def unlock(function: Any, name: str, _: Any) -> None:
-        # Agents make read-only folders (module caches); the owner may undo that.
-        Path(name).parent.chmod(0o700)
-        if Path(name).is_dir() and not Path(name).is_symlink():
-            Path(name).chmod(0o700)
-        function(name)
-
     try:
-        shutil.rmtree(path, onerror=unlock)
+        # Agents make read-only folders (module caches); their owner may undo that.
+        for folder, names, _ in os.walk(path):
+            for below in (Path(folder, name) for name in names):
+                if not below.is_symlink():
+                    below.chmod(0o700)
+        shutil.rmtree(path)
     except OSError as error:
         raise AgentError(f"{path} cannot be removed: {error}") from error
