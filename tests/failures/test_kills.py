@@ -2,58 +2,16 @@
 
 import json
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.support import git_repos
-from tests.support.processes import ROOT, Process, alive, start_time
-from tests.support.team import Team, new_queue, rabbitmq_url, team
+from tests.support.engines import Engine, assert_landed_once, attempts
+from tests.support.processes import ROOT, alive, start_time
 from tests.support.waiting import until
 
-BRANCH = "moonmind/spec-42-refresh-docs"
 CRASH = f"{ROOT / 'tests/support/crash'}:{ROOT}"
-
-
-class Engine:
-    """One way to run stages: embedded, or a worker on RabbitMQ; started, killed and started again."""
-
-    def __init__(self, members: Team, *, embedded: bool) -> None:
-        self.team = members
-        self.embedded = embedded
-
-    def prepare(self) -> None:
-        if not self.embedded:
-            self.team.migrate()
-            self.team.api()
-
-    def start(self, **env: str) -> Process:
-        if not self.embedded:
-            return self.team.worker(**env)
-        process = self.team.start("up", "moonmind.cli.main", "up", "--port", str(self.team.port), **env)
-        self.team.await_api(process)
-        return process
-
-
-@pytest.fixture(
-    params=[
-        pytest.param("embedded", marks=pytest.mark.sqlite),
-        pytest.param("rabbitmq", marks=[pytest.mark.postgres, pytest.mark.rabbitmq]),
-    ]
-)
-def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
-    settings = {"SPEC_WORKFLOW_TEST_MODE": "1", "MOONMIND_LEASE_SECONDS": "3", "MOONMIND_HEARTBEAT_SECONDS": "0.5"}
-    if request.param == "rabbitmq":
-        settings |= {
-            "CELERY_BROKER_URL": rabbitmq_url(),
-            "DATABASE_URL": request.getfixturevalue("postgres_url"),
-            "SPEC_WORKFLOW_CODEX_QUEUE": new_queue(),
-        }
-    with team(**settings) as members:
-        made = Engine(members, embedded=request.param == "embedded")
-        made.prepare()
-        yield made
 
 
 def script_that_waits(place: Path, release: Path) -> None:
@@ -66,16 +24,6 @@ def script_that_waits(place: Path, release: Path) -> None:
         {"end": "completed", "message": "done"},
     ]
     place.write_text(json.dumps({"version": 1, "steps": steps}))
-
-
-def one_of_each(members: Team, run: dict[str, object]) -> None:
-    bare = members.bare()
-    assert run["branchName"] == BRANCH
-    assert [name for name in git_repos.branches_of(bare) if name.startswith("moonmind/")] == [BRANCH]
-    assert len(git_repos.log_of(bare, f"main..{BRANCH}")) == 1
-    assert members.pulls()["creates"] == 1
-    completed = [event for event in members.events(str(run["id"])) if event["type"] == "attempt.succeeded"]
-    assert [event["taskName"] for event in completed] == ["discover", "submit", "apply", "publish"]
 
 
 PLACES = [
@@ -100,11 +48,10 @@ def test_a_run_survives_a_kill_at(place: str, engine: Engine, tmp_path: Path) ->
     before = engine.team.handle(run_id)
     engine.start()
     run = engine.team.succeed(run_id)
-    one_of_each(engine.team, run)
+    assert_landed_once(engine.team, run)
     if before is not None:
         # An agent that was started stays the one that was started.
-        assert {event["data"].get("attempt") for event in engine.team.events(run_id) if event.get("taskName") == "submit"
-                and event["type"] == "attempt.started"} == {1}  # fmt: skip
+        assert attempts(engine.team, run, "submit") == {1}
 
 
 def test_the_agent_outlives_its_worker_and_is_found_again(engine: Engine, tmp_path: Path) -> None:
@@ -123,7 +70,7 @@ def test_the_agent_outlives_its_worker_and_is_found_again(engine: Engine, tmp_pa
     assert start_time(agent[0]) == str(agent[1])
     release.touch()
     run = engine.team.succeed(run_id)
-    one_of_each(engine.team, run)
+    assert_landed_once(engine.team, run)
     assert not alive(agent[0])
 
 

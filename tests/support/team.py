@@ -75,7 +75,7 @@ class Team:
         number = len(self.processes)
         process = self.start(
             "worker", "celery", "-A", "moonmind.workflows.speckit_celery.tasks", "worker", "-Q", queue,
-            "--loglevel=info", f"--hostname=codex{number}@%h", *options, **env,
+            "--loglevel=info", f"--hostname=codex{number}-{self.port}@%h", *options, **env,
         )  # fmt: skip
         until(lambda: "ready." in process.text() or not process.alive, "the worker", 60)
         assert process.alive, process.text()[-4000:]
