@@ -1,0 +1,89 @@
+"""A wire between two programs that can be cut and mended, always on the same port."""
+
+import contextlib
+import socket
+import struct
+import threading
+from typing import Self
+
+_RESET = struct.pack("ii", 1, 0)
+_BACKLOG = 64
+
+
+class TcpProxy:
+    """Passes bytes on to a server; cut, it refuses connections and resets those there were."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self._upstream = (host, port)
+        self._guard = threading.Lock()
+        self._links: set[socket.socket] = set()
+        self._listener = self._listen(0)
+        self.port: int = self._listener.getsockname()[1]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.cut()
+
+    def cut(self) -> None:
+        """Take the server away, as its crash or a pulled cable would."""
+        with self._guard:
+            # A blocked accept keeps the port open until it is woken, so it is shut down before it is closed.
+            with contextlib.suppress(OSError):
+                self._listener.shutdown(socket.SHUT_RDWR)
+            self._listener.close()
+            links, self._links = self._links, set()
+        for link in links:
+            _drop(link)
+
+    def restore(self) -> None:
+        """Bring it back on the same port."""
+        self._listener = self._listen(self.port)
+
+    def _listen(self, port: int) -> socket.socket:
+        listener = socket.socket()
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(("127.0.0.1", port))
+        listener.listen(_BACKLOG)
+        threading.Thread(target=self._accept, args=(listener,), daemon=True).start()
+        return listener
+
+    def _accept(self, listener: socket.socket) -> None:
+        while True:
+            try:
+                client, _ = listener.accept()
+            except OSError:
+                return
+            try:
+                server = socket.create_connection(self._upstream, 10)
+            except OSError:
+                _drop(client)
+                continue
+            server.settimeout(None)
+            with self._guard:
+                if listener is not self._listener or listener.fileno() < 0:
+                    _drop(client)
+                    _drop(server)
+                    return
+                self._links |= {client, server}
+            for source, target in ((client, server), (server, client)):
+                threading.Thread(target=self._pump, args=(source, target), daemon=True).start()
+
+    def _pump(self, source: socket.socket, target: socket.socket) -> None:
+        with contextlib.suppress(OSError):  # either end hung up, or the wire was cut
+            while data := source.recv(65536):
+                target.sendall(data)
+        with self._guard:
+            self._links -= {source, target}
+        _drop(source)
+        _drop(target)
+
+
+def _drop(link: socket.socket) -> None:
+    """Close with a reset, which the other end notices at once."""
+    with contextlib.suppress(OSError):
+        link.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+    with contextlib.suppress(OSError):
+        link.shutdown(socket.SHUT_RDWR)
+    link.close()
