@@ -173,9 +173,12 @@ def main(arguments: Sequence[str] | None = None, *, connect: Any = None) -> int:
     except KeyboardInterrupt:
         return Exit.INTERRUPTED
     except BrokenPipeError:
-        # The reader left: nothing more can be said to it, and the interpreter's own last flush must not complain.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return Exit.NO_READER
+        return _no_reader()
+    except SystemExit as ended:
+        # Typer ends like this when the reader left.
+        if isinstance(ended.__context__, BrokenPipeError):
+            return _no_reader()
+        raise
     except Exception as error:  # noqa: BLE001 - the last door: people get a sentence, never a traceback
         return _stray(error, as_json=as_json, debug="--debug" in given)
 
@@ -197,6 +200,12 @@ def _stray(error: Exception, *, as_json: bool, debug: bool) -> int:
     )
     say(Unexpected(f"{type(error).__name__}: {error}", remediation=advice).info(), as_json=as_json)
     return Exit.DEFECT
+
+
+def _no_reader() -> int:
+    """End quietly: nothing more can be said, and the interpreter's own last flush must not complain."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return Exit.NO_READER
 
 
 def _connect() -> Any:

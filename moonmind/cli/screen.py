@@ -5,8 +5,19 @@ from typing import TextIO
 
 from rich.console import Console
 
+from moonmind.cli.exits import Exit
+
 _PIPED_WIDTH = 160
 """Columns where no terminal says how many there are: lines are not cut for a reader that has no edge."""
+
+
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        """End quietly when the reader goes away, with the code that says so."""
+        try:
+            super().on_broken_pipe()
+        except SystemExit:
+            raise SystemExit(Exit.NO_READER) from None
 
 
 def out() -> Console:
@@ -22,7 +33,7 @@ def err() -> Console:
 def console(stream: TextIO) -> Console:
     """Give a console on a stream; texts are shown as they are, whatever they look like."""
     width = None if stream.isatty() else _PIPED_WIDTH
-    return Console(file=stream, width=width, markup=False, emoji=False, highlight=False, soft_wrap=False)
+    return _Console(file=stream, width=width, markup=False, emoji=False, highlight=False, soft_wrap=False)
 
 
 def marks(console: Console) -> dict[str, str]:

@@ -114,12 +114,9 @@ def _outcome(task: WorkflowTaskState, run: SpecWorkflowRun) -> str:
 
 def heading(run: SpecWorkflowRun) -> Text:
     """Say in two lines which run this is."""
-    text = Text()
-    text.append(one_line(run.phase or run.feature_key or run.repository), "bold")
-    text.append("\n")
-    parts = [run.repository, run.feature_key if run.phase else None, str(run.id)[:8]]
-    text.append(" · ".join(one_line(part) for part in parts if part), "dim")
-    return text
+    first = run.phase or run.feature_key or run.repository
+    rest = (part for part in (run.repository, run.feature_key, str(run.id)[:8]) if part and part != first)
+    return Text.assemble((one_line(first), "bold"), "\n", (" · ".join(one_line(part) for part in rest), "dim"))
 
 
 def stage_table(run: SpecWorkflowRun, console: Console, *, live: bool = False) -> Table:

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import FrameType
 
 import uvicorn
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -116,7 +117,7 @@ def _loopback(host: str) -> bool:
 
 def _greet(url: str, settings: Settings) -> None:
     console = screen.out()
-    facts = Table.grid(padding=(0, 2, 0, 2))
+    facts = Table.grid(padding=(0, 2, 0, 0))
     facts.add_column(style="dim", no_wrap=True)
     facts.add_column(overflow="fold")
     redactor = Redactor(settings.secrets())
@@ -127,8 +128,8 @@ def _greet(url: str, settings: Settings) -> None:
     facts.add_row("forge", settings.forge)
     if settings.test_mode:
         facts.add_row("", "test mode: no Codex, no GitHub, nothing leaves this machine")
-    console.print(Text.assemble("\n", ("MoonMind", "bold"), f" {__version__}\n"))
-    console.print(facts)
+    console.print(Text.assemble("\n  ", ("MoonMind", "bold"), f" {__version__}\n"))
+    console.print(Padding(facts, (0, 0, 0, 2), expand=False))
     console.print(
         Text("\n  moonmind run OWNER/NAME starts a run; Ctrl-C stops MoonMind, and open runs go on next time.\n", "dim")
     )

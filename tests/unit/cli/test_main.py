@@ -239,13 +239,19 @@ def test_a_service_that_does_not_answer_is_a_five(capsys: Capture) -> None:
     assert capsys.readouterr().err.startswith("error: the database does not answer\nfix: ")
 
 
-def test_a_reader_that_leaves_ends_the_command_quietly(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "command",
+    [
+        "from moonmind.cli import screen; screen.out().print('x' * 100_000)",
+        "print('x' * 100_000)",
+        "raise BrokenPipeError",
+    ],
+)
+def test_a_reader_that_leaves_ends_the_command_quietly(command: str) -> None:
     code = (
         "import sys; from moonmind.cli.main import main\n"
-        "class Session:\n"
-        "    def __getattr__(self, name): raise BrokenPipeError\n"
-        "    def close(self): pass\n"
-        "sys.exit(main(['runs'], connect=Session))"
+        f"def connect():\n    {command}\n"
+        "sys.exit(main(['runs'], connect=connect))"
     )
     reading, writing = os.pipe()
     os.close(reading)
