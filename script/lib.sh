@@ -92,9 +92,20 @@ is_root() { [ "$(id -u)" -eq 0 ]; }
 has() { command -v "$1" >/dev/null 2>&1; }
 can_install() { is_root && has apt-get; }
 
+# Installing ca-certificates makes this file anew. What the machine trusted before (a company's own authority, put there
+# by hand) must still be trusted afterwards, or nothing can be downloaded any more.
+trusted=/etc/ssl/certs/ca-certificates.crt
+
 apt_install() {
   export DEBIAN_FRONTEND=noninteractive
-  local wait_for_lock=(-o DPkg::Lock::Timeout=120)
+  local wait_for_lock=(-o DPkg::Lock::Timeout=120) before
+  before=$(mktemp)
+  if [ -s "$trusted" ]; then cat "$trusted" >"$before"; fi
   apt-get "${wait_for_lock[@]}" update
   apt-get "${wait_for_lock[@]}" install -y --no-install-recommends "$@"
+  if [ -s "$before" ] && grep -qvxFf "$trusted" "$before"; then
+    echo "Putting back what $trusted held before."
+    cat "$before" >>"$trusted"
+  fi
+  rm -f "$before"
 }
