@@ -81,6 +81,11 @@ class Executor:
                 except LeaseLost:
                     log.warning("attempt.abandoned", fence=claim.fence)
                     return Passage.STOP
+                except MoonMindError as error:
+                    # Its agent may still be at work, so nothing is written: the lease runs out, and the next claim
+                    # tries again to stop it.
+                    log.error("attempt.not_stopped", code=error.code, message=error.message)
+                    return Passage.STOP
                 return self._record(claim, lease, decision)
 
     def _claim(self, run_id: UUID, stage: Stage, chain_id: UUID | None) -> tuple[Claim, Outputs] | Passage:

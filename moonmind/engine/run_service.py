@@ -93,15 +93,13 @@ class RunService:
                     list_artifact(uow, patch)
                 if not self._hint_at_once:
                     uow.recovery.dispatch_now(run.id)
-        except RunActive:
+        except (RunActive, DuplicateIdempotencyKey):
             self._store.delete(new.id)
+            # Two requests with one key at once: the other one was first, and whichever constraint refused this one,
+            # that run is the answer to both.
+            if idempotency_key is not None and (known := self._by_idempotency_key(idempotency_key, digest)):
+                return known
             raise
-        except DuplicateIdempotencyKey:
-            # Two requests with one key at once: the other one was first, so its run is the answer to both.
-            known = self._by_idempotency_key(idempotency_key or "", digest)
-            if known is None:
-                raise
-            return known
         self._hinter.soon(run)
         return self.get(run.id)
 

@@ -2,10 +2,12 @@
 
 import structlog
 
+from moonmind.db.records import Run
 from moonmind.db.unit_of_work import Database
 from moonmind.engine.host import Host
 from moonmind.engine.loop import Loop
 from moonmind.engine.publisher import Hinter
+from moonmind.errors import MoonMindError
 from moonmind.ports.agent import Agent, JobState
 
 log = structlog.get_logger(__name__)
@@ -39,10 +41,20 @@ class Waker:
         with self._database.read() as uow:
             parked = uow.recovery.parked_on_agent(self._host.id, _BATCH)
         for run in parked:
-            if run.job_key is not None and self._agent.poll(run.job_key).state is JobState.RUNNING:
+            if self._runs(run):
                 continue
             with self._database.write() as uow:
                 woken = uow.recovery.wake(run.id)
             if woken is not None:
                 log.info("attempt.woken", run_id=str(run.id))
                 self._hinter.soon(woken)
+
+    def _runs(self, run: Run) -> bool:
+        if run.job_key is None:
+            return False
+        try:
+            return self._agent.poll(run.job_key).state is JobState.RUNNING
+        except MoonMindError as error:
+            # One job that cannot be looked at must not keep the others asleep; its own run looks again by itself.
+            log.warning("agent.not_polled", run_id=str(run.id), error=error.message)
+            return True

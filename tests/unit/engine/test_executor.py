@@ -271,7 +271,9 @@ def test_whatever_a_late_stage_reports_the_new_holder_is_not_disturbed(room: Eng
     assert (room.read(run).fence, room.told.runs) == (3, [])
 
 
-def test_a_feature_that_another_run_holds_ends_the_run_that_discovered_it_last(database: Database, room: EngineRoom) -> None:
+def test_a_feature_that_another_run_holds_ends_the_run_that_discovered_it_last(
+    database: Database, room: EngineRoom
+) -> None:
     first = add_run(database, repository="octo/demo", requested_key="1")
     second = add_run(database, repository="octo/demo", requested_key="")
     room.reports(Stage.DISCOVER, Done({**PLAN, "featureKey": "specs/001-demo"}))

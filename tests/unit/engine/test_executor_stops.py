@@ -1,0 +1,207 @@
+"""What ends or outlives a stage from outside: a cancel, the deadline, an outage, a full house."""
+
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+from structlog.testing import capture_logs
+
+from moonmind.db.clock import db_now, db_now_plus
+from moonmind.db.records import Run
+from moonmind.db.unit_of_work import Database
+from moonmind.engine.context import StageContext
+from moonmind.engine.executor import Passage
+from moonmind.engine.lease import LeaseKeeper
+from moonmind.engine.recorder import Recorder
+from moonmind.errors import VcsDenied
+from moonmind.ports.agent import JobState
+from moonmind.runs.chain import Stage
+from moonmind.runs.machine import AttemptState, Done, Outcome, Park, RunStatus, WaitingReason
+from tests.support.databases import HOST, add_run, everything, make_due, set_columns
+from tests.support.engine_room import PLAN, EngineRoom, Outage
+from tests.support.waiting import until
+
+
+def with_agent(room: EngineRoom) -> tuple[Run, str]:
+    """Bring a run to the point where it waits for its agent; gives it and the job's key."""
+    run = room.reach(Stage.SUBMIT)
+    key = f"{run.id}/submit-1"
+
+    def work(context: StageContext) -> Outcome:
+        assert context.office.take_slot()
+        room.agent.at(key, JobState.RUNNING, thread_id="thread")
+        return Park(WaitingReason.AGENT, kept={"jobKey": key})
+
+    room.stages[Stage.SUBMIT] = work
+    room.execute(run, Stage.SUBMIT)
+    room.worked.clear()
+    return room.read(run), key
+
+
+def slots(room: EngineRoom) -> int:
+    with room.database.read() as unit:
+        return unit.slots.used(HOST)
+
+
+def end_of(room: EngineRoom, run: Run) -> tuple[RunStatus, str | None]:
+    after = room.read(run)
+    return after.status, after.error.code if after.error else None
+
+
+# --- cancel and deadline -------------------------------------------------------------------------------------------
+
+
+def test_a_cancelled_run_is_closed_once_its_agent_is_stopped(room: EngineRoom) -> None:
+    run, key = with_agent(room)
+    assert room.runs.cancel(run.id).status is RunStatus.RUNNING
+    assert room.execute(run, Stage.SUBMIT) is Passage.STOP
+    assert room.agent.stopped == [key]
+    assert end_of(room, run) == (RunStatus.CANCELLED, "cancelled")
+    assert (room.worked, slots(room)) == ([], 0)
+    with room.database.read() as unit:
+        last = unit.attempts.latest(run.id)[Stage.SUBMIT.position]
+    assert last.state is AttemptState.FAILED
+    assert last.outputs is not None
+    assert last.outputs["codexTaskId"] == "thread"
+    assert room.read(run).codex_task_id == "thread"
+
+
+def test_a_run_past_its_deadline_is_stopped_in_the_same_way(room: EngineRoom) -> None:
+    run, key = with_agent(room)
+    set_columns(room.database, run.id, deadline=db_now_plus(-1.0))
+    assert room.execute(run, Stage.SUBMIT) is Passage.STOP
+    assert (room.agent.stopped, end_of(room, run), slots(room)) == ([key], (RunStatus.FAILED, "deadline"), 0)
+
+
+def test_nothing_is_said_to_have_ended_while_its_agent_cannot_be_stopped(room: EngineRoom) -> None:
+    run, key = with_agent(room)
+    room.runs.cancel(run.id)
+    room.agent.unstoppable = True
+    with capture_logs() as logs:
+        assert room.execute(run, Stage.SUBMIT) is Passage.STOP
+    held = room.read(run)
+    assert (held.status, held.lease_owner is not None, slots(room)) == (RunStatus.RUNNING, True, 1)
+    assert [entry["event"] for entry in logs] == ["attempt.not_stopped"]
+    # The lease runs out like a crashed worker's, and the next claim gets another chance.
+    set_columns(room.database, run.id, lease_until=db_now_plus(-1.0))
+    with room.database.write() as unit:
+        unit.recovery.expire_leases(3)
+    room.agent.unstoppable = False
+    room.execute(run, Stage.SUBMIT)
+    assert (end_of(room, run), room.agent.stopped) == ((RunStatus.CANCELLED, "cancelled"), [key])
+
+
+@pytest.mark.parametrize(
+    ("column", "end"),
+    [
+        ("cancel_requested_at", (RunStatus.CANCELLED, "cancelled")),
+        ("deadline", (RunStatus.FAILED, "deadline")),
+    ],
+)
+def test_a_heartbeat_tells_a_working_stage_to_stop(
+    database: Database, tmp_path: Path, column: str, end: tuple[RunStatus, str]
+) -> None:
+    room = EngineRoom(database, tmp_path, heartbeat_seconds=0.02)
+    run = room.reach(Stage.APPLY)
+
+    def work(context: StageContext) -> Outcome:
+        set_columns(database, run.id, **{column: db_now()})
+        until(context.lease.check, "the heartbeat's word", 5, pause=0.01)
+        raise AssertionError("unreachable: it waits until the check raises")
+
+    room.stages[Stage.APPLY] = work
+    assert room.execute(run, Stage.APPLY) is Passage.STOP
+    assert end_of(room, run) == end
+    assert room.read(run).lease_owner is None
+    room.keeper.close()
+
+
+def test_what_a_stopped_stage_had_kept_is_there_for_a_retry(room: EngineRoom) -> None:
+    run = room.reach(Stage.PUBLISH)
+    room.reports(Stage.PUBLISH, Park(WaitingReason.RATE_LIMIT, kept={"pushed": "abc"}))
+    room.execute(run, Stage.PUBLISH)
+    set_columns(room.database, run.id, deadline=db_now_plus(-1.0))
+    room.execute(run, Stage.PUBLISH)
+    assert end_of(room, run) == (RunStatus.FAILED, "deadline")
+    with room.database.read() as unit:
+        assert unit.attempts.latest(run.id)[Stage.PUBLISH.position].outputs == {"pushed": "abc"}
+
+
+# --- outages -------------------------------------------------------------------------------------------------------
+
+
+def test_a_short_outage_at_the_record_costs_nothing(room: EngineRoom) -> None:
+    line = Outage(room.database, times=2)
+    executor = room.build_executor(recorder=Recorder(line, run_deadline_seconds=3600.0))
+    run = add_run(room.database)
+    assert executor.execute(run.id, Stage.DISCOVER) is Passage.GO_ON
+    assert line.refused == 2
+    after = room.read(run)
+    assert (after.stage, after.errors, after.crashes) == (Stage.SUBMIT, 0, 0)
+    assert room.worked == [Stage.DISCOVER]
+
+
+def test_an_outage_that_outlasts_the_lease_leaves_the_run_to_the_janitor(room: EngineRoom) -> None:
+    line = Outage(room.database, times=1000)
+    # Nobody renews: the keeper's line is cut too.
+    keeper = LeaseKeeper(line, lease_seconds=0.3, heartbeat_seconds=60.0)
+    executor = room.build_executor(recorder=Recorder(line, run_deadline_seconds=3600.0), keeper=keeper)
+    run = add_run(room.database)
+    with capture_logs() as logs:
+        assert executor.execute(run.id, Stage.DISCOVER) is Passage.STOP
+    assert [entry["event"] for entry in logs] == ["attempt.not_recorded"]
+    assert room.read(run).stage is Stage.DISCOVER
+    line.times = 0
+    keeper.close()
+    until(lambda: freed(room), "the lease's end", 5)
+    assert room.execute(run, Stage.DISCOVER) is Passage.GO_ON
+    assert room.read(run).crashes == 0
+
+
+def freed(room: EngineRoom) -> list[Run]:
+    with room.database.write() as unit:
+        return unit.recovery.expire_leases(3)
+
+
+# --- slots ---------------------------------------------------------------------------------------------------------
+
+
+def waiting_for_a_slot(room: EngineRoom) -> UUID:
+    second = room.reach(Stage.SUBMIT)
+    room.reports(Stage.SUBMIT, Park(WaitingReason.CAPACITY, seconds=600.0))
+    room.execute(second, Stage.SUBMIT)
+    return second.id
+
+
+def test_the_end_of_an_agent_hints_the_run_that_waits_for_its_slot(room: EngineRoom) -> None:
+    run, _ = with_agent(room)
+    second = waiting_for_a_slot(room)
+    assert (slots(room), room.told.runs) == (1, [])
+    make_due(room.database, run.id)
+    room.reports(Stage.SUBMIT, Done(dict(PLAN)))
+    assert room.execute(run, Stage.SUBMIT) is Passage.GO_ON
+    assert (slots(room), room.told.runs) == (0, [second])
+
+
+def test_a_slot_taken_by_the_very_claim_that_fails_is_given_back(room: EngineRoom) -> None:
+    run = room.reach(Stage.SUBMIT)
+    second = waiting_for_a_slot(room)
+
+    def work(context: StageContext) -> Outcome:
+        assert context.office.take_slot()
+        raise VcsDenied("the token was refused")
+
+    room.stages[Stage.SUBMIT] = work
+    room.execute(run, Stage.SUBMIT)
+    assert end_of(room, run) == (RunStatus.FAILED, "git_denied")
+    assert (slots(room), room.told.runs) == (0, [second])
+
+
+def test_a_run_without_a_slot_frees_nobody_elses(room: EngineRoom) -> None:
+    with_agent(room)
+    waiting_for_a_slot(room)
+    third = room.reach(Stage.SUBMIT)
+    room.reports(Stage.SUBMIT, VcsDenied("the token was refused"))
+    before = everything(room.database)["agent_slot"]
+    room.execute(third, Stage.SUBMIT)
+    assert (everything(room.database)["agent_slot"], room.told.runs) == (before, [])

@@ -1,0 +1,172 @@
+"""The thread that keeps claims alive, and what a holder learns from it."""
+
+import threading
+import time
+from collections.abc import Iterator
+from datetime import datetime
+
+import pytest
+from structlog.testing import capture_logs
+
+from moonmind.db.clock import db_now, db_now_plus
+from moonmind.db.records import Claim
+from moonmind.db.unit_of_work import Database
+from moonmind.engine.context import LeaseLost, StopRequested
+from moonmind.engine.lease import HeldLease, LeaseKeeper
+from moonmind.runs.chain import Stage
+from tests.support.databases import add_run, claim_run, due, event_types, read_run, set_columns
+from tests.support.engine_room import Outage
+from tests.support.waiting import until
+
+
+@pytest.fixture
+def keeper(database: Database) -> Iterator[LeaseKeeper]:
+    made = LeaseKeeper(database, lease_seconds=60.0, heartbeat_seconds=0.02)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def claim(database: Database) -> Claim:
+    return claim_run(database, add_run(database).id, lease_seconds=1.0)
+
+
+def raises(lease: HeldLease) -> type[Exception] | None:
+    try:
+        lease.check()
+    except (LeaseLost, StopRequested) as error:
+        return type(error)
+    return None
+
+
+def test_a_kept_lease_is_renewed_until_it_is_let_go(database: Database, keeper: LeaseKeeper, claim: Claim) -> None:
+    until_first = claim.run.lease_until
+    assert until_first is not None
+    with keeper.keep(claim) as lease:
+        until(lambda: (read_run(database, claim.run.id).lease_until or until_first) > until_first, "a heartbeat", 5)
+        assert raises(lease) is None
+    # Another lease shows that the thread has been round since.
+    set_columns(database, claim.run.id, cancel_requested_at=db_now())
+    other = claim_run(database, add_run(database).id)
+    set_columns(database, other.run.id, cancel_requested_at=db_now())
+    with keeper.keep(other) as second:
+        until(lambda: second.cancelled, "the second lease's heartbeat", 5)
+    assert not lease.cancelled
+
+
+def test_one_thread_renews_all_leases_of_the_process(database: Database, keeper: LeaseKeeper, claim: Claim) -> None:
+    other = claim_run(database, add_run(database).id)
+    before = set(threading.enumerate())
+    with keeper.keep(claim) as first, keeper.keep(other) as second:
+        started = (first.renewed, second.renewed)
+        until(lambda: first.renewed > started[0] and second.renewed > started[1], "both heartbeats", 5)
+        assert [thread.name for thread in set(threading.enumerate()) - before] == ["lease-keeper"]
+
+
+@pytest.mark.parametrize(("column", "flag"), [("cancel_requested_at", "cancelled"), ("deadline", "overdue")])
+def test_the_heartbeat_brings_cancel_and_deadline(
+    database: Database, keeper: LeaseKeeper, claim: Claim, column: str, flag: str
+) -> None:
+    with keeper.keep(claim) as lease:
+        assert (lease.cancelled, lease.overdue) == (False, False)
+        set_columns(database, claim.run.id, **{column: db_now()})
+        until(lambda: getattr(lease, flag), "the heartbeat's word", 5)
+        assert raises(lease) is StopRequested
+        assert lease.cancelled is not lease.overdue
+
+
+def test_a_claim_of_a_cancelled_or_late_run_says_so_at_once(database: Database, keeper: LeaseKeeper) -> None:
+    run = add_run(database)
+    set_columns(database, run.id, cancel_requested_at=db_now(), deadline=db_now_plus(-1.0))
+    with keeper.keep(claim_run(database, run.id)) as lease:
+        assert (lease.cancelled, lease.overdue) == (True, True)
+
+
+def test_a_lease_that_somebody_else_took_is_lost_for_good(
+    database: Database, keeper: LeaseKeeper, claim: Claim
+) -> None:
+    with keeper.keep(claim) as lease:
+        set_columns(database, claim.run.id, fence=claim.fence + 1)
+        until(lambda: lease.lost, "the heartbeat's word", 5)
+        set_columns(database, claim.run.id, fence=claim.fence)
+        assert raises(lease) is LeaseLost
+
+
+def test_losing_the_lease_weighs_more_than_being_stopped(claim: Claim) -> None:
+    assert raises(HeldLease(claim, 60.0, cancelled=True, lost=True)) is LeaseLost
+
+
+def test_a_lease_is_treated_as_lost_before_anybody_else_may_take_it(database: Database, claim: Claim) -> None:
+    keeper = LeaseKeeper(Outage(database, times=1000), lease_seconds=0.4, heartbeat_seconds=0.02)
+    with keeper.keep(claim) as lease, capture_logs():
+        until(lambda: raises(lease) is LeaseLost, "the silence", 5, pause=0.005)
+        assert (lease.gone(), lease.lost) == (True, False)
+        now, lease_until = now_and_end(database, claim)
+        # The claim's lease is a second long, 0.3 of which may pass in silence.
+        assert now < lease_until
+    keeper.close()
+
+
+def now_and_end(database: Database, claim: Claim) -> tuple[datetime, datetime]:
+    with database.read() as unit:
+        run = unit.runs.get(claim.run.id)
+        assert run is not None
+        assert run.lease_until is not None
+        return unit.now(), run.lease_until
+
+
+def test_a_passing_outage_is_lived_through(database: Database, claim: Claim) -> None:
+    line = Outage(database, times=3)
+    keeper = LeaseKeeper(line, lease_seconds=60.0, heartbeat_seconds=0.02)
+    with capture_logs() as logs, keeper.keep(claim) as lease:
+        started = lease.renewed
+        until(lambda: lease.renewed > started, "the heartbeat after the outage", 5)
+        assert raises(lease) is None
+    assert [entry["event"] for entry in logs] == ["lease.not_renewed"] * 3
+    keeper.close()
+
+
+def test_silence_is_counted_from_before_the_heartbeat_was_sent(database: Database, claim: Claim) -> None:
+    line, sent, go_on = Outage(database), threading.Event(), threading.Event()
+    times: list[float] = []
+
+    def before() -> None:
+        times.append(time.monotonic())
+        sent.set()
+        assert go_on.wait(10)
+
+    line.before = before
+    keeper = LeaseKeeper(line, lease_seconds=60.0, heartbeat_seconds=0.02)
+    with keeper.keep(claim) as lease:
+        first = lease.renewed
+        assert sent.wait(5)
+        line.before = None
+        until(lambda: time.monotonic() - times[0] > 0.1, "a slow answer", 5)
+        keeper._closed = True  # the one heartbeat on its way, and none after it
+        go_on.set()
+        until(lambda: lease.renewed > first, "its answer", 5, pause=0.001)
+        assert lease.renewed <= times[0]
+    keeper.close()
+
+
+def test_a_clean_end_gives_leases_back_and_counts_nothing(
+    database: Database, keeper: LeaseKeeper, claim: Claim
+) -> None:
+    with keeper.keep(claim) as lease:
+        keeper.close()
+        assert raises(lease) is LeaseLost
+        run = read_run(database, claim.run.id)
+        assert (run.lease_owner, run.crashes, run.errors) == (None, 0, 0)
+        assert due(database) == [run.id]
+        assert event_types(database, run.id)[-1] == "lease.returned"
+    again = claim_run(database, claim.run.id, Stage.DISCOVER)
+    assert (again.attempt.number, again.fence) == (1, claim.fence + 1)
+
+
+def test_an_end_without_a_database_is_an_end_all_the_same(database: Database, claim: Claim) -> None:
+    keeper = LeaseKeeper(Outage(database, times=1000), lease_seconds=60.0, heartbeat_seconds=60.0)
+    with capture_logs() as logs, keeper.keep(claim) as lease:
+        keeper.close()
+        assert lease.lost
+    assert [entry["event"] for entry in logs] == ["lease.not_returned"]
+    assert read_run(database, claim.run.id).lease_owner == claim.owner
