@@ -106,7 +106,7 @@ def test_a_refusal_is_passed_on(proxy: Proxy) -> None:
 
 
 def test_the_key_follows_no_redirect(service: type[Service], proxy: Proxy) -> None:
-    answer = httpx.post(f"{proxy.url}/elsewhere", headers={"Authorization": f"Bearer {proxy.token}"})
+    answer = httpx.get(f"{proxy.url}/elsewhere", headers={"Authorization": f"Bearer {proxy.token}"})
     assert answer.status_code == 307
     assert len(service.seen) == 1
 
