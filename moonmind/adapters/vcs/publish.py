@@ -71,8 +71,10 @@ class Publisher:
                 found=found,
                 expected=expected,
             )
+        reason = f"the forge refused {branch}: {refused['summary'][:300]}"
+        said = _words_of_the_forge(str(failure.details["stderr"]))
         raise PushRejected(
-            f"the forge refused {branch}: {refused['summary'][:300]}", branch=branch, url=mirror_url, **failure.details
+            f"{reason}; it said: {said}" if said else reason, branch=branch, url=mirror_url, **failure.details
         )
 
     def _ref(self, branch: str) -> str:
@@ -80,3 +82,10 @@ class Publisher:
         if branch.startswith("-") or self._git.run("check-ref-format", ref, git_dir=None, accept=(0, 1)).exit_code != 0:
             raise VcsRefused(f"not a branch name: {branch[:200]!r}")
         return ref
+
+
+def _words_of_the_forge(words: str) -> str:
+    """Pick what the other side said in its own words: which rule it was that refused is written nowhere else."""
+    lines = (line.removeprefix("remote:").strip() for line in words.splitlines() if line.startswith("remote:"))
+    said = "; ".join(line for line in lines if line)[:500]
+    return "".join(letter if letter.isprintable() else " " for letter in said)
