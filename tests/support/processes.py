@@ -76,3 +76,16 @@ def alive(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in {"Z", "X"}
     except OSError:
         return False
+
+
+def group_of(pid: int) -> list[int]:
+    """List the processes of a group that run."""
+    found = []
+    for place in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = place.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue  # it ended while we looked
+        if int(fields[2]) == pid and fields[0] not in {"Z", "X"}:
+            found.append(int(place.parent.name))
+    return found

@@ -1,0 +1,75 @@
+"""A reader of the quickstart: a copy of the checkout, its commands typed into bash, one Poetry and one Codex on PATH."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.support.agents import codex_binary
+from tests.support.processes import ROOT, Process
+from tests.support.team import Team
+
+_COPIED = ("moonmind", "api_service", "specs", "docs", "alembic.ini", "pyproject.toml", "poetry.lock", "poetry.toml")
+
+
+class Reader:
+    """Types what a page says into the root of a checkout that nobody else uses."""
+
+    def __init__(self, team: Team) -> None:
+        self.team = team
+        self.root = team.work
+        for name in _COPIED:
+            source = ROOT / name
+            if source.is_dir():
+                shutil.copytree(source, self.root / name, ignore=shutil.ignore_patterns("__pycache__"))
+            else:
+                shutil.copy(source, self.root / name)
+        programs = team.folder / "bin"
+        programs.mkdir()
+        _script(programs / "poetry", poetry())
+        codex = codex_binary()
+        if codex is not None:
+            (programs / "codex").symlink_to(codex)
+        # What the page says is to be set is in `.env`; this is what makes the reader's machine.
+        self.env = {
+            "PATH": f"{programs}:{os.environ['PATH']}",
+            "HOME": team.env["HOME"],
+            "LANG": "C.UTF-8",
+            "MOONMIND_STATE_DIR": str(team.state),
+        }
+
+    def types(self, command: str, *, cwd: Path | None = None, seconds: float = 90) -> str:
+        """Run a command to its end, which must be a good one, and give what it printed."""
+        done = subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", command], cwd=cwd or self.root, env=self.env, timeout=seconds,
+            capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, f"$ {command}\n{done.stdout}\n{done.stderr}"
+        return done.stdout
+
+    def leaves_running(self, name: str, command: str) -> Process:
+        """Start a command in a terminal of its own."""
+        log = self.team.folder / f"{name}.log"
+        process = Process(["bash", "-c", f"exec {command}"], env=self.env, cwd=self.root, log=log)
+        self.team.processes.append(process)
+        return process
+
+
+def poetry() -> list[str]:
+    """Give the Poetry of this checkout; the test is skipped where there is none, but never in CI."""
+    ours = ROOT / ".venv/bin/poetry"
+    if ours.exists():
+        return [str(ours)]  # it finds the checkout from anywhere
+    installed = shutil.which("poetry")
+    if installed:
+        return [installed, "--project", str(ROOT)]
+    assert not os.environ.get("CI"), "there is no Poetry; script/bootstrap brings it along"
+    pytest.skip("there is no Poetry; script/bootstrap brings it along")
+
+
+def _script(place: Path, argv: list[str]) -> None:
+    words = " ".join(f'"{word}"' for word in argv)
+    place.write_text(f'#!/bin/sh\nexec {words} "$@"\n')
+    place.chmod(0o755)
