@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from moonmind.db.unit_of_work import Database
-from tests.support.engine_room import EngineRoom
+from moonmind.engine.publisher import Publisher
+from tests.support.engine_room import EngineRoom, Outbox
 
 
 @pytest.fixture
@@ -15,3 +16,15 @@ def room(database: Database, tmp_path: Path) -> Iterator[EngineRoom]:
     made = EngineRoom(database, tmp_path)
     yield made
     made.keeper.close()
+
+
+@pytest.fixture
+def outbox() -> Outbox:
+    return Outbox()
+
+
+@pytest.fixture
+def publisher(database: Database, outbox: Outbox) -> Iterator[Publisher]:
+    made = Publisher(database, outbox.dispatcher)
+    yield made
+    made.close()

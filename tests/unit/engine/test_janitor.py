@@ -1,0 +1,272 @@
+"""The sweep: what was lost is sent again, what was abandoned is taken back."""
+
+import threading
+from uuid import UUID
+
+import pytest
+from sqlalchemy import update
+from structlog.testing import capture_logs
+
+from moonmind.db.clock import db_now_plus
+from moonmind.db.records import Run
+from moonmind.db.tables import host
+from moonmind.db.unit_of_work import Database
+from moonmind.engine import publisher as publisher_module
+from moonmind.engine.host import Host
+from moonmind.engine.janitor import Janitor
+from moonmind.engine.publisher import Publisher
+from moonmind.errors import Unavailable
+from moonmind.runs.chain import Stage
+from moonmind.runs.machine import RunStatus, WaitingReason
+from moonmind.runs.retry import RetryPolicy
+from tests.support.databases import (
+    HOST,
+    add_run,
+    at_once,
+    claim_run,
+    due,
+    enrol,
+    event_types,
+    everything,
+    make_due,
+    park,
+    reach,
+    read_run,
+    set_columns,
+)
+from tests.support.engine_room import IdleAgent, Outage, Outbox
+from tests.support.waiting import until
+
+OTHER = UUID("00000000-0000-4000-8000-000000000002")
+
+
+@pytest.fixture
+def agent() -> IdleAgent:
+    return IdleAgent()
+
+
+@pytest.fixture
+def janitor(database: Database, publisher: Publisher, agent: IdleAgent) -> Janitor:
+    return build(database, publisher, agent)
+
+
+def build(database: Database, publisher: Publisher, agent: IdleAgent, host_id: UUID = HOST) -> Janitor:
+    return Janitor(
+        database,
+        publisher,
+        agent,
+        Host(host_id, "a-host"),
+        RetryPolicy(),
+        pace_seconds=60.0,
+        host_silence_seconds=300.0,
+    )
+
+
+def expire(database: Database, run: Run, **columns: object) -> None:
+    set_columns(database, run.id, lease_until=db_now_plus(-1.0), **columns)
+
+
+def fall_silent(database: Database, host_id: UUID) -> None:
+    with database._engine.begin() as connection:
+        connection.execute(update(host).where(host.c.id == host_id).values(seen_at=db_now_plus(-301.0)))
+
+
+def seen_at(database: Database) -> object:
+    with database.read() as unit:
+        (one,) = unit.hosts.list()
+        return one.seen_at
+
+
+# --- leases --------------------------------------------------------------------------------------------------------
+
+
+def test_a_run_whose_worker_died_is_hinted_in_the_same_sweep(
+    database: Database, janitor: Janitor, outbox: Outbox
+) -> None:
+    run, healthy = reach(database, Stage.SUBMIT), add_run(database)
+    claim_run(database, run.id, Stage.SUBMIT)
+    claim_run(database, healthy.id)
+    expire(database, run)
+    with capture_logs() as logs:
+        janitor.sweep()
+    until(lambda: outbox.hints, "the hint", 5)
+    assert [(hint.run_id, hint.stage) for hint in outbox.hints] == [(run.id, Stage.SUBMIT)]
+    assert (read_run(database, run.id).crashes, read_run(database, healthy.id).crashes) == (1, 0)
+    assert [entry["event"] for entry in logs] == ["lease.expired"]
+
+
+def test_the_third_lost_worker_ends_the_run_stops_its_agent_and_frees_its_slot(
+    database: Database, janitor: Janitor, outbox: Outbox, agent: IdleAgent
+) -> None:
+    enrol(database)
+    run = park(database, reach(database, Stage.SUBMIT))
+    waiter = park(database, reach(database, Stage.SUBMIT), WaitingReason.CAPACITY)
+    for crashes in (1, 2, 3):
+        assert agent.stopped == []
+        make_due(database, run.id)
+        claim_run(database, run.id, Stage.SUBMIT)
+        expire(database, run)
+        with capture_logs():
+            janitor.sweep()
+        assert read_run(database, run.id).crashes == crashes
+    after = read_run(database, run.id)
+    assert after.error is not None
+    assert (after.status, after.error.code) == (RunStatus.FAILED, "worker_lost")
+    assert agent.stopped == ["j"]
+    with database.read() as unit:
+        assert unit.slots.used(HOST) == 0
+    until(lambda: outbox.of(waiter.id), "the hint of the run that waited for the slot", 5)
+
+
+def test_an_agent_of_another_host_is_left_to_it(database: Database, publisher: Publisher, agent: IdleAgent) -> None:
+    enrol(database)
+    run = park(database, reach(database, Stage.SUBMIT))
+    make_due(database, run.id)
+    claim_run(database, run.id, Stage.SUBMIT)
+    expire(database, run, crashes=2)
+    with capture_logs():
+        build(database, publisher, agent, OTHER).sweep()
+    assert read_run(database, run.id).status is RunStatus.FAILED
+    assert agent.stopped == []
+
+
+def test_an_agent_that_cannot_be_stopped_keeps_the_sweep_from_nothing(
+    database: Database, janitor: Janitor, outbox: Outbox, agent: IdleAgent
+) -> None:
+    enrol(database)
+    run, other = park(database, reach(database, Stage.SUBMIT)), add_run(database)
+    make_due(database, run.id)
+    claim_run(database, run.id, Stage.SUBMIT)
+    expire(database, run, crashes=2)
+    make_due(database, other.id)
+    agent.unstoppable = True
+    with capture_logs() as logs:
+        janitor.sweep()
+    until(lambda: outbox.of(other.id), "the other run's hint", 5)
+    assert [entry["event"] for entry in logs] == ["lease.expired", "agent.not_stopped"]
+
+
+# --- hints ---------------------------------------------------------------------------------------------------------
+
+
+def test_what_is_due_and_unheard_of_is_hinted_once(database: Database, janitor: Janitor, outbox: Outbox) -> None:
+    late, early = add_run(database), add_run(database)
+    make_due(database, late.id)
+    janitor.sweep()
+    until(lambda: outbox.hints, "the hint", 5)
+    janitor.sweep()
+    janitor._publisher.close()
+    assert [hint.run_id for hint in outbox.hints] == [late.id]
+    assert read_run(database, early.id) == early
+
+
+def test_two_janitors_at_once_hint_a_row_once(database: Database, agent: IdleAgent, outbox: Outbox) -> None:
+    enrol(database)
+    runs = [add_run(database) for _ in range(20)]
+    for run in runs:
+        make_due(database, run.id)
+    publishers = [Publisher(database, outbox.dispatcher) for _ in range(2)]
+    janitors = [build(database, one, agent) for one in publishers]
+    assert at_once(2, lambda number: janitors[number].sweep()) == [None, None]
+    for one in publishers:
+        one.close()
+    assert sorted(hint.run_id for hint in outbox.hints) == sorted(run.id for run in runs)
+
+
+def test_a_sweep_of_a_quiet_house_changes_no_run(database: Database, janitor: Janitor, outbox: Outbox) -> None:
+    enrol(database)
+    add_run(database)
+    park(database, reach(database, Stage.SUBMIT))
+    claim_run(database, add_run(database).id)
+    before = everything(database)["run"]
+    janitor.sweep()
+    assert (everything(database)["run"], outbox.made) == (before, 0)
+
+
+def test_a_sweep_replaces_a_publisher_that_hangs(
+    database: Database, janitor: Janitor, outbox: Outbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(publisher_module, "HANG_SECONDS", 0.02)
+    event = outbox.hanging = threading.Event()
+    first, second = add_run(database), add_run(database)
+    make_due(database, first.id)
+    janitor.sweep()
+    until(lambda: outbox.waits == 1, "a publish that hangs", 5)
+    outbox.hanging = None
+    make_due(database, second.id)
+    with capture_logs():
+        until(lambda: janitor.sweep() or outbox.hints, "a hint by another thread", 5)
+    event.set()
+    assert [hint.run_id for hint in outbox.of(second.id)] == [second.id]
+
+
+# --- hosts and questions -------------------------------------------------------------------------------------------
+
+
+def test_the_runs_of_a_silent_host_are_given_to_the_others(
+    database: Database, publisher: Publisher, agent: IdleAgent, outbox: Outbox
+) -> None:
+    enrol(database)
+    run = park(database, reach(database, Stage.SUBMIT))
+    fall_silent(database, HOST)
+    with capture_logs() as logs:
+        build(database, publisher, agent, OTHER).sweep()
+    until(lambda: outbox.of(run.id), "the hint", 5)
+    after = read_run(database, run.id)
+    assert (after.agent_host, after.crashes, after.job_key) == (None, 1, None)
+    assert [(entry["event"], entry["host"]) for entry in logs] == [("host.lost", str(HOST))]
+    assert "host.lost" in event_types(database, run.id)
+
+
+def test_a_host_does_not_give_up_itself(database: Database, janitor: Janitor) -> None:
+    enrol(database)
+    run = park(database, reach(database, Stage.SUBMIT))
+    fall_silent(database, HOST)
+    janitor.sweep()
+    assert read_run(database, run.id) == run
+
+
+def test_a_host_is_heard_of_at_its_first_sweep_and_not_at_every_one(database: Database, janitor: Janitor) -> None:
+    janitor.sweep()
+    first = seen_at(database)
+    janitor.sweep()
+    assert seen_at(database) == first
+
+
+def test_a_question_that_nobody_answered_ends_the_run(database: Database, janitor: Janitor) -> None:
+    asked, late = (
+        park(database, reach(database, Stage.SUBMIT), WaitingReason.NEEDS_ATTENTION, 600.0) for _ in range(2)
+    )
+    set_columns(database, late.id, not_before=db_now_plus(-1.0))
+    with capture_logs() as logs:
+        janitor.sweep()
+    after = read_run(database, late.id)
+    assert after.error is not None
+    assert (after.status, after.error.code) == (RunStatus.FAILED, "unanswered")
+    assert read_run(database, asked.id) == asked
+    assert [(entry["event"], entry["run_id"]) for entry in logs] == [("run.unanswered", str(late.id))]
+
+
+def test_a_sweep_without_a_database_says_so_and_the_next_one_does_its_work(
+    database: Database, agent: IdleAgent, outbox: Outbox
+) -> None:
+    line = Outage(database, times=1)
+    publisher = Publisher(line, outbox.dispatcher)
+    janitor = build(line, publisher, agent)
+    run = add_run(database)
+    make_due(database, run.id)
+    with pytest.raises(Unavailable):
+        janitor.sweep()
+    assert due(database) == [run.id]
+    janitor.sweep()
+    publisher.close()
+    assert [hint.run_id for hint in outbox.hints] == [run.id]
+    assert seen_at(database)
+
+
+def test_a_started_janitor_sweeps_by_itself_until_closed(database: Database, janitor: Janitor, outbox: Outbox) -> None:
+    run = add_run(database)
+    make_due(database, run.id)
+    janitor.start()
+    until(lambda: outbox.hints, "the hint", 5)
+    janitor.close()

@@ -1,0 +1,78 @@
+"""A broker that takes a message and never answers."""
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+from structlog.testing import capture_logs
+
+from moonmind.db.records import Run
+from moonmind.db.unit_of_work import Database
+from moonmind.engine import publisher as module
+from moonmind.engine.publisher import Publisher
+from tests.support.databases import add_run
+from tests.support.engine_room import Outbox
+from tests.support.waiting import until
+
+
+@pytest.fixture
+def release(outbox: Outbox, monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
+    """Let publishes hang until this is set, and count them as hung at once."""
+    monkeypatch.setattr(module, "HANG_SECONDS", 0.02)
+    event = outbox.hanging = threading.Event()
+    yield event
+    event.set()
+
+
+def abandon(publisher: Publisher, outbox: Outbox, run: Run, number: int) -> None:
+    publisher.soon(run)
+    until(lambda: outbox.waits == number, "a publish that hangs", 5, pause=0.005)
+    before = publisher._abandoned
+    until(lambda: publisher.watch() or publisher._abandoned > before, "the watch", 5, pause=0.01)
+
+
+def test_a_publish_that_hangs_is_abandoned_and_the_next_goes_by_another_thread(
+    database: Database, publisher: Publisher, outbox: Outbox, release: threading.Event
+) -> None:
+    first, second = add_run(database), add_run(database)
+    with capture_logs() as logs:
+        abandon(publisher, outbox, first, 1)
+    outbox.hanging = None
+    publisher.soon(second)
+    until(lambda: outbox.hints, "the second hint", 5)
+    assert ([hint.run_id for hint in outbox.hints], outbox.made, publisher.ready) == ([second.id], 2, True)
+    assert [entry["event"] for entry in logs] == ["publisher.abandoned"]
+    release.set()
+    # The abandoned thread ends with its publish, and gives its dispatcher back.
+    until(lambda: outbox.closed == 1, "the abandoned thread's end", 5)
+
+
+def test_what_waited_behind_a_hanging_publish_goes_on_without_another_request(
+    database: Database, publisher: Publisher, outbox: Outbox, release: threading.Event
+) -> None:
+    first, second = add_run(database), add_run(database)
+    publisher.soon(first)
+    until(lambda: outbox.waits == 1, "a publish that hangs", 5, pause=0.005)
+    publisher.soon(second)
+    outbox.hanging = None
+    with capture_logs():
+        until(lambda: publisher.watch() or outbox.hints, "the second hint", 5, pause=0.01)
+    assert [hint.run_id for hint in outbox.hints] == [second.id]
+
+
+def test_after_three_hung_publishes_the_process_is_not_ready_until_one_gets_through(
+    database: Database, publisher: Publisher, outbox: Outbox, release: threading.Event
+) -> None:
+    runs = [add_run(database) for _ in range(4)]
+    with capture_logs():
+        for number, run in enumerate(runs[:3], start=1):
+            assert publisher.ready
+            abandon(publisher, outbox, run, number)
+    assert not publisher.ready
+    publisher.soon(runs[3])
+    assert outbox.made == 3
+    release.set()
+    until(lambda: publisher.ready, "readiness, once the broker took what hung", 5)
+    outbox.hanging = None
+    publisher.soon(runs[3])
+    until(lambda: outbox.of(runs[3].id), "a hint by a new thread", 5)
