@@ -45,11 +45,15 @@ PROMISED = [
     "poetry run python -m api_service.scripts.ensure_codex_config",
     "poetry run speckit --version",
     "poetry run codex --version",
-    "curl -X POST http://localhost:8000/api/workflows/speckit/runs -H 'Content-Type: application/json' "
-    '-d \'{ "repository": "moonmind/spec-kit-reference", "featureKey": "spec-42-refresh-docs" }\'',
+    (
+        "curl -X POST http://localhost:8000/api/workflows/speckit/runs -H 'Content-Type: application/json' "
+        '-d \'{ "repository": "moonmind/spec-kit-reference", "featureKey": "spec-42-refresh-docs" }\''
+    ),
     "curl http://localhost:8000/api/workflows/speckit/runs/{run_id}",
-    "curl -X POST http://localhost:8000/api/workflows/speckit/runs/{run_id}/retry -H 'Content-Type: application/json' "
-    '-d \'{"mode":"resume_failed_task","notes":"Credentials fixed; retry publish"}\'',
+    (
+        "curl -X POST http://localhost:8000/api/workflows/speckit/runs/{run_id}/retry -H 'Content-Type: application/json' "
+        '-d \'{"mode":"resume_failed_task","notes":"Credentials fixed; retry publish"}\''
+    ),
 ]
 PROMISED_SETTINGS = {
     "CELERY_BROKER_URL": "amqp://guest:guest@localhost:5672//",

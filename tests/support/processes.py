@@ -89,3 +89,17 @@ def group_of(pid: int) -> list[int]:
         if int(fields[2]) == pid and fields[0] not in {"Z", "X"}:
             found.append(int(place.parent.name))
     return found
+
+
+def processes_of(text: str) -> list[str]:
+    """List the command lines of the processes that run and have this text in their environment or working directory."""
+    found = []
+    for place in Path("/proc").glob("[0-9]*"):
+        try:
+            around = (place / "environ").read_bytes() + os.fsencode((place / "cwd").readlink())
+            command = (place / "cmdline").read_text("utf-8", "replace").replace("\0", " ").strip()
+        except OSError:
+            continue  # it ended while we looked, or is not ours
+        if text.encode() in around and int(place.name) != os.getpid():
+            found.append(f"{place.name}: {command}")
+    return found
