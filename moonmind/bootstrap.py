@@ -15,6 +15,7 @@ from moonmind.adapters.agents import codex_setup
 from moonmind.adapters.agents.options import AgentOptions
 from moonmind.adapters.dispatchers.celery import CeleryDispatcher
 from moonmind.adapters.forges.options import ForgeOptions
+from moonmind.adapters.supervisor.kernel import sees_processes
 from moonmind.adapters.vcs.git_vcs import GitVcs
 from moonmind.adapters.vcs.options import VcsOptions
 from moonmind.db.unit_of_work import Database
@@ -101,7 +102,7 @@ def build(
             redactor=redactor,
         )
     )
-    preflight = Preflight(agent, forge, vcs, (_speckit,))
+    preflight = Preflight(agent, forge, vcs, (_speckit, _processes))
     publisher = Publisher(database, lambda: CeleryDispatcher(celery_app(), settings.queue))
     hinter = publisher if publishes else Silent()
     keeper = LeaseKeeper(database, lease_seconds=settings.lease_seconds, heartbeat_seconds=settings.heartbeat_seconds)
@@ -192,6 +193,20 @@ def _agent_options(settings: Settings, state_folder: Path, installation_id: str)
         sandbox=settings.sandbox,
         script=settings.scripted_script,
         script_for=script_for,
+    )
+
+
+def _processes() -> tuple[Check, ...]:
+    """Probe that agents' processes can be seen here, which proves that none is left behind."""
+    if sees_processes():
+        return (Check("processes", CheckStatus.PASSED, "the processes of agents can be seen and ended"),)
+    return (
+        Check(
+            "processes",
+            CheckStatus.UNKNOWN,
+            "/proc is not mounted: what an agent leaves running in sessions of its own is not found",
+            "Mount it: `mount -t proc proc /proc`.",
+        ),
     )
 
 

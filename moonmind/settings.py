@@ -45,7 +45,7 @@ class Settings(BaseSettings):
     test_mode: bool = Field(False, validation_alias="SPEC_WORKFLOW_TEST_MODE")
     """Agent `scripted` and forge `local`, nothing else."""
     agent_name: str = Field("codex", validation_alias="MOONMIND_AGENT")
-    forge_name: str = Field("github", validation_alias="MOONMIND_FORGE")
+    forge_name: str = Field("local", validation_alias="MOONMIND_FORGE")
     sandbox: str = Field("workspace-write", validation_alias="MOONMIND_SANDBOX")
     """Codex's own sandbox mode: `workspace-write`, or `danger-full-access` inside an outer container."""
     local_repos: Path = Field(Path("var/repositories"), validation_alias="MOONMIND_LOCAL_REPOS")

@@ -1,5 +1,6 @@
 """Names derived from a run: what a repeated effect finds itself again by."""
 
+import hashlib
 import re
 import unicodedata
 from uuid import UUID
@@ -34,10 +35,16 @@ def requested_key(text: str | None) -> str:
 
 
 def feature_slug(feature_key: str) -> str:
-    """Turn a feature's key into one path-safe, ref-safe segment without `/`."""
+    """Turn a feature's key into one path-safe, ref-safe segment without `/`.
+
+    A key that is not one already gets a part of its digest behind it: `a_b` and `a-b` are two features.
+    """
     plain = unicodedata.normalize("NFKD", feature_key).encode("ascii", "ignore").decode()
     slug = re.sub(r"[^A-Za-z0-9]+", "-", plain).strip("-").lower()[:_SLUG_LENGTH].strip("-")
-    return slug or "feature"
+    if slug and slug == feature_key:
+        return slug
+    digest = hashlib.sha256(feature_key.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+    return f"{slug or 'feature'}-{digest}"
 
 
 def branch(feature_key: str, number: int = 1) -> str:

@@ -19,6 +19,7 @@ from moonmind.stages.restore import ensure_start
 
 VERSION = 1
 CAPACITY_SECONDS = 60.0
+QUOTA_GATE = "agent-quota"
 REPORT_LENGTH = 20_000
 """Characters of the agent's last message that are recorded: its end."""
 
@@ -45,6 +46,8 @@ def run(context: StageContext) -> Outcome:
 
 
 def _start(context: StageContext, plan: Plan, key: str) -> Outcome:
+    if (opens := context.office.gate(QUOTA_GATE)) is not None:
+        return Park(WaitingReason.QUOTA, until=opens, kept=context.kept)
     context.office.audit_credentials()
     if not context.office.take_slot():
         return Park(WaitingReason.CAPACITY, seconds=CAPACITY_SECONDS, kept=context.kept)
@@ -91,6 +94,9 @@ def _ended(context: StageContext, plan: Plan, status: JobStatus, result: JobResu
     kept = {**_kept(context, plan, status), "usage": result.usage.as_json()}
     if result.end is not JobEnd.COMPLETED:
         shown = replace(result, message=storable(context.redactor.text(result.message)))
+        if result.end is JobEnd.QUOTA and result.resets_at is not None:
+            # Every run uses the same credential: none starts an agent that would only meet the same limit.
+            context.office.close_gate(QUOTA_GATE, result.resets_at, ends.sentence(shown))
         return ends.bad_end(shown, {**kept, **partial(context)}, jobs.spent(context))
     try:
         captured = capture(context, f"patches/agent-{jobs.label(context)}.diff")

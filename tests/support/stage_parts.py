@@ -77,6 +77,7 @@ class Desk:
     earlier: EarlierRun | None = None
     refuses: MoonMindError | None = None
     audits: list[str] = field(default_factory=list)
+    gates: dict[str, datetime] = field(default_factory=dict)
 
     def audit_credentials(self) -> None:
         self.audits.append("audited")
@@ -88,6 +89,12 @@ class Desk:
 
     def take_slot(self) -> bool:
         return self.slots > 0
+
+    def gate(self, name: str) -> datetime | None:
+        return self.gates.get(name)
+
+    def close_gate(self, name: str, until: datetime, reason: str) -> None:
+        self.gates[name] = until
 
     def earlier_run(self, feature_key: str) -> EarlierRun | None:
         return self.earlier

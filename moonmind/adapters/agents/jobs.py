@@ -145,7 +145,8 @@ class Jobs:
         """Kill every process that carries the job's mark, and the agent itself should it have dropped the mark."""
         handle = read_json(self.folder(key).handle) or {}
         agents = []
-        if handle.get("boot") == kernel.boot_id():
+        # Where processes cannot be seen, a pid may be anybody's by now; the agent died with its supervisor.
+        if kernel.sees_processes() and handle.get("boot") == kernel.boot_id():
             agents.append(kernel.Process(handle["agent_pid"], handle["agent_started"]))
 
         def left() -> list[kernel.Process]:

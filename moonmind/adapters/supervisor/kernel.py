@@ -1,4 +1,8 @@
-"""What the kernel knows about processes: who they are, whose children they are, and how to be rid of them. Linux only."""
+"""What the kernel knows about processes: who they are, whose children they are, and how to be rid of them. Linux only.
+
+Where /proc is not mounted (a bare chroot), a pid alone names a process and nobody's children can be listed: agents are
+still run, watched and stopped, but what they hid in sessions of their own is not found. `doctor` says so.
+"""
 
 import ctypes
 import os
@@ -50,7 +54,14 @@ class _Stat:
     started: str
 
 
+def sees_processes() -> bool:
+    """Tell whether the kernel shows its processes here."""
+    return (_PROC / "self").exists()
+
+
 def _stat(pid: int) -> _Stat | None:
+    if not sees_processes():
+        return _guess(pid)
     try:
         text = (_PROC / str(pid) / "stat").read_text("utf-8", "replace")
     except (FileNotFoundError, ProcessLookupError, PermissionError):
@@ -58,6 +69,16 @@ def _stat(pid: int) -> _Stat | None:
     # The command's name, in brackets, may hold spaces and brackets; everything after the last bracket is plain.
     fields = text.rpartition(")")[2].split()
     return _Stat(fields[0], int(fields[1]), fields[19])
+
+
+def _guess(pid: int) -> _Stat | None:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return None
+    except PermissionError:
+        pass  # another user's, and there
+    return _Stat("?", 0, "unknown")
 
 
 def identify(pid: int) -> Process:
@@ -70,11 +91,12 @@ def identify(pid: int) -> Process:
 
 def boot_id() -> str:
     """Name this boot of the host: pids and start times mean nothing in another."""
-    return (_PROC / "sys/kernel/random/boot_id").read_text("ascii").strip()
+    place = _PROC / "sys/kernel/random/boot_id"
+    return place.read_text("ascii").strip() if sees_processes() else "unknown"
 
 
 def _pids() -> Iterable[int]:
-    return (int(entry.name) for entry in _PROC.iterdir() if entry.name.isdigit())
+    return (int(entry.name) for entry in _PROC.iterdir() if entry.name.isdigit()) if sees_processes() else ()
 
 
 def descendants(root: int) -> list[Process]:

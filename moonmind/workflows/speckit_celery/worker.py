@@ -31,7 +31,7 @@ def container() -> Container:
 
 def adopt(shared: Container) -> None:
     """Use a container that another part of this process built: the embedded engine shares the API's."""
-    global _container, _adopted  # noqa: PLW0603 - see container()
+    global _container, _adopted
     with _guard:
         _container, _adopted = shared, True
 

@@ -66,8 +66,14 @@ def test_a_branch_is_one_safe_segment_below_the_prefix(key: str, number: int) ->
 
 
 def test_the_first_branch_has_no_number() -> None:
-    assert naming.branch("042-Refresh_Docs") == "moonmind/042-refresh-docs"
-    assert naming.branch("042-Refresh_Docs", 2) == "moonmind/042-refresh-docs-2"
+    assert naming.branch("042-refresh-docs") == "moonmind/042-refresh-docs"
+    assert naming.branch("042-refresh-docs", 2) == "moonmind/042-refresh-docs-2"
+
+
+@pytest.mark.parametrize("other", ["042_refresh_docs", "042-Refresh-docs", "042/refresh-docs", "042-refresh-döcs", "字"])
+def test_two_features_never_share_a_branch(other: str) -> None:
+    assert naming.branch(other) != naming.branch("042-refresh-docs")
+    assert naming.branch(other) == naming.branch(other)
 
 
 def test_repositories_are_compared_without_case() -> None:

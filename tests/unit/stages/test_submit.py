@@ -164,6 +164,10 @@ def test_a_quota_with_a_reset_parks_until_then_and_goes_on_with_a_fresh_job(worl
     assert parked.reason is WaitingReason.QUOTA
     assert parked.until is not None
     assert parked.until.timestamp() > time.time() + 3000
+    waits = world.step(Stage.SUBMIT)
+    assert isinstance(waits, Park)
+    assert (waits.reason, waits.until) == (WaitingReason.QUOTA, parked.until)
+    world.desk.gates.clear()
     done = world.drive(Stage.SUBMIT)
     assert isinstance(done, Done), done
     assert done.outputs["jobKey"] == f"{world.run_id}/submit-1.1"

@@ -4,6 +4,7 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -68,3 +69,18 @@ def test_what_cannot_be_killed_in_time_is_named() -> None:
 
 def test_this_boot_has_a_name() -> None:
     assert uuid.UUID(kernel.boot_id())
+
+
+def test_where_processes_cannot_be_seen_a_living_pid_is_named_and_a_dead_one_is_not(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(kernel, "_PROC", tmp_path)
+    assert kernel.sees_processes() is False
+    assert kernel.identify(os.getpid()).alive
+    assert kernel.descendants(os.getpid()) == []
+    assert kernel.marked("ANY", "thing") == []
+    assert kernel.boot_id() == "unknown"
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    with pytest.raises(ProcessLookupError):
+        kernel.identify(ended.pid)
