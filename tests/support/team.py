@@ -119,7 +119,10 @@ class Team:
 
         def seen() -> bool:
             last.update(self.show(run_id))
-            return condition(last)
+            met = condition(last)
+            # An ended run changes no more: what has not come by then never will.
+            assert met or last["status"] not in TERMINAL, f"the run ended before {what}"
+            return met
 
         try:
             until(seen, what, seconds, pause=0.1)
