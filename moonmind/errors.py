@@ -259,7 +259,9 @@ class AgentBusy(AgentError):
 
     code = "agent_busy"
     retryable = True
-    remediation = "Nothing to do: the stage tries again by itself. An API key (CODEX_API_KEY) lets agents run side by side."
+    remediation = (
+        "Nothing to do: the stage tries again by itself. An API key (CODEX_API_KEY) lets agents run side by side."
+    )
 
 
 class AgentStalled(AgentError):

@@ -21,7 +21,12 @@ _BROUGHT_ALONG = (
     "amqp",
 )
 """Loggers whose libraries may have hung handlers of their own on them."""
-_TALKATIVE = {"uvicorn.access": logging.CRITICAL, "sse_starlette": logging.INFO, "httpx": logging.WARNING, "alembic": logging.WARNING}
+_TALKATIVE = {
+    "uvicorn.access": logging.CRITICAL,
+    "sse_starlette": logging.INFO,
+    "httpx": logging.WARNING,
+    "alembic": logging.WARNING,
+}
 """uvicorn's access lines are ours already; the others repeat themselves below these levels."""
 _CONTROLS = {code: f"\\x{code:02x}" for code in (*range(9), *range(11, 32), *range(127, 160))}
 """Agent output and requests reach the log: escape sequences in them must not reach a terminal."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 from uuid import UUID
 
 from moonmind.db.records import Attempt, Run
@@ -74,8 +74,8 @@ class Office(Protocol):
         """Probe agent and forge, store the audit row; raises CredentialInvalid with the failing check."""
         ...
 
-    def note_refused_credential(self, error: MoonMindError) -> None:
-        """Store the audit row for a credential that the forge refused in discover."""
+    def note_refused_credential(self, error: MoonMindError, *, whose: Literal["agent", "forge"] = "forge") -> None:
+        """Store in the audit row that a service refused its credential while a stage used it."""
         ...
 
     def take_slot(self) -> bool:

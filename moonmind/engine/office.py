@@ -1,6 +1,7 @@
 """The few further writes and reads a stage may make while it works: audit, slot, gates, history."""
 
 from datetime import datetime
+from typing import Literal
 
 from moonmind.db.records import Claim, CredentialAudit
 from moonmind.db.unit_of_work import Database
@@ -46,9 +47,18 @@ class RunOffice:
         self._save(codex_status, codex_message, github_status, github_message, snapshot)
         require((*agent, *forge))
 
-    def note_refused_credential(self, error: MoonMindError) -> None:
-        """Store the audit row for a credential that the forge refused in discover."""
-        self._save(CheckStatus.SKIPPED, "not reached", CheckStatus.FAILED, error.message, {})
+    def note_refused_credential(self, error: MoonMindError, *, whose: Literal["agent", "forge"] = "forge") -> None:
+        """Store in the audit row that a service refused its credential while a stage used it."""
+        with self._database.read() as uow:
+            known = uow.audits.get(self._claim.run.id)
+        skipped, refused = (CheckStatus.SKIPPED, "not reached"), (CheckStatus.FAILED, error.message)
+        codex = (CheckStatus(known.codex_status), known.codex_message) if known is not None else skipped
+        github = (CheckStatus(known.github_status), known.github_message) if known is not None else skipped
+        if whose == "agent":
+            codex = refused
+        else:
+            github = refused
+        self._save(*codex, *github, dict(known.snapshot) if known is not None else {})
 
     def take_slot(self) -> bool:
         """Take one of this host's agent slots for the run; False when all are taken."""

@@ -6,7 +6,16 @@ from typing import Any
 from moonmind.engine import jobs
 from moonmind.engine.closing import Captured, capture, partial, thread
 from moonmind.engine.context import LeaseLost, StageContext, StopRequested
-from moonmind.errors import AgentLost, AgentNoChange, MoonMindError, NotFound, SpecUnreadable, VcsRefused
+from moonmind.errors import (
+    AgentBusy,
+    AgentLost,
+    AgentNoChange,
+    CredentialInvalid,
+    MoonMindError,
+    NotFound,
+    SpecUnreadable,
+    VcsRefused,
+)
 from moonmind.ports.agent import AgentJob, Brief, BriefTask, JobEnd, JobResult, JobState, JobStatus
 from moonmind.runs.chain import Stage
 from moonmind.runs.machine import Done, Failed, Outcome, Park, WaitingReason
@@ -82,7 +91,11 @@ def _start(context: StageContext, plan: Plan, key: str) -> Outcome:
         limits=context.limits,
     )
     context.lease.check()
-    context.agent.start(job)
+    try:
+        context.agent.start(job)
+    except AgentBusy:
+        # The login serves one agent at a time; the slot goes to a run that can use it.
+        return Park(WaitingReason.CAPACITY, seconds=CAPACITY_SECONDS, kept=context.kept)
     return _wait(context, plan, context.agent.poll(key))
 
 
@@ -97,6 +110,8 @@ def _ended(context: StageContext, plan: Plan, status: JobStatus, result: JobResu
         if result.end is JobEnd.QUOTA and result.resets_at is not None:
             # Every run uses the same credential: none starts an agent that would only meet the same limit.
             context.office.close_gate(QUOTA_GATE, result.resets_at, ends.sentence(shown))
+        if result.end is JobEnd.CREDENTIAL:
+            context.office.note_refused_credential(CredentialInvalid(ends.sentence(shown)), whose="agent")
         return ends.bad_end(shown, {**kept, **partial(context)}, jobs.spent(context))
     try:
         captured = capture(context, f"patches/agent-{jobs.label(context)}.diff")

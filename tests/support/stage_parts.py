@@ -84,8 +84,8 @@ class Desk:
         if self.refuses:
             raise self.refuses
 
-    def note_refused_credential(self, error: MoonMindError) -> None:
-        self.audits.append(error.code)
+    def note_refused_credential(self, error: MoonMindError, *, whose: str = "forge") -> None:
+        self.audits.append(f"{whose}: {error.code}")
 
     def take_slot(self) -> bool:
         return self.slots > 0

@@ -137,7 +137,7 @@ def test_a_refused_credential_leaves_its_audit_row_and_is_not_tried_again(tmp_pa
     failed = failure_of(world)
     assert (failed.error.code, failed.transient) == ("credential_invalid", False)
     assert failed.error.details["check"] == "github.token"
-    assert world.desk.audits == ["credential_invalid"]
+    assert world.desk.audits == ["forge: credential_invalid"]
 
 
 def test_the_same_request_that_ticked_nothing_is_not_started_again(tmp_path: Path) -> None:
