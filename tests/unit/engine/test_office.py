@@ -1,0 +1,149 @@
+"""What a stage may write while it works, for one claim."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from moonmind.db.clock import db_now_plus
+from moonmind.db.records import Claim, CredentialAudit
+from moonmind.engine.context import LeaseLost, StopRequested
+from moonmind.engine.lease import HeldLease
+from moonmind.engine.office import RunOffice
+from moonmind.errors import CredentialInvalid, RepositoryUnavailable
+from moonmind.ports.check import Check, CheckStatus
+from moonmind.runs.chain import Stage
+from tests.support.databases import HOST, claim_run, everything, reach, set_columns
+from tests.support.engine_room import PLAN, SECRET, EngineRoom, failed, passed
+
+SOON = datetime(2031, 1, 1, tzinfo=UTC)
+
+
+def office_of(room: EngineRoom, claim: Claim, *, max_agents: int = 1, lease: HeldLease | None = None) -> RunOffice:
+    return RunOffice(
+        room.database,
+        room.preflight,
+        room.host,
+        room.redactor,
+        claim,
+        lease or HeldLease(claim, 60.0),
+        max_agents=max_agents,
+    )
+
+
+@pytest.fixture
+def claim(room: EngineRoom) -> Claim:
+    return claim_run(room.database, reach(room.database, Stage.SUBMIT).id, Stage.SUBMIT)
+
+
+def audit(room: EngineRoom, claim: Claim) -> CredentialAudit:
+    with room.database.read() as unit:
+        found = unit.audits.get(claim.run.id)
+    assert found is not None
+    return found
+
+
+# --- credentials ---------------------------------------------------------------------------------------------------
+
+
+def test_good_credentials_are_written_down_with_versions_and_time(room: EngineRoom, claim: Claim) -> None:
+    room.agent.checks = (passed("codex.binary", "codex 0.163", version="0.163"), passed("codex.login", "logged in"))
+    room.forge.checks = (passed("forge.token", "may push", user="octo"),)
+    office_of(room, claim).audit_credentials()
+    found = audit(room, claim)
+    assert (found.codex_status, found.codex_message) == ("passed", "codex 0.163; logged in")
+    assert (found.github_status, found.github_message) == ("passed", "may push")
+    assert found.snapshot == {"version": "0.163", "user": "octo"}
+    assert found.codex_checked_at == found.github_checked_at is not None
+
+
+def test_a_bad_credential_is_written_down_before_the_stage_fails(room: EngineRoom, claim: Claim) -> None:
+    room.agent.checks = (Check("codex", CheckStatus.SKIPPED, "scripted"),)
+    room.forge.checks = (failed("forge.token", f"the token {SECRET} has expired", "Make a new one."),)
+    with pytest.raises(CredentialInvalid) as error:
+        office_of(room, claim).audit_credentials()
+    assert (error.value.details, error.value.advice) == ({"check": "forge.token"}, "Make a new one.")
+    found = audit(room, claim)
+    assert (found.codex_status, found.codex_checked_at) == ("skipped", None)
+    assert (found.github_status, found.github_message) == ("failed", "the token [redacted] has expired")
+    assert SECRET not in str(everything(room.database))
+
+
+def test_no_secret_gets_into_the_snapshot(room: EngineRoom, claim: Claim) -> None:
+    room.agent.checks = (passed("codex.login", environment=f"KEY={SECRET}"),)
+    office_of(room, claim).audit_credentials()
+    assert audit(room, claim).snapshot["environment"] == "KEY=[redacted]"
+
+
+def test_a_repository_that_discover_may_not_see_is_a_failed_forge_credential(room: EngineRoom, claim: Claim) -> None:
+    office_of(room, claim).note_refused_credential(RepositoryUnavailable("octo/demo cannot be seen"))
+    found = audit(room, claim)
+    assert (found.github_status, found.github_message) == ("failed", "octo/demo cannot be seen")
+    assert (found.codex_status, found.codex_checked_at) == ("skipped", None)
+
+
+# --- slots and gates -----------------------------------------------------------------------------------------------
+
+
+def test_slots_are_this_hosts_and_a_run_takes_one_only(room: EngineRoom, claim: Claim) -> None:
+    other = claim_run(room.database, reach(room.database, Stage.SUBMIT).id, Stage.SUBMIT)
+    assert [office_of(room, one).take_slot() for one in (claim, claim, other)] == [True, True, False]
+    assert office_of(room, other, max_agents=2).take_slot()
+    assert room.read(claim.run).agent_host == HOST
+
+
+def test_a_claim_that_was_overtaken_takes_no_slot(room: EngineRoom, claim: Claim) -> None:
+    set_columns(room.database, claim.run.id, fence=claim.fence + 1)
+    before = everything(room.database)
+    assert not office_of(room, claim).take_slot()
+    assert everything(room.database) == before
+
+
+def test_a_gate_is_closed_for_the_whole_installation_until_it_opens(room: EngineRoom, claim: Claim) -> None:
+    office = office_of(room, claim)
+    assert office.gate("codex") is None
+    office.close_gate("codex", SOON, f"quota of {SECRET}")
+    other = claim_run(room.database, reach(room.database, Stage.SUBMIT).id, Stage.SUBMIT)
+    assert office_of(room, other).gate("codex") == SOON
+    assert office_of(room, other).gate("github") is None
+    assert SECRET not in str(everything(room.database))
+
+
+@pytest.mark.parametrize(("flag", "refusal"), [("lost", LeaseLost), ("cancelled", StopRequested)])
+def test_nothing_is_written_without_the_lease(
+    room: EngineRoom, claim: Claim, flag: str, refusal: type[Exception]
+) -> None:
+    lease = HeldLease(claim, 60.0)
+    setattr(lease, flag, True)
+    office = office_of(room, claim, lease=lease)
+    before = everything(room.database)
+    for write in (
+        office.audit_credentials,
+        lambda: office.note_refused_credential(RepositoryUnavailable("no")),
+        office.take_slot,
+        lambda: office.close_gate("codex", SOON, "quota"),
+    ):
+        with pytest.raises(refusal):
+            write()
+    assert everything(room.database) == before
+
+
+# --- history -------------------------------------------------------------------------------------------------------
+
+
+def test_the_features_last_other_run_is_what_came_before(room: EngineRoom) -> None:
+    feature = "specs/001-demo"
+    applied = room.reach(Stage.FINALIZE, repository="octo/demo", notes="be careful")
+    set_columns(room.database, applied.id, feature_key=feature, status="cancelled", **ended())
+    unfinished = room.reach(Stage.APPLY, repository="octo/demo")
+    set_columns(room.database, unfinished.id, feature_key=feature, status="cancelled", **ended())
+    run = room.reach(Stage.APPLY, repository="Octo/Demo")
+    office = office_of(room, claim_run(room.database, run.id, Stage.APPLY))
+    found = office.earlier_run(feature)
+    assert found is not None
+    assert (found.id, found.notes, found.discovered) == (applied.id, "be careful", PLAN)
+    assert (found.applied, found.published) == ({"from": "apply"}, {"from": "publish"})
+    assert office.earlier_run("specs/002-other") is None
+
+
+def ended() -> dict[str, object]:
+    return {"dispatch_after": None, "completed_at": db_now_plus(0.0)}

@@ -1,0 +1,89 @@
+"""Files of runs that ended long ago go; rows stay."""
+
+from uuid import UUID
+
+from structlog.testing import capture_logs
+
+from moonmind.adapters.artifact_stores.filesystem import FilesystemArtifactStore
+from moonmind.db.clock import db_now_plus
+from moonmind.db.records import Run
+from moonmind.engine.retention import Retention
+from moonmind.errors import StoreError
+from moonmind.runs.machine import RunStatus
+from moonmind.wire import RetryRun
+from tests.support.databases import add_run, events_of, set_columns
+from tests.support.engine_room import EngineRoom
+
+DAY = 86400.0
+
+
+def retention(room: EngineRoom) -> Retention:
+    return Retention(room.database, room.store, room.agent, room.vcs, days=30.0)
+
+
+def ended(room: EngineRoom, days_ago: float) -> Run:
+    run = add_run(room.database)
+    room.store.put(run.id, "codex/prompt-1.md", b"prompt")
+    set_columns(
+        room.database,
+        run.id,
+        status=RunStatus.FAILED,
+        dispatch_after=None,
+        completed_at=db_now_plus(-DAY * days_ago),
+    )
+    return run
+
+
+def test_files_of_runs_older_than_the_setting_go_and_their_rows_stay(room: EngineRoom) -> None:
+    old, young, active = ended(room, 30.1), ended(room, 29.9), add_run(room.database)
+    room.store.put(active.id, "log", b"x")
+    with capture_logs() as logs:
+        assert retention(room).sweep() == 1
+    assert room.store.size(old.id, "codex/prompt-1.md") is None
+    assert room.store.size(young.id, "codex/prompt-1.md") == 6
+    assert room.store.size(active.id, "log") == 1
+    assert room.agent.forgotten == [str(old.id)]
+    assert room.read(old).pruned_at is not None
+    assert room.read(young).pruned_at is room.read(active).pruned_at is None
+    assert len(events_of(room.database, old.id)) == 1
+    assert [(entry["event"], entry["count"]) for entry in logs] == [("runs.pruned", 1)]
+
+
+def test_what_is_gone_is_not_removed_again(room: EngineRoom) -> None:
+    ended(room, 31)
+    assert [retention(room).sweep() for _ in range(2)] == [1, 0]
+    assert len(room.agent.forgotten) == 1
+
+
+class Stuck(FilesystemArtifactStore):
+    """The shipped store, on a disk that keeps one run's files."""
+
+    stuck: UUID | None = None
+
+    def delete(self, run_id: UUID) -> None:
+        """Refuse the one run."""
+        if run_id == self.stuck:
+            raise StoreError("the disk is read-only")
+        super().delete(run_id)
+
+
+def test_a_run_whose_files_cannot_be_removed_is_tried_next_time_and_holds_no_other_up(room: EngineRoom) -> None:
+    stuck, fine = ended(room, 40), ended(room, 31)
+    store = Stuck(room.folder / "artifacts")
+    store.stuck = stuck.id
+    sweeper = Retention(room.database, store, room.agent, room.vcs, days=30.0)
+    with capture_logs() as logs:
+        assert sweeper.sweep() == 1
+    assert [entry["event"] for entry in logs] == ["run.not_pruned", "runs.pruned"]
+    assert (room.read(stuck).pruned_at, room.read(fine).pruned_at is not None) == (None, True)
+    store.stuck = None
+    assert sweeper.sweep() == 1
+    assert room.read(stuck).pruned_at is not None
+
+
+def test_a_retry_of_a_pruned_run_gets_files_that_are_kept_again(room: EngineRoom) -> None:
+    run = ended(room, 31)
+    retention(room).sweep()
+    room.runs.retry(run.id, RetryRun())
+    assert room.read(run).pruned_at is None
+    assert retention(room).sweep() == 0
