@@ -103,3 +103,16 @@ def processes_of(text: str) -> list[str]:
         if text.encode() in around and int(place.name) != os.getpid():
             found.append(f"{place.name}: {command}")
     return found
+
+
+def argv_with(text: str) -> list[str]:
+    """List the processes that have this text in their arguments."""
+    found = []
+    for place in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            words = place.read_bytes()
+        except OSError:
+            continue  # it ended while we looked
+        if text.encode() in words:
+            found.append(place.parent.name)
+    return found

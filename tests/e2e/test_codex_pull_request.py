@@ -1,0 +1,192 @@
+"""The whole of it: RabbitMQ, PostgreSQL, uvicorn, one worker and the real Codex land two phases on one pull request."""
+
+import json
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import create_engine, inspect, text
+
+from tests.support import git_repos, spec_kit
+from tests.support.agents import codex_binary
+from tests.support.processes import argv_with
+from tests.support.responses_server import ResponsesServer
+from tests.support.team import RUNS, TERMINAL, Team, new_queue, rabbitmq_url, team
+from tests.support.waiting import until
+
+pytestmark = [
+    pytest.mark.postgres,
+    pytest.mark.rabbitmq,
+    pytest.mark.codex_real,
+    pytest.mark.slow,
+    pytest.mark.timeout(240),
+]
+
+REPOSITORY = "octo/hello"
+BRANCH = "moonmind/001-hello"
+KEY = "sk-proj-0123456789abcdefghijklmnopqrstuv"
+TOKEN = "ghp_" + "Zy9Xw8Vu7Ts6Rq5Po4Nm3Lk2Ji1Hg0Fe0Dc0"
+PACKAGE = '"""Says hello."""\n\n__version__ = "1.0"\n'
+GREET = 'def greet(name: str) -> str:\n    return f"Hello, {name}!"\n'
+CURIOUS = "env; cat /proc/self/environ $CODEX_HOME/*.toml $CODEX_HOME/*.json ../*; cat .git/config; git remote -v; true"
+
+
+def adding(path: str, content: str) -> str:
+    lines = "".join(f"+{line}\n" for line in content.splitlines())
+    return f"*** Begin Patch\n*** Add File: {path}\n{lines}*** End Patch"
+
+
+@pytest.fixture
+def members(empty_postgres_url: str) -> Iterator[Team]:
+    binary = codex_binary()
+    if binary is None:
+        pytest.skip("there is no codex binary")
+    settings = {
+        "CELERY_BROKER_URL": rabbitmq_url(),
+        # The quickstart's way: MoonMind's own tables are in the database of the results.
+        "CELERY_RESULT_BACKEND": "db+" + empty_postgres_url.replace("+psycopg", ""),
+        "SPEC_WORKFLOW_CODEX_QUEUE": new_queue(),
+        "MOONMIND_FORGE": "local",
+        "MOONMIND_SANDBOX": "danger-full-access",  # the harder case, and one that works inside of containers
+        "CODEX_BIN": binary,
+        "CODEX_API_KEY": KEY,
+        "CODEX_MODEL": "gpt-5.5",
+        "CODEX_ENV": "prod",
+        "GH_TOKEN": TOKEN,
+    }
+    with team(**settings) as made:
+        yield made
+
+
+def test_two_phases_land_on_one_pull_request_and_no_key_is_seen(members: Team, empty_postgres_url: str) -> None:
+    spec_kit.initialize(members.folder / "author", members.folder / "home")
+    bare = members.bare(REPOSITORY)
+    base = spec_kit.publish(members.folder / "author", bare)
+    go = members.folder / "go"
+    turns: list[dict[str, Any]] = [
+        {"exec": CURIOUS},
+        {"patch": adding("hello/__init__.py", PACKAGE), "wait_for": str(go)},
+        {"message": "T001: done"},
+        {"patch": adding("hello/greet.py", GREET)},
+        {"message": "T002: done"},
+    ]
+    with ResponsesServer({"turns": turns, "per_request": True}, members.folder / "model.jsonl", KEY) as model:
+        members.env["CODEX_BASE_URL"] = model.url
+        members.migrate()
+        members.api()
+        members.worker()
+
+        asked = curl(members, "", repository=REPOSITORY)
+        assert asked["status"] in {"pending", "running"}
+        first_id = asked["id"]
+        until(lambda: len(turns_served(model)) >= 2, "the agent's second turn", 60)
+        an_agent_at_work_holds_no_key(members, first_id)
+        go.touch()
+        first = ended(members, first_id)
+        landed(members, first, bare, base, {"hello/__init__.py": PACKAGE}, "T001")
+        of_the_model(first, model, requests=3, before=0)
+        # The agent did look for keys, and what it saw is in its log.
+        assert "SPECIFY_FEATURE=001-hello" in (members.artifacts(first_id) / first["codexLogsPath"]).read_text("utf-8")
+
+        second = ended(members, curl(members, "", repository=REPOSITORY, featureKey="001-hello")["id"])
+        tip = git_repos.log_of(bare, BRANCH)[1].commit
+        landed(members, second, bare, tip, {"hello/greet.py": GREET}, "T002")
+        of_the_model(second, model, requests=2, before=3)
+        assert second["pullRequestUrl"] == first["pullRequestUrl"]
+        assert second["codexTaskId"] != first["codexTaskId"]
+
+        pulls = members.pulls(REPOSITORY)
+        assert (pulls["creates"], len(pulls["pulls"])) == (1, 1)
+        assert curl(members, "?status=succeeded")["items"][0]["id"] == second["id"]
+    for secret in (KEY, TOKEN):
+        assert files_with(members.folder, secret) == []
+        assert rows_with(empty_postgres_url, secret) == []
+        assert argv_with(secret) == []
+
+
+def an_agent_at_work_holds_no_key(members: Team, run_id: str) -> None:
+    handle = members.handle(run_id)
+    assert handle is not None
+    for pid in (handle["pid"], handle["agent_pid"]):
+        around = Path(f"/proc/{pid}/environ").read_bytes()
+        assert KEY.encode() not in around
+        assert TOKEN.encode() not in around
+    assert argv_with(KEY) == argv_with(TOKEN) == []
+    homes = members.state / "homes"
+    assert [path.stat().st_mode & 0o777 for path in homes.iterdir()] == [0o700]
+    assert files_with(members.state, KEY) == files_with(members.state, TOKEN) == []
+
+
+def landed(members: Team, run: dict[str, Any], bare: Path, parent: str, files: dict[str, str], task: str) -> None:
+    """The run's one commit holds the agent's files and a box that MoonMind ticked, and its log says what Codex did."""
+    assert run["status"] == "succeeded", run
+    assert run["branchName"] == BRANCH
+    commit = git_repos.log_of(bare, BRANCH)[0]
+    assert commit.parents == (parent,)
+    before, after = git_repos.tree_of(bare, parent), git_repos.tree_of(bare, commit.commit)
+    tasks = f"{spec_kit.FEATURE}/tasks.md"
+    ticked = before[tasks].replace(f"- [ ] {task}".encode(), f"- [x] {task}".encode())
+    assert ticked != before[tasks]
+    assert after == before | {name: content.encode() for name, content in files.items()} | {tasks: ticked}
+    log = (members.artifacts(run["id"]) / run["codexLogsPath"]).read_text("utf-8").splitlines()
+    assert json.loads(log[0]) == {"type": "thread.started", "thread_id": run["codexTaskId"]}
+    audit = run["credentialAudit"]
+    assert (audit["codexStatus"], audit["githubStatus"]) == ("passed", "skipped")
+    said = subprocess.run([str(codex_binary()), "--version"], capture_output=True, text=True, check=True).stdout
+    assert audit["environmentSnapshot"]["version"] == said.removeprefix("codex-cli").strip()
+    assert audit["environmentSnapshot"]["label"] == "prod"
+
+
+def of_the_model(run: dict[str, Any], model: ResponsesServer, *, requests: int, before: int) -> None:
+    """What the model service saw and counted is what the run says."""
+    served = turns_served(model)[before:]
+    assert len(served) == requests
+    assert {request["conversation"] for request in served} == {run["codexTaskId"]}
+    assert all(request["authorized"] for request in served)
+    assert (run["usage"]["inputTokens"], run["usage"]["outputTokens"]) == (100 * requests, 10 * requests)
+
+
+def turns_served(model: ResponsesServer) -> list[dict[str, Any]]:
+    return [request for request in model.requests() if "turn" in request]
+
+
+def curl(members: Team, path: str, **body: str) -> dict[str, Any]:
+    """Ask as the quickstart does."""
+    argv = ["curl", "--silent", "--show-error", f"{members.url}{RUNS}{path}"]
+    if body:
+        argv += ["-X", "POST", "-H", "Content-Type: application/json", "-d", json.dumps(body)]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=30, check=True)
+    answer: dict[str, Any] = json.loads(done.stdout)
+    assert "code" not in answer, answer
+    return answer
+
+
+def ended(members: Team, run_id: str) -> dict[str, Any]:
+    def over() -> dict[str, Any] | None:
+        run = curl(members, f"/{run_id}")
+        return run if run["status"] in TERMINAL else None
+
+    return until(over, f"the end of run {run_id}", 90, pause=0.2)
+
+
+def files_with(folder: Path, secret: str) -> list[str]:
+    """List the files that hold a text."""
+    files = (path for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
+    return [str(path) for path in files if secret.encode() in path.read_bytes()]
+
+
+def rows_with(database: str, secret: str) -> list[str]:
+    """List the rows, of MoonMind's tables and of Celery's, that hold a text."""
+    engine = create_engine(database)
+    try:
+        names = inspect(engine).get_table_names()
+        assert {"run", "attempt", "event", "celery_taskmeta"} <= set(names)
+        with engine.connect() as connection:
+            rows = [row for name in names for (row,) in connection.execute(text(f'SELECT t::text FROM "{name}" t'))]
+    finally:
+        engine.dispose()
+    assert len(rows) > 20
+    # bytea shows itself in hex
+    return [row for row in rows if secret in row or secret.encode().hex() in row]
