@@ -26,8 +26,10 @@ _TALKATIVE = {
     "sse_starlette": logging.INFO,
     "httpx": logging.WARNING,
     "alembic": logging.WARNING,
+    "celery.worker.strategy": logging.WARNING,
+    "celery.app.trace": logging.WARNING,
 }
-"""uvicorn's access lines are ours already; the others repeat themselves below these levels."""
+"""Access lines and what became of a task are ours already; the others repeat themselves below these levels."""
 _CONTROLS = {code: f"\\x{code:02x}" for code in (*range(9), *range(11, 32), *range(127, 160))}
 """Agent output and requests reach the log: escape sequences in them must not reach a terminal."""
 _DEPTH = 12

@@ -19,7 +19,20 @@ from moonmind.engine.publisher import Hinter
 from moonmind.engine.recorder import Recorder
 from moonmind.errors import DeadlineReached, ErrorInfo, MoonMindError, Unavailable, Unexpected
 from moonmind.runs.chain import Stage
-from moonmind.runs.machine import AttemptState, Close, Counts, Decision, Failed, Outcome, RunStatus, decide
+from moonmind.runs.machine import (
+    Advance,
+    AttemptState,
+    Close,
+    Counts,
+    Decision,
+    Failed,
+    GoBack,
+    Outcome,
+    RunStatus,
+    TryAgain,
+    Wait,
+    decide,
+)
 from moonmind.runs.retry import RetryPolicy
 
 log = structlog.get_logger(__name__)
@@ -75,6 +88,7 @@ class Executor:
             if isinstance(claimed, Passage):
                 return claimed
             claim, outputs = claimed
+            log.info("attempt.claimed", attempt=claim.attempt.number, fence=claim.fence)
             with self._keeper.keep(claim) as lease:
                 try:
                     decision = self._work(claim, lease, outputs)
@@ -144,9 +158,26 @@ class Executor:
                     return Passage.STOP
                 time.sleep(pause)  # the database is away; the lease bounds how long we try
                 pause = min(pause * 2, 2.0)
+        if recorded.written:
+            log.info("attempt.recorded", attempt=claim.attempt.number, decision=_said(decision))
         for run in recorded.due:
             self._hinter.soon(run)
         return Passage.GO_ON if recorded.advanced else Passage.STOP
+
+
+def _said(decision: Decision) -> str:
+    """Name a decision in the log's few words."""
+    match decision:
+        case Advance(stage):
+            return f"on to {stage}"
+        case Close(status):
+            return f"closed: {status}"
+        case Wait(reason):
+            return f"parked: {reason}"
+        case TryAgain(seconds):
+            return f"again in {seconds:.0f} s"
+        case GoBack(stage):
+            return f"back to {stage}"
 
 
 def _stopped(claim: Claim, lease: HeldLease, context: StageContext) -> Close:

@@ -28,6 +28,8 @@ class Recorded:
     """What the executor does after the commit."""
 
     advanced: bool
+    written: bool = True
+    """False: the claim was lost before, and nothing was written."""
     due: tuple[Run, ...] = ()
     """Runs that became due by this write and deserve a hint now."""
 
@@ -52,7 +54,7 @@ class Recorder:
             run = self._apply(uow, claim, decision)
             if run is None:
                 log.warning("attempt.stale", fence=claim.fence)
-                return Recorded(advanced=False)
+                return Recorded(advanced=False, written=False)
             due: list[Run] = []
             if _frees_slot(claim, decision) and uow.slots.free(claim.run.id):
                 due.extend(uow.recovery.wake_capacity())

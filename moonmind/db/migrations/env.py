@@ -4,10 +4,13 @@ from logging.config import fileConfig
 from typing import Any
 
 from alembic import context
+from alembic.util.exc import CommandError
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import OperationalError
 
 from moonmind.db.engine import WRITES, create_engine
 from moonmind.db.tables import metadata
+from moonmind.errors import NotConfigured
 from moonmind.settings import load_settings
 
 CELERYS_OWN = frozenset({"celery_taskmeta", "celery_tasksetmeta"})
@@ -56,8 +59,15 @@ def _prepare(connection: Connection) -> None:
 if context.config.config_file_name is not None:
     fileConfig(context.config.config_file_name, disable_existing_loggers=False)
 
-_url: str = context.config.attributes.get("url") or load_settings().database_url
-if context.is_offline_mode():
-    _offline(_url)
+_migrate = _offline if context.is_offline_mode() else _online
+_given: str | None = context.config.attributes.get("url")
+if _given is not None:
+    _migrate(_given)
 else:
-    _online(_url)
+    # Somebody's command line, which shows this error as a sentence and every other one as a trace.
+    try:
+        _migrate(load_settings().database_url)
+    except NotConfigured as error:
+        raise CommandError(f"{error.message}. {error.advice}") from None
+    except OperationalError as error:
+        raise CommandError(f"The database does not answer: {error.orig}") from None

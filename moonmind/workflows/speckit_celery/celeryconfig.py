@@ -2,10 +2,16 @@
 
 from kombu import Queue  # type: ignore[attr-defined]  # exported lazily, which type checkers do not see
 
+from moonmind.errors import NotConfigured
 from moonmind.runs.chain import STAGES
 from moonmind.settings import load_settings
+from moonmind.workflows.speckit_celery.refusal import refuse_for
 
-_settings = load_settings()
+try:
+    _settings = load_settings()
+except NotConfigured as error:
+    # Every Celery command reads this file first, before any signal of ours.
+    refuse_for(error)
 
 broker_url = _settings.broker_url or "memory://localhost/"
 

@@ -1,6 +1,5 @@
 """The life of a worker process: what starts with it, what it gives back, and what it refuses to start with."""
 
-import sys
 import threading
 from typing import Any
 
@@ -11,6 +10,7 @@ from moonmind import bootstrap
 from moonmind.engine.container import Container
 from moonmind.errors import MoonMindError
 from moonmind.settings import load_settings
+from moonmind.workflows.speckit_celery.refusal import refuse, refuse_for
 
 log = structlog.get_logger(__name__)
 
@@ -57,17 +57,10 @@ def _init(**_: Any) -> None:
     try:
         settings = load_settings()
         if settings.embedded:
-            _refuse("CELERY_BROKER_URL is not set, so the API process runs the engine itself; start `moonmind up`.")
+            refuse("CELERY_BROKER_URL is not set, so the API process runs the engine itself; start `moonmind up`.")
         container().check_start()
     except MoonMindError as error:
-        _refuse(f"{error.message}\n  fix: {error.advice}")
-
-
-def _refuse(sentence: str) -> None:
-    sys.stderr.write(f"moonmind worker: {sentence}\n")
-    sys.stderr.flush()
-    # Celery catches SystemExit subclasses of its own only; this ends the process with a code that scripts can read.
-    raise SystemExit(4)
+        refuse_for(error)
 
 
 def _ready(**_: Any) -> None:
