@@ -4,13 +4,28 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, and_, func, select
+from sqlalchemy import Connection, and_, bindparam, func, select
 
 from moonmind.db import rows
 from moonmind.db.records import Attempt
 from moonmind.db.tables import attempt
 from moonmind.runs.chain import Stage
 from moonmind.runs.machine import AttemptState
+
+_OF_RUN = attempt.c.run_id == bindparam("of_run", type_=attempt.c.run_id.type)
+_NEWEST = (
+    select(attempt.c.stage, func.max(attempt.c.number).label("number"))
+    .where(_OF_RUN)
+    .group_by(attempt.c.stage)
+    .subquery()
+)
+_LATEST = (
+    select(*rows.ATTEMPT)
+    .join(_NEWEST, and_(_NEWEST.c.stage == attempt.c.stage, _NEWEST.c.number == attempt.c.number))
+    .where(_OF_RUN)
+    .order_by(attempt.c.stage)
+)
+"""The latest attempt of every stage; built once, since every claim reads it."""
 
 
 class Attempts:
@@ -21,19 +36,7 @@ class Attempts:
 
     def latest(self, run_id: UUID) -> list[Attempt]:
         """Give the latest attempt of every stage, in chain order."""
-        newest = (
-            select(attempt.c.stage, func.max(attempt.c.number).label("number"))
-            .where(attempt.c.run_id == run_id)
-            .group_by(attempt.c.stage)
-            .subquery()
-        )
-        query = (
-            select(*rows.ATTEMPT)
-            .join(newest, and_(newest.c.stage == attempt.c.stage, newest.c.number == attempt.c.number))
-            .where(attempt.c.run_id == run_id)
-            .order_by(attempt.c.stage)
-        )
-        return rows.attempts_of(self._connection.execute(query).all())
+        return rows.attempts_of(self._connection.execute(_LATEST, {"of_run": run_id}).all())
 
     def all(self, run_id: UUID) -> list[Attempt]:
         """Give every attempt, in chain order, then by number."""

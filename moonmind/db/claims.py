@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, func, or_, select, update
 
 from moonmind.db import rows
 from moonmind.db.clock import db_now, db_now_plus
@@ -17,6 +17,25 @@ due: ColumnElement[bool] = or_(
     run.c.not_before <= db_now(), run.c.cancel_requested_at.is_not(None), run.c.deadline <= db_now()
 )
 """Its turn has come; a cancel and a passed deadline are work for a claimer too."""
+
+
+_OF_RUN = attempt.c.run_id == bindparam("of_run", type_=attempt.c.run_id.type)
+_OF_STAGE = attempt.c.stage == bindparam("of_stage", type_=attempt.c.stage.type)
+_START = (
+    update(attempt)
+    .where(
+        _OF_RUN,
+        _OF_STAGE,
+        attempt.c.number == select(func.max(attempt.c.number)).where(_OF_RUN, _OF_STAGE).scalar_subquery(),
+    )
+    .values(
+        state=AttemptState.STARTED,
+        claims=attempt.c.claims + 1,
+        started_at=func.coalesce(attempt.c.started_at, db_now()),
+    )
+    .returning(*rows.ATTEMPT, attempt.c.claims)
+)
+"""The start of a stage's latest attempt; built once, since a claim is made for every stage of every run."""
 
 
 class Claims:
@@ -75,18 +94,8 @@ class Claims:
         )
 
     def _start(self, run_id: UUID, stage: Stage) -> tuple[Attempt, int]:
-        newest = select(func.max(attempt.c.number)).where(attempt.c.run_id == run_id, attempt.c.stage == stage)
-        statement = (
-            update(attempt)
-            .where(attempt.c.run_id == run_id, attempt.c.stage == stage, attempt.c.number == newest.scalar_subquery())
-            .values(
-                state=AttemptState.STARTED,
-                claims=attempt.c.claims + 1,
-                started_at=func.coalesce(attempt.c.started_at, db_now()),
-            )
-            .returning(*rows.ATTEMPT, attempt.c.claims)
-        )
-        *fields, claims = self._connection.execute(statement).one()
+        bound = {"of_run": run_id, "of_stage": stage}
+        *fields, claims = self._connection.execute(_START, bound).one()
         return Attempt(*fields), claims
 
     def passed(self, run_id: UUID, stage: Stage) -> bool:

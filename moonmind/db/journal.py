@@ -12,15 +12,14 @@ from moonmind.db.tables import event, run
 from moonmind.runs.chain import Stage
 from moonmind.runs.events import EventType
 
+# Built once: naming some forty columns anew for every statement costs as much as sending it.
+_CHANGED = update(run).returning(*rows.RUN)
+_NEW_EVENT = insert(event)
+
 
 def move(connection: Connection, *guards: Any, **values: Any) -> list[Run]:
     """Change the guarded runs and number the event of each change; zero rows: the guard did not hold."""
-    statement = (
-        update(run)
-        .where(*guards)
-        .values(event_seq=run.c.event_seq + 1, updated_at=db_now(), **values)
-        .returning(*rows.RUN)
-    )
+    statement = _CHANGED.where(*guards).values(event_seq=run.c.event_seq + 1, updated_at=db_now(), **values)
     return rows.runs_of(connection.execute(statement))
 
 
@@ -33,7 +32,7 @@ def record(
     connection: Connection, changed: Run, kind: EventType, data: Mapping[str, Any], stage: Stage | None = None
 ) -> None:
     """Write the event of one change; `changed` is the row as the change left it, `stage` the one it is about."""
-    connection.execute(insert(event).values(_event(changed, kind, data, stage)))
+    connection.execute(_NEW_EVENT.values(_event(changed, kind, data, stage)))
 
 
 def record_all(connection: Connection, changes: Sequence[tuple[Run, EventType, Mapping[str, Any]]]) -> None:
