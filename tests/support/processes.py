@@ -58,6 +58,10 @@ class Process:
             self.kill()
             raise AssertionError(f"did not end within {seconds} s:\n{self.text()[-4000:]}") from None
 
+    def send(self, number: signal.Signals) -> None:
+        """Send it a signal, and nobody else."""
+        os.kill(self.pid, number)
+
     def wait(self, seconds: float) -> int:
         return self._child.wait(seconds)
 

@@ -1,0 +1,170 @@
+"""The embedded MoonMind from outside: the commands of `moonmind` against a server at work, and how it ends."""
+
+import json
+import signal
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support import git_repos
+from tests.support.processes import PYTHON, group_of, processes_of
+from tests.support.team import Team, team
+from tests.support.waiting import until
+
+pytestmark = pytest.mark.sqlite
+
+SAMPLE = "moonmind/spec-kit-reference"
+STAGES = ["discover", "submit", "apply", "publish", "finalize"]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """How a command ended, and what it printed."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """Read standard output, which is JSON and nothing else."""
+        return json.loads(self.out)
+
+
+class Shell:
+    """A second terminal, with the environment of the first."""
+
+    def __init__(self, members: Team) -> None:
+        self._members = members
+
+    def moonmind(self, *arguments: str, seconds: float = 60) -> Answer:
+        done = subprocess.run(
+            [PYTHON, "-m", "moonmind.cli.main", *arguments], cwd=self._members.work, env=self._members.env,
+            capture_output=True, text=True, timeout=seconds, stdin=subprocess.DEVNULL, check=False,
+        )  # fmt: skip
+        assert "Traceback" not in done.stderr, done.stderr
+        return Answer(done.returncode, done.stdout, done.stderr)
+
+
+@pytest.fixture
+def members() -> Iterator[Team]:
+    with team(SPEC_WORKFLOW_TEST_MODE="1") as made:
+        yield made
+
+
+@pytest.fixture
+def shell(members: Team) -> Shell:
+    return Shell(members)
+
+
+def waits(members: Team, release: Path) -> None:
+    """Let the agent begin, and go on when it is told to."""
+    script = members.folder / "script.json"
+    steps = [
+        {"say": "at work"},
+        {"write": "refresh_docs/made.py", "content": "MADE = True\n"},
+        {"wait_for": str(release)},
+        {"claim": ["T001", "T002", "T003"]},
+        {"end": "completed", "message": "done"},
+    ]
+    script.write_text(json.dumps({"version": 1, "steps": steps}))
+    members.env["MOONMIND_SCRIPT"] = str(script)
+
+
+def is_with_its_agent(run: dict[str, Any]) -> bool:
+    return (run.get("waiting") or {}).get("reason") == "agent"
+
+
+@pytest.mark.slow
+def test_every_command_speaks_to_the_server_at_work(members: Team, shell: Shell) -> None:
+    queued = shell.moonmind("run", SAMPLE, "--json")
+    assert (queued.code, queued.json["status"]) == (0, "pending")
+    assert queued.err == "No MoonMind is running: start it with `moonmind up`; the run is queued.\n"
+    members.up()
+    first = members.succeed(queued.json["id"])
+    assert [task["state"] for task in first["tasks"]] == ["succeeded"] * 5
+
+    doctor = shell.moonmind("doctor", "--json")
+    assert (doctor.code, doctor.json["ready"]) == (0, True)
+    assert {check["status"] for check in doctor.json["checks"]} <= {"passed", "skipped"}
+
+    shown = shell.moonmind("show", first["id"][:8], "--json")
+    assert (shown.code, shown.json) == (0, first)
+    listed = shell.moonmind("runs", "--json")
+    assert [run["id"] for run in listed.json["items"]] == [first["id"]]
+    logs = shell.moonmind("logs", first["id"], "--json")
+    lines = [json.loads(line) for line in logs.out.splitlines()]
+    assert (logs.code, lines[0]) == (0, {"type": "thread.started", "thread_id": first["codexTaskId"]})
+    assert shell.moonmind("logs", first["id"][:8]).out.strip()
+
+    git_repos.install_hook(members.bare(), "pre-receive", "echo not today >&2; exit 1")
+    failed = shell.moonmind("run", SAMPLE, "--watch", "--json")
+    run = json.loads(failed.out.splitlines()[-1])
+    assert (failed.code, run["status"], run["currentTaskName"]) == (1, "failed", "publish")
+    assert "not today" in shell.moonmind("show", run["id"][:8]).out
+    (members.bare() / "hooks/pre-receive").unlink()
+    retried = shell.moonmind("retry", run["id"][:8], "--notes", "The hook is gone", "--json")
+    assert (retried.code, retried.json["status"]) == (0, "retrying")
+    second = members.succeed(run["id"])
+    assert [task["taskName"] for task in second["tasks"]] == [*STAGES, "retry"]
+    assert second["pullRequestUrl"] == first["pullRequestUrl"]
+
+    refused = shell.moonmind("retry", run["id"][:8], "--json")
+    assert (refused.code, refused.json["code"]) == (3, "not_retryable")
+    nobody = shell.moonmind("show", "00000000-0000-4000-8000-000000000000", "--json")
+    assert (nobody.code, nobody.json["code"]) == (3, "not_found")
+
+
+def test_a_run_at_work_is_cancelled_from_another_terminal(members: Team, shell: Shell) -> None:
+    waits(members, members.folder / "never")
+    server = members.up()
+    run_id = shell.moonmind("run", SAMPLE, "--json").json["id"]
+    members.await_run(run_id, is_with_its_agent, "the park")
+    cancelled = shell.moonmind("cancel", run_id[:8], "--json")
+    assert cancelled.code == 0
+    assert cancelled.json["cancelRequestedAt"]
+    assert members.finish(run_id)["status"] == "cancelled"
+    ends_well(members, [server.terminate()])
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_server_that_is_asked_to_end_does_so_with_0_and_its_run_goes_on_next_time(
+    members: Team, number: signal.Signals
+) -> None:
+    release = members.folder / "release"
+    waits(members, release)
+    server = members.up()
+    assert (members.work / "var/server.json").exists()
+    run_id = members.create()
+    members.await_run(run_id, is_with_its_agent, "the park")
+    server.send(number)
+    assert server.wait(15) == 0, server.text()
+    assert group_of(server.pid) == []
+    assert not (members.work / "var/server.json").exists()
+    assert "Traceback" not in server.text()
+    # The agent is no part of the server: it is still at work, and is found again.
+    handle = members.handle(run_id)
+    members.up()
+    assert members.handle(run_id) == handle
+    release.touch()
+    run = members.succeed(run_id)
+    assert [task["retryCount"] for task in run["tasks"]] == [0] * 5
+    ends_well(members, [members.processes[-1].terminate()])
+
+
+def test_uvicorn_alone_runs_the_embedded_engine_too(members: Team) -> None:
+    server = members.api()
+    members.succeed(members.create())
+    server.terminate()
+    assert group_of(server.pid) == []
+    ends_well(members, [0])
+
+
+def ends_well(members: Team, codes: list[int]) -> None:
+    """Every code is 0, and no process of this installation is left."""
+    assert codes == [0] * len(codes)
+    until(lambda: processes_of(str(members.folder)) == [], "the end of every process", 15)
