@@ -47,12 +47,19 @@ def folder() -> Iterator[Path]:
         yield Path(made)
 
 
+def _work(place: Path) -> Path:
+    """Give the children's working directory, beside the state folder: never above it."""
+    folder = place / "work"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
 @contextmanager
 def process(name: str, argv: Sequence[str], env: dict[str, str], place: Path) -> Iterator[int]:
     """Run a child until the block ends; it works once it has made the file that BENCH_READY names."""
     log, ready = place / f"{name}.log", Path(env["BENCH_READY"])
     with log.open("wb") as output:
-        child = subprocess.Popen([sys.executable, "-m", *argv], env=env, cwd=place, stdout=output, stderr=output)
+        child = subprocess.Popen([sys.executable, "-m", *argv], env=env, cwd=_work(place), stdout=output, stderr=output)
     try:
         deadline = time.monotonic() + 60
         while not ready.exists():
@@ -71,7 +78,7 @@ def process(name: str, argv: Sequence[str], env: dict[str, str], place: Path) ->
 
 def once(argv: Sequence[str], env: dict[str, str], place: Path) -> None:
     """Run a child to its end; exits with what it said when it fails."""
-    done = subprocess.run([sys.executable, "-m", *argv], env=env, cwd=place, capture_output=True, check=False)
+    done = subprocess.run([sys.executable, "-m", *argv], env=env, cwd=_work(place), capture_output=True, check=False)
     if done.returncode != 0:
         sys.exit(f"{' '.join(argv)} failed:\n{done.stderr.decode(errors='replace')[-3000:]}")
 
