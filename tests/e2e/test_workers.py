@@ -1,0 +1,61 @@
+"""Workers as people start them: other pools, several at once, SQLite with a broker; and how they end."""
+
+import pytest
+
+from tests.support.engines import assert_landed_once
+from tests.support.processes import group_of, processes_of
+from tests.support.team import Team, new_queue, rabbitmq_url, team
+from tests.support.waiting import until
+
+pytestmark = pytest.mark.rabbitmq
+PREFORK = ("--pool", "prefork", "-c", "2")
+
+
+def settings(**more: str) -> dict[str, str]:
+    return {
+        "CELERY_BROKER_URL": rabbitmq_url(),
+        "SPEC_WORKFLOW_CODEX_QUEUE": new_queue(),
+        "SPEC_WORKFLOW_TEST_MODE": "1",
+        **more,
+    }
+
+
+@pytest.mark.postgres
+@pytest.mark.slow
+def test_a_worker_with_forked_children_lands_runs_stores_results_and_ends_in_order(empty_postgres_url: str) -> None:
+    results = "db+" + empty_postgres_url.replace("+psycopg", "")
+    with team(**settings(CELERY_RESULT_BACKEND=results)) as members:
+        lands_and_ends(members, *PREFORK)
+
+
+@pytest.mark.sqlite
+@pytest.mark.slow
+def test_sqlite_and_a_broker_work_together_on_one_host() -> None:
+    with team(**settings()) as members:
+        lands_and_ends(members)
+
+
+@pytest.mark.sqlite
+def test_a_worker_lands_a_run_that_was_accepted_before_it_came() -> None:
+    with team(**settings()) as members:
+        members.migrate()
+        members.api()
+        run_id = members.create()
+        members.worker()
+        assert_landed_once(members, members.succeed(run_id))
+
+
+def lands_and_ends(members: Team, *options: str) -> None:
+    members.migrate()
+    worker = members.worker(*options)
+    api = members.api()
+    first = members.succeed(members.create())
+    assert_landed_once(members, first)
+    second = members.succeed(members.create())
+    assert second["pullRequestUrl"] == first["pullRequestUrl"]
+    assert worker.terminate() == 0, worker.text()
+    api.terminate()
+    for process in (worker, api):
+        assert group_of(process.pid) == []
+        assert "Traceback" not in process.text(), process.text()
+    until(lambda: processes_of(str(members.folder)) == [], "the end of every process", 15)
