@@ -9,7 +9,7 @@
     ├── NotConfigured    503  a setting, a schema or a tool is missing
     ├── Unavailable      503  a service we need does not answer now
     ├── External         502  what we need from the world failed
-    │   ├── AgentError  ForgeError  VcsError  SandboxError  StoreError  DispatchError
+    │   ├── AgentError  ForgeError  VcsError  StoreError  DispatchError
     ├── Rejected         409  the work itself was judged and refused (patch policy, no change, moved branch)
     └── Unexpected       500  a defect of ours
 
@@ -350,12 +350,6 @@ class PushRejected(VcsError):
     code = "push_rejected"
     retryable = False
     remediation = "Read the forge's words in the details (protected branch? no push right?), then retry publish."
-
-
-class SandboxError(External):
-    """The sandbox could not be made or did not hold."""
-
-    code = "sandbox_failed"
 
 
 class StoreError(External):
