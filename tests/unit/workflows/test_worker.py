@@ -1,0 +1,155 @@
+"""A worker process: what it refuses to start with, and what it starts and gives back."""
+
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from celery import signals
+
+from moonmind import bootstrap
+from moonmind.db.unit_of_work import Database
+from moonmind.engine.container import Container
+from moonmind.settings import load_settings
+from moonmind.workflows.speckit_celery import worker
+
+AMQP = "amqp://guest:guest@127.0.0.1:1//"
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder for a worker of its own, which no earlier test built a container for."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
+    for folder in ("tmp", "work"):
+        (tmp_path / folder).mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+    monkeypatch.setenv("SPEC_WORKFLOW_TEST_MODE", "1")
+    monkeypatch.setenv("MOONMIND_STATE_DIR", str(tmp_path / "state"))
+    monkeypatch.setattr(worker, "_container", None)
+    monkeypatch.setattr(worker, "_adopted", False)
+    yield tmp_path
+    if worker._container is not None:
+        worker._container.close()
+
+
+@pytest.fixture
+def on_rabbitmq(place: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Settings of one of several processes, its database up to date."""
+    url = f"sqlite:///{place / 'shared.db'}"
+    monkeypatch.setenv("CELERY_BROKER_URL", AMQP)
+    monkeypatch.setenv("DATABASE_URL", url)
+    database = Database(url)
+    database.migrate()
+    database.dispose()
+    return place
+
+
+def refusal(capsys: pytest.CaptureFixture[str]) -> str:
+    with pytest.raises(SystemExit) as ended:
+        worker._init()
+    assert ended.value.code == 4
+    return capsys.readouterr().err
+
+
+def test_a_worker_without_a_broker_is_refused_with_what_to_start_instead(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = refusal(capsys)
+    assert said.startswith("moonmind worker: CELERY_BROKER_URL is not set")
+    assert "moonmind up" in said
+    assert "Traceback" not in said
+
+
+def test_a_worker_on_an_old_schema_is_refused_with_the_command_to_run(
+    place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("CELERY_BROKER_URL", AMQP)
+    monkeypatch.setenv("DATABASE_URL", f"sqlite:///{place / 'empty.db'}")
+    assert "fix: Run `alembic upgrade head`" in refusal(capsys)
+
+
+def test_a_worker_in_the_wrong_place_or_with_wrong_settings_is_refused(
+    on_rabbitmq: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MOONMIND_STATE_DIR", str(on_rabbitmq / "work" / "state"))
+    assert "fix: Set MOONMIND_STATE_DIR" in refusal(capsys)
+    monkeypatch.setenv("MOONMIND_MAX_AGENTS", "none")
+    assert "MOONMIND_MAX_AGENTS: " in refusal(capsys)
+
+
+def test_a_worker_that_may_start_heals_when_it_is_ready_and_gives_back_at_its_end(on_rabbitmq: Path) -> None:
+    worker._init()
+    container = worker.container()
+    assert container is worker.container()
+    assert not container._healing
+    worker._ready()
+    assert container._healing
+    assert container._waking
+    worker._shutdown()
+    assert not [thread for thread in _threads() if thread in {"janitor", "waker"}]
+
+
+def _threads() -> list[str]:
+    return [thread.name for thread in threading.enumerate()]
+
+
+def test_a_forked_child_builds_a_container_of_its_own(on_rabbitmq: Path) -> None:
+    parents = worker.container()
+    worker._forked()
+    assert worker.container() is not parents
+    assert worker.container().host == parents.host
+
+
+@pytest.fixture
+def shared(place: Path) -> Iterator[Container]:
+    made = bootstrap.build(load_settings(), publishes=False)
+    yield made
+    made.close()
+
+
+def test_a_container_that_belongs_to_the_api_is_neither_checked_nor_started_nor_closed(shared: Container) -> None:
+    worker.adopt(shared)
+    assert worker.container() is shared
+    worker._init()
+    worker._ready()
+    worker._shutdown()
+    assert not shared._healing
+    shared.database.check_schema()
+
+
+def test_attaching_twice_is_attaching_once() -> None:
+    worker.attach()
+    before = len(signals.worker_ready.receivers)
+    worker.attach()
+    assert len(signals.worker_ready.receivers) == before
+    assert before >= 1
+
+
+def test_beat_finds_the_folder_for_its_notes(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MOONMIND_VAR_DIR", str(place / "deep" / "var"))
+    worker._beat()
+    assert (place / "deep" / "var").is_dir()
+
+
+def test_the_documented_command_ends_with_a_sentence_where_it_cannot_work(tmp_path: Path) -> None:
+    command = ["-m", "celery", "-A", "moonmind.workflows.speckit_celery.tasks", "worker", "-Q", "codex"]
+    environment = {
+        "PATH": "/usr/bin:/bin",
+        "HOME": str(tmp_path),
+        "PYTHONPATH": str(Path(__file__).parents[3]),
+    }
+    ended = subprocess.run(
+        [sys.executable, *command],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert ended.returncode == 4, ended.stderr
+    assert "moonmind worker: CELERY_BROKER_URL is not set" in ended.stderr
+    assert "Traceback" not in ended.stderr
