@@ -122,4 +122,6 @@ def _words(text: str | None) -> str | None:
 
 def _sentence(text: str) -> str:
     whole = storable(text).strip()
-    return whole[:1].upper() + whole[1:] + ("" if whole.endswith((".", "!", "?")) else ".")
+    # A path keeps its spelling, wherever it stands.
+    begin = whole[:1] if "/" in whole.partition(" ")[0] else whole[:1].upper()
+    return begin + whole[1:] + ("" if whole.endswith((".", "!", "?")) else ".")
