@@ -37,8 +37,8 @@ class Reader:
             "PATH": f"{programs}:{os.environ['PATH']}",
             "HOME": team.env["HOME"],
             "LANG": "C.UTF-8",
-            "MOONMIND_STATE_DIR": str(team.state),
         }
+        team.state = Path(team.env["HOME"]) / ".local/state/moonmind"
 
     def types(self, command: str, *, cwd: Path | None = None, seconds: float = 90) -> str:
         """Run a command to its end, which must be a good one, and give what it printed."""

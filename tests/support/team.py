@@ -179,7 +179,7 @@ def _end_supervisors(state: Path) -> None:
     """End agents that a failed test left, by the ids that their supervisors wrote down."""
     import signal
 
-    for note in state.glob("jobs/*/*/handle.json"):
+    for note in state.rglob("jobs/*/*/handle.json"):
         body = json.loads(note.read_text())
         for key in ("pid", "agent_pid"):
             pid = body.get(key)
