@@ -12,8 +12,8 @@ from moonmind.runs.chain import Stage
 from moonmind.runs.machine import Done, Outcome, Redo
 from moonmind.speckit.evidence import claims
 from moonmind.speckit.tasks_md import read_tasks
-from moonmind.stages import policy, verdicts
-from moonmind.stages.messages import commit_message, subject, title
+from moonmind.stages import policy, pull_request, verdicts
+from moonmind.stages.commit_message import commit_message, subject
 from moonmind.stages.plain import storable
 from moonmind.stages.plan import Plan
 from moonmind.stages.policy import Finding, Severity
@@ -79,7 +79,7 @@ def run(context: StageContext) -> Outcome:
             "patchDigest": digest,
             "message": message,
             "committedAt": context.run.created_at.isoformat(),
-            "title": title(plan),
+            "title": pull_request.title(plan),
             "summary": subject(plan, judgements),
         }
     )

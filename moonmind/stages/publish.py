@@ -10,7 +10,7 @@ from moonmind.errors import BranchMoved, PullRequestClosed, SecretFound, Unexpec
 from moonmind.ports.forge import PullRequest, PullRequestDraft, PullState
 from moonmind.runs.chain import Stage
 from moonmind.runs.machine import Done
-from moonmind.stages import body, messages
+from moonmind.stages import body_sections, pull_request
 from moonmind.stages.plan import Plan
 from moonmind.stages.restore import find_wip, has
 from moonmind.stages.ticking import ticked
@@ -62,7 +62,7 @@ def _landed(
     merged = [pull for pull in pulls if pull.state is PullState.MERGED]
     for pull in merged:
         # Its own section alone would not do: the run may have landed an earlier phase there, and started anew since.
-        if body.marker(context.run.id) in pull.body and commit in pull.body:
+        if body_sections.marker(context.run.id) in pull.body and commit in pull.body:
             return pull
     if merged and base_tip and has(context, plan, commit):
         return merged[0] if context.vcs.is_ancestor(plan.repository.full_name, commit, base_tip) else None
@@ -79,10 +79,10 @@ def _is_pushed(context: StageContext, plan: Plan, commit: str, tip: str | None) 
 def _draft(
     context: StageContext, plan: Plan, applied: Mapping[str, Any], opened: PullRequest | None
 ) -> PullRequestDraft:
-    own = messages.section(plan, applied, context.run.id)
-    whole = body.merge(opened.body if opened else None, context.run.id, own)
-    text = messages.title(plan, len(body.runs_in(whole)))
-    if opened and not messages.is_ours(opened.title, plan):
+    own = pull_request.section(plan, applied, context.run.id)
+    whole = body_sections.merge(opened.body if opened else None, context.run.id, own)
+    text = pull_request.title(plan, len(body_sections.runs_in(whole)))
+    if opened and not pull_request.is_ours(opened.title, plan):
         text = opened.title  # a person renamed it
     if context.redactor.holds_known(f"{text}\n{own}".encode()):
         raise SecretFound("The pull request's text would hold a known secret: it stands in the tasks or in a path.")

@@ -1,6 +1,6 @@
 """Judges each spec task of the phase by what the change and the tests show; a claim alone proves nothing."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -26,6 +26,15 @@ class Verdict(StrEnum):
     def ticks(self) -> bool:
         """Tell whether the task's box is ticked."""
         return self in {Verdict.PROVEN, Verdict.ATTESTED}
+
+
+WORDS: Mapping[Verdict, str] = {
+    Verdict.PROVEN: "proven",
+    Verdict.ATTESTED: "attested (the agent said so)",
+    Verdict.UNPROVEN: "not proven",
+    Verdict.CONTRADICTED: "contradicted",
+}
+"""How each verdict is said to people."""
 
 
 @dataclass(frozen=True, slots=True)

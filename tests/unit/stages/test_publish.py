@@ -8,7 +8,7 @@ from moonmind.engine.context import LeaseLost
 from moonmind.ports.forge import PullState
 from moonmind.runs.chain import Stage
 from moonmind.runs.machine import Done, Failed, NothingToDo
-from moonmind.stages.body import marker, runs_in
+from moonmind.stages.body_sections import marker, runs_in
 from tests.support.git_repos import commit_to, delete_branch, log_of, merge
 from tests.support.stage_world import BRANCH, World
 

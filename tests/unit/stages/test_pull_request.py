@@ -1,10 +1,9 @@
+"""What a pull request says."""
+
 from typing import Any
 from uuid import UUID
 
-from hypothesis import given
-from hypothesis import strategies as st
-
-from moonmind.stages.messages import SUBJECT_LENGTH, commit_message, is_ours, section, subject, title
+from moonmind.stages.pull_request import is_ours, section, title
 from moonmind.stages.verdicts import Judgement, Verdict
 from tests.support.plans import FEATURE, a_plan, a_task
 
@@ -24,33 +23,6 @@ def applied(*judgements: Judgement, **more: Any) -> dict[str, Any]:
         "verification": "none configured",
     }
     return values | more
-
-
-def test_a_commit_message_says_the_verdicts_and_ends_with_the_run() -> None:
-    message = commit_message(a_plan(phase="Phase 1: Setup"), [PROVEN, OPEN], RUN)
-    assert message == (
-        "spec-42-refresh-docs: Phase 1: Setup (T001)\n"
-        "\n"
-        "- T001: proven; changed: a.py\n"
-        "- T002: not proven; nothing it names was changed: b.py\n"
-        "\n"
-        "Feature: specs/spec-42-refresh-docs\n"
-        f"Run-Id: {RUN}\n"
-    )
-
-
-def test_many_ids_are_counted_where_they_do_not_fit() -> None:
-    many = [Judgement(f"T{number:03d}", number, Verdict.PROVEN, "") for number in range(1, 31)]
-    assert subject(a_plan(phase="Phase 1: Setup"), many) == "spec-42-refresh-docs: Phase 1: Setup (30 tasks)"
-
-
-@given(st.text(max_size=200), st.text(max_size=60))
-def test_a_hostile_phase_title_stays_on_one_line_and_forges_no_trailer(phase: str, because: str) -> None:
-    message = commit_message(a_plan(phase=phase), [Judgement("T001", 1, Verdict.PROVEN, because)], RUN)
-    lines = message.splitlines()
-    assert len(lines) == 6
-    assert len(lines[0].replace("\u200b", "")) <= SUBJECT_LENGTH
-    assert lines[-1] == f"Run-Id: {RUN}"
 
 
 def test_a_title_counts_phases_once_there_are_several_and_knows_its_own() -> None:

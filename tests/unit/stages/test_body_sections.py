@@ -3,7 +3,7 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from moonmind.stages.body import LIMIT, marker, merge, runs_in
+from moonmind.stages.body_sections import LIMIT, marker, merge, runs_in
 
 ONE, TWO, THREE = (UUID(int=number) for number in (1, 2, 3))
 

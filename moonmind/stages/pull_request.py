@@ -1,4 +1,4 @@
-"""The words that leave the house with a change: the commit message, the pull request's title and body."""
+"""What a pull request says: its title, and a run's section of its body with the verdicts on each task."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -6,37 +6,11 @@ from uuid import UUID
 
 from moonmind.stages.plain import inert, markdown, one_line
 from moonmind.stages.plan import Plan
-from moonmind.stages.verdicts import Judgement, Verdict
+from moonmind.stages.verdicts import WORDS, Judgement
 
-SUBJECT_LENGTH = 72
 TITLE_LENGTH = 120
 _SHOWN_TASKS = 100
 _SHOWN_NOTES = 20
-
-_MARKS = {
-    Verdict.PROVEN: "proven",
-    Verdict.ATTESTED: "attested (the agent said so)",
-    Verdict.UNPROVEN: "not proven",
-    Verdict.CONTRADICTED: "contradicted",
-}
-
-
-def commit_message(plan: Plan, judgements: Sequence[Judgement], run_id: UUID) -> str:
-    """Write the run's commit message: the same judgements give the same bytes, and so the same commit."""
-    lines = [f"- {inert(item.id, 40)}: {_MARKS[item.verdict]}; {inert(item.because)}" for item in judgements]
-    trailers = [f"Feature: {inert(plan.feature.path)}", f"Run-Id: {run_id}"]
-    return "\n".join([subject(plan, judgements), "", *lines, "", *trailers, ""])
-
-
-def subject(plan: Plan, judgements: Iterable[Judgement]) -> str:
-    """Write the commit's first line, the fullest form that fits."""
-    ids = [item.id for item in judgements if item.verdict.ticks]
-    head = f"{plan.feature.key}: {plan.phase}"
-    forms = [f"{head} ({', '.join(ids)})", f"{head} ({len(ids)} tasks)"] if ids else []
-    for form in [*forms, head]:
-        if len(one_line(form, 1000)) <= SUBJECT_LENGTH:
-            return inert(form, SUBJECT_LENGTH)
-    return inert(head, SUBJECT_LENGTH)
 
 
 def title(plan: Plan, phases: int = 1) -> str:
@@ -81,7 +55,7 @@ def _tasks(judgements: Sequence[Judgement], texts: Mapping[str, str]) -> Iterabl
     for item in judgements[:_SHOWN_TASKS]:
         box = "x" if item.verdict.ticks else " "
         text = markdown(texts.get(item.key, ""), 200)
-        yield f"- [{box}] **{markdown(item.id, 40)}** {text} — {_MARKS[item.verdict]}: {markdown(item.because, 200)}"
+        yield f"- [{box}] **{markdown(item.id, 40)}** {text} — {WORDS[item.verdict]}: {markdown(item.because, 200)}"
     if len(judgements) > _SHOWN_TASKS:
         yield f"- and {len(judgements) - _SHOWN_TASKS} more tasks; apply/output.json of the run lists them"
 
