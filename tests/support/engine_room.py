@@ -1,7 +1,7 @@
 """An engine on a real database, and doubles of what it talks to that remember what they were asked."""
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -52,6 +52,12 @@ def passed(name: str, message: str = "fine", **facts: str) -> Check:
 def failed(name: str, message: str, remediation: str = "") -> Check:
     """Answer a probe badly."""
     return Check(name, CheckStatus.FAILED, message, remediation)
+
+
+def complaints(logs: Sequence[Mapping[str, Any]], *names: str) -> list[Any]:
+    """Pick the warnings and errors out of captured lines: their events, with the named values where there are some."""
+    bad = [line for line in logs if line["log_level"] in {"warning", "error"}]
+    return [(line["event"], *(line[name] for name in names)) if names else line["event"] for line in bad]
 
 
 @dataclass(slots=True)

@@ -18,7 +18,7 @@ from moonmind.ports.agent import JobState
 from moonmind.runs.chain import Stage
 from moonmind.runs.machine import AttemptState, Done, Outcome, Park, RunStatus, WaitingReason
 from tests.support.databases import HOST, add_run, everything, make_due, set_columns
-from tests.support.engine_room import PLAN, EngineRoom, Outage
+from tests.support.engine_room import PLAN, EngineRoom, Outage, complaints
 from tests.support.waiting import until
 
 
@@ -81,7 +81,7 @@ def test_nothing_is_said_to_have_ended_while_its_agent_cannot_be_stopped(room: E
         assert room.execute(run, Stage.SUBMIT) is Passage.STOP
     held = room.read(run)
     assert (held.status, held.lease_owner is not None, slots(room)) == (RunStatus.RUNNING, True, 1)
-    assert [entry["event"] for entry in logs] == ["attempt.not_stopped"]
+    assert complaints(logs) == ["attempt.not_stopped"]
     # The lease runs out like a crashed worker's, and the next claim gets another chance.
     set_columns(room.database, run.id, lease_until=db_now_plus(-1.0))
     with room.database.write() as unit:
@@ -149,7 +149,7 @@ def test_an_outage_that_outlasts_the_lease_leaves_the_run_to_the_janitor(room: E
     run = add_run(room.database)
     with capture_logs() as logs:
         assert executor.execute(run.id, Stage.DISCOVER) is Passage.STOP
-    assert [entry["event"] for entry in logs] == ["attempt.not_recorded"]
+    assert complaints(logs) == ["attempt.not_recorded"]
     assert room.read(run).stage is Stage.DISCOVER
     line.times = 0
     keeper.close()

@@ -15,7 +15,7 @@ from moonmind.engine.context import LeaseLost, StopRequested
 from moonmind.engine.lease import HeldLease, LeaseKeeper
 from moonmind.runs.chain import Stage
 from tests.support.databases import add_run, claim_run, due, event_types, read_run, set_columns
-from tests.support.engine_room import Outage
+from tests.support.engine_room import Outage, complaints
 from tests.support.waiting import until
 
 
@@ -122,7 +122,7 @@ def test_a_passing_outage_is_lived_through(database: Database, claim: Claim) -> 
         started = lease.renewed
         until(lambda: lease.renewed > started, "the heartbeat after the outage", 5)
         assert raises(lease) is None
-    assert [entry["event"] for entry in logs] == ["lease.not_renewed"] * 3
+    assert complaints(logs) == ["lease.not_renewed"] * 3
     keeper.close()
 
 
@@ -168,5 +168,5 @@ def test_an_end_without_a_database_is_an_end_all_the_same(database: Database, cl
     with capture_logs() as logs, keeper.keep(claim) as lease:
         keeper.close()
         assert lease.lost
-    assert [entry["event"] for entry in logs] == ["lease.not_returned"]
+    assert complaints(logs) == ["lease.not_returned"]
     assert read_run(database, claim.run.id).lease_owner == claim.owner

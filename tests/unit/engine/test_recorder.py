@@ -23,6 +23,7 @@ from moonmind.runs.machine import (
     WaitingReason,
 )
 from tests.support.databases import HOST, add_run, claim_run, enrol, everything, park, reach, read_run, set_columns
+from tests.support.engine_room import complaints
 
 ERROR = ErrorInfo("git_failed", "no network")
 FAILED = Close(RunStatus.FAILED, AttemptState.FAILED, error=ERROR)
@@ -62,9 +63,9 @@ def test_a_stale_fence_writes_nothing_at_all(database: Database, recorder: Recor
     set_columns(database, claim.run.id, fence=claim.fence + 1)
     before = everything(database)
     with capture_logs() as logs:
-        assert recorder.record(claim, decision) == Recorded(advanced=False)
+        assert recorder.record(claim, decision) == Recorded(advanced=False, written=False)
     assert everything(database) == before
-    assert [entry["event"] for entry in logs] == ["attempt.stale"]
+    assert complaints(logs) == ["attempt.stale"]
 
 
 def test_recording_twice_is_recording_once(database: Database, recorder: Recorder) -> None:

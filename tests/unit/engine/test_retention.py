@@ -12,7 +12,7 @@ from moonmind.errors import StoreError
 from moonmind.runs.machine import RunStatus
 from moonmind.wire import RetryRun
 from tests.support.databases import add_run, events_of, set_columns
-from tests.support.engine_room import EngineRoom
+from tests.support.engine_room import EngineRoom, complaints
 
 DAY = 86400.0
 
@@ -46,7 +46,7 @@ def test_files_of_runs_older_than_the_setting_go_and_their_rows_stay(room: Engin
     assert room.read(old).pruned_at is not None
     assert room.read(young).pruned_at is room.read(active).pruned_at is None
     assert len(events_of(room.database, old.id)) == 1
-    assert [(entry["event"], entry["count"]) for entry in logs] == [("runs.pruned", 1)]
+    assert [line["count"] for line in logs if line["event"] == "runs.pruned"] == [1]
 
 
 def test_what_is_gone_is_not_removed_again(room: EngineRoom) -> None:
@@ -74,7 +74,7 @@ def test_a_run_whose_files_cannot_be_removed_is_tried_next_time_and_holds_no_oth
     sweeper = Retention(room.database, store, room.agent, room.vcs, days=30.0)
     with capture_logs() as logs:
         assert sweeper.sweep() == 1
-    assert [entry["event"] for entry in logs] == ["run.not_pruned", "runs.pruned"]
+    assert complaints(logs) == ["run.not_pruned"]
     assert (room.read(stuck).pruned_at, room.read(fine).pruned_at is not None) == (None, True)
     store.stuck = None
     assert sweeper.sweep() == 1

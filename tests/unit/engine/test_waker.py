@@ -25,7 +25,7 @@ from tests.support.databases import (
     read_run,
     set_columns,
 )
-from tests.support.engine_room import IdleAgent, Outage, Told
+from tests.support.engine_room import IdleAgent, Outage, Told, complaints
 from tests.support.waiting import until
 
 OTHER = UUID("00000000-0000-4000-8000-000000000002")
@@ -108,9 +108,7 @@ def test_a_job_that_cannot_be_looked_at_keeps_no_other_asleep(
         waker.look()
     assert told.runs == [ended.id]
     assert not is_due(database, broken)
-    assert [(entry["event"], entry["run_id"]) for entry in logs if entry["log_level"] == "warning"] == [
-        ("agent.not_polled", str(broken.id))
-    ]
+    assert complaints(logs, "run_id") == [("agent.not_polled", str(broken.id))]
 
 
 def test_an_outage_loses_no_end(database: Database, agent: IdleAgent, told: Told) -> None:
