@@ -60,7 +60,7 @@ def up(
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="The port; 0 takes a free one.")] = 8000,
 ) -> None:
-    """Serve the API and the dashboard; without a broker, do the work too."""
+    """Serve the API; without a broker, do the work too."""
     from moonmind.cli.up import serve
 
     raise typer.Exit(serve(host, port))

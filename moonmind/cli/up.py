@@ -1,4 +1,4 @@
-"""The command `up`: one process that serves the API and the dashboard and, without a broker, does the work too."""
+"""The command `up`: one process that serves the API and, without a broker, does the work too."""
 
 import ipaddress
 import signal
@@ -121,7 +121,7 @@ def _greet(url: str, settings: Settings) -> None:
     facts.add_column(style="dim", no_wrap=True)
     facts.add_column(overflow="fold")
     redactor = Redactor(settings.secrets())
-    facts.add_row("dashboard", Text(url, "bold cyan"))
+    facts.add_row("API", Text(url, "bold cyan"))
     facts.add_row("database", redactor.text(_place(settings)))
     facts.add_row("engine", "in this process" if settings.embedded else "Celery workers, by the broker")
     facts.add_row("agent", f"{settings.agent}, {settings.max_agents} at a time")
