@@ -18,11 +18,18 @@ from moonmind.settings import load_settings
 from moonmind.wire import CreateRun
 from tests.support import git_repos
 from tests.support.databases import at_once
-from tests.support.engines import SAMPLE, SHORT_LEASES, TEST_MODE, Engine, assert_landed_once, attempts, engine_of
+from tests.support.engines import (
+    SAMPLE,
+    SHORT_LEASES,
+    TEST_MODE,
+    Engine,
+    assert_landed_once,
+    attempts,
+    engine_of,
+    make_sample,
+)
 from tests.support.team import TERMINAL, Team, team
 from tests.support.waiting import until
-
-on_rabbitmq = [pytest.mark.postgres, pytest.mark.rabbitmq]
 
 
 @pytest.fixture
@@ -78,10 +85,10 @@ class Floods:
         assert not broken, broken
 
 
-def slow_push(members: Team) -> Path:
-    """Make every push take a moment, so that twins of publish would meet; gives the record of pushes."""
-    pushes = members.folder / "pushes"
-    git_repos.install_hook(members.bare(), "pre-receive", f"echo push >> {pushes}; sleep 0.5")
+def slow_push(bare: Path) -> Path:
+    """Make every push to a repository take a moment, so that twins of publish would meet; gives the record of pushes."""
+    pushes = bare.with_suffix(".pushes")
+    git_repos.install_hook(bare, "pre-receive", f"echo push >> {pushes}; sleep 0.5")
     return pushes
 
 
@@ -98,13 +105,13 @@ def waiting_agent(members: Team) -> Path:
 @pytest.mark.rabbitmq
 def test_three_deliveries_of_every_message_on_two_workers_land_a_run_once(engine: Engine) -> None:
     release, floods = waiting_agent(engine.team), Floods(engine.team)
+    pushes = slow_push(make_sample(engine.team))
     run_id = engine.team.create()
     floods.rubbish()
     floods.three_of_each(run_id)
     workers = [engine.start(), engine.start()]
     with floods.all_along(run_id) as rounds:
         engine.team.await_run(run_id, lambda run: (run.get("waiting") or {}).get("reason") == "agent", "the park")
-        pushes = slow_push(engine.team)
         seen = rounds()
         until(lambda: rounds() > seen + 1, "deliveries to a parked run")
         release.touch()
@@ -131,6 +138,7 @@ def test_three_deliveries_of_every_message_on_two_workers_land_a_run_once(engine
 def test_deliveries_of_many_runs_at_once_keep_them_apart(engine: Engine) -> None:
     floods = Floods(engine.team)
     repositories = [f"moonmind/several-{number}" for number in range(3)]
+    pushes = [slow_push(make_sample(engine.team, repository)) for repository in repositories]
     runs = [engine.team.create(repository) for repository in repositories]
     for run_id in runs:
         floods.three_of_each(run_id)
@@ -139,6 +147,7 @@ def test_deliveries_of_many_runs_at_once_keep_them_apart(engine: Engine) -> None
     for run_id, repository in zip(runs, repositories, strict=True):
         run = engine.team.succeed(run_id)
         assert_landed_once(engine.team, run, repository=repository)
+    assert [each.read_text() for each in pushes] == ["push\n"] * len(runs)
 
 
 @pytest.mark.sqlite
@@ -147,6 +156,7 @@ def test_stages_called_from_many_threads_at_once_are_done_once(monkeypatch: pyte
         for name, value in members.env.items():
             monkeypatch.setenv(name, value)
         monkeypatch.chdir(members.work)
+        pushes = slow_push(make_sample(members))
         container = bootstrap.build(load_settings(), publishes=False)
         try:
             run_id = container.runs.create(CreateRun(repository=SAMPLE)).id
@@ -166,4 +176,5 @@ def test_stages_called_from_many_threads_at_once_are_done_once(monkeypatch: pyte
         assert done == ["discover", "submit", "apply", "publish"]
         assert [event.seq for event in events] == list(range(1, len(events) + 1))
         assert members.pulls()["creates"] == 1
+        assert pushes.read_text() == "push\n"
         assert len(git_repos.log_of(members.bare(), f"main..{run.branch_name}")) == 1

@@ -5,9 +5,10 @@ from typing import Any
 
 import httpx
 
+from moonmind.sample import source as sample
 from tests.support import git_repos
 from tests.support.databases import at_once
-from tests.support.engines import SAMPLE, Engine, assert_landed_once, attempts
+from tests.support.engines import SAMPLE, TASKS, Engine, assert_landed_once, attempts, make_sample
 from tests.support.team import RUNS, Team
 
 REFUSAL = "echo 'the rule of this repository says no' >&2; exit 1"
@@ -25,9 +26,7 @@ def refused_push(engine: Engine) -> dict[str, Any]:
     """Bring a run to a push that the repository refuses."""
     members = engine.team
     scripted(members, WORK)
-    members.repositories.mkdir(exist_ok=True)
-    git_repos.make_bare(members.bare(), sample_files())
-    git_repos.install_hook(members.bare(), "pre-receive", REFUSAL)
+    git_repos.install_hook(make_sample(members), "pre-receive", REFUSAL)
     engine.start()
     run = members.finish(members.create())
     assert (run["status"], run["error"]["code"], run["currentTaskName"]) == ("failed", "push_rejected", "publish")
@@ -35,12 +34,6 @@ def refused_push(engine: Engine) -> dict[str, Any]:
     assert run["error"]["remediation"]
     assert members.pulls()["creates"] == 0
     return run
-
-
-def sample_files() -> dict[str, bytes | str]:
-    from moonmind.sample import source
-
-    return dict(source.files())
 
 
 def patches(run: dict[str, Any]) -> dict[str, str]:
@@ -142,11 +135,8 @@ def test_a_quota_with_a_reset_parks_and_goes_on_by_itself(engine: Engine) -> Non
 
 
 def test_a_run_without_work_can_only_begin_again(engine: Engine) -> None:
-    members, tasks = engine.team, "specs/spec-42-refresh-docs/tasks.md"
-    files = sample_files()
-    open_tasks = bytes(files[tasks])  # type: ignore[arg-type]  # the sample's files are bytes
-    members.repositories.mkdir(exist_ok=True)
-    git_repos.make_bare(members.bare(), files | {tasks: open_tasks.replace(b"- [ ]", b"- [x]")})
+    members, open_tasks = engine.team, sample.files()[TASKS]
+    make_sample(members, tasks_md=open_tasks.replace(b"- [ ]", b"- [x]"))
     engine.start()
     idle = members.finish(members.create())
     assert (idle["status"], idle["currentTaskName"]) == ("no_work", None)
@@ -155,7 +145,7 @@ def test_a_run_without_work_can_only_begin_again(engine: Engine) -> None:
     assert (refused.status_code, refused.json()["code"]) == (409, "not_retryable")
     assert refused.json()["remediation"]
     assert members.show(idle["id"])["status"] == "no_work"
-    git_repos.commit_to(members.bare(), "main", {tasks: open_tasks}, "Open the tasks again")
+    git_repos.commit_to(members.bare(), "main", {TASKS: open_tasks}, "Open the tasks again")
     scripted(members, WORK)
     assert members.post(f"/{idle['id']}/retry", mode="restart_from_discovery").status_code == 202
     run = members.succeed(idle["id"])

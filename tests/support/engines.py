@@ -2,16 +2,19 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from moonmind.sample import source as sample
 from tests.support import git_repos
 from tests.support.processes import Process
 from tests.support.team import Team, new_queue, rabbitmq_url, team
 
 SAMPLE = "moonmind/spec-kit-reference"
 BRANCH = "moonmind/spec-42-refresh-docs"
+TASKS = "specs/spec-42-refresh-docs/tasks.md"
 ENGINES = [
     pytest.param("embedded", marks=pytest.mark.sqlite),
     pytest.param("rabbitmq", marks=[pytest.mark.postgres, pytest.mark.rabbitmq]),
@@ -59,6 +62,13 @@ def place_of(kind: str, request: pytest.FixtureRequest) -> dict[str, str]:
         "DATABASE_URL": request.getfixturevalue("postgres_url"),
         "SPEC_WORKFLOW_CODEX_QUEUE": new_queue(),
     }
+
+
+def make_sample(members: Team, repository: str = SAMPLE, tasks_md: bytes | None = None) -> Path:
+    """Make the sample repository before MoonMind does, so that the test can set it up; gives its place."""
+    bare = members.bare(repository)
+    git_repos.make_bare(bare, {**sample.files(), **({} if tasks_md is None else {TASKS: tasks_md})})
+    return bare
 
 
 def assert_landed_once(
