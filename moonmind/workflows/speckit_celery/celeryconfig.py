@@ -51,6 +51,9 @@ worker_pool = "threads"
 worker_concurrency = 8
 worker_hijack_root_logger = False
 worker_send_task_events = False
+# Rows say what happens, and nobody asks workers. Its reply queue is exclusive to a node's name, so a second worker that
+# was started with the same command would be refused by the broker.
+worker_enable_remote_control = False
 
 # `worker -B` serves this; results older than a day go with Celery's own clean-up.
 beat_schedule = {
