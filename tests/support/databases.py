@@ -56,7 +56,9 @@ def postgres_url(migrated_postgres_url: str) -> str:
     """A PostgreSQL database at the newest schema, without rows but for the installation's."""
     engine = create_engine(migrated_postgres_url)
     with engine.begin() as connection:
-        connection.execute(text("TRUNCATE run, host, gate CASCADE"))
+        # Everything hangs on these; a TRUNCATE of tables this small takes a hundred times as long.
+        for table in ("run", "host", "gate"):
+            connection.execute(text(f"DELETE FROM {table}"))
     engine.dispose()
     return migrated_postgres_url
 
@@ -108,6 +110,8 @@ def _new_database(server: str) -> Iterator[str]:
     name = f"moonmind_test_{uuid4().hex[:12]}"
     with engine.connect() as connection:
         connection.execute(text(f"CREATE DATABASE {name}"))
+        # These databases outlive no crash: commits need not wait for the disk.
+        connection.execute(text(f"ALTER DATABASE {name} SET synchronous_commit = off"))
     try:
         yield make_url(server).set(database=name).render_as_string(hide_password=False)
     finally:
