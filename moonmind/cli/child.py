@@ -134,7 +134,8 @@ def _stop_earlier(folder: Path) -> None:
         _send(server.pid, number)
         deadline = time.monotonic() + patience
         while time.monotonic() < deadline:
-            if server_file.find(folder) != server and not _answers(server.url):
+            # It holds the folder's lock until its very end.
+            if not server_file.lives(server):
                 return
             time.sleep(_LOOK_SECONDS)
     raise Unavailable(

@@ -7,7 +7,7 @@ ever. Where the kernel does not tell start times (no `/proc`), a living id is ta
 import json
 import os
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 _NAME = "server.json"
@@ -20,6 +20,8 @@ class ServerInfo:
 
     url: str
     pid: int
+    start: str | None = field(default=None, compare=False)
+    """The kernel's start time of the process; None where it tells none."""
 
 
 def announce(var_dir: Path, url: str) -> None:
@@ -35,24 +37,26 @@ def announce(var_dir: Path, url: str) -> None:
 def withdraw(var_dir: Path) -> None:
     """Take back what this process announced; another process's announcement stays."""
     written = _read(var_dir)
-    if written is not None and written[0].pid == os.getpid():
+    if written is not None and written.pid == os.getpid():
         (var_dir / _NAME).unlink(missing_ok=True)
 
 
 def find(var_dir: Path) -> ServerInfo | None:
     """Find the server of this folder; None where there is none, or its process is gone."""
-    written = _read(var_dir)
-    if written is None:
-        return None
-    server, start = written
-    return server if _alive(server.pid) and start == _started(server.pid) else None
+    server = _read(var_dir)
+    return server if server is not None and lives(server) else None
 
 
-def _read(var_dir: Path) -> tuple[ServerInfo, str | None] | None:
+def lives(server: ServerInfo) -> bool:
+    """Tell whether a server's process is still there, announced or not: it ends later than it takes its word back."""
+    return _alive(server.pid) and server.start == _started(server.pid)
+
+
+def _read(var_dir: Path) -> ServerInfo | None:
     try:
         body = json.loads((var_dir / _NAME).read_text("utf-8"))
         start = body["startTime"]
-        return ServerInfo(str(body["url"]), int(body["pid"])), None if start is None else str(start)
+        return ServerInfo(str(body["url"]), int(body["pid"]), None if start is None else str(start))
     except (OSError, ValueError, KeyError, TypeError):
         return None  # absent, torn or another program's: no server that we could name
 

@@ -2,6 +2,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from moonmind.engine import server_file
@@ -67,3 +68,13 @@ def test_a_torn_or_foreign_file_is_no_server(tmp_path: Path) -> None:
     for text in ("", "{", "[]", "null", '{"url": "http://x"}', '{"url": "x", "pid": "many", "startTime": null}'):
         (tmp_path / "server.json").write_text(text)
         assert server_file.find(tmp_path) is None
+
+
+def test_a_server_that_took_its_word_back_lives_until_it_has_ended(tmp_path: Path) -> None:
+    server_file.announce(tmp_path, "http://127.0.0.1:8123")
+    server = server_file.find(tmp_path)
+    assert server is not None
+    server_file.withdraw(tmp_path)
+    assert server_file.find(tmp_path) is None
+    assert server_file.lives(server)
+    assert not server_file.lives(replace(server, start="another process, long ago"))
