@@ -1,13 +1,40 @@
 """An engine on each kind of database."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import delete
 
+from moonmind.db.tables import gate, host, run
 from moonmind.db.unit_of_work import Database
 from moonmind.engine.publisher import Publisher
+from tests.support.databases import KINDS
 from tests.support.engine_room import EngineRoom, Outbox
+
+
+@pytest.fixture(scope="session", params=KINDS)
+def lasting_database(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+    """One database of each kind for the whole room: its statements are compiled once, not in every test."""
+    if request.param == "sqlite":
+        file = tmp_path_factory.mktemp("engine") / "moonmind.db"
+        shutil.copy(request.getfixturevalue("migrated_sqlite_file"), file)
+        url = f"sqlite:///{file}"
+    else:
+        url = request.getfixturevalue("migrated_postgres_url")
+    made = Database(url)
+    yield made
+    made.dispose()
+
+
+@pytest.fixture
+def database(lasting_database: Database) -> Database:
+    """A real database without rows but for the installation's."""
+    with lasting_database._engine.begin() as connection:
+        for table in (run, host, gate):
+            connection.execute(delete(table))
+    return lasting_database
 
 
 @pytest.fixture
