@@ -12,7 +12,6 @@ import pytest
 
 from moonmind.engine import server_file
 from moonmind.settings import ambient_environment
-from tests.support.terminal import FIVE
 
 pytestmark = [pytest.mark.sqlite, pytest.mark.slow]
 
@@ -61,27 +60,6 @@ def servers_in(folder: Path) -> list[str]:
         except OSError:
             continue  # it ended while we looked, or is not ours
     return found
-
-
-def test_one_call_lands_a_phase_and_the_next_call_lands_the_next_on_the_same_pull_request(
-    tmp_path: Path, environment: dict[str, str]
-) -> None:
-    work = tmp_path / "work"
-    first, second = landed(work, environment), landed(work, environment)
-    for run in (first, second):
-        assert run["status"] == "succeeded"
-        assert [(task["taskName"], task["state"]) for task in run["tasks"]] == [(name, "succeeded") for name in FIVE]
-        assert {artifact["artifactType"] for artifact in run["artifacts"]} >= {
-            "codex_logs",
-            "codex_patch",
-            "pr_payload",
-        }
-        for artifact in run["artifacts"]:
-            assert (work / "var/demo/artifacts" / run["id"] / artifact["path"]).is_file()
-    assert first["phase"] != second["phase"]
-    assert first["pullRequestUrl"] == second["pullRequestUrl"]
-    assert first["branchName"] == second["branchName"]
-    assert servers_in(work / "var/demo") == []
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])

@@ -38,18 +38,21 @@ def demos() -> Iterator[tuple[Team, list[dict[str, Any]], list[str]]]:
                 capture_output=True, text=True, check=False,
             )  # fmt: skip
             assert done.returncode == 0, f"demo {number}: {done.stderr}"
-            runs.append(json.loads(done.stdout.splitlines()[-1]))
+            (line,) = done.stdout.splitlines()
+            runs.append(json.loads(line))
         yield members, runs, processes_of(str(members.folder))
 
 
-def test_the_last_line_is_the_run(demos: tuple[Team, list[dict[str, Any]], list[str]]) -> None:
-    _, runs, _ = demos
+def test_the_one_line_is_the_run(demos: tuple[Team, list[dict[str, Any]], list[str]]) -> None:
+    members, runs, _ = demos
     for run in runs:
         assert run["status"] == "succeeded"
         assert run["id"]
         assert [(task["taskName"], task["state"]) for task in run["tasks"]] == [(name, "succeeded") for name in STAGES]
         kinds = {artifact["artifactType"] for artifact in run["artifacts"]}
         assert kinds >= {"codex_logs", "codex_patch", "apply_output", "pr_payload"}
+        files = members.work / "var/demo/artifacts" / run["id"]
+        assert all((files / artifact["path"]).is_file() for artifact in run["artifacts"])
     assert len({run["id"] for run in runs}) == 2
     assert len({(run["branchName"], run["pullRequestUrl"]) for run in runs}) == 1
 

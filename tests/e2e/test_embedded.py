@@ -12,6 +12,7 @@ import pytest
 
 from tests.support import git_repos
 from tests.support.processes import PYTHON, group_of, processes_of
+from tests.support.reader import Reader
 from tests.support.team import Team, team
 from tests.support.waiting import until
 
@@ -128,21 +129,18 @@ def test_a_run_at_work_is_cancelled_from_another_terminal(members: Team, shell: 
     assert cancelled.code == 0
     assert cancelled.json["cancelRequestedAt"]
     assert members.finish(run_id)["status"] == "cancelled"
-    ends_well(members, [server.terminate()])
+    server.send(signal.SIGINT)  # as Ctrl-C does
+    ends_well(members, [server.wait(15)])
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_server_that_is_asked_to_end_does_so_with_0_and_its_run_goes_on_next_time(
-    members: Team, number: signal.Signals
-) -> None:
+def test_a_server_that_is_asked_to_end_does_so_with_0_and_its_run_goes_on_next_time(members: Team) -> None:
     release = members.folder / "release"
     waits(members, release)
     server = members.up()
     assert (members.work / "var/server.json").exists()
     run_id = members.create()
     members.await_run(run_id, is_with_its_agent, "the park")
-    server.send(number)
-    assert server.wait(15) == 0, server.text()
+    assert server.terminate() == 0, server.text()
     assert group_of(server.pid) == []
     assert not (members.work / "var/server.json").exists()
     assert "Traceback" not in server.text()
@@ -154,6 +152,24 @@ def test_a_server_that_is_asked_to_end_does_so_with_0_and_its_run_goes_on_next_t
     run = members.succeed(run_id)
     assert [task["retryCount"] for task in run["tasks"]] == [0] * 5
     ends_well(members, [members.processes[-1].terminate()])
+
+
+def test_a_server_that_reloads_goes_on_with_its_run(members: Team) -> None:
+    release = members.folder / "release"
+    waits(members, release)
+    reader = Reader(members)
+    reader.env |= {"SPEC_WORKFLOW_TEST_MODE": "1", "MOONMIND_SCRIPT": members.env["MOONMIND_SCRIPT"]}
+    server = reader.leaves_running("api", f"poetry run uvicorn api_service.main:app --reload --port {members.port}")
+    members.await_api(server)
+    run_id = members.create()
+    members.await_run(run_id, is_with_its_agent, "the park")
+    (reader.root / "api_service/main.py").touch()
+    until(lambda: server.text().count("Application startup complete") == 2, "the second start", 30)
+    release.touch()
+    run = members.succeed(run_id)
+    assert [task["retryCount"] for task in run["tasks"]] == [0] * 5
+    server.terminate()
+    assert group_of(server.pid) == []
 
 
 def test_uvicorn_alone_runs_the_embedded_engine_too(members: Team) -> None:
