@@ -154,6 +154,7 @@ def test_a_server_that_is_asked_to_end_does_so_with_0_and_its_run_goes_on_next_t
     ends_well(members, [members.processes[-1].terminate()])
 
 
+@pytest.mark.slow
 def test_a_server_that_reloads_goes_on_with_its_run(members: Team) -> None:
     release = members.folder / "release"
     waits(members, release)
