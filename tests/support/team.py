@@ -172,7 +172,13 @@ def team(**settings: str) -> Iterator[Team]:
     finally:
         made.stop()
         _end_supervisors(made.state)
-        shutil.rmtree(folder, ignore_errors=True)
+        # A git that a killed process left may still be writing.
+        until(lambda: _removed(folder), f"the removal of {folder}", 15)
+
+
+def _removed(folder: Path) -> bool:
+    shutil.rmtree(folder, ignore_errors=True)
+    return not folder.exists()
 
 
 def _end_supervisors(state: Path) -> None:
