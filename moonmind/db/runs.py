@@ -178,9 +178,14 @@ class Runs:
         )
         return rows.runs_of(self._connection.execute(query))
 
-    def mark_pruned(self, run_id: UUID) -> None:
-        """Note that the run's files are gone."""
-        self._connection.execute(update(run).where(run.c.id == run_id).values(pruned_at=db_now()))
+    def take_for_pruning(self, run_id: UUID) -> bool:
+        """Note that an ended run's files are being removed; False when it was retried or taken by another meanwhile."""
+        statement = update(run).where(run.c.id == run_id, run.c.completed_at.is_not(None), run.c.pruned_at.is_(None))
+        return self._connection.execute(statement.values(pruned_at=db_now()).returning(run.c.id)).first() is not None
+
+    def give_back_unpruned(self, run_id: UUID) -> None:
+        """Note that removing a run's files failed, so that it is tried again."""
+        self._connection.execute(update(run).where(run.c.id == run_id).values(pruned_at=None))
 
     def _first(self, *conditions: ColumnElement[bool]) -> Run | None:
         return rows.run_of(self._connection.execute(select(*rows.RUN).where(*conditions)).first())

@@ -138,7 +138,8 @@ class Executor:
             log.exception("attempt.broke")
             kind = type(error).__name__
             defect = Unexpected(f"the {claim.run.stage} stage met an error nobody planned for ({kind})")
-            outcome = Failed(defect.info(), transient=False, kept=context.kept)
+            # Nobody knows how far the stage came: an agent that it started must not go on alone.
+            outcome = Failed(defect.info(), transient=False, kept=keep_work(context))
         return self._decide(claim, outcome)
 
     def _decide(self, claim: Claim, outcome: Outcome) -> Decision:

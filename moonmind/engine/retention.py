@@ -29,15 +29,19 @@ class Retention:
             expired = uow.runs.expired_files(self._days, _BATCH)
         removed = 0
         for run in expired:
+            with self._database.write() as uow:
+                # Taken first: a run that an operator retries at this moment keeps its files.
+                if not uow.runs.take_for_pruning(run.id):
+                    continue
             try:
                 self._agent.forget(str(run.id))
                 self._vcs.forget(run.repository, run.id)
                 self._store.delete(run.id)
             except MoonMindError as error:
                 log.warning("run.not_pruned", run_id=str(run.id), error=error.message)
+                with self._database.write() as uow:
+                    uow.runs.give_back_unpruned(run.id)
                 continue
-            with self._database.write() as uow:
-                uow.runs.mark_pruned(run.id)
             removed += 1
         if removed:
             log.info("runs.pruned", count=removed)

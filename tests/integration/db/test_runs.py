@@ -202,7 +202,8 @@ def test_files_of_old_ended_runs_are_listed_until_they_are_pruned(database: Data
     with database.write() as unit:
         assert [run.id for run in unit.runs.expired_files(1.0, 10)] == [old.id]
         assert {run.id for run in unit.runs.expired_files(0.0, 10)} <= {old.id, young.id}
-        unit.runs.mark_pruned(old.id)
+        assert unit.runs.take_for_pruning(old.id)
+        assert not unit.runs.take_for_pruning(old.id)
         assert unit.runs.expired_files(1.0, 10) == []
     assert read_run(database, old.id).pruned_at is not None
     assert read_run(database, active.id).pruned_at is None
