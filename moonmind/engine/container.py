@@ -1,6 +1,7 @@
 """One process's set of services, and how they start and end together."""
 
 import fcntl
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
@@ -26,6 +27,8 @@ from moonmind.redact import Redactor
 from moonmind.settings import Settings
 
 log = structlog.get_logger(__name__)
+
+_HANDOVER_SECONDS = 8.0
 
 
 @dataclass(slots=True)
@@ -64,16 +67,18 @@ class Container:
         place = self.settings.var_dir / "moonmind.lock"
         place.parent.mkdir(parents=True, exist_ok=True)
         lock = place.open("a+")
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            lock.close()
-            server = self.server()
-            where = f" at {server.url}" if server is not None else ""
-            raise NotConfigured(
-                f"another MoonMind runs the embedded engine of {self.settings.var_dir.absolute()}{where}",
-                remediation="Use that one, or set CELERY_BROKER_URL to run several processes on RabbitMQ.",
-            ) from None
+        # One that is just shutting down has withdrawn its address and lets go within seconds; one that serves does not.
+        deadline = time.monotonic() + (0.0 if self.server() is not None else _HANDOVER_SECONDS)
+        while not _taken(lock):
+            if time.monotonic() >= deadline:
+                lock.close()
+                server = self.server()
+                where = f" at {server.url}" if server is not None else ""
+                raise NotConfigured(
+                    f"another MoonMind runs the embedded engine of {self.settings.var_dir.absolute()}{where}",
+                    remediation="Use that one, or set CELERY_BROKER_URL to run several processes on RabbitMQ.",
+                )
+            time.sleep(0.05)  # a lock has no other way to tell that it is free, short of waiting without an end
         self._lock = lock
         with self.database.write() as uow:
             released = uow.recovery.release_all_leases()
@@ -130,3 +135,11 @@ class Container:
     def abandon(self) -> None:
         """Forget connections and threads that a fork left behind, without touching the parent's."""
         self.database.dispose(close=False)
+
+
+def _taken(lock: IO[str]) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True

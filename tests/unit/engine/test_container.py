@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 
 from moonmind import bootstrap
 from moonmind.db.unit_of_work import Database
-from moonmind.engine import server_file
+from moonmind.engine import container, server_file
 from moonmind.engine.container import Container
 from moonmind.errors import NotConfigured
 from moonmind.ports.check import CheckStatus
@@ -76,6 +76,13 @@ def test_a_place_that_fails_later_is_refused_with_its_setting(
 # --- the one embedded engine ---------------------------------------------------------------------------------------
 
 
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Do not wait for a process that is not shutting down."""
+    monkeypatch.setattr(container, "_HANDOVER_SECONDS", 0.1)
+
+
+@pytest.mark.usefixtures("impatient")
 def test_one_process_at_a_time_owns_the_embedded_engine(build: Build, tmp_path: Path) -> None:
     first, second = build(), build()
     first.own_embedded_engine()
@@ -89,6 +96,16 @@ def test_one_process_at_a_time_owns_the_embedded_engine(build: Build, tmp_path: 
     second.own_embedded_engine()
 
 
+def test_a_process_takes_over_from_one_that_is_just_ending(build: Build) -> None:
+    first, second = build(), build()
+    first.own_embedded_engine()
+    ending = threading.Timer(0.3, first.close)
+    ending.start()
+    second.own_embedded_engine()
+    ending.join()
+
+
+@pytest.mark.usefixtures("impatient")
 def test_a_refused_process_takes_no_lease_back(build: Build) -> None:
     first, second = build(), build()
     first.own_embedded_engine()

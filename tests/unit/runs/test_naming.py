@@ -70,7 +70,9 @@ def test_the_first_branch_has_no_number() -> None:
     assert naming.branch("042-refresh-docs", 2) == "moonmind/042-refresh-docs-2"
 
 
-@pytest.mark.parametrize("other", ["042_refresh_docs", "042-Refresh-docs", "042/refresh-docs", "042-refresh-döcs", "字"])
+@pytest.mark.parametrize(
+    "other", ["042_refresh_docs", "042-Refresh-docs", "042/refresh-docs", "042-refresh-döcs", "字"]
+)
 def test_two_features_never_share_a_branch(other: str) -> None:
     assert naming.branch(other) != naming.branch("042-refresh-docs")
     assert naming.branch(other) == naming.branch(other)
