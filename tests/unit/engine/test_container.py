@@ -10,7 +10,8 @@ from structlog.testing import capture_logs
 
 from moonmind import bootstrap
 from moonmind.db.unit_of_work import Database
-from moonmind.engine import container, server_file
+from moonmind.engine import container as engine_container
+from moonmind.engine import server_file
 from moonmind.engine.container import Container
 from moonmind.errors import NotConfigured
 from moonmind.ports.check import CheckStatus
@@ -79,7 +80,7 @@ def test_a_place_that_fails_later_is_refused_with_its_setting(
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Do not wait for a process that is not shutting down."""
-    monkeypatch.setattr(container, "_HANDOVER_SECONDS", 0.1)
+    monkeypatch.setattr(engine_container, "_HANDOVER_SECONDS", 0.1)
 
 
 @pytest.mark.usefixtures("impatient")
