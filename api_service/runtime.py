@@ -41,6 +41,7 @@ class Runtime:
             self._container.start_api()
             return
         self._container.own_embedded_engine()
+        self._container.enrol()
         # Imported late: an API on RabbitMQ needs no worker's code.
         from moonmind.workflows.speckit_celery.embedded import EmbeddedWorker
 

@@ -87,8 +87,6 @@ def build(
     installation_id = database.installation_id()
     state_folder = settings.state_folder(str(installation_id))
     host = this_host(state_folder)
-    with database.write() as uow:
-        uow.hosts.enrol(host.id, host.name)
 
     forge = registry.load("forges", settings.forge)(_forge_options(settings))
     agent = registry.load("agents", settings.agent)(_agent_options(settings, state_folder, str(installation_id)))

@@ -6,15 +6,16 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, Connection, Select, delete, select, update
 
+from moonmind.db import rows
 from moonmind.db.attempts import Attempts
 from moonmind.db.clock import db_now, db_now_plus
 from moonmind.db.journal import move, record_all
 from moonmind.db.outcomes import closing, dispatch_at
 from moonmind.db.records import Run
 from moonmind.db.renewals import open_attempts, successor
-from moonmind.db.requests import end_open_attempts
+from moonmind.db.requests import CANCELLED, end_open_attempts
 from moonmind.db.tables import active, agent_slot, attempt, host, leased, run, unleased
-from moonmind.errors import ErrorInfo, Unanswered, WorkerLost
+from moonmind.errors import DeadlineReached, ErrorInfo, Unanswered, WorkerLost
 from moonmind.runs.events import EventType
 from moonmind.runs.machine import AttemptState, RunStatus, WaitingReason
 from moonmind.runs.retry import RetryPolicy
@@ -103,11 +104,33 @@ class Rescues:
         record_all(self._connection, [(one, EventType.HOST_LOST, {"host": str(host_id)}) for one in freed])
         return [*closed, *freed]
 
+    def close_stranded(self, silence_seconds: float) -> list[Run]:
+        """End the runs that should stop and are bound to a host that no one hears of: nobody else could do it."""
+        silent = select(host.c.id).where(host.c.seen_at < db_now_plus(-silence_seconds))
+        bound = (unleased, run.c.agent_host.in_(silent))
+        cancelled = self._end(RunStatus.CANCELLED, CANCELLED, (*bound, run.c.cancel_requested_at.is_not(None)))
+        late = DeadlineReached("The run's deadline passed while its host was silent.").info()
+        return [*cancelled, *self._end(RunStatus.FAILED, late, (*bound, run.c.deadline <= db_now()))]
+
+    def ended_with_job(self, host_id: UUID, limit: int) -> list[Run]:
+        """List ended runs of a host whose job nobody has seen end; a retry that comes first clears the job."""
+        query = (
+            select(*rows.RUN)
+            .where(~active, run.c.agent_host == host_id, run.c.job_key.is_not(None))
+            .order_by(run.c.completed_at.desc())
+            .limit(limit)
+        )
+        return rows.runs_of(self._connection.execute(query))
+
+    def forget_job(self, run_id: UUID) -> None:
+        """Note that an ended run's job is over."""
+        self._connection.execute(update(run).where(run.c.id == run_id, ~active).values(job_key=None))
+
     def close_unanswered(self) -> list[Run]:
         """End the runs that waited for a person until their attention deadline."""
         error = Unanswered("Nobody answered before the attention deadline.").info()
         guards = (run.c.waiting_reason == WaitingReason.NEEDS_ATTENTION, run.c.not_before <= db_now(), unleased)
-        return self._close(error, guards)
+        return self._end(RunStatus.FAILED, error, guards)
 
     def _renew(self, freed: Run, lost: ErrorInfo) -> None:
         before = Attempts(self._connection).latest(freed.id)[freed.stage.position]
@@ -119,14 +142,16 @@ class Rescues:
 
     def _close_lost(self, *guards: ColumnElement[bool], **values: Any) -> list[Run]:
         error = WorkerLost("The workers that held this stage died, one after the other.").info()
-        return self._close(error, guards, crashes=run.c.crashes + 1, **values)
+        return self._end(RunStatus.FAILED, error, guards, crashes=run.c.crashes + 1, **values)
 
-    def _close(self, error: ErrorInfo, guards: Sequence[ColumnElement[bool]], **values: Any) -> list[Run]:
+    def _end(
+        self, status: RunStatus, error: ErrorInfo, guards: Sequence[ColumnElement[bool]], **values: Any
+    ) -> list[Run]:
         closed = move(
             self._connection,
             run.c.id.in_(_locked(*guards)),
             *guards,
-            status=RunStatus.FAILED,
+            status=status,
             completed_at=db_now(),
             dispatch_after=None,
             error=error,

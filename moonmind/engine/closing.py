@@ -50,6 +50,15 @@ def keep_work(context: StageContext) -> Mapping[str, Any]:
     return {**kept, **partial(context)}
 
 
+def stop_agent(context: StageContext) -> None:
+    """Make sure that no agent of this attempt is at work; raises AgentError when that is not certain."""
+    if context.run.stage is not Stage.SUBMIT:
+        return
+    key = jobs.key(context)
+    if context.agent.poll(key).state in {JobState.RUNNING, JobState.LOST}:
+        context.agent.stop(key)
+
+
 def thread(status: JobStatus | None) -> dict[str, Any]:
     """Give the agent's conversation, if the job has got as far as one."""
     if status is None:

@@ -64,7 +64,8 @@ class Container:
 
         What leases there are were held by a process that is gone: nobody else could have held this lock.
         """
-        place = self.settings.var_dir / "moonmind.lock"
+        # Beside the database, which is what must have one owner; by default that is var/moonmind.lock.
+        place = Path(self.settings.database_url.removeprefix("sqlite:///")).with_suffix(".lock")
         place.parent.mkdir(parents=True, exist_ok=True)
         lock = place.open("a+")
         # One that is just shutting down has withdrawn its address and lets go within seconds; one that serves does not.
@@ -84,6 +85,11 @@ class Container:
             released = uow.recovery.release_all_leases()
         if released:
             log.info("leases.released", count=released)
+
+    def enrol(self) -> None:
+        """Make this host known as one that runs stages, before the first of them asks for an agent slot."""
+        with self.database.write() as uow:
+            uow.hosts.enrol(self.host.id, self.host.name)
 
     def start_api(self) -> None:
         """Begin to publish hints and to heal: what every API process does."""

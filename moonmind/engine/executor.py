@@ -11,7 +11,7 @@ import structlog
 
 from moonmind.db.records import Claim
 from moonmind.db.unit_of_work import Database
-from moonmind.engine.closing import keep_work
+from moonmind.engine.closing import keep_work, stop_agent
 from moonmind.engine.context import LeaseLost, StageContext, StopRequested
 from moonmind.engine.host import Host
 from moonmind.engine.lease import HeldLease, LeaseKeeper
@@ -140,6 +140,9 @@ class Executor:
             defect = Unexpected(f"the {claim.run.stage} stage met an error nobody planned for ({kind})")
             # Nobody knows how far the stage came: an agent that it started must not go on alone.
             outcome = Failed(defect.info(), transient=False, kept=keep_work(context))
+        if isinstance(outcome, Failed):
+            # A slot is freed and a retry is allowed with this write: no agent of this attempt may be left at work.
+            stop_agent(context)
         return self._decide(claim, outcome)
 
     def _decide(self, claim: Claim, outcome: Outcome) -> Decision:
@@ -159,6 +162,13 @@ class Executor:
                     return Passage.STOP
                 time.sleep(pause)  # the database is away; the lease bounds how long we try
                 pause = min(pause * 2, 2.0)
+            except Exception as error:
+                if isinstance(decision, Close):
+                    raise
+                # What the stage reported cannot be written: the run ends with a reason, instead of losing lease by lease.
+                log.exception("attempt.not_recorded")
+                defect = Unexpected(f"what {claim.run.stage} reported could not be recorded ({type(error).__name__})")
+                decision = Close(RunStatus.FAILED, AttemptState.FAILED, error=defect.info())
         if recorded.written:
             log.info("attempt.recorded", attempt=claim.attempt.number, decision=_said(decision))
         for run in recorded.due:

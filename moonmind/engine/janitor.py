@@ -1,11 +1,12 @@
 """Send again what was lost, take back what was abandoned: a sweep that any process may run at any time."""
 
 import time
+from collections.abc import Iterable
 
 import structlog
 
 from moonmind.db.records import Run
-from moonmind.db.unit_of_work import Database
+from moonmind.db.unit_of_work import Database, UnitOfWork
 from moonmind.engine.host import Host
 from moonmind.engine.loop import Loop
 from moonmind.engine.publisher import Publisher
@@ -16,7 +17,9 @@ from moonmind.runs.retry import RetryPolicy
 log = structlog.get_logger(__name__)
 
 BATCH = 100
-_HOST_BEAT_SECONDS = 10.0
+GAP_SECONDS = 30.0
+"""Between two sweeps: more than this and the janitor cannot say that it watched all the time."""
+REAP_SECONDS = 5.0
 
 
 class Janitor:
@@ -40,7 +43,10 @@ class Janitor:
         self._policy = policy
         self._silence = host_silence_seconds
         self._loop = Loop("janitor", pace_seconds, self.sweep)
-        self._last_host_beat = float("-inf")
+        self._pace = pace_seconds
+        self._watching_since: float | None = None
+        self._last_sweep = float("-inf")
+        self._last_reaping = float("-inf")
 
     def start(self) -> None:
         """Sweep now and then until closed."""
@@ -51,42 +57,73 @@ class Janitor:
         self._loop.close()
 
     def sweep(self) -> None:
-        """Do one round: expired leases, unanswered questions, silent hosts, hints that nobody followed."""
+        """Do one round: expired leases, unanswered questions, silent hosts, agents of ended runs, lost hints."""
         self._publisher.watch()
-        self._beat()
-        with self._database.write() as uow:
-            expired = uow.recovery.expire_leases(self._policy.max_crashes)
-            freed = [run.id for run in expired if run.status.terminal and uow.slots.free(run.id)]
-            woken = uow.recovery.wake_capacity(len(freed)) if freed else []
-        for run in woken:
-            self._publisher.soon(run)
-        for run in expired:
-            log.warning("lease.expired", run_id=str(run.id), stage=run.stage.value, crashes=run.crashes)
-            if run.status.terminal:
-                self._stop_agent(run)
+        self._expire()
         with self._database.write() as uow:
             for run in uow.recovery.close_unanswered():
                 log.warning("run.unanswered", run_id=str(run.id))
+        self._give_up_hosts()
+        self._reap()
         with self._database.read() as uow:
             due = uow.recovery.due_for_hint(BATCH)
         for run in due:
             self._publisher.overdue(run)
 
-    def _beat(self) -> None:
-        if time.monotonic() - self._last_host_beat < _HOST_BEAT_SECONDS:
+    def _expire(self) -> None:
+        with self._database.write() as uow:
+            expired = uow.recovery.expire_leases(self._policy.max_crashes)
+            woken = self._free_slots(uow, expired)
+        for run in expired:
+            log.warning("lease.expired", run_id=str(run.id), stage=run.stage.value, crashes=run.crashes)
+        for run in woken:
+            self._publisher.soon(run)
+
+    def _free_slots(self, uow: UnitOfWork, runs: Iterable[Run]) -> list[Run]:
+        freed = [run.id for run in runs if run.status.terminal and uow.slots.free(run.id)]
+        return uow.recovery.wake_capacity(len(freed)) if freed else []
+
+    def _give_up_hosts(self) -> None:
+        """Free the runs of hosts that fell silent, once we have watched for as long without a gap ourselves.
+
+        When the database itself was away, all hosts look silent at first; they are given the time to beat again.
+        """
+        now = time.monotonic()
+        if self._watching_since is None or now - self._last_sweep > max(3 * self._pace, GAP_SECONDS):
+            self._watching_since = now
+        self._last_sweep = now
+        if now - self._watching_since < self._silence:
             return
         with self._database.write() as uow:
-            uow.hosts.enrol(self._host.id, self._host.name)
             for host_id in uow.recovery.silent_hosts(self._silence):
                 for run in uow.recovery.give_up_host(host_id, self._policy.max_crashes):
                     log.warning("host.lost", run_id=str(run.id), host=str(host_id))
-        self._last_host_beat = time.monotonic()
+            stranded = uow.recovery.close_stranded(self._silence)
+            woken = self._free_slots(uow, stranded)
+        for run in stranded:
+            log.warning("run.stranded", run_id=str(run.id), host=str(run.agent_host))
+        for run in woken:
+            self._publisher.soon(run)
 
-    def _stop_agent(self, run: Run) -> None:
-        """Stop the agent of a run that was given up, if it lives here."""
-        if run.job_key is None or run.agent_host != self._host.id:
+    def _reap(self) -> None:
+        """Stop agents of this host whose runs have ended without them: given up, or closed by a dying process."""
+        if time.monotonic() - self._last_reaping < REAP_SECONDS:
             return
+        with self._database.read() as uow:
+            ended = uow.recovery.ended_with_job(self._host.id, BATCH)
+        for run in ended:
+            if self._stop_agent(run):
+                with self._database.write() as uow:
+                    uow.recovery.forget_job(run.id)
+        self._last_reaping = time.monotonic()
+
+    def _stop_agent(self, run: Run) -> bool:
+        """Stop the agent of an ended run; False where that has to be tried again."""
+        if run.job_key is None:
+            return False
         try:
             self._agent.stop(run.job_key)
         except MoonMindError as error:
             log.error("agent.not_stopped", run_id=str(run.id), error=error.message)
+            return False
+        return True

@@ -11,12 +11,20 @@ import structlog
 from moonmind.db.records import Claim
 from moonmind.db.unit_of_work import Database
 from moonmind.engine.context import LeaseLost, StopRequested
+from moonmind.engine.loop import Loop
 from moonmind.errors import MoonMindError
 
 log = structlog.get_logger(__name__)
 
+# The clock that goes on while a laptop sleeps: a lease that ran out meanwhile must not look fresh afterwards.
+_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+
 SILENCE_SHARE = 0.75
 """Of the lease: so long without a renewal and we act as if it were lost, before anybody else may take it."""
+
+
+def _now() -> float:
+    return time.clock_gettime(_CLOCK)
 
 
 @dataclass(slots=True)
@@ -25,7 +33,7 @@ class HeldLease:
 
     claim: Claim
     silence_seconds: float
-    renewed: float = field(default_factory=time.monotonic)
+    renewed: float = field(default_factory=_now)
     lost: bool = False
     cancelled: bool = False
     overdue: bool = False
@@ -33,7 +41,7 @@ class HeldLease:
 
     def gone(self) -> bool:
         """Tell whether the claim must be treated as somebody else's."""
-        return self.lost or time.monotonic() - self.renewed > self.silence_seconds
+        return self.lost or _now() - self.renewed > self.silence_seconds
 
     def check(self) -> None:
         """Raise LeaseLost or StopRequested; called right before every effect outside."""
@@ -44,16 +52,15 @@ class HeldLease:
 
 
 class LeaseKeeper:
-    """Renews leases by fence until they are let go. Monotonic time measures silence; the database's clock rules."""
+    """Renews leases by fence until they are let go. A local clock measures silence; the database's clock rules."""
 
     def __init__(self, database: Database, *, lease_seconds: float, heartbeat_seconds: float) -> None:
         self._database = database
         self.lease_seconds = lease_seconds
-        self._pace = heartbeat_seconds
         self._held: dict[int, HeldLease] = {}
         self._guard = threading.Lock()
-        self._wake = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._loop = Loop("lease-keeper", heartbeat_seconds, self._beat)
+        self._started = False
         self._closed = False
 
     @contextmanager
@@ -63,9 +70,9 @@ class LeaseKeeper:
         lease = HeldLease(claim, silence, cancelled=claim.cancel_requested, overdue=claim.deadline_passed)
         with self._guard:
             self._held[id(lease)] = lease
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._beat, name="lease-keeper", daemon=True)
-                self._thread.start()
+            if not self._started:
+                self._loop.start()
+                self._started = True
         try:
             yield lease
         finally:
@@ -73,14 +80,14 @@ class LeaseKeeper:
                 self._held.pop(id(lease), None)
 
     def close(self) -> None:
-        """Give every lease back, as a clean shutdown does, and end the thread."""
+        """Give every lease back, as a clean shutdown does, and end the thread; a second call does nothing more."""
         self._closed = True
-        self._wake.set()
-        if self._thread is not None:
-            self._thread.join(timeout=10)
+        self._loop.close()
         with self._guard:
             held = list(self._held.values())
         for lease in held:
+            if lease.lost:
+                continue
             # Marked lost first: the stage that still works under it must not write after the row is free again.
             lease.lost = True
             try:
@@ -90,16 +97,20 @@ class LeaseKeeper:
                 log.warning("lease.not_returned", run_id=str(lease.claim.run.id), error=error.message)
 
     def _beat(self) -> None:
-        while not self._wake.wait(self._pace):
-            with self._guard:
-                held = list(self._held.values())
-            for lease in held:
-                if not lease.lost and not self._closed:
-                    self._renew(lease)
+        with self._guard:
+            held = list(self._held.values())
+        for lease in held:
+            if lease.lost or self._closed:
+                continue
+            try:
+                self._renew(lease)
+            except Exception:
+                # Whatever one renewal met, the other leases of this process must be renewed.
+                log.exception("lease.not_renewed", run_id=str(lease.claim.run.id))
 
     def _renew(self, lease: HeldLease) -> None:
         # Taken before the statement: the lease runs from when the database wrote it, never from when we heard back.
-        started = time.monotonic()
+        started = _now()
         try:
             with self._database.write() as uow:
                 pulse = uow.transitions.heartbeat(lease.claim.run.id, lease.claim.fence, self.lease_seconds)

@@ -58,7 +58,8 @@ class Publisher:
         self._waiting: queue.Queue[tuple[Run, bool] | None] = queue.Queue(_BACKLOG)
         self._guard = threading.Lock()
         self._courier: _Courier | None = None
-        self._abandoned = 0
+        self._hung: set[_Courier] = set()
+        """Abandoned threads that have not come back from the broker."""
         self._closed = False
 
     def soon(self, run: Run) -> None:
@@ -80,8 +81,8 @@ class Publisher:
 
     @property
     def ready(self) -> bool:
-        """Tell whether hints can leave: false after three publishes hung for good."""
-        return self._abandoned < MAX_ABANDONED
+        """Tell whether hints can leave: false while three threads hang in the broker."""
+        return len(self._hung) < MAX_ABANDONED
 
     def watch(self) -> None:
         """Replace a thread whose publish hangs; the janitor calls this on every sweep."""
@@ -92,8 +93,9 @@ class Publisher:
                 return
             courier.abandoned = True
             self._courier = None
-            self._abandoned += 1
-        log.error("publisher.abandoned", count=self._abandoned)
+            self._hung.add(courier)
+            hung = len(self._hung)
+        log.error("publisher.abandoned", count=hung)
         if self._waiting.qsize():
             self._ensure_courier()
 
@@ -115,8 +117,14 @@ class Publisher:
         with self._guard:
             if self._courier is not None or not self.ready:
                 return
-            self._courier = _Courier(self._dispatchers())
-            threading.Thread(target=self._run, args=(self._courier,), name="publisher", daemon=True).start()
+            courier = _Courier(self._dispatchers())
+            try:
+                threading.Thread(target=self._run, args=(courier,), name="publisher", daemon=True).start()
+            except RuntimeError as error:
+                # No thread to be had now; the next hint tries again, and the janitor repeats this one.
+                log.error("publisher.not_started", error=str(error))
+                return
+            self._courier = courier
 
     def _run(self, courier: _Courier) -> None:
         while not courier.abandoned:
@@ -132,8 +140,11 @@ class Publisher:
             courier.busy_since = None
         courier.dispatcher.close()
         with self._guard:
+            self._hung.discard(courier)
             if self._courier is courier:
                 self._courier = None
+        if self._waiting.qsize() and not self._closed:
+            self._ensure_courier()
 
     def _send(self, courier: _Courier, run: Run, overdue: bool) -> None:
         noted = self._note(run) if overdue else run
@@ -144,8 +155,6 @@ class Publisher:
         except DispatchError as error:
             log.warning("hint.unconfirmed", run_id=str(run.id), error=error.message)
             self._take_back(run)
-        else:
-            self._abandoned = 0
 
     def _note(self, run: Run) -> Run | None:
         """Write down that the run is announced again now; None when it is not to be, or another process was faster."""

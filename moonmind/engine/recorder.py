@@ -18,6 +18,7 @@ from moonmind.runs.machine import (
     RunStatus,
     TryAgain,
     Wait,
+    WaitingReason,
 )
 
 log = structlog.get_logger(__name__)
@@ -56,7 +57,7 @@ class Recorder:
                 log.warning("attempt.stale", fence=claim.fence)
                 return Recorded(advanced=False, written=False)
             due: list[Run] = []
-            if _frees_slot(claim, decision) and uow.slots.free(claim.run.id):
+            if _frees_slot(claim, decision) and uow.slots.free(claim.run.id) and not _waits_for_capacity(decision):
                 due.extend(uow.recovery.wake_capacity())
         match decision:
             case Advance() | Close(status=RunStatus.SUCCEEDED):
@@ -109,3 +110,8 @@ def _frees_slot(claim: Claim, decision: Decision) -> bool:
             return claim.run.agent_host is not None or claim.run.stage is Stage.SUBMIT
         case _:
             return claim.run.stage is Stage.SUBMIT
+
+
+def _waits_for_capacity(decision: Decision) -> bool:
+    """Tell whether the run gives its slot back because there is no use for one: waking a waiter would only repeat that."""
+    return isinstance(decision, Wait) and decision.reason is WaitingReason.CAPACITY

@@ -1,5 +1,7 @@
 """See that an agent has ended and make its run due: level-triggered, so that an outage loses nothing."""
 
+import time
+
 import structlog
 
 from moonmind.db.records import Run
@@ -7,12 +9,12 @@ from moonmind.db.unit_of_work import Database
 from moonmind.engine.host import Host
 from moonmind.engine.loop import Loop
 from moonmind.engine.publisher import Hinter
-from moonmind.errors import MoonMindError
 from moonmind.ports.agent import Agent, JobState
 
 log = structlog.get_logger(__name__)
 
 PACE_SECONDS = 1.0
+BEAT_SECONDS = 10.0
 _BATCH = 1000
 
 
@@ -27,6 +29,7 @@ class Waker:
         self._hinter = hinter
         self._host = host
         self._loop = Loop("waker", pace_seconds, self.look)
+        self._last_beat = float("-inf")
 
     def start(self) -> None:
         """Look now and then until closed."""
@@ -37,7 +40,8 @@ class Waker:
         self._loop.close()
 
     def look(self) -> None:
-        """Wake every run of this host whose job is not running any more."""
+        """Say that this host works, and wake every run of it whose job is not running any more."""
+        self._beat()
         with self._database.read() as uow:
             parked = uow.recovery.parked_on_agent(self._host.id, _BATCH)
         for run in parked:
@@ -49,12 +53,20 @@ class Waker:
                 log.info("attempt.woken", run_id=str(run.id))
                 self._hinter.soon(woken)
 
+    def _beat(self) -> None:
+        """Beat for the host: only here, since a host that nobody wakes runs on has to count as silent."""
+        if time.monotonic() - self._last_beat < BEAT_SECONDS:
+            return
+        with self._database.write() as uow:
+            uow.hosts.enrol(self._host.id, self._host.name)
+        self._last_beat = time.monotonic()
+
     def _runs(self, run: Run) -> bool:
         if run.job_key is None:
             return False
         try:
             return self._agent.poll(run.job_key).state is JobState.RUNNING
-        except MoonMindError as error:
+        except Exception as error:
             # One job that cannot be looked at must not keep the others asleep; its own run looks again by itself.
-            log.warning("agent.not_polled", run_id=str(run.id), error=error.message)
+            log.warning("agent.not_polled", run_id=str(run.id), error=str(error))
             return True

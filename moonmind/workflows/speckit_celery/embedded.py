@@ -59,11 +59,17 @@ class EmbeddedWorker:
         self._beat.start()
 
     def close(self) -> None:
-        """Stop taking messages and wait for running stages."""
+        """Stop taking messages and wait a moment for running stages; what they hold is given back after it."""
         if self._beat is not None:
             self._beat.stop()
         if self._controller is not None:
-            self._controller.stop()
-            state.should_stop = 0
+            # It waits for stages as long as they take, so it does that in a thread of its own.
+            stopping = threading.Thread(target=self._stop, args=(self._controller,), name="embedded-stop", daemon=True)
+            stopping.start()
+            stopping.join(timeout=worker.GRACE_SECONDS)
         if self._thread is not None:
-            self._thread.join(timeout=10)
+            self._thread.join(timeout=1)
+
+    def _stop(self, controller: WorkController) -> None:
+        controller.stop()
+        state.should_stop = 0

@@ -14,6 +14,9 @@ from moonmind.workflows.speckit_celery.refusal import refuse, refuse_for
 
 log = structlog.get_logger(__name__)
 
+GRACE_SECONDS = 5.0
+"""Docker kills ten seconds after it asked."""
+
 _container: Container | None = None
 _adopted = False
 """The container belongs to somebody else, who starts and ends it."""
@@ -41,6 +44,7 @@ def attach() -> None:
     signals.worker_init.connect(_init, dispatch_uid="moonmind.init")
     signals.worker_ready.connect(_ready, dispatch_uid="moonmind.ready")
     signals.worker_process_init.connect(_forked, dispatch_uid="moonmind.forked")
+    signals.worker_shutting_down.connect(_ending, dispatch_uid="moonmind.ending")
     signals.worker_shutdown.connect(_shutdown, dispatch_uid="moonmind.shutdown")
     signals.beat_init.connect(_beat, dispatch_uid="moonmind.beat")
     signals.setup_logging.connect(_logging, dispatch_uid="moonmind.logging")
@@ -59,6 +63,7 @@ def _init(**_: Any) -> None:
         if settings.embedded:
             refuse("CELERY_BROKER_URL is not set, so the API process runs the engine itself; start `moonmind up`.")
         container().check_start()
+        container().enrol()
     except MoonMindError as error:
         refuse_for(error)
 
@@ -76,6 +81,17 @@ def _forked(**_: Any) -> None:
     inherited, _container = _container, None
     if inherited is not None:
         inherited.abandon()
+
+
+def _ending(**_: Any) -> None:
+    """Give stages a moment to end, then give their leases back: others go on at once, and nothing counts as a crash.
+
+    Celery itself waits for running stages, longer than most supervisors wait for Celery.
+    """
+    if _container is not None and not _adopted:
+        timer = threading.Timer(GRACE_SECONDS, _container.keeper.close)
+        timer.daemon = True
+        timer.start()
 
 
 def _shutdown(**_: Any) -> None:

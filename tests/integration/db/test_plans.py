@@ -22,6 +22,7 @@ STATEMENTS: dict[str, tuple[str, Callable[[UnitOfWork], object]]] = {
     "next": ("ix_run_due", lambda unit: unit.recovery.next_due_in()),
     "leases": ("ix_run_leased", lambda unit: unit.recovery.expire_leases(3)),
     "capacity": ("ix_run_due", lambda unit: unit.recovery.wake_capacity()),
+    "reaping": ("ix_run_job", lambda unit: unit.recovery.ended_with_job(HOST, 100)),
     "newest": ("ix_run_newest", lambda unit: unit.runs.page(RunFilter(), 20)),
     "by status": ("ix_run_status", lambda unit: unit.runs.page(RunFilter(status=RunStatus.RUNNING), 20)),
     "retention": ("ix_run_unpruned", lambda unit: unit.runs.expired_files(400.0, 100)),

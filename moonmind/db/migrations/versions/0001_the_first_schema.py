@@ -112,6 +112,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_run"),
     )
     op.create_index("ix_run_due", "run", ["dispatch_after"], unique=False, **where(f"{ACTIVE} AND lease_owner IS NULL"))
+    op.create_index("ix_run_job", "run", ["agent_host"], unique=False, **where("job_key IS NOT NULL"))
     op.create_index("ix_run_leased", "run", ["lease_until"], unique=False, **where("lease_owner IS NOT NULL"))
     op.create_index("ix_run_newest", "run", ["created_at", "id"], unique=False)
     op.create_index("ix_run_repository", "run", ["repository_key", "created_at", "id"], unique=False)
