@@ -66,7 +66,9 @@ class Waker:
             return False
         try:
             return self._agent.poll(run.job_key).state is JobState.RUNNING
-        except Exception as error:
+        except MoonMindError as error:
             # One job that cannot be looked at must not keep the others asleep; its own run looks again by itself.
-            log.warning("agent.not_polled", run_id=str(run.id), error=str(error))
-            return True
+            log.warning("agent.not_polled", run_id=str(run.id), error=error.message)
+        except Exception:
+            log.exception("agent.not_polled", run_id=str(run.id))
+        return True
