@@ -10,7 +10,7 @@ import urllib.request
 from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 from moonmind.adapters.supervisor.order import KeyProxy
 
@@ -33,15 +33,15 @@ class Proxy:
     """Listens on loopback for one agent. `token` is what the agent must show in place of the key."""
 
     def __init__(self, terms: KeyProxy) -> None:
-        scheme = urlsplit(terms.upstream).scheme
-        if scheme not in ("http", "https"):
-            raise ValueError(f"the model service's address has the scheme {scheme!r}")
+        upstream = urlsplit(terms.upstream)
+        if upstream.scheme not in ("http", "https") or not upstream.hostname:
+            raise ValueError(f"the model service's address has the scheme {upstream.scheme!r} or names no host")
         self.token = secrets.token_urlsafe(32)
 
         class Handler(_Handler):
             token = self.token
             opener = urllib.request.build_opener(_NoRedirect)
-            base = terms.upstream.rstrip("/")
+            upstream = terms.upstream
             key = terms.key
 
         # Bound here, served later: connections wait in the backlog while the agent is started without threads around.
@@ -59,10 +59,31 @@ class Proxy:
         self._server.server_close()
 
 
+def address_of(upstream: str, target: str) -> str:
+    """Give the address below `upstream` for a request's target; the key goes nowhere else. Raises ValueError.
+
+    The target comes from the agent and is not to be trusted: joined as text, `:8080/x` or `.example.org/x` would change
+    the host. Only a plain path with an optional query is taken.
+    """
+    if not target.startswith("/") or any(not "!" <= sign <= "~" for sign in target):
+        raise ValueError("the request's target is not a path")
+    path, _, query = target.partition("?")
+    plain = unquote(path)
+    odd = any(sign in target for sign in "@\\#") or "\\" in plain or any(not " " <= sign != "\x7f" for sign in plain)
+    if odd or "//" in plain or any(part in (".", "..") for part in plain.split("/")):
+        raise ValueError("the request's target is not a plain path")
+    base = urlsplit(upstream)
+    address = urlunsplit((base.scheme, base.netloc, base.path.rstrip("/") + path, query, ""))
+    there = urlsplit(address)
+    if (there.scheme, there.netloc, there.hostname, there.port) != (base.scheme, base.netloc, base.hostname, base.port):
+        raise ValueError("the request's target leads to another service")
+    return address
+
+
 class _Handler(BaseHTTPRequestHandler):
     token: str
     opener: urllib.request.OpenerDirector
-    base: str
+    upstream: str
     key: str
     timeout = _READ_SECONDS
 
@@ -82,9 +103,15 @@ class _Handler(BaseHTTPRequestHandler):
         if not hmac.compare_digest(shown.encode(), self.token.encode()):
             self.send_error(403, "not the agent of this job")
             return
+        try:
+            # The raw target: http.server tidies `path` up, and what was asked for is what is judged.
+            address = address_of(self.upstream, self.requestline.split(" ")[1])
+        except (ValueError, IndexError):
+            self.send_error(400, "not a path of the model service")
+            return
         headers = {name: value for name, value in self.headers.items() if name.lower() not in _OWN_REQUEST_HEADERS}
         headers["Authorization"] = f"Bearer {self.key}"
-        request = urllib.request.Request(self.base + self.path, data=body, headers=headers, method=self.command)  # noqa: S310 - scheme checked at start
+        request = urllib.request.Request(address, data=body, headers=headers, method=self.command)  # noqa: S310 - scheme checked at start
         try:
             answer = self.opener.open(request, timeout=_READ_SECONDS)
         except urllib.error.HTTPError as error:

@@ -1,3 +1,4 @@
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -6,7 +7,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import httpx
 import pytest
 
-from moonmind.adapters.supervisor.keyproxy import Proxy
+from moonmind.adapters.supervisor.keyproxy import Proxy, address_of
 from moonmind.adapters.supervisor.order import KeyProxy
 from tests.support.processes import free_port
 
@@ -125,3 +126,88 @@ def test_an_unreachable_service_is_a_503_that_ends_the_agents_retries() -> None:
 def test_only_http_is_spoken() -> None:
     with pytest.raises(ValueError, match="ftp"):
         Proxy(KeyProxy("ftp://example.invalid", KEY))
+
+
+TARGETS = [
+    ":{port}/steal",
+    "@127.0.0.1:{port}/steal",
+    "x@127.0.0.1:{port}/steal",
+    ".localhost:{port}/steal",
+    "http://127.0.0.1:{port}/steal",
+    "//127.0.0.1:{port}/steal",
+    "///127.0.0.1:{port}/steal",
+    "/\\127.0.0.1:{port}/steal",
+    "\\\\127.0.0.1:{port}/steal",
+    "/@127.0.0.1:{port}/steal",
+    "/../steal",
+    "/%2e%2e/steal",
+    "/.%2E/steal",
+    "/%2f/steal",
+    "/%5c/steal",
+    "/a%0d%0aHost:%20127.0.0.1:{port}/steal",
+    "/a%7f",
+    "/a\tb",
+    "/a\x0bb",
+    "/a\x85b",
+    "/#@127.0.0.1:{port}/steal",
+    "?@127.0.0.1:{port}/steal",
+    "*",
+]
+
+
+@pytest.fixture
+def stranger() -> Iterator[list[tuple[str, ...]]]:
+    """Listen on another port of the same host: whatever comes here was sent to the wrong place."""
+    seen: list[tuple[str, ...]] = []
+    listening = socket.create_server(("127.0.0.1", 0))
+    seen.append((str(listening.getsockname()[1]),))
+
+    def listen() -> None:
+        while True:
+            try:
+                connection, _ = listening.accept()
+            except OSError:
+                return
+            with connection:
+                seen.append((connection.recv(65536).decode(),))
+
+    thread = threading.Thread(target=listen)
+    thread.start()
+    yield seen
+    listening.shutdown(socket.SHUT_RDWR)
+    listening.close()
+    thread.join()
+
+
+@pytest.mark.parametrize("base", ["", "/v1"])
+@pytest.mark.parametrize("named", [True, False], ids=["with a port", "without a port"])
+def test_the_key_goes_to_its_own_service_whatever_is_asked_for(
+    service: type[Service], stranger: list[tuple[str, ...]], base: str, named: bool
+) -> None:
+    # Without a port of its own the address can be given another one by mere joining.
+    proxy = Proxy(KeyProxy((service.url.removesuffix("/v1") if named else "http://127.0.0.1") + base, KEY))
+    proxy.serve()
+    for target in TARGETS:
+        asked = target.format(port=stranger[0][0])
+        with socket.create_connection(("127.0.0.1", int(proxy.url.rpartition(":")[2])), timeout=10) as agent:
+            agent.sendall(
+                f"GET {asked} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {proxy.token}\r\n\r\n".encode("latin-1")
+            )
+            assert b" 400 " in agent.recv(64), asked
+    proxy.close()
+    assert len(stranger) == 1
+    assert service.seen == []
+
+
+@pytest.mark.parametrize(
+    "base", ["http://127.0.0.1", "https://example.org", "https://example.org/v1", "http://[::1]:8/v1"]
+)
+def test_plain_paths_stay_below_the_service(base: str) -> None:
+    assert address_of(base, "/responses?stream=1&to=a:b/c") == f"{base}/responses?stream=1&to=a:b/c"
+    assert address_of(f"{base}/", "/models") == f"{base}/models"
+    assert address_of(f"{base}/", "/a%20b") == f"{base}/a%20b"
+
+
+def test_an_address_without_a_host_is_refused() -> None:
+    with pytest.raises(ValueError, match="host"):
+        Proxy(KeyProxy("http:///v1", KEY))
