@@ -12,14 +12,35 @@ _CLOCK = re.compile(
 )
 _SPAN = re.compile(r"try again in ((?:(?:about )?\d+ (?:day|hour|minute|second)s?[ ,]*(?:and )?)+)", re.IGNORECASE)
 _PART = re.compile(r"(\d+) (day|hour|minute|second)")
+_PAST, _FUTURE = timedelta(days=1), timedelta(days=60)
+"""What lies further away from now is no reset but a mistake, in the message or in its reading."""
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 
 
 def reset_time(message: str, said_at: datetime) -> datetime | None:
     """Find the reset in a message said at `said_at` (aware, in the zone the message speaks of); None: it states none."""
+    try:
+        return _believed(_reset_time(message, said_at), said_at)
+    except (ValueError, OverflowError, OSError):  # a number that is no time
+        return None
+
+
+def stated_time(stamp: float, said_at: datetime) -> datetime | None:
+    """Read a reset that the service states as a Unix time, in seconds or milliseconds; None where it cannot be one."""
+    try:
+        seconds = stamp / 1000 if stamp > 10**11 else stamp
+        return _believed(datetime.fromtimestamp(seconds, UTC), said_at)
+    except (ValueError, OverflowError, OSError):  # NaN, infinity, a year that no calendar has
+        return None
+
+
+def _believed(moment: datetime | None, said_at: datetime) -> datetime | None:
+    return moment if moment is not None and -_PAST <= moment - said_at <= _FUTURE else None
+
+
+def _reset_time(message: str, said_at: datetime) -> datetime | None:
     if found := _EPOCH.search(message):
-        seconds = int(found[1])
-        return datetime.fromtimestamp(seconds / 1000 if seconds > 10**11 else seconds, UTC)
+        return stated_time(int(found[1]), said_at)
     if found := _SECONDS.search(message):
         return (said_at + timedelta(seconds=int(found[1]))).astimezone(UTC)
     if found := _CLOCK.search(message):

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from moonmind.adapters.agents.resets import reset_time
+from moonmind.adapters.agents.resets import reset_time, stated_time
 from moonmind.ports.agent import JobEnd, JobResult, Usage
 
 _MESSAGE_LIMIT = 4000
@@ -89,11 +89,10 @@ def _classify(body: Mapping[str, Any], facts: Mapping[str, Any]) -> tuple[JobEnd
 
 
 def _resets_at(failure: Mapping[str, Any], message: str, body: Mapping[str, Any]) -> datetime | None:
-    stated = failure.get("resets_at")
-    if isinstance(stated, int | float):
-        return datetime.fromtimestamp(stated, UTC)
     # Codex prints its host's local time; the supervisor ran on the same host.
-    return reset_time(message, datetime.fromtimestamp(float(body.get("at") or 0), UTC).astimezone())
+    said_at = datetime.fromtimestamp(float(body.get("at") or 0), UTC).astimezone()
+    stated = failure.get("resets_at")
+    return stated_time(stated, said_at) if isinstance(stated, int | float) else reset_time(message, said_at)
 
 
 def _sentence(words: str, more: str) -> str:

@@ -87,8 +87,8 @@ def test_a_signal_is_named(number: int, name: str) -> None:
 
 
 def test_a_reset_is_given_for_quota_and_rate_limits_only() -> None:
-    stated = {"message": "used up", "code": "quota", "resets_at": 1_800_000_000}
-    assert read_result(body(facts={"failure": stated})).resets_at == datetime.fromtimestamp(1_800_000_000, UTC)
+    stated = {"message": "used up", "code": "quota", "resets_at": 1_773_000_000}
+    assert read_result(body(facts={"failure": stated})).resets_at == datetime.fromtimestamp(1_773_000_000, UTC)
     in_words = read_result(failed("usage limit; try again in 5 minutes"))
     assert in_words.resets_at == datetime.fromtimestamp(1_772_000_300, UTC)
     assert read_result(failed("The model does not exist; try again in 5 minutes")).resets_at is None
@@ -101,3 +101,10 @@ def test_a_result_of_the_version_before_or_with_less_in_it_is_read() -> None:
 
 def test_long_words_are_cut() -> None:
     assert len(read_result(failed("x" * 100_000)).message) == 4000
+
+
+@pytest.mark.parametrize("stamp", [1795000000000000, 253402300799, -1, float("nan"), float("inf"), True])
+def test_a_reset_that_nobody_can_mean_is_left_out(stamp: float) -> None:
+    stated = {"message": "usage limit; try again later", "code": "quota", "resets_at": stamp}
+    result = read_result(body(facts={"failure": stated}))
+    assert (result.end, result.resets_at) == (JobEnd.QUOTA, None)
