@@ -82,6 +82,10 @@ class RunService(Protocol):
         """List what happened after a position: a run's own `seq`, or the global id when no run is named."""
         ...
 
+    def last_event_id(self) -> int:
+        """Give the position in the events of all runs after which only what happens from now on follows."""
+        ...
+
 
 class Container(Protocol):
     """The process's parts, as `moonmind.bootstrap` wires them."""

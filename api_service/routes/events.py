@@ -37,6 +37,7 @@ _LISTED = "The events after the position; with `Accept: text/event-stream`, a st
 
 Accept = Annotated[str, Header(include_in_schema=False)]
 After = Annotated[int, Query(ge=0, le=_LARGEST_ID)]
+AfterOrNow = Annotated[int | None, Query(alias="after", ge=0, le=_LARGEST_ID)]
 LastEventId = Annotated[int | None, Header(alias="Last-Event-ID", ge=0, le=_LARGEST_ID)]
 
 
@@ -76,9 +77,10 @@ def run_events(
     response_class=EventSourceResponse,
     responses={200: {"description": "A stream of events.", "content": _STREAM}, **refusals(422)},
 )
-def all_events(request: Request, runs: Runs, after: After = 0, last_event_id: LastEventId = None) -> Response:
-    """Stream the events of all runs; positions are `id`."""
-    return _stream(request, runs, None, after if last_event_id is None else last_event_id)
+def all_events(request: Request, runs: Runs, after: AfterOrNow = None, last_event_id: LastEventId = None) -> Response:
+    """Stream the events of all runs from now on, or from after a position (0: all there ever were); positions are `id`."""
+    position = after if last_event_id is None else last_event_id
+    return _stream(request, runs, None, runs.last_event_id() if position is None else position)
 
 
 def _stream(request: Request, runs: RunService, run_id: UUID | None, position: int) -> EventSourceResponse:

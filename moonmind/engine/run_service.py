@@ -201,6 +201,11 @@ class RunService:
                 _found(uow.runs.get(run_id), run_id)
             return [views.event_view(event) for event in uow.events.after(run_id, after, max(1, min(limit, 1000)))]
 
+    def last_event_id(self) -> int:
+        """Give the position in the events of all runs after which only what happens from now on follows."""
+        with self._database.read() as uow:
+            return uow.events.last_id()
+
     # --- steer ------------------------------------------------------------------------------------------------------
 
     def retry(self, run_id: UUID, body: wire.RetryRun) -> wire.SpecWorkflowRun:

@@ -14,7 +14,7 @@ class RunEvent(WireModel):
     """One transition, written in the same transaction as the change."""
 
     id: int
-    """Grows over all runs; the stream's `Last-Event-ID`."""
+    """Unique over all runs, and the place in the stream of all runs: its `Last-Event-ID`. Not always growing there."""
     seq: int
     """From 1, dense within the run."""
     run_id: UUID

@@ -3,9 +3,10 @@ from collections.abc import Iterator
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import delete, text
 
 from moonmind.db.records import Event
+from moonmind.db.tables import run
 from moonmind.db.unit_of_work import Database
 from tests.support.databases import add_run, at_once, claim_run, events_of, new_run
 
@@ -33,13 +34,13 @@ def postgres(postgres_url: str) -> Iterator[Database]:
 
 
 def test_the_events_of_a_run_come_after_the_one_received(database: Database) -> None:
-    run = add_run(database)
-    claim_run(database, run.id)
-    first, second = events_of(database, run.id)
+    made = add_run(database)
+    claim_run(database, made.id)
+    first, second = events_of(database, made.id)
     with database.read() as unit:
-        assert unit.events.after(run.id, 1, 10) == [second]
-        assert unit.events.after(run.id, 0, 1) == [first]
-        assert unit.events.after(run.id, 2, 10) == []
+        assert unit.events.after(made.id, 1, 10) == [second]
+        assert unit.events.after(made.id, 0, 1) == [first]
+        assert unit.events.after(made.id, 2, 10) == []
         assert unit.events.after(uuid4(), 0, 10) == []
     assert second.created_at >= first.created_at
 
@@ -48,18 +49,18 @@ def test_events_are_dense_however_many_write_at_once(database: Database) -> None
     runs = [add_run(database) for _ in range(3)]
 
     def churn(number: int) -> None:
-        run = runs[number % 3]
+        mine = runs[number % 3]
         for _ in range(15):
             with database.write() as unit:
                 claim = unit.transitions.claim(
-                    run.id, run.stage, owner="me", chain_id=None, host_id=uuid4(), lease_seconds=60.0
+                    mine.id, mine.stage, owner="me", chain_id=None, host_id=uuid4(), lease_seconds=60.0
                 )
             if claim is not None:
                 with database.write() as unit:
-                    assert unit.transitions.return_lease(run.id, claim.fence)
+                    assert unit.transitions.return_lease(mine.id, claim.fence)
 
     assert at_once(6, churn) == [None] * 6
-    total = sum(len(events_of(database, run.id)) for run in runs)
+    total = sum(len(events_of(database, one.id)) for one in runs)
     assert total > 3 * 15
     assert len(arrived(database, total)) == total
 
@@ -72,6 +73,46 @@ def test_the_stream_goes_on_after_the_last_event_received(database: Database) ->
     while page := stream(database, read[-1].id if read else 0, 2):
         read += page
     assert read == everything
+
+
+def test_a_place_between_or_behind_the_events_is_that_of_the_one_before_it(database: Database) -> None:
+    runs = [add_run(database) for _ in range(3)]
+    first, second, third = arrived(database, 3)
+    assert stream(database, 10**9) == []
+    with database._engine.begin() as connection:
+        connection.execute(delete(run).where(run.c.id == runs[1].id))
+    assert stream(database, second.id) == [third]
+    assert stream(database, first.id) == [third]
+    assert stream(database, 0) == [first, third]
+
+
+def test_the_last_event_of_the_stream_is_where_what_happens_next_begins(database: Database) -> None:
+    def last() -> int:
+        with database.read() as unit:
+            return unit.events.last_id()
+
+    assert last() == 0
+    add_run(database)
+    add_run(database)
+    before = arrived(database, 2)
+    assert last() == before[-1].id
+    add_run(database)
+    arrived(database, 3)
+    (after,) = stream(database, before[-1].id)
+    assert last() == after.id
+
+
+@pytest.mark.postgres
+def test_the_last_event_is_the_last_of_the_order_and_not_the_greatest(postgres: Database) -> None:
+    with postgres.write() as slow:
+        slow._connection.execute(text("SELECT pg_current_xact_id()"))
+        with postgres.write() as quick:
+            quick.runs.add(new_run())
+        slow.runs.add(new_run())
+    late, early = arrived(postgres, 2)
+    assert late.id > early.id
+    with postgres.read() as unit:
+        assert unit.events.last_id() == early.id
 
 
 @pytest.mark.postgres

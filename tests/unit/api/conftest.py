@@ -153,6 +153,10 @@ class MemoryRuns:
         self.get(run_id)
         return [event for event in self.log if event.run_id == run_id and event.seq > after][:limit]
 
+    def last_event_id(self) -> int:
+        self._fail()
+        return self.log[-1].id if self.log else 0
+
     # --- for tests
 
     def put(self, run_id: UUID, **changes: Any) -> wire.SpecWorkflowRun:

@@ -185,8 +185,27 @@ async def test_the_stream_of_all_runs_goes_by_id_and_gives_its_place_back(app: A
 
 
 @pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("query", "headers", "told"),
+    [("", {}, ["103"]), ("?after=0", {}, ["101", "102", "103"]), ("", {"Last-Event-ID": "101"}, ["102", "103"])],
+)
+async def test_the_stream_of_all_runs_begins_now_unless_a_position_is_given(
+    app: Any, runs: Any, run_id: UUID, query: str, headers: dict[str, str], told: list[str]
+) -> None:
+    runs.tell(run_id, EventType.ATTEMPT_STARTED)
+    listener = Listener(app, f"{PREFIX}/events{query}", headers)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(listener.listen)
+        await listener.until(lambda: "open" in listener.text)
+        runs.close(run_id, RunStatus.FAILED)
+        await listener.until(lambda: "run.closed" in listener.text)
+        listener.go()
+    assert [position for position, _ in seqs(listener.text)] == told
+
+
+@pytest.mark.anyio
 async def test_a_database_that_is_away_for_a_moment_ends_no_stream(app: Any, runs: Any, run_id: UUID) -> None:
-    listener = Listener(app, f"{PREFIX}/events", {})
+    listener = Listener(app, f"{PREFIX}/events?after=0", {})
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(listener.listen)
         await listener.until(lambda: len(seqs(listener.text)) == 1)

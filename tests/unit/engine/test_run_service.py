@@ -20,6 +20,7 @@ from moonmind.runs.machine import Failed, RunStatus
 from moonmind.wire import CreateRun, SpecWorkflowRun
 from tests.support.databases import add_run, at_once, due, everything
 from tests.support.engine_room import PLAN, EngineRoom
+from tests.support.waiting import until
 
 
 def request(repository: str = "octo/demo", **values: object) -> CreateRun:
@@ -241,6 +242,16 @@ def test_events_are_told_by_run_or_for_all(room: EngineRoom) -> None:
     assert [event.seq for event in mine] == [1, 2, 3]
     assert [event.seq for event in room.runs.events(first.id, after=1, limit=1)] == [2]
     assert {event.run_id for event in room.runs.events(None)} == {first.id, second.id}
+
+
+def test_the_last_event_is_where_what_happens_next_begins(room: EngineRoom) -> None:
+    assert room.runs.last_event_id() == 0
+    add_run(room.database)
+    # A transaction of any database of the server may hold events back for a moment.
+    until(lambda: room.runs.last_event_id() > 0, "the event", 30)
+    last = room.runs.last_event_id()
+    assert [event.id for event in room.runs.events(None)] == [last]
+    assert room.runs.events(None, after=last) == []
 
 
 def test_every_attempt_is_listed_on_request(room: EngineRoom) -> None:
