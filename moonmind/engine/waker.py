@@ -9,6 +9,7 @@ from moonmind.db.unit_of_work import Database
 from moonmind.engine.host import Host
 from moonmind.engine.loop import Loop
 from moonmind.engine.publisher import Hinter
+from moonmind.errors import MoonMindError
 from moonmind.ports.agent import Agent, JobState
 
 log = structlog.get_logger(__name__)

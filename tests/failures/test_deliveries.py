@@ -158,6 +158,7 @@ def test_stages_called_from_many_threads_at_once_are_done_once(monkeypatch: pyte
         monkeypatch.chdir(members.work)
         pushes = slow_push(make_sample(members))
         container = bootstrap.build(load_settings(), publishes=False)
+        container.enrol()
         try:
             run_id = container.runs.create(CreateRun(repository=SAMPLE)).id
 
