@@ -1,7 +1,7 @@
 """Rows as the rest of the program sees them: frozen, typed, no SQL."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -28,6 +28,8 @@ class NewRun:
     outputs: Mapping[Stage, Mapping[str, Any]] | None = None
     """With a forced later stage: the outputs that the skipped stages are recorded with."""
     feature_key: str | None = None
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    """Columns of the run that those outputs tell already."""
 
 
 @dataclass(frozen=True, slots=True)

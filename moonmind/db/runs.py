@@ -22,7 +22,7 @@ from moonmind.runs.machine import TERMINAL, AttemptState, RunStatus
 from moonmind.runs.retry import HINT_SECONDS
 
 CANDIDATES = 200
-"""How many of a repository's newest ended runs are looked through for a feature's last one."""
+"""How many of a repository's newest ended runs are looked through for a feature's own."""
 
 
 class Runs:
@@ -84,6 +84,7 @@ class Runs:
             request_digest=new.request_digest,
             created_at=db_now(),
             updated_at=db_now(),
+            **new.facts,
         )
         return Run(*self._connection.execute(statement.returning(*rows.RUN)).one())
 
@@ -134,18 +135,16 @@ class Runs:
         found = self._connection.execute(select(run.c.status, func.count()).group_by(run.c.status))
         return dict.fromkeys(RunStatus, 0) | {row[0]: row[1] for row in found}
 
-    def newest_terminal(self, repository_key: str, feature_alias: str) -> Run | None:
-        """Find the newest ended run of what the alias can mean; an empty alias means any feature."""
+    def ended(self, repository_key: str, feature_alias: str) -> list[Run]:
+        """List the ended runs of what the alias can mean, newest first; an empty alias means any feature."""
         query = (
             select(*rows.RUN)
             .where(run.c.repository_key == repository_key, run.c.status.in_(sorted(TERMINAL)))
             .order_by(run.c.created_at.desc(), run.c.id.desc())
             .limit(CANDIDATES)
         )
-        for candidate in rows.runs_of(self._connection.execute(query)):
-            if not feature_alias or works_on(candidate, feature_alias):
-                return candidate
-        return None
+        found = rows.runs_of(self._connection.execute(query))
+        return [one for one in found if not feature_alias or works_on(one, feature_alias)]
 
     def last_applied(self, repository_key: str, feature_key: str, excluding: UUID) -> UUID | None:
         """Find the feature's newest other run that got through apply."""

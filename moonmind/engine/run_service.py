@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from uuid import UUID, uuid4
 
 from moonmind import wire
@@ -11,6 +11,7 @@ from moonmind.db.unit_of_work import Database, DuplicateIdempotencyKey, UnitOfWo
 from moonmind.engine import views
 from moonmind.engine.artifacts import copy_patches, list_artifact
 from moonmind.engine.cursor import read_cursor, write_cursor
+from moonmind.engine.forced import left_for
 from moonmind.engine.preflight import Preflight, require
 from moonmind.engine.publisher import Hinter
 from moonmind.errors import (
@@ -19,13 +20,12 @@ from moonmind.errors import (
     InvalidRequest,
     NotCancellable,
     NotFound,
-    NothingToResume,
     NotRetryable,
     RunActive,
 )
 from moonmind.ports.artifact_store import ArtifactStore
 from moonmind.runs import naming
-from moonmind.runs.chain import STAGES, Stage
+from moonmind.runs.chain import Stage
 from moonmind.runs.machine import RetryMode, RunStatus, may_retry
 
 
@@ -85,7 +85,9 @@ class RunService:
         )
         patches: tuple[Artifact, ...] = ()
         if body.force_phase is not None and body.force_phase is not Stage.DISCOVER:
-            new, patches = self._forced(new, body.force_phase)
+            with self._database.read() as uow:
+                left = left_for(uow, new, body.force_phase)
+            new, patches = left.new, copy_patches(left.artifacts, new.id, self._store)
         try:
             with self._database.write() as uow:
                 run = uow.runs.add(new)
@@ -102,25 +104,6 @@ class RunService:
             raise
         self._hinter.soon(run)
         return self.get(run.id)
-
-    def _forced(self, new: NewRun, stage: Stage) -> tuple[NewRun, tuple[Artifact, ...]]:
-        """Start at a later stage with what the feature's newest ended run left; raises NothingToResume."""
-        with self._database.read() as uow:
-            earlier = uow.runs.newest_terminal(naming.repository_key(new.repository), new.requested_key)
-            outputs = uow.attempts.outputs(earlier.id) if earlier is not None else {}
-            artifacts = uow.artifacts.list(earlier.id) if earlier is not None else []
-        needed = STAGES[: stage.position]
-        missing = [each.value for each in needed if each not in outputs]
-        if earlier is None or missing:
-            raise NothingToResume(
-                f"no ended run of this feature left what {stage} starts from"
-                + (f" (missing: {', '.join(missing)})" if earlier is not None else ""),
-                forcePhase=stage.value,
-            )
-        forced = replace(
-            new, stage=stage, outputs={each: outputs[each] for each in needed}, feature_key=earlier.feature_key
-        )
-        return forced, copy_patches(artifacts, new.id, self._store)
 
     def _by_idempotency_key(self, key: str, digest: str) -> wire.SpecWorkflowRun | None:
         with self._database.read() as uow:

@@ -173,17 +173,17 @@ def test_runs_are_counted_by_status(database: Database) -> None:
     assert counts == dict.fromkeys(RunStatus, 0) | {RunStatus.PENDING: 2, RunStatus.FAILED: 1}
 
 
-def test_the_newest_ended_run_of_a_feature_is_found_by_any_of_its_names(database: Database) -> None:
-    end(database, repository="octo/cat", feature_key="specs/042-x")
+def test_the_ended_runs_of_a_feature_are_found_by_any_of_its_names(database: Database) -> None:
+    first = end(database, repository="octo/cat", feature_key="specs/042-x")
     second = end(database, repository="octo/cat", feature_key="specs/042-x")
     other = end(database, repository="octo/cat", feature_key="specs/043-y")
     add_run(database, repository="octo/cat", feature_key="specs/042-x", requested_key="42")
     with database.read() as unit:
         for alias in ("42", "042-x", "specs/042-x"):
-            assert unit.runs.newest_terminal("octo/cat", alias) == second
-        assert unit.runs.newest_terminal("octo/cat", "") == other
-        assert unit.runs.newest_terminal("octo/cat", "044") is None
-        assert unit.runs.newest_terminal("octo/dog", "42") is None
+            assert unit.runs.ended("octo/cat", alias) == [second, first]
+        assert unit.runs.ended("octo/cat", "") == [other, second, first]
+        assert unit.runs.ended("octo/cat", "044") == []
+        assert unit.runs.ended("octo/dog", "42") == []
 
 
 def test_the_last_run_that_got_through_apply_is_found(database: Database) -> None:

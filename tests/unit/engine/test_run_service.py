@@ -4,7 +4,6 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from moonmind.db.records import Run
 from moonmind.engine.publisher import Silent
 from moonmind.engine.run_service import RunService
 from moonmind.errors import (
@@ -12,14 +11,13 @@ from moonmind.errors import (
     IdempotencyMismatch,
     InvalidRequest,
     NotFound,
-    NothingToResume,
     RunActive,
 )
 from moonmind.runs.chain import STAGES, Stage
 from moonmind.runs.machine import Failed, RunStatus
 from moonmind.wire import CreateRun, SpecWorkflowRun
 from tests.support.databases import add_run, at_once, due, everything
-from tests.support.engine_room import PLAN, EngineRoom
+from tests.support.engine_room import EngineRoom
 from tests.support.waiting import until
 
 
@@ -109,67 +107,6 @@ def test_requests_at_once_without_a_key_make_one_run_and_conflicts(room: EngineR
     assert sum(isinstance(one, RunActive) for one in found) == 5
 
 
-# --- a forced phase ------------------------------------------------------------------------------------------------
-
-
-def ended_at(room: EngineRoom, stage: Stage, key: str = "001-demo", **values: object) -> Run:
-    """Let a run of octo/demo fail at a stage, its agent's patch stored."""
-    run = room.reach(stage, repository="octo/demo", requested_key=key, **values)
-    room.store.put(run.id, "patches/agent-1.diff", b"patch")
-    with room.database.write() as unit:
-        for kind, path in (("codex_patch", "patches/agent-1.diff"), ("prompt", "codex/prompt-1.md")):
-            unit.artifacts.save(run.id, type=kind, path=path, content_type="text/plain", size=5, digest="sha256:0")
-    room.reports(stage, Failed(ErrorInfo("e", "why")))
-    room.execute(run, stage)
-    room.told.runs.clear()
-    return room.read(run)
-
-
-def test_a_forced_phase_starts_from_what_the_last_run_left_patches_included(room: EngineRoom) -> None:
-    ended_at(room, Stage.PUBLISH)
-    last = ended_at(room, Stage.PUBLISH)
-    made = room.runs.create(request(featureKey="1", forcePhase="apply"))
-    run = room.read(made.id)
-    assert (run.stage, run.feature_key, room.told.runs) == (Stage.APPLY, last.feature_key, [made.id])
-    with room.database.read() as unit:
-        outputs = unit.attempts.outputs(made.id)
-    assert outputs == {Stage.DISCOVER: PLAN, Stage.SUBMIT: {"from": "submit"}}
-    assert [(one.artifact_type, one.path) for one in room.runs.artifacts(made.id)] == [
-        ("codex_patch", "patches/agent-1.diff")
-    ]
-    content = room.runs.open_artifact(made.id, "patches/agent-1.diff")
-    assert (b"".join(content.chunks), content.size, content.growing) == (b"patch", 5, False)
-    assert made.tasks is not None
-    assert [task.state for task in made.tasks] == ["succeeded", "succeeded", "waiting", "waiting", "waiting"]
-
-
-def test_a_forced_discover_is_a_plain_start(room: EngineRoom) -> None:
-    assert room.read(room.runs.create(request(forcePhase="discover")).id).stage is Stage.DISCOVER
-
-
-@pytest.mark.parametrize("phase", ["submit", "apply", "publish"])
-def test_nothing_to_start_from_is_refused_before_anything_is_written(room: EngineRoom, phase: str) -> None:
-    with pytest.raises(NothingToResume) as refused:
-        room.runs.create(request(forcePhase=phase))
-    assert refused.value.details == {"forcePhase": phase}
-    assert everything(room.database)["run"] == []
-
-
-def test_what_is_missing_is_named(room: EngineRoom) -> None:
-    ended_at(room, Stage.SUBMIT)
-    with pytest.raises(NothingToResume, match=r"missing: submit, apply"):
-        room.runs.create(request(featureKey="1", forcePhase="publish"))
-
-
-def test_a_refused_forced_run_leaves_no_files(room: EngineRoom) -> None:
-    ended_at(room, Stage.PUBLISH)
-    room.runs.create(request(featureKey="1"))
-    before = sorted(room.folder.rglob("*.diff"))
-    with pytest.raises(RunActive):
-        room.runs.create(request(featureKey="1", forcePhase="apply"))
-    assert sorted(room.folder.rglob("*.diff")) == before
-
-
 # --- look ----------------------------------------------------------------------------------------------------------
 
 
@@ -255,6 +192,8 @@ def test_the_last_event_is_where_what_happens_next_begins(room: EngineRoom) -> N
 
 
 def test_every_attempt_is_listed_on_request(room: EngineRoom) -> None:
-    run = ended_at(room, Stage.SUBMIT)
+    run = room.reach(Stage.SUBMIT)
+    room.reports(Stage.SUBMIT, Failed(ErrorInfo("e", "why")))
+    room.execute(run, Stage.SUBMIT)
     assert len(room.runs.tasks(run.id)) == 5
     assert len(room.runs.tasks(run.id, every_attempt=True)) == 5
