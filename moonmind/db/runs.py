@@ -147,13 +147,20 @@ class Runs:
         return [one for one in found if not feature_alias or works_on(one, feature_alias)]
 
     def last_applied(self, repository_key: str, feature_key: str, excluding: UUID) -> UUID | None:
-        """Find the feature's newest other run that got through apply."""
+        """Find the feature's newest other run that reached apply in its last round, whatever came of it there."""
+        tries = attempt.alias()
+        newest = (
+            select(func.max(tries.c.number))
+            .where(tries.c.run_id == attempt.c.run_id, tries.c.stage == attempt.c.stage)
+            .scalar_subquery()
+        )
         applied = (
             select(attempt.c.id)
             .where(
                 attempt.c.run_id == run.c.id,
                 attempt.c.stage == Stage.APPLY,
-                attempt.c.state == AttemptState.SUCCEEDED,
+                attempt.c.number == newest,
+                attempt.c.state != AttemptState.WAITING,
             )
             .exists()
         )

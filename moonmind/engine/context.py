@@ -71,7 +71,7 @@ class Office(Protocol):
     """The few further writes and reads a stage may make while it works."""
 
     def audit_credentials(self) -> None:
-        """Probe agent and forge, store the audit row; raises CredentialInvalid with the failing check."""
+        """Probe all that a run needs, store the audit row; raises CredentialInvalid with the failing check."""
         ...
 
     def note_refused_credential(self, error: MoonMindError, *, whose: Literal["agent", "forge"] = "forge") -> None:
@@ -91,7 +91,7 @@ class Office(Protocol):
         ...
 
     def earlier_run(self, feature_key: str) -> EarlierRun | None:
-        """Give the feature's last other run that reached apply."""
+        """Give the feature's last other run that reached apply and was judged there, passed or refused."""
         ...
 
 

@@ -9,10 +9,13 @@ from moonmind.engine.context import EarlierRun
 from moonmind.engine.host import Host
 from moonmind.engine.lease import HeldLease
 from moonmind.engine.preflight import Preflight, require, summary
-from moonmind.errors import MoonMindError
+from moonmind.errors import AgentNoChange, MoonMindError, PatchRefused, SecretFound
 from moonmind.ports.check import CheckStatus
 from moonmind.redact import Redactor
 from moonmind.runs.chain import Stage
+
+_REFUSALS = frozenset({AgentNoChange.code, PatchRefused.code, SecretFound.code})
+"""How apply ends when it has judged a change and found nothing to tick in it."""
 
 
 class RunOffice:
@@ -38,14 +41,15 @@ class RunOffice:
         self._max_agents = max_agents
 
     def audit_credentials(self) -> None:
-        """Probe agent and forge, store the audit row; raises CredentialInvalid with the failing check."""
+        """Probe all that a run needs, store agent's and forge's audit; raises CredentialInvalid with the failing check."""
         agent = self._preflight.agent()
         forge = self._preflight.forge(self._claim.run.repository)
+        tools = self._preflight.tools()
         codex_status, codex_message = summary(agent)
         github_status, github_message = summary(forge)
-        snapshot = {name: value for check in (*agent, *forge) for name, value in check.facts.items()}
+        snapshot = {name: value for check in (*tools, *agent, *forge) for name, value in check.facts.items()}
         self._save(codex_status, codex_message, github_status, github_message, snapshot)
-        require((*agent, *forge))
+        require((*agent, *forge, *tools))
 
     def note_refused_credential(self, error: MoonMindError, *, whose: Literal["agent", "forge"] = "forge") -> None:
         """Store in the audit row that a service refused its credential while a stage used it."""
@@ -79,7 +83,10 @@ class RunOffice:
             uow.gates.close(name, until, self._redactor.text(reason))
 
     def earlier_run(self, feature_key: str) -> EarlierRun | None:
-        """Give the feature's last other run that reached apply."""
+        """Give the feature's last other run that reached apply, where its work was judged there.
+
+        A refusal is a judgement that ticked nothing; a run that was stopped or broke before one says nothing.
+        """
         run = self._claim.run
         with self._database.read() as uow:
             found = uow.runs.last_applied(run.repository_key, feature_key, run.id)
@@ -87,11 +94,12 @@ class RunOffice:
                 return None
             earlier = uow.runs.get(found)
             outputs = uow.attempts.outputs(found)
-        if earlier is None or Stage.APPLY not in outputs or Stage.DISCOVER not in outputs:
+            applied = uow.attempts.latest(found)[Stage.APPLY.position]
+        refused = applied.error is not None and applied.error.code in _REFUSALS
+        if earlier is None or Stage.DISCOVER not in outputs or not (Stage.APPLY in outputs or refused):
             return None
-        return EarlierRun(
-            found, earlier.notes, outputs[Stage.DISCOVER], outputs[Stage.APPLY], outputs.get(Stage.PUBLISH)
-        )
+        judged = outputs.get(Stage.APPLY, {})
+        return EarlierRun(found, earlier.notes, outputs[Stage.DISCOVER], judged, outputs.get(Stage.PUBLISH))
 
     def _save(
         self,

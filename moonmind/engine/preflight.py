@@ -28,12 +28,13 @@ class Preflight:
         """Probe what publishing needs, for one repository where it is named."""
         return self._forge.check(repository)
 
+    def tools(self) -> tuple[Check, ...]:
+        """Probe git and the toolchain: what is installed beside this process."""
+        return (*self._vcs.check(), *(check for probe in self._toolchain for check in probe()))
+
     def run(self, repository: str | None = None) -> list[Check]:
         """Probe everything."""
-        checks = [*self.agent(), *self.forge(repository), *self._vcs.check()]
-        for probe in self._toolchain:
-            checks.extend(probe())
-        return checks
+        return [*self.agent(), *self.forge(repository), *self.tools()]
 
 
 def summary(checks: Iterable[Check]) -> tuple[CheckStatus, str]:

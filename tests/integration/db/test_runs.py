@@ -1,14 +1,14 @@
 from datetime import timedelta
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
 from moonmind.db.clock import db_now_plus
-from moonmind.db.records import RunFilter
+from moonmind.db.records import Run, RunFilter
 from moonmind.db.unit_of_work import Database, DuplicateIdempotencyKey
 from moonmind.errors import ErrorInfo, RunActive
 from moonmind.runs.chain import Stage
-from moonmind.runs.machine import AttemptState, RunStatus
+from moonmind.runs.machine import AttemptState, RetryMode, RunStatus
 from tests.support.databases import (
     add_run,
     at_once,
@@ -186,14 +186,29 @@ def test_the_ended_runs_of_a_feature_are_found_by_any_of_its_names(database: Dat
         assert unit.runs.ended("octo/dog", "42") == []
 
 
-def test_the_last_run_that_got_through_apply_is_found(database: Database) -> None:
-    applied = end(database, Stage.PUBLISH, repository="octo/cat", feature_key="specs/042-x")
-    end(database, Stage.APPLY, repository="octo/cat", feature_key="specs/042-x")
-    mine = reach(database, Stage.FINALIZE, repository="octo/cat", feature_key="specs/042-x")
-    with database.read() as unit:
-        assert unit.runs.last_applied("octo/cat", "specs/042-x", mine.id) == applied.id
-        assert unit.runs.last_applied("octo/cat", "specs/042-x", applied.id) == mine.id
-        assert unit.runs.last_applied("octo/cat", "specs/043-y", mine.id) is None
+def test_the_last_run_that_reached_apply_is_found_whatever_came_of_it(database: Database) -> None:
+    cat = {"repository": "octo/cat", "feature_key": "specs/042-x"}
+    applied = end(database, Stage.PUBLISH, **cat)
+    end(database, Stage.SUBMIT, **cat)
+    mine = reach(database, Stage.FINALIZE, requested_key="mine", **cat)
+
+    def last(feature: str, excluding: Run) -> UUID | None:
+        with database.read() as unit:
+            return unit.runs.last_applied("octo/cat", feature, excluding.id)
+
+    assert last("specs/042-x", mine) == applied.id
+    assert last("specs/042-x", applied) == mine.id
+    assert last("specs/043-y", mine) is None
+    set_columns(database, mine.id, feature_key="specs/043-y")
+    refused = end(database, Stage.APPLY, **cat)
+    assert last("specs/042-x", mine) == refused.id
+    with database.write() as unit:
+        unit.transitions.retry(
+            refused.id, RetryMode.RESTART_FROM_DISCOVERY, notes=None, deadline_seconds=60.0, chain_id=uuid4()
+        )
+    set_columns(database, refused.id, feature_key="specs/042-x")
+    # It starts over: its old try at apply belongs to a plan that is no longer recorded.
+    assert last("specs/042-x", mine) == applied.id
 
 
 def test_files_of_old_ended_runs_are_listed_until_they_are_pruned(database: Database) -> None:

@@ -9,7 +9,16 @@ from moonmind.db.records import Claim, CredentialAudit
 from moonmind.engine.context import LeaseLost, StopRequested
 from moonmind.engine.lease import HeldLease
 from moonmind.engine.office import RunOffice
-from moonmind.errors import CredentialInvalid, RepositoryUnavailable
+from moonmind.engine.preflight import Preflight
+from moonmind.errors import (
+    AgentNoChange,
+    CredentialInvalid,
+    MoonMindError,
+    PatchRefused,
+    RepositoryUnavailable,
+    SecretFound,
+    VcsRefused,
+)
 from moonmind.ports.check import Check, CheckStatus
 from moonmind.runs.chain import Stage
 from tests.support.databases import HOST, claim_run, everything, reach, set_columns
@@ -52,7 +61,8 @@ def test_good_credentials_are_written_down_with_versions_and_time(room: EngineRo
     found = audit(room, claim)
     assert (found.codex_status, found.codex_message) == ("passed", "codex 0.163; logged in")
     assert (found.github_status, found.github_message) == ("passed", "may push")
-    assert found.snapshot == {"version": "0.163", "user": "octo"}
+    (git,) = room.vcs.check()
+    assert found.snapshot == {"version": "0.163", "user": "octo", **git.facts}
     assert found.codex_checked_at == found.github_checked_at is not None
 
 
@@ -66,6 +76,18 @@ def test_a_bad_credential_is_written_down_before_the_stage_fails(room: EngineRoo
     assert (found.codex_status, found.codex_checked_at) == ("skipped", None)
     assert (found.github_status, found.github_message) == ("failed", "the token [redacted] has expired")
     assert SECRET not in str(everything(room.database))
+
+
+def test_a_missing_tool_stops_the_stage_too_and_leaves_the_credentials_audit_as_it_is(
+    room: EngineRoom, claim: Claim
+) -> None:
+    missing = failed("speckit", "the command speckit is not installed", "Install it.")
+    room.preflight = Preflight(room.agent, room.forge, room.vcs, (lambda: (missing,),))
+    with pytest.raises(CredentialInvalid) as error:
+        office_of(room, claim).audit_credentials()
+    assert (error.value.message, error.value.details) == (missing.message, {"check": "speckit"})
+    found = audit(room, claim)
+    assert (found.codex_status, found.github_status) == ("passed", "passed")
 
 
 def test_no_secret_gets_into_the_snapshot(room: EngineRoom, claim: Claim) -> None:
@@ -143,6 +165,34 @@ def test_the_features_last_other_run_is_what_came_before(room: EngineRoom) -> No
     assert (found.id, found.notes, found.discovered) == (applied.id, "be careful", PLAN)
     assert (found.applied, found.published) == ({"from": "apply"}, {"from": "publish"})
     assert office.earlier_run("specs/002-other") is None
+
+
+@pytest.mark.parametrize(
+    ("error", "judged"),
+    [
+        (PatchRefused("it writes into .git"), True),
+        (SecretFound("it holds a secret"), True),
+        (AgentNoChange("only boxes were ticked"), True),
+        (VcsRefused("git does not take it"), False),
+    ],
+)
+def test_a_run_whose_work_apply_refused_came_before_and_ticked_nothing(
+    room: EngineRoom, error: MoonMindError, judged: bool
+) -> None:
+    ticked = room.reach(Stage.FINALIZE, repository="octo/demo")
+    set_columns(room.database, ticked.id, feature_key="specs/001-demo", status="cancelled", **ended())
+    refused = room.reach(Stage.APPLY, repository="octo/demo", notes="be careful")
+    room.reports(Stage.APPLY, error)
+    room.execute(refused, Stage.APPLY)
+    set_columns(room.database, refused.id, feature_key="specs/001-demo")
+    run = room.reach(Stage.SUBMIT, repository="octo/demo")
+    found = office_of(room, claim_run(room.database, run.id, Stage.SUBMIT)).earlier_run("specs/001-demo")
+    if not judged:
+        assert found is None
+        return
+    assert found is not None
+    assert (found.id, found.notes, found.discovered) == (refused.id, "be careful", PLAN)
+    assert (dict(found.applied), found.published) == ({}, None)
 
 
 def ended() -> dict[str, object]:
