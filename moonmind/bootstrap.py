@@ -4,6 +4,7 @@ import fcntl
 import shutil
 import sys
 from collections.abc import Callable
+from datetime import timedelta
 from functools import cache
 from pathlib import Path
 
@@ -31,6 +32,7 @@ from moonmind.engine.recorder import Recorder
 from moonmind.engine.retention import Retention
 from moonmind.engine.run_service import RunService
 from moonmind.engine.waker import Waker
+from moonmind.errors import MoonMindError
 from moonmind.log import configure
 from moonmind.ports.agent import JobLimits
 from moonmind.ports.check import Check, CheckStatus
@@ -43,6 +45,8 @@ from moonmind.stages import apply, discover, finalize, publish, submit
 
 _EMBEDDED_SWEEP_SECONDS = 1.0
 _SWEEP_SECONDS = 5.0
+_HOST_MEMORY = timedelta(days=1)
+"""A host that was not heard of for longer is not counted among those that work."""
 _DATABASE_CONNECTIONS = 48  # the API's 40 request threads, and the threads that heal
 
 STAGES: dict[Stage, StageFunction] = {
@@ -100,7 +104,7 @@ def build(
             redactor=redactor,
         )
     )
-    preflight = Preflight(agent, forge, vcs, (_speckit, _processes))
+    preflight = Preflight(agent, forge, vcs, (_speckit, _processes, lambda: _hosts(database)))
     publisher = Publisher(database, lambda: CeleryDispatcher(celery_app(), settings.queue))
     hinter = publisher if publishes else Silent()
     keeper = LeaseKeeper(database, lease_seconds=settings.lease_seconds, heartbeat_seconds=settings.heartbeat_seconds)
@@ -135,6 +139,8 @@ def build(
             preflight,
             run_deadline_seconds=settings.run_deadline_seconds,
             hint_at_once=publishes,
+            works_here=settings.embedded,
+            host_id=host.id,
         ),
         executor=Executor(database, stages or STAGES, contexts, keeper, hinter, host, policy, recorder),
         keeper=keeper,
@@ -191,6 +197,27 @@ def _agent_options(settings: Settings, state_folder: Path, installation_id: str)
         sandbox=settings.sandbox,
         script=settings.scripted_script,
         script_for=script_for,
+    )
+
+
+def _hosts(database: Database) -> tuple[Check, ...]:
+    """Say what several hosts would miss: artifacts are kept in a folder of each."""
+    try:
+        with database.read() as uow:
+            now = uow.now()
+            names = sorted(host.name for host in uow.hosts.list() if now - host.seen_at < _HOST_MEMORY)
+    except MoonMindError as error:
+        return (Check("hosts", CheckStatus.UNKNOWN, error.message, error.advice),)
+    if len(names) < 2:
+        return (Check("hosts", CheckStatus.PASSED, "no second host runs stages, so all find the artifacts"),)
+    return (
+        Check(
+            "hosts",
+            CheckStatus.UNKNOWN,
+            f"{len(names)} hosts run stages ({', '.join(names)}): all workers of an installation share a host until "
+            "artifacts are shared",
+            "Run the workers on one host, or mount SPEC_WORKFLOW_ARTIFACT_ROOT from one place on all of them.",
+        ),
     )
 
 

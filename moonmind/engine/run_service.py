@@ -12,10 +12,10 @@ from moonmind.engine import views
 from moonmind.engine.artifacts import copy_patches, list_artifact
 from moonmind.engine.cursor import read_cursor, write_cursor
 from moonmind.engine.forced import left_for
-from moonmind.engine.preflight import Preflight, require
+from moonmind.engine.known_bad import KnownBad
+from moonmind.engine.preflight import Preflight
 from moonmind.engine.publisher import Hinter
 from moonmind.errors import (
-    CredentialInvalid,
     IdempotencyMismatch,
     InvalidRequest,
     NotCancellable,
@@ -52,11 +52,14 @@ class RunService:
         *,
         run_deadline_seconds: float,
         hint_at_once: bool = True,
+        works_here: bool = True,
+        host_id: UUID | None = None,
     ) -> None:
+        """`works_here`: this process runs stages itself; else `host_id` names the machine that it could speak of."""
         self._database = database
         self._store = store
         self._hinter = hinter
-        self._preflight = preflight
+        self._known_bad = KnownBad(database, preflight, works_here=works_here, host_id=host_id)
         self._deadline = run_deadline_seconds
         # Without a publisher of our own (the command line), rows are left due for the janitor of a running process.
         self._hint_at_once = hint_at_once
@@ -197,7 +200,7 @@ class RunService:
         with self._database.read() as uow:
             run = _found(uow.runs.get(run_id), run_id)
         self._check_retry(run, mode)
-        self._probe(run, mode)
+        self._known_bad.refuse(run, Stage.DISCOVER if mode is RetryMode.RESTART_FROM_DISCOVERY else run.stage)
         with self._database.write() as uow:
             retried = uow.transitions.retry(
                 run_id, mode, notes=body.notes, deadline_seconds=self._deadline, chain_id=uuid4()
@@ -234,21 +237,6 @@ class RunService:
         raise NotRetryable(
             f"the run is {run.status}; only an ended, unsuccessful run is retried", status=run.status.value
         )
-
-    def _probe(self, run: Run, mode: RetryMode) -> None:
-        """Refuse a retry that is known to fail: the credential that the next stages need is probed first."""
-        stage = Stage.DISCOVER if mode is RetryMode.RESTART_FROM_DISCOVERY else run.stage
-        try:
-            if stage.position <= Stage.SUBMIT.position:
-                require(self._preflight.agent())
-            if stage is not Stage.FINALIZE:
-                require(self._preflight.forge(run.repository))
-        except CredentialInvalid as known_bad:
-            raise CredentialInvalid(
-                f"retrying would fail again: {known_bad.message}",
-                remediation=known_bad.advice,
-                **known_bad.details,
-            ) from None
 
     def _view(self, uow: UnitOfWork, run: Run) -> wire.SpecWorkflowRun:
         return views.run_view(

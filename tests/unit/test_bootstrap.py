@@ -3,6 +3,7 @@
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from celery import Celery
@@ -11,12 +12,12 @@ from moonmind import __version__, bootstrap
 from moonmind.engine.context import StageContext
 from moonmind.engine.executor import Passage
 from moonmind.errors import NotConfigured, SchemaMismatch, Unavailable
-from moonmind.ports.check import CheckStatus
+from moonmind.ports.check import Check, CheckStatus
 from moonmind.runs.chain import STAGES, Stage
 from moonmind.runs.machine import NothingToDo, Outcome, RunStatus
 from moonmind.settings import Settings, load_settings
 from moonmind.wire import CreateRun
-from tests.support.databases import due
+from tests.support.databases import due, enrol
 
 TOKEN = "a-github-token-for-the-test"
 
@@ -54,6 +55,8 @@ def test_processes_that_start_at_once_take_turns_and_agree_on_host_and_installat
         built = list(pool.map(lambda _: bootstrap.build(settings), range(3)))
     assert len({container.host.id for container in built}) == 1
     assert len({container.database.installation_id() for container in built}) == 1
+    for container in built:
+        container.enrol()
     with built[0].database.read() as unit:
         assert [host.id for host in unit.hosts.list()] == [built[0].host.id]
     for container in built:
@@ -119,6 +122,21 @@ def test_the_toolchain_is_probed_with_the_rest(settings: Settings, monkeypatch: 
     (missing,) = bootstrap._speckit()
     assert missing.failed
     assert missing.remediation
+    container.close()
+
+
+def test_several_hosts_are_told_that_artifacts_are_not_shared(settings: Settings) -> None:
+    container = bootstrap.build(settings)
+
+    def hosts() -> Check:
+        (found,) = [check for check in container.preflight.run() if check.name == "hosts"]
+        return found
+
+    enrol(container.database)
+    assert hosts().status is CheckStatus.PASSED
+    enrol(container.database, uuid4())
+    assert hosts().status is CheckStatus.UNKNOWN
+    assert "share a host until artifacts are shared" in hosts().message
     container.close()
 
 
