@@ -254,6 +254,17 @@ class AgentLost(AgentError):
     remediation = "Nothing to do at first: the next attempt resumes the agent's thread."
 
 
+class AgentUnknown(AgentError):
+    """Whether an agent still works could not be found out, or it could not be stopped for certain."""
+
+    code = "agent_unknown"
+    retryable = True
+    remediation = (
+        "Nothing to do at first: the stage looks again by itself. If it stays, end the processes that the message names, "
+        "or free what the host lacks (open files, memory, disk)."
+    )
+
+
 class AgentBusy(AgentError):
     """The login allows one agent at a time, and another has it now."""
 

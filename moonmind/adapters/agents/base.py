@@ -6,6 +6,7 @@ from moonmind.adapters.agents.environment import agent_environment
 from moonmind.adapters.agents.jobs import Jobs
 from moonmind.adapters.agents.options import AgentOptions
 from moonmind.adapters.supervisor.order import Order
+from moonmind.errors import AgentUnknown
 from moonmind.ports.agent import AgentJob, JobStatus
 from moonmind.redact import Redactor
 
@@ -23,13 +24,21 @@ class SupervisedAgent(ABC):
         """Prepare the agent's home, repeatably, and say what the supervisor is to run. Raises MoonMindError."""
 
     def start(self, job: AgentJob) -> None:
-        """Start the job unless it was started already; returns when its supervisor holds the lock. Raises AgentError."""
-        if not self._jobs.started(job.key):
-            self._jobs.folder(job.key).make()
-            self._jobs.start(job.key, self._order(job))
+        """Start the job unless it was started already; returns when its supervisor holds the lock. Raises AgentError.
+
+        Whatever else of the run still works is stopped first: two agents must not share a folder and a home.
+        """
+        try:
+            if not self._jobs.started(job.key):
+                # Made first: of two jobs that start at the same time one sees the other's folder, and stops it.
+                self._jobs.folder(job.key).make()
+                self._jobs.stop_siblings(job.key)
+                self._jobs.start(job.key, self._order(job))
+        except (OSError, ValueError) as error:
+            raise AgentUnknown(f"the agent could not be started: {error}") from error
 
     def poll(self, key: str) -> JobStatus:
-        """Look at a job by its key alone, from any process of this host."""
+        """Look at a job by its key alone, from any process of this host. Raises AgentUnknown when that cannot be done."""
         return self._jobs.poll(key)
 
     def stop(self, key: str) -> None:

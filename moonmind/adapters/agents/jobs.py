@@ -17,13 +17,16 @@ from moonmind.adapters.supervisor import __main__ as launcher
 from moonmind.adapters.supervisor import kernel
 from moonmind.adapters.supervisor.folder import JobFolder, read_json
 from moonmind.adapters.supervisor.order import Order
-from moonmind.errors import AgentBusy, AgentError
+from moonmind.errors import AgentBusy, AgentError, AgentUnknown
 from moonmind.ports.agent import JobState, JobStatus
 
 _START_SECONDS = 60.0
+_SETTLE_SECONDS = 20.0
+"""How long a supervisor that has the job's lock may take to write its handle once its launcher is gone."""
 _STOP_SECONDS = 30.0
 """After this long the supervisor, which needs about five seconds, is taken to be stuck and is killed."""
 _KILL_SECONDS = 15.0
+_LAUNCHER = ("-m", "moonmind.adapters.supervisor")
 
 
 class Jobs:
@@ -66,21 +69,32 @@ class Jobs:
 
     def start(self, key: str, order: Order) -> None:
         """Leave a supervisor behind that runs the order, unless one did before. Raises AgentError, AgentBusy."""
-        self._sweep_siblings(key)
-        done = process.run(
-            [sys.executable, "-P", "-m", "moonmind.adapters.supervisor"],
-            cwd=Path("/"),
-            env=self._environment,
-            input=order.as_bytes(),
-            timeout=_START_SECONDS,
-        )
-        if done.exit_code == launcher.BUSY:
-            raise AgentBusy(done.error_text)
-        if not done.ok:
-            raise AgentError(f"the agent could not be started: {done.error_text or 'its supervisor did not answer'}")
+        code: int | None = None
+        try:
+            done = process.run(
+                [sys.executable, "-P", *_LAUNCHER, self.mark(key)],
+                cwd=Path("/"),
+                env=self._environment,
+                input=order.as_bytes(),
+                timeout=_START_SECONDS,
+            )
+        except OSError as error:
+            words = str(error)
+        else:
+            words = done.error_text
+            code = None if done.timed_out else done.exit_code
+        if code == 0:
+            return
+        if code == launcher.BUSY:
+            raise AgentBusy(words)
+        # The launcher failed or was killed; what it had left behind by then may be at work all the same.
+        if self._came_up(key):
+            return
+        words = f"the agent could not be started: {words or 'its supervisor did not answer'}"
+        raise AgentError(words) if code == launcher.REFUSED else AgentUnknown(words)
 
     def poll(self, key: str) -> JobStatus:
-        """Look at a job. Raises AgentError when its files cannot be read."""
+        """Look at a job. Raises AgentUnknown when its files cannot be read: then nothing is known, not even its end."""
         folder = self.folder(key)
         try:
             handle = read_json(folder.handle)
@@ -91,7 +105,7 @@ class Jobs:
             result = read_json(folder.result)
             facts = read_json(folder.facts) or {}
         except (OSError, ValueError) as error:
-            raise AgentError(f"the job {key} cannot be looked at: {error}") from error
+            raise AgentUnknown(f"the job {key} could not be looked at: {error}") from error
         state = JobState.ENDED if result else JobState.RUNNING if locked else JobState.LOST
         return JobStatus(
             state,
@@ -104,19 +118,31 @@ class Jobs:
         )
 
     def stop(self, key: str) -> None:
-        """End a job; returns when no process of it is left. Raises AgentError naming those that cannot be ended."""
+        """End a job; returns when no process of it is left. Raises AgentUnknown naming those that cannot be ended."""
         folder = self.folder(key)
-        if not folder.handle.exists():
+        if not folder.path.is_dir():
             return
-        if folder.locked and not folder.result.exists():
-            folder.stop.touch(mode=0o600)
-        deadline = time.monotonic() + _STOP_SECONDS
-        while folder.locked:
-            if time.monotonic() > deadline:
-                self._kill_supervisor(folder)
-                break
-            time.sleep(0.02)
-        self._sweep(key)
+        try:
+            if not folder.result.exists():
+                # Also for a job without a handle: a start that is under way must not come after this.
+                folder.stop.touch(mode=0o600)
+            if not self._waited(folder, _STOP_SECONDS, until_started=False):
+                self._kill_supervisor(key)
+            self._sweep(key)
+        except (OSError, ValueError) as error:
+            raise AgentUnknown(f"the job {key} could not be stopped for certain: {error}") from error
+
+    def stop_siblings(self, key: str) -> None:
+        """Stop for certain what the run's other jobs left or still do: two agents must not share a home."""
+        folder = self.folder(key).path
+        if not folder.parent.is_dir():
+            return
+        for sibling in sorted(folder.parent.iterdir()):
+            other = f"{key.rpartition('/')[0]}/{sibling.name}"
+            if sibling != folder:
+                seen = self.poll(other)
+                if seen.state is not JobState.ENDED or seen.facts["survivors"]:
+                    self.stop(other)
 
     def stop_all(self, home_key: str) -> None:
         """Stop every job of a run."""
@@ -131,45 +157,64 @@ class Jobs:
             if path.exists():
                 _remove(path)
 
-    def _sweep_siblings(self, key: str) -> None:
-        """Kill what the run's earlier jobs left when their supervisors were killed: two agents must not share a home."""
-        folder = self.folder(key).path
-        if not folder.parent.is_dir():
-            return
-        for sibling in folder.parent.iterdir():
-            other = f"{key.rpartition('/')[0]}/{sibling.name}"
-            if sibling != folder and self.poll(other).state is JobState.LOST:
-                self._sweep(other)
+    def _came_up(self, key: str) -> bool:
+        """Make a start certain whose launcher did not answer: True when the job runs or ran, False when nothing is left."""
+        folder = self.folder(key)
+        if not self._waited(folder, _SETTLE_SECONDS, until_started=True):
+            self._kill_supervisor(key)
+        if folder.handle.exists():
+            return True
+        self._sweep(key)
+        return False
+
+    def _waited(self, folder: JobFolder, seconds: float, *, until_started: bool) -> bool:
+        """Wait until nobody holds the lock, or until the job has started; False when that takes too long."""
+        deadline = time.monotonic() + seconds
+        while folder.locked and not (until_started and folder.handle.exists()):
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.02)
+        return True
 
     def _sweep(self, key: str) -> None:
-        """Kill every process that carries the job's mark, and the agent itself should it have dropped the mark."""
-        handle = read_json(self.folder(key).handle) or {}
-        agents = []
+        """Kill every process that carries the job's mark, and those known by number should they have dropped it."""
+        folder = self.folder(key)
+        handle, result = read_json(folder.handle) or {}, read_json(folder.result) or {}
+        known = []
         # Where processes cannot be seen, a pid may be anybody's by now; the agent died with its supervisor.
         if kernel.sees_processes() and handle.get("boot") == kernel.boot_id():
-            agents.append(kernel.Process(handle["agent_pid"], handle["agent_started"]))
+            known.append(kernel.Process(handle["agent_pid"], handle["agent_started"]))
+            known += [kernel.Process(one["pid"], one["started"]) for one in result.get("left") or ()]
 
         def left() -> list[kernel.Process]:
-            return [agent for agent in agents if agent.alive] + kernel.marked(MARK, self.mark(key))
+            return [process for process in known if process.alive] + kernel.marked(MARK, self.mark(key))
 
-        survivors = kernel.kill_all(left, seconds=_KILL_SECONDS)
-        if survivors:
-            raise AgentError(
-                f"processes of the job {key} cannot be ended: {', '.join(str(process.pid) for process in survivors)}",
-                remediation="End the named processes as the user they run as, then retry.",
-            )
+        _require_gone(key, kernel.kill_all(left, seconds=_KILL_SECONDS))
 
-    def _kill_supervisor(self, folder: JobFolder) -> None:
-        handle = read_json(folder.handle) or {}
-        if handle.get("boot") != kernel.boot_id():
-            return
-        supervisor = kernel.Process(handle["pid"], handle["started"])
-        # Its children first become unowned when it dies, so they are listed before.
-        family = [*kernel.descendants(supervisor.pid), supervisor] if supervisor.alive else []
-        for member in reversed(family):
+    def _kill_supervisor(self, key: str) -> None:
+        handle = read_json(self.folder(key).handle) or {}
+        # By its number, if it got as far as writing that down; else by its command line, which names the job.
+        if handle.get("boot") == kernel.boot_id():
+            supervisors = [kernel.Process(handle["pid"], handle["started"])]
+        else:
+            supervisors = [] if handle else kernel.called(*_LAUNCHER, self.mark(key))
+        family: list[kernel.Process] = []
+        for supervisor in supervisors:
+            # Its children first become unowned when it dies, so they are listed before.
+            family += [supervisor, *reversed(kernel.descendants(supervisor.pid))] if supervisor.alive else []
+        for member in family:
             member.signal(signal.SIGKILL)
-        if kernel.kill_all(lambda: [member for member in family if member.alive], seconds=_KILL_SECONDS):
-            raise AgentError(f"the supervisor {supervisor.pid} cannot be ended")
+        _require_gone(key, kernel.kill_all(lambda: [one for one in family if one.alive], seconds=_KILL_SECONDS))
+        if not self._waited(self.folder(key), 1.0, until_started=False):
+            raise AgentUnknown(f"the supervisor of the job {key} cannot be ended")
+
+
+def _require_gone(key: str, survivors: list[kernel.Process]) -> None:
+    if survivors:
+        raise AgentUnknown(
+            f"processes of the job {key} cannot be ended: {', '.join(str(process.pid) for process in survivors)}",
+            remediation="End the named processes as the user they run as, then retry.",
+        )
 
 
 def _below(root: Path, key: str) -> Path:

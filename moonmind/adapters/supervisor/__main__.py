@@ -1,9 +1,11 @@
 """The launcher: takes the job's lock, leaves the supervisor behind, and says how that went.
 
-Exit codes: 0 with `started` or `already` on standard output; 75 when the login is lent to another agent; 1 otherwise,
-with a sentence on standard error.
+Exit codes: 0 with `started` or `already` on standard output; 75 when the login is lent to another agent; 76 when the job
+was stopped before it started, or when the host lacks something now; 1 otherwise; with a sentence on standard error. The
+one argument is not read: it is the job's mark, by which a supervisor is found that hangs before it writes its handle.
 """
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -16,7 +18,9 @@ from moonmind.adapters.supervisor.job import Job
 from moonmind.adapters.supervisor.loan import LoginBusy
 from moonmind.adapters.supervisor.order import Order
 
+REFUSED = 1
 BUSY = 75
+AGAIN = 76
 _HANDLE_SECONDS = 20.0
 """How long the holder of the lock may take to write its handle."""
 
@@ -28,10 +32,15 @@ def main() -> int:
         folder = JobFolder(Path(order.folder))
         folder.make()
         lock = _lock(folder)
-    except (OSError, ValueError) as error:
-        return _say(1, str(error))
+    except OSError as error:
+        return _say(AGAIN, str(error))
+    except ValueError as error:
+        return _say(REFUSED, str(error))
     if lock is None:
         return _say(0, "already")
+    if folder.stop.exists():
+        # Looked for under the lock: whoever stops the job makes the file first and waits for the lock then.
+        return _say(AGAIN, "the job was stopped before it started")
     read_end, write_end = os.pipe()
     if os.fork() == 0:
         os.close(read_end)
@@ -40,7 +49,7 @@ def main() -> int:
     with os.fdopen(read_end, "rb") as answers:
         answer = answers.read().decode("utf-8", "replace")
     code, _, words = answer.partition(" ")
-    return _say(int(code), words) if code else _say(1, "the supervisor died before it could start the agent")
+    return _say(int(code), words) if code else _say(AGAIN, "the supervisor died before it could start the agent")
 
 
 def _lock(folder: JobFolder) -> int | None:
@@ -83,15 +92,21 @@ def _start(order: Order, write_end: int) -> Job:
     except LoginBusy:
         answer = f"{BUSY} another agent uses the login; with a ChatGPT login one runs at a time"
     except (OSError, ValueError, subprocess.SubprocessError) as error:
-        answer = f"1 {order.argv[0]} cannot be started in {order.cwd}: {error}"
+        answer = f"{REFUSED} {order.argv[0]} cannot be started in {order.cwd}: {error}"
     else:
-        os.write(write_end, b"0 started")
-        os.close(write_end)
+        _answer(write_end, "0 started")
         return job
     if job is not None:
         job.abandon()
-    os.write(write_end, answer.encode())
+    _answer(write_end, answer)
     os._exit(1)
+
+
+def _answer(write_end: int, words: str) -> None:
+    # A launcher that took too long is gone by now; then the handle tells that the job has started.
+    with contextlib.suppress(BrokenPipeError):
+        os.write(write_end, words.encode())
+    os.close(write_end)
 
 
 def _say(code: int, words: str) -> int:

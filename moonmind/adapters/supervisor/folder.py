@@ -3,7 +3,7 @@
 lock          held (flock) while the supervisor lives
 handle.json   who runs: written once, before anybody is told that the job has started
 facts.json    what is known while it runs, the agent's thread above all
-stop          a request: whoever makes this file wants the job to end
+stop          a request: whoever makes this file wants the job to end, or never to start
 result.json   how it ended: written last, once
 stderr.log    the agent's standard error, redacted and bounded
 tmp/          the agent's TMPDIR
@@ -74,7 +74,7 @@ class JobFolder:
 
     @property
     def locked(self) -> bool:
-        """Tell whether a supervisor lives. Only asked of jobs with a handle: nobody tries to take their lock any more."""
+        """Tell whether a supervisor lives. To look is to hold the lock for a moment: who starts a job tries it again."""
         try:
             descriptor = os.open(self.lock, os.O_RDONLY | os.O_CLOEXEC)
         except FileNotFoundError:

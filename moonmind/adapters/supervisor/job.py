@@ -228,17 +228,17 @@ class Job:
             if self._agent is not None and pid == self._agent.pid:
                 self._exit_code = self._agent.returncode = os.waitstatus_to_exitcode(status)
 
-    def _clear(self) -> int:
-        """Kill every descendant; gives how many could not be killed, another user's above all."""
+    def _clear(self) -> list[kernel.Process]:
+        """Kill every descendant; gives those that could not be killed, another user's above all."""
         deadline = time.monotonic() + _KILL_SECONDS
         while not self._reap():
             left = kernel.descendants(os.getpid())
             if time.monotonic() > deadline:
-                return len(left)
+                return left
             for process in left:
                 process.signal(signal.SIGKILL)
             time.sleep(0.005)
-        return 0
+        return []
 
     def _drain(self) -> None:
         deadline = time.monotonic() + _DRAIN_SECONDS
@@ -246,7 +246,7 @@ class Job:
             self._pump()
         self._selector.close()
 
-    def _result(self, survivors: int) -> dict[str, Any]:
+    def _result(self, survivors: list[kernel.Process]) -> dict[str, Any]:
         exit_code = self._exit_code if self._exit_code is not None else -signal.SIGKILL
         return {
             "end": (self._end or End.EXITED).value,
@@ -257,7 +257,8 @@ class Job:
             "facts": self._transcript.facts(),
             "stderr": self._redactor.text("\n".join(self._tail))[-8192:],
             "problem": self._problem,
-            "survivors": survivors,
+            "survivors": len(survivors),
+            "left": [{"pid": process.pid, "started": process.started} for process in survivors],
         }
 
 

@@ -129,6 +129,19 @@ def marked(name: str, value: str) -> list[Process]:
     return [process for process in found if process.alive]
 
 
+def called(*words: str) -> list[Process]:
+    """List the living processes whose command line ends in these words; unlike an environment, it is never hidden."""
+    wanted = "\0".join(("", *words, "")).encode()
+    found = []
+    for pid in _pids():
+        try:
+            if (_PROC / str(pid) / "cmdline").read_bytes().endswith(wanted) and pid != os.getpid():
+                found.append(identify(pid))
+        except (FileNotFoundError, ProcessLookupError, PermissionError):
+            continue  # gone meanwhile, or another user's
+    return [process for process in found if process.alive]
+
+
 def kill_all(find: Callable[[], Iterable[Process]], *, seconds: float) -> list[Process]:
     """Kill what `find` gives until it gives nothing; returns what is still there after `seconds`."""
     deadline = time.monotonic() + seconds

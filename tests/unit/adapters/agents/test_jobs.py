@@ -1,6 +1,10 @@
 import os
+import shutil
 import signal
+import subprocess
+import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,7 +12,7 @@ import pytest
 from moonmind.adapters.agents import jobs as room
 from moonmind.adapters.agents.jobs import Jobs
 from moonmind.adapters.supervisor.folder import write_json
-from moonmind.errors import AgentError
+from moonmind.errors import AgentError, AgentUnknown
 from moonmind.ports.agent import JobState
 from tests.support.agents import Scene, ScriptedScene
 from tests.support.waiting import until
@@ -66,6 +70,105 @@ def test_files_that_cannot_be_read_are_an_agent_error(jobs: Jobs) -> None:
     folder.handle.write_text("{")
     with pytest.raises(AgentError, match="run/submit-1"):
         jobs.poll("run/submit-1")
+
+
+def test_what_cannot_be_looked_at_now_may_be_looked_at_later(jobs: Jobs) -> None:
+    folder = jobs.folder("run/submit-1")
+    folder.make()
+    folder.handle.mkdir()  # like a process without a free descriptor: opening fails, and says nothing about the job
+    with pytest.raises(AgentUnknown) as caught:
+        jobs.poll("run/submit-1")
+    assert caught.value.retryable
+    assert caught.value.code == "agent_unknown"
+
+
+@pytest.fixture
+def slow(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> Scene:
+    """Give a scene whose supervisor detaches, takes the lock, and then waits for somebody to read its log."""
+    monkeypatch.setattr(room, "_START_SECONDS", 2.0)
+    os.mkfifo(scene.job().log_path)
+    return scene
+
+
+def supervisors(scene: Scene) -> list[room.kernel.Process]:
+    mark = f"{scene.installation_id}/run-1/submit-1"
+    return room.kernel.called("-m", "moonmind.adapters.supervisor", mark)
+
+
+def test_a_start_that_takes_long_and_comes_up_is_a_start(slow: Scene) -> None:
+    job = slow.job()
+
+    def read() -> None:
+        # Two until the launcher is given up and killed.
+        until(lambda: len(supervisors(slow)) == 2, "launcher and supervisor")
+        until(lambda: len(supervisors(slow)) == 1, "the end of the launcher")
+        job.log_path.read_bytes()
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    slow.agent.start(job)
+    status = slow.agent.poll(job.key)
+    assert status.state is JobState.RUNNING
+    assert [one.pid for one in supervisors(slow)] == [status.pid]
+    slow.agent.stop(job.key)
+    reader.join()
+    assert supervisors(slow) == []
+
+
+def test_a_start_that_never_comes_up_leaves_nothing_behind_and_may_be_tried_again(
+    slow: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(room, "_SETTLE_SECONDS", 0.3)
+    with pytest.raises(AgentUnknown) as caught:
+        slow.agent.start(slow.job())
+    assert caught.value.retryable
+    assert supervisors(slow) == []
+    assert slow.agent.poll("run-1/submit-1").state is JobState.ABSENT
+    again = replace(slow.job(2), log_path=slow.root / "log-2.jsonl")
+    assert slow.started(again).state is JobState.RUNNING
+
+
+def test_a_job_that_was_stopped_before_it_started_does_not_start_any_more(scene: Scene) -> None:
+    job = scene.job()
+    scene.agent._jobs.folder(job.key).make()
+    scene.agent.stop(job.key)
+    with pytest.raises(AgentUnknown, match="stopped before it started"):
+        scene.agent.start(job)
+    assert scene.agent.poll(job.key).state is JobState.ABSENT
+
+
+def with_leftover(jobs: Jobs, left: room.kernel.Process) -> str:
+    """Make a job that has ended and left a process behind, one that dropped its mark."""
+    folder = jobs.folder("run/submit-1")
+    folder.make()
+    nobody = {"pid": 1, "started": "0", "agent_pid": 1, "agent_started": "0"}
+    write_json(folder.handle, {**nobody, "boot": room.kernel.boot_id()})
+    ended = {"end": "exited", "exit_code": 0, "at": 1.0, "seconds": 1.0, "survivors": 1}
+    write_json(folder.result, {**ended, "left": [{"pid": left.pid, "started": left.started}]})
+    return "run/submit-1"
+
+
+def test_what_outlived_its_job_is_ended_when_the_job_is_stopped_again(jobs: Jobs) -> None:
+    with subprocess.Popen(["sleep", "60"]) as child:
+        key = with_leftover(jobs, room.kernel.identify(child.pid))
+        assert jobs.poll(key).facts["survivors"] == 1
+        jobs.stop(key)
+        assert child.wait(5) == -signal.SIGKILL
+
+
+def test_what_outlives_its_job_and_cannot_be_ended_keeps_the_next_one_from_starting(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(room, "_KILL_SECONDS", 0.2)
+    jobs = scene.agent._jobs
+    with_leftover(jobs, room.kernel.identify(1))  # the first process takes no SIGKILL, from whomever
+    folder = jobs.folder("run/submit-1").path
+    next_one = replace(scene.job(), key="run/submit-2", home_key="run")
+    with pytest.raises(AgentUnknown, match=r"cannot be ended: 1") as caught:
+        scene.agent.start(next_one)
+    assert caught.value.retryable
+    assert scene.agent.poll(next_one.key).state is JobState.ABSENT
+    shutil.rmtree(folder)
 
 
 def test_a_home_with_read_only_folders_is_removed(jobs: Jobs) -> None:
