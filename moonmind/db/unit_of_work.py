@@ -30,6 +30,8 @@ __all__ = ["Database", "DuplicateIdempotencyKey", "UnitOfWork"]
 
 _UNDEFINED = frozenset({"42P01", "42703"})
 """PostgreSQL's codes for a table and a column that are not there."""
+_READ_ONLY = "25006"
+"""PostgreSQL's code for a server that takes no writes for a while: a standby before its promotion, a failover."""
 
 
 class UnitOfWork:
@@ -107,11 +109,15 @@ def _answering() -> Iterator[None]:
         cause = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
         if isinstance(error, DBAPIError) and _lacks_schema(error):
             raise SchemaMismatch(f"The database's schema is not this program's: {cause}.") from error
-        if isinstance(error, OperationalError | InterfaceError | PoolTimeout) or error.connection_invalidated:
+        away = isinstance(error, OperationalError | InterfaceError | PoolTimeout) or error.connection_invalidated
+        if away or _sqlstate(error) == _READ_ONLY:
             raise Unavailable(f"The database does not answer: {cause}") from error
         raise
 
 
 def _lacks_schema(error: DBAPIError) -> bool:
-    state = getattr(error.orig, "sqlstate", None)
-    return state in _UNDEFINED or str(error.orig).startswith(("no such table", "no such column"))
+    return _sqlstate(error) in _UNDEFINED or str(error.orig).startswith(("no such table", "no such column"))
+
+
+def _sqlstate(error: Exception) -> str | None:
+    return getattr(getattr(error, "orig", None), "sqlstate", None)

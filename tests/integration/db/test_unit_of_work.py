@@ -125,6 +125,16 @@ def test_a_server_that_is_away_is_unavailable() -> None:
 
 
 @pytest.mark.postgres
+def test_a_server_that_takes_no_writes_for_now_is_unavailable(postgres_url: str) -> None:
+    database = Database(f"{postgres_url}?options=-c%20default_transaction_read_only%3Don")
+    with pytest.raises(Unavailable, match="read-only"):
+        add_run(database)
+    with database.read() as unit:
+        assert unit.runs.counts() is not None
+    database.dispose()
+
+
+@pytest.mark.postgres
 def test_a_connection_that_was_cut_is_unavailable_once_and_replaced(postgres_url: str) -> None:
     database = Database(postgres_url)
 
