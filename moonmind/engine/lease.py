@@ -73,6 +73,9 @@ class LeaseKeeper:
             if not self._started:
                 self._loop.start()
                 self._started = True
+        if self._closed:
+            # Claimed by a message that was on its way here: nobody would renew it.
+            self._give_back(lease)
         try:
             yield lease
         finally:
@@ -86,15 +89,18 @@ class LeaseKeeper:
         with self._guard:
             held = list(self._held.values())
         for lease in held:
-            if lease.lost:
-                continue
-            # Marked lost first: the stage that still works under it must not write after the row is free again.
-            lease.lost = True
-            try:
-                with self._database.write() as uow:
-                    uow.transitions.return_lease(lease.claim.run.id, lease.claim.fence)
-            except MoonMindError as error:
-                log.warning("lease.not_returned", run_id=str(lease.claim.run.id), error=error.message)
+            self._give_back(lease)
+
+    def _give_back(self, lease: HeldLease) -> None:
+        if lease.lost:
+            return
+        # Marked lost first: the stage that still works under it must not write after the row is free again.
+        lease.lost = True
+        try:
+            with self._database.write() as uow:
+                uow.transitions.return_lease(lease.claim.run.id, lease.claim.fence)
+        except MoonMindError as error:
+            log.warning("lease.not_returned", run_id=str(lease.claim.run.id), error=error.message)
 
     def _beat(self) -> None:
         with self._guard:

@@ -126,12 +126,44 @@ def test_a_passing_outage_is_lived_through(database: Database, claim: Claim) -> 
     keeper.close()
 
 
+def test_whatever_one_renewal_meets_the_other_leases_are_renewed(
+    database: Database, keeper: LeaseKeeper, claim: Claim, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = claim_run(database, add_run(database).id)
+    renew, left = keeper._renew, 2
+
+    def meet(lease: HeldLease) -> None:
+        nonlocal left
+        if lease.claim is claim and left:
+            left -= 1
+            raise ZeroDivisionError
+        renew(lease)
+
+    monkeypatch.setattr(keeper, "_renew", meet)
+    with capture_logs() as logs, keeper.keep(claim) as broken, keeper.keep(other) as healthy:
+        started = (broken.renewed, healthy.renewed)
+        until(lambda: healthy.renewed > started[1], "the other lease's heartbeat", 5)
+        until(lambda: broken.renewed > started[0], "the heartbeat after the defect", 5)
+    assert complaints(logs, "run_id") == [("lease.not_renewed", str(claim.run.id))] * 2
+
+
+def test_time_that_a_sleeping_machine_missed_counts_as_silence(claim: Claim, monkeypatch: pytest.MonkeyPatch) -> None:
+    lease = HeldLease(claim, 60.0)
+    now = time.clock_gettime
+
+    def after_a_sleep(clock: int) -> float:
+        return now(clock) + (3600.0 if clock == time.CLOCK_BOOTTIME else 0.0)
+
+    monkeypatch.setattr(time, "clock_gettime", after_a_sleep)
+    assert raises(lease) is LeaseLost
+
+
 def test_silence_is_counted_from_before_the_heartbeat_was_sent(database: Database, claim: Claim) -> None:
     line, sent, go_on = Outage(database), threading.Event(), threading.Event()
     times: list[float] = []
 
     def before() -> None:
-        times.append(time.monotonic())
+        times.append(time.clock_gettime(time.CLOCK_BOOTTIME))
         sent.set()
         assert go_on.wait(10)
 
@@ -141,7 +173,7 @@ def test_silence_is_counted_from_before_the_heartbeat_was_sent(database: Databas
         first = lease.renewed
         assert sent.wait(5)
         line.before = None
-        until(lambda: time.monotonic() - times[0] > 0.1, "a slow answer", 5)
+        until(lambda: time.clock_gettime(time.CLOCK_BOOTTIME) - times[0] > 0.1, "a slow answer", 5)
         keeper._closed = True  # the one heartbeat on its way, and none after it
         go_on.set()
         until(lambda: lease.renewed > first, "its answer", 5, pause=0.001)
@@ -161,6 +193,29 @@ def test_a_clean_end_gives_leases_back_and_counts_nothing(
         assert event_types(database, run.id)[-1] == "lease.returned"
     again = claim_run(database, claim.run.id, Stage.DISCOVER)
     assert (again.attempt.number, again.fence) == (1, claim.fence + 1)
+
+
+def test_a_second_end_gives_back_only_what_came_after_the_first(database: Database) -> None:
+    line, asked = Outage(database), 0
+
+    def count() -> None:
+        nonlocal asked
+        asked += 1
+
+    keeper = LeaseKeeper(line, lease_seconds=60.0, heartbeat_seconds=60.0)
+    early, late = (claim_run(database, add_run(database).id) for _ in range(2))
+    with keeper.keep(early):
+        keeper.close()
+        line.before = count
+        keeper.close()
+        assert asked == 0
+        # A message that was on its way when the end began.
+        with keeper.keep(late) as lease:
+            assert raises(lease) is LeaseLost
+            assert event_types(database, late.run.id)[-1] == "lease.returned"
+        keeper.close()
+    assert asked == 1
+    assert read_run(database, late.run.id).crashes == 0
 
 
 def test_an_end_without_a_database_is_an_end_all_the_same(database: Database, claim: Claim) -> None:
