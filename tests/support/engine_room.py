@@ -61,6 +61,17 @@ def complaints(logs: Sequence[Mapping[str, Any]], *names: str) -> list[Any]:
 
 
 @dataclass(slots=True)
+class Clock:
+    """Stands where a module has `time`, and goes on when the test says."""
+
+    now: float = 1000.0
+
+    def monotonic(self) -> float:
+        """Tell the time in seconds."""
+        return self.now
+
+
+@dataclass(slots=True)
 class Told:
     """A Hinter that remembers whom it was told of."""
 

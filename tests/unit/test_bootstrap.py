@@ -3,12 +3,13 @@
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from celery import Celery
 
 from moonmind import __version__, bootstrap
+from moonmind.engine.container import Container
 from moonmind.engine.context import StageContext
 from moonmind.engine.executor import Passage
 from moonmind.errors import NotConfigured, SchemaMismatch, Unavailable
@@ -30,6 +31,11 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     monkeypatch.setenv("MOONMIND_STATE_DIR", str(tmp_path / "state"))
     monkeypatch.setenv("GH_TOKEN", TOKEN)
     return load_settings()
+
+
+def enrolled(container: Container) -> list[UUID]:
+    with container.database.read() as unit:
+        return [host.id for host in unit.hosts.list()]
 
 
 def nothing(context: StageContext) -> Outcome:
@@ -55,10 +61,11 @@ def test_processes_that_start_at_once_take_turns_and_agree_on_host_and_installat
         built = list(pool.map(lambda _: bootstrap.build(settings), range(3)))
     assert len({container.host.id for container in built}) == 1
     assert len({container.database.installation_id() for container in built}) == 1
+    # Nobody runs stages there yet: a command line or an API must not pass for a worker.
+    assert enrolled(built[0]) == []
     for container in built:
         container.enrol()
-    with built[0].database.read() as unit:
-        assert [host.id for host in unit.hosts.list()] == [built[0].host.id]
+    assert enrolled(built[0]) == [built[0].host.id]
     for container in built:
         container.close()
 

@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 from moonmind import bootstrap
 from moonmind.db.unit_of_work import Database
 from moonmind.engine import container as engine_container
-from moonmind.engine import server_file
+from moonmind.engine import publisher, server_file
 from moonmind.engine.container import Container
 from moonmind.errors import NotConfigured
 from moonmind.ports.check import CheckStatus
@@ -107,6 +107,17 @@ def test_a_process_takes_over_from_one_that_is_just_ending(build: Build) -> None
 
 
 @pytest.mark.usefixtures("impatient")
+def test_it_is_the_database_that_has_one_owner_and_not_the_folder_of_a_process(
+    build: Build, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", f"sqlite:///{tmp_path / 'var' / 'moonmind.db'}")
+    build().own_embedded_engine()
+    monkeypatch.setenv("MOONMIND_VAR_DIR", str(tmp_path / "another"))
+    with pytest.raises(NotConfigured, match="another MoonMind"):
+        build().own_embedded_engine()
+
+
+@pytest.mark.usefixtures("impatient")
 def test_a_refused_process_takes_no_lease_back(build: Build) -> None:
     first, second = build(), build()
     first.own_embedded_engine()
@@ -172,9 +183,11 @@ def test_a_process_that_can_work_is_ready(build: Build) -> None:
     ]
 
 
-def test_what_a_process_misses_is_said_with_what_mends_it(build: Build, tmp_path: Path) -> None:
+def test_what_a_process_misses_is_said_with_what_mends_it(
+    build: Build, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     container = build()
-    container.publisher._abandoned = 3
+    monkeypatch.setattr(publisher, "MAX_ABANDONED", 0)
     container.database.dispose()
     container.database = Database(f"sqlite:///{tmp_path / 'empty.db'}")
     checks = {check.name: check for check in container.ready()}
@@ -182,4 +195,3 @@ def test_what_a_process_misses_is_said_with_what_mends_it(build: Build, tmp_path
     assert "alembic upgrade head" in checks["database"].remediation
     assert checks["publisher"].failed
     assert "restart" in checks["publisher"].remediation
-    container.publisher._abandoned = 0

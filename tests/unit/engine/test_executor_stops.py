@@ -149,7 +149,7 @@ def test_an_outage_that_outlasts_the_lease_leaves_the_run_to_the_janitor(room: E
     run = add_run(room.database)
     with capture_logs() as logs:
         assert executor.execute(run.id, Stage.DISCOVER) is Passage.STOP
-    assert complaints(logs) == ["attempt.not_recorded"]
+    assert complaints(logs) == ["lease.not_renewed", "attempt.not_recorded"]
     assert room.read(run).stage is Stage.DISCOVER
     line.times = 0
     keeper.close()

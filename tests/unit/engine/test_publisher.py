@@ -213,7 +213,7 @@ def test_a_full_backlog_that_nobody_takes_from_holds_no_process_back(
 ) -> None:
     monkeypatch.setattr(module, "_BACKLOG", 1)
     publisher = Publisher(database, outbox.dispatcher)
-    monkeypatch.setattr(publisher, "_abandoned", module.MAX_ABANDONED)
+    monkeypatch.setattr(module, "MAX_ABANDONED", 0)
     publisher.soon(add_run(database))
     ended = threading.Thread(target=publisher.close, daemon=True)
     ended.start()

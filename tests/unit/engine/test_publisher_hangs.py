@@ -27,8 +27,8 @@ def release(outbox: Outbox, monkeypatch: pytest.MonkeyPatch) -> Iterator[threadi
 def abandon(publisher: Publisher, outbox: Outbox, run: Run, number: int) -> None:
     publisher.soon(run)
     until(lambda: outbox.waits == number, "a publish that hangs", 5, pause=0.005)
-    before = publisher._abandoned
-    until(lambda: publisher.watch() or publisher._abandoned > before, "the watch", 5, pause=0.01)
+    before = len(publisher._hung)
+    until(lambda: publisher.watch() or len(publisher._hung) > before, "the watch", 5, pause=0.01)
 
 
 def test_a_publish_that_hangs_is_abandoned_and_the_next_goes_by_another_thread(
@@ -60,7 +60,7 @@ def test_what_waited_behind_a_hanging_publish_goes_on_without_another_request(
     assert [hint.run_id for hint in outbox.hints] == [second.id]
 
 
-def test_after_three_hung_publishes_the_process_is_not_ready_until_one_gets_through(
+def test_three_hung_publishes_make_the_process_unready_until_they_end(
     database: Database, publisher: Publisher, outbox: Outbox, release: threading.Event
 ) -> None:
     runs = [add_run(database) for _ in range(4)]
@@ -76,3 +76,37 @@ def test_after_three_hung_publishes_the_process_is_not_ready_until_one_gets_thro
     outbox.hanging = None
     publisher.soon(runs[3])
     until(lambda: outbox.of(runs[3].id), "a hint by a new thread", 5)
+
+
+def test_hung_publishes_that_end_in_errors_let_the_next_ones_go(
+    database: Database, publisher: Publisher, outbox: Outbox, release: threading.Event
+) -> None:
+    runs = [add_run(database) for _ in range(4)]
+    with capture_logs():
+        for number, run in enumerate(runs[:3], start=1):
+            abandon(publisher, outbox, run, number)
+        publisher.soon(runs[3])
+        outbox.refuse(3)
+        outbox.hanging = None
+        release.set()  # the broker is restarted: every connection breaks
+        # What waits goes out by itself, without another request or sweep.
+        until(lambda: outbox.hints, "the hint that waited", 5)
+    assert publisher.ready
+    assert [hint.run_id for hint in outbox.hints] == [runs[3].id]
+
+
+def test_a_hint_for_which_no_thread_could_be_started_goes_with_the_next(
+    database: Database, publisher: Publisher, outbox: Outbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = add_run(database), add_run(database)
+
+    def refuse(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as full, capture_logs() as logs:
+        full.setattr(threading.Thread, "start", refuse)
+        publisher.soon(first)
+    assert complaints(logs) == ["publisher.not_started"]
+    publisher.soon(second)
+    until(lambda: len(outbox.hints) == 2, "both hints", 5)
+    assert [hint.run_id for hint in outbox.hints] == [first.id, second.id]

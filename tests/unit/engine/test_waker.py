@@ -1,5 +1,7 @@
 """Agents end without a word; the waker looks."""
 
+from datetime import datetime
+from types import SimpleNamespace
 from uuid import UUID
 
 import pytest
@@ -7,10 +9,11 @@ from structlog.testing import capture_logs
 
 from moonmind.db.records import Run
 from moonmind.db.unit_of_work import Database
+from moonmind.engine import waker as module
 from moonmind.engine.host import Host
 from moonmind.engine.waker import Waker
 from moonmind.errors import Unavailable
-from moonmind.ports.agent import JobState
+from moonmind.ports.agent import JobState, JobStatus
 from moonmind.runs.chain import Stage
 from moonmind.runs.machine import WaitingReason
 from tests.support.databases import (
@@ -25,7 +28,7 @@ from tests.support.databases import (
     read_run,
     set_columns,
 )
-from tests.support.engine_room import IdleAgent, Outage, Told, complaints
+from tests.support.engine_room import Clock, IdleAgent, Outage, Told, complaints
 from tests.support.waiting import until
 
 OTHER = UUID("00000000-0000-4000-8000-000000000002")
@@ -93,6 +96,7 @@ def test_only_waiting_for_an_agent_of_this_host_is_ended(database: Database, wak
     claimed = parked(database, "claimed")
     make_due(database, claimed.id)
     claim_run(database, claimed.id, Stage.SUBMIT)
+    waker.look()
     before = everything(database)
     waker.look()
     assert (told.runs, everything(database)) == ([], before)
@@ -108,6 +112,48 @@ def test_a_job_that_cannot_be_looked_at_keeps_no_other_asleep(
         waker.look()
     assert told.runs == [ended.id]
     assert not is_due(database, broken)
+    assert complaints(logs, "run_id") == [("agent.not_polled", str(broken.id))]
+
+
+def test_a_waker_beats_for_its_host_every_ten_seconds(
+    database: Database, agent: IdleAgent, told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock()
+    monkeypatch.setattr(module, "time", clock)
+    waker = Waker(database, agent, told, Host(OTHER, "another"))
+    waker.look()
+    first = heard(database)
+    clock.now += 9.9
+    waker.look()
+    assert heard(database) == first
+    clock.now += 0.2
+    waker.look()
+    assert heard(database) > first
+
+
+def heard(database: Database) -> datetime:
+    with database.read() as unit:
+        (one,) = unit.hosts.list()
+    assert (one.id, one.name) == (OTHER, "another")
+    return one.seen_at
+
+
+def test_a_defect_at_one_job_keeps_no_other_asleep(
+    database: Database, waker: Waker, agent: IdleAgent, told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken, ended = parked(database, "broken"), parked(database, "ended")
+    plainly = agent.poll
+    agent.at("ended", JobState.ENDED)
+
+    def poll(key: str) -> JobStatus:
+        if key == "broken":
+            raise ZeroDivisionError
+        return plainly(key)
+
+    monkeypatch.setattr(waker, "_agent", SimpleNamespace(poll=poll))
+    with capture_logs() as logs:
+        waker.look()
+    assert told.runs == [ended.id]
     assert complaints(logs, "run_id") == [("agent.not_polled", str(broken.id))]
 
 
