@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from api_service.information import Information
 from moonmind.engine.container import Container
 from moonmind.engine.run_service import RunService
 from moonmind.ports.check import Check
@@ -18,6 +19,7 @@ class Runtime:
     def __init__(self, container: Container) -> None:
         self._container = container
         self._worker: EmbeddedWorker | None = None
+        self._information = Information(container.preflight.run)
 
     @property
     def settings(self) -> Settings:
@@ -53,8 +55,9 @@ class Runtime:
         """End the stages that run, then everything else."""
         if self._worker is not None:
             self._worker.close()
+        self._information.close()
         self._container.close()
 
     def ready(self) -> list[Check]:
-        """Probe what taking and moving runs needs."""
-        return self._container.ready()
+        """Probe what taking and moving runs needs; the preflight list as seen from here stands beside it."""
+        return [*self._container.ready(), *self._information.checks()]

@@ -26,9 +26,9 @@ def healthz() -> Health:
     responses={503: {"model": Problem, "description": "Not ready; `details.checks` says why."}, **refusals()},
 )
 def readyz(parts: Parts) -> Readiness:
-    """Say whether runs are taken and moved now."""
+    """Say whether runs are taken and moved now; informational checks tell what a run may still miss."""
     checks = parts.ready()
-    failed = [check for check in checks if check.failed]
+    failed = [check for check in checks if check.failed and not check.informational]
     if failed:
         said = "; ".join(f"{check.name}: {check.message}" for check in failed)
         listed = [result.model_dump(mode="json", by_alias=True) for result in _results(checks)]
@@ -45,6 +45,7 @@ def _results(checks: Sequence[Check]) -> list[CheckResult]:
             status=CheckOutcome(check.status.value),
             message=check.message,
             remediation=check.remediation or None,
+            informational=check.informational,
         )
         for check in checks
     ]

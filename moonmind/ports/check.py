@@ -27,6 +27,8 @@ class Check:
     remediation: str = ""
     facts: Mapping[str, str] = field(default_factory=dict)
     """Versions and places for the audit's snapshot; never a secret."""
+    informational: bool = False
+    """Shown, and never the reason why a process is not ready."""
 
     @property
     def failed(self) -> bool:

@@ -28,6 +28,8 @@ class CheckResult(WireModel):
     status: CheckOutcome
     message: str
     remediation: str | None = None
+    informational: bool = False
+    """Shown, and never the reason why the process is not ready."""
 
 
 class Readiness(WireModel):

@@ -18,7 +18,15 @@ def test_a_ready_process_lists_its_checks(client: TestClient) -> None:
     assert answer.status_code == 200
     assert answer.json() == {
         "ready": True,
-        "checks": [{"name": "database", "status": "passed", "message": "it answers", "remediation": None}],
+        "checks": [
+            {
+                "name": "database",
+                "status": "passed",
+                "message": "it answers",
+                "remediation": None,
+                "informational": False,
+            }
+        ],
     }
 
 
@@ -28,6 +36,25 @@ def test_only_a_failed_check_makes_a_process_not_ready(build: Any, status: str, 
     container.checks.append(Check("broker", CheckStatus(status), "no answer", "Start RabbitMQ."))
     with TestClient(create_app(container=container), base_url="http://localhost", client=("127.0.0.1", 1)) as client:
         assert client.get("/readyz").status_code == expected
+
+
+def test_an_informational_check_is_shown_and_decides_nothing(build: Any) -> None:
+    container = build()
+    container.checks.append(Check("codex.binary", CheckStatus.FAILED, "no codex", "Install it.", informational=True))
+    with TestClient(create_app(container=container), base_url="http://localhost", client=("127.0.0.1", 1)) as client:
+        answer = client.get("/readyz")
+        assert (answer.status_code, answer.json()["ready"]) == (200, True)
+        assert answer.json()["checks"][1] == {
+            "name": "codex.binary",
+            "status": "failed",
+            "message": "no codex",
+            "remediation": "Install it.",
+            "informational": True,
+        }
+        container.checks.append(Check("broker", CheckStatus.FAILED, "no answer", "Start RabbitMQ."))
+        problem = client.get("/readyz").json()
+    assert problem["message"] == "not ready: broker: no answer"
+    assert len(problem["details"]["checks"]) == 3
 
 
 def test_a_process_that_is_not_ready_says_which_check_failed(build: Any) -> None:
