@@ -1,14 +1,18 @@
+import re
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import delete, text
+from sqlalchemy import delete, text, update
 
 from moonmind.db.records import Event
-from moonmind.db.tables import run
+from moonmind.db.tables import event, run
 from moonmind.db.unit_of_work import Database
 from tests.support.databases import add_run, at_once, claim_run, events_of, new_run
+
+OPERATIONS = Path(__file__).parents[3] / "docs/operations.md"
 
 
 def stream(database: Database, after: int = 0, limit: int = 1000) -> list[Event]:
@@ -139,6 +143,22 @@ def test_the_stream_misses_no_event_of_a_transaction_that_commits_late(postgres:
     third = stream(database, second[0].id)
     assert third == second[1:]
     assert stream(database, second[1].id) == []
+
+
+@pytest.mark.postgres
+def test_a_dump_restored_into_another_server_streams_again_as_the_operations_page_says(postgres: Database) -> None:
+    add_run(postgres)
+    add_run(postgres)
+    before = arrived(postgres, 2)
+    with postgres._engine.begin() as connection:
+        connection.execute(update(event).values(transaction_number=event.c.transaction_number + 2**40))
+    assert stream(postgres) == []
+    (statement,) = re.findall(r"```sql\n(.+?)\n```", OPERATIONS.read_text())
+    with postgres._engine.begin() as connection:
+        connection.execute(text(statement))
+    assert [found.id for found in stream(postgres)] == [found.id for found in before]
+    add_run(postgres)
+    arrived(postgres, 1, before[-1].id)
 
 
 @pytest.mark.postgres
