@@ -36,8 +36,10 @@ def run(context: StageContext) -> Outcome:
     ensure_start(context, plan)
     wip = find_wip(context, plan, submitted)
     if wip is None:
+        # Without the commit that is gone; the agent's own conversation may still be there, and goes on.
+        kept = {name: submitted.get(name) for name in ("v", "codexTaskId", "startingCommit", "phase")}
         return Redo(
-            Stage.SUBMIT, "The work of the last attempt was lost with the machine it was on. Do the tasks again."
+            Stage.SUBMIT, "The work of the last attempt was lost with the machine it was on. Do the tasks again.", kept
         )
     repository = plan.repository.full_name
     patch = read_patch(context, repository, plan.starting_commit, wip)

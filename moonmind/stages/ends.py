@@ -1,6 +1,7 @@
 """What each way in which an agent's job can end means for the run. Pure."""
 
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 from typing import Any
 
 from moonmind.errors import (
@@ -31,7 +32,6 @@ _ERRORS: Mapping[JobEnd, type[MoonMindError]] = {
     JobEnd.STALLED: AgentStalled,
     JobEnd.TIMED_OUT: AgentTimeout,
     JobEnd.QUOTA: AgentQuota,
-    JobEnd.RATE_LIMITED: AgentUnavailable,
     JobEnd.CREDENTIAL: CredentialInvalid,
     JobEnd.UNAVAILABLE: AgentUnavailable,
 }
@@ -42,21 +42,41 @@ _WAITS: Mapping[JobEnd, WaitingReason] = {
 }
 
 
-def bad_end(result: JobResult, kept: Mapping[str, Any], spent: int) -> Outcome:
-    """Turn a job that ended without completing into an outcome.
+SHORTEST_WAIT_SECONDS = 60.0
+LONGEST_GUESS_SECONDS = 900.0
+MOST_LIMITS = 20
+"""How often one attempt waits for a limit's end; a limit that never ends is then told to a person."""
 
-    A limit with a known end parks: the job is over, so the attempt goes on later with job number `spent + 1`.
+
+def bad_end(result: JobResult, kept: Mapping[str, Any], spent: int, now: datetime) -> Outcome:
+    """Turn a job that ended without completing into an outcome; `now` only tells a reset from one that has passed.
+
+    A limit that ends parks: the job is over, so the attempt goes on later with job number `spent + 1`.
     """
     message = sentence(result)
     reason = _WAITS.get(result.end)
-    if reason is not None and result.resets_at is not None:
-        return Park(reason, until=result.resets_at, kept={**kept, "spentJobs": spent + 1, "ended": message})
     kind = _ERRORS.get(result.end, AgentError)
+    # A rate limit always ends; a quota whose reset nobody states may need a person.
+    if reason is not None and (result.resets_at is not None or result.end is JobEnd.RATE_LIMITED):
+        if spent < MOST_LIMITS:
+            return _wait(reason, result.resets_at, {**kept, "spentJobs": spent + 1, "ended": message}, spent, now)
+        kind = AgentQuota
+        message = f"{message} It did so {spent + 1} times in a row, each time after waiting for the limit to end."
     details: dict[str, Any] = {"end": result.end.value, "exitCode": result.exit_code}
     if kind is CredentialInvalid:
         details["check"] = "codex.login"
     error = kind(message, **{name: value for name, value in details.items() if value is not None})
     return Failed(error.info(), transient=error.retryable, kept={**kept, "ended": message})
+
+
+def _wait(
+    reason: WaitingReason, resets_at: datetime | None, kept: Mapping[str, Any], spent: int, now: datetime
+) -> Park:
+    if resets_at is None:
+        return Park(reason, seconds=min(SHORTEST_WAIT_SECONDS * 2.0**spent, LONGEST_GUESS_SECONDS), kept=kept)
+    if resets_at < now + timedelta(seconds=SHORTEST_WAIT_SECONDS):
+        return Park(reason, seconds=SHORTEST_WAIT_SECONDS, kept=kept)
+    return Park(reason, until=resets_at, kept=kept)
 
 
 def lost(kept: Mapping[str, Any]) -> Failed:

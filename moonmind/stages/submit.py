@@ -1,6 +1,7 @@
 """Hand the phase to the agent, wait for it without holding a worker, and keep what it did."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 from moonmind.engine import jobs
@@ -10,6 +11,7 @@ from moonmind.errors import (
     AgentBusy,
     AgentLost,
     AgentNoChange,
+    AgentUnknown,
     CredentialInvalid,
     MoonMindError,
     NotFound,
@@ -37,13 +39,18 @@ def run(context: StageContext) -> Outcome:
     """Look at the attempt's one job: start it, go on waiting, or take what it left."""
     plan = Plan.from_outputs(context.output_of(Stage.DISCOVER))
     key = jobs.key(context)
-    status = context.agent.poll(key)
+    try:
+        status = context.agent.poll(key)
+    except AgentUnknown:
+        if key not in (context.kept.get("jobKey"), context.run.job_key):
+            raise
+        # The job was started and may well be at work: not being able to look ends nothing. The deadline bounds this.
+        return Park(WaitingReason.AGENT, seconds=context.relook_seconds, kept=context.kept)
     match status.state:
         case JobState.RUNNING:
             return _wait(context, plan, status)
         case JobState.ENDED if status.result is not None:
-            context.artifacts.seal(jobs.log_path(context))
-            return _ended(context, plan, status, status.result)
+            return _harvest(context, plan, status, status.result)
         case JobState.LOST | JobState.ENDED:
             # The supervisor is gone, its agent may not be: nothing else may work in the folder before it is.
             context.lease.check()
@@ -96,11 +103,33 @@ def _start(context: StageContext, plan: Plan, key: str) -> Outcome:
     except AgentBusy:
         # The login serves one agent at a time; the slot goes to a run that can use it.
         return Park(WaitingReason.CAPACITY, seconds=CAPACITY_SECONDS, kept=context.kept)
-    return _wait(context, plan, context.agent.poll(key))
+    try:
+        status = context.agent.poll(key)
+    except AgentUnknown:
+        status = JobStatus(JobState.RUNNING)  # it has been started; the next look says more
+    return _wait(context, plan, status)
 
 
 def _wait(context: StageContext, plan: Plan, status: JobStatus) -> Park:
     return Park(WaitingReason.AGENT, seconds=context.relook_seconds, kept=_kept(context, plan, status))
+
+
+def _harvest(context: StageContext, plan: Plan, status: JobStatus, result: JobResult) -> Outcome:
+    """Take what the job left; after a passing fault only this is done again, by this job's name."""
+    key = jobs.key(context)
+    try:
+        if status.facts.get("survivors"):
+            # Something of the agent's was still there at its end, and may go on changing the folder.
+            context.lease.check()
+            context.agent.stop(key)
+        context.artifacts.seal(jobs.log_path(context))
+        return _ended(context, plan, status, result)
+    except (LeaseLost, StopRequested):
+        raise
+    except MoonMindError as error:
+        again = {"finishedJob": key} if error.retryable else {}
+        kept = {**_kept(context, plan, status), "usage": result.usage.as_json(), **again, "ended": error.message}
+        return Failed(error.info(), error.retryable, kept)
 
 
 def _ended(context: StageContext, plan: Plan, status: JobStatus, result: JobResult) -> Outcome:
@@ -112,15 +141,8 @@ def _ended(context: StageContext, plan: Plan, status: JobStatus, result: JobResu
             context.office.close_gate(QUOTA_GATE, result.resets_at, ends.sentence(shown))
         if result.end is JobEnd.CREDENTIAL:
             context.office.note_refused_credential(CredentialInvalid(ends.sentence(shown)), whose="agent")
-        return ends.bad_end(shown, {**kept, **partial(context)}, jobs.spent(context))
-    try:
-        captured = capture(context, f"patches/agent-{jobs.label(context)}.diff")
-    except (LeaseLost, StopRequested):
-        raise
-    except MoonMindError as error:
-        # The agent is done: after a passing fault only its work is fetched again, by this job's name.
-        again = {"finishedJob": jobs.key(context)} if error.retryable else {}
-        return Failed(error.info(), error.retryable, {**kept, **again, "ended": error.message})
+        return ends.bad_end(shown, {**kept, **partial(context)}, jobs.spent(context), datetime.now(UTC))
+    captured = capture(context, f"patches/agent-{jobs.label(context)}.diff")
     if captured is None:
         lost = AgentLost("The agent is done, but its folder is not on this host any more; the phase is done again.")
         return Failed(lost.info(), transient=True, kept=kept)

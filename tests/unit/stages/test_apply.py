@@ -90,6 +90,20 @@ def test_work_of_which_every_trace_is_lost_is_done_again(world: World) -> None:
     assert "lost" in outcome.note
 
 
+def test_after_a_loss_the_agents_own_conversation_goes_on(world: World) -> None:
+    submitted = world.drive(Stage.SUBMIT)
+    assert isinstance(submitted, Done)
+    for lost in ("mirrors", "workspaces"):  # the agent's home stays
+        shutil.rmtree(world.vcs_options.state_folder / lost)
+    shutil.rmtree(world.folder / "artifacts")
+    assert isinstance(world.step(Stage.APPLY), Redo)
+    again = world.drive(Stage.SUBMIT)
+    assert isinstance(again, Done), again
+    assert again.outputs["jobKey"].endswith("submit-2")
+    assert again.outputs["codexTaskId"] == submitted.outputs["codexTaskId"]
+    assert isinstance(world.step(Stage.APPLY), Done)
+
+
 def test_boxes_that_the_agent_ticked_are_claims_and_nothing_else(world: World) -> None:
     def edit(folder: Path) -> None:
         tasks = folder / TASKS
