@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from moonmind.ports.forge import PullState
 from moonmind.runs import naming
 
+HIGHEST = 1000
+"""A higher number was not given by MoonMind but by somebody's own hand, and says nothing about the feature."""
+
 
 @dataclass(frozen=True, slots=True)
 class BranchFact:
@@ -55,7 +58,7 @@ def choose(facts: Iterable[BranchFact]) -> BranchChoice:
 
 
 def numbers(feature_key: str, branches: Iterable[str]) -> tuple[int, ...]:
-    """List the numbers n for which the n-th branch of the feature is among these names, sorted."""
-    pattern = re.compile(re.escape(naming.branch(feature_key)) + r"(?:-([1-9]\d{0,5}))?")
+    """List the numbers n for which the n-th branch of the feature is among these names, sorted; absurd ones are left out."""
+    pattern = re.compile(re.escape(naming.branch(feature_key)) + r"(?:-([1-9]\d{0,3}))?")
     found = (pattern.fullmatch(name) for name in branches)
-    return tuple(sorted({int(match[1] or 1) for match in found if match}))
+    return tuple(number for number in sorted({int(match[1] or 1) for match in found if match}) if number <= HIGHEST)

@@ -128,20 +128,34 @@ class Candidates:
         return any(self.read(tip, f"specs/{name}/tasks.md") is not None for name in names)
 
     def _branch(self, feature: Feature, base: str) -> BranchChoice:
-        """Ask for the state of each branch the feature ever had, until a number that nobody used."""
-        known = numbers(feature.key, self.snapshot.branches)
-        facts: list[BranchFact] = []
+        """Ask for the state of the branches that exist, and of names that only a pull request may still know.
+
+        A merged branch is often deleted: the names are gone through from the first one to the first that nobody used,
+        and from the one that would come next. So the forge is asked about used names and two others at most.
+        """
+        facts = {
+            number: self._fact(feature, base, number)
+            for number in numbers(feature.key, self.snapshot.branches)
+            if not self._is_others(feature, base, number)
+        }
         number = 1
         while True:
-            if not self._is_others(feature, base, number):
-                fact = self._fact(feature, base, number)
-                facts.append(fact)
-                if not fact.used and number > max(known, default=0):
-                    break
-            number += 1
-        return self._unless_others(feature, base, choose(facts))
+            number = self._next_own(feature, base, number)
+            if number not in facts:
+                facts[number] = self._fact(feature, base, number)
+            if facts[number].used:
+                number += 1
+                continue
+            choice = choose(facts.values())
+            if choice.tip is not None:
+                return choice
+            new = self._next_own(feature, base, choice.number)
+            if new in facts:
+                return BranchChoice(new, None, choice.reason)
+            number = new
 
     def _fact(self, feature: Feature, base: str, number: int) -> BranchFact:
+        self.context.lease.check()
         name = naming.branch(feature.key, number)
         tip = self.snapshot.branches.get(name)
         pulls = self.context.forge.pull_requests(self.snapshot.name, name)
@@ -156,11 +170,11 @@ class Candidates:
         others = (one for one in self._features(base) if one.path != feature.path)
         return number > 1 and any(naming.branch(one.key) == name for one in others)
 
-    def _unless_others(self, feature: Feature, base: str, choice: BranchChoice) -> BranchChoice:
-        number = choice.number
-        while choice.tip is None and self._is_others(feature, base, number):
+    def _next_own(self, feature: Feature, base: str, number: int) -> int:
+        """Give the first number from this one on whose name is not another feature's."""
+        while self._is_others(feature, base, number):
             number += 1
-        return BranchChoice(number, choice.tip, choice.reason)
+        return number
 
 
 def _is_named(feature: Feature, branch: str) -> bool:

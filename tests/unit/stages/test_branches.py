@@ -79,3 +79,7 @@ def test_the_order_of_the_facts_plays_no_part(given_facts: list[BranchFact], ran
 def test_numbers_are_read_from_names_and_nothing_else() -> None:
     names = ["moonmind/x", "moonmind/x-3", "moonmind/x-03", "moonmind/x-0", "moonmind/xy-2", "x-4", "moonmind/x-2-y"]
     assert numbers("x", names) == (1, 3)
+
+
+def test_numbers_that_no_run_ever_gave_are_left_out() -> None:
+    assert numbers("x", ["moonmind/x-1000", "moonmind/x-1001", "moonmind/x-999999", "moonmind/x-99999999"]) == (1000,)

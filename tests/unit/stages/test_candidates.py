@@ -1,5 +1,10 @@
 from pathlib import Path
 
+import pytest
+
+from moonmind.adapters.forges.local import LocalForge
+from moonmind.engine.context import LeaseLost
+from moonmind.ports.forge import PullRequest, PullState
 from moonmind.runs.chain import Stage
 from moonmind.speckit.features import Choice
 from moonmind.stages.candidates import Candidates, Snapshot, Start
@@ -47,6 +52,63 @@ def test_the_second_branch_of_one_feature_never_takes_the_name_of_another_featur
     choice, start = choice_of(world)
     assert choice.feature
     assert (choice.feature.key, start.branch) == ("001-x", "moonmind/001-x-3")
+
+
+class Asked(LocalForge):
+    """A forge that counts what it is asked, and knows pull requests of branches that are deleted by now."""
+
+    asked: list[str]
+    merged: tuple[str, ...] = ()
+
+    def pull_requests(self, repository: str, branch: str) -> tuple[PullRequest, ...]:
+        self.asked.append(branch)
+        if branch in self.merged:
+            return (PullRequest(1, "file:///1", PullState.MERGED, branch, "main", "t", "b"),)
+        return super().pull_requests(repository, branch)
+
+
+def asked_of(world: World, *merged: str) -> Asked:
+    forge = Asked(world.forge_options)
+    forge.asked, forge.merged = [], merged
+    world.forge = forge
+    return forge
+
+
+@pytest.mark.parametrize("number", ["900000", "999999", "1001", "99999999999999999999"])
+def test_a_branch_with_an_absurd_number_is_nobodys(tmp_path: Path, number: str) -> None:
+    world = World(tmp_path)
+    commit_to(world.bare, f"{BRANCH}-{number}", {"x": "y"}, "By hand", start=world.tip("main"))
+    forge = asked_of(world)
+    _, start = choice_of(world)
+    assert (start.branch, start.branch_tip) == (BRANCH, None)
+    assert forge.asked == [BRANCH]
+
+
+def test_the_forge_is_asked_about_branches_that_exist_and_few_others(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    tip = commit_to(world.bare, f"{BRANCH}-1000", {"x": "y"}, "Far out", start=world.tip("main"))
+    forge = asked_of(world)
+    _, start = choice_of(world)
+    assert (start.branch, start.commit) == (f"{BRANCH}-1000", tip)
+    assert sorted(forge.asked) == [BRANCH, f"{BRANCH}-1000"]
+
+
+def test_a_name_beyond_a_gap_that_only_a_pull_request_knows_is_not_used_again(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    merge(world.bare, "main", f"{BRANCH}-5")
+    forge = asked_of(world, BRANCH, f"{BRANCH}-2", f"{BRANCH}-6")
+    _, start = choice_of(world)
+    assert (start.branch, start.branch_tip) == (f"{BRANCH}-7", None)
+    assert sorted(forge.asked) == [BRANCH, *(f"{BRANCH}-{number}" for number in (2, 3, 5, 6, 7))]
+
+
+def test_a_lease_that_is_lost_ends_the_questions(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    forge = asked_of(world, BRANCH, f"{BRANCH}-2", f"{BRANCH}-3")
+    world.lease.break_after = 2
+    with pytest.raises(LeaseLost):
+        choice_of(world)
+    assert len(forge.asked) == 2
 
 
 def test_a_feature_that_lives_on_a_branch_of_its_name_has_that_branch_as_base(tmp_path: Path) -> None:
