@@ -156,6 +156,7 @@ def build(
         ),
         waker=Waker(database, agent, publisher, host),
         retention=Retention(database, store, agent, vcs, days=settings.retention_days),
+        probes=() if settings.embedded else (_broker,),
     )
 
 
@@ -175,7 +176,7 @@ def _migrate(database: Database, var_dir: Path) -> None:
 def _forge_options(settings: Settings) -> ForgeOptions:
     return ForgeOptions(
         local_repos=settings.local_repos.expanduser().absolute(),
-        sample=sample.files,
+        sample=sample.files if settings.test_mode else None,
         environment=ambient_environment(),
     )
 
@@ -233,6 +234,23 @@ def _processes() -> tuple[Check, ...]:
             "Mount it: `mount -t proc proc /proc`.",
         ),
     )
+
+
+def _broker() -> tuple[Check, ...]:
+    """Probe that the broker takes connections with the given credentials."""
+    try:
+        with celery_app().connection_for_write() as connection:
+            connection.ensure_connection(max_retries=1, interval_start=0, timeout=3)
+    except Exception as error:  # noqa: BLE001 - kombu's transports fail in many libraries' words; each is an answer
+        return (
+            Check(
+                "broker",
+                CheckStatus.FAILED,
+                f"the broker does not take connections ({type(error).__name__}: {error})",
+                "Start RabbitMQ, or correct CELERY_BROKER_URL. Runs are accepted meanwhile, and wait in the database.",
+            ),
+        )
+    return (Check("broker", CheckStatus.PASSED, "the broker takes connections"),)
 
 
 def _speckit() -> tuple[Check, ...]:

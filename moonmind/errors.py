@@ -199,7 +199,7 @@ class NotConfigured(MoonMindError):
 
     code = "not_configured"
     http_status = 503
-    remediation = "Correct the named setting; `moonmind doctor` lists everything that is checked."
+    remediation = "Correct the named setting and start again."
 
 
 class SchemaMismatch(NotConfigured):
@@ -223,7 +223,7 @@ class Unavailable(MoonMindError):
     code = "unavailable"
     http_status = 503
     retryable = True
-    remediation = "Wait a moment and try again; `moonmind doctor` names what does not answer."
+    remediation = "Start the named service, or correct the URL it is looked for at, and try again."
 
 
 # --- the world -----------------------------------------------------------------------------------------------------

@@ -15,7 +15,8 @@ from moonmind.cli.runs import watch as watch_run
 from moonmind.cli.session import Connect, find_run, opened
 from moonmind.cli.stages import entry_text
 from moonmind.cli.tables import checks_table, run_sheet, runs_table
-from moonmind.errors import NotFound
+from moonmind.errors import NotConfigured, NotFound, SchemaMismatch, Unavailable
+from moonmind.ports.check import Check, CheckStatus
 
 
 def runs(connect: Connect, *, status: str | None, repository: str | None, limit: int, as_json: bool) -> int:
@@ -85,8 +86,13 @@ def logs(connect: Connect, run: str, *, follow: bool, as_json: bool) -> int:
 
 def doctor(connect: Connect, *, repository: str | None, as_json: bool) -> int:
     """Probe everything that a run needs, and say what mends what."""
-    with opened(connect) as session:
-        checks = list(session.preflight.run(repository))
+    try:
+        with opened(connect) as session:
+            checks = list(session.doctor(repository))
+    except (NotConfigured, Unavailable) as error:
+        # Nothing else can be asked without a database, but this answer belongs into the same table.
+        name = "database" if isinstance(error, SchemaMismatch | Unavailable) else "settings"
+        checks = [Check(name, CheckStatus.FAILED, error.message, error.advice)]
     failed = [check for check in checks if check.failed]
     if as_json:
         listed = [

@@ -63,14 +63,6 @@ class Runs(Protocol):
         ...
 
 
-class Preflight(Protocol):
-    """What `doctor` asks."""
-
-    def run(self, repository: str | None = None) -> Iterable[Check]:
-        """Probe everything that a run needs."""
-        ...
-
-
 class Session(Protocol):
     """The container, as far as the commands see it."""
 
@@ -84,9 +76,12 @@ class Session(Protocol):
         """The one service behind every command."""
         ...
 
-    @property
-    def preflight(self) -> Preflight:
-        """The list of checks."""
+    def doctor(self, repository: str | None = None) -> Iterable[Check]:
+        """Probe everything that a run needs."""
+        ...
+
+    def attended(self) -> bool:
+        """Tell whether anybody runs stages."""
         ...
 
     def server(self) -> ServerInfo | None:
@@ -143,9 +138,11 @@ def find_run(runs: Runs, text: str) -> UUID:
 
 
 def warn_if_alone(session: Session) -> None:
-    """Say that a queued run waits for a server, where no process of this folder would take it up."""
-    if session.settings.embedded and session.server() is None:
-        print("No MoonMind is running: start it with `moonmind up`; the run is queued.", file=sys.stderr)
+    """Say that nothing will move, where nobody runs stages."""
+    if session.attended():
+        return
+    start = "start it with `moonmind up`" if session.settings.embedded else "start a worker, as the quickstart says"
+    print(f"No MoonMind is running: {start}; the run is kept and waits.", file=sys.stderr)
 
 
 def _newest(runs: Runs) -> Iterator[UUID]:

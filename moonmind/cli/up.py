@@ -1,9 +1,12 @@
 """The command `up`: one process that serves the API and, without a broker, does the work too."""
 
 import ipaddress
+import logging
+import os
 import signal
 import socket
 import sys
+import threading
 from pathlib import Path
 from types import FrameType
 
@@ -80,8 +83,22 @@ def serve(host: str, port: int) -> int:
             server.run(sockets=[listener])
         except SystemExit as ended:
             # uvicorn ends the process like this when the application cannot start; why is in the log.
-            return Exit.SETUP if ended.code else Exit.FINE
-    return Exit.FINE
+            return _leave(Exit.SETUP if ended.code else Exit.FINE)
+    return _leave(Exit.FINE)
+
+
+def _leave(code: int) -> int:
+    """Give the exit code, or end right here when a stage still works: the interpreter would wait for its thread.
+
+    Everything else was closed, and the stage's lease was given back: its run goes on when MoonMind is started again.
+    """
+    others = set(threading.enumerate()) - {threading.main_thread()}
+    if any(not each.daemon for each in others):
+        logging.shutdown()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    return code
 
 
 def _end(_number: int, _frame: FrameType | None) -> None:

@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy import Connection, select, update
 
 from moonmind.db import rows
-from moonmind.db.clock import db_now
+from moonmind.db.clock import db_now, db_now_plus
 from moonmind.db.records import Host
 from moonmind.db.tables import host, installation
 from moonmind.db.upsert import upsert
@@ -32,6 +32,11 @@ class Hosts:
         """List the hosts, the one heard of last first."""
         query = select(*rows.HOST).order_by(host.c.seen_at.desc(), host.c.id)
         return [Host(*row) for row in self._connection.execute(query)]
+
+    def heard(self, seconds: float) -> bool:
+        """Tell whether any host that runs stages was heard of within so many seconds."""
+        query = select(host.c.id).where(host.c.seen_at >= db_now_plus(-seconds)).limit(1)
+        return self._connection.execute(query).first() is not None
 
     def installation(self) -> UUID:
         """Give the id that the first migration gave this installation."""

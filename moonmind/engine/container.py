@@ -14,7 +14,7 @@ from moonmind.engine.host import Host
 from moonmind.engine.janitor import Janitor
 from moonmind.engine.lease import LeaseKeeper
 from moonmind.engine.places import check_state_folder, check_writable
-from moonmind.engine.preflight import Preflight
+from moonmind.engine.preflight import Preflight, Probe
 from moonmind.engine.publisher import Publisher
 from moonmind.engine.retention import Retention
 from moonmind.engine.run_service import RunService
@@ -29,6 +29,8 @@ from moonmind.settings import Settings
 log = structlog.get_logger(__name__)
 
 _HANDOVER_SECONDS = 8.0
+ATTENDED_SECONDS = 30.0
+"""Three beats of a host: after so long without one, nobody works."""
 
 
 @dataclass(slots=True)
@@ -49,6 +51,8 @@ class Container:
     janitor: Janitor
     waker: Waker
     retention: Retention
+    probes: tuple[Probe, ...] = ()
+    """What only `doctor` looks at, beside the preflight."""
     _lock: IO[str] | None = field(default=None, init=False)
     _healing: bool = field(default=False, init=False)
     _waking: bool = field(default=False, init=False)
@@ -64,8 +68,7 @@ class Container:
 
         What leases there are were held by a process that is gone: nobody else could have held this lock.
         """
-        # Beside the database, which is what must have one owner; by default that is var/moonmind.lock.
-        place = Path(self.settings.database_url.removeprefix("sqlite:///")).with_suffix(".lock")
+        place = self._lock_place()
         place.parent.mkdir(parents=True, exist_ok=True)
         lock = place.open("a+")
         # One that is just shutting down has withdrawn its address and lets go within seconds; one that serves does not.
@@ -85,6 +88,10 @@ class Container:
             released = uow.recovery.release_all_leases()
         if released:
             log.info("leases.released", count=released)
+
+    def _lock_place(self) -> Path:
+        # Beside the database, which is what must have one owner; by default that is var/moonmind.lock.
+        return Path(self.settings.database_url.removeprefix("sqlite:///")).with_suffix(".lock")
 
     def enrol(self) -> None:
         """Make this host known as one that runs stages, before the first of them asks for an agent slot."""
@@ -121,6 +128,33 @@ class Container:
             )
         return checks
 
+    def attended(self) -> bool:
+        """Tell whether anybody runs stages: an embedded engine holds its lock, workers are heard of every ten seconds."""
+        if self.settings.embedded:
+            return self._lock is not None or _held(self._lock_place())
+        with self.database.read() as uow:
+            return uow.hosts.heard(ATTENDED_SECONDS)
+
+    def doctor(self, repository: str | None = None) -> list[Check]:
+        """Probe everything that a run needs, from the database to the agent's credential."""
+        checks = [*self.ready(), *self._places()]
+        for probe in self.probes:
+            checks.extend(probe())
+        if self.attended():
+            checks.append(Check("workers", CheckStatus.PASSED, "somebody runs stages"))
+        else:
+            how = "Start `moonmind up`." if self.settings.embedded else "Start a worker, as the quickstart says."
+            message = "nobody runs stages now; runs wait in the database"
+            checks.append(Check("workers", CheckStatus.UNKNOWN, message, how))
+        return [*checks, *self.preflight.run(repository)]
+
+    def _places(self) -> list[Check]:
+        try:
+            self.check_start()
+        except NotConfigured as error:
+            return [Check("folders", CheckStatus.FAILED, error.message, error.advice)]
+        return [Check("folders", CheckStatus.PASSED, "artifacts and agents' folders can be written")]
+
     def server(self) -> ServerInfo | None:
         """Find the API process of this installation on this machine."""
         return find(self.settings.var_dir)
@@ -149,3 +183,11 @@ def _taken(lock: IO[str]) -> bool:
     except OSError:
         return False
     return True
+
+
+def _held(place: Path) -> bool:
+    """Tell whether another process holds a lock, without keeping it from anybody for longer than this takes."""
+    if not place.exists():
+        return False
+    with place.open("a+") as lock:
+        return not _taken(lock)

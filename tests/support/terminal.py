@@ -106,7 +106,7 @@ class Preflight:
     checks: list[Check] = field(default_factory=list)
     asked: list[str | None] = field(default_factory=list)
 
-    def run(self, repository: str | None = None) -> list[Check]:
+    def run(self, repository: str | None) -> list[Check]:
         self.asked.append(repository)
         return self.checks
 
@@ -118,6 +118,12 @@ class Session:
     preflight: Preflight = field(default_factory=Preflight)
     found: ServerInfo | None = field(default_factory=lambda: ServerInfo("http://127.0.0.1:8000", 1))
     closed: int = 0
+
+    def doctor(self, repository: str | None = None) -> list[Check]:
+        return self.preflight.run(repository)
+
+    def attended(self) -> bool:
+        return self.found is not None
 
     def server(self) -> ServerInfo | None:
         return self.found

@@ -26,7 +26,7 @@ class BareRepository:
 class BareRepositories:
     """The folder of bare repositories. Names are found in any spelling, as on a real forge."""
 
-    def __init__(self, git: Git, folder: Path, sample: Callable[[], Mapping[str, bytes]]) -> None:
+    def __init__(self, git: Git, folder: Path, sample: Callable[[], Mapping[str, bytes]] | None) -> None:
         self._git, self._folder, self._sample = git, folder.absolute(), sample
 
     def find(self, name: str) -> BareRepository:
@@ -35,15 +35,20 @@ class BareRepositories:
             wanted = naming.repository(name)
         except InvalidRequest as error:
             raise RepositoryUnavailable(error.message) from error
-        found = self._existing(wanted)
-        if found is None:
-            try:
-                # One at a time: two spellings of one name must not become two repositories.
-                with locked(self._folder / ".making.lock", _LOCK_SECONDS):
-                    found = self._existing(wanted) or self._make(wanted)
-            except (TimeoutError, OSError) as error:
-                raise ForgeError(f"the repository {wanted} cannot be made: {error}", path=str(self._folder)) from error
-        return found
+        return self._existing(wanted) or self._from_sample(wanted)
+
+    def _from_sample(self, wanted: str) -> BareRepository:
+        if self._sample is None:
+            raise RepositoryUnavailable(
+                f"there is no repository {wanted} in {self._folder}",
+                remediation=f"Make it: `git init --bare {self._folder / wanted}.git`, push to it, then start a new run.",
+            )
+        try:
+            # One at a time: two spellings of one name must not become two repositories.
+            with locked(self._folder / ".making.lock", _LOCK_SECONDS):
+                return self._existing(wanted) or self._make(wanted, self._sample())
+        except (TimeoutError, OSError) as error:
+            raise ForgeError(f"the repository {wanted} cannot be made: {error}", path=str(self._folder)) from error
 
     def default_branch(self, repository: BareRepository) -> str:
         """Give the branch that HEAD names."""
@@ -71,7 +76,7 @@ class BareRepositories:
                 return BareRepository(f"{folder.name}/{place.name.removesuffix('.git')}", place)
         return None
 
-    def _make(self, name: str) -> BareRepository:
+    def _make(self, name: str, files: Mapping[str, bytes]) -> BareRepository:
         owner, _, title = name.partition("/")
         folder = next(iter(_spelled(self._folder, owner)), self._folder / owner)
         self._require_inside(folder)
@@ -81,7 +86,7 @@ class BareRepositories:
         building.chmod(0o755)  # people clone from here
         options = ("--quiet", "--bare", "--template=", f"--initial-branch={BRANCH}")
         self._git.run("init", *options, "--end-of-options", str(building), git_dir=None)
-        self._git.run("fast-import", "--quiet", git_dir=building, data=_as_commit(self._sample()))
+        self._git.run("fast-import", "--quiet", git_dir=building, data=_as_commit(files))
         building.rename(place)
         return BareRepository(f"{folder.name}/{title}", place)
 

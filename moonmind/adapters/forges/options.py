@@ -11,7 +11,7 @@ class ForgeOptions:
 
     local_repos: Path
     """`local`: where its bare repositories lie, `<owner>/<name>.git`."""
-    sample: Callable[[], Mapping[str, bytes]]
-    """`local`: what a repository holds that is made at its first use, content by path."""
+    sample: Callable[[], Mapping[str, bytes]] | None
+    """`local`: what a repository holds that is made at its first use, content by path; None: none is made."""
     environment: Mapping[str, str]
     """The process's own; adapters build an allow-list out of it."""

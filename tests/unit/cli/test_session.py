@@ -62,13 +62,13 @@ def test_a_queued_run_without_a_server_is_said_plainly(session: Session, capsys:
     assert capsys.readouterr().err == ""
     session.found = None
     warn_if_alone(session)
-    assert capsys.readouterr().err == "No MoonMind is running: start it with `moonmind up`; the run is queued.\n"
+    assert capsys.readouterr().err == "No MoonMind is running: start it with `moonmind up`; the run is kept and waits.\n"
 
 
-def test_with_a_broker_workers_take_the_run_and_nothing_is_said(
-    session: Session, capsys: pytest.CaptureFixture[str]
-) -> None:
-    session.found = None
+def test_with_a_broker_the_missing_workers_are_named(session: Session, capsys: pytest.CaptureFixture[str]) -> None:
     session.settings = session.settings.model_copy(update={"broker_url": "amqp://guest@localhost//"})
     warn_if_alone(session)
     assert capsys.readouterr().err == ""
+    session.found = None
+    warn_if_alone(session)
+    assert "start a worker" in capsys.readouterr().err
