@@ -43,6 +43,9 @@ def left_for(uow: UnitOfWork, new: NewRun, stage: Stage) -> Left:
         if any(plan.get(name) is None for name in _PLAN):
             continue
         newest = newest or plan
+        if plan["featureKey"] == newest["featureKey"] and Stage.PUBLISH in outputs:
+            # Its commit is the branch's tip by now: nothing that starts where it started could be published again.
+            raise _nothing(stage, f"run {earlier.id} has published it; start a new run for what comes next")
         if plan["featureKey"] != newest["featureKey"]:
             continue
         lacks = _lacks(earlier, outputs, needed)

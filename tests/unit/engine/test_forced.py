@@ -148,3 +148,11 @@ def test_a_run_whose_files_retention_removed_can_only_be_submitted_again(room: E
         room.runs.create(request(forcePhase="apply"))
     made = room.runs.create(request(forcePhase="submit"))
     assert (made.artifacts, made.current_task_name) == ([], "submit")
+
+
+@pytest.mark.parametrize("stage", ["submit", "apply", "publish"])
+def test_what_was_published_is_not_published_again(room: EngineRoom, stage: str) -> None:
+    room.reports(Stage.PUBLISH, Done({"v": 1, "branchName": "moonmind/001-demo"}))
+    published = ended_at(room, Stage.FINALIZE)
+    with pytest.raises(NothingToResume, match=f"run {published.id} has published it"):
+        room.runs.create(request(featureKey="1", forcePhase=stage))
