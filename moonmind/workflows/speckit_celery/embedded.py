@@ -63,8 +63,9 @@ class EmbeddedWorker:
         if self._beat is not None:
             self._beat.stop()
         if self._controller is not None:
-            # It waits for stages as long as they take, so it does that in a thread of its own.
-            stopping = threading.Thread(target=self._stop, args=(self._controller,), name="embedded-stop", daemon=True)
+            # It waits for stages as long as they take, so it does that in a thread of its own. No daemon: the interpreter
+            # waits for the stages anyway, and whoever ends the process sees by this thread that it would.
+            stopping = threading.Thread(target=self._stop, args=(self._controller,), name="embedded-stop")
             stopping.start()
             stopping.join(timeout=worker.GRACE_SECONDS)
         if self._thread is not None:
