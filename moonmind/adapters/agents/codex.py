@@ -1,12 +1,22 @@
 """Codex, driven as `codex exec --json` under our supervisor, each run with a CODEX_HOME of its own."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from moonmind.adapters.agents.base import SupervisedAgent
 from moonmind.adapters.agents.codex_checks import codex_checks, find_codex
-from moonmind.adapters.agents.codex_home import DEFAULT_BASE_URL, PROVIDER, TOKEN_VARIABLE, furnish, knows_thread
-from moonmind.adapters.agents.codex_login import AUTH_FILE, LoginKind, find_login
+from moonmind.adapters.agents.codex_home import (
+    CONFIG_FILE,
+    DEFAULT_BASE_URL,
+    PROVIDER,
+    TOKEN_VARIABLE,
+    configuration,
+    furnish,
+    knows_thread,
+)
+from moonmind.adapters.agents.codex_login import AUTH_FILE, Login, LoginKind, find_login
+from moonmind.adapters.agents.codex_permissions import Reach, confined, holds
 from moonmind.adapters.agents.toml import toml_value
 from moonmind.adapters.supervisor import loan
 from moonmind.adapters.supervisor.order import PROXY_TOKEN, PROXY_URL, KeyProxy, Loan, Order
@@ -34,12 +44,12 @@ class CodexAgent(SupervisedAgent):
             )
         home_key = job.home_key or job.key.partition("/")[0]
         home = self._codex_home(home_key)
-        furnish(home, self._options, login)
         environment = self._environment(job) | {"CODEX_HOME": str(home)}
+        confines = self._furnish(job, home, login, environment)
         resumes = job.resume_thread is not None and knows_thread(home, job.resume_thread)
         order = Order(
             folder=str(self._jobs.folder(job.key).path),
-            argv=(find_codex(self._options), *self._arguments(job, resumes=resumes)),
+            argv=(find_codex(self._options), *self._arguments(job, resumes=resumes, confines=confines)),
             environment=environment,
             cwd=str(job.workspace),
             stdin=job.prompt,
@@ -55,13 +65,31 @@ class CodexAgent(SupervisedAgent):
             return replace(order, loan=Loan(str(login.auth_file), str(home / AUTH_FILE)))
         return _behind_proxy(order, login.key, self._options.codex_base_url or DEFAULT_BASE_URL)
 
-    def _arguments(self, job: AgentJob, *, resumes: bool) -> tuple[str, ...]:
+    def _furnish(self, job: AgentJob, home: Path, login: Login, environment: Mapping[str, str]) -> bool:
+        """Write the run's configuration; True where Codex keeps commands to a permission profile, and needs no mode."""
+        config = configuration(self._options, login)
+        if self._options.sandbox == "workspace-write":
+            temporary = self._jobs.folder(job.key).temporary
+            (temporary / "home").mkdir(exist_ok=True, mode=0o700)
+            # The state folder holds other runs' work and every login that is lent; ours is in the run's own home.
+            hidden = (self._options.state_folder, login.auth_file, login.home / ".env", Path.cwd() / ".env")
+            reach = Reach(job.workspace, temporary, hidden)
+            furnish(home, confined(config, reach))
+            if holds(find_codex(self._options), reach, home / CONFIG_FILE, environment):
+                return True
+        furnish(home, config)
+        return False
+
+    def _arguments(self, job: AgentJob, *, resumes: bool, confines: bool) -> tuple[str, ...]:
         common = ("--json", "--skip-git-repo-check")
+        mode = self._options.sandbox
         if resumes and job.resume_thread is not None:
             # `resume` knows neither -s nor -C: the working directory is the process's own.
-            sandbox = f"sandbox_mode={toml_value(self._options.sandbox)}"
-            return ("exec", "resume", *common, "-c", sandbox, job.resume_thread, "-")
-        return ("exec", *common, "--color", "never", "-s", self._options.sandbox, "-C", str(job.workspace), "-")
+            sandbox = () if confines else ("-c", f"sandbox_mode={toml_value(mode)}")
+            return ("exec", "resume", *common, *sandbox, job.resume_thread, "-")
+        # A mode that is given in any way would be used in place of the profile.
+        sandbox = () if confines else ("-s", mode)
+        return ("exec", *common, "--color", "never", *sandbox, "-C", str(job.workspace), "-")
 
     def _before_removal(self, home_key: str) -> None:
         login = find_login(self._options)

@@ -12,6 +12,7 @@ from moonmind.adapters.agents.toml import toml_text
 from moonmind.adapters.supervisor.folder import write_whole
 from moonmind.errors import NotConfigured
 
+CONFIG_FILE = "config.toml"
 PROVIDER = "moonmind"
 TOKEN_VARIABLE = "MOONMIND_MODEL_TOKEN"  # noqa: S105 - a variable's name
 """Holds what the supervisor's key proxy asks of Codex; worth nothing to anybody else, and nothing after the job."""
@@ -81,10 +82,10 @@ def profile(label: str | None, home: Path) -> dict[str, Any]:
         ) from error
 
 
-def furnish(home: Path, options: AgentOptions, login: Login) -> None:
+def furnish(home: Path, config: Mapping[str, Any]) -> None:
     """Write the run's CODEX_HOME; repeatable, and harmless under an agent that already uses it."""
     home.mkdir(exist_ok=True, mode=0o700)
-    write_whole(home / "config.toml", toml_text(configuration(options, login)).encode())
+    write_whole(home / CONFIG_FILE, toml_text(config).encode())
 
 
 def knows_thread(home: Path, thread_id: str) -> bool:

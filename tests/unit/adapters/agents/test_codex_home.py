@@ -23,7 +23,7 @@ def options(tmp_path: Path) -> AgentOptions:
 
 
 def furnished(options: AgentOptions, home: Path) -> dict[str, object]:
-    furnish(home, options, find_login(options))
+    furnish(home, configuration(options, find_login(options)))
     return tomllib.loads((home / "config.toml").read_text())
 
 
