@@ -96,9 +96,17 @@ class LogTail:
 
 
 def follow(
-    source: Source, view: View, *, pace: float = PACE_SECONDS, check: Callable[[], None] | None = None
+    source: Source,
+    view: View,
+    *,
+    pace: float = PACE_SECONDS,
+    check: Callable[[], None] | None = None,
+    meanwhile: Callable[[], None] | None = None,
 ) -> SpecWorkflowRun:
-    """Show a run until it has ended, and give it as it ended. `check` may raise to stop it."""
+    """Show a run until it has ended, and give it as it ended.
+
+    `check` may raise to stop it; `meanwhile` is called after each look at a run that has not ended.
+    """
     tail = LogTail(source)
     while True:
         if check is not None:
@@ -109,4 +117,6 @@ def follow(
             view.show(run, [*entries, *tail.last()])
             return run
         view.show(run, entries)
+        if meanwhile is not None:
+            meanwhile()
         time.sleep(pace)

@@ -9,6 +9,7 @@ from rich.text import Text
 
 from moonmind.cli import screen
 from moonmind.cli.agent_log import Entry
+from moonmind.cli.attendance import Attendance, warn_if_alone
 from moonmind.cli.exits import Exit
 from moonmind.cli.follow import PACE_SECONDS, LogTail, ServiceSource
 from moonmind.cli.runs import watch as watch_run
@@ -45,6 +46,8 @@ def show(connect: Connect, run: str, *, watch: bool, as_json: bool) -> int:
             return watch_run(session, str(find_run(session.runs, run)), as_json=as_json)
         shown = session.runs.get(find_run(session.runs, run))
         root = session.settings.artifact_root
+        if not shown.status.terminal:
+            warn_if_alone(session)
     if as_json:
         print(shown.model_dump_json(by_alias=True))
     else:
@@ -58,6 +61,7 @@ def logs(connect: Connect, run: str, *, follow: bool, as_json: bool) -> int:
     with opened(connect) as session:
         source = ServiceSource(session, run)
         tail = LogTail(source)
+        attendance = Attendance(session)
         console = screen.out()
         seen = False
         while True:
@@ -75,6 +79,7 @@ def logs(connect: Connect, run: str, *, follow: bool, as_json: bool) -> int:
                     _print_entry(console, entry)
             if ended:
                 break
+            attendance.look()
             time.sleep(PACE_SECONDS)
         if not seen and not as_json:
             where = "was never started" if shown.status.terminal else "has said nothing yet"

@@ -7,12 +7,13 @@ from pydantic import ValidationError
 
 from moonmind import wire
 from moonmind.cli import screen
+from moonmind.cli.attendance import Attendance, warn_if_alone
 from moonmind.cli.exits import Exit, of_status
 from moonmind.cli.follow import ServiceSource, follow
-from moonmind.cli.session import Connect, Session, find_run, opened, warn_if_alone
+from moonmind.cli.session import Connect, Session, find_run, opened
 from moonmind.cli.stages import ending, heading, status_text
 from moonmind.cli.views import JsonView, view_for
-from moonmind.errors import InvalidRequest
+from moonmind.errors import InvalidRequest, RunActive
 from moonmind.runs.machine import RetryMode
 
 Body = TypeVar("Body", bound=wire.WireModel)
@@ -31,7 +32,12 @@ def start(
     """Create a run, and follow it if asked to."""
     body = _body(wire.CreateRun, repository=repository, feature_key=feature, notes=notes, force_phase=stage)
     with opened(connect) as session:
-        return _shown(session, session.runs.create(body), watch=watch, as_json=as_json)
+        try:
+            run = session.runs.create(body)
+        except RunActive:
+            warn_if_alone(session)  # waiting for the other run, as the answer advises, would be in vain
+            raise
+        return _shown(session, run, watch=watch, as_json=as_json)
 
 
 def retry(connect: Connect, run: str, *, from_discovery: bool, notes: str | None, watch: bool, as_json: bool) -> int:
@@ -47,6 +53,8 @@ def cancel(connect: Connect, run: str, *, as_json: bool) -> int:
     """Ask a run to stop."""
     with opened(connect) as session:
         cancelled = session.runs.cancel(find_run(session.runs, run))
+        if not cancelled.status.terminal:
+            warn_if_alone(session)
         if as_json:
             print(cancelled.model_dump_json(by_alias=True))
         elif cancelled.status.terminal:
@@ -61,16 +69,17 @@ def watch(session: Session, run_id: str, *, as_json: bool) -> int:
     source = ServiceSource(session, run_id)
     try:
         with JsonView() if as_json else view_for(screen.out()) as view:
-            return of_status(follow(source, view).status.value)
+            return of_status(follow(source, view, meanwhile=Attendance(session).look).status.value)
     except KeyboardInterrupt:
         print(f"\nThe run goes on; watch it again with `moonmind show {run_id[:8]} --watch`.", file=sys.stderr)
         return Exit.INTERRUPTED
 
 
 def _shown(session: Session, run: wire.SpecWorkflowRun, *, watch: bool, as_json: bool) -> int:
-    warn_if_alone(session)
     if watch:
         return _watch(session, str(run.id), as_json=as_json)
+    if not run.status.terminal:
+        warn_if_alone(session)
     if as_json:
         print(run.model_dump_json(by_alias=True))
         return Exit.FINE

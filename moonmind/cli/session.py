@@ -1,7 +1,6 @@
 """What the commands work with: the container, opened late and closed always; tests put their own in its place."""
 
 import re
-import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Protocol
@@ -135,14 +134,6 @@ def find_run(runs: Runs, text: str) -> UUID:
         named = ", ".join(str(run_id) for run_id in found[:5]) + (", ..." if len(found) > 5 else "")
         raise InvalidRequest(f"{len(found)} runs' ids begin with {wanted}: {named}", remediation="Give more of the id.")
     return found[0]
-
-
-def warn_if_alone(session: Session) -> None:
-    """Say that nothing will move, where nobody runs stages."""
-    if session.attended():
-        return
-    start = "start it with `moonmind up`" if session.settings.embedded else "start a worker, as the quickstart says"
-    print(f"No MoonMind is running: {start}; the run is kept and waits.", file=sys.stderr)
 
 
 def _newest(runs: Runs) -> Iterator[UUID]:

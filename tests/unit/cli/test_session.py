@@ -2,7 +2,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from moonmind.cli.session import find_run, opened, warn_if_alone
+from moonmind.cli.session import find_run, opened
 from moonmind.errors import InvalidRequest, NotFound
 from tests.support.terminal import Runs, Session, a_run
 
@@ -55,20 +55,3 @@ def test_a_session_is_closed_whatever_happens(session: Session) -> None:
     with pytest.raises(ZeroDivisionError), opened(lambda: session):
         raise ZeroDivisionError
     assert session.closed == 1
-
-
-def test_a_queued_run_without_a_server_is_said_plainly(session: Session, capsys: pytest.CaptureFixture[str]) -> None:
-    warn_if_alone(session)
-    assert capsys.readouterr().err == ""
-    session.found = None
-    warn_if_alone(session)
-    assert capsys.readouterr().err == "No MoonMind is running: start it with `moonmind up`; the run is kept and waits.\n"
-
-
-def test_with_a_broker_the_missing_workers_are_named(session: Session, capsys: pytest.CaptureFixture[str]) -> None:
-    session.settings = session.settings.model_copy(update={"broker_url": "amqp://guest@localhost//"})
-    warn_if_alone(session)
-    assert capsys.readouterr().err == ""
-    session.found = None
-    warn_if_alone(session)
-    assert "start a worker" in capsys.readouterr().err
