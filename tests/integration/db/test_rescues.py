@@ -1,14 +1,20 @@
-from moonmind.db.clock import db_now_plus
+from uuid import UUID, uuid4
+
+from sqlalchemy import update
+
+from moonmind.db.clock import db_now, db_now_plus
 from moonmind.db.records import Run
+from moonmind.db.tables import host
 from moonmind.db.unit_of_work import Database
 from moonmind.runs.chain import Stage
-from moonmind.runs.machine import AttemptState, RunStatus, WaitingReason
+from moonmind.runs.machine import AttemptState, RetryMode, RunStatus, WaitingReason
 from tests.support.databases import (
     HOST,
     add_run,
     at_once,
     claim_run,
     due,
+    enrol,
     event_types,
     make_due,
     park,
@@ -16,6 +22,8 @@ from tests.support.databases import (
     read_run,
     set_columns,
 )
+
+OTHER = UUID("00000000-0000-4000-8000-000000000002")
 
 
 def expire(database: Database, max_crashes: int = 3) -> list[Run]:
@@ -118,3 +126,34 @@ def test_a_question_that_nobody_answered_ends_the_run(database: Database) -> Non
     assert closed.error.code == "unanswered"
     assert event_types(database, asked.id)[-1] == "run.closed"
     assert due(database) == [parked.id]
+
+
+def test_an_ended_run_has_its_job_until_somebody_saw_it_end_or_asked_for_a_retry(database: Database) -> None:
+    enrol(database)
+    enrol(database, OTHER)
+    stopped, retried, elsewhere, active = (park(database, reach(database, Stage.SUBMIT)) for _ in range(4))
+    set_columns(database, elsewhere.id, agent_host=OTHER)
+    for run in (stopped, retried, elsewhere):
+        set_columns(database, run.id, cancel_requested_at=db_now(), not_before=db_now_plus(-1.0))
+    with database._engine.begin() as connection:
+        connection.execute(update(host).values(seen_at=db_now_plus(-301.0)))
+    with database.write() as unit:
+        closed = unit.recovery.close_stranded(300.0)
+        assert sorted(run.id for run in closed) == sorted(run.id for run in (stopped, retried, elsewhere))
+        assert unit.recovery.close_stranded(300.0) == []
+    assert with_jobs(database) == {stopped.id, retried.id}
+    with database.write() as unit:
+        assert unit.transitions.retry(
+            retried.id, RetryMode.RESUME_FAILED_TASK, notes=None, deadline_seconds=60.0, chain_id=uuid4()
+        )
+    assert with_jobs(database) == {stopped.id}
+    with database.write() as unit:
+        unit.recovery.forget_job(stopped.id)
+        unit.recovery.forget_job(active.id)
+    assert with_jobs(database) == set()
+    assert read_run(database, active.id) == active
+
+
+def with_jobs(database: Database) -> set[UUID]:
+    with database.read() as unit:
+        return {run.id for run in unit.recovery.ended_with_job(HOST, 10)}

@@ -9,9 +9,12 @@ from sqlalchemy import delete
 
 from moonmind.db.tables import gate, host, run
 from moonmind.db.unit_of_work import Database
+from moonmind.engine import janitor as janitor_module
+from moonmind.engine.janitor import Janitor
 from moonmind.engine.publisher import Publisher
 from tests.support.databases import KINDS
-from tests.support.engine_room import EngineRoom, Outbox
+from tests.support.engine_room import Clock, EngineRoom, IdleAgent, Outbox
+from tests.support.sweeps import build
 
 
 @pytest.fixture(scope="session", params=KINDS)
@@ -55,3 +58,21 @@ def publisher(database: Database, outbox: Outbox) -> Iterator[Publisher]:
     made = Publisher(database, outbox.dispatcher)
     yield made
     made.close()
+
+
+@pytest.fixture
+def agent() -> IdleAgent:
+    return IdleAgent()
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The janitors' own clock."""
+    made = Clock()
+    monkeypatch.setattr(janitor_module, "time", made)
+    return made
+
+
+@pytest.fixture
+def janitor(database: Database, publisher: Publisher, agent: IdleAgent) -> Janitor:
+    return build(database, publisher, agent)

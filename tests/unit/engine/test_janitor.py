@@ -1,25 +1,19 @@
 """The sweep: what was lost is sent again, what was abandoned is taken back."""
 
 import threading
-from uuid import UUID
 
 import pytest
-from sqlalchemy import update
 from structlog.testing import capture_logs
 
 from moonmind.db.clock import db_now_plus
 from moonmind.db.records import Run
-from moonmind.db.tables import host
 from moonmind.db.unit_of_work import Database
-from moonmind.engine import janitor as janitor_module
 from moonmind.engine import publisher as publisher_module
-from moonmind.engine.host import Host
 from moonmind.engine.janitor import Janitor
 from moonmind.engine.publisher import Publisher
 from moonmind.errors import Unavailable
 from moonmind.runs.chain import Stage
 from moonmind.runs.machine import RunStatus, WaitingReason
-from moonmind.runs.retry import RetryPolicy
 from tests.support.databases import (
     HOST,
     add_run,
@@ -27,7 +21,6 @@ from tests.support.databases import (
     claim_run,
     due,
     enrol,
-    event_types,
     everything,
     make_due,
     park,
@@ -36,57 +29,12 @@ from tests.support.databases import (
     set_columns,
 )
 from tests.support.engine_room import Clock, IdleAgent, Outage, Outbox, complaints
+from tests.support.sweeps import OTHER, build
 from tests.support.waiting import until
-
-OTHER = UUID("00000000-0000-4000-8000-000000000002")
-
-
-@pytest.fixture
-def agent() -> IdleAgent:
-    return IdleAgent()
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    """The janitor's own clock."""
-    made = Clock()
-    monkeypatch.setattr(janitor_module, "time", made)
-    return made
-
-
-@pytest.fixture
-def janitor(database: Database, publisher: Publisher, agent: IdleAgent) -> Janitor:
-    return build(database, publisher, agent)
-
-
-def build(database: Database, publisher: Publisher, agent: IdleAgent, host_id: UUID = HOST) -> Janitor:
-    return Janitor(
-        database,
-        publisher,
-        agent,
-        Host(host_id, "a-host"),
-        RetryPolicy(),
-        pace_seconds=60.0,
-        host_silence_seconds=300.0,
-    )
 
 
 def expire(database: Database, run: Run, **columns: object) -> None:
     set_columns(database, run.id, lease_until=db_now_plus(-1.0), **columns)
-
-
-def fall_silent(database: Database, host_id: UUID) -> None:
-    with database._engine.begin() as connection:
-        connection.execute(update(host).where(host.c.id == host_id).values(seen_at=db_now_plus(-301.0)))
-
-
-def watch(janitor: Janitor, clock: Clock, seconds: float) -> None:
-    """Sweep at the janitor's pace for so long."""
-    until_when = clock.now + seconds
-    janitor.sweep()
-    while clock.now < until_when:
-        clock.now = min(clock.now + 60.0, until_when)
-        janitor.sweep()
 
 
 # --- leases --------------------------------------------------------------------------------------------------------
@@ -159,33 +107,6 @@ def test_an_agent_that_cannot_be_stopped_keeps_the_sweep_from_nothing(
     assert complaints(logs) == ["lease.expired", "agent.not_stopped"]
 
 
-def test_an_agent_that_could_not_be_stopped_is_tried_again_until_it_is(
-    database: Database, janitor: Janitor, agent: IdleAgent, clock: Clock
-) -> None:
-    enrol(database)
-    run = park(database, reach(database, Stage.SUBMIT))
-    with database.write() as unit:
-        unit.hosts.enrol(OTHER, "another")
-    # Closed by a process of another host, or by one that died right after.
-    fall_silent(database, HOST)
-    set_columns(database, run.id, cancel_requested_at=db_now_plus(0.0))
-    with database.write() as unit:
-        assert [one.id for one in unit.recovery.close_stranded(300.0)] == [run.id]
-    agent.unstoppable = True
-    with capture_logs() as logs:
-        watch(janitor, clock, 120.0)
-    assert complaints(logs) == ["agent.not_stopped"] * 3
-    agent.unstoppable = False
-    janitor.sweep()
-    assert agent.stopped == []  # not at every sweep
-    clock.now += 60.0
-    janitor.sweep()
-    assert agent.stopped == ["j"]
-    assert read_run(database, run.id).job_key is None
-    watch(janitor, clock, 60.0)
-    assert agent.stopped == ["j"]
-
-
 # --- hints ---------------------------------------------------------------------------------------------------------
 
 
@@ -240,88 +161,7 @@ def test_a_sweep_replaces_a_publisher_that_hangs(
     assert [hint.run_id for hint in outbox.of(second.id)] == [second.id]
 
 
-# --- hosts and questions -------------------------------------------------------------------------------------------
-
-
-def test_the_runs_of_a_silent_host_are_given_to_the_others(
-    database: Database, publisher: Publisher, agent: IdleAgent, outbox: Outbox, clock: Clock
-) -> None:
-    enrol(database)
-    enrol(database, OTHER)
-    run = park(database, reach(database, Stage.SUBMIT))
-    fall_silent(database, HOST)
-    other = build(database, publisher, agent, OTHER)
-    # A database that was away makes all hosts look silent at first: they are given the time to beat again.
-    watch(other, clock, 299.0)
-    assert read_run(database, run.id) == run
-    clock.now += 1.0
-    with capture_logs() as logs:
-        other.sweep()
-    until(lambda: outbox.of(run.id), "the hint", 5)
-    after = read_run(database, run.id)
-    assert (after.agent_host, after.crashes, after.job_key) == (None, 1, None)
-    assert complaints(logs, "host") == [("host.lost", str(HOST))]
-    assert "host.lost" in event_types(database, run.id)
-
-
-def test_a_janitor_that_did_not_watch_all_the_time_begins_again(
-    database: Database, publisher: Publisher, agent: IdleAgent, clock: Clock
-) -> None:
-    enrol(database)
-    enrol(database, OTHER)
-    run = park(database, reach(database, Stage.SUBMIT))
-    fall_silent(database, HOST)
-    other = build(database, publisher, agent, OTHER)
-    watch(other, clock, 240.0)
-    clock.now += 181.0  # its machine slept, or its sweeps failed
-    watch(other, clock, 240.0)
-    assert read_run(database, run.id) == run
-
-
-def test_a_host_does_not_give_up_itself(database: Database, janitor: Janitor, clock: Clock) -> None:
-    enrol(database)
-    run = park(database, reach(database, Stage.SUBMIT))
-    fall_silent(database, HOST)
-    watch(janitor, clock, 360.0)
-    assert read_run(database, run.id) == run
-
-
-def test_a_janitor_does_not_beat_for_its_host(database: Database, janitor: Janitor, clock: Clock) -> None:
-    enrol(database)
-    before = everything(database)["host"]
-    watch(janitor, clock, 360.0)
-    assert everything(database)["host"] == before
-
-
-@pytest.mark.parametrize(
-    ("column", "end"),
-    [
-        ("cancel_requested_at", (RunStatus.CANCELLED, "cancelled")),
-        ("deadline", (RunStatus.FAILED, "deadline")),
-    ],
-)
-def test_a_run_that_should_stop_does_so_though_its_host_is_silent(
-    database: Database, publisher: Publisher, agent: IdleAgent, outbox: Outbox, clock: Clock, column: str,
-    end: tuple[RunStatus, str],
-) -> None:  # fmt: skip
-    enrol(database)
-    run, healthy = (park(database, reach(database, Stage.SUBMIT)) for _ in range(2))
-    waiter = park(database, reach(database, Stage.SUBMIT), WaitingReason.CAPACITY)
-    set_columns(database, run.id, **{column: db_now_plus(-1.0)})
-    # Its janitor is one of an API that runs no stages: there is no other host that could take over.
-    janitor = build(database, publisher, agent)
-    watch(janitor, clock, 360.0)
-    assert not read_run(database, run.id).status.terminal
-    fall_silent(database, HOST)
-    clock.now += 60.0
-    with capture_logs() as logs:
-        janitor.sweep()
-    after = read_run(database, run.id)
-    assert after.error is not None
-    assert (after.status, after.error.code) == end
-    assert read_run(database, healthy.id) == healthy
-    assert complaints(logs) == ["run.stranded"]
-    until(lambda: outbox.of(waiter.id), "the hint of the run that waited for the slot", 5)
+# --- questions and outages -----------------------------------------------------------------------------------------
 
 
 def test_a_question_that_nobody_answered_ends_the_run(database: Database, janitor: Janitor) -> None:

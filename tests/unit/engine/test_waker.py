@@ -2,7 +2,6 @@
 
 from datetime import datetime
 from types import SimpleNamespace
-from uuid import UUID
 
 import pytest
 from structlog.testing import capture_logs
@@ -29,14 +28,8 @@ from tests.support.databases import (
     set_columns,
 )
 from tests.support.engine_room import Clock, IdleAgent, Outage, Told, complaints
+from tests.support.sweeps import OTHER
 from tests.support.waiting import until
-
-OTHER = UUID("00000000-0000-4000-8000-000000000002")
-
-
-@pytest.fixture
-def agent() -> IdleAgent:
-    return IdleAgent()
 
 
 @pytest.fixture

@@ -15,6 +15,8 @@ from moonmind.db.unit_of_work import Database
 from moonmind.engine.container import Container
 from moonmind.settings import load_settings
 from moonmind.workflows.speckit_celery import worker
+from tests.support.databases import add_run, claim_run, event_types, read_run
+from tests.support.waiting import until
 
 AMQP = "amqp://guest:guest@127.0.0.1:1//"
 
@@ -92,6 +94,26 @@ def test_a_worker_that_may_start_heals_when_it_is_ready_and_gives_back_at_its_en
     assert not [thread for thread in _threads() if thread in {"janitor", "waker"}]
 
 
+def test_a_worker_is_known_as_a_host_before_its_first_message(on_rabbitmq: Path) -> None:
+    worker._init()
+    with worker.container().database.read() as unit:
+        assert [host.id for host in unit.hosts.list()] == [worker.container().host.id]
+
+
+def test_a_worker_that_is_ending_gives_back_what_its_slow_stages_hold(
+    on_rabbitmq: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "GRACE_SECONDS", 0.1)
+    worker._init()
+    container = worker.container()
+    claim = claim_run(container.database, add_run(container.database).id, host_id=container.host.id)
+    with container.keeper.keep(claim) as lease:
+        worker._ending()
+        until(lambda: event_types(container.database, claim.run.id)[-1] == "lease.returned", "the lease's return", 5)
+        assert lease.gone()
+    assert read_run(container.database, claim.run.id).crashes == 0
+
+
 def _threads() -> list[str]:
     return [thread.name for thread in threading.enumerate()]
 
@@ -115,6 +137,8 @@ def test_a_container_that_belongs_to_the_api_is_neither_checked_nor_started_nor_
     assert worker.container() is shared
     worker._init()
     worker._ready()
+    worker._ending()
+    assert not [thread for thread in threading.enumerate() if isinstance(thread, threading.Timer)]
     worker._shutdown()
     assert not shared._healing
     shared.database.check_schema()
