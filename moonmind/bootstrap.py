@@ -82,7 +82,6 @@ def build(
     Embedded, the schema is brought up to date first. `publishes=False` is for the command line: its rows are picked
     up by a running process. `stages` replaces the five stages, for benchmarks of the engine alone.
     """
-    redactor = Redactor(settings.secrets())
     database = Database(settings.database_url, pool_size=_DATABASE_CONNECTIONS)
     if settings.embedded:
         _migrate(database, settings.var_dir)
@@ -94,6 +93,8 @@ def build(
 
     forge = registry.load("forges", settings.forge)(_forge_options(settings))
     agent = registry.load("agents", settings.agent)(_agent_options(settings, state_folder, str(installation_id)))
+    # A login that Codex stored is as secret as one that is set.
+    redactor = Redactor((*settings.secrets(), *agent.secrets()))
     store = registry.load("artifact_stores", "filesystem")(settings.artifact_root.absolute())
     vcs = GitVcs(
         VcsOptions(

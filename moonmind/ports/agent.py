@@ -140,6 +140,10 @@ class Agent(Protocol):
 
     name: str
 
+    def secrets(self) -> tuple[str, ...]:
+        """Give the values of the agent's own credential as it is now: no log, artifact or patch may hold them."""
+        ...
+
     def check(self) -> tuple[Check, ...]:
         """Probe what a job needs: binary, version, login, the service's answer to the credential."""
         ...

@@ -1,5 +1,6 @@
 """Settings in, a container out."""
 
+import json
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -151,3 +152,16 @@ def test_there_is_one_celery_app_in_a_process() -> None:
     app = bootstrap.celery_app()
     assert app is bootstrap.celery_app()
     assert isinstance(app, Celery)
+
+
+def test_a_login_that_codex_stored_is_a_known_secret(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    key = "sk-stored-0123456789abcdef"
+    home = tmp_path / "codex"
+    home.mkdir()
+    (home / "auth.json").write_text(json.dumps({"auth_mode": "apikey", "OPENAI_API_KEY": key}))
+    monkeypatch.setenv("CODEX_HOME", str(home))
+    monkeypatch.setenv("MOONMIND_VAR_DIR", str(tmp_path / "var"))
+    monkeypatch.setenv("MOONMIND_STATE_DIR", str(tmp_path / "state"))
+    container = bootstrap.build(load_settings())
+    assert container.redactor.holds_known(f"KEY = {key!r}".encode())
+    container.close()

@@ -17,7 +17,7 @@ class SupervisedAgent(ABC):
     def __init__(self, options: AgentOptions) -> None:
         self._options = options
         self._jobs = Jobs(options.state_folder, options.installation_id, options.environment)
-        self._redactor = Redactor(self._secrets())
+        self._redactor = Redactor(self.secrets())
 
     @abstractmethod
     def _order(self, job: AgentJob) -> Order:
@@ -54,7 +54,8 @@ class SupervisedAgent(ABC):
     def _before_removal(self, home_key: str) -> None:  # noqa: B027 - most agents keep nothing in a home that must be saved
         """Save what the home holds and others need."""
 
-    def _secrets(self) -> tuple[str, ...]:
+    def secrets(self) -> tuple[str, ...]:
+        """Give the values that no log, artifact or patch may hold."""
         return self._options.secrets
 
     def _environment(self, job: AgentJob) -> dict[str, str]:

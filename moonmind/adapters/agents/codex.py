@@ -99,7 +99,8 @@ class CodexAgent(SupervisedAgent):
     def _codex_home(self, home_key: str) -> Path:
         return self._jobs.home(home_key) / "codex"
 
-    def _secrets(self) -> tuple[str, ...]:
+    def secrets(self) -> tuple[str, ...]:
+        """Give the values that no log, artifact or patch may hold: the stored login's among them."""
         return (*self._options.secrets, *find_login(self._options).secrets)
 
 

@@ -57,7 +57,7 @@ class ScriptedAgent(SupervisedAgent):
             stall_seconds=job.limits.stall_seconds,
             total_seconds=job.limits.total_seconds,
             output_bytes=job.limits.output_bytes,
-            secrets=self._secrets(),
+            secrets=self.secrets(),
         )
 
     def _script(self, brief: Brief) -> bytes:
