@@ -1,5 +1,6 @@
 """One short transaction, and the database it is made in."""
 
+import re
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
@@ -23,7 +24,7 @@ from moonmind.db.recovery import Recovery
 from moonmind.db.runs import Runs
 from moonmind.db.slots import Slots
 from moonmind.db.transitions import Transitions
-from moonmind.errors import SchemaMismatch, Unavailable
+from moonmind.errors import NotConfigured, SchemaMismatch, Unavailable
 
 __all__ = ["Database", "DuplicateIdempotencyKey", "UnitOfWork"]
 
@@ -32,6 +33,16 @@ _UNDEFINED = frozenset({"42P01", "42703"})
 """PostgreSQL's codes for a table and a column that are not there."""
 _READ_ONLY = "25006"
 """PostgreSQL's code for a server that takes no writes for a while: a standby before its promotion, a failover."""
+_REFUSED = re.compile(
+    r'FATAL: .*(?:(?:role|database) ".*" (?:does not exist|is not permitted to log in)|authentication failed'
+    r"|no pg_hba\.conf entry|permission denied)|no password supplied"
+    r"|unable to open database file|attempt to write a readonly database"
+)
+"""How both databases say that the URL, its credential or the file's rights are wrong: waiting mends none of it."""
+_REMEDY = (
+    "Correct DATABASE_URL, or the database in CELERY_RESULT_BACKEND: the role, its password and the database must exist "
+    "there; a SQLite file and its folder must be writable."
+)
 
 
 class UnitOfWork:
@@ -106,9 +117,15 @@ def _answering() -> Iterator[None]:
     try:
         yield
     except (DBAPIError, PoolTimeout) as error:
-        cause = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
+        said = str(getattr(error, "orig", None) or error).strip()
+        cause = said.partition("\n")[0]
         if isinstance(error, DBAPIError) and _lacks_schema(error):
             raise SchemaMismatch(f"The database's schema is not this program's: {cause}.") from error
+        if isinstance(error, OperationalError) and (refusal := _REFUSED.search(said)):
+            # A server that is reached under several addresses refuses on a later line than the first.
+            start = said.rfind("\n", 0, refusal.start()) + 1
+            whole = said[start:].partition("\n")[0].strip(" -")
+            raise NotConfigured(f"The database refused: {whole}", remediation=_REMEDY) from error
         away = isinstance(error, OperationalError | InterfaceError | PoolTimeout) or error.connection_invalidated
         if away or _sqlstate(error) == _READ_ONLY:
             raise Unavailable(f"The database does not answer: {cause}") from error

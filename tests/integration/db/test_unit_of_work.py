@@ -3,11 +3,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import event, text
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import event, make_url, text
+from sqlalchemy.exc import IntegrityError, OperationalError
 
 from moonmind.db.clock import db_now
-from moonmind.db.unit_of_work import Database
+from moonmind.db.unit_of_work import Database, _answering
 from moonmind.errors import NotConfigured, SchemaMismatch, Unavailable
 from moonmind.runs.chain import Stage
 from moonmind.runs.machine import WaitingReason
@@ -120,6 +120,46 @@ def test_a_missing_table_is_a_schema_that_is_not_ours(empty_database_url: str) -
 def test_a_server_that_is_away_is_unavailable() -> None:
     database = Database("postgresql+psycopg://nobody@127.0.0.1:1/nothing")
     with pytest.raises(Unavailable):
+        add_run(database)
+    database.dispose()
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("wrong", [{"username": "nobody_of_that_name"}, {"database": "no_such_database"}])
+def test_a_server_that_refuses_is_a_setting_that_is_wrong(postgres_url: str, wrong: dict[str, str]) -> None:
+    url = make_url(postgres_url).set(**wrong)  # type: ignore[arg-type]  # one str is not what every parameter takes
+    database = Database(url.render_as_string(hide_password=False))
+    with pytest.raises(NotConfigured, match=r"The database refused: .*does not exist") as refused:
+        add_run(database)
+    assert "DATABASE_URL" in refused.value.advice
+    assert "CELERY_RESULT_BACKEND" in refused.value.advice
+    database.dispose()
+
+
+@pytest.mark.parametrize(
+    ("said", "refuses"),
+    [
+        ('connection failed: FATAL:  password authentication failed for user "moon"', True),
+        ('connection is bad:\n- ::1: FATAL:  no pg_hba.conf entry for host "::1", user "moon"', True),
+        ("connection failed: fe_sendauth: no password supplied", True),
+        ("unable to open database file", True),
+        ("attempt to write a readonly database", True),
+        ("connection failed: FATAL:  the database system is starting up", False),
+        ("connection failed: FATAL:  sorry, too many clients already", False),
+        ("connection failed: Connection refused", False),
+        ("database is locked", False),
+    ],
+)
+def test_only_what_waiting_does_not_mend_is_a_refusal(said: str, refuses: bool) -> None:
+    with pytest.raises(NotConfigured if refuses else Unavailable), _answering():
+        raise OperationalError(None, None, Exception(said))
+
+
+@pytest.mark.sqlite
+def test_a_folder_in_a_sqlite_files_place_is_a_setting_that_is_wrong(tmp_path: Path) -> None:
+    (tmp_path / "moonmind.db").mkdir()
+    database = Database(f"sqlite:///{tmp_path / 'moonmind.db'}")
+    with pytest.raises(NotConfigured, match="unable to open database file"):
         add_run(database)
     database.dispose()
 
