@@ -185,48 +185,6 @@ def test_the_next_attempt_after_a_loss_finds_no_other_agent_and_the_same_thread(
     assert ended.thread_id == status.thread_id
 
 
-def test_a_next_job_of_the_run_starts_only_when_the_one_that_still_works_is_gone(scene: Scene) -> None:
-    scene.behave("leave", "work")
-    first, second = scene.job(1), scene.job(2)
-    status = scene.started(first)
-    left = until(lambda: scene.left.exists() and scene.left.read_text().strip(), "a process of the agent's")
-    scene.agent.start(second)
-    assert not alive(int(left))
-    assert status.pid is not None
-    assert status.agent_pid is not None
-    assert not alive(status.pid)
-    assert not alive(status.agent_pid)
-    before = scene.agent.poll(first.key)
-    assert before.result is not None
-    assert before.result.end is JobEnd.STOPPED
-    ended = scene.ended(second)
-    assert ended.result is not None
-    assert ended.result.end is JobEnd.COMPLETED, ended.result.message
-
-
-def test_of_two_jobs_that_start_at_the_same_time_never_both_are_at_work(scene: Scene) -> None:
-    scene.behave("hang")
-    refused: list[AgentError] = []
-
-    def start(attempt: int) -> None:
-        try:
-            scene.agent.start(scene.job(attempt))
-        except AgentError as error:
-            refused.append(error)
-
-    threads = [threading.Thread(target=start, args=(attempt,)) for attempt in (1, 2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    states = [scene.agent.poll(f"run-1/submit-{attempt}").state for attempt in (1, 2)]
-    assert states.count(JobState.RUNNING) <= 1, states
-    assert all(error.retryable for error in refused)
-    scene.agent.start(scene.job(3))
-    states = [scene.agent.poll(f"run-1/submit-{attempt}").state for attempt in (1, 2, 3)]
-    assert states.index(JobState.RUNNING) == 2, states
-
-
 def test_a_resumed_job_keeps_the_thread_and_counts_only_its_own_tokens(scene: Scene) -> None:
     scene.behave("work", "leave and end")
     first = scene.job(1)

@@ -1,22 +1,16 @@
-import json
 import os
 import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from uuid import UUID
 
 import pytest
 
-from moonmind.adapters.agents.scripted import ScriptedAgent
-from moonmind.adapters.supervisor import kernel
-from moonmind.adapters.vcs.git_vcs import GitVcs
-from moonmind.errors import AgentUnknown, CredentialInvalid, Unavailable, VcsError
-from moonmind.ports.agent import AgentJob, JobLimits, JobState, JobStatus
-from moonmind.ports.vcs import Workspace
+from moonmind.errors import CredentialInvalid
+from moonmind.ports.agent import JobLimits, JobState
 from moonmind.runs.chain import Stage
 from moonmind.runs.machine import Done, Failed, Park, WaitingReason
-from tests.support.stage_parts import REPOSITORY, Listed
+from tests.support.stage_parts import REPOSITORY
 from tests.support.stage_world import FOLDER, World
 
 
@@ -233,169 +227,3 @@ def test_a_new_plan_begins_with_a_fresh_folder_and_a_fresh_thread(world: World) 
     assert isinstance(done, Done), done
     assert done.outputs["codexTaskId"] != old
     assert world.vcs.read(REPOSITORY, done.outputs["wip"], "old.py") is None
-
-
-class Stumbling(GitVcs):
-    """A git that fails once when the work is to be taken."""
-
-    stumbled = False
-
-    def capture(self, repository: str, run_id: UUID, workspace: Workspace) -> str:
-        if not self.stumbled:
-            self.stumbled = True
-            raise VcsError("the disk was full")
-        return super().capture(repository, run_id, workspace)
-
-
-def test_work_that_could_not_be_taken_once_is_taken_later_without_asking_the_agent_again(world: World) -> None:
-    world.vcs = Stumbling(world.vcs_options)
-    outcome = failed(world.drive(Stage.SUBMIT))
-    assert (outcome.error.code, outcome.transient) == ("git_failed", True)
-    done = world.step(Stage.SUBMIT)
-    assert isinstance(done, Done), done
-    assert done.outputs["jobKey"].endswith("submit-1")
-    assert world.numbers[Stage.SUBMIT] == 2
-
-
-class Dropping(Listed):
-    """A list of artifacts whose database is away once."""
-
-    dropped = False
-
-    def seal(self, path: str) -> None:
-        if not self.dropped:
-            type(self).dropped = True
-            raise Unavailable("the database does not answer")
-        super().seal(path)
-
-
-@pytest.mark.parametrize("end", ["completed", "failed"])
-def test_a_log_that_could_not_be_sealed_once_starts_no_other_agent(
-    world: World, end: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(Dropping, "dropped", False)
-    world.artifacts = Dropping(world.run_id, world.store)
-    world.plays({"write": "a.py", "content": "x"}, {"end": end, "message": "so it is"}, then=({"hang": True},))
-    outcome = failed(world.drive(Stage.SUBMIT))
-    assert (outcome.error.code, outcome.transient) == ("unavailable", True)
-    assert outcome.kept["finishedJob"] == f"{world.run_id}/submit-1"
-    again = world.step(Stage.SUBMIT)
-    if end == "completed":
-        assert isinstance(again, Done), again
-        assert again.outputs["jobKey"].endswith("submit-1")
-    else:
-        assert "so it is" in failed(again).error.message
-    assert world.agent.poll(f"{world.run_id}/submit-2").state is JobState.ABSENT
-
-
-class Blind(ScriptedAgent):
-    """An agent whose jobs cannot be looked at, as when a process has no descriptor left."""
-
-    def poll(self, key: str) -> JobStatus:
-        raise AgentUnknown(f"the job {key} could not be looked at: [Errno 24] Too many open files")
-
-
-def blind(world: World) -> Blind:
-    return Blind(world.agent._options)
-
-
-@pytest.mark.parametrize("known_by", ["kept", "row"])
-def test_an_agent_that_cannot_be_looked_at_is_waited_for(world: World, tmp_path: Path, known_by: str) -> None:
-    go = tmp_path / "go"
-    world.plays({"wait_for": str(go)}, {"write": "a.py", "content": "x"}, then=({"hang": True},))
-    assert isinstance(world.step(Stage.SUBMIT), Park)
-    if known_by == "row":
-        world.job_key = str(world.kept.pop(Stage.SUBMIT)["jobKey"])
-    sighted, world.agent = world.agent, blind(world)
-    for _ in range(7):
-        parked = world.step(Stage.SUBMIT)
-        assert isinstance(parked, Park), parked
-        assert (parked.reason, parked.seconds) == (WaitingReason.AGENT, 60.0)
-    world.agent = sighted
-    go.touch()
-    done = world.drive(Stage.SUBMIT)
-    assert isinstance(done, Done), done
-    assert done.outputs["jobKey"].endswith("submit-1")
-
-
-def test_a_job_that_nobody_is_known_to_have_started_is_tried_again_when_it_cannot_be_looked_at(world: World) -> None:
-    world.agent = blind(world)
-    outcome = failed(world.step(Stage.SUBMIT))
-    assert (outcome.error.code, outcome.transient) == ("agent_unknown", True)
-
-
-class BlindAfterStart(ScriptedAgent):
-    """An agent that cannot be looked at once it is started."""
-
-    started = False
-
-    def start(self, job: AgentJob) -> None:
-        super().start(job)
-        self.started = True
-
-    def poll(self, key: str) -> JobStatus:
-        if self.started:
-            raise AgentUnknown("Too many open files")
-        return super().poll(key)
-
-
-def test_an_agent_that_cannot_be_looked_at_right_after_its_start_is_waited_for(world: World) -> None:
-    sighted, world.agent = world.agent, BlindAfterStart(world.agent._options)
-    parked = world.step(Stage.SUBMIT)
-    assert isinstance(parked, Park), parked
-    assert parked.kept["jobKey"] == f"{world.run_id}/submit-1"
-    world.agent = sighted
-    assert isinstance(world.drive(Stage.SUBMIT), Done)
-
-
-def test_work_is_not_taken_while_something_of_the_agent_is_still_there(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("moonmind.adapters.agents.jobs._KILL_SECONDS", 0.2)
-    assert isinstance(world.step(Stage.SUBMIT), Park)
-    world.wait_for_agent()
-    path = world.agent._jobs.folder(f"{world.run_id}/submit-1").result
-    clean = path.read_bytes()
-    first = kernel.identify(1)  # the first process takes no SIGKILL, from whomever
-    left = [{"pid": first.pid, "started": first.started}]
-    path.write_text(json.dumps(json.loads(clean) | {"survivors": 1, "left": left}))
-    outcome = failed(world.step(Stage.SUBMIT))
-    assert (outcome.error.code, outcome.transient) == ("agent_unknown", True)
-    assert "cannot be ended: 1" in outcome.error.message
-    assert outcome.kept["finishedJob"] == f"{world.run_id}/submit-1"
-    path.write_text(json.dumps(json.loads(clean) | {"survivors": 1, "left": [left[0] | {"started": "another"}]}))
-    done = world.step(Stage.SUBMIT)  # it has gone meanwhile
-    assert isinstance(done, Done), done
-    assert done.outputs["jobKey"].endswith("submit-1")
-
-
-def test_a_reset_that_has_passed_is_no_busy_loop(world: World) -> None:
-    world.plays({"end": "quota", "message": "no more", "resetsInSeconds": 0})
-    parked = world.drive(Stage.SUBMIT)
-    assert isinstance(parked, Park), parked
-    assert (parked.reason, parked.until, parked.seconds) == (WaitingReason.QUOTA, None, 60.0)
-
-
-def test_a_rate_limit_waits_and_costs_no_attempt(world: World) -> None:
-    world.plays({"end": "rate_limited", "message": "slow down"}, then=({"write": "a.py", "content": "x"},))
-    parked = world.drive(Stage.SUBMIT)
-    assert isinstance(parked, Park), parked
-    assert (parked.reason, parked.until, parked.seconds) == (WaitingReason.RATE_LIMIT, None, 60.0)
-    done = world.drive(Stage.SUBMIT)
-    assert isinstance(done, Done), done
-    assert done.outputs["jobKey"] == f"{world.run_id}/submit-1.1"
-    assert world.numbers[Stage.SUBMIT] == 1
-
-
-def test_work_that_can_never_be_taken_is_left_to_a_next_attempt_of_the_agent(world: World) -> None:
-    def odd(folder: Path) -> Path:
-        return Path(os.fsdecode(os.fsencode(folder) + b"/odd\xff"))
-
-    outcome = failed(world.submit_with(lambda folder: odd(folder).touch()))
-    assert (outcome.error.code, outcome.transient) == ("git_refused", False)
-    odd(world.workspace).unlink()
-    world.plays({"write": "a.py", "content": "x"})
-    done = world.drive(Stage.SUBMIT)
-    assert isinstance(done, Done), done
-    assert done.outputs["jobKey"].endswith("submit-2")
-    assert "odd" in world.artifacts.read("codex/prompt-2.md").decode()
