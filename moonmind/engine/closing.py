@@ -37,7 +37,7 @@ def keep_work(context: StageContext) -> Mapping[str, Any]:
     status: JobStatus | None = None
     for key in dict.fromkeys((jobs.key(context), context.run.job_key or jobs.key(context))):
         seen = context.agent.poll(key)
-        if seen.state in {JobState.RUNNING, JobState.LOST}:
+        if seen.state in {JobState.RUNNING, JobState.LOST} or seen.facts.get("survivors"):
             context.agent.stop(key)
             seen = context.agent.poll(key)
         if seen.state is not JobState.ABSENT and status is None:
