@@ -13,7 +13,10 @@
 """
 
 import json
+import os
+import re
 import sys
+import textwrap
 from enum import IntEnum
 
 from moonmind.cli.plain import clean
@@ -54,6 +57,16 @@ EPILOG = (
     "missing; 5 a service does not answer; 70 a defect of MoonMind; 130 interrupted."
 )
 
+_COMMAND_WORDS = {
+    "forcePhase": "--from",
+    "force_phase": "--from",
+    "featureKey": "--feature",
+    "feature_key": "--feature",
+    "restart_from_discovery": "--from-discovery",
+    "send the request again": "run the command again",
+}
+_API_WORDS = re.compile("|".join(rf"\b{word}\b" for word in _COMMAND_WORDS))
+
 _CODES: tuple[tuple[type[MoonMindError] | tuple[type[MoonMindError], ...], Exit], ...] = (
     # The first match wins: a class stands before its bases.
     (InvalidRequest, Exit.USAGE),
@@ -76,8 +89,25 @@ def of_status(status: str) -> Exit:
 
 def say(error: ErrorInfo, *, as_json: bool = False) -> None:
     """Say an error on standard error; with `--json`, standard output gets its JSON form too."""
-    print(f"error: {clean(error.message)}", file=sys.stderr)
+    width = os.get_terminal_size(sys.stderr.fileno()).columns if sys.stderr.isatty() else 0
+    print(wrapped(f"error: {in_commands(clean(error.message))}", width), file=sys.stderr)
     if error.remediation:
-        print(f"fix: {clean(error.remediation)}", file=sys.stderr)
+        print(wrapped(f"fix: {in_commands(clean(error.remediation))}", width), file=sys.stderr)
     if as_json:
         print(json.dumps(error.as_json(), default=str))
+
+
+def in_commands(text: str) -> str:
+    """Say in the command line's words what the API's users are told in theirs."""
+    return _API_WORDS.sub(lambda found: _COMMAND_WORDS[found[0]], text)
+
+
+def wrapped(text: str, width: int) -> str:
+    """Break lines between words where they are longer than the terminal is wide; a width of 0 breaks none."""
+    if width <= 0:
+        return text
+    lines = (
+        textwrap.wrap(line, max(width, 20), break_long_words=False, break_on_hyphens=False) or [""]
+        for line in text.splitlines()
+    )
+    return "\n".join(part for parts in lines for part in parts)

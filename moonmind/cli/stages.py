@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from moonmind.cli.agent_log import Entry, Kind
+from moonmind.cli.exits import in_commands
 from moonmind.cli.moments import between, clock
 from moonmind.cli.plain import one_line
 from moonmind.cli.screen import marks
@@ -186,9 +187,9 @@ def ending(run: SpecWorkflowRun) -> RenderableType:
         if value:
             facts.add_row(name, Text(one_line(value)))
     if run.error is not None:
-        facts.add_row("error", Text(one_line(f"{run.error.message} ({run.error.code})"), "red"))
+        facts.add_row("error", Text(in_commands(one_line(f"{run.error.message} ({run.error.code})")), "red"))
         if run.error.remediation:
-            facts.add_row("fix", Text(one_line(run.error.remediation)))
+            facts.add_row("fix", Text(in_commands(one_line(run.error.remediation))))
     if facts.row_count:
         lines.append(facts)
     return Group(*lines)

@@ -6,7 +6,7 @@ import pytest
 from moonmind import errors
 from moonmind.cli import exits
 from moonmind.cli.exits import Exit
-from moonmind.errors import ErrorInfo, MoonMindError
+from moonmind.errors import BranchMoved, ErrorInfo, FeatureUnclear, InvalidRequest, MoonMindError, NothingToResume
 from moonmind.runs.machine import TERMINAL
 
 
@@ -60,3 +60,35 @@ def test_every_exit_code_is_documented() -> None:
         if code not in {Exit.NO_READER, Exit.TERMINATED}:
             assert line.search(main.__doc__ or "")
             assert f"{int(code)} " in exits.EPILOG
+
+
+def test_the_terminal_speaks_of_its_own_options(capsys: pytest.CaptureFixture[str]) -> None:
+    exits.say(NothingToResume("no earlier run left what forcePhase needs").info())
+    exits.say(BranchMoved("somebody pushed").info())
+    exits.say(FeatureUnclear("two features").info())
+    exits.say(InvalidRequest("notes: at most 1024 characters").info())
+    err = capsys.readouterr().err
+    for words in (
+        "what --from needs",
+        "without --from;",
+        "with --from-discovery;",
+        "with --feature.",
+        "run the command",
+    ):
+        assert words in err
+    for words in ("forcePhase", "featureKey", "restart_from_discovery", "send the request"):
+        assert words not in err
+
+
+def test_for_programs_the_words_stay_those_of_the_api(capsys: pytest.CaptureFixture[str]) -> None:
+    exits.say(FeatureUnclear("two features").info(), as_json=True)
+    assert "featureKey" in json.loads(capsys.readouterr().out)["remediation"]
+
+
+def test_long_lines_break_between_words_and_only_on_terminals() -> None:
+    text = "error: the quick brown fox jumps over the lazy dog\n    its log\nhttps://example.org/" + "x" * 40
+    lines = exits.wrapped(text, 24).splitlines()
+    assert " ".join(lines[:3]) == text.splitlines()[0]
+    assert max(map(len, lines[:-1])) <= 24
+    assert lines[-1] == "https://example.org/" + "x" * 40
+    assert exits.wrapped(text, 0) == text
