@@ -13,25 +13,33 @@ from moonmind.cli.attendance import Attendance, warn_if_alone
 from moonmind.cli.exits import Exit
 from moonmind.cli.follow import PACE_SECONDS, LogTail, ServiceSource
 from moonmind.cli.runs import watch as watch_run
-from moonmind.cli.session import Connect, find_run, opened
+from moonmind.cli.session import Connect, NothingHere, database_file, find_run, opened
 from moonmind.cli.stages import entry_text
 from moonmind.cli.tables import checks_table, run_sheet, runs_table
 from moonmind.errors import NotConfigured, NotFound, SchemaMismatch, Unavailable
 from moonmind.ports.check import Check, CheckStatus
+from moonmind.wire import RunPage
 
 
 def runs(connect: Connect, *, status: str | None, repository: str | None, limit: int, as_json: bool) -> int:
     """List runs, newest first."""
-    with opened(connect) as session:
-        page = session.runs.page(status=status, repository=repository, limit=limit)
+    try:
+        with opened(connect) as session:
+            page = session.runs.page(status=status, repository=repository, limit=limit)
+            place = database_file(session.settings)
+    except NothingHere as nothing:
+        page, place = RunPage(items=[]), None
+        print(nothing.message[:1].upper() + nothing.message[1:], file=sys.stderr)
+        if not as_json:
+            return Exit.FINE
     if as_json:
         print(page.model_dump_json(by_alias=True))
         return Exit.FINE
     console = screen.out()
     if not page.items:
-        console.print(
-            "No runs." if status or repository else "No runs yet. Start one: moonmind run OWNER/NAME", style="dim"
-        )
+        where = f" in {place}" if place is not None else ""
+        none = "No such runs." if status or repository else f"No runs yet{where}. Start one: moonmind run OWNER/NAME"
+        console.print(none, style="dim")
         return Exit.FINE
     console.print(runs_table(page.items, console))
     if page.next_cursor is not None:

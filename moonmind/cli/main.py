@@ -97,7 +97,7 @@ def runs(
     """List runs, newest first."""
     from moonmind.cli import look
 
-    raise typer.Exit(look.runs(context.obj, status=status, repository=repository, limit=limit, as_json=json))
+    raise typer.Exit(look.runs(_looking(context), status=status, repository=repository, limit=limit, as_json=json))
 
 
 @app.command()
@@ -105,7 +105,7 @@ def show(context: typer.Context, run: RunId, watch: Watch = False, json: Json = 
     """Show a run: its stages, how it ended, what it left."""
     from moonmind.cli import look
 
-    raise typer.Exit(look.show(context.obj, run, watch=watch, as_json=json))
+    raise typer.Exit(look.show(_looking(context), run, watch=watch, as_json=json))
 
 
 @app.command()
@@ -118,7 +118,7 @@ def logs(
     """Print what the agent said, ran and changed."""
     from moonmind.cli import look
 
-    raise typer.Exit(look.logs(context.obj, run, follow=follow, as_json=json))
+    raise typer.Exit(look.logs(_looking(context), run, follow=follow, as_json=json))
 
 
 @app.command()
@@ -135,7 +135,7 @@ def retry(
     """Start a failed or cancelled run again, where it stopped."""
     from moonmind.cli import runs as steer
 
-    code = steer.retry(context.obj, run, from_discovery=from_discovery, notes=notes, watch=watch, as_json=json)
+    code = steer.retry(_looking(context), run, from_discovery=from_discovery, notes=notes, watch=watch, as_json=json)
     raise typer.Exit(code)
 
 
@@ -144,7 +144,7 @@ def cancel(context: typer.Context, run: RunId, json: Json = False) -> None:
     """Stop a run; its work so far is kept."""
     from moonmind.cli import runs as steer
 
-    raise typer.Exit(steer.cancel(context.obj, run, as_json=json))
+    raise typer.Exit(steer.cancel(_looking(context), run, as_json=json))
 
 
 @app.command()
@@ -156,7 +156,7 @@ def doctor(
     """Check everything that a run needs, with the fix beside each failure."""
     from moonmind.cli import look
 
-    raise typer.Exit(look.doctor(context.obj, repository=repo, as_json=json))
+    raise typer.Exit(look.doctor(_probing(context), repository=repo, as_json=json))
 
 
 def main(arguments: Sequence[str] | None = None, *, connect: Any = None) -> int:
@@ -212,6 +212,19 @@ def _connect() -> Any:
     from moonmind.cli.session import connect
 
     return connect()
+
+
+def _looking(context: typer.Context) -> Any:
+    """Choose how to connect for a command that makes no run, and so makes no database."""
+    from moonmind.cli.session import connect_to_what_is_there
+
+    return connect_to_what_is_there if context.obj is _connect else context.obj
+
+
+def _probing(context: typer.Context) -> Any:
+    from moonmind.cli.trial import connect_to_probe
+
+    return connect_to_probe if context.obj is _connect else context.obj
 
 
 if __name__ == "__main__":

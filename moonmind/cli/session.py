@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Protocol
 from uuid import UUID
 
@@ -10,7 +11,7 @@ from moonmind import wire
 from moonmind.engine.server_file import ServerInfo
 from moonmind.errors import InvalidRequest, NotFound
 from moonmind.ports.check import Check
-from moonmind.settings import Settings
+from moonmind.settings import Settings, load_settings
 
 _PREFIX = re.compile(r"[0-9a-f-]{4,36}")
 _PAGE = 100
@@ -95,15 +96,28 @@ class Session(Protocol):
 Connect = Callable[[], Session]
 
 
+class NothingHere(NotFound):
+    """No run was ever made in this folder; whoever only looks must not make a database to find none in."""
+
+    def __init__(self, place: Path) -> None:
+        super().__init__(
+            f"no runs here: {place} does not exist; is this the folder MoonMind runs in?",
+            remediation="Go to that folder, or start here: `moonmind run OWNER/NAME`.",
+        )
+
+
 def connect() -> Session:
     """Build the real container from this process's settings; only what is wrong is logged, on standard error."""
-    from moonmind import bootstrap, log
-    from moonmind.redact import Redactor
-    from moonmind.settings import load_settings
+    return connect_with(load_settings())
 
+
+def connect_to_what_is_there() -> Session:
+    """Build it for a command that makes no run; raises NothingHere where there is no database yet."""
     settings = load_settings()
-    log.configure(settings.model_copy(update={"log_level": "WARNING"}), Redactor(settings.secrets()))
-    return bootstrap.build(settings, publishes=False)
+    place = database_file(settings)
+    if place is not None and not place.exists():
+        raise NothingHere(place)
+    return connect_with(settings)
 
 
 @contextmanager
@@ -114,6 +128,20 @@ def opened(connect: Connect) -> Iterator[Session]:
         yield session
     finally:
         session.close()
+
+
+def database_file(settings: Settings) -> Path | None:
+    """Give the file that runs are kept in; None where they are on a server."""
+    return Path(settings.database_url.removeprefix("sqlite:///")) if settings.sqlite else None
+
+
+def connect_with(settings: Settings) -> Session:
+    """Build the real container from these settings."""
+    from moonmind import bootstrap, log
+    from moonmind.redact import Redactor
+
+    log.configure(settings.model_copy(update={"log_level": "WARNING"}), Redactor(settings.secrets()))
+    return bootstrap.build(settings, publishes=False)
 
 
 def find_run(runs: Runs, text: str) -> UUID:

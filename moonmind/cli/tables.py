@@ -1,6 +1,6 @@
 """The tables of the terminal: a list of runs, one run's sheet, the checks of `doctor`."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from rich.console import Console, Group, RenderableType
@@ -15,7 +15,12 @@ from moonmind.cli.stages import ending, heading, stage_table, status_text, waiti
 from moonmind.ports.check import Check, CheckStatus
 from moonmind.wire import SpecWorkflowRun
 
-_WIDE = 100
+_GAP = 2
+_SHORTEST = 12
+"""Cells that are left of a name at least; below that, a column goes."""
+_CUT = frozenset({"REPOSITORY", "FEATURE", "PHASE"})
+_DROPPED = ("PHASE", "CREATED", "FEATURE", "STAGE")
+"""What goes first where there is no room; `show` tells it."""
 _CHECKS = {
     CheckStatus.PASSED: ("succeeded", "green"),
     CheckStatus.FAILED: ("failed", "red"),
@@ -25,28 +30,41 @@ _CHECKS = {
 
 
 def runs_table(runs: Sequence[SpecWorkflowRun], console: Console) -> Table:
-    """List runs in one line each; narrow terminals leave out what `show` tells."""
-    wide = console.width >= _WIDE
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False)
-    table.add_column("ID", no_wrap=True, style="bold", min_width=8)
-    table.add_column("STATUS", no_wrap=True, min_width=9)
-    table.add_column("STAGE", no_wrap=True, min_width=8)
-    if wide:
-        table.add_column("REPOSITORY", no_wrap=True, overflow="ellipsis", max_width=32)
-    table.add_column("FEATURE", no_wrap=True, overflow="ellipsis")
-    if wide:
-        table.add_column("PHASE", no_wrap=True, overflow="ellipsis")
-    table.add_column("CREATED", no_wrap=True, style="dim")
-    for run in runs:
-        stage = run.current_task_name.value if run.current_task_name else ""
-        feature = Text(one_line(run.feature_key or "-"))
-        if wide:
-            cells = [Text(one_line(run.repository)), feature, Text(one_line(run.phase or ""), "dim")]
-        else:
-            cells = [feature if run.feature_key else Text(one_line(run.repository))]
-        status = status_text(run.status.value)
-        table.add_row(str(run.id)[:8], status, stage, *cells, ago(run.created_at))
+    """List runs in one line each; what does not fit is cut with an ellipsis, and narrow terminals drop columns."""
+    cells: dict[str, list[Text]] = {
+        "ID": [Text(str(run.id)[:8], "bold") for run in runs],
+        "STATUS": [status_text(run.status.value) for run in runs],
+        "STAGE": [Text(run.current_task_name.value if run.current_task_name else "-") for run in runs],
+        "REPOSITORY": [Text(one_line(run.repository)) for run in runs],
+        "FEATURE": [Text(one_line(run.feature_key or "-")) for run in runs],
+        "PHASE": [Text(one_line(run.phase or "-"), "dim") for run in runs],
+        "CREATED": [Text(ago(run.created_at), "dim") for run in runs],
+    }
+    wanted = {name: max(len(name), *(text.cell_len for text in column)) for name, column in cells.items()}
+    widths = _fitted(wanted, console.width)
+    table = Table(box=None, padding=(0, _GAP, 0, 0), header_style="dim", pad_edge=False)
+    for name, width in widths.items():
+        table.add_column(name, no_wrap=True, overflow="ellipsis", width=width)
+    for index in range(len(runs)):
+        table.add_row(*(cells[name][index] for name in widths))
     return table
+
+
+def _fitted(wanted: Mapping[str, int], room: int) -> dict[str, int]:
+    """Choose columns and their widths: names are cut as far as they can still be told apart, then columns go."""
+    widths = dict(wanted)
+    for dropped in (None, *_DROPPED):
+        if dropped is not None:
+            del widths[dropped]
+        least = {name: min(width, _SHORTEST) if name in _CUT else width for name, width in widths.items()}
+        if sum(least.values()) + _GAP * (len(least) - 1) <= room:
+            break
+    while sum(widths.values()) + _GAP * (len(widths) - 1) > room:
+        longest = max((name for name in widths if name in _CUT), key=lambda name: widths[name], default="ID")
+        if widths[longest] <= 1:
+            break
+        widths[longest] -= 1
+    return widths
 
 
 def run_sheet(run: SpecWorkflowRun, console: Console, artifact_root: Path) -> RenderableType:
