@@ -1,6 +1,7 @@
 """Draw a run: its five stages as they stand, what it waits for, the agent's last words, how it ended."""
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any
 
 from rich.console import Console, Group, RenderableType
@@ -173,23 +174,40 @@ def words(entries: Iterable[Entry]) -> RenderableType:
     return Padding(Group(*lines), (0, 0, 0, 2), expand=False) if lines else Text("")
 
 
+def began(run: SpecWorkflowRun) -> datetime | None:
+    """Give the moment from which a run's length counts: its last retry's start, else its first stage's."""
+    retries = [task for task in run.tasks or [] if task.task_name is TaskName.RETRY]
+    if retries:
+        return retries[-1].started_at
+    return min((task.started_at for task in chain(run) if task.started_at is not None), default=None)
+
+
+def facts(run: SpecWorkflowRun) -> list[tuple[str, Text]]:
+    """List by name what an ended run has left, or what it ended with."""
+    found = [
+        (name, Text(one_line(value)))
+        for name, value in (("branch", run.branch_name), ("pull request", run.pull_request_url))
+        if value
+    ]
+    if run.error is not None:
+        found.append(("error", Text(in_commands(one_line(f"{run.error.message} ({run.error.code})")), "red")))
+        if run.error.remediation:
+            found.append(("fix", Text(in_commands(one_line(run.error.remediation)))))
+    return found
+
+
+def verdict(run: SpecWorkflowRun) -> list[Text]:
+    """Say how a run ended, after how long, and why if it had nothing to do."""
+    took = between(began(run), run.completed_at)
+    lines = [Text.assemble(status_text(run.status.value), (f" after {took}" if took else "", "dim"))]
+    return [*lines, Text(one_line(run.reason))] if run.reason else lines
+
+
 def ending(run: SpecWorkflowRun) -> RenderableType:
     """Say how the run ended and what there is of it."""
-    lines: list[RenderableType] = []
-    took = between(run.created_at, run.completed_at)
-    lines.append(Text.assemble(status_text(run.status.value), (f" after {took}" if took else "", "dim")))
-    if run.reason:
-        lines.append(Text(one_line(run.reason)))
-    facts = Table.grid(padding=(0, 2, 0, 0))
-    facts.add_column(style="dim", no_wrap=True)
-    facts.add_column(overflow="fold")
-    for name, value in (("branch", run.branch_name), ("pull request", run.pull_request_url)):
-        if value:
-            facts.add_row(name, Text(one_line(value)))
-    if run.error is not None:
-        facts.add_row("error", Text(in_commands(one_line(f"{run.error.message} ({run.error.code})")), "red"))
-        if run.error.remediation:
-            facts.add_row("fix", Text(in_commands(one_line(run.error.remediation))))
-    if facts.row_count:
-        lines.append(facts)
-    return Group(*lines)
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in facts(run):
+        table.add_row(name, value)
+    return Group(*verdict(run), *([table] if table.row_count else []))

@@ -11,8 +11,9 @@ from rich.text import Text
 from moonmind.cli.agent_log import Entry
 from moonmind.cli.moments import between
 from moonmind.cli.plain import one_line
-from moonmind.cli.stages import chain, ending, entry_text, heading, note, stage_table, state_of, words
-from moonmind.wire import SpecWorkflowRun
+from moonmind.cli.stages import chain, ending, entry_text, facts, heading, note, stage_table, state_of, verdict, words
+from moonmind.runs.machine import WaitingReason
+from moonmind.wire import SpecWorkflowRun, WorkflowTaskState
 
 _SHOWN_ENTRIES = 6
 _FRAMES_PER_SECOND = 10
@@ -24,6 +25,7 @@ class LiveView:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._run: SpecWorkflowRun | None = None
+        self._moves = True
         self._entries: deque[Entry] = deque(maxlen=_SHOWN_ENTRIES)
         self._live = Live(
             console=console, get_renderable=self._picture, refresh_per_second=_FRAMES_PER_SECOND, transient=False
@@ -36,6 +38,8 @@ class LiveView:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        # An interrupt leaves the last picture standing: nothing in it may look as if it still turned.
+        self._moves = False
         self._live.stop()
 
     def show(self, run: SpecWorkflowRun, entries: list[Entry]) -> None:
@@ -49,7 +53,7 @@ class LiveView:
         if run is None:
             return Text("")
         parts: list[RenderableType] = [Text(""), heading(run), Text("")]
-        parts.append(stage_table(run, self._console, live=not run.status.terminal))
+        parts.append(stage_table(run, self._console, live=self._moves and not run.status.terminal))
         if self._entries:
             parts += [Text(""), Text("agent", "dim"), words(self._entries)]
         if run.status.terminal:
@@ -63,7 +67,7 @@ class LineView:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._named = ""
-        self._seen: dict[str, str] = {}
+        self._told: set[str] = set()
 
     def __enter__(self) -> Self:
         return self
@@ -79,36 +83,45 @@ class LineView:
         if named != self._named:
             self._named = named
             self._line(named.replace("\n", "  "))
-        discover, submit, *rest = [
-            (task.task_name.value, self._said(run, index)) for index, task in enumerate(chain(run))
-        ]
+        discover, submit, *rest = chain(run)
         # In the order in which it came about: the agent speaks between the beginning and the end of submit.
-        self._change(*discover)
-        if submit[1].startswith("started"):
-            self._change(*submit)
+        self._stage(discover, run)
+        if state_of(submit, run) == "started":
+            self._stage(submit, run)
         for entry in entries:
             self._line(f"  agent     {one_line(entry_text(entry).plain)}")
-        for stage in (submit, *rest):
-            self._change(*stage)
+        for task in (submit, *rest):
+            self._stage(task, run)
         if run.status.terminal:
-            self._console.print(ending(run))
+            for said in verdict(run):
+                self._line(said.plain)
+            for name, value in facts(run):
+                self._line(f"{name:<12}  {value.plain}")
 
-    def _said(self, run: SpecWorkflowRun, index: int) -> str:
-        task = chain(run)[index]
-        state = state_of(task, run)
+    def _stage(self, task: WorkflowTaskState, run: SpecWorkflowRun) -> None:
+        state, said = state_of(task, run), note(task, run)
         if state in {"waiting", "skipped"}:
-            return ""
-        took = between(task.started_at, task.finished_at) if task.finished_at else ""
-        return "  ".join(part for part in (state, took, note(task, run)) if part)
-
-    def _change(self, name: str, said: str) -> None:
-        if not said or self._seen.get(name) == said:
             return
-        self._seen[name] = said
-        self._line(f"  {name:<9} {said}")
+        name, attempt = task.task_name.value, f"{task.retry_count} {task.started_at}"
+        if state == "started":
+            self._once(f"{name} {attempt} started", name, "started")
+            if run.cancel_requested_at is not None:
+                self._once(f"{name} cancelled", name, said)
+            elif said and run.waiting is not None and run.waiting.reason is not WaitingReason.AGENT:
+                # Once for each reason: until when it waits moves on with every look at what it waits for.
+                self._once(f"{name} {attempt} {run.waiting.reason}", name, said)
+            return
+        took = between(task.started_at, task.finished_at) if task.finished_at else ""
+        line = "  ".join(part for part in (state, took, said) if part)
+        self._once(f"{name} {attempt} {state} {task.finished_at}", name, line)
+
+    def _once(self, key: str, name: str, said: str) -> None:
+        if said and key not in self._told:
+            self._told.add(key)
+            self._line(f"  {name:<9} {said}")
 
     def _line(self, text: str) -> None:
-        self._console.print(Text(text), soft_wrap=True)
+        self._console.print(Text(text.rstrip()), soft_wrap=True)
 
 
 class JsonView:

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from moonmind.cli.moments import clock
-from moonmind.cli.stages import chain, note, state_of
+from moonmind.cli.stages import began, chain, note, state_of
 from moonmind.runs.machine import AttemptState, RunStatus, WaitingReason
 from moonmind.wire import SpecWorkflowRun, TaskName, Usage, Waiting, WorkflowTaskState
 from tests.support.terminal import NOW, a_run
@@ -61,3 +61,13 @@ def test_each_stage_says_what_came_of_it(shown: WorkflowTaskState, said: str) ->
         5, branch_name="moonmind/042-x", usage=Usage(input_tokens=9120, output_tokens=1040), phase="Phase 1"
     )
     assert note(shown, run) == said
+
+
+def test_a_runs_length_counts_from_its_first_claim_and_a_retried_runs_from_its_retry() -> None:
+    run = a_run(5, created_at=NOW - timedelta(hours=9))
+    assert began(run) == NOW
+    retried = WorkflowTaskState(
+        task_name=TaskName.RETRY, state=AttemptState.SUCCEEDED, started_at=NOW + timedelta(hours=2)
+    )
+    assert began(run.model_copy(update={"tasks": [*(run.tasks or []), retried]})) == NOW + timedelta(hours=2)
+    assert began(a_run()) is None

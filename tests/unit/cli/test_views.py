@@ -1,5 +1,7 @@
 import io
 import json
+from contextlib import suppress
+from datetime import timedelta
 
 import pytest
 from rich.console import Console
@@ -52,6 +54,42 @@ def test_plain_lines_tell_the_story_in_its_order_and_once() -> None:
         ["finalize", "succeeded"],
         ["succeeded", "after"],
     ]
+
+
+def test_a_stage_that_waits_again_and_again_has_started_once_per_attempt() -> None:
+    console, stream = shown(terminal=False)
+    later = NOW + timedelta(minutes=1)
+    quota, agent = WaitingReason.QUOTA, WaitingReason.AGENT
+    with LineView(console) as view:
+        for reason, until in ((agent, NOW), (agent, later), (quota, NOW), (quota, later), (agent, NOW)):
+            view.show(at_work(1, waiting=Waiting(reason=reason, until=until)), [])
+            view.show(at_work(1), [])
+        again = at_work(1)
+        tasks = [
+            task.model_copy(update={"retry_count": task.task_name is TaskName.SUBMIT}) for task in again.tasks or []
+        ]
+        view.show(again.model_copy(update={"tasks": tasks}), [])
+    told = [" ".join(line.split()[:3]) for line in stream.getvalue().splitlines() if "submit" in line]
+    assert told == ["submit started", "submit the quota", "submit started"]
+
+
+def test_plain_lines_end_where_their_words_end() -> None:
+    console, stream = shown(terminal=False)
+    with LineView(console) as view:
+        view.show(at_work(1), [says("hello  ")])
+        view.show(a_run(5, branch_name="moonmind/042-x", pull_request_url="https://forge/pull/1"), [])
+    lines = stream.getvalue().splitlines()
+    assert "branch        moonmind/042-x" in lines
+    assert [line for line in lines if line != line.rstrip()] == []
+
+
+def test_a_picture_that_is_left_standing_does_not_turn() -> None:
+    console, stream = shown(terminal=True)
+    view = LiveView(console)
+    with suppress(KeyboardInterrupt), view:
+        view.show(at_work(1), [])
+        raise KeyboardInterrupt
+    assert "●" in stream.getvalue().rsplit("discover", 1)[1]
 
 
 def test_the_picture_shows_every_stage_the_wait_and_the_last_words() -> None:
