@@ -12,6 +12,7 @@ from moonmind.cli.agent_log import Entry
 from moonmind.cli.attendance import Attendance, warn_if_alone
 from moonmind.cli.exits import Exit
 from moonmind.cli.follow import PACE_SECONDS, LogTail, ServiceSource
+from moonmind.cli.leavings import say_leavings
 from moonmind.cli.runs import watch as watch_run
 from moonmind.cli.session import Connect, NothingHere, database_file, find_run, opened
 from moonmind.cli.stages import entry_text
@@ -53,14 +54,14 @@ def show(connect: Connect, run: str, *, watch: bool, as_json: bool) -> int:
         if watch:
             return watch_run(session, str(find_run(session.runs, run)), as_json=as_json)
         shown = session.runs.get(find_run(session.runs, run))
-        root = session.settings.artifact_root
         if not shown.status.terminal:
             warn_if_alone(session)
-    if as_json:
-        print(shown.model_dump_json(by_alias=True))
-    else:
-        console = screen.out()
-        console.print(run_sheet(shown, console, root))
+        if as_json:
+            print(shown.model_dump_json(by_alias=True))
+        else:
+            console = screen.out()
+            console.print(run_sheet(shown, console, session.settings.artifact_root))
+            say_leavings(console, shown, ServiceSource(session, str(shown.id)), session.settings)
     return Exit.FINE
 
 

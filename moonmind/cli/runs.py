@@ -10,6 +10,7 @@ from moonmind.cli import screen
 from moonmind.cli.attendance import Attendance, warn_if_alone
 from moonmind.cli.exits import Exit, of_status
 from moonmind.cli.follow import ServiceSource, follow
+from moonmind.cli.leavings import say_leavings
 from moonmind.cli.session import Connect, Session, find_run, opened
 from moonmind.cli.stages import ending, heading, status_text
 from moonmind.cli.views import JsonView, view_for
@@ -69,7 +70,10 @@ def watch(session: Session, run_id: str, *, as_json: bool) -> int:
     source = ServiceSource(session, run_id)
     try:
         with JsonView() if as_json else view_for(screen.out()) as view:
-            return of_status(follow(source, view, meanwhile=Attendance(session).look).status.value)
+            ended = follow(source, view, meanwhile=Attendance(session).look)
+        if not as_json:
+            say_leavings(screen.out(), ended, source, session.settings)
+        return of_status(ended.status.value)
     except KeyboardInterrupt:
         print(f"\nThe run goes on; watch it again with `moonmind show {run_id[:8]} --watch`.", file=sys.stderr)
         return Exit.INTERRUPTED
