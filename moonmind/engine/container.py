@@ -122,9 +122,14 @@ class Container:
         if self.publisher.ready:
             checks.append(Check("publisher", CheckStatus.PASSED, "hints can be published"))
         else:
-            message = "publishing to the broker hung three times"
+            message = "three publishes hang in the broker"
             checks.append(
-                Check("publisher", CheckStatus.FAILED, message, "Look at the broker, then restart this process.")
+                Check(
+                    "publisher",
+                    CheckStatus.FAILED,
+                    message,
+                    "Look at the broker; publishing goes on by itself once it answers.",
+                )
             )
         return checks
 

@@ -98,6 +98,7 @@ class RunService:
                     list_artifact(uow, patch)
                 if not self._hint_at_once:
                     uow.recovery.dispatch_now(run.id)
+                attempts = uow.attempts.all(run.id)
         except (RunActive, DuplicateIdempotencyKey):
             self._store.delete(new.id)
             # Two requests with one key at once: the other one was first, and whichever constraint refused this one,
@@ -106,7 +107,8 @@ class RunService:
                 return known
             raise
         self._hinter.soon(run)
-        return self.get(run.id)
+        # Shown as it was created, without another look: the first worker is about to read the same rows.
+        return views.run_view(run, attempts, patches, None, now=run.created_at)
 
     def _by_idempotency_key(self, key: str, digest: str) -> wire.SpecWorkflowRun | None:
         with self._database.read() as uow:

@@ -194,4 +194,4 @@ def test_what_a_process_misses_is_said_with_what_mends_it(
     assert checks["database"].failed
     assert "alembic upgrade head" in checks["database"].remediation
     assert checks["publisher"].failed
-    assert "restart" in checks["publisher"].remediation
+    assert "broker" in checks["publisher"].remediation
