@@ -19,6 +19,7 @@ from moonmind.errors import (
     Unexpected,
 )
 from moonmind.wire import Problem
+from moonmind.wire.refusals import in_words
 
 log = structlog.get_logger(__name__)
 
@@ -75,18 +76,46 @@ def _ours(request: Request, error: Exception) -> Response:
 def _invalid(request: Request, error: Exception) -> Response:
     if not isinstance(error, RequestValidationError):
         raise error
+    if (refusal := _not_json(request)) is not None:
+        return respond(refusal, request_id(request))
     fields = [_field(problem) for problem in error.errors()[:_SHOWN_FIELDS]]
     said = "; ".join(f"{field['field']}: {field['message']}" for field in fields)
     return respond(InvalidRequest(f"the request is not valid: {said}", fields=fields), request_id(request))
 
 
+def _not_json(request: Request) -> InvalidRequest | None:
+    """Say that the body was not even read as JSON: everything that is then missed in it is there."""
+    given = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    kind, _, subtype = given.partition("/")
+    json = kind == "application" and (subtype == "json" or subtype.endswith("+json"))
+    if json or request.method in {"GET", "HEAD"} or request.headers.get("content-length", "0") == "0":
+        return None
+    return InvalidRequest(
+        f"the body was sent as {given[:100] or 'nothing that it says'}, not as JSON; send Content-Type: application/json",
+        remediation="Send the header `Content-Type: application/json` with the body (curl: -H 'Content-Type: "
+        "application/json').",
+    )
+
+
+def unknown_queries(request: Request) -> None:
+    """Refuse query parameters that the route does not have: a misspelt filter must not list everything."""
+    known = {str(field.alias) for field in request.scope["route"].dependant.query_params}
+    unknown = sorted(set(request.query_params) - known)
+    if unknown:
+        fields = [{"in": "query", "field": name[:100], "message": "there is no such parameter"} for name in unknown]
+        said = ", ".join(field["field"] for field in fields[:_SHOWN_FIELDS])
+        raise InvalidRequest(
+            f"the request is not valid: there is no query parameter {said}; there are {', '.join(sorted(known))}",
+            fields=fields[:_SHOWN_FIELDS],
+        )
+
+
 def _field(problem: dict[str, Any]) -> dict[str, str]:
     """Name the part of the request and what is wrong with it; the input itself is not repeated."""
     place, *path = (str(part) for part in problem["loc"])
-    message = str(problem["msg"]).removeprefix("Value error, ")
     if problem["type"] == "json_invalid":
         return {"in": place, "field": place, "message": f"not JSON at character {path[0] if path else 0}"}
-    return {"in": place, "field": ".".join(path) or place, "message": message}
+    return {"in": place, "field": ".".join(path) or place, "message": in_words(problem)}
 
 
 def _http(request: Request, error: Exception) -> Response:
@@ -98,6 +127,7 @@ def _http(request: Request, error: Exception) -> Response:
         if error.status_code in {404, 405}
         else error.detail
     )
-    answer = respond(kind(message), request_id(request), dict(error.headers or {}))
+    remediation = f"{request.app.openapi_url} lists the addresses there are." if error.status_code == 404 else None
+    answer = respond(kind(message, remediation=remediation), request_id(request), dict(error.headers or {}))
     answer.status_code = error.status_code
     return answer

@@ -169,7 +169,8 @@ def load_settings(**overrides: Any) -> Settings:
         lines = []
         for problem in error.errors():
             where = ".".join(str(part) for part in problem["loc"])
-            lines.append(f"{where}: {problem['msg']}" if where else problem["msg"].removeprefix("Value error, "))
+            said = problem["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
+            lines.append(f"{where}: {said}" if where else said)
         raise NotConfigured("; ".join(lines)) from None
 
 

@@ -3,9 +3,10 @@
 from typing import Annotated, Any
 from urllib.parse import quote
 
-from fastapi import APIRouter, Header, Path
-from fastapi.responses import StreamingResponse
+from fastapi import APIRouter, Header, Path, Request
+from fastapi.responses import Response, StreamingResponse
 
+from api_service import served
 from api_service.deps import RunId, Runs
 from api_service.ranges import Span, read_range
 from api_service.routes.answers import refusals
@@ -14,17 +15,16 @@ from moonmind.errors import NotFound, RangeNotSatisfiable
 
 router = APIRouter(prefix="/runs/{run_id}/artifacts", tags=["artifacts"])
 
-_INERT = frozenset({"application/json", "application/x-ndjson", "application/gzip"})
-"""Types that a browser shows or saves, and never runs."""
 _BINARY: dict[str, Any] = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
 
 
 @router.get("", operation_id="listArtifacts", response_model=list[wire.WorkflowArtifact], responses=refusals(404, 422))
 def list_artifacts(run_id: RunId, runs: Runs) -> list[wire.WorkflowArtifact]:
     """List the files that a run left."""
-    return runs.artifacts(run_id)
+    return [served.artifact(each) for each in runs.artifacts(run_id)]
 
 
+@router.head("/{path:path}", include_in_schema=False)  # every address that is read has it, without saying so
 @router.get(
     "/{path:path}",
     operation_id="downloadArtifact",
@@ -37,11 +37,12 @@ def list_artifacts(run_id: RunId, runs: Runs) -> list[wire.WorkflowArtifact]:
     },
 )
 def download_artifact(
+    request: Request,
     run_id: RunId,
     path: Annotated[str, Path(description="The artifact's `path`.")],
     runs: Runs,
     asked: Annotated[str | None, Header(alias="Range")] = None,
-) -> StreamingResponse:
+) -> Response:
     """Send an artifact; one byte range is honoured, so that a growing log can be followed."""
     if "\0" in path:
         raise NotFound("the run has no such artifact")
@@ -58,16 +59,9 @@ def download_artifact(
         headers["Content-Range"] = span.header(whole.size)
     sent = span or Span(0, whole.size)
     headers["Content-Length"] = str(sent.length)
+    status, sent_as = 200 if span is None else 206, served.content_type(whole.content_type)
+    if request.method == "HEAD":
+        return Response(None, status, headers, media_type=sent_as)
     # Opened again with the length that was measured: a log that grows must not outgrow its Content-Length.
     part = runs.open_artifact(run_id, path, start=sent.start, length=sent.length)
-    return StreamingResponse(
-        part.chunks, 200 if span is None else 206, headers, media_type=_safe_type(whole.content_type)
-    )
-
-
-def _safe_type(content_type: str) -> str:
-    """Say what is sent in a way that no browser runs: agent output is hostile."""
-    plain = content_type.partition(";")[0].strip().lower()
-    if plain.startswith("text/"):
-        return "text/plain; charset=utf-8"
-    return plain if plain in _INERT else "application/octet-stream"
+    return StreamingResponse(part.chunks, status, headers, media_type=sent_as)

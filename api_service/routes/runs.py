@@ -2,9 +2,11 @@
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
 
+from api_service import served
 from api_service.deps import RunId, Runs, Search
+from api_service.problems import unknown_queries
 from api_service.routes.answers import refusals
 from moonmind import wire
 from moonmind.runs.machine import RunStatus
@@ -23,10 +25,16 @@ def create_run(
     """Start a run. The same Idempotency-Key with the same body answers with the run it started first."""
     run = runs.create(body, idempotency_key=idempotency_key)
     response.headers["Location"] = f"{request.url.path}/{run.id}"
-    return run
+    return served.run(run)
 
 
-@router.get("", operation_id="listRuns", response_model=wire.RunPage, responses=refusals(422))
+@router.get(
+    "",
+    operation_id="listRuns",
+    response_model=wire.RunPage,
+    responses=refusals(422),
+    dependencies=[Depends(unknown_queries)],
+)
 def list_runs(
     runs: Runs,
     *,
@@ -54,7 +62,7 @@ def get_run(
     """Show one run."""
     dropped = {} if include_tasks else {"tasks": None}
     dropped |= {} if include_artifacts else {"artifacts": None}
-    return runs.get(run_id).model_copy(update=dropped)
+    return served.run(runs.get(run_id).model_copy(update=dropped))
 
 
 @router.get(
@@ -79,7 +87,7 @@ def list_tasks(
 )
 def retry_run(run_id: RunId, runs: Runs, body: wire.RetryRun | None = None) -> wire.SpecWorkflowRun:
     """Start an ended run again; without a body, from the stage that failed."""
-    return runs.retry(run_id, body or wire.RetryRun())
+    return served.run(runs.retry(run_id, body or wire.RetryRun()))
 
 
 @router.post(
@@ -91,4 +99,4 @@ def retry_run(run_id: RunId, runs: Runs, body: wire.RetryRun | None = None) -> w
 )
 def cancel_run(run_id: RunId, runs: Runs) -> wire.SpecWorkflowRun:
     """Ask a run to stop; its status becomes `cancelled` once its agent is gone."""
-    return runs.cancel(run_id)
+    return served.run(runs.cancel(run_id))

@@ -16,6 +16,7 @@ from moonmind.cli.stages import ending, heading, status_text
 from moonmind.cli.views import JsonView, view_for
 from moonmind.errors import InvalidRequest, RunActive
 from moonmind.runs.machine import RetryMode
+from moonmind.wire.refusals import in_words
 
 Body = TypeVar("Body", bound=wire.WireModel)
 
@@ -102,7 +103,5 @@ def _body(kind: type[Body], **given: object) -> Body:
     try:
         return kind.model_validate({name: value for name, value in given.items() if value is not None})
     except ValidationError as error:
-        problems = [
-            f"{problem['loc'][-1]}: {problem['msg'].removeprefix('Value error, ')}" for problem in error.errors()
-        ]
+        problems = [f"{problem['loc'][-1]}: {in_words(problem)}" for problem in error.errors()]
         raise InvalidRequest("; ".join(problems), remediation="Correct it and try again.") from None

@@ -232,3 +232,10 @@ def test_the_ambient_environment_is_a_copy(monkeypatch: pytest.MonkeyPatch) -> N
     copy = ambient_environment()
     copy["ONE"] = "2"
     assert ambient_environment()["ONE"] == "1"
+
+
+def test_a_value_out_of_its_bounds_is_said_with_the_variables_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MOONMIND_MAX_AGENTS", "0")
+    with pytest.raises(NotConfigured) as refused:
+        load_settings()
+    assert refused.value.message == "MOONMIND_MAX_AGENTS: must be greater than or equal to 1"

@@ -88,3 +88,20 @@ def test_an_empty_file_is_sent_and_has_no_ranges(client: TestClient, place: str)
 def test_only_listed_paths_exist(client: TestClient, place: str, path: str) -> None:
     answer = client.get(f"{place}/{path}")
     assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+
+
+def test_what_a_file_is_listed_as_is_what_it_is_sent_as(client: TestClient, place: str) -> None:
+    for artifact in client.get(place).json():
+        answer = client.head(f"{place}/{artifact['path']}")
+        assert answer.headers["content-type"] == artifact["contentType"]
+
+
+def test_the_headers_can_be_asked_for_alone(client: TestClient, runs: Any, place: str) -> None:
+    address = f"{place}/codex/attempt-1.jsonl"
+    asked, sent = client.head(address), client.get(address)
+    assert (asked.status_code, asked.content) == (200, b"")
+    names = ("content-length", "content-type", "x-artifact-growing", "content-disposition", "accept-ranges")
+    assert {name: asked.headers[name] for name in names} == {name: sent.headers[name] for name in names}
+    part = client.head(address, headers={"Range": "bytes=10-24"})
+    assert (part.status_code, part.headers["content-length"]) == (206, "15")
+    assert client.head(f"{place}/nothing").status_code == 404

@@ -76,3 +76,10 @@ def test_a_refusal_does_not_repeat_what_was_sent(client: TestClient) -> None:
 def test_many_wrong_fields_are_cut(client: TestClient, run_id: UUID) -> None:
     answer = client.post(f"{RUNS}/{run_id}/retry", json={f"field{number}": 1 for number in range(500)})
     assert len(answer.json()["details"]["fields"]) == 20
+
+
+def test_an_unknown_address_points_to_the_contract(client: TestClient) -> None:
+    advice = client.get("/api/runs").json()["remediation"]
+    assert "/api/workflows/speckit/openapi.json" in advice
+    assert "moonmind runs" not in advice
+    assert client.get("/api/workflows/speckit/openapi.json").status_code == 200

@@ -6,6 +6,7 @@ from uuid import UUID, uuid4
 import pytest
 from fastapi.testclient import TestClient
 
+from moonmind import wire
 from moonmind.runs.machine import RunStatus
 
 RUNS = "/api/workflows/speckit/runs"
@@ -161,3 +162,54 @@ def test_a_run_is_cancelled_once(client: TestClient, run_id: UUID) -> None:
     assert client.post(f"{RUNS}/{run_id}/cancel").json()["status"] == "cancelled"
     answer = client.post(f"{RUNS}/{run_id}/cancel")
     assert (answer.status_code, answer.json()["code"]) == (409, "not_cancellable")
+
+
+@pytest.mark.parametrize("kind", [None, "text/plain", "application/x-www-form-urlencoded", "text/json; charset=utf-8"])
+def test_a_body_that_is_not_sent_as_json_is_told_how_to_be(client: TestClient, run_id: UUID, kind: str | None) -> None:
+    headers = {} if kind is None else {"Content-Type": kind}
+    for place in ("", f"/{run_id}/retry"):
+        answer = client.post(f"{RUNS}{place}", content=b'{"repository": "a/b"}', headers=headers)
+        assert answer.status_code == 422
+        assert "send Content-Type: application/json" in answer.json()["message"]
+
+
+@pytest.mark.parametrize("kind", ["application/json; charset=utf-8", "application/problem+json"])
+def test_json_may_be_sent_under_its_other_names(client: TestClient, kind: str) -> None:
+    answer = client.post(RUNS, content=b'{"repository": "a/b"}', headers={"Content-Type": kind})
+    assert answer.status_code == 202
+
+
+def test_a_misspelt_filter_is_refused_by_name(client: TestClient, run_id: UUID) -> None:
+    answer = client.get(f"{RUNS}?feature_key=x&page=2&limit=5")
+    assert answer.status_code == 422
+    assert [each["field"] for each in answer.json()["details"]["fields"]] == ["feature_key", "page"]
+    assert "feature_key, page" in answer.json()["message"]
+    assert "featureKey" in answer.json()["message"]
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ({**BODY, "notes": "x" * 1025}, "notes: at most 1024 characters"),
+        ({**BODY, "featureKey": "x" * 121}, "featureKey: at most 120 characters"),
+        ({**BODY, "forcePhase": "finalize"}, "forcePhase: must be 'discover', 'submit', 'apply' or 'publish'"),
+        ({**BODY, "surprise": 1}, "surprise: there is no such field"),
+        ({}, "repository: must be given"),
+        ({"repository": 7}, "repository: must be a text"),
+        ([], "body: must be a JSON object"),
+    ],
+)
+def test_refusals_are_in_words_for_people(client: TestClient, body: Any, said: str) -> None:
+    message = client.post(RUNS, json=body).json()["message"]
+    assert said in message
+    for jargon in ("Value error", "items after validation", "Input should", "String should"):
+        assert jargon not in message
+
+
+def test_a_run_lists_its_artifacts_under_the_types_they_are_sent_as(
+    client: TestClient, runs: Any, run_id: UUID
+) -> None:
+    patch = wire.WorkflowArtifact(artifact_type="codex_patch", path="apply/change.patch", content_type="text/x-diff")
+    runs.put(run_id, artifacts=[patch])
+    (listed,) = client.get(f"{RUNS}/{run_id}").json()["artifacts"]
+    assert listed["contentType"] == "text/plain; charset=utf-8"

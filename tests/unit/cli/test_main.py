@@ -258,3 +258,10 @@ def test_a_reader_that_leaves_ends_the_command_quietly(command: str) -> None:
     done = subprocess.run([sys.executable, "-c", code], stdout=writing, stderr=subprocess.PIPE, cwd=ROOT, check=False)
     os.close(writing)
     assert (done.returncode, done.stderr) == (141, b"")
+
+
+def test_notes_that_are_too_long_are_refused_in_words(moonmind: Command, capsys: Capture) -> None:
+    assert moonmind("run", "acme/rockets", "--notes", "x" * 1025, "--feature", "y" * 121) == 2
+    err = capsys.readouterr().err
+    assert "notes: at most 1024 characters" in err
+    assert "--feature: at most 120 characters" in err

@@ -1,0 +1,47 @@
+"""Say for people what a value from outside has to be, where it is not: validators speak of types and steps."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+_WORDS: Mapping[str, str] = {
+    "missing": "must be given",
+    "extra_forbidden": "there is no such field",
+    "too_long": "at most {max_length} characters",
+    "string_too_long": "at most {max_length} characters",
+    "string_too_short": "at least {min_length} characters",
+    "string_type": "must be a text",
+    "greater_than_equal": "must be {ge} or more",
+    "less_than_equal": "must be {le} or less",
+    "greater_than": "must be more than {gt}",
+    "less_than": "must be less than {lt}",
+    "int_parsing": "must be a whole number",
+    "int_type": "must be a whole number",
+    "float_parsing": "must be a number",
+    "bool_parsing": "must be true or false",
+    "bool_type": "must be true or false",
+    "enum": "must be {expected}",
+    "literal_error": "must be {expected}",
+    "uuid_parsing": "must be a run's id (a UUID)",
+    "uuid_type": "must be a run's id (a UUID)",
+    "string_pattern_mismatch": "must match {pattern}",
+    "string_unicode": "must be valid Unicode",
+    "model_attributes_type": "must be a JSON object",
+    "model_type": "must be a JSON object",
+    "dict_type": "must be a JSON object",
+}
+"""By the validator's stable names of what is wrong."""
+
+_MEMBER = re.compile(r"<[A-Za-z.]+[A-Z_.]*: ('[^']*')>")
+"""How Python writes an enumeration's member; people are told its value."""
+
+
+def in_words(problem: Mapping[str, Any]) -> str:
+    """Say what is wrong with one value; `problem` is one of pydantic's `errors()`. The value is not repeated."""
+    words = _WORDS.get(str(problem["type"]))
+    if words is None:
+        return str(problem["msg"]).removeprefix("Value error, ")
+    try:
+        return _MEMBER.sub(r"\1", words.format_map(problem.get("ctx") or {}))
+    except KeyError:
+        return str(problem["msg"])
