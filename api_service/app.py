@@ -46,12 +46,14 @@ def _lifespan(
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.startup_error = None
+        app.state.startup_failure = None
         app.state.streams = set()
         try:
             container = given if given is not None else _wire(settings)
             app.state.container = container
             container.open()
         except MoonMindError as error:
+            app.state.startup_failure = error  # for a caller in this process, who says it in its own way
             app.state.startup_error = f"MoonMind cannot start: {error.message.rstrip('.')}. {error.advice}"
             raise
         try:

@@ -58,6 +58,10 @@ class Runtime:
         self._information.close()
         self._container.close()
 
+    def agent_checks(self) -> tuple[Check, ...]:
+        """Probe what an agent needs; may take seconds."""
+        return self._container.preflight.agent()
+
     def ready(self) -> list[Check]:
         """Probe what taking and moving runs needs; the preflight list as seen from here stands beside it."""
         return [*self._container.ready(), *self._information.checks()]

@@ -7,23 +7,30 @@ import signal
 import socket
 import sys
 import threading
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 import uvicorn
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
+from uvicorn.importer import import_from_string
 
 from moonmind import __version__
 from moonmind.cli import screen
-from moonmind.cli.exits import Exit
+from moonmind.cli.exits import Exit, code_of, say
+from moonmind.cli.plain import one_line
 from moonmind.engine import server_file
-from moonmind.errors import Conflict, InvalidRequest, Unavailable
+from moonmind.errors import Conflict, InvalidRequest, MoonMindError, Unavailable
+from moonmind.ports.check import Check
 from moonmind.redact import Redactor
 from moonmind.settings import Settings, load_settings
 
 _APPLICATION = "api_service.main:app"
+_TOKEN_LENGTH = 16
+"""Characters at least of a token that other machines may try."""
 _GRACE_SECONDS = 5
 """How long open requests and event streams may go on once the end is asked for."""
 
@@ -31,8 +38,9 @@ _GRACE_SECONDS = 5
 class _Server(uvicorn.Server):
     """Announces its address once it answers, and takes that back before it stops answering."""
 
-    def __init__(self, config: uvicorn.Config, url: str, settings: Settings) -> None:
+    def __init__(self, config: uvicorn.Config, url: str, settings: Settings, state: Any) -> None:
         super().__init__(config)
+        self._state = state
         self._url = url
         self._settings = settings
 
@@ -42,6 +50,10 @@ class _Server(uvicorn.Server):
         if self.started:
             server_file.announce(self._settings.var_dir, self._url)
             _greet(self._url, self._settings)
+            # Looked at beside serving: it asks the agent's program, which may take seconds.
+            threading.Thread(
+                target=warn_of, args=(self._state.container.agent_checks,), name="agent check", daemon=True
+            ).start()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """See uvicorn."""
@@ -57,6 +69,15 @@ def serve(host: str, port: int) -> int:
             f"{host} can be reached from other machines, and no token protects the API",
             remediation="Set MOONMIND_API_TOKEN (for instance to `openssl rand -hex 32`), or serve on 127.0.0.1.",
         )
+    if not _loopback(host) and settings.api_token is not None:
+        given = len(settings.api_token.get_secret_value())
+        if given < _TOKEN_LENGTH:
+            raise InvalidRequest(
+                f"{host} can be reached from other machines, and MOONMIND_API_TOKEN has {given} characters: it can be "
+                f"guessed",
+                remediation=f"Give it {_TOKEN_LENGTH} or more (for instance `openssl rand -hex 32`), or serve on "
+                "127.0.0.1.",
+            )
     if settings.embedded and (other := server_file.find(settings.var_dir)) is not None:
         raise Conflict(
             f"MoonMind already runs here, at {other.url} (process {other.pid})",
@@ -65,8 +86,9 @@ def serve(host: str, port: int) -> int:
     listener = _listen(host, port)
     bound = listener.getsockname()[1]
     url = f"http://{f'[{host}]' if ':' in host else host}:{bound}"
+    application = import_from_string(_APPLICATION)
     config = uvicorn.Config(
-        _APPLICATION,
+        application,
         host=host,
         port=bound,
         log_config=None,  # our own formatter takes uvicorn's lines in
@@ -74,7 +96,7 @@ def serve(host: str, port: int) -> int:
         server_header=False,
         timeout_graceful_shutdown=_GRACE_SECONDS,
     )
-    server = _Server(config, url, settings)
+    server = _Server(config, url, settings, application.state)
     # uvicorn raises the signal that ended it once more, for whoever handled it before: an end asked for is no failure.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _end)
@@ -82,9 +104,23 @@ def serve(host: str, port: int) -> int:
         try:
             server.run(sockets=[listener])
         except SystemExit as ended:
-            # uvicorn ends the process like this when the application cannot start; why is in the log.
+            # uvicorn ends the process like this when the application cannot start; anything but ours is in the log.
+            failure = getattr(application.state, "startup_failure", None)
+            if isinstance(failure, MoonMindError):
+                say(failure.info())
+                return _leave(code_of(failure))
             return _leave(Exit.SETUP if ended.code else Exit.FINE)
     return _leave(Exit.FINE)
+
+
+def warn_of(probe: Callable[[], Iterable[Check]]) -> None:
+    """Say in one line that runs will fail at their agent, where its own check says so."""
+    failed = [check for check in probe() if check.failed]
+    if failed:
+        said = "; ".join(one_line(check.message) for check in failed)
+        fix = f" {one_line(failed[0].remediation)}" if failed[0].remediation else ""
+        screen.out().print(Text(f"  Runs will fail at submit: {said}.{fix}", "yellow"), soft_wrap=True)
+        sys.stdout.flush()
 
 
 def _leave(code: int) -> int:

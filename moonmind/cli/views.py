@@ -12,7 +12,6 @@ from moonmind.cli.agent_log import Entry
 from moonmind.cli.moments import between
 from moonmind.cli.plain import one_line
 from moonmind.cli.stages import chain, ending, entry_text, facts, heading, note, stage_table, state_of, verdict, words
-from moonmind.runs.machine import WaitingReason
 from moonmind.wire import SpecWorkflowRun, WorkflowTaskState
 
 _SHOWN_ENTRIES = 6
@@ -107,7 +106,7 @@ class LineView:
             self._once(f"{name} {attempt} started", name, "started")
             if run.cancel_requested_at is not None:
                 self._once(f"{name} cancelled", name, said)
-            elif said and run.waiting is not None and run.waiting.reason is not WaitingReason.AGENT:
+            elif said and run.waiting is not None:
                 # Once for each reason: until when it waits moves on with every look at what it waits for.
                 self._once(f"{name} {attempt} {run.waiting.reason}", name, said)
             return

@@ -1,10 +1,17 @@
+import os
+import signal
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from moonmind.cli.main import main
+from moonmind.cli.up import warn_of
 from moonmind.engine import server_file
+from moonmind.ports.check import Check, CheckStatus
+from tests.support.waiting import until
 
 Capture = pytest.CaptureFixture[str]
 
@@ -38,3 +45,69 @@ def test_a_wrong_setting_is_said_before_anything_starts(capsys: Capture, monkeyp
     monkeypatch.setenv("CELERY_BROKER_URL", "redis://localhost")
     assert main(["up"]) == 4
     assert "CELERY_BROKER_URL" in capsys.readouterr().err
+
+
+def test_a_token_that_can_be_guessed_lets_no_other_machine_in(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MOONMIND_API_TOKEN", "fifteen-letters")
+    assert main(["up", "--host", "0.0.0.0"]) == 2
+    err = capsys.readouterr().err
+    assert "MOONMIND_API_TOKEN has 15 characters" in err
+    assert "fifteen-letters" not in err
+
+
+ROOT = Path(__file__).parents[3]
+
+
+def served(folder: Path, *arguments: str, **environment: str) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        [sys.executable, "-m", "moonmind.cli.main", "up", "--port", "0", *arguments],
+        cwd=folder,
+        env={"PATH": os.defpath, "PYTHONPATH": str(ROOT), "HOME": str(folder), **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_what_fails_at_the_start_ends_with_what_mends_it(tmp_path: Path) -> None:
+    (tmp_path / ".git").mkdir()  # agents would take this folder for their own repository
+    server = served(tmp_path, SPEC_WORKFLOW_TEST_MODE="1", MOONMIND_STATE_DIR=str(tmp_path / "state"))
+    _, err = server.communicate(timeout=60)
+    error, fix = err.splitlines()[-2:]
+    assert server.returncode == 4
+    assert error.startswith("error: the state folder ")
+    assert fix.startswith("fix: Set MOONMIND_STATE_DIR")
+    assert "Traceback" not in err
+
+
+def test_a_second_engine_on_one_database_ends_with_a_four(tmp_path: Path) -> None:
+    work, state = tmp_path / "work", tmp_path / "state"
+    given = {
+        "SPEC_WORKFLOW_TEST_MODE": "1",
+        "TMPDIR": str(tmp_path / "tmp"),  # state is refused below the temporary folder, where pytest puts us
+        "MOONMIND_STATE_DIR": str(state),
+        "DATABASE_URL": f"sqlite:///{work / 'moonmind.db'}",
+    }
+    (tmp_path / "tmp").mkdir()
+    work.mkdir()
+    first = served(work, **given)
+    try:
+        until(lambda: server_file.find(work / "var") is not None, "the first server")
+        # Its address is elsewhere, so that only the lock beside the database tells.
+        second = served(work, **given, MOONMIND_VAR_DIR=str(tmp_path / "other"))
+        _, err = second.communicate(timeout=60)
+        assert second.returncode == 4
+        assert "error: another MoonMind runs the embedded engine" in err
+        assert err.splitlines()[-1].startswith("fix: ")
+    finally:
+        first.send_signal(signal.SIGTERM)
+        first.communicate(timeout=60)
+
+
+def test_an_agent_that_cannot_work_is_said_in_one_line(capsys: Capture) -> None:
+    good = Check("codex.binary", CheckStatus.PASSED, "codex 1")
+    bad = Check("codex.login", CheckStatus.FAILED, "Codex is not logged in", "Run `codex login`.")
+    warn_of(lambda: [good, bad])
+    assert capsys.readouterr().out == "  Runs will fail at submit: Codex is not logged in. Run `codex login`.\n"
+    warn_of(lambda: [good])
+    assert capsys.readouterr().out == ""

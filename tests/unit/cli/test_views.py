@@ -45,6 +45,7 @@ def test_plain_lines_tell_the_story_in_its_order_and_once() -> None:
         ["discover", "started"],
         ["discover", "succeeded"],
         ["submit", "started"],
+        ["submit", "the"],
         ["agent", "hello"],
         ["agent", "goodbye"],
         ["submit", "succeeded"],
@@ -70,7 +71,7 @@ def test_a_stage_that_waits_again_and_again_has_started_once_per_attempt() -> No
         ]
         view.show(again.model_copy(update={"tasks": tasks}), [])
     told = [" ".join(line.split()[:3]) for line in stream.getvalue().splitlines() if "submit" in line]
-    assert told == ["submit started", "submit the quota", "submit started"]
+    assert told == ["submit started", "submit the agent", "submit the quota", "submit started"]
 
 
 def test_plain_lines_end_where_their_words_end() -> None:
