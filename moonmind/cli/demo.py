@@ -1,4 +1,4 @@
-"""`python -m moonmind.cli.demo [--json] [--keep]`: land one phase of a sample repository, on this machine alone.
+"""`script/demo [--json] [--keep]`: land one phase of a sample repository, on this machine alone.
 
 Starts MoonMind as a child in `var/demo` (embedded engine, scripted agent, local forge; git is real), asks for a run by
 HTTP as the quickstart does, shows it to its end, and leaves nothing running. Each further call lands the next phase on
@@ -31,8 +31,9 @@ from moonmind.cli.plain import one_line
 from moonmind.cli.views import view_for
 from moonmind.errors import Conflict, MoonMindError
 from moonmind.runs.machine import RunStatus
-from moonmind.sample.source import FEATURE_KEY
+from moonmind.sample.source import FEATURE_KEY, files
 from moonmind.settings import ambient_environment
+from moonmind.speckit.tasks_md import read_tasks
 from moonmind.wire import SpecWorkflowRun
 
 _SAMPLE = "moonmind/spec-kit-reference"
@@ -44,7 +45,7 @@ Change = tuple[str, int, int]
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Show the demo and give its exit code: 0 only if a phase landed."""
-    parser = argparse.ArgumentParser(prog="python -m moonmind.cli.demo", description=__doc__.split("\n", 1)[0])
+    parser = argparse.ArgumentParser(prog="script/demo", description=__doc__.split("\n", 1)[0])
     parser.add_argument(
         "--json", action="store_true", help="print the run as one line of JSON; the show goes to stderr"
     )
@@ -61,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         say(error.info(), as_json=given.json)
         return code_of(error)
     except KeyboardInterrupt:
-        print("\nInterrupted. Nothing is left running.", file=sys.stderr)
+        print("Interrupted. Nothing is left running.", file=sys.stderr)
         return Exit.INTERRUPTED
     if given.json:
         print(run.model_dump_json(by_alias=True))
@@ -125,8 +126,10 @@ def _cancel(client: Client, run: SpecWorkflowRun) -> None:
     deadline = time.monotonic() + _CANCEL_SECONDS
     try:
         client.cancel(run.id)
-        while time.monotonic() < deadline and not client.get(run.id).status.terminal:
+        while not (now := client.get(run.id)).status.terminal and time.monotonic() < deadline:
             time.sleep(0.1)
+        ended = now.status.value if now.status.terminal else "being cancelled; the next demo finds it"
+        print(f"\nThe run is {ended}.", file=sys.stderr)
     except MoonMindError as error:
         print(f"The run could not be cancelled: {error.message}", file=sys.stderr)
 
@@ -156,7 +159,16 @@ def _sum_up(run: SpecWorkflowRun, changes: list[Change], folder: Path, console: 
     places.add_row("repository", Text(_near(folder / "repositories" / f"{run.repository}.git")))
     console.print(places)
     if run.status is RunStatus.SUCCEEDED:
-        console.print(Text("\nRun the demo again to land the next phase on the same pull request.", "dim"))
+        console.print(Text(f"\n{_onward(run)}", "dim"))
+
+
+def _onward(run: SpecWorkflowRun) -> str:
+    """Say what the next call does; after the sample's last phase there is nothing left to land on this pull request."""
+    path = f"specs/{FEATURE_KEY}/tasks.md"
+    last = read_tasks(files()[path], name=path).phases[-1].title
+    if run.phase == last:
+        return "That was the last phase; run the demo again to start over with a fresh sample."
+    return "Run the demo again to land the next phase on the same pull request."
 
 
 def _changes(client: Client, run: SpecWorkflowRun) -> list[Change]:

@@ -9,6 +9,9 @@ from rich.console import Console
 
 from moonmind.cli import demo
 from moonmind.cli.client import Client
+from moonmind.runs.machine import RunStatus
+from moonmind.sample import source
+from moonmind.speckit.tasks_md import read_tasks
 from moonmind.wire import WorkflowArtifact
 from tests.support.terminal import a_run
 
@@ -72,3 +75,30 @@ def test_the_end_names_the_changed_files_and_where_things_are(tmp_path: Path) ->
     assert "binary" in said
     assert str(tmp_path / "artifacts" / str(run.id)) in said
     assert str(tmp_path / "repositories/acme/rockets.git") in said
+
+
+def test_after_the_last_phase_the_next_call_starts_over() -> None:
+    path = f"specs/{source.FEATURE_KEY}/tasks.md"
+    phases = read_tasks(source.files()[path], name=path).phases
+    said = [demo._onward(a_run(5, phase=phase.title)) for phase in phases]
+    assert len(said) > 1
+    assert ["fresh sample" in each for each in said] == [False] * (len(said) - 1) + [True]
+
+
+def test_a_run_that_was_interrupted_is_said_to_be_cancelled(capsys: Capture) -> None:
+    looks = [a_run(1), a_run(1, status=RunStatus.CANCELLED)]
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        run = looks[0] if request.method == "POST" else looks.pop(0)
+        return httpx.Response(200, text=run.model_dump_json(by_alias=True))
+
+    with Client("http://127.0.0.1:1", transport=httpx.MockTransport(answer)) as client:
+        demo._cancel(client, looks[0])
+    assert capsys.readouterr().err == "\nThe run is cancelled.\n"
+
+
+def test_help_names_the_script_that_people_call(capsys: Capture) -> None:
+    with pytest.raises(SystemExit) as ended:
+        demo.main(["--help"])
+    assert ended.value.code == 0
+    assert capsys.readouterr().out.startswith("usage: script/demo ")
