@@ -3,6 +3,7 @@
 import json
 import sys
 import time
+from collections.abc import Sequence
 
 from rich.console import Console
 from rich.text import Text
@@ -16,7 +17,7 @@ from moonmind.cli.leavings import say_leavings
 from moonmind.cli.runs import watch as watch_run
 from moonmind.cli.session import Connect, NothingHere, database_file, find_run, opened
 from moonmind.cli.stages import entry_text
-from moonmind.cli.tables import checks_table, run_sheet, runs_table
+from moonmind.cli.tables import checks_legend, checks_table, run_sheet, runs_table
 from moonmind.errors import NotConfigured, NotFound, SchemaMismatch, Unavailable
 from moonmind.ports.check import Check, CheckStatus
 from moonmind.wire import RunPage
@@ -122,13 +123,20 @@ def doctor(connect: Connect, *, repository: str | None, as_json: bool) -> int:
     else:
         console = screen.out()
         console.print(checks_table(checks, console))
-        console.print(
-            Text(
-                f"\n{len(failed)} of {len(checks)} checks failed." if failed else "\nReady.",
-                "red" if failed else "green",
-            )
-        )
+        if legend := checks_legend(checks, console):
+            console.print(Text(f"\n{legend}", "dim"))
+        console.print(_sum_of(checks))
     return Exit.FAILED if failed else Exit.FINE
+
+
+def _sum_of(checks: Sequence[Check]) -> Text:
+    made = [check for check in checks if check.status is not CheckStatus.SKIPPED]
+    failed = [check for check in made if check.failed]
+    if failed:
+        return Text(f"\n{len(failed)} of {len(made)} checks failed.", "red")
+    if any(check.status is CheckStatus.UNKNOWN for check in made):
+        return Text("\nReady, but some checks could not be made.", "yellow")
+    return Text("\nReady.", "green")
 
 
 def _print_entry(console: Console, entry: Entry) -> None:

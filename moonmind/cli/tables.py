@@ -118,3 +118,10 @@ def checks_table(checks: Iterable[Check], console: Console) -> Table:
             said.append(f"\nfix: {clean(check.remediation)}", "bold")
         table.add_row(Text(shown[mark], style), Text(one_line(check.name)), said)
     return table
+
+
+def checks_legend(checks: Iterable[Check], console: Console) -> str:
+    """Say what the marks mean that do not speak for themselves, where they were drawn; else nothing."""
+    shown, found = marks(console), {check.status for check in checks}
+    words = ((CheckStatus.UNKNOWN, "could not be made, or needs a look"), (CheckStatus.SKIPPED, "not needed here"))
+    return "   ".join(f"{shown[_CHECKS[status][0]]} {said}" for status, said in words if status in found)
