@@ -7,14 +7,12 @@ from collections.abc import Callable
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
-
-from celery import Celery
+from typing import TYPE_CHECKING
 
 from moonmind import __version__
 from moonmind.adapters import registry
 from moonmind.adapters.agents import codex_setup
 from moonmind.adapters.agents.options import AgentOptions
-from moonmind.adapters.dispatchers.celery import CeleryDispatcher
 from moonmind.adapters.forges.options import ForgeOptions
 from moonmind.adapters.supervisor.kernel import sees_processes
 from moonmind.adapters.vcs.git_vcs import GitVcs
@@ -36,12 +34,16 @@ from moonmind.errors import MoonMindError
 from moonmind.log import configure
 from moonmind.ports.agent import JobLimits
 from moonmind.ports.check import Check, CheckStatus
+from moonmind.ports.dispatcher import Dispatcher
 from moonmind.redact import Redactor
 from moonmind.runs.chain import Stage
 from moonmind.runs.retry import RetryPolicy
 from moonmind.sample import source as sample
 from moonmind.settings import Settings, ambient_environment
 from moonmind.stages import apply, discover, finalize, publish, submit
+
+if TYPE_CHECKING:
+    from celery import Celery
 
 _EMBEDDED_SWEEP_SECONDS = 1.0
 _SWEEP_SECONDS = 5.0
@@ -59,8 +61,10 @@ STAGES: dict[Stage, StageFunction] = {
 
 
 @cache
-def celery_app() -> Celery:
+def celery_app() -> "Celery":
     """Give this process's Celery app; its settings are read when it is first used."""
+    from celery import Celery  # late: commands that only look need none of it, and it is a fifth of their start
+
     app = Celery("moonmind")
     app.config_from_object("moonmind.workflows.speckit_celery.celeryconfig")
     return app
@@ -106,7 +110,7 @@ def build(
         )
     )
     preflight = Preflight(agent, forge, vcs, (_speckit, _processes, lambda: _hosts(database)))
-    publisher = Publisher(database, lambda: CeleryDispatcher(celery_app(), settings.queue))
+    publisher = Publisher(database, lambda: _dispatcher(settings.queue))
     hinter = publisher if publishes else Silent()
     keeper = LeaseKeeper(database, lease_seconds=settings.lease_seconds, heartbeat_seconds=settings.heartbeat_seconds)
     policy = RetryPolicy()
@@ -159,6 +163,12 @@ def build(
         retention=Retention(database, store, agent, vcs, days=settings.retention_days),
         probes=() if settings.embedded else (_broker,),
     )
+
+
+def _dispatcher(queue: str) -> Dispatcher:
+    from moonmind.adapters.dispatchers.celery import CeleryDispatcher
+
+    return CeleryDispatcher(celery_app(), queue)
 
 
 def ensure_codex_home(settings: Settings) -> codex_setup.CodexSetup:

@@ -1,6 +1,8 @@
 """Settings in, a container out."""
 
 import json
+import os
+import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -165,3 +167,21 @@ def test_a_login_that_codex_stored_is_a_known_secret(monkeypatch: pytest.MonkeyP
     container = bootstrap.build(load_settings())
     assert container.redactor.holds_known(f"KEY = {key!r}".encode())
     container.close()
+
+
+def test_a_command_that_only_looks_loads_no_celery(tmp_path: Path) -> None:
+    code = (
+        "import sys; from moonmind.cli.main import main; made = main(['run', 'acme/rockets']); code = main(['runs']);"
+        "heavy = {'celery', 'kombu', 'amqp', 'fastapi', 'uvicorn'} & set(sys.modules);"
+        "sys.exit(f'loaded {heavy}' if heavy else made or code)"
+    )
+    environment = {
+        "PATH": os.defpath,
+        "PYTHONPATH": str(Path(bootstrap.__file__).parents[1]),
+        "HOME": str(tmp_path),
+        "SPEC_WORKFLOW_TEST_MODE": "1",
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, env=environment, check=False
+    )
+    assert done.returncode == 0, done.stderr
