@@ -6,12 +6,12 @@ from urllib.parse import quote
 from fastapi import APIRouter, Header, Path, Request
 from fastapi.responses import Response, StreamingResponse
 
-from api_service import served
 from api_service.deps import RunId, Runs
 from api_service.ranges import Span, read_range
 from api_service.routes.answers import refusals
 from moonmind import wire
 from moonmind.errors import NotFound, RangeNotSatisfiable
+from moonmind.wire.artifact import served_type
 
 router = APIRouter(prefix="/runs/{run_id}/artifacts", tags=["artifacts"])
 
@@ -21,7 +21,7 @@ _BINARY: dict[str, Any] = {"application/octet-stream": {"schema": {"type": "stri
 @router.get("", operation_id="listArtifacts", response_model=list[wire.WorkflowArtifact], responses=refusals(404, 422))
 def list_artifacts(run_id: RunId, runs: Runs) -> list[wire.WorkflowArtifact]:
     """List the files that a run left."""
-    return [served.artifact(each) for each in runs.artifacts(run_id)]
+    return runs.artifacts(run_id)
 
 
 @router.head("/{path:path}", include_in_schema=False)  # every address that is read has it, without saying so
@@ -59,7 +59,7 @@ def download_artifact(
         headers["Content-Range"] = span.header(whole.size)
     sent = span or Span(0, whole.size)
     headers["Content-Length"] = str(sent.length)
-    status, sent_as = 200 if span is None else 206, served.content_type(whole.content_type)
+    status, sent_as = 200 if span is None else 206, served_type(whole.content_type)
     if request.method == "HEAD":
         return Response(None, status, headers, media_type=sent_as)
     # Opened again with the length that was measured: a log that grows must not outgrow its Content-Length.

@@ -4,7 +4,6 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 
-from api_service import served
 from api_service.deps import RunId, Runs, Search
 from api_service.problems import unknown_queries
 from api_service.routes.answers import refusals
@@ -25,7 +24,7 @@ def create_run(
     """Start a run. The same Idempotency-Key with the same body answers with the run it started first."""
     run = runs.create(body, idempotency_key=idempotency_key)
     response.headers["Location"] = f"{request.url.path}/{run.id}"
-    return served.run(run)
+    return run
 
 
 @router.get(
@@ -62,7 +61,7 @@ def get_run(
     """Show one run."""
     dropped = {} if include_tasks else {"tasks": None}
     dropped |= {} if include_artifacts else {"artifacts": None}
-    return served.run(runs.get(run_id).model_copy(update=dropped))
+    return runs.get(run_id).model_copy(update=dropped)
 
 
 @router.get(
@@ -87,7 +86,7 @@ def list_tasks(
 )
 def retry_run(run_id: RunId, runs: Runs, body: wire.RetryRun | None = None) -> wire.SpecWorkflowRun:
     """Start an ended run again; without a body, from the stage that failed."""
-    return served.run(runs.retry(run_id, body or wire.RetryRun()))
+    return runs.retry(run_id, body or wire.RetryRun())
 
 
 @router.post(
@@ -99,4 +98,4 @@ def retry_run(run_id: RunId, runs: Runs, body: wire.RetryRun | None = None) -> w
 )
 def cancel_run(run_id: RunId, runs: Runs) -> wire.SpecWorkflowRun:
     """Ask a run to stop; its status becomes `cancelled` once its agent is gone."""
-    return served.run(runs.cancel(run_id))
+    return runs.cancel(run_id)
