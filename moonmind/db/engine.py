@@ -35,7 +35,13 @@ def create_engine(url: str, *, pool_size: int = 10) -> Engine:
 def _sqlite(url: str, database: str | None, pool_size: int) -> Engine:
     if not database or database == ":memory:":
         raise NotConfigured("The SQLite database must be a file: threads and processes share it.")
-    Path(database).parent.mkdir(parents=True, exist_ok=True)
+    try:
+        Path(database).parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise NotConfigured(
+            f"The folder of the SQLite database {database} cannot be made: {error.strerror}",
+            remediation="Give this user write access there, or name another place: MOONMIND_VAR_DIR or DATABASE_URL.",
+        ) from error
     engine = sqlalchemy_engine(
         url,
         json_serializer=dump_json,
