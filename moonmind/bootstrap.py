@@ -187,7 +187,8 @@ def _migrate(database: Database, var_dir: Path) -> None:
 def _forge_options(settings: Settings) -> ForgeOptions:
     return ForgeOptions(
         local_repos=settings.local_repos.expanduser().absolute(),
-        sample=sample.files if settings.test_mode else None,
+        sample=sample.files,
+        sample_only=None if settings.test_mode else sample.REPOSITORY,
         environment=ambient_environment(),
     )
 

@@ -4,6 +4,9 @@ import re
 from importlib import resources
 from importlib.resources.abc import Traversable
 
+REPOSITORY = "moonmind/spec-kit-reference"
+"""The name under which the local forge always has it."""
+
 FEATURE_KEY = "spec-42-refresh-docs"
 """The sample's one feature, `specs/spec-42-refresh-docs`."""
 

@@ -25,7 +25,7 @@ class LocalForge:
 
     def __init__(self, options: ForgeOptions) -> None:
         git = Git(GitOptions(options.local_repos.absolute() / ".git-home", self.scheme, options.environment))
-        self._repositories = BareRepositories(git, options.local_repos, options.sample)
+        self._repositories = BareRepositories(git, options.local_repos, options.sample, options.sample_only)
 
     def check(self, repository: str | None = None) -> tuple[Check, ...]:  # noqa: ARG002 - every folder may be written
         """Say that there is no credential to probe."""

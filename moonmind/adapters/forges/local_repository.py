@@ -26,8 +26,10 @@ class BareRepository:
 class BareRepositories:
     """The folder of bare repositories. Names are found in any spelling, as on a real forge."""
 
-    def __init__(self, git: Git, folder: Path, sample: Callable[[], Mapping[str, bytes]] | None) -> None:
-        self._git, self._folder, self._sample = git, folder.absolute(), sample
+    def __init__(
+        self, git: Git, folder: Path, sample: Callable[[], Mapping[str, bytes]], sample_only: str | None
+    ) -> None:
+        self._git, self._folder, self._sample, self._sample_only = git, folder.absolute(), sample, sample_only
 
     def find(self, name: str) -> BareRepository:
         """Find a repository, or make it from the sample; RepositoryUnavailable for what can be no name."""
@@ -38,7 +40,8 @@ class BareRepositories:
         return self._existing(wanted) or self._from_sample(wanted)
 
     def _from_sample(self, wanted: str) -> BareRepository:
-        if self._sample is None:
+        # A mistyped name must not become a repository that an agent is then paid to work on.
+        if self._sample_only is not None and naming.repository_key(wanted) != self._sample_only:
             raise RepositoryUnavailable(
                 f"there is no repository {wanted} in {self._folder}",
                 remediation=f"Make it: `git init --bare {self._folder / wanted}.git`, push to it, then start a new run.",

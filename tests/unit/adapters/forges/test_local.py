@@ -164,3 +164,13 @@ def test_the_probe_is_skipped_with_a_reason(forge: LocalForge) -> None:
     assert (check.name, check.status) == ("github", CheckStatus.SKIPPED)
     assert "local forge" in check.message
     assert forge.git_environment() == {}
+
+
+def test_where_one_sample_is_made_a_mistyped_name_is_refused_with_what_to_do(folder: Path) -> None:
+    options = ForgeOptions(folder, lambda: SAMPLE, ambient_environment(), sample_only=source.REPOSITORY)
+    forge = LocalForge(options)
+    assert forge.repository(source.REPOSITORY).full_name == source.REPOSITORY
+    with pytest.raises(RepositoryUnavailable, match="there is no repository moonmind/spec-kit-referense") as refused:
+        forge.repository("moonmind/spec-kit-referense")
+    assert "git init --bare" in refused.value.advice
+    assert not (folder / "moonmind" / "spec-kit-referense.git").exists()
