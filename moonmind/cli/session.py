@@ -99,6 +99,8 @@ Connect = Callable[[], Session]
 class NothingHere(NotFound):
     """No run was ever made in this folder; whoever only looks must not make a database to find none in."""
 
+    code = "nothing_here"
+
     def __init__(self, place: Path) -> None:
         super().__init__(
             f"no runs here: {place} does not exist; is this the folder MoonMind runs in?",

@@ -59,7 +59,7 @@ class LeaseKeeper:
         self.lease_seconds = lease_seconds
         self._held: dict[int, HeldLease] = {}
         self._guard = threading.Lock()
-        self._loop = Loop("lease-keeper", heartbeat_seconds, self._beat)
+        self._loop = Loop("lease-keeper", heartbeat_seconds, self._beat, at_once=False)
         self._started = False
         self._closed = False
 

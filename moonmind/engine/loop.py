@@ -13,15 +13,16 @@ log = structlog.get_logger(__name__)
 class Loop:
     """A thread that calls a function at a pace, survives its errors, and ends at once when told."""
 
-    def __init__(self, name: str, pace_seconds: float, work: Callable[[], None]) -> None:
+    def __init__(self, name: str, pace_seconds: float, work: Callable[[], None], *, at_once: bool = True) -> None:
         self._name = name
         self._pace = pace_seconds
         self._work = work
+        self._at_once = at_once
         self._ended = threading.Event()
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
-        """Start the thread; the first round comes at once."""
+        """Start the thread; the first round comes at once, or after one pace."""
         self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
         self._thread.start()
 
@@ -32,6 +33,8 @@ class Loop:
             self._thread.join(timeout=10)
 
     def _run(self) -> None:
+        if not self._at_once and self._ended.wait(self._pace):
+            return
         while True:
             try:
                 self._work()
