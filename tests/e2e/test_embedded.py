@@ -170,7 +170,7 @@ def test_a_server_that_reloads_goes_on_with_its_run(members: Team) -> None:
     run = members.succeed(run_id)
     assert [task["retryCount"] for task in run["tasks"]] == [0] * 5
     server.terminate()
-    assert group_of(server.pid) == []
+    until(lambda: group_of(server.pid) == [], "the end of the server's processes", 20)
 
 
 def test_uvicorn_alone_runs_the_embedded_engine_too(members: Team) -> None:
