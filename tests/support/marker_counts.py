@@ -9,7 +9,7 @@ from collections.abc import Generator
 
 import pytest
 
-KINDS = ("sqlite", "postgres", "rabbitmq", "codex_real")
+KINDS = ("sqlite", "postgres", "rabbitmq", "codex_real", "github_emulator")
 
 
 class MarkerCounts:
@@ -56,7 +56,7 @@ class MarkerCounts:
         terminalreporter.section("tests per marker")
         for kind in KINDS:
             counts = ", ".join(f"{self.count(kind, outcome)} {outcome}" for outcome in ("passed", "failed", "skipped"))
-            terminalreporter.write_line(f"{kind:<11} {counts}")
+            terminalreporter.write_line(f"{kind:<15} {counts}")
         if self.missing:
             terminalreporter.write_line(f"CI=true, and no test passed of: {', '.join(self.missing)}", red=True)
 

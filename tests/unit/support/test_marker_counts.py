@@ -8,9 +8,10 @@ import pytest
 ROOT = Path(__file__).parents[3]
 
 PASSING = "".join(
-    f"@pytest.mark.{kind}\ndef test_{kind}(): pass\n" for kind in ("sqlite", "postgres", "rabbitmq", "codex_real")
+    f"@pytest.mark.{kind}\ndef test_{kind}(): pass\n"
+    for kind in ("sqlite", "postgres", "rabbitmq", "codex_real", "github_emulator")
 )
-MARKERS = "[pytest]\nmarkers =\n  sqlite: s\n  postgres: p\n  rabbitmq: r\n  codex_real: c\n"
+MARKERS = "[pytest]\nmarkers =\n  sqlite: s\n  postgres: p\n  rabbitmq: r\n  codex_real: c\n  github_emulator: g\n"
 
 
 def run(
@@ -37,14 +38,15 @@ def test_each_kind_is_counted_by_outcome_above_pytests_own_last_line(tmp_path: P
     )
     result = run(tmp_path, tests)
     lines = result.stdout.splitlines()
-    assert lines[-5:-1] == [
-        "sqlite      1 passed, 1 failed, 1 skipped",
-        "postgres    1 passed, 0 failed, 1 skipped",
-        "rabbitmq    1 passed, 1 failed, 0 skipped",
-        "codex_real  1 passed, 0 failed, 0 skipped",
+    assert lines[-6:-1] == [
+        "sqlite          1 passed, 1 failed, 1 skipped",
+        "postgres        1 passed, 0 failed, 1 skipped",
+        "rabbitmq        1 passed, 1 failed, 0 skipped",
+        "codex_real      1 passed, 0 failed, 0 skipped",
+        "github_emulator 1 passed, 0 failed, 0 skipped",
     ]
     assert lines[-1].startswith("=")
-    assert "1 failed, 6 passed, 1 skipped, 1 error" in lines[-1]
+    assert "1 failed, 7 passed, 1 skipped, 1 error" in lines[-1]
     assert result.returncode == 1
 
 
@@ -53,7 +55,7 @@ def test_ci_fails_when_no_test_of_a_kind_passed(tmp_path: Path) -> None:
     result = run(tmp_path, tests, ci="true")
     assert result.returncode == 1
     assert "CI=true, and no test passed of: postgres\n" in result.stdout
-    assert "3 passed, 1 skipped" in result.stdout.splitlines()[-1]
+    assert "4 passed, 1 skipped" in result.stdout.splitlines()[-1]
 
 
 def test_ci_passes_when_every_kind_ran(tmp_path: Path) -> None:
@@ -69,12 +71,12 @@ def test_a_run_that_collects_nothing_fails_in_ci(tmp_path: Path) -> None:
 def test_a_missing_kind_fails_nowhere_but_in_ci(tmp_path: Path, ci: str | None) -> None:
     result = run(tmp_path, "def test_one(): pass\n", ci=ci)
     assert result.returncode == 0, result.stdout
-    assert "sqlite      0 passed, 0 failed, 0 skipped\n" in result.stdout
+    assert "sqlite          0 passed, 0 failed, 0 skipped\n" in result.stdout
 
 
 def test_a_name_that_sounds_like_a_kind_is_no_marker(tmp_path: Path) -> None:
     result = run(tmp_path, "def test_one(): pass\n", ci="true", file="test_sqlite.py")
-    assert "sqlite      0 passed" in result.stdout
+    assert "sqlite          0 passed" in result.stdout
     assert result.returncode == 1
 
 
