@@ -57,6 +57,8 @@ class MoonMindError(Exception):
     code: ClassVar[str] = "unexpected"
     http_status: ClassVar[int] = 500
     retryable: ClassVar[bool] = False
+    outage: ClassVar[bool] = False
+    """A retryable error of a service that is away: waited for longer than a mishap would be."""
     remediation: ClassVar[str] = "Look at the server's log for this request and report it as a defect."
 
     def __init__(self, message: str, *, remediation: str | None = None, **details: Any) -> None:
@@ -317,6 +319,28 @@ class ForgeError(External):
     code = "forge_failed"
 
 
+class ForgeUnavailable(ForgeError):
+    """The forge does not answer, or answers that it cannot now."""
+
+    code = "forge_unavailable"
+    outage = True
+    remediation = (
+        "Nothing to do at first: the stage is tried again by itself, for half an hour at least. If it stays, check "
+        "GITHUB_API_URL, the way there (HTTPS_PROXY, SSL_CERT_FILE), and the forge's own status page; then retry."
+    )
+
+
+class ForgeLimited(ForgeError):
+    """The forge asked to be left alone for a while; the run waits, and every other one with it."""
+
+    code = "forge_limited"
+    remediation = "Nothing to do: the run goes on by itself when the limit is over."
+
+    def __init__(self, message: str, *, seconds: float, **details: Any) -> None:
+        super().__init__(message, seconds=seconds, **details)
+        self.seconds = seconds
+
+
 class RepositoryUnavailable(ForgeError):
     """The repository does not exist, or the credential may not see it."""
 
@@ -333,10 +357,28 @@ class ForgeRefused(ForgeError):
     remediation = "Read the message for what the forge misses, mend it, then retry the run."
 
 
+class RepositoryArchived(ForgeRefused):
+    """The repository may be read, and takes neither branches nor pull requests."""
+
+    code = "repository_archived"
+    remediation = "Unarchive the repository, or name another one, then retry from discovery."
+
+
 class VcsError(External):
     """A git command failed."""
 
     code = "git_failed"
+
+
+class VcsUnreachable(VcsError):
+    """The forge's git did not answer, or the connection broke."""
+
+    code = "git_unreachable"
+    outage = True
+    remediation = (
+        "Nothing to do at first: the stage is tried again by itself, for half an hour at least. If it stays, check "
+        "GITHUB_SERVER_URL and the way there (HTTPS_PROXY, SSL_CERT_FILE); then retry."
+    )
 
 
 class VcsRefused(VcsError):
@@ -361,6 +403,16 @@ class PushRejected(VcsError):
     code = "push_rejected"
     retryable = False
     remediation = "Read the forge's words in the details (protected branch? no push right?), then retry publish."
+
+
+class BranchProtected(PushRejected):
+    """A rule of the repository keeps pushes from the branch."""
+
+    code = "branch_protected"
+    remediation = (
+        "Let the token's user push branches named `moonmind/*` (repository settings, rules and branch protection), "
+        "then retry publish."
+    )
 
 
 class StoreError(External):
@@ -428,7 +480,10 @@ class SecretFound(PatchRefused):
     """The agent's change holds a secret that MoonMind knows."""
 
     code = "secret_found"
-    remediation = "Rotate the named credential: the agent could read it. Nothing was published."
+    remediation = (
+        "Rotate the credential: the agent could read it. Nothing was published, and what it wrote was thrown away; "
+        "retry with restart_from_discovery."
+    )
 
 
 class BranchMoved(Rejected):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from moonmind.adapters import process
-from moonmind.errors import NotConfigured, VcsDenied, VcsError, VcsRefused
+from moonmind.errors import NotConfigured, VcsDenied, VcsError, VcsRefused, VcsUnreachable
 from moonmind.redact import Redactor
 
 LOCAL_SECONDS = 240.0
@@ -140,17 +140,19 @@ class Git:
         words = self._options.redactor.text(done.error_text)[-2000:]
         details = {"command": f"git {verb}", "stderr": words}
         if done.timed_out:
-            return VcsError(f"git {verb} did not end in time", **details)
+            kind = VcsUnreachable if network else VcsError
+            return kind(f"git {verb} did not end in time", **details)
         if done.overflowed:
             return VcsRefused(f"git {verb} wrote more than can be taken", **details)
         self._clear_stale_lock(done.error_text)
         message = f"git {verb} failed: {_gist(words) or f'exit code {done.exit_code}'}"
         if network and _DENIED.search(words):
             return VcsDenied(message, **details)
-        passing = done.exit_code < 0 or network or _PASSING.search(words)
-        return (
-            VcsError(message, **details) if passing and not _PERMANENT.search(words) else VcsRefused(message, **details)
-        )
+        if _PERMANENT.search(words):
+            return VcsRefused(message, **details)
+        if done.exit_code < 0 or _PASSING.search(words):
+            return VcsError(message, **details)
+        return VcsUnreachable(message, **details) if network else VcsRefused(message, **details)
 
     def _clear_stale_lock(self, words: str) -> None:
         found = _STALE_LOCK.search(words)

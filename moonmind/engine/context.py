@@ -87,7 +87,15 @@ class Office(Protocol):
         ...
 
     def close_gate(self, name: str, until: datetime, reason: str) -> None:
-        """Close a gate for every run of the installation: a quota or a rate limit that names its end."""
+        """Close a gate for every run of the installation: a quota that names its end."""
+        ...
+
+    def pause(self, name: str, seconds: float, reason: str) -> datetime:
+        """Close a gate for so many seconds of the database's clock, and give the time at which it opens."""
+        ...
+
+    def audit_forge(self) -> None:
+        """Probe the forge's credential and store the answer in the audit row; refuses nothing."""
         ...
 
     def earlier_run(self, feature_key: str) -> EarlierRun | None:

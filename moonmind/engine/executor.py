@@ -11,13 +11,14 @@ import structlog
 
 from moonmind.db.records import Claim
 from moonmind.db.unit_of_work import Database
+from moonmind.engine import gates
 from moonmind.engine.closing import keep_work, stop_agent
 from moonmind.engine.context import LeaseLost, StageContext, StopRequested
 from moonmind.engine.host import Host
 from moonmind.engine.lease import HeldLease, LeaseKeeper
 from moonmind.engine.publisher import Hinter
 from moonmind.engine.recorder import Recorder
-from moonmind.errors import DeadlineReached, ErrorInfo, MoonMindError, Unavailable, Unexpected
+from moonmind.errors import DeadlineReached, ErrorInfo, ForgeLimited, MoonMindError, Unavailable, Unexpected
 from moonmind.runs.chain import Stage
 from moonmind.runs.machine import (
     Advance,
@@ -122,18 +123,18 @@ class Executor:
         try:
             context = self._contexts.make(claim, lease, outputs)
         except MoonMindError as error:
-            return self._decide(claim, Failed(error.info(), error.retryable))
+            return self._decide(claim, Failed(error.info(), error.retryable, outage=error.outage))
         if lease.cancelled or lease.overdue:
             return _stopped(claim, lease, context)
         try:
-            outcome = self._stages[claim.run.stage](context)
+            outcome = self._outcome(claim.run.stage, context)
         except LeaseLost:
             raise
         except StopRequested:
             return _stopped(claim, lease, context)
         except MoonMindError as error:
             log.warning("attempt.failed", code=error.code, message=error.message)
-            outcome = Failed(error.info(), error.retryable, context.kept)
+            outcome = Failed(error.info(), error.retryable, context.kept, error.outage)
         except Exception as error:
             log.exception("attempt.broke")
             kind = type(error).__name__
@@ -144,6 +145,13 @@ class Executor:
             # A slot is freed and a retry is allowed with this write: no agent of this attempt may be left at work.
             stop_agent(context)
         return self._decide(claim, outcome)
+
+    def _outcome(self, stage: Stage, context: StageContext) -> Outcome:
+        try:
+            return self._stages[stage](context)
+        except ForgeLimited as error:
+            log.info("forge.limited", seconds=error.seconds, message=error.message)
+            return gates.parked(context, error)
 
     def _decide(self, claim: Claim, outcome: Outcome) -> Decision:
         counts = Counts(claim.run.errors, claim.run.rounds)

@@ -1,6 +1,8 @@
 """The few further writes and reads a stage may make while it works: audit, slot, gates, history."""
 
-from datetime import datetime
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Literal
 
 from moonmind.db.records import Claim, CredentialAudit
@@ -53,16 +55,31 @@ class RunOffice:
 
     def note_refused_credential(self, error: MoonMindError, *, whose: Literal["agent", "forge"] = "forge") -> None:
         """Store in the audit row that a service refused its credential while a stage used it."""
+        self._note(whose, CheckStatus.FAILED, error.message)
+
+    def audit_forge(self) -> None:
+        """Probe the forge's credential and store the answer in the audit row; refuses nothing."""
+        checks = self._preflight.forge(self._claim.run.repository)
+        facts = {name: value for check in checks for name, value in check.facts.items()}
+        self._note("forge", *summary(checks), facts)
+
+    def _note(
+        self,
+        whose: Literal["agent", "forge"],
+        status: CheckStatus,
+        message: str,
+        facts: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         with self._database.read() as uow:
             known = uow.audits.get(self._claim.run.id)
-        skipped, refused = (CheckStatus.SKIPPED, "not reached"), (CheckStatus.FAILED, error.message)
+        skipped = (CheckStatus.SKIPPED, "not reached")
         codex = (CheckStatus(known.codex_status), known.codex_message) if known is not None else skipped
         github = (CheckStatus(known.github_status), known.github_message) if known is not None else skipped
         if whose == "agent":
-            codex = refused
+            codex = (status, message)
         else:
-            github = refused
-        self._save(*codex, *github, dict(known.snapshot) if known is not None else {})
+            github = (status, message)
+        self._save(*codex, *github, {**(known.snapshot if known is not None else {}), **facts})
 
     def take_slot(self) -> bool:
         """Take one of this host's agent slots for the run; False when all are taken."""
@@ -81,6 +98,17 @@ class RunOffice:
         self._lease.check()
         with self._database.write() as uow:
             uow.gates.close(name, until, self._redactor.text(reason))
+
+    def pause(self, name: str, seconds: float, reason: str) -> datetime:
+        """Close a gate for so many seconds; one that is closed for longer stays so."""
+        self._lease.check()
+        with self._database.write() as uow:
+            until = uow.now() + timedelta(seconds=seconds)
+            closed = uow.gates.get(name)
+            if closed is not None and closed.until >= until:
+                return closed.until
+            uow.gates.close(name, until, self._redactor.text(reason))
+        return until
 
     def earlier_run(self, feature_key: str) -> EarlierRun | None:
         """Give the feature's last other run that reached apply, where its work was judged there.

@@ -151,6 +151,8 @@ class Failed:
     error: ErrorInfo
     transient: bool = False
     kept: Mapping[str, Any] = field(default_factory=dict)
+    outage: bool = False
+    """A service is away: tried again more often, since the run can do nothing about it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,9 +246,10 @@ def decide(stage: Stage, counts: Counts, outcome: Outcome, policy: RetryPolicy, 
         case Park(reason, seconds, until, kept):
             working = reason in {WaitingReason.AGENT, WaitingReason.BACKOFF}
             return Wait(reason, seconds, until, kept, not working, reason is not WaitingReason.AGENT)
-        case Failed(error, transient, kept):
-            if transient and counts.errors < policy.max_errors:
-                return TryAgain(policy.delay(counts.errors, chance), error, kept)
+        case Failed(error, transient, kept, outage):
+            pause = policy.pause(counts.errors, chance, outage=outage) if transient else None
+            if pause is not None:
+                return TryAgain(pause, error, kept)
             return Close(RunStatus.FAILED, AttemptState.FAILED, kept, error=error)
         case Redo(target, note, kept):
             if target.position >= stage.position:

@@ -13,6 +13,8 @@ class RetryPolicy:
 
     max_errors: int = 5
     """Transient errors of one stage before the run fails."""
+    max_outages: int = 20
+    """Transient errors before the run fails when the last one is that a service is away."""
     max_crashes: int = 3
     """Leases lost in a row at one stage before the run fails as `worker_lost`."""
     max_rounds: int = 1
@@ -20,9 +22,16 @@ class RetryPolicy:
     base_seconds: float = 5.0
     cap_seconds: float = 300.0
 
-    def delay(self, errors: int, chance: float) -> float:
-        """Give the seconds to wait after the error that makes it `errors + 1` in a row."""
-        return chance * min(self.cap_seconds, self.base_seconds * 2.0 ** min(errors, 16))
+    def pause(self, errors: int, chance: float, *, outage: bool = False) -> float | None:
+        """Give the seconds to wait after the error that makes it `errors + 1` in a row; None: it was the last.
+
+        Half of the wait for a service that is away is certain, half jitter. So its tries together outlast an outage of
+        known length however the dice fall: 38 minutes as these bounds stand.
+        """
+        if errors >= (self.max_outages if outage else self.max_errors):
+            return None
+        most = min(self.cap_seconds, self.base_seconds * 2.0 ** min(errors, 16))
+        return most * ((1 + chance) / 2 if outage else chance)
 
 
 HINT_SECONDS = 10.0

@@ -129,7 +129,7 @@ def _harvest(context: StageContext, plan: Plan, status: JobStatus, result: JobRe
     except MoonMindError as error:
         again = {"finishedJob": key} if error.retryable else {}
         kept = {**_kept(context, plan, status), "usage": result.usage.as_json(), **again, "ended": error.message}
-        return Failed(error.info(), error.retryable, kept)
+        return Failed(error.info(), error.retryable, kept, error.outage)
 
 
 def _ended(context: StageContext, plan: Plan, status: JobStatus, result: JobResult) -> Outcome:

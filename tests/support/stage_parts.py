@@ -96,6 +96,13 @@ class Desk:
     def close_gate(self, name: str, until: datetime, reason: str) -> None:
         self.gates[name] = until
 
+    def pause(self, name: str, seconds: float, reason: str) -> datetime:
+        self.gates[name] = datetime.now(UTC) + timedelta(seconds=seconds)
+        return self.gates[name]
+
+    def audit_forge(self) -> None:
+        self.audits.append("forge audited")
+
     def earlier_run(self, feature_key: str) -> EarlierRun | None:
         return self.earlier
 

@@ -23,14 +23,15 @@ def families() -> list[type[MoonMindError]]:
 def test_every_error_of_ours_becomes_its_status_and_body(
     client: TestClient, runs: Any, kind: type[MoonMindError]
 ) -> None:
-    runs.fail_with = kind("it went wrong", remediation="Mend it.", field="repository")
+    needed = {"seconds": 60.0} if kind is errors.ForgeLimited else {}
+    runs.fail_with = kind("it went wrong", remediation="Mend it.", field="repository", **needed)
     answer = client.get(RUNS)
     assert answer.status_code == kind.http_status
     assert answer.json() == {
         "code": kind.code,
         "message": "it went wrong",
         "remediation": "Mend it.",
-        "details": {"field": "repository"},
+        "details": {"field": "repository", **needed},
         "requestId": answer.headers["x-request-id"],
     }
     assert ("retry-after" in answer.headers) == (kind.http_status == 503)

@@ -28,4 +28,4 @@ def test_readiness_shows_the_preflight_list_and_decides_by_what_this_process_nee
     finally:
         runtime.close()
     assert [check.name for check in checks if not check.informational] == ["database", "publisher"]
-    assert {check.name for check in checks if check.failed} == {"codex.binary", "codex.login"}
+    assert {check.name for check in checks if check.failed} == {"codex.binary", "codex.login", "github.token"}

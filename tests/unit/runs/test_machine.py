@@ -79,6 +79,13 @@ def test_a_transient_error_is_tried_again_five_times_and_no_more() -> None:
     )
 
 
+def test_a_service_that_is_away_is_asked_more_often() -> None:
+    away = Failed(ERROR, transient=True, outage=True)
+    for errors in range(20):
+        assert isinstance(decided(Stage.PUBLISH, away, errors), TryAgain)
+    assert decided(Stage.PUBLISH, away, 20) == Close(RunStatus.FAILED, AttemptState.FAILED, {}, error=ERROR)
+
+
 def test_a_permanent_error_fails_at_once_and_keeps_what_was_made() -> None:
     assert decided(Stage.SUBMIT, Failed(ERROR, kept={"codexTaskId": "t"})) == Close(
         RunStatus.FAILED, AttemptState.FAILED, {"codexTaskId": "t"}, error=ERROR
@@ -105,14 +112,14 @@ OUTCOMES = st.one_of(
     st.just(Done()),
     st.just(NothingToDo("none")),
     st.builds(Park, st.sampled_from(WaitingReason), st.floats(0, 1e6)),
-    st.builds(Failed, st.just(ERROR), st.booleans()),
+    st.builds(Failed, st.just(ERROR), st.booleans(), outage=st.booleans()),
     st.builds(Redo, st.sampled_from(Stage), st.text(max_size=5)),
 )
 
 
 @given(
     st.sampled_from(Stage),
-    st.integers(0, 10),
+    st.integers(0, 30),
     st.integers(0, 3),
     OUTCOMES,
     st.floats(0, 1, exclude_max=True),
@@ -131,7 +138,8 @@ def test_every_outcome_at_every_stage_has_a_legal_decision(
             assert rounds < POLICY.max_rounds
         case TryAgain(seconds):
             assert 0 <= seconds <= POLICY.cap_seconds
-            assert errors < POLICY.max_errors
+            assert isinstance(outcome, Failed)
+            assert errors < (POLICY.max_outages if outcome.outage else POLICY.max_errors)
         case Wait(seconds=seconds):
             assert seconds >= 0
 

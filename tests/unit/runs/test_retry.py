@@ -6,15 +6,26 @@ from hypothesis import strategies as st
 from moonmind.runs.retry import HINT_CAP_SECONDS, RetryPolicy, hint_interval
 
 
-@given(st.integers(0, 1000), st.floats(0, 1, exclude_max=True))
-def test_a_delay_is_never_above_the_cap_nor_negative(errors: int, chance: float) -> None:
+@given(st.integers(0, 1000), st.floats(0, 1, exclude_max=True), st.booleans())
+def test_a_pause_is_never_above_the_cap_nor_negative(errors: int, chance: float, outage: bool) -> None:
     policy = RetryPolicy()
-    assert 0 <= policy.delay(errors, chance) <= policy.cap_seconds
+    pause = policy.pause(errors, chance, outage=outage)
+    assert (pause is None) == (errors >= (policy.max_outages if outage else policy.max_errors))
+    assert pause is None or 0 <= pause <= policy.cap_seconds
 
 
-def test_delays_grow_with_the_errors() -> None:
+def test_pauses_grow_with_the_errors_and_end() -> None:
     policy = RetryPolicy()
-    assert [policy.delay(errors, 1.0) for errors in range(4)] == [5.0, 10.0, 20.0, 40.0]
+    assert [policy.pause(errors, 1.0) for errors in range(6)] == [5.0, 10.0, 20.0, 40.0, 80.0, None]
+
+
+@given(st.data())
+def test_the_tries_at_a_service_that_is_away_outlast_half_an_hour_however_the_dice_fall(data: st.DataObject) -> None:
+    policy = RetryPolicy()
+    waited, errors = 0.0, 0
+    while (pause := policy.pause(errors, data.draw(st.floats(0, 1, exclude_max=True)), outage=True)) is not None:
+        waited, errors = waited + pause, errors + 1
+    assert 30 * 60 < waited < 90 * 60
 
 
 def test_hints_thin_out_to_a_quarter_of_an_hour() -> None:
