@@ -64,18 +64,20 @@ class PullRequestDraft:
 
 
 class Forge(Protocol):
-    """The service where pull requests live. Raises ForgeError and its subclasses only."""
+    """The service where pull requests live. Raises ForgeError and its subclasses, and CredentialInvalid, only."""
 
     name: str
     scheme: str
     """The one transport git may use for this forge: `file`, `https`, or `http` on loopback."""
+    host: str
+    """The one host git may talk to, with its port where that is not the scheme's; empty where there is none."""
 
     def check(self, repository: str | None = None) -> tuple[Check, ...]:
         """Probe the credential, and the right to push where a repository is named."""
         ...
 
     def repository(self, name: str) -> Repository:
-        """Look a repository up; raises RepositoryUnavailable."""
+        """Look a repository up; raises RepositoryUnavailable, and RepositoryArchived where nothing can be published."""
         ...
 
     def pull_requests(self, repository: str, branch: str) -> tuple[PullRequest, ...]:

@@ -143,3 +143,7 @@ class Vcs(Protocol):
     def forget(self, repository: str, run_id: UUID) -> None:
         """Remove everything the run has on this host, its pinned refs too."""
         ...
+
+    def erase(self, repository: str, run_id: UUID) -> None:
+        """Forget the run, and remove its captured work so that no object on this host holds what it wrote."""
+        ...

@@ -6,6 +6,7 @@ request is merged; once the branch is gone, it is closed.
 
 import contextlib
 from collections.abc import Iterator
+from dataclasses import replace
 from urllib.parse import quote
 
 from moonmind.adapters.forges.local_pulls import Pull, Register, opened
@@ -22,8 +23,10 @@ class LocalForge:
 
     name = "local"
     scheme = "file"
+    host = ""
 
     def __init__(self, options: ForgeOptions) -> None:
+        self._labels = options.labels
         git = Git(GitOptions(options.local_repos.absolute() / ".git-home", self.scheme, options.environment))
         self._repositories = BareRepositories(git, options.local_repos, options.sample, options.sample_only)
 
@@ -50,6 +53,7 @@ class LocalForge:
 
     def ensure_pull_request(self, repository: str, draft: PullRequestDraft) -> PullRequest:
         """Make the branch's one open pull request say what the draft says."""
+        draft = replace(draft, labels=(*dict.fromkeys((*draft.labels, *self._labels)),))
         with self._register(repository) as (found, register):
             branches = self._repositories.branches(found)
             for wanted in (draft.branch, draft.base):

@@ -29,7 +29,7 @@ class GitVcs:
         state = options.state_folder
         self._git = Git(GitOptions(state / "git-home", options.scheme, options.environment, options.redactor))
         self._objects = Objects(self._git)
-        self._mirrors = Mirrors(self._git, state / "mirrors", options.scheme, options.git_environment)
+        self._mirrors = Mirrors(self._git, state / "mirrors", options)
         self._commits = Commits(self._git, self._objects, state / "scratch")
         self._workspaces = Workspaces(self._git, state / "workspaces", self._mirrors, self._objects, self._commits)
         self._capture = Capture(self._git, self._objects, self._commits)
@@ -139,3 +139,8 @@ class GitVcs:
         """Remove everything the run has on this host."""
         self._workspaces.close(run_id)
         self._mirrors.unpin(repository, run_id)
+
+    def erase(self, repository: str, run_id: UUID) -> None:
+        """Forget the run, and remove its captured work so that no object on this host holds what it wrote."""
+        self._workspaces.close(run_id)
+        self._mirrors.erase(repository, run_id)

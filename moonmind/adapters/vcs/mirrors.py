@@ -4,13 +4,14 @@ import contextlib
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 from uuid import UUID
 
 from moonmind.adapters.files import building_folder, locked, replace_file
 from moonmind.adapters.git import NETWORK_SECONDS, Git
+from moonmind.adapters.vcs.options import VcsOptions
 from moonmind.errors import VcsError, VcsRefused
 from moonmind.ports.forge import Repository
 from moonmind.runs.naming import repository_key, run_ref
@@ -33,13 +34,15 @@ def object_name(text: str) -> str:
 class Mirrors:
     """The mirrors of one state folder. A mirror is found by `owner/name` alone; its URL is given with each fetch."""
 
-    def __init__(self, git: Git, folder: Path, scheme: str, credentials: Callable[[], Mapping[str, str]]) -> None:
-        self._git, self._folder, self._scheme = git, folder, scheme
-        self.credentials = credentials
+    def __init__(self, git: Git, folder: Path, options: VcsOptions) -> None:
+        self._git, self._folder = git, folder
+        self._scheme, self._host = options.scheme, options.host
+        self.credentials = options.git_environment
 
     def place(self, repository: str) -> Path:
-        """Say where the mirror of a repository is, or will be; forges of different schemes never share one."""
-        key = hashlib.sha256(f"{self._scheme} {repository_key(repository)}".encode()).hexdigest()
+        """Say where the mirror of a repository is, or will be; different forges never share one."""
+        origin = f"{self._scheme}://{self._host}" if self._host else self._scheme
+        key = hashlib.sha256(f"{origin} {repository_key(repository)}".encode()).hexdigest()
         return self._folder / f"{key}.git"
 
     def existing(self, repository: str) -> Path:
@@ -71,12 +74,16 @@ class Mirrors:
             _Fetches(seen.begun + 1, seen.begun + 1, url).write(place)
 
     def url(self, repository: Repository) -> str:
-        """Check the clone URL: the allowed scheme, and no credential inside."""
+        """Check the clone URL: the allowed scheme and host, and no credential inside."""
         parts = urlsplit(repository.clone_url)
         if parts.scheme != self._scheme:
             raise VcsRefused(f"git may use {self._scheme}:// only, not {parts.scheme or 'a path'}", scheme=parts.scheme)
         if parts.password is not None or (parts.username is not None and self._scheme != "file"):
             raise VcsRefused("the clone URL must not hold a user or a password")
+        if parts.netloc != self._host:
+            raise VcsRefused(
+                f"git may talk to {self._host or 'no host'} only, not to {parts.netloc}", host=parts.netloc
+            )
         return repository.clone_url
 
     @contextlib.contextmanager
@@ -131,6 +138,21 @@ class Mirrors:
         for name in ("start", "wip"):
             if self.pinned(repository, run_id, name) is not None:
                 self._git.run("update-ref", "-d", run_ref(run_id, name), git_dir=self.place(repository))
+
+    def erase(self, repository: str, run_id: UUID) -> None:
+        """Unpin a run, and remove the objects of its work that no ref holds.
+
+        They lie loose, since nothing here packs what a run wrote: a file each. Git's own `prune` would take other
+        runs' objects too, those that are written and not pinned yet.
+        """
+        wip = self.pinned(repository, run_id, "wip")
+        self.unpin(repository, run_id)
+        if wip is None:
+            return
+        mirror = self.existing(repository)
+        listed = self._git.run("rev-list", "--objects", "--no-object-names", wip, "--not", "--all", git_dir=mirror)
+        for name in map(object_name, listed.text.split()):
+            (mirror / "objects" / name[:2] / name[2:]).unlink(missing_ok=True)
 
 
 class _Fetches:

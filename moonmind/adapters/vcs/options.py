@@ -19,3 +19,5 @@ class VcsOptions:
     environment: Mapping[str, str]
     """The process's own; PATH, certificates and proxies are taken from it."""
     redactor: Redactor = field(default_factory=Redactor)
+    host: str = ""
+    """The configured forge's one host, as it stands in its clone URLs."""

@@ -6,11 +6,11 @@ from moonmind.adapters.git import Git
 from moonmind.adapters.process import Completed
 from moonmind.adapters.vcs.mirrors import Mirrors, object_name
 from moonmind.adapters.vcs.objects import Objects
-from moonmind.errors import BranchMoved, PushRejected, VcsDenied, VcsRefused
+from moonmind.adapters.vcs.refusals import refusal
+from moonmind.errors import BranchMoved, VcsRefused
 from moonmind.ports.forge import Repository
 
 _REFUSED = re.compile(r"^!\t[^\t]*\t(?P<summary>.*)$", re.MULTILINE)
-_NO_RIGHT = re.compile(r"returned error: 403|Permission to .{0,200} denied")
 
 
 class Publisher:
@@ -58,9 +58,7 @@ class Publisher:
         failure = self._git.failure("push", done, network=True)
         refused = _REFUSED.search(done.text)
         if refused is None:
-            if isinstance(failure, VcsDenied) and _NO_RIGHT.search(done.error_text):
-                raise PushRejected(f"the forge gives no right to push {branch}", **failure.details)
-            raise failure
+            raise refusal(failure, branch, summary=None)
         found = self.tip(repository, branch)
         if found == commit:
             return
@@ -71,21 +69,10 @@ class Publisher:
                 found=found,
                 expected=expected,
             )
-        reason = f"the forge refused {branch}: {refused['summary'][:300]}"
-        said = _words_of_the_forge(str(failure.details["stderr"]))
-        raise PushRejected(
-            f"{reason}; it said: {said}" if said else reason, branch=branch, url=mirror_url, **failure.details
-        )
+        raise refusal(failure, branch, summary=refused["summary"], url=mirror_url)
 
     def _ref(self, branch: str) -> str:
         ref = f"refs/heads/{branch}"
         if branch.startswith("-") or self._git.run("check-ref-format", ref, git_dir=None, accept=(0, 1)).exit_code != 0:
             raise VcsRefused(f"not a branch name: {branch[:200]!r}")
         return ref
-
-
-def _words_of_the_forge(words: str) -> str:
-    """Pick what the other side said in its own words: which rule it was that refused is written nowhere else."""
-    lines = (line.removeprefix("remote:").strip() for line in words.splitlines() if line.startswith("remote:"))
-    said = "; ".join(line for line in lines if line)[:500]
-    return "".join(letter if letter.isprintable() else " " for letter in said)

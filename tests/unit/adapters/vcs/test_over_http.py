@@ -38,11 +38,18 @@ def repository(server: GitServer) -> Repository:
 
 
 @pytest.fixture
-def with_token(tmp_path: Path) -> Callable[[str], GitVcs]:
+def with_token(tmp_path: Path, server: GitServer) -> Callable[[str], GitVcs]:
     def build(token: str) -> GitVcs:
         environment = ambient_environment() | {"no_proxy": "*"}
         return GitVcs(
-            VcsOptions(tmp_path / "state", "http", lambda: askpass(tmp_path, token), environment, Redactor([token]))
+            VcsOptions(
+                tmp_path / "state",
+                "http",
+                lambda: askpass(tmp_path, token),
+                environment,
+                Redactor([token]),
+                host=f"127.0.0.1:{server.port}",
+            )
         )
 
     return build
