@@ -95,7 +95,7 @@ def build(
     state_folder = settings.state_folder(str(installation_id))
     host = this_host(state_folder)
 
-    forge = registry.load("forges", settings.forge)(_forge_options(settings))
+    forge = registry.load("forges", settings.forge)(_forge_options(settings, state_folder))
     agent = registry.load("agents", settings.agent)(_agent_options(settings, state_folder, str(installation_id)))
     # A login that Codex stored is as secret as one that is set.
     redactor = Redactor((*settings.secrets(), *agent.secrets()))
@@ -104,6 +104,7 @@ def build(
         VcsOptions(
             state_folder=state_folder,
             scheme=forge.scheme,
+            host=forge.host,
             git_environment=forge.git_environment,
             environment=ambient_environment(),
             redactor=redactor,
@@ -184,12 +185,19 @@ def _migrate(database: Database, var_dir: Path) -> None:
         database.migrate()
 
 
-def _forge_options(settings: Settings) -> ForgeOptions:
+def _forge_options(settings: Settings, state_folder: Path) -> ForgeOptions:
+    token = settings.gh_token
     return ForgeOptions(
+        environment=ambient_environment(),
+        labels=settings.pull_request_labels,
+        redactor=Redactor(settings.secrets()),
         local_repos=settings.local_repos.expanduser().absolute(),
         sample=sample.files,
         sample_only=None if settings.test_mode else sample.REPOSITORY,
-        environment=ambient_environment(),
+        state_folder=state_folder,
+        api_url=settings.github.api,
+        server_url=settings.github.server,
+        token=token.get_secret_value() if token is not None else None,
     )
 
 

@@ -10,6 +10,7 @@ from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_vali
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from moonmind.errors import NotConfigured
+from moonmind.github_urls import GitHubUrls, checked_origin, github_urls
 
 _MINUTE = 60.0
 _HOUR = 3600.0
@@ -45,7 +46,7 @@ class Settings(BaseSettings):
     test_mode: bool = Field(False, validation_alias="SPEC_WORKFLOW_TEST_MODE")
     """Agent `scripted` and forge `local`, nothing else."""
     agent_name: str = Field("codex", validation_alias="MOONMIND_AGENT")
-    forge_name: str = Field("local", validation_alias="MOONMIND_FORGE")
+    forge_name: str = Field("github", validation_alias="MOONMIND_FORGE")
     sandbox: str = Field("workspace-write", validation_alias="MOONMIND_SANDBOX")
     """Codex's own sandbox mode: `workspace-write`, or `danger-full-access` inside an outer container."""
     local_repos: Path = Field(Path("var/repositories"), validation_alias="MOONMIND_LOCAL_REPOS")
@@ -55,8 +56,14 @@ class Settings(BaseSettings):
 
     # --- credentials
     gh_token: SecretStr | None = Field(None, validation_alias=AliasChoices("GH_TOKEN", "GITHUB_TOKEN"))
-    github_api_url: str = Field("https://api.github.com", validation_alias="GITHUB_API_URL")
-    github_server_url: str = Field("https://github.com", validation_alias="GITHUB_SERVER_URL")
+    github_api_url: str | None = Field(None, validation_alias="GITHUB_API_URL")
+    """Unset: what belongs to GITHUB_SERVER_URL, `https://api.github.com` for the public GitHub."""
+    github_server_url: str | None = Field(None, validation_alias="GITHUB_SERVER_URL")
+    """Where people and git find the repositories; unset: what belongs to GITHUB_API_URL."""
+    pull_request_labels: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), validation_alias="MOONMIND_PULL_REQUEST_LABELS"
+    )
+    """Put on every pull request; comma-separated."""
     codex_api_key: SecretStr | None = Field(None, validation_alias="CODEX_API_KEY")
     api_token: SecretStr | None = Field(None, validation_alias="MOONMIND_API_TOKEN")
 
@@ -92,7 +99,12 @@ class Settings(BaseSettings):
     allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field((), validation_alias="MOONMIND_ALLOWED_HOSTS")
     """Host names that the API answers to beside the local ones; comma-separated."""
 
-    @field_validator("allowed_hosts", mode="before")
+    @field_validator("github_api_url", "github_server_url")
+    @classmethod
+    def _origin(cls, value: str | None) -> str | None:
+        return None if value is None else checked_origin(value)
+
+    @field_validator("allowed_hosts", "pull_request_labels", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
@@ -114,6 +126,11 @@ class Settings(BaseSettings):
                 "PostgreSQL needs a broker: set CELERY_BROKER_URL to a RabbitMQ, or unset DATABASE_URL for the embedded engine"
             )
         return self
+
+    @cached_property
+    def github(self) -> GitHubUrls:
+        """Give the two addresses of the GitHub that is meant; raises NotConfigured where one does not tell the other."""
+        return github_urls(api=self.github_api_url, server=self.github_server_url)
 
     @property
     def embedded(self) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 
 from moonmind.engine.context import StageContext
 from moonmind.engine.patches import Patch, read_patch, store_patch
-from moonmind.errors import AgentNoChange, PatchRefused, SecretFound, Unexpected
+from moonmind.errors import AgentNoChange, NotFound, PatchRefused, SecretFound, Unexpected
 from moonmind.runs.chain import Stage
 from moonmind.runs.machine import Done, Outcome, Redo
 from moonmind.speckit.evidence import claims
@@ -36,6 +36,8 @@ def run(context: StageContext) -> Outcome:
     ensure_start(context, plan)
     wip = find_wip(context, plan, submitted)
     if wip is None:
+        if leaked := _leaked_before(context, submitted):
+            raise _secret_found(leaked)
         # Without the commit that is gone; the agent's own conversation may still be there, and goes on.
         kept = {name: submitted.get(name) for name in ("v", "codexTaskId", "startingCommit", "phase")}
         return Redo(
@@ -45,11 +47,9 @@ def run(context: StageContext) -> Outcome:
     patch = read_patch(context, repository, plan.starting_commit, wip)
     findings = _findings(plan, patch)
     if patch.leaks:
-        _report(context, plan, patch, findings, ())
-        raise SecretFound(
-            f"The change holds a known secret, in {_some(patch.leaks)}. It was not stored and not published.",
-            paths=list(patch.leaks),
-        )
+        _report(context, plan, patch, findings, (), of=submitted.get("wip"))
+        _throw_away(context, repository)
+        raise _secret_found(patch.leaks)
     patch_path, digest = _stored(context, submitted, patch)
     if refused := policy.refused(findings):
         _report(context, plan, patch, findings, ())
@@ -85,6 +85,28 @@ def run(context: StageContext) -> Outcome:
             "summary": subject(plan, judgements),
         }
     )
+
+
+def _secret_found(paths: Sequence[str]) -> SecretFound:
+    return SecretFound(
+        f"The change holds a known secret, in {_some(paths)}. It was not stored and not published.", paths=list(paths)
+    )
+
+
+def _leaked_before(context: StageContext, submitted: Mapping[str, Any]) -> tuple[str, ...]:
+    """Find what an earlier claim of this work refused and threw away, and could not record."""
+    try:
+        said = json.loads(context.artifacts.read(OUTPUT_PATH))
+    except (NotFound, ValueError):
+        return ()
+    return tuple(said.get("secrets") or ()) if said.get("of") and said["of"] == submitted.get("wip") else ()
+
+
+def _throw_away(context: StageContext, repository: str) -> None:
+    """Remove what holds the secret: the folder, the commit it was captured in, and the agent's own conversation."""
+    context.lease.check()
+    context.agent.forget(str(context.run.id))
+    context.vcs.erase(repository, context.run.id)
 
 
 def _stored(context: StageContext, submitted: Mapping[str, Any], patch: Patch) -> tuple[str | None, str | None]:
@@ -129,7 +151,13 @@ def _judge(
 
 
 def _report(
-    context: StageContext, plan: Plan, patch: Patch, findings: Sequence[Finding], judgements: Sequence[Judgement]
+    context: StageContext,
+    plan: Plan,
+    patch: Patch,
+    findings: Sequence[Finding],
+    judgements: Sequence[Judgement],
+    *,
+    of: str | None = None,
 ) -> dict[str, Any]:
     """Store what was found before anything can fail after it, and give it as outputs."""
     files = [change for change in patch.changes if change.path != plan.feature.tasks_path]
@@ -148,6 +176,8 @@ def _report(
         "verification": NO_VERIFICATION,
     }
     shown: Mapping[str, Any] = {**found, "policy": [item.as_json() for item in findings], "secrets": list(patch.leaks)}
+    if of:
+        shown = {**shown, "of": of}
     text = context.redactor.text(json.dumps(shown, ensure_ascii=False, indent=2))
     context.artifacts.save("apply_output", OUTPUT_PATH, text.encode(), "application/json")
     return found

@@ -4,8 +4,9 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from moonmind.engine import gates
 from moonmind.engine.context import StageContext
-from moonmind.errors import CredentialInvalid, Rejected, SpecUnreadable, VcsDenied
+from moonmind.errors import Rejected, SpecUnreadable
 from moonmind.ports.forge import Repository
 from moonmind.runs.machine import Done, NothingToDo, Outcome
 from moonmind.speckit.evidence import evidence_of
@@ -13,6 +14,7 @@ from moonmind.speckit.features import Feature, find_features
 from moonmind.speckit.tasks import SpecTask
 from moonmind.speckit.tasks_md import read_tasks
 from moonmind.speckit.work import NoWork, Work, next_work
+from moonmind.stages import forge_answers
 from moonmind.stages.candidates import Candidates, Snapshot, Start
 from moonmind.stages.documents import constitution_in, documents_of, skills_in
 from moonmind.stages.plain import storable
@@ -22,9 +24,17 @@ from moonmind.stages.progress import without_progress
 
 def run(context: StageContext) -> Outcome:
     """Read the repository from git objects alone and decide by rule; nothing outside is changed."""
+    if (wait := gates.held_back(context)) is not None:
+        return wait
+    with forge_answers.noted(context):
+        return _discover(context)
+
+
+def _discover(context: StageContext) -> Outcome:
     repository = _repository(context)
     branches = {} if repository.empty else dict(context.vcs.branches(repository.full_name))
     if not branches:
+        context.office.audit_forge()
         return NothingToDo(f"{repository.full_name} is empty: there is no commit, so there is no feature.")
     if repository.default_branch not in branches:
         raise Rejected(
@@ -40,18 +50,10 @@ def run(context: StageContext) -> Outcome:
 
 
 def _repository(context: StageContext) -> Repository:
-    """Look the repository up and fetch it; a refused credential leaves its audit row."""
-    try:
-        repository = context.forge.repository(context.run.repository)
-        if not repository.empty:
-            context.lease.check()
-            context.vcs.fetch(repository)
-    except (CredentialInvalid, VcsDenied) as error:
-        refused = CredentialInvalid(
-            error.message, remediation=error.advice, **{"check": "github.token", **error.details}
-        )
-        context.office.note_refused_credential(refused)
-        raise refused from error
+    repository = context.forge.repository(context.run.repository)
+    if not repository.empty:
+        context.lease.check()
+        context.vcs.fetch(repository)
     return repository
 
 

@@ -2,15 +2,17 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from moonmind.engine import gates
 from moonmind.engine.context import StageContext
 from moonmind.errors import BranchMoved, PullRequestClosed, SecretFound, Unexpected
 from moonmind.ports.forge import PullRequest, PullRequestDraft, PullState
 from moonmind.runs.chain import Stage
-from moonmind.runs.machine import Done
-from moonmind.stages import body_sections, pull_request
+from moonmind.runs.machine import Done, Outcome
+from moonmind.stages import body_sections, forge_answers, pull_request
 from moonmind.stages.plan import Plan
 from moonmind.stages.restore import find_wip, has
 from moonmind.stages.ticking import ticked
@@ -20,13 +22,22 @@ VERSION = 1
 PAYLOAD_PATH = "publish/pull-request.json"
 
 
-def run(context: StageContext) -> Done:
+def run(context: StageContext) -> Outcome:
     """Publish apply's commit, fast-forward only, and make the branch's pull request speak of it."""
+    if (wait := gates.held_back(context)) is not None:
+        return wait
+    with forge_answers.noted(context):
+        return _publish(context)
+
+
+def _publish(context: StageContext) -> Done:
     plan = Plan.from_outputs(context.output_of(Stage.DISCOVER))
     applied = context.output_of(Stage.APPLY)
     commit = str(applied["commit"])
     repository = plan.repository.full_name
-    context.vcs.fetch(plan.repository)
+    # Under its present address: it may have been renamed while the agent worked. The mirror keeps the name it had.
+    place = replace(plan.repository, clone_url=context.forge.repository(repository).clone_url)
+    context.vcs.fetch(place)
     branches = context.vcs.branches(repository)
     pulls = context.forge.pull_requests(repository, plan.branch)
     if landed := _landed(context, plan, commit, branches.get(plan.base), pulls):
@@ -49,7 +60,7 @@ def run(context: StageContext) -> Done:
             )
         _ensure_commit(context, plan, applied, commit)
         context.lease.check()
-        context.vcs.push(plan.repository, plan.branch, commit, plan.branch_tip)
+        context.vcs.push(place, plan.branch, commit, plan.branch_tip)
     context.lease.check()
     pull = context.forge.ensure_pull_request(repository, draft)
     return _done(context, plan, commit, pull)

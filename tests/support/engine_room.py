@@ -211,7 +211,7 @@ class EngineRoom:
         self.agent = IdleAgent()
         self.redactor = Redactor((SECRET,))
         environment = ambient_environment()
-        self.forge = ProbedForge(ForgeOptions(folder / "repositories", dict, environment))
+        self.forge = ProbedForge(ForgeOptions(local_repos=folder / "repositories", environment=environment))
         self.vcs = GitVcs(VcsOptions(folder / "state", "file", dict, environment, self.redactor))
         self.store = FilesystemArtifactStore(folder / "artifacts")
         self.preflight = Preflight(self.agent, self.forge, self.vcs)

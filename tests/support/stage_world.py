@@ -77,7 +77,9 @@ class World:
     @property
     def forge_options(self) -> ForgeOptions:
         """Give what the local forge is made from."""
-        return ForgeOptions(self.folder / "repositories", source.files, ambient_environment())
+        return ForgeOptions(
+            local_repos=self.folder / "repositories", sample=source.files, environment=ambient_environment()
+        )
 
     def on_host(self, name: str) -> None:
         """Go on with a state folder of another name: another machine, with the artifacts in common."""

@@ -52,7 +52,9 @@ def test_what_proves_everything_or_is_no_report_says_nothing(
 def test_a_branch_of_the_local_forge_comes_with_the_command_that_shows_it(
     moonmind: Command, session: Session, capsys: Capture, tmp_path: Path
 ) -> None:
-    session.settings = session.settings.model_copy(update={"local_repos": tmp_path / "my repositories"})
+    session.settings = session.settings.model_copy(
+        update={"forge_name": "local", "local_repos": tmp_path / "my repositories"}
+    )
     session.runs.add(a_run(5, branch_name="moonmind/042-x"))
     assert moonmind("show", "1111") == 0
     place = shlex.quote(str(tmp_path / "my repositories/acme/rockets.git"))

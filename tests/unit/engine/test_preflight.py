@@ -53,7 +53,7 @@ def test_a_check_that_knows_no_remedy_gets_the_general_one() -> None:
 def test_the_whole_list_is_agent_forge_git_and_the_toolchain_in_that_order(tmp_path: Path) -> None:
     environment = ambient_environment()
     vcs = GitVcs(VcsOptions(tmp_path, "file", dict, environment, Redactor()))
-    forge = ProbedForge(ForgeOptions(tmp_path / "repositories", dict, environment))
+    forge = ProbedForge(ForgeOptions(local_repos=tmp_path / "repositories", environment=environment))
     preflight = Preflight(IdleAgent(), forge, vcs, (lambda: (passed("speckit"),), lambda: (passed("uv"),)))
     names = [check.name for check in preflight.run("octo/demo")]
     git = [check.name for check in vcs.check()]

@@ -49,7 +49,7 @@ def test_a_repository_is_made_from_the_sample_at_first_use(forge: LocalForge, fo
 def test_the_packaged_sample_becomes_the_same_commit_everywhere(tmp_path: Path) -> None:
     tips = set()
     for place in ("one", "two"):
-        options = ForgeOptions(tmp_path / place, source.files, ambient_environment())
+        options = ForgeOptions(local_repos=tmp_path / place, sample=source.files, environment=ambient_environment())
         LocalForge(options).repository(NAME)
         tips.add(tip_of(tmp_path / place / "octo" / "docs.git", "main"))
         assert tree_of(tmp_path / place / "octo" / "docs.git", "main") == source.files()
@@ -167,7 +167,12 @@ def test_the_probe_is_skipped_with_a_reason(forge: LocalForge) -> None:
 
 
 def test_where_one_sample_is_made_a_mistyped_name_is_refused_with_what_to_do(folder: Path) -> None:
-    options = ForgeOptions(folder, lambda: SAMPLE, ambient_environment(), sample_only=source.REPOSITORY)
+    options = ForgeOptions(
+        local_repos=folder,
+        sample=lambda: SAMPLE,
+        environment=ambient_environment(),
+        sample_only=source.REPOSITORY,
+    )
     forge = LocalForge(options)
     assert forge.repository(source.REPOSITORY).full_name == source.REPOSITORY
     with pytest.raises(RepositoryUnavailable, match="there is no repository moonmind/spec-kit-referense") as refused:
