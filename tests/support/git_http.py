@@ -18,6 +18,10 @@ class GitServer:
     root: Path
     token: str
     may_push: bool = True
+    redirect: str = ""
+    """Where every request is sent on to, if anywhere."""
+    broken: bool = False
+    """Every request is answered as by a proxy whose server is gone."""
     port: int = 0
     asked: list[str] = field(default_factory=list)
     """Request lines, for tests that look for what must not be in an address."""
@@ -39,7 +43,11 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self) -> None:
         self.served.asked.append(self.requestline)
         body = self._body()
-        if self.headers.get("Authorization") != self._wanted():
+        if self.served.broken:
+            self._say(502, {"Content-Type": "text/html"}, b"<h1>Bad Gateway</h1>\n")
+        elif self.served.redirect:
+            self._say(301, {"Location": self.served.redirect.rstrip("/") + self.path}, b"")
+        elif self.headers.get("Authorization") != self._wanted():
             self._say(401, {"WWW-Authenticate": 'Basic realm="git"'}, b"who are you?\n")
         elif "git-receive-pack" in self.path and not self.served.may_push:
             self._say(403, {"Content-Type": "text/plain"}, b"this token may not push\n")

@@ -1,6 +1,6 @@
 """What a stage may write while it works, for one claim."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -103,6 +103,15 @@ def test_a_repository_that_discover_may_not_see_is_a_failed_forge_credential(roo
     assert (found.codex_status, found.codex_checked_at) == ("skipped", None)
 
 
+def test_the_forge_alone_is_audited_where_a_run_ends_before_it_needs_an_agent(room: EngineRoom, claim: Claim) -> None:
+    room.forge.checks = (failed("github.push", f"may not push, says {SECRET}", "Mend it."), passed("x", user="octo"))
+    office_of(room, claim).audit_forge()
+    found = audit(room, claim)
+    assert (found.github_status, found.github_message) == ("failed", "may not push, says [redacted]")
+    assert (found.codex_status, found.codex_checked_at) == ("skipped", None)
+    assert found.snapshot == {"user": "octo"}
+
+
 # --- slots and gates -----------------------------------------------------------------------------------------------
 
 
@@ -197,3 +206,15 @@ def test_a_run_whose_work_apply_refused_came_before_and_ticked_nothing(
 
 def ended() -> dict[str, object]:
     return {"dispatch_after": None, "completed_at": db_now_plus(0.0)}
+
+
+def test_a_pause_is_counted_by_the_databases_clock_and_never_shortened(room: EngineRoom, claim: Claim) -> None:
+    office = office_of(room, claim)
+    with room.database.read() as unit:
+        before = unit.now()
+    until = office.pause("forge", 300, f"wait, says {SECRET}")
+    assert timedelta(seconds=300) <= until - before < timedelta(seconds=330)
+    assert office.gate("forge") == until
+    assert office.pause("forge", 5, "again") == until
+    assert office.pause("forge", 900, "longer") > until
+    assert SECRET not in str(everything(room.database))

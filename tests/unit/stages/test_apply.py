@@ -9,7 +9,7 @@ import pytest
 from moonmind.runs.chain import Stage
 from moonmind.runs.machine import Done, Failed, Redo
 from moonmind.sample import source
-from tests.support.git_repos import log_of
+from tests.support.git_repos import git, log_of
 from tests.support.stage_world import BRANCH, FOLDER, REPOSITORY, TASKS, World
 
 SECRET = "ghp_averysecrettokenvalue0123456789"
@@ -214,3 +214,37 @@ def test_nothing_reaches_the_forge_before_publish(world: World) -> None:
     applied(world)
     assert world.tip(BRANCH) is None
     assert len(log_of(world.bare, "refs/heads/main")) == 1
+
+
+def traces(world: World) -> list[str]:
+    """Name what is left of the agent's work: its folder, its home, its pinned commit, objects that hold the secret."""
+    state = world.vcs_options.state_folder
+    (mirror,) = (state / "mirrors").glob("*.git")
+    names = git(mirror, "cat-file", "--batch-all-objects", "--batch-check=%(objectname)").decode().split()
+    held = [name for name in names if SECRET.encode() in git(mirror, "cat-file", "-p", name)]
+    left = [str(path) for path in (state / "jobs", state / "homes") if path.is_dir() and any(path.iterdir())]
+    pinned = world.vcs.wip(REPOSITORY, world.run_id)
+    workspace = world.vcs.find_workspace(REPOSITORY, world.run_id)
+    return [*held, *left, *([pinned] if pinned else []), *([str(workspace)] if workspace else [])]
+
+
+def test_what_holds_a_secret_is_thrown_away_and_stays_refused(world: World) -> None:
+    with_work(world, lambda folder: (folder / "a.py").write_text(f"token = '{SECRET}'\n") and None)
+    assert traces(world)
+    first = refused(world, "secret_found")
+    assert traces(world) == []
+    # As a worker finds it that claims the stage again because the refusal could not be recorded.
+    again = refused(world, "secret_found")
+    assert again.error.message == first.error.message
+    assert again.error.details == first.error.details
+
+
+def test_other_runs_keep_what_they_share_with_the_one_that_is_erased(world: World) -> None:
+    shared = "the same words in two runs\n"
+    with_work(world, lambda folder: (folder / "b.py").write_text(shared) and None)
+    kept = str(world.outputs[Stage.SUBMIT]["wip"])
+    (mirror,) = (world.vcs_options.state_folder / "mirrors").glob("*.git")
+    git(mirror, "update-ref", "refs/moonmind/runs/another/wip", kept)
+    world.vcs.erase(REPOSITORY, world.run_id)
+    assert world.vcs.wip(REPOSITORY, world.run_id) is None
+    assert world.vcs.read(REPOSITORY, kept, "b.py") == shared.encode()

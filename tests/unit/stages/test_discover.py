@@ -3,10 +3,11 @@ from uuid import UUID
 
 from moonmind.adapters.forges.local import LocalForge
 from moonmind.engine.context import EarlierRun
+from moonmind.engine.gates import FORGE_GATE
 from moonmind.errors import CredentialInvalid
 from moonmind.ports.forge import Repository
 from moonmind.runs.chain import Stage
-from moonmind.runs.machine import Done, Failed, NothingToDo
+from moonmind.runs.machine import Done, Failed, NothingToDo, Park, WaitingReason
 from moonmind.sample import source
 from moonmind.stages.plan import Plan
 from tests.support.git_repos import commit_to
@@ -151,3 +152,25 @@ def test_the_same_request_that_ticked_nothing_is_not_started_again(tmp_path: Pat
 
 def test_the_sample_is_what_the_plan_was_made_from() -> None:
     assert TASKS in source.files()
+
+
+def test_a_closed_gate_holds_discovery_back(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    opens = world.desk.pause(FORGE_GATE, 60, "the forge asked to wait")
+    outcome = world.step(Stage.DISCOVER)
+    assert isinstance(outcome, Park)
+    assert (outcome.reason, outcome.until) == (WaitingReason.RATE_LIMIT, opens)
+    del world.desk.gates[FORGE_GATE]
+    plan_of(world)
+
+
+def test_an_empty_repository_has_its_credential_audited_all_the_same(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.forge = EmptyForge(world.forge_options)
+    assert "empty" in reason_of(world)
+    assert world.desk.audits == ["forge audited"]
+
+
+class EmptyForge(LocalForge):
+    def repository(self, name: str) -> Repository:
+        return Repository(name, f"file:///nowhere/{name}.git", "main", empty=True)

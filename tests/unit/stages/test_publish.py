@@ -4,10 +4,13 @@ from pathlib import Path
 
 import pytest
 
+from moonmind.adapters.forges.local import LocalForge
+from moonmind.adapters.forges.options import ForgeOptions
 from moonmind.engine.context import LeaseLost
-from moonmind.ports.forge import PullState
+from moonmind.engine.gates import FORGE_GATE
+from moonmind.ports.forge import PullRequest, PullRequestDraft, PullState, Repository
 from moonmind.runs.chain import Stage
-from moonmind.runs.machine import Done, Failed, NothingToDo
+from moonmind.runs.machine import Done, Failed, NothingToDo, Park, WaitingReason
 from moonmind.stages.body_sections import marker, runs_in
 from tests.support.git_repos import commit_to, delete_branch, log_of, merge
 from tests.support.stage_world import BRANCH, World
@@ -161,3 +164,36 @@ def test_a_merge_of_the_runs_earlier_phase_is_not_taken_for_this_one(world: Worl
     assert world.outputs[Stage.DISCOVER]["phase"].startswith("Phase 2")
     merge(world.bare, BRANCH, "main")
     assert "merged" in refused(world, "pull_request_closed").error.message
+
+
+def test_a_closed_gate_holds_publishing_back(world: World) -> None:
+    opens = world.desk.pause(FORGE_GATE, 60, "the forge asked to wait")
+    outcome = world.step(Stage.PUBLISH)
+    assert isinstance(outcome, Park)
+    assert (outcome.reason, outcome.until) == (WaitingReason.RATE_LIMIT, opens)
+    assert world.tip() is None
+
+
+def test_a_repository_that_was_renamed_meanwhile_is_published_to_at_its_new_place(world: World) -> None:
+    moved = world.bare.with_name("renamed.git")
+    world.bare.rename(moved)
+    world.forge = Renamed(world.forge_options, moved)
+    published(world)
+    assert log_of(moved, f"refs/heads/{BRANCH}")[0].commit == world.outputs[Stage.APPLY]["commit"]
+
+
+class Renamed(LocalForge):
+    """A forge that answers for the old name of a repository with its new place."""
+
+    def __init__(self, options: ForgeOptions, place: Path) -> None:
+        super().__init__(options)
+        self._new = f"{place.parent.name}/{place.stem}"
+
+    def repository(self, name: str) -> Repository:
+        return super().repository(self._new)
+
+    def pull_requests(self, repository: str, branch: str) -> tuple[PullRequest, ...]:
+        return super().pull_requests(self._new, branch)
+
+    def ensure_pull_request(self, repository: str, draft: PullRequestDraft) -> PullRequest:
+        return super().ensure_pull_request(self._new, draft)

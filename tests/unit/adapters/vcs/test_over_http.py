@@ -1,13 +1,14 @@
 """Fetching and pushing over HTTP with a token, against git's own server."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from moonmind.adapters.vcs.git_vcs import GitVcs
 from moonmind.adapters.vcs.options import VcsOptions
-from moonmind.errors import BranchMoved, PushRejected, VcsDenied
+from moonmind.errors import BranchMoved, PushRejected, VcsDenied, VcsError, VcsRefused, VcsUnreachable
 from moonmind.ports.forge import Repository
 from moonmind.redact import Redactor
 from moonmind.settings import ambient_environment
@@ -114,3 +115,33 @@ def test_a_protected_branch_and_a_moved_one_are_told_apart(vcs: GitVcs, reposito
     with pytest.raises(BranchMoved) as moved:
         vcs.push(repository, "moonmind/x", commit, None)
     assert moved.value.details["found"] == theirs
+
+
+def test_git_talks_to_the_configured_host_only(vcs: GitVcs, repository: Repository, server: GitServer) -> None:
+    asked = len(server.asked)
+    for url in (
+        "http://localhost:1/acme/demo.git",
+        "http://127.0.0.1/acme/demo.git",
+        "file:///etc",
+        "https://127.0.0.1/x",
+    ):
+        with pytest.raises(VcsRefused, match="git may"):
+            vcs.fetch(replace(repository, clone_url=url))
+    assert len(server.asked) == asked
+
+
+def test_a_redirect_takes_the_token_nowhere(
+    vcs: GitVcs, repository: Repository, server: GitServer, tmp_path: Path
+) -> None:
+    with git_server(tmp_path / "forge", TOKEN) as elsewhere:
+        server.redirect = elsewhere.url("")
+        with pytest.raises(VcsError):
+            vcs.fetch(repository)
+        assert elsewhere.asked == []
+
+
+def test_a_server_that_is_away_is_an_outage(vcs: GitVcs, repository: Repository, server: GitServer) -> None:
+    server.broken = True
+    with pytest.raises(VcsUnreachable) as caught:
+        vcs.fetch(repository)
+    assert (caught.value.retryable, caught.value.outage) == (True, True)
