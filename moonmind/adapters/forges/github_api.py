@@ -73,7 +73,6 @@ class GitHubApi:
         token = self.token
         # Late: commands that only look need none of it.
         from github import Auth, BadAttributeException, Github, GithubException
-        from requests import RequestException
 
         client = Github(
             auth=Auth.Token(token),
@@ -89,7 +88,7 @@ class GitHubApi:
             yield client
         except GithubException as error:
             raise self._ours(error, asked) from None  # its text may quote more than our bounded words
-        except RequestException as error:
+        except OSError as error:  # every error of requests is one, and so is a file of certificates that is not there
             raise unreachable(error, asked, self.api_url, self._options.redactor) from None
         except (
             BadAttributeException,

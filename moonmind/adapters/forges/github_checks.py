@@ -4,6 +4,7 @@ The right to push is asked of git itself: `info/refs?service=git-receive-pack` i
 changes nothing. What the API calls `permissions` are the user's, which a fine-grained token may hold fewer of.
 """
 
+import ssl
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
@@ -132,8 +133,8 @@ def _push(api: GitHubApi, name: str) -> Check:
     return Check("github.push", CheckStatus.UNKNOWN, f"{url.partition('?')[0]} answers HTTP {status}")
 
 
-def _trust(api: GitHubApi) -> bool | str:
-    return api.certificates or True
+def _trust(api: GitHubApi) -> ssl.SSLContext | bool:
+    return ssl.create_default_context(cafile=api.certificates) if api.certificates else True
 
 
 def kind_of(token: str, identity: Identity) -> str:
