@@ -112,7 +112,7 @@ class GitHub:
     def twin(self, name: str) -> str:
         """Give the name that a repository was seeded with; raises KeyError where there is none."""
         old = {new.casefold(): old for old, new in self.renamed.items()}
-        known = {seeded.casefold(): seeded for seeded in self.names if seeded not in self.renamed}
+        known = {seeded.casefold(): seeded for seeded in self.names}
         return {**known, **old}[name.casefold()]
 
     def bare(self, name: str) -> Path:
