@@ -1,17 +1,16 @@
 """The whole of it: RabbitMQ, PostgreSQL, uvicorn, one worker and the real Codex land two phases on one pull request."""
 
 import json
-import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import create_engine, inspect, text
 
 from tests.support import git_repos, spec_kit
-from tests.support.agents import codex_binary
+from tests.support.agents import adding, codex_binary, confines
+from tests.support.leaks import files_with, rows_with
 from tests.support.processes import argv_with
 from tests.support.responses_server import ResponsesServer
 from tests.support.team import RUNS, TERMINAL, Team, new_queue, rabbitmq_url, team
@@ -32,18 +31,6 @@ TOKEN = "ghp_" + "Zy9Xw8Vu7Ts6Rq5Po4Nm3Lk2Ji1Hg0Fe0Dc0"
 PACKAGE = '"""Says hello."""\n\n__version__ = "1.0"\n'
 GREET = 'def greet(name: str) -> str:\n    return f"Hello, {name}!"\n'
 CURIOUS = "env; cat /proc/self/environ $CODEX_HOME/*.toml $CODEX_HOME/*.json ../*; cat .git/config; git remote -v; true"
-
-
-def adding(path: str, content: str) -> str:
-    lines = "".join(f"+{line}\n" for line in content.splitlines())
-    return f"*** Begin Patch\n*** Add File: {path}\n{lines}*** End Patch"
-
-
-def confines(binary: str, folder: Path) -> bool:
-    """Tell whether Codex's own sandbox can be set up here; inside of many containers it cannot."""
-    probe = [binary, "sandbox", "-c", 'sandbox_mode="workspace-write"', "--", "true"]
-    done = subprocess.run(probe, env={"CODEX_HOME": str(folder), "PATH": os.defpath}, capture_output=True, check=False)
-    return done.returncode == 0
 
 
 @pytest.fixture(params=["danger-full-access", "workspace-write"])
@@ -179,24 +166,3 @@ def ended(members: Team, run_id: str) -> dict[str, Any]:
         return run if run["status"] in TERMINAL else None
 
     return until(over, f"the end of run {run_id}", 90, pause=0.2)
-
-
-def files_with(folder: Path, secret: str) -> list[str]:
-    """List the files that hold a text."""
-    files = (path for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
-    return [str(path) for path in files if secret.encode() in path.read_bytes()]
-
-
-def rows_with(database: str, secret: str) -> list[str]:
-    """List the rows, of MoonMind's tables and of Celery's, that hold a text."""
-    engine = create_engine(database)
-    try:
-        names = inspect(engine).get_table_names()
-        assert {"run", "attempt", "event", "celery_taskmeta"} <= set(names)
-        with engine.connect() as connection:
-            rows = [row for name in names for (row,) in connection.execute(text(f'SELECT t::text FROM "{name}" t'))]
-    finally:
-        engine.dispose()
-    assert len(rows) > 20
-    # bytea shows itself in hex
-    return [row for row in rows if secret in row or secret.encode().hex() in row]

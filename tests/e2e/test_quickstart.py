@@ -12,9 +12,9 @@ from sqlalchemy import create_engine, text
 from tests.support import git_repos
 from tests.support.agents import codex_binary
 from tests.support.page import Block, blocks_of
-from tests.support.processes import PYTHON, ROOT, Process, group_of
-from tests.support.reader import Reader
-from tests.support.team import TERMINAL, rabbitmq_url, team
+from tests.support.processes import PYTHON, ROOT, group_of
+from tests.support.reader import Reader, asked, await_worker, ended
+from tests.support.team import rabbitmq_url, team
 from tests.support.waiting import until
 
 PAGE = ROOT / "docs/quickstart.md"
@@ -187,28 +187,6 @@ def test_the_page_works_as_it_is_printed(page: dict[str, Block], empty_postgres_
         for process in (cleaner, worker, api):
             process.terminate()
             until(lambda process=process: group_of(process.pid) == [], f"the end of all of {process.log.name}", 10)
-
-
-def asked(reader: Reader, block: Block, run_id: str = "") -> dict[str, Any]:
-    """Type a curl of the page, with the port that is free here, and read the answer."""
-    command = block.text.replace("localhost:8000", f"localhost:{reader.team.port}").replace("{run_id}", run_id)
-    body, _, status = reader.types(f"{command.rstrip()} --write-out '\\n%{{http_code}}'").rpartition("\n")
-    assert status == ("202" if "-X POST" in command else "200"), body
-    answer: dict[str, Any] = json.loads(body)
-    return answer
-
-
-def ended(reader: Reader, block: Block, run_id: str) -> dict[str, Any]:
-    def over() -> dict[str, Any] | None:
-        run = asked(reader, block, run_id)
-        return run if run["status"] in TERMINAL else None
-
-    return until(over, f"the end of run {run_id}", 60, pause=0.3)
-
-
-def await_worker(process: Process) -> None:
-    until(lambda: "ready." in process.text() or not process.alive, "the worker", 60)
-    assert process.alive, process.text()[-4000:]
 
 
 def results_are_stored(database: str) -> None:

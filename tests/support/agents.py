@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import subprocess
 import time
 from abc import ABC, abstractmethod
 from contextlib import ExitStack
@@ -32,6 +33,19 @@ def codex_binary() -> str | None:
     except ImportError:
         return shutil.which("codex")
     return str(bundled_codex_path())
+
+
+def confines(binary: str, folder: Path) -> bool:
+    """Tell whether Codex's own sandbox can be set up here; inside of many containers it cannot."""
+    probe = [binary, "sandbox", "-c", 'sandbox_mode="workspace-write"', "--", "true"]
+    done = subprocess.run(probe, env={"CODEX_HOME": str(folder), "PATH": os.defpath}, capture_output=True, check=False)
+    return done.returncode == 0
+
+
+def adding(path: str, content: str) -> str:
+    """Write the patch with which the model adds a file."""
+    lines = "".join(f"+{line}\n" for line in content.splitlines())
+    return f"*** Begin Patch\n*** Add File: {path}\n{lines}*** End Patch"
 
 
 class Scene(ABC):

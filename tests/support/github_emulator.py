@@ -64,11 +64,12 @@ def emulator(folder: Path, repositories: Mapping[str, Mapping[str, str]]) -> Ite
     seed = {
         "viewer": "mona",
         "users": [{"login": "mona"}, *({"login": owner, "type": "Organization"} for owner in sorted(owners))],
-        # JSON is YAML.
+        # JSON is YAML, but for escapes beyond the basic plane.
         "repos": [{"name": name, "files": dict(files), "protected": {}} for name, files in repositories.items()],
     }
     place = folder / "gh.yaml"
-    place.write_text(json.dumps({"name": "gh", "servers": {"github": {"service": "github", "seed": seed}}}))
+    environment_file = {"name": "gh", "servers": {"github": {"service": "github", "seed": seed}}}
+    place.write_text(json.dumps(environment_file, ensure_ascii=False), "utf-8")
     port, gateway, ca = free_port(), free_port(), folder / "ca"
     argv = [
         str(BIN / "myworld"), "serve", "--host", "127.0.0.1", "--port", str(port), "--env", str(place),

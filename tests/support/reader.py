@@ -1,15 +1,19 @@
 """A reader of the quickstart: a copy of the checkout, its commands typed into bash, one Poetry and one Codex on PATH."""
 
+import json
 import os
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.support.agents import codex_binary
+from tests.support.page import Block
 from tests.support.processes import ROOT, Process
-from tests.support.team import Team
+from tests.support.team import TERMINAL, Team
+from tests.support.waiting import until
 
 _COPIED = ("moonmind", "api_service", "specs", "docs", "alembic.ini", "pyproject.toml", "poetry.lock", "poetry.toml")
 
@@ -55,6 +59,31 @@ class Reader:
         process = Process(["bash", "-c", f"exec {command}"], env=self.env, cwd=self.root, log=log)
         self.team.processes.append(process)
         return process
+
+
+def asked(reader: Reader, block: Block, run_id: str = "") -> dict[str, Any]:
+    """Type a curl of the page, with the port that is free here, and read the answer."""
+    command = block.text.replace("localhost:8000", f"localhost:{reader.team.port}").replace("{run_id}", run_id)
+    body, _, status = reader.types(f"{command.rstrip()} --write-out '\\n%{{http_code}}'").rpartition("\n")
+    assert status == ("202" if "-X POST" in command else "200"), body
+    answer: dict[str, Any] = json.loads(body)
+    return answer
+
+
+def ended(reader: Reader, block: Block, run_id: str, seconds: float = 60) -> dict[str, Any]:
+    """Watch a run with the page's own curl until it has ended."""
+
+    def over() -> dict[str, Any] | None:
+        run = asked(reader, block, run_id)
+        return run if run["status"] in TERMINAL else None
+
+    return until(over, f"the end of run {run_id}", seconds, pause=0.3)
+
+
+def await_worker(process: Process) -> None:
+    """Wait until a worker takes messages."""
+    until(lambda: "ready." in process.text() or not process.alive, "the worker", 60)
+    assert process.alive, process.text()[-4000:]
 
 
 def poetry() -> list[str]:

@@ -13,8 +13,10 @@ _BACKLOG = 64
 class TcpProxy:
     """Passes bytes on to a server; cut, it refuses connections and resets those there were."""
 
-    def __init__(self, host: str, port: int) -> None:
+    def __init__(self, host: str, port: int, *, keeps: bool = False) -> None:
         self._upstream = (host, port)
+        self._keeps = keeps
+        self._kept: dict[socket.socket, bytearray] = {}
         self._guard = threading.Lock()
         self._links: set[socket.socket] = set()
         self._listener = self._listen(0)
@@ -25,6 +27,11 @@ class TcpProxy:
 
     def __exit__(self, *_: object) -> None:
         self.cut()
+
+    def passed(self) -> bytes:
+        """Give everything that went through, each direction of each connection in one piece."""
+        with self._guard:
+            return b"\0".join(bytes(kept) for kept in self._kept.values())
 
     def cut(self) -> None:
         """Take the server away, as its crash or a pulled cable would."""
@@ -73,6 +80,9 @@ class TcpProxy:
     def _pump(self, source: socket.socket, target: socket.socket) -> None:
         with contextlib.suppress(OSError):  # either end hung up, or the wire was cut
             while data := source.recv(65536):
+                if self._keeps:
+                    with self._guard:
+                        self._kept.setdefault(source, bytearray()).extend(data)
                 target.sendall(data)
         with self._guard:
             self._links -= {source, target}
