@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 from moonmind.errors import NotConfigured
 
-_PUBLIC = "https://github.com"
+PUBLIC = "https://github.com"
 _PUBLIC_API = "https://api.github.com"
 _SERVER_API = "/api/v3"
 """Where GitHub Enterprise Server keeps its API."""
@@ -26,7 +26,7 @@ def checked_origin(url: str) -> str:
     text = url.strip().rstrip("/")
     parts = urlsplit(text)
     if parts.scheme not in {"https", "http"} or not parts.hostname:
-        raise ValueError(f"must be an address like {_PUBLIC}")
+        raise ValueError(f"must be an address like {PUBLIC}")
     if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
         raise ValueError(
             "must begin with https://: a token would travel in the open (http:// is for this machine only)"
@@ -44,12 +44,12 @@ def github_urls(*, api: str | None, server: str | None) -> GitHubUrls:
         return GitHubUrls(_api_of(server), server)
     if api is not None:
         return GitHubUrls(api, _server_of(api))
-    return GitHubUrls(_PUBLIC_API, _PUBLIC)
+    return GitHubUrls(_PUBLIC_API, PUBLIC)
 
 
 def _api_of(server: str) -> str:
     parts = urlsplit(server)
-    if server == _PUBLIC:
+    if server == PUBLIC:
         return _PUBLIC_API
     if parts.netloc.endswith(_RESIDENCE):
         return f"{parts.scheme}://api.{parts.netloc}"
@@ -59,7 +59,7 @@ def _api_of(server: str) -> str:
 def _server_of(api: str) -> str:
     parts = urlsplit(api)
     if api == _PUBLIC_API:
-        return _PUBLIC
+        return PUBLIC
     if parts.netloc.startswith("api.") and parts.netloc.endswith(_RESIDENCE):
         return f"{parts.scheme}://{parts.netloc.removeprefix('api.')}"
     if api.endswith(_SERVER_API):

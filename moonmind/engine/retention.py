@@ -1,12 +1,17 @@
 """Remove the files of runs that ended long ago: artifacts, workspaces, agent homes. Their rows stay."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import structlog
 
+from moonmind.db.records import Run
 from moonmind.db.unit_of_work import Database
 from moonmind.errors import MoonMindError
 from moonmind.ports.agent import Agent
 from moonmind.ports.artifact_store import ArtifactStore
 from moonmind.ports.vcs import Vcs
+from moonmind.runs.chain import Stage
 
 log = structlog.get_logger(__name__)
 
@@ -27,6 +32,7 @@ class Retention:
         """Remove what is due and give the number of runs whose files went; one that fails is tried next time."""
         with self._database.read() as uow:
             expired = uow.runs.expired_files(self._days, _BATCH)
+            mirrored = {run.id: _mirrored(run, uow.attempts.outputs(run.id)) for run in expired}
         removed = 0
         for run in expired:
             with self._database.write() as uow:
@@ -35,7 +41,7 @@ class Retention:
                     continue
             try:
                 self._agent.forget(str(run.id))
-                self._vcs.forget(run.repository, run.id)
+                self._vcs.forget(mirrored[run.id], run.id)
                 self._store.delete(run.id)
             except MoonMindError as error:
                 log.warning("run.not_pruned", run_id=str(run.id), error=error.message)
@@ -46,3 +52,9 @@ class Retention:
         if removed:
             log.info("runs.pruned", count=removed)
         return removed
+
+
+def _mirrored(run: Run, outputs: Mapping[Stage, Mapping[str, Any]]) -> str:
+    """Give the name under which the run's objects are mirrored: the forge's, which a renamed repository has anew."""
+    found = outputs.get(Stage.DISCOVER, {}).get("repository")
+    return str(found["fullName"]) if isinstance(found, Mapping) and "fullName" in found else run.repository

@@ -64,9 +64,10 @@ def run(context: StageContext) -> Outcome:
 def _start(context: StageContext, plan: Plan, key: str) -> Outcome:
     if (opens := context.office.gate(QUOTA_GATE)) is not None:
         return Park(WaitingReason.QUOTA, until=opens, kept=context.kept)
-    context.office.audit_credentials()
     if not context.office.take_slot():
         return Park(WaitingReason.CAPACITY, seconds=CAPACITY_SECONDS, kept=context.kept)
+    # Behind the slot: runs that wait for one come by every minute, and must not use the services' limits up with probes.
+    context.office.audit_credentials()
     ensure_start(context, plan)
     prompt = context.redactor.text(_prompt(context, plan))
     context.artifacts.save(

@@ -7,6 +7,7 @@ changes nothing. What the API calls `permissions` are the user's, which a fine-g
 import ssl
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -14,6 +15,7 @@ from moonmind.adapters.forges.askpass import USER
 from moonmind.adapters.forges.github_api import PROBE_SECONDS, GitHubApi, Identity
 from moonmind.adapters.forges.github_errors import RENEW
 from moonmind.errors import MoonMindError
+from moonmind.github_urls import PUBLIC
 from moonmind.ports.check import Check, CheckStatus
 
 _KINDS = {
@@ -23,8 +25,6 @@ _KINDS = {
     "ghu_": "GitHub App user",
     "ghs_": "GitHub App installation",
 }
-_SCOPED = frozenset({"classic", "OAuth"})
-"""Kinds whose rights are scopes; the others' are permissions, repository by repository."""
 _SOON_DAYS = 7
 
 
@@ -52,6 +52,8 @@ def _no_answer(name: str, error: MoonMindError, api: GitHubApi) -> Check:
 def _token(api: GitHubApi, identity: Identity) -> Check:
     kind = kind_of(api.token, identity)
     whose = f"{kind} token of {identity.login}" if identity.login else f"{kind} token"
+    if api.server_url != PUBLIC:
+        whose += f" at {urlsplit(api.server_url).netloc}"
     facts = {"githubApi": api.api_url, "tokenKind": kind}
     if identity.login:
         facts["githubLogin"] = identity.login

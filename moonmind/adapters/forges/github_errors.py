@@ -92,7 +92,7 @@ def translate(answer: Answer, asked: str, *, server: str) -> MoonMindError:
     if answer.status == 403:
         return _forbidden(answer, said, details)
     if answer.status in {404, 410, 451}:
-        return RepositoryUnavailable(said, **details)
+        return RepositoryUnavailable(f"it is not there, or this token does not see it ({said})", **details)
     complaints = "; ".join(answer.complaints)
     return ForgeRefused(f"{said} ({complaints})" if complaints else said, **details)
 

@@ -1,18 +1,24 @@
 """Files of runs that ended long ago go; rows stay."""
 
+from pathlib import Path
+from typing import ClassVar
 from uuid import UUID
 
 from structlog.testing import capture_logs
 
 from moonmind.adapters.artifact_stores.filesystem import FilesystemArtifactStore
+from moonmind.adapters.vcs.git_vcs import GitVcs
+from moonmind.adapters.vcs.options import VcsOptions
 from moonmind.db.clock import db_now_plus
 from moonmind.db.records import Run
 from moonmind.engine.retention import Retention
 from moonmind.errors import StoreError
-from moonmind.runs.machine import RunStatus
+from moonmind.runs.chain import Stage
+from moonmind.runs.machine import Done, RunStatus
+from moonmind.settings import ambient_environment
 from moonmind.wire import RetryRun
 from tests.support.databases import add_run, events_of, set_columns
-from tests.support.engine_room import EngineRoom, complaints
+from tests.support.engine_room import PLAN, EngineRoom, complaints
 
 DAY = 86400.0
 
@@ -87,3 +93,25 @@ def test_a_retry_of_a_pruned_run_gets_files_that_are_kept_again(room: EngineRoom
     room.runs.retry(run.id, RetryRun())
     assert room.read(run).pruned_at is None
     assert retention(room).sweep() == 0
+
+
+class Letting(GitVcs):
+    """The shipped git, which remembers what it was to let go."""
+
+    names: ClassVar[list[str]] = []
+
+    def forget(self, repository: str, run_id: UUID) -> None:
+        self.names.append(repository)
+        super().forget(repository, run_id)
+
+
+def test_what_a_run_pinned_is_let_go_under_the_name_that_the_forge_gave(room: EngineRoom, tmp_path: Path) -> None:
+    room.reports(Stage.DISCOVER, Done({**PLAN, "repository": {"fullName": "octo/renamed"}}))
+    run = room.reach(Stage.SUBMIT)
+    set_columns(
+        room.database, run.id, status=RunStatus.FAILED, dispatch_after=None, completed_at=db_now_plus(-DAY * 31)
+    )
+    before = ended(room, 31)
+    vcs = Letting(VcsOptions(tmp_path / "other", "file", dict, ambient_environment()))
+    assert Retention(room.database, room.store, room.agent, vcs, days=30.0).sweep() == 2
+    assert sorted(vcs.names) == sorted(["octo/renamed", before.repository])

@@ -98,12 +98,13 @@ def test_without_a_free_slot_the_run_waits_and_nothing_is_started(world: World) 
     parked = world.step(Stage.SUBMIT)
     assert isinstance(parked, Park)
     assert (parked.reason, parked.seconds) == (WaitingReason.CAPACITY, 60.0)
+    assert world.desk.audits == []  # whoever waits asks nobody anything
     assert world.agent.poll(f"{world.run_id}/submit-1").state is JobState.ABSENT
     world.desk.slots = 1
     assert isinstance(world.drive(Stage.SUBMIT), Done)
 
 
-def test_a_bad_credential_stops_the_run_before_a_slot_is_taken(world: World) -> None:
+def test_a_bad_credential_stops_the_run_before_an_agent_starts(world: World) -> None:
     world.desk.refuses = CredentialInvalid("no login", check="codex.login")
     outcome = failed(world.step(Stage.SUBMIT))
     assert (outcome.error.code, outcome.transient) == ("credential_invalid", False)

@@ -332,7 +332,8 @@ def test_a_fine_grained_token_has_no_scopes_and_is_judged_by_what_it_may_do(
     checks = by_name(forge_with(token).check(name))
     assert checks["github.scopes"].status is CheckStatus.SKIPPED
     assert checks["github.push"].status is CheckStatus.PASSED
-    assert "fine-grained token of mona; expires 2100-01-02 03:04 UTC" in checks["github.token"].message
+    assert "fine-grained token of mona at 127.0.0.1" in checks["github.token"].message
+    assert "; expires 2100-01-02 03:04 UTC" in checks["github.token"].message
     assert checks["github.token"].facts["tokenExpires"] == "2100-01-02T03:04:05+00:00"
     site.tokens[token].may_push = False
     refused = by_name(forge_with(token).check(name))["github.push"]
@@ -345,7 +346,7 @@ def test_an_installations_token_is_nobodys_and_good(forge_with: Build, site: Git
     token = "ghs_" + "b" * 36
     site.tokens[token] = Token(scopes=None, is_user=False)
     checks = by_name(forge_with(token).check(name))
-    assert checks["github.token"].message == "GitHub App installation token"
+    assert checks["github.token"].message.startswith("GitHub App installation token at 127.0.0.1:")
     assert not [check for check in checks.values() if check.failed]
 
 
