@@ -17,7 +17,7 @@ from moonmind.ports.check import CheckStatus
 from moonmind.ports.forge import Forge, PullRequestDraft, PullState
 from moonmind.settings import ambient_environment
 from tests.support.git_repos import commit_to, delete_branch, make_bare, merge, tip_of
-from tests.support.github_site import GitHub, github
+from tests.support.github_site import MANY, GitHub, github, take
 
 BRANCH = "moonmind/docs"
 
@@ -98,9 +98,6 @@ class GitHubPlace:
         return self._site.creates(self.name)
 
 
-MANY = [f"acme/demo-{number}" for number in range(60)]
-
-
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GitHub]:
     folder = tmp_path_factory.mktemp("github")
@@ -114,9 +111,7 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
         made: Place = LocalPlace(tmp_path)
     else:
         shared: GitHub = request.getfixturevalue("site")
-        number = len(list(shared.folder.glob("taken-*")))
-        (shared.folder / f"taken-{number}").touch()
-        made = GitHubPlace(shared, MANY[number], tmp_path)
+        made = GitHubPlace(shared, take(shared), tmp_path)
     assert made.forge.name == request.param
     return made
 

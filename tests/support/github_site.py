@@ -23,6 +23,9 @@ from tests.support import git_repos
 from tests.support.github_emulator import Emulator, emulator
 from tests.support.github_front import Front
 
+MANY = [f"acme/demo-{number}" for number in range(60)]
+"""Names for the repositories of tests that share a site."""
+
 
 def a_token() -> str:
     """Make up a token that looks like a classic one."""
@@ -94,6 +97,7 @@ class GitHub:
     requests: list[Asked] = field(default_factory=list)
     lock: threading.RLock = field(default_factory=threading.RLock)
     created: dict[str, int] = field(default_factory=dict)
+    taken: int = 0
     _copied: dict[str, dict[str, dict[str, str]]] = field(default_factory=dict)
 
     @property
@@ -260,3 +264,17 @@ def github(folder: Path, repositories: Mapping[str, Mapping[str, str]]) -> Itera
         stack.callback(thread.join)
         stack.callback(server.shutdown)
         yield made
+
+
+def holder(site: GitHub, **rights: Any) -> str:
+    """Give a new token with these rights."""
+    token = a_token()
+    site.tokens[token] = Token(**rights)
+    return token
+
+
+def take(site: GitHub) -> str:
+    """Give one of MANY that no other test has."""
+    with site.lock:
+        site.taken += 1
+        return MANY[site.taken - 1]
