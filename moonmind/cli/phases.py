@@ -8,7 +8,7 @@ from rich.text import Text
 from moonmind.cli.plain import one_line
 from moonmind.cli.screen import marks
 from moonmind.errors import SpecUnreadable
-from moonmind.speckit.features import Feature
+from moonmind.speckit.features import Choice, Feature
 from moonmind.speckit.tasks import TasksFile
 from moonmind.speckit.work import Work, ids_of, next_work
 
@@ -45,6 +45,27 @@ def sheet(feature: Feature, file: TasksFile | None, error: SpecUnreadable | None
     parts.append(Padding(table, (0, 0, 0, 2), expand=False))
     parts.append(_next(f"next: {ids_of(work.tasks)}" if isinstance(work, Work) else work.reason))
     parts += [Text(f"  note: {one_line(warning)}", "yellow") for warning in file.warnings]
+    return Group(*parts)
+
+
+def next_sheet(choice: Choice, work: Work | None, reason: str) -> RenderableType:
+    """Draw what a run would do: the feature and why, the phase, its tasks, and what is left to people."""
+    feature = choice.feature
+    parts: list[RenderableType] = [Text("")]
+    if feature is not None:
+        parts.append(Text.assemble((one_line(feature.path), "bold"), (f"  {one_line(choice.reason)}", "dim")))
+    if work is None:
+        return Group(*parts, Text(f"  {one_line(reason)}", "yellow"))
+    parts.append(Text(f"  {one_line(work.phase.title)}", "cyan"))
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for task in work.tasks:
+        labels = " ".join(filter(None, ("[P]" if task.parallel else "", f"[{task.story}]" if task.story else "")))
+        table.add_row(Text(one_line(task.id), "bold"), Text(one_line(f"{labels} {task.text}".strip())))
+    parts.append(Padding(table, (0, 0, 0, 4), expand=False))
+    if work.left_for_people:
+        parts.append(Text(f"  left for people: {one_line(ids_of(work.left_for_people))}", "yellow"))
     return Group(*parts)
 
 

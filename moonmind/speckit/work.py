@@ -3,8 +3,10 @@
 from dataclasses import dataclass
 
 from moonmind.speckit.features import Feature
+from moonmind.speckit.selection import Selection
 from moonmind.speckit.tasks import Phase, SpecTask, TasksFile
 
+EVERYTHING = Selection()
 SHOWN_IDS = 20
 """Ids spelled out in a sentence before it says how many more there are."""
 
@@ -31,13 +33,15 @@ class NoWork:
     left_for_people: tuple[SpecTask, ...] = ()
 
 
-def next_work(feature: Feature, tasks_file: TasksFile) -> Work | NoWork:
-    """Find the first phase with an open task that no word reserves for a person."""
+def next_work(feature: Feature, tasks_file: TasksFile, selection: Selection = EVERYTHING) -> Work | NoWork:
+    """Find the first phase with an open task that is selected and that no word reserves for a person."""
     left: list[SpecTask] = []
     passed_over: list[str] = []
+    meant = selection.of(tasks_file)
     for phase in tasks_file.phases:
-        flagged = tuple(task for task in phase.pending if task.flags)
-        free = tuple(task for task in phase.pending if not task.flags)
+        pending = [task for task in phase.pending if task.key in meant]
+        flagged = tuple(task for task in pending if task.flags)
+        free = tuple(task for task in pending if not task.flags)
         left.extend(flagged)
         if free:
             return Work(feature, phase, free, tuple(left), tuple(passed_over))
@@ -45,6 +49,8 @@ def next_work(feature: Feature, tasks_file: TasksFile) -> Work | NoWork:
             passed_over.append(f"{phase.title} has only tasks for people left: {ids_of(flagged)}.")
     if left:
         return NoWork(f"Only tasks for people are left in {feature.path}: {ids_of(left)}.", tuple(left))
+    if not selection.is_all:
+        return NoWork(f"None of the {len(meant)} selected tasks of {feature.path} is open.")
     aside = tasks_file.total - tasks_file.completed
     if aside:
         return NoWork(

@@ -9,6 +9,7 @@ from moonmind.engine.context import StageContext
 from moonmind.errors import Rejected, SpecUnreadable
 from moonmind.ports.forge import Repository
 from moonmind.runs.machine import Done, NothingToDo, Outcome
+from moonmind.speckit.documents import constitution_in, documents_of, skills_in
 from moonmind.speckit.evidence import evidence_of
 from moonmind.speckit.features import Feature, find_features
 from moonmind.speckit.tasks import SpecTask
@@ -16,7 +17,6 @@ from moonmind.speckit.tasks_md import read_tasks
 from moonmind.speckit.work import NoWork, Work, next_work
 from moonmind.stages import forge_answers
 from moonmind.stages.candidates import Candidates, Snapshot, Start
-from moonmind.stages.documents import constitution_in, documents_of, skills_in
 from moonmind.stages.plain import storable
 from moonmind.stages.plan import VERSION, Plan, PlanTask
 from moonmind.stages.progress import without_progress

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from moonmind.cli.main import main
+from moonmind.sample import source
 from moonmind.settings import Settings
 from tests.support.terminal import Session
 
@@ -23,3 +24,13 @@ def moonmind(session: Session) -> Callable[..., int]:
         return main(arguments, connect=lambda: session)
 
     return call
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """The packaged sample as a folder on the disk."""
+    for path, content in source.files().items():
+        place = tmp_path / path
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(content)
+    return tmp_path

@@ -1,4 +1,4 @@
-from moonmind.stages.documents import MOST, constitution_in, documents_of, skills_in
+from moonmind.speckit.documents import MOST, constitution_in, documents_of, skills_in
 from tests.support.plans import FEATURE, FOLDER
 
 

@@ -1,0 +1,55 @@
+"""What a tasks.md says, as plain values: the one form that `speckit --json` prints."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from moonmind.errors import SpecUnreadable
+from moonmind.speckit.features import Choice, Feature
+from moonmind.speckit.tasks import TasksFile
+from moonmind.speckit.work import Work
+
+
+def file_report(file: TasksFile | SpecUnreadable) -> dict[str, Any]:
+    """Report one file. `next_phase` and `next_pending` are literal: tasks that are left to people are among them."""
+    if isinstance(file, SpecUnreadable):
+        return {"refused": True, "reason": file.message, **_counts(None)}
+    return {"refused": False, "reason": None, **_counts(file)}
+
+
+def feature_report(feature: Feature, file: TasksFile | SpecUnreadable) -> dict[str, Any]:
+    """Report one feature's file, and which feature it is."""
+    return {"key": feature.key, "path": feature.path, **file_report(file)}
+
+
+def next_report(choice: Choice | None, work: Work | None, reason: str) -> dict[str, Any]:
+    """Report what a run would do next, or why nothing."""
+    feature = choice.feature if choice is not None else None
+    return {
+        "feature": feature.path if feature is not None else None,
+        "choice": choice.reason if choice is not None else None,
+        "phase": work.phase.title if work is not None else None,
+        "tasks": [task.id for task in work.tasks] if work is not None else [],
+        "left_for_people": [task.id for task in work.left_for_people] if work is not None else [],
+        "reason": reason or None,
+    }
+
+
+def _counts(file: TasksFile | None) -> Mapping[str, Any]:
+    following = file.next_phase if file is not None else None
+    return {
+        "total": file.total if file is not None else 0,
+        "completed": file.completed if file is not None else 0,
+        "all_complete": file is not None and file.all_complete,
+        "phases": [
+            {"title": phase.title, "total": phase.total, "completed": phase.completed}
+            for phase in (file.phases if file is not None else ())
+        ],
+        "next_phase": following.title if following is not None else None,
+        "next_pending": [task.id for task in following.pending] if following is not None else [],
+        "flags": [
+            {"id": task.id, "line": task.line, "flags": list(task.flags)}
+            for task in (file.tasks if file is not None else ())
+            if task.pending and task.flags
+        ],
+        "warnings": list(file.warnings) if file is not None else [],
+    }
