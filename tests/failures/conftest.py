@@ -7,6 +7,7 @@ import pytest
 
 from moonmind.db.unit_of_work import Database
 from moonmind.sample import source as sample
+from tests.support.databases import emptied
 from tests.support.engines import ENGINES, SHORT_LEASES, TEST_MODE, Engine, engine_of
 from tests.support.github_site import MANY, GitHub, github, take
 from tests.support.team import Team, new_queue, rabbitmq_url, team
@@ -56,7 +57,7 @@ def github_engine(request: pytest.FixtureRequest, shared: GitHub) -> Iterator[En
     if not embedded:
         place = {
             "CELERY_BROKER_URL": rabbitmq_url(),
-            "DATABASE_URL": request.getfixturevalue("migrated_postgres_url"),
+            "DATABASE_URL": emptied(request.getfixturevalue("migrated_postgres_url")),
             "SPEC_WORKFLOW_CODEX_QUEUE": new_queue(),
         }
     with team(**place, **SHORT_LEASES, **shared.settings, MOONMIND_AGENT="scripted") as members:

@@ -54,13 +54,18 @@ def migrated_postgres_url(postgres_server: str) -> Iterator[str]:
 @pytest.fixture
 def postgres_url(migrated_postgres_url: str) -> str:
     """A PostgreSQL database at the newest schema, without rows but for the installation's."""
-    engine = create_engine(migrated_postgres_url)
+    return emptied(migrated_postgres_url)
+
+
+def emptied(url: str) -> str:
+    """Remove the rows of earlier tests; gives the URL back."""
+    engine = create_engine(url)
     with engine.begin() as connection:
         # Everything hangs on these; a TRUNCATE of tables this small takes a hundred times as long.
         for table in ("run", "host", "gate"):
             connection.execute(text(f"DELETE FROM {table}"))
     engine.dispose()
-    return migrated_postgres_url
+    return url
 
 
 @pytest.fixture(scope="session")
