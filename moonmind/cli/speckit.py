@@ -7,18 +7,18 @@
 4    a tasks.md cannot be read with certainty
 """
 
-import json as json_format
+import argparse
+import json
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
-
-import typer
+from typing import Any, NoReturn
 
 from moonmind import __version__
 from moonmind.cli.checkout import Asked, Checkout, find_task, rewrite
 from moonmind.cli.exits import Exit, code_of, say
-from moonmind.errors import ErrorInfo, MoonMindError, NotFound, SpecUnreadable
+from moonmind.errors import InvalidRequest, MoonMindError, NotFound, SpecUnreadable
 from moonmind.speckit.documents import constitution_in, documents_of, skills_in
 from moonmind.speckit.feature import Feature, matches
 from moonmind.speckit.features import Choice
@@ -27,52 +27,22 @@ from moonmind.speckit.selection import Selection
 from moonmind.speckit.tasks_md import TasksFile, read_tasks, tick, untick
 from moonmind.speckit.work import NoWork, Work, next_work
 
-app = typer.Typer(
-    name="speckit",
-    help="Read a folder's Spec Kit files as MoonMind does.",
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
 
-Place = Annotated[Path, typer.Argument(help="A checkout, or a folder in it.", exists=True)]
-Which = Annotated[str | None, typer.Option("--feature", help="The feature: 042, 042-x or specs/042-x.")]
-Directory = Annotated[str | None, typer.Option(envvar="SPECIFY_FEATURE_DIRECTORY", hidden=True)]
-Named = Annotated[str | None, typer.Option(envvar="SPECIFY_FEATURE", hidden=True)]
-Story = Annotated[str | None, typer.Option(help="Only this story's tasks: US1.")]
-Tasks = Annotated[list[str] | None, typer.Option("--task", help="Only these: T012, T001-T010; may be repeated.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
-OnLine = Annotated[int | None, typer.Option("--line", help="Which line, where the id stands more than once.")]
-
-
-def _version(asked: bool) -> None:
-    if asked:
-        print(f"speckit {__version__}")
-        raise typer.Exit
-
-
-@app.callback()
-def speckit(
-    version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
-    ] = False,
-) -> None:
-    """Read a folder's Spec Kit files as MoonMind does."""
-
-
-@app.command()
-def status(path: Place = Path(), feature: Which = None, json: Json = False) -> None:
+def status(given: argparse.Namespace) -> int:
     """Show each feature's phases, and what a run would do next; of a single tasks.md, what it says."""
+    path: Path = given.path
     if path.is_file():
-        raise typer.Exit(_status_of_file(path, as_json=json))
+        return _status_of_file(path, as_json=given.json)
     checkout = Checkout.around(path)
-    shown = [one for one in checkout.features if not feature or matches(one, feature)]
+    shown = [one for one in checkout.features if not given.feature or matches(one, given.feature)]
     if not shown:
-        raise NotFound(f"{checkout.root} holds no feature {feature!r}", remediation="`speckit status` lists them all.")
+        raise NotFound(
+            f"{checkout.root} holds no feature {given.feature!r}", remediation="`speckit status` lists them all."
+        )
     readings = [(one, checkout.file(one)) for one in shown]
-    if json:
+    if given.json:
         features = [feature_report(one, file) for one, file in readings]
-        print(json_format.dumps({"features": features, "next": _next_of(checkout, Asked(feature))}))
+        print(json.dumps({"features": features, "next": _next_of(checkout, _asked(given))}))
     else:
         from moonmind.cli.phases import sheet
         from moonmind.cli.screen import out
@@ -81,49 +51,31 @@ def status(path: Place = Path(), feature: Which = None, json: Json = False) -> N
         for one, file in readings:
             error = file if isinstance(file, SpecUnreadable) else None
             console.print(sheet(one, file if isinstance(file, TasksFile) else None, error, console))
-    raise typer.Exit(Exit.SETUP if any(isinstance(file, SpecUnreadable) for _, file in readings) else Exit.FINE)
+    return Exit.SETUP if any(isinstance(file, SpecUnreadable) for _, file in readings) else Exit.FINE
 
 
-@app.command("next")
-def next_(
-    path: Place = Path(),
-    feature: Which = None,
-    story: Story = None,
-    task: Tasks = None,
-    json: Json = False,
-    directory: Directory = None,
-    name: Named = None,
-) -> None:
+def following(given: argparse.Namespace) -> int:
     """Show what a run would do next, and why just that."""
-    checkout = Checkout.around(path)
-    choice, found = _work(checkout, Asked(feature, directory, name), Selection.read(story, task or ()))
+    checkout = Checkout.around(given.path)
+    choice, found = _work(checkout, _asked(given), Selection.read(given.story, given.task))
     work = found if isinstance(found, Work) else None
     reason = found.reason if isinstance(found, NoWork) else ""
-    if json:
-        print(json_format.dumps(next_report(choice, work, reason)))
+    if given.json:
+        print(json.dumps(next_report(choice, work, reason)))
     else:
         from moonmind.cli.phases import next_sheet
         from moonmind.cli.screen import out
 
         out().print(next_sheet(choice, work, reason))
-    raise typer.Exit(Exit.FINE if work is not None else Exit.STATE)
+    return Exit.FINE if work is not None else Exit.STATE
 
 
-@app.command()
-def prompt(
-    path: Place = Path(),
-    feature: Which = None,
-    story: Story = None,
-    task: Tasks = None,
-    notes: Annotated[str, typer.Option(help="What you would tell the agent beside it.")] = "",
-    directory: Directory = None,
-    name: Named = None,
-) -> None:
+def prompt(given: argparse.Namespace) -> int:
     """Print what an agent would be told."""
     from moonmind.speckit.prompt import render_prompt
 
-    checkout = Checkout.around(path)
-    _, found = _work(checkout, Asked(feature, directory, name), Selection.read(story, task or ()))
+    checkout = Checkout.around(given.path)
+    _, found = _work(checkout, _asked(given), Selection.read(given.story, given.task))
     if isinstance(found, NoWork):
         raise NotFound(found.reason, remediation="There is nothing to tell an agent.")
     text = render_prompt(
@@ -131,52 +83,35 @@ def prompt(
         documents=documents_of(found.feature, checkout.listing),
         constitution_path=constitution_in(checkout.listing),
         skills=skills_in(checkout.listing),
-        notes=notes,
+        notes=given.notes,
     )
     sys.stdout.write(text)
+    return Exit.FINE
 
 
-@app.command("tick")
-def tick_(
-    task_id: Annotated[str, typer.Argument(metavar="ID", help="The task: T012.")],
-    path: Place = Path(),
-    feature: Which = None,
-    line: OnLine = None,
-    directory: Directory = None,
-    name: Named = None,
-) -> None:
+def ticking(given: argparse.Namespace) -> int:
     """Tick one box; every other byte of the file stays."""
-    place = _file(path, Asked(feature, directory, name))
+    place = _file(given.path, _asked(given))
     before = place.read_bytes()
-    task = find_task(read_tasks(before, name=str(place)), task_id, line)
-    _write(place, before, tick(before, [task]), f"{task.id} (line {task.line})", "ticked")
+    task = find_task(read_tasks(before, name=str(place)), given.id, given.line)
+    return _write(place, before, tick(before, [task]), f"{task.id} (line {task.line})", "ticked")
 
 
-@app.command("untick")
-def untick_(
-    task_id: Annotated[str, typer.Argument(metavar="ID", help="The task: T012.")],
-    path: Place = Path(),
-    feature: Which = None,
-    line: OnLine = None,
-    directory: Directory = None,
-    name: Named = None,
-) -> None:
+def unticking(given: argparse.Namespace) -> int:
     """Open one ticked box again; every other byte of the file stays."""
-    place = _file(path, Asked(feature, directory, name))
+    place = _file(given.path, _asked(given))
     before = place.read_bytes()
-    task = find_task(read_tasks(before, name=str(place)), task_id, line)
-    _write(place, before, untick(before, task), f"{task.id} (line {task.line})", "open again")
+    task = find_task(read_tasks(before, name=str(place)), given.id, given.line)
+    return _write(place, before, untick(before, task), f"{task.id} (line {task.line})", "open again")
 
 
-@app.command()
-def doctor(path: Place = Path(), json: Json = False, directory: Directory = None, name: Named = None) -> None:
+def doctor(given: argparse.Namespace) -> int:
     """Say what in this project would stop a run, or surprise it, and how to mend it."""
     from moonmind.cli.speckit_doctor import examine
 
-    checkout = Checkout.around(path)
-    checks = examine(checkout, Asked(None, directory, name))
+    checks = examine(Checkout.around(given.path), _asked(given))
     failed = any(check.failed for check in checks)
-    if json:
+    if given.json:
         listed = [
             {
                 "name": check.name,
@@ -186,37 +121,92 @@ def doctor(path: Place = Path(), json: Json = False, directory: Directory = None
             }
             for check in checks
         ]
-        print(json_format.dumps({"ready": not failed, "checks": listed}))
+        print(json.dumps({"ready": not failed, "checks": listed}))
     else:
         from moonmind.cli.screen import out
         from moonmind.cli.tables import checks_table
 
         console = out()
         console.print(checks_table(checks, console))
-    raise typer.Exit(Exit.FAILED if failed else Exit.FINE)
+    return Exit.FAILED if failed else Exit.FINE
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says a wrong command line as every other error is said."""
+
+    def error(self, message: str) -> NoReturn:
+        raise InvalidRequest(message, remediation=f"See `{self.prog} --help`.")
+
+
+def _parser() -> argparse.ArgumentParser:
+    """Build the command line with the standard library: a command that is typed all day must not wait for imports."""
+    whole = _Parser(prog="speckit", description="Read a folder's Spec Kit files as MoonMind does.")
+    whole.add_argument("--version", action="version", version=f"speckit {__version__}")
+    commands = whole.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for name, work in (
+        ("status", status),
+        ("next", following),
+        ("prompt", prompt),
+        ("tick", ticking),
+        ("untick", unticking),
+        ("doctor", doctor),
+    ):
+        words = (work.__doc__ or "").strip()
+        command = commands.add_parser(name, help=words, description=words)
+        command.set_defaults(work=work)
+        if name in {"tick", "untick"}:
+            command.add_argument("id", metavar="ID", help="the task: T012")
+            command.add_argument("--line", type=int, help="which line, where the id stands more than once")
+        command.add_argument("path", nargs="?", type=_there, default=Path(), metavar="PATH", help=_PLACES[name])
+        if name != "doctor":
+            command.add_argument("--feature", help="the feature: 042, 042-x or specs/042-x")
+        if name in {"next", "prompt"}:
+            command.add_argument("--story", help="only this story's tasks: US1")
+            command.add_argument("--task", action="append", default=[], help="only these: T012, T001-T010; repeatable")
+        if name == "prompt":
+            command.add_argument("--notes", default="", help="what you would tell the agent beside it")
+        if name in {"status", "next", "doctor"}:
+            command.add_argument("--json", action="store_true", help="print JSON and nothing else")
+    return whole
+
+
+_FOLDER = "a checkout, or a folder in it; the current one without"
+_PLACES = dict.fromkeys(("next", "prompt", "doctor"), _FOLDER) | dict.fromkeys(("status", "tick", "untick"), f"{_FOLDER}; or one tasks.md")
+
+
+def _there(text: str) -> Path:
+    place = Path(text)
+    if not place.exists():
+        raise argparse.ArgumentTypeError(f"{text!r} does not exist")
+    return place
+
+
+def _asked(given: argparse.Namespace) -> Asked:
+    """Say which feature is meant: Spec Kit's own two variables count where the command line names none."""
+    return Asked(
+        getattr(given, "feature", None),
+        os.environ.get("SPECIFY_FEATURE_DIRECTORY"),
+        os.environ.get("SPECIFY_FEATURE"),
+    )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and give its exit code."""
-    given = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
+    words = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
     try:
-        return int(app(given, prog_name="speckit", standalone_mode=False) or 0)
+        given = _parser().parse_args(words)
+        return int(given.work(given))
     except MoonMindError as error:
-        say(error.info(), as_json="--json" in given)
+        say(error.info(), as_json="--json" in words)
         return code_of(error)
-    except Exception as error:
-        # Typer's own errors explain themselves; anything else is a defect and shows where.
-        explain = getattr(error, "format_message", None)
-        if explain is None:
-            raise
-        say(ErrorInfo("usage", explain(), "See `speckit --help`."), as_json="--json" in given)
-        return Exit.USAGE
+    except SystemExit as end:  # --help and --version
+        return int(end.code or 0)
 
 
 def _status_of_file(path: Path, *, as_json: bool) -> int:
     file = _read(path)
     if as_json:
-        print(json_format.dumps(file_report(file)))
+        print(json.dumps(file_report(file)))
     else:
         from moonmind.cli.phases import sheet
         from moonmind.cli.screen import out
@@ -267,12 +257,13 @@ def _file(path: Path, asked: Asked) -> Path:
     return checkout.root / choice.feature.tasks_path
 
 
-def _write(place: Path, before: bytes, after: bytes, what: str, now: str) -> None:
+def _write(place: Path, before: bytes, after: bytes, what: str, now: str) -> int:
     if after == before:
         print(f"{what} is {now} already in {place}")
-        return
-    rewrite(place, before, after)
-    print(f"{what} is {now} in {place}")
+    else:
+        rewrite(place, before, after)
+        print(f"{what} is {now} in {place}")
+    return Exit.FINE
 
 
 if __name__ == "__main__":
