@@ -171,7 +171,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 _FOLDER = "a checkout, or a folder in it; the current one without"
-_PLACES = dict.fromkeys(("next", "prompt", "doctor"), _FOLDER) | dict.fromkeys(("status", "tick", "untick"), f"{_FOLDER}; or one tasks.md")
+_PLACES = dict.fromkeys(("next", "prompt", "doctor"), _FOLDER) | dict.fromkeys(
+    ("status", "tick", "untick"), f"{_FOLDER}; or one tasks.md"
+)
 
 
 def _there(text: str) -> Path:

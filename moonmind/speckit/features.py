@@ -1,6 +1,7 @@
 """Which features a repository holds, and which of them a run works on."""
 
 import json
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -16,6 +17,9 @@ templates testdata vendor
 """
 _NOT_FEATURES = frozenset(_ASIDE.split())
 """Folder names under which a tasks.md is a sample, a copy, or another tool's."""
+
+_BRANCH_PREFIX = re.compile(r"(\d{8}-\d{6}|\d{3,18})-", re.ASCII)
+"""What of a branch's name is a feature's: Spec Kit below 0.10 looked its folder up by this."""
 
 SHOWN = 20
 """Features that a message lists before it says how many more there are."""
@@ -138,9 +142,8 @@ def _by_feature_json(incomplete: Sequence[Feature], text: str | None) -> Feature
 def _by_branch(incomplete: Sequence[Feature], branch: str) -> Feature | None:
     name = branch.removeprefix("refs/heads/")
     last = name.rpartition("/")[2]
-    number = last.partition("-")[0]
-    prefixed = number if number.isdecimal() and number.isascii() and len(number) >= 3 and number != last else ""
-    for asked in (name, last, prefixed):
+    prefix = _BRANCH_PREFIX.match(last)
+    for asked in (name, last, prefix[1] if prefix else ""):
         if asked and (feature := _closest(incomplete, asked, f"The branch {branch} fits")):
             return feature
     return None

@@ -49,15 +49,15 @@ def read_tasks(data: bytes, *, name: str = "tasks.md") -> TasksFile:
     return TasksFile(phases, tuple(warnings))
 
 
-def tick(data: bytes, tasks: Iterable[SpecTask]) -> bytes:
+def tick(data: bytes, tasks: Iterable[SpecTask], mark: str | None = None) -> bytes:
     """Tick the boxes of these tasks and leave every other byte as it is; a ticked box stays.
 
-    Raises SpecUnreadable when the file no longer holds one of the tasks at its line and offset.
+    The mark is the letter that the file uses most, unless one is given: the one that stood there before, say. Raises SpecUnreadable when the file no longer holds one of the tasks at its line and offset.
     """
     before = read_tasks(data)
     letters = Counter(data[task.box_offset : task.box_offset + 1] for task in before.tasks)
     letter = "X" if letters[b"X"] > letters[b"x"] else "x"
-    return set_boxes(data, before, tasks, letter, expected=Mark.OPEN)
+    return set_boxes(data, before, tasks, mark or letter, expected=Mark.OPEN)
 
 
 def untick(data: bytes, task: SpecTask, mark: str = " ") -> bytes:

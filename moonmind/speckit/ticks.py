@@ -5,7 +5,9 @@ from collections.abc import Iterable
 from moonmind.errors import SpecUnreadable
 from moonmind.speckit.tasks import Mark, SpecTask, TasksFile
 
-_WRITABLE = frozenset(" xX~-/")
+_WRITABLE = frozenset(" xX~-/✓✔✅☑")
+_LONGEST_MARK = 16
+"""Bytes: a mark may be a sign with a selector behind it."""
 
 
 def set_boxes(data: bytes, present: TasksFile, tasks: Iterable[SpecTask], mark: str, *, expected: Mark) -> bytes:
@@ -13,11 +15,12 @@ def set_boxes(data: bytes, present: TasksFile, tasks: Iterable[SpecTask], mark: 
 
     A box that already says what the mark means stays as it is.
     """
-    if mark not in _WRITABLE:
-        raise SpecUnreadable(f"{mark!r} is no mark for a box; use one of ' ', x, X, ~, -, /.")
+    if mark.removesuffix("\ufe0f") not in _WRITABLE:
+        raise SpecUnreadable(f"{mark!r} is no mark for a box; use one of ' ', x, X, ~, -, /, ✓, ✔, ✅, ☑.")
     by_key = {task.key: task for task in present.tasks}
     changed = bytearray(data)
-    for task in tasks:
+    # From the end: a mark of several bytes moves what stands behind it.
+    for task in sorted(tasks, key=lambda one: one.box_offset, reverse=True):
         now = by_key.get(task.key)
         if now is None or now.box_offset != task.box_offset or now.text != task.text:
             raise SpecUnreadable(f"Line {task.line} no longer holds {task.id}: the file changed.", line=task.line)
@@ -25,11 +28,17 @@ def set_boxes(data: bytes, present: TasksFile, tasks: Iterable[SpecTask], mark: 
             if now.mark is _meaning(mark):
                 continue
             raise SpecUnreadable(f"Line {task.line}: the box of {task.id} is now {now.mark}.", line=task.line)
-        changed[now.box_offset : now.box_offset + 1] = mark.encode()
+        changed[now.box_offset : now.box_offset + len(mark_in(data, now))] = mark.encode()
     return bytes(changed)
+
+
+def mark_in(data: bytes, task: SpecTask) -> bytes:
+    """Give what stands in a task's box, byte for byte."""
+    end = data.index(b"]", task.box_offset, task.box_offset + _LONGEST_MARK)
+    return data[task.box_offset : end]
 
 
 def _meaning(mark: str) -> Mark:
     if mark == " ":
         return Mark.OPEN
-    return Mark.DONE if mark in "xX" else Mark.SET_ASIDE
+    return Mark.SET_ASIDE if mark in "~-/" else Mark.DONE
