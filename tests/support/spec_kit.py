@@ -1,8 +1,12 @@
 """A repository as Spec Kit's own command makes it, with a feature in it, on the local forge."""
 
+import os
 import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
+
+import pytest
 
 from tests.support import git_repos
 from tests.support.processes import PYTHON
@@ -42,11 +46,29 @@ One package, `hello`, with the standard library alone.
 }
 
 
-def initialize(folder: Path, home: Path) -> None:
+SPECIFY = Path(PYTHON).with_name("specify")
+"""The version that the project is tested with."""
+
+
+def older_specify(place: Path, version: str) -> Path:
+    """Install another version of `specify` into an environment of its own; skips where that cannot be, but not in CI."""
+    base = Path(sys.base_prefix) / "bin" / f"python{sys.version_info.major}.{sys.version_info.minor}"
+    subprocess.run([str(base), "-m", "venv", str(place)], check=True, capture_output=True, timeout=60)
+    done = subprocess.run(
+        [str(place / "bin/python"), "-m", "pip", "install", "--quiet", f"specify-cli=={version}"],
+        capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    if done.returncode != 0:
+        assert not os.environ.get("CI"), done.stderr
+        pytest.skip(f"specify-cli {version} cannot be installed here")
+    return place / "bin/specify"
+
+
+def initialize(folder: Path, home: Path, *, specify: Path = SPECIFY) -> None:
     """Run `specify init` for Codex in an empty folder; it needs no network."""
     folder.mkdir(parents=True)
     done = subprocess.run(
-        [str(Path(PYTHON).with_name("specify")), "init", "--here", "--force", "--integration", "codex",
+        [str(specify), "init", "--here", "--force", "--integration", "codex",
          "--script", "sh", "--ignore-agent-tools"],
         cwd=folder, env={"PATH": "/usr/bin:/bin", "HOME": str(home), "LANG": "C.UTF-8"}, stdin=subprocess.DEVNULL,
         capture_output=True, text=True, timeout=60, check=False,

@@ -232,3 +232,42 @@ def test_an_unreadable_file_is_raised_only_when_its_feature_is_chosen() -> None:
         choose_feature(known, files(f001_a=OPEN), requested="002", unreadable=broken)
     with pytest.raises(SpecUnreadable, match="line 3"):
         choose_feature(known, files(f001_a=DONE), unreadable=broken)
+
+
+# --- the rules of Spec Kit below 0.10: the branch's prefix finds the folder ------------------------------------------
+
+OLD = ("specs/002-cart", "specs/003-pay", "specs/1000-large", "specs/20260101-120000-audit")
+
+
+@pytest.mark.parametrize(
+    ("branch", "path"),
+    [
+        ("003-pay", "specs/003-pay"),
+        ("003-another-slug", "specs/003-pay"),
+        ("1000-x", "specs/1000-large"),
+        ("20260101-120000-another-slug", "specs/20260101-120000-audit"),
+        ("refs/heads/003-pay", "specs/003-pay"),
+        ("ada/shop/003-pay", "specs/003-pay"),
+        # None of these has the form that names a feature: the lowest number decides.
+        ("12-pay", "specs/002-cart"),
+        ("3-pay", "specs/002-cart"),
+        ("bot/phase-3", "specs/002-cart"),
+        ("20260101-pay", "specs/002-cart"),
+        ("main", "specs/002-cart"),
+        ("004-new", "specs/002-cart"),
+    ],
+)
+def test_a_branch_finds_its_feature_by_the_prefix_as_old_scripts_do(branch: str, path: str) -> None:
+    known = features(*OLD)
+    choice = choose_feature(known, dict.fromkeys(OLD, OPEN), branch=branch)
+    assert choice.feature is not None
+    assert choice.feature.path == path
+
+
+def test_a_prefix_that_two_folders_have_is_a_question() -> None:
+    known = features("specs/003-pay", "specs/003-pray", "specs/002-cart")
+    with pytest.raises(FeatureUnclear, match="003-pay.*003-pray"):
+        choose_feature(known, {}, branch="003-other")
+    choice = choose_feature(known, {}, branch="003-pray")
+    assert choice.feature is not None
+    assert choice.feature.path == "specs/003-pray"
