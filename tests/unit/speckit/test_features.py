@@ -266,7 +266,7 @@ def test_a_branch_finds_its_feature_by_the_prefix_as_old_scripts_do(branch: str,
 
 def test_a_prefix_that_two_folders_have_is_a_question() -> None:
     known = features("specs/003-pay", "specs/003-pray", "specs/002-cart")
-    with pytest.raises(FeatureUnclear, match="003-pay.*003-pray"):
+    with pytest.raises(FeatureUnclear, match=r"003-pay.*003-pray"):
         choose_feature(known, {}, branch="003-other")
     choice = choose_feature(known, {}, branch="003-pray")
     assert choice.feature is not None
