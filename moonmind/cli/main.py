@@ -77,11 +77,16 @@ def run(
         typer.Option("--from", help="Start at this stage with what the last run left."),
     ] = None,
     watch: Watch = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only show what it would do, and whether it could.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Land a repository's next unfinished phase."""
     from moonmind.cli import runs as steer
 
+    if dry_run:
+        raise typer.Exit(steer.rehearse(_rehearsing(context), repository, feature=feature, notes=notes, as_json=json))
     code = steer.start(context.obj, repository, feature=feature, notes=notes, stage=from_, watch=watch, as_json=json)
     raise typer.Exit(code)
 
@@ -219,6 +224,12 @@ def _looking(context: typer.Context) -> Any:
     from moonmind.cli.session import connect_to_what_is_there
 
     return connect_to_what_is_there if context.obj is _connect else context.obj
+
+
+def _rehearsing(context: typer.Context) -> Any:
+    from moonmind.cli.trial import connect_to_rehearse
+
+    return connect_to_rehearse if context.obj is _connect else context.obj
 
 
 def _probing(context: typer.Context) -> Any:

@@ -1,7 +1,7 @@
 """The commands that start and steer runs: `run`, `retry`, `cancel`."""
 
 import sys
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
@@ -40,6 +40,14 @@ def start(
             warn_if_alone(session)  # waiting for the other run, as the answer advises, would be in vain
             raise
         return _shown(session, run, watch=watch, as_json=as_json)
+
+
+def rehearse(connect: Any, repository: str, *, feature: str | None, notes: str | None, as_json: bool) -> int:
+    """Show what a run would do, and start none."""
+    from moonmind.cli import rehearsal
+
+    body = _body(wire.CreateRun, repository=repository, feature_key=feature, notes=notes)
+    return rehearsal.rehearse(connect, body, as_json=as_json)
 
 
 def retry(connect: Connect, run: str, *, from_discovery: bool, notes: str | None, watch: bool, as_json: bool) -> int:

@@ -137,12 +137,12 @@ def database_file(settings: Settings) -> Path | None:
     return Path(settings.database_url.removeprefix("sqlite:///")) if settings.sqlite else None
 
 
-def connect_with(settings: Settings) -> Session:
-    """Build the real container from these settings."""
+def connect_with(settings: Settings, *, level: str = "WARNING") -> Session:
+    """Build the real container from these settings; `level` is the least that is logged."""
     from moonmind import bootstrap, log
     from moonmind.redact import Redactor
 
-    log.configure(settings.model_copy(update={"log_level": "WARNING"}), Redactor(settings.secrets()))
+    log.configure(settings.model_copy(update={"log_level": level}), Redactor(settings.secrets()))
     return bootstrap.build(settings, publishes=False)
 
 

@@ -2,9 +2,10 @@
 
 import fcntl
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import structlog
 
@@ -24,13 +25,23 @@ from moonmind.errors import MoonMindError, NotConfigured
 from moonmind.ports.agent import Agent
 from moonmind.ports.check import Check, CheckStatus
 from moonmind.redact import Redactor
+from moonmind.runs.chain import Stage
 from moonmind.settings import Settings
+from moonmind.wire import CreateRun, SpecWorkflowRun
 
 log = structlog.get_logger(__name__)
 
 _HANDOVER_SECONDS = 8.0
 ATTENDED_SECONDS = 30.0
 """Three beats of a host: after so long without one, nobody works."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsal:
+    """What a run would begin with: itself after discover, and what discover found."""
+
+    run: SpecWorkflowRun
+    found: Mapping[str, Any]
 
 
 @dataclass(slots=True)
@@ -152,6 +163,14 @@ class Container:
             message = "nobody runs stages now; runs wait in the database"
             checks.append(Check("workers", CheckStatus.UNKNOWN, message, how))
         return [*checks, *self.preflight.run(repository)]
+
+    def rehearse(self, body: CreateRun) -> Rehearsal:
+        """Make a run and discover its work, here and now; for a database that goes again, where nobody takes it up."""
+        run = self.runs.create(body)
+        self.executor.execute(run.id, Stage.DISCOVER)
+        with self.database.read() as uow:
+            outputs = uow.attempts.latest(run.id)[Stage.DISCOVER.position].outputs or {}
+        return Rehearsal(self.runs.get(run.id), outputs)
 
     def _places(self) -> list[Check]:
         try:

@@ -1,0 +1,102 @@
+"""A run that is only rehearsed shows what it would do, and leaves nothing."""
+
+import json
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from moonmind.cli.main import main
+from moonmind.sample import source
+from tests.support.git_repos import branches_of, make_bare
+
+pytestmark = pytest.mark.sqlite
+
+Capture = pytest.CaptureFixture[str]
+NAME = "acme/demo"
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A place where MoonMind never ran, in test mode, with the sample as `acme/demo`."""
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    place = tmp_path / "here"
+    place.mkdir()
+    monkeypatch.chdir(place)
+    monkeypatch.setattr(tempfile, "tempdir", str(scratch))
+    for name, value in {
+        "SPEC_WORKFLOW_TEST_MODE": "1",
+        "MOONMIND_STATE_DIR": str(tmp_path / "state"),
+        "MOONMIND_LOCAL_REPOS": str(tmp_path / "repositories"),
+    }.items():
+        monkeypatch.setenv(name, value)
+    make_bare(tmp_path / "repositories" / f"{NAME}.git", source.files())
+    return place
+
+
+def rehearsed(capsys: Capture, code: int, *arguments: str) -> dict[str, object]:
+    assert main(["run", NAME, "--dry-run", "--json", *arguments]) == code
+    return dict(json.loads(capsys.readouterr().out))
+
+
+def test_the_work_and_the_preflight_are_shown_and_nothing_is_left(
+    folder: Path, capsys: Capture, tmp_path: Path
+) -> None:
+    assert main(["run", NAME, "--dry-run"]) == 0
+    shown = capsys.readouterr()
+    assert "git.binary" in shown.out
+    assert "Phase 1: Setup" in shown.out
+    assert "T003  Declare the project" in shown.out
+    assert "nothing was started" in shown.out
+    assert shown.err == ""
+    assert list(folder.iterdir()) == []
+    assert list((tmp_path / "scratch").iterdir()) == []
+    assert not (tmp_path / "state" / "jobs").exists()
+    assert branches_of(tmp_path / "repositories" / f"{NAME}.git") == ["main"]
+
+
+def test_programs_are_told_the_same(folder: Path, capsys: Capture) -> None:
+    found = rehearsed(capsys, 0, "--feature", "spec-42-refresh-docs")
+    assert found["ready"] is True
+    assert found["next"] == {
+        "feature": "specs/spec-42-refresh-docs",
+        "choice": "specs/spec-42-refresh-docs was asked for; moonmind/spec-42-refresh-docs: it is the feature's first.",
+        "phase": "Phase 1: Setup (Shared Infrastructure)",
+        "tasks": ["T001", "T002", "T003"],
+        "left_for_people": [],
+        "reason": None,
+        "branch": "moonmind/spec-42-refresh-docs",
+        "base": "main",
+    }
+
+
+def test_why_there_is_nothing_to_do_is_said(
+    folder: Path, capsys: Capture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert main(["run", NAME, "--dry-run", "--feature", "999"]) == 1
+    out = capsys.readouterr().out
+    assert "no feature '999'" in out
+    assert "fix: " in out
+    found = rehearsed(capsys, 1, "--feature", "999")
+    assert "no feature '999'" in str(found["next"]["reason"])  # type: ignore[index]
+    done = {path: content.replace(b"- [ ]", b"- [x]") for path, content in source.files().items()}
+    monkeypatch.setenv("MOONMIND_LOCAL_REPOS", str(tmp_path / "others"))
+    make_bare(tmp_path / "others" / f"{NAME}.git", done)
+    found = rehearsed(capsys, 0)
+    assert "is done" in str(found["next"]["reason"])  # type: ignore[index]
+
+
+def test_a_credential_that_is_missing_fails_it(folder: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SPEC_WORKFLOW_TEST_MODE", "0")
+    monkeypatch.setenv("MOONMIND_AGENT", "scripted")
+    found = rehearsed(capsys, 1)
+    assert found["ready"] is False
+    assert "GH_TOKEN is not set" in str(found["next"]["reason"])  # type: ignore[index]
+    assert list(folder.iterdir()) == []
+
+
+def test_a_wrong_name_is_refused_before_anything_is_made(folder: Path, capsys: Capture, tmp_path: Path) -> None:
+    assert main(["run", "not a name", "--dry-run"]) == 2
+    assert capsys.readouterr().err.startswith("error: ")
+    assert list((tmp_path / "scratch").iterdir()) == []
