@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 
 from moonmind.errors import SpecUnreadable
+from moonmind.speckit.tasks import NO_BOX
 from moonmind.speckit.tasks_md import Mark, read_tasks, tick, untick
 
 FIXTURES = Path(__file__).parents[1] / "tests/fixtures/tasks_md"
@@ -63,7 +64,7 @@ def examine(chance: random.Random, data: bytes) -> bool:
     counts = {mark: sum(task.mark is mark for task in found.tasks) for mark in Mark}
     if sum(counts.values()) != found.total or found.total == 0:
         raise AssertionError("the counts do not add up")
-    if pending := [task for task in found.tasks if task.pending]:
+    if pending := [task for task in found.tasks if task.pending and task.box_offset != NO_BOX]:
         task = chance.choice(pending)
         changed = tick(data, [task])
         (same,) = [one for one in read_tasks(changed).tasks if one.line == task.line]

@@ -25,6 +25,7 @@ _CHECKLIST = re.compile(
     re.IGNORECASE,
 )
 _BOLD_LINE = re.compile(r"[ ]{0,3}\*\*([^*]{1,300})\*\*[ \t]*:?[ \t]*$")
+_PLAIN_LINE = re.compile(r"(?i:phase|fase|étape|etapa)[ ]\d{1,3}[a-z]?[ ]?[:：—–-][ ]?[^.]{1,110}$")
 _FACT = re.compile(
     r"[ \t>]*\*\*(purpose|goal|checkpoint|independent test)\b([^*]{0,60})\*\*[ \t]*:?[ \t]*(.*)", re.IGNORECASE
 )
@@ -81,16 +82,28 @@ class Places:
         return self._places[bisect_right(self._starts, number) - 1]
 
 
-def with_bold_phases(headings: tuple[Heading, ...], lines: Iterable[Line]) -> tuple[Heading, ...]:
-    """Take lines such as `**Phase 1: Setup**` for headings, in a file where no heading is a phase."""
+def with_written_phases(headings: tuple[Heading, ...], lines: Iterable[Line]) -> tuple[Heading, ...]:
+    """Take lines such as `**Phase 1: Setup**` for headings, in a file where no heading is a phase.
+
+    Where there is none of these either, a plain line `Phase 1: Setup` that stands for itself is one.
+    """
     if any(is_phase_title(heading.title) for heading in headings):
         return headings
-    bold = (
+    known = tuple(lines)
+    written = [
         Heading(line.number, 4, found[1].strip().rstrip(":"))
-        for line in lines
+        for line in known
         if (found := _BOLD_LINE.match(line.text)) and is_phase_title(found[1])
-    )
-    return tuple(sorted((*headings, *bold), key=lambda heading: heading.number))
+    ] or list(_plain_phases(known))
+    return tuple(sorted((*headings, *written), key=lambda heading: heading.number))
+
+
+def _plain_phases(lines: tuple[Line, ...]) -> Iterable[Heading]:
+    before = ""
+    for line in lines:
+        if not before.strip() and _PLAIN_LINE.match(line.text) and is_phase_title(line.text):
+            yield Heading(line.number, 4, line.text.strip().rstrip(":"))
+        before = line.text
 
 
 def is_phase_title(title: str) -> bool:

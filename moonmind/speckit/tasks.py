@@ -3,6 +3,9 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+NO_BOX = -1
+"""The offset of a box that is not there."""
+
 
 class Mark(StrEnum):
     """What the box of a spec task says."""
@@ -27,7 +30,7 @@ class SpecTask:
     text: str
     """The description without id and labels, on one line."""
     box_offset: int
-    """Byte offset of the mark character in the file's original bytes."""
+    """Byte offset of the mark character in the file's original bytes; NO_BOX where there is none to write into."""
     story: str | None = None
     """`US1`."""
     parallel: bool = False

@@ -8,9 +8,9 @@ from dataclasses import replace
 from moonmind.errors import SpecUnreadable
 from moonmind.speckit.blocks import Blocks, Line, read_blocks
 from moonmind.speckit.mentions import flags_in, paths_in, waits_in
-from moonmind.speckit.phases import IMPLICIT, Facts, Places, facts_by_owner, is_phase_title, with_bold_phases
+from moonmind.speckit.phases import IMPLICIT, Facts, Places, facts_by_owner, is_phase_title, with_written_phases
 from moonmind.speckit.task_line import ID, Fault, Item, is_about_tasks, is_placeholder, read_item
-from moonmind.speckit.tasks import Mark, Phase, SpecTask, TasksFile
+from moonmind.speckit.tasks import NO_BOX, Mark, Phase, SpecTask, TasksFile
 from moonmind.speckit.ticks import set_boxes
 
 __all__ = ["Mark", "Phase", "SpecTask", "TasksFile", "read_tasks", "tick", "untick"]
@@ -18,6 +18,10 @@ __all__ = ["Mark", "Phase", "SpecTask", "TasksFile", "read_tasks", "tick", "unti
 _HEADING_TASK = re.compile(rf"(?:\[.\][ ]*)?[*`~]{{0,3}}({ID.pattern})[*`~]{{0,3}}[ ]*(?:\[.\])?[ ]*(?:[:.—–-]|$)")
 _BULLET = re.compile(r"[ \t]*(?:[-*+][ \t]|\d{1,9}[.)][ \t]|[#>|]|`{3}|~{3}|-{3}|$)")
 _LONGEST_WRAP = 20
+_BOXED_FOR_ONE = 10
+"""Tasks with a box that there must be for each one that lacks it."""
+_FEWEST_STRUCK = 3
+"""Struck tasks that make a habit."""
 _Found = tuple[Line, Item]
 
 
@@ -28,7 +32,7 @@ def read_tasks(data: bytes, *, name: str = "tasks.md") -> TasksFile:
         raise SpecUnreadable(
             f"{name} line {template.number}: the file is still the unfilled template.", line=template.number
         )
-    places = Places(with_bold_phases(blocks.headings, blocks.visible()))
+    places = Places(with_written_phases(blocks.headings, blocks.visible()))
     items = [(line, item) for line in blocks.visible() if (item := read_item(line.text))]
     _refuse_what_hides_tasks(blocks, name)
     families = _families(items)
@@ -36,11 +40,14 @@ def read_tasks(data: bytes, *, name: str = "tasks.md") -> TasksFile:
     warnings: list[str] = []
     if families:
         chosen = list(_with_ids(items, families, places, warnings))
-        _refuse_boxless(items, chosen, families, places, name)
+        chosen = _with_boxless(items, chosen, families, places, name, warnings)
+    elif struck := _all_struck(items, places):
+        chosen = struck
+        warnings.append("No task has a box; those that are struck through are taken for done.")
     else:
         chosen = list(_without_ids(items, places))
     for line, item in chosen:
-        if item.fault:
+        if item.fault not in {None, Fault.NO_BOX}:
             raise SpecUnreadable(f"{name} line {line.number} ({item.id or 'task'}): {item.fault}.", line=line.number)
     if not chosen:
         raise SpecUnreadable(f"{name} holds no task that can be read: {_why_none(blocks, items)}.")
@@ -127,18 +134,43 @@ def _refuse_heading_tasks(blocks: Blocks, items: list[_Found], families: frozens
         )
 
 
-def _refuse_boxless(
-    items: list[_Found], chosen: list[_Found], families: frozenset[str], places: Places, name: str
-) -> None:
+def _all_struck(items: list[_Found], places: Places) -> list[_Found]:
+    """Give the tasks of a list whose author strikes through what is done, where all of it is: nothing is left to guess."""
+    named = [(line, item) for line, item in items if item.id and line.depth <= 1 and not _is_aside(places, line)]
+    if len(named) < _FEWEST_STRUCK or any(item.mark is not Mark.SET_ASIDE or item.column >= 0 for _, item in named):
+        return []
+    if any(item.fault is not Fault.NO_BOX for _, item in items):
+        return []
+    return [(line, replace(item, mark=Mark.DONE)) for line, item in named]
+
+
+def _with_boxless(
+    items: list[_Found],
+    chosen: list[_Found],
+    families: frozenset[str],
+    places: Places,
+    name: str,
+    warnings: list[str],
+) -> list[_Found]:
+    """Add the odd task whose box was forgotten among many that have one; refuse where it is more than that.
+
+    Such a task is open, and no agent is given it: there is no box that could be ticked.
+    """
     known = {item.id for _, item in chosen}
     owners = {places.at(line.number).owner for line, _ in chosen}
+    found: list[_Found] = []
     for line, item in items:
         if item.fault is not Fault.NO_BOX or item.family not in families or item.id in known or line.depth > 1:
             continue
         if is_about_tasks(item.plain) or _is_aside(places, line):
             continue
         if places.at(line.number).owner in owners:
-            raise SpecUnreadable(f"{name} line {line.number} ({item.id}): {item.fault}.", line=line.number)
+            found.append((line, item))
+    if len(found) * _BOXED_FOR_ONE > len(chosen):
+        line, item = found[0]
+        raise SpecUnreadable(f"{name} line {line.number} ({item.id}): {item.fault}.", line=line.number)
+    warnings.extend(f"Line {line.number} ({item.id}): {Fault.NO_BOX}." for line, item in found)
+    return sorted([*chosen, *found], key=lambda one: one[0].number)
 
 
 def _why_none(blocks: Blocks, items: list[_Found]) -> str:
@@ -178,11 +210,11 @@ def _task(line: Line, item: Item, blocks: Blocks, flags: tuple[str, ...]) -> Spe
         line=line.number,
         mark=item.mark,
         text=text,
-        box_offset=line.offset + len(line.text[: item.column].encode()),
+        box_offset=line.offset + len(line.text[: item.column].encode()) if item.column >= 0 else NO_BOX,
         story=item.story,
         parallel=item.parallel,
         paths=paths_in(text),
-        flags=tuple(dict.fromkeys((*flags_in(text), *flags))),
+        flags=tuple(dict.fromkeys((*flags_in(text), *flags, *(("no box",) if item.column < 0 else ())))),
         depends_on=tuple(task_id for task_id in waits_in(text) if task_id != item.id),
     )
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from moonmind.errors import SpecUnreadable
-from moonmind.speckit.tasks import Mark, SpecTask, TasksFile
+from moonmind.speckit.tasks import NO_BOX, Mark, SpecTask, TasksFile
 
 _WRITABLE = frozenset(" xX~-/✓✔✅☑")
 _LONGEST_MARK = 16
@@ -24,6 +24,10 @@ def set_boxes(data: bytes, present: TasksFile, tasks: Iterable[SpecTask], mark: 
         now = by_key.get(task.key)
         if now is None or now.box_offset != task.box_offset or now.text != task.text:
             raise SpecUnreadable(f"Line {task.line} no longer holds {task.id}: the file changed.", line=task.line)
+        if now.box_offset == NO_BOX:
+            raise SpecUnreadable(
+                f"Line {task.line}: {task.id} has no box; write `- [ ]` before the id.", line=task.line
+            )
         if now.mark is not expected:
             if now.mark is _meaning(mark):
                 continue

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from moonmind.errors import SpecUnreadable
+from moonmind.speckit.tasks import NO_BOX
 from moonmind.speckit.tasks_md import Mark, TasksFile, read_tasks, tick, untick
 from moonmind.speckit.ticks import mark_in
 
@@ -87,6 +88,10 @@ def boxes_come_back(data: bytes) -> None:
     if found is None:
         return
     for task in found.tasks:
+        if task.box_offset == NO_BOX:
+            with pytest.raises(SpecUnreadable):
+                tick(data, [task]) if task.pending else untick(data, task)
+            continue
         if task.mark is Mark.OPEN:
             changed = tick(data, [task])
             assert [old for old, new in zip(data, changed, strict=True) if old != new] == [ord(" ")]
