@@ -25,6 +25,8 @@ _KINDS = {
     "ghu_": "GitHub App user",
     "ghs_": "GitHub App installation",
 }
+_SCOPED = frozenset({"classic", "OAuth"})
+"""Kinds whose rights are scopes. Others may come with an empty list of them, which says nothing."""
 _SOON_DAYS = 7
 
 
@@ -72,9 +74,11 @@ def _token(api: GitHubApi, identity: Identity) -> Check:
 
 def _scopes(api: GitHubApi, identity: Identity) -> Check:
     listed = identity.headers.get("x-oauth-scopes")
-    if listed is None:
-        kind = kind_of(api.token, identity)
+    kind = kind_of(api.token, identity)
+    if kind not in _SCOPED:
         return Check("github.scopes", CheckStatus.SKIPPED, f"a {kind} token has permissions instead, by repository")
+    if listed is None:
+        return Check("github.scopes", CheckStatus.SKIPPED, "GitHub lists no scopes; the right to push tells")
     scopes = [scope.strip() for scope in listed.split(",") if scope.strip()]
     facts = {"tokenScopes": ", ".join(scopes)}
     shown = ", ".join(scopes) or "none"

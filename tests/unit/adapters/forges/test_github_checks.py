@@ -60,6 +60,14 @@ def test_a_fine_grained_token_has_no_scopes_and_is_judged_by_what_it_may_do(
     assert "contents: write" in refused.remediation
 
 
+def test_an_empty_list_of_scopes_says_nothing_of_a_token_that_has_none(forge_with: Build, site: GitHub) -> None:
+    token = "github_pat_" + "c" * 40
+    site.tokens[token] = Token(scopes="")
+    assert by_name(forge_with(token).check())["github.scopes"].status is CheckStatus.SKIPPED
+    classic = holder(site, scopes=None)
+    assert by_name(forge_with(classic).check())["github.scopes"].status is CheckStatus.SKIPPED
+
+
 def test_an_installations_token_is_nobodys_and_good(forge_with: Build, site: GitHub, name: str) -> None:
     token = "ghs_" + "b" * 36
     site.tokens[token] = Token(scopes=None, is_user=False)
