@@ -228,8 +228,10 @@ def _wrapped(line: Line, blocks: Blocks) -> Iterator[str]:
 
 
 def _doubts(phases: tuple[Phase, ...], chosen: list[_Found], blocks: Blocks, places: Places) -> Iterator[str]:
-    counts = Counter(item.id for _, item in chosen if item.id)
-    if repeated := [task_id for task_id, count in counts.items() if count > 1]:
+    lines: dict[str, list[int]] = {}
+    for line, item in chosen:
+        lines.setdefault(item.id or "", []).append(line.number)
+    if repeated := [f"{key} (lines {', '.join(map(str, at))})" for key, at in lines.items() if key and len(at) > 1]:
         yield f"These ids stand for more than one task: {', '.join(repeated)}."
     for line, item in chosen:
         if item.odd_mark and item.mark is Mark.SET_ASIDE:
@@ -239,7 +241,11 @@ def _doubts(phases: tuple[Phase, ...], chosen: list[_Found], blocks: Blocks, pla
             yield f"Line {line.number} is a placeholder of the template; it is not counted."
     first = next((position for position, phase in enumerate(phases) if phase.pending), None)
     if first is not None and (later := next((phase for phase in phases[first + 1 :] if phase.completed), None)):
-        yield f"{later.title!r} has done tasks although {phases[first].title!r} before it has open ones: boxes may be stale."
+        done = next(task.line for task in later.tasks if task.mark is Mark.DONE)
+        yield (
+            f"Line {done}: {later.title!r} has done tasks although {phases[first].title!r} before it has open ones "
+            f"(line {phases[first].pending[0].line}): boxes may be stale."
+        )
     used = {places.at(line.number).owner for line, _ in chosen}
     for heading in blocks.headings:
         place = places.at(heading.number)

@@ -252,7 +252,7 @@ def test_a_repeated_task_in_a_prose_section_is_counted_once_and_said() -> None:
 def test_an_id_used_twice_stays_two_tasks_and_is_said() -> None:
     found = read("## Phase 1: A\n- [x] T098 a\n- [ ] T098 b\n")
     assert [task.key for task in found.tasks] == ["2:T098", "3:T098"]
-    assert "These ids stand for more than one task: T098." in found.warnings
+    assert "These ids stand for more than one task: T098 (lines 2, 3)." in found.warnings
 
 
 def test_a_task_carries_its_labels_text_paths_and_order() -> None:
