@@ -17,7 +17,7 @@ from moonmind.cli.leavings import say_leavings
 from moonmind.cli.runs import watch as watch_run
 from moonmind.cli.session import Connect, NothingHere, database_file, find_run, opened
 from moonmind.cli.stages import entry_text
-from moonmind.cli.tables import checks_legend, checks_table, run_sheet, runs_table
+from moonmind.cli.tables import checks_legend, checks_listed, checks_table, run_sheet, runs_table
 from moonmind.errors import NotConfigured, NotFound, SchemaMismatch, Unavailable
 from moonmind.ports.check import Check, CheckStatus
 from moonmind.wire import RunPage
@@ -110,16 +110,7 @@ def doctor(connect: Connect, *, repository: str | None, as_json: bool) -> int:
         checks = [Check(name, CheckStatus.FAILED, error.message, error.advice)]
     failed = [check for check in checks if check.failed]
     if as_json:
-        listed = [
-            {
-                "name": check.name,
-                "status": check.status.value,
-                "message": check.message,
-                "remediation": check.remediation or None,
-            }
-            for check in checks
-        ]
-        print(json.dumps({"ready": not failed, "checks": listed}))
+        print(json.dumps({"ready": not failed, "checks": checks_listed(checks)}))
     else:
         console = screen.out()
         console.print(checks_table(checks, console))

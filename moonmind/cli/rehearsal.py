@@ -14,7 +14,7 @@ from moonmind import wire
 from moonmind.cli import screen
 from moonmind.cli.exits import Exit
 from moonmind.cli.plain import one_line
-from moonmind.cli.tables import checks_table
+from moonmind.cli.tables import checks_listed, checks_table
 from moonmind.ports.check import Check
 from moonmind.runs.machine import RunStatus
 
@@ -42,11 +42,7 @@ def rehearse(connect: Callable[[], Rehearsal], body: wire.CreateRun, *, as_json:
         run, found = session.rehearse(body)
     failed = any(check.failed for check in checks)
     if as_json:
-        print(
-            json.dumps(
-                {"ready": not failed, "checks": [_as_json(check) for check in checks], "next": _next(run, found)}
-            )
-        )
+        print(json.dumps({"ready": not failed, "checks": checks_listed(checks), "next": _next(run, found)}))
     else:
         console = screen.out()
         console.print(checks_table(checks, console))
@@ -101,12 +97,3 @@ def _sheet(run: wire.SpecWorkflowRun, found: Mapping[str, Any], console: Console
 
 def _tasks(found: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
     return list(found.get("tasks") or ())
-
-
-def _as_json(check: Check) -> dict[str, Any]:
-    return {
-        "name": check.name,
-        "status": check.status.value,
-        "message": check.message,
-        "remediation": check.remediation or None,
-    }

@@ -108,23 +108,14 @@ def unticking(given: argparse.Namespace) -> int:
 def doctor(given: argparse.Namespace) -> int:
     """Say what in this project would stop a run, or surprise it, and how to mend it."""
     from moonmind.cli.speckit_doctor import examine
+    from moonmind.cli.tables import checks_listed, checks_table
 
     checks = examine(Checkout.around(given.path), _asked(given))
     failed = any(check.failed for check in checks)
     if given.json:
-        listed = [
-            {
-                "name": check.name,
-                "status": check.status.value,
-                "message": check.message,
-                "remediation": check.remediation or None,
-            }
-            for check in checks
-        ]
-        print(json.dumps({"ready": not failed, "checks": listed}))
+        print(json.dumps({"ready": not failed, "checks": checks_listed(checks)}))
     else:
         from moonmind.cli.screen import out
-        from moonmind.cli.tables import checks_table
 
         console = out()
         console.print(checks_table(checks, console))

@@ -104,6 +104,19 @@ def _artifacts(run: SpecWorkflowRun) -> RenderableType:
     return Padding(table, (0, 0, 0, 2), expand=False)
 
 
+def checks_listed(checks: Iterable[Check]) -> list[dict[str, str | None]]:
+    """List checks for programs."""
+    return [
+        {
+            "name": check.name,
+            "status": check.status.value,
+            "message": check.message,
+            "remediation": check.remediation or None,
+        }
+        for check in checks
+    ]
+
+
 def checks_table(checks: Iterable[Check], console: Console) -> Table:
     """List checks, with what mends each that failed beneath it."""
     shown = marks(console)

@@ -42,7 +42,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self) -> None:
         self.served.asked.append(self.requestline)
-        body = self._body()
+        body = body_of(self)
         if self.served.broken:
             self._say(502, {"Content-Type": "text/html"}, b"<h1>Bad Gateway</h1>\n")
         elif self.served.redirect:
@@ -52,41 +52,7 @@ class _Handler(BaseHTTPRequestHandler):
         elif "git-receive-pack" in self.path and not self.served.may_push:
             self._say(403, {"Content-Type": "text/plain"}, b"this token may not push\n")
         else:
-            self._say(*self._backend(body))
-
-    def _body(self) -> bytes:
-        if self.headers.get("Transfer-Encoding") != "chunked":
-            return self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        body = b""
-        while size := int(self.rfile.readline().strip(), 16):
-            body += self.rfile.read(size)
-            self.rfile.readline()
-        self.rfile.readline()
-        return body
-
-    def _backend(self, body: bytes) -> tuple[int, dict[str, str], bytes]:
-        address = urlsplit(self.path)
-        environment = {
-            "PATH": "/usr/local/bin:/usr/bin:/bin",
-            "GIT_PROJECT_ROOT": str(self.served.root),
-            "GIT_HTTP_EXPORT_ALL": "1",
-            "GIT_CONFIG_NOSYSTEM": "1",
-            "GIT_CONFIG_GLOBAL": "/dev/null",
-            "REQUEST_METHOD": self.command,
-            "PATH_INFO": address.path,
-            "QUERY_STRING": address.query,
-            "CONTENT_TYPE": self.headers.get("Content-Type", ""),
-            "CONTENT_LENGTH": str(len(body)),
-            "HTTP_CONTENT_ENCODING": self.headers.get("Content-Encoding", ""),
-            "GIT_PROTOCOL": self.headers.get("Git-Protocol", ""),
-            "REMOTE_USER": "moonmind",  # the backend lets only named users push
-        }
-        done = subprocess.run(
-            ["git", "http-backend"], env=environment, input=body, capture_output=True, timeout=60, check=False
-        )
-        head, _, content = done.stdout.partition(b"\r\n\r\n")
-        headers = dict(line.split(": ", 1) for line in head.decode().splitlines() if ": " in line)
-        return int(headers.pop("Status", "200 OK").split()[0]), headers, content
+            self._say(*backend(self, self.served.root, self.path, body))
 
     def _say(self, status: int, headers: dict[str, str], body: bytes) -> None:
         self.send_response(status)
@@ -101,6 +67,44 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _wanted(self) -> str:
         return "Basic " + base64.b64encode(f"x-access-token:{self.served.token}".encode()).decode()
+
+
+def body_of(handler: BaseHTTPRequestHandler) -> bytes:
+    """Read a request's body, in chunks too: git sends large ones so."""
+    if handler.headers.get("Transfer-Encoding") != "chunked":
+        return handler.rfile.read(int(handler.headers.get("Content-Length") or 0))
+    body = b""
+    while size := int(handler.rfile.readline().strip(), 16):
+        body += handler.rfile.read(size)
+        handler.rfile.readline()
+    handler.rfile.readline()
+    return body
+
+
+def backend(handler: BaseHTTPRequestHandler, root: Path, path: str, body: bytes) -> tuple[int, dict[str, str], bytes]:
+    """Let git's own server answer for the repositories below a folder."""
+    address = urlsplit(path)
+    environment = {
+        "PATH": "/usr/local/bin:/usr/bin:/bin",
+        "GIT_PROJECT_ROOT": str(root),
+        "GIT_HTTP_EXPORT_ALL": "1",
+        "GIT_CONFIG_NOSYSTEM": "1",
+        "GIT_CONFIG_GLOBAL": "/dev/null",
+        "REQUEST_METHOD": handler.command,
+        "PATH_INFO": address.path,
+        "QUERY_STRING": address.query,
+        "CONTENT_TYPE": handler.headers.get("Content-Type", ""),
+        "CONTENT_LENGTH": str(len(body)),
+        "HTTP_CONTENT_ENCODING": handler.headers.get("Content-Encoding", ""),
+        "GIT_PROTOCOL": handler.headers.get("Git-Protocol", ""),
+        "REMOTE_USER": "moonmind",  # the backend lets only named users push
+    }
+    done = subprocess.run(
+        ["git", "http-backend"], env=environment, input=body, capture_output=True, timeout=120, check=False
+    )
+    head, _, content = done.stdout.partition(b"\r\n\r\n")
+    headers = dict(line.split(": ", 1) for line in head.decode().splitlines() if ": " in line)
+    return int(headers.pop("Status", "200 OK").split()[0]), headers, content
 
 
 @contextmanager

@@ -3,10 +3,10 @@
 import base64
 import json
 import re
-import subprocess
 from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+
+from tests.support.git_http import backend, body_of
 
 if TYPE_CHECKING:
     from tests.support.github_site import Fault, GitHub, Token
@@ -62,7 +62,7 @@ class Front(BaseHTTPRequestHandler):
         """Keep quiet; `requests` has it."""
 
     def _answer(self) -> None:
-        body = self._body()
+        body = body_of(self)
         path = self.path.removeprefix(_API) if self.path.startswith(_API) else self.path
         fault = self.site.fault_for(self.command, path)
         if fault is not None and fault.cut == "before":
@@ -184,34 +184,10 @@ class Front(BaseHTTPRequestHandler):
                 return 403, plain, b"This repository was archived so it is read-only.\n"
             if not token.may_push:
                 return 403, plain, f"Permission to {name}.git denied to mona.\n".encode()
-        answer = self._backend(f"/{twin}.git{rest}", body)
+        answer = backend(self, self.site.folder / "git", f"/{twin}.git{rest}", body)
         if self.command == "POST" and rest.startswith("/git-receive-pack"):
             self.site.copy(name)
         return answer
-
-    def _backend(self, path: str, body: bytes) -> Answer:
-        address = urlsplit(path)
-        environment = {
-            "PATH": "/usr/local/bin:/usr/bin:/bin",
-            "GIT_PROJECT_ROOT": str(self.site.folder / "git"),
-            "GIT_HTTP_EXPORT_ALL": "1",
-            "GIT_CONFIG_NOSYSTEM": "1",
-            "GIT_CONFIG_GLOBAL": "/dev/null",
-            "REQUEST_METHOD": self.command,
-            "PATH_INFO": address.path,
-            "QUERY_STRING": address.query,
-            "CONTENT_TYPE": self.headers.get("Content-Type", ""),
-            "CONTENT_LENGTH": str(len(body)),
-            "HTTP_CONTENT_ENCODING": self.headers.get("Content-Encoding", ""),
-            "GIT_PROTOCOL": self.headers.get("Git-Protocol", ""),
-            "REMOTE_USER": "mona",  # the backend lets only named users push
-        }
-        done = subprocess.run(
-            ["git", "http-backend"], env=environment, input=body, capture_output=True, timeout=120, check=False
-        )
-        head, _, content = done.stdout.partition(b"\r\n\r\n")
-        headers = dict(line.split(": ", 1) for line in head.decode().splitlines() if ": " in line)
-        return int(headers.pop("Status", "200 OK").split()[0]), headers, content
 
     # --- HTTP
 
@@ -223,16 +199,6 @@ class Front(BaseHTTPRequestHandler):
         if kind.lower() == "basic":
             return base64.b64decode(value).decode().partition(":")[2]
         return value
-
-    def _body(self) -> bytes:
-        if self.headers.get("Transfer-Encoding") != "chunked":
-            return self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        body = b""
-        while size := int(self.rfile.readline().strip(), 16):
-            body += self.rfile.read(size)
-            self.rfile.readline()
-        self.rfile.readline()
-        return body
 
     def _hang_up(self, path: str) -> None:
         self._note(path, 0)
