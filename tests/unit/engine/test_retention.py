@@ -1,7 +1,6 @@
 """Files of runs that ended long ago go; rows stay."""
 
 from pathlib import Path
-from typing import ClassVar
 from uuid import UUID
 
 from structlog.testing import capture_logs
@@ -98,7 +97,9 @@ def test_a_retry_of_a_pruned_run_gets_files_that_are_kept_again(room: EngineRoom
 class Letting(GitVcs):
     """The shipped git, which remembers what it was to let go."""
 
-    names: ClassVar[list[str]] = []
+    def __init__(self, options: VcsOptions) -> None:
+        super().__init__(options)
+        self.names: list[str] = []
 
     def forget(self, repository: str, run_id: UUID) -> None:
         self.names.append(repository)
