@@ -9,6 +9,7 @@ from abc import ABC, abstractmethod
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from moonmind.adapters.agents.base import SupervisedAgent
 from moonmind.adapters.agents.codex import CodexAgent
@@ -18,7 +19,8 @@ from moonmind.ports.agent import AgentJob, Brief, BriefTask, JobLimits, JobState
 from tests.support.responses_server import ResponsesServer
 from tests.support.waiting import until
 
-KEY = "sk-test-0123456789abcdefghijklmn"
+KEY = f"sk-test-{uuid4().hex}"
+"""Of this process alone: tests that look for it in all processes run beside others that use theirs."""
 SECRET = "hunter2-hunter2-hunter2"
 _HOUR = 3600.0
 

@@ -12,22 +12,28 @@ import pytest
 KINDS = ("sqlite", "postgres", "rabbitmq", "codex_real", "github_emulator")
 
 
+class MarkerNotes:
+    """Writes a test's kinds into its reports, in the process that runs it: a report is all that travels from there."""
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(self, item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Note the markers of the test; names of files and folders are no markers."""
+        report = yield
+        report.__dict__["kinds"] = [kind for kind in KINDS if item.get_closest_marker(kind)]
+        return report
+
+
 class MarkerCounts:
-    """Listens to one session."""
+    """Listens to one session, in the process that prints its summary."""
 
     def __init__(self, *, gate: bool) -> None:
         self._gate = gate
         self._kinds: dict[str, tuple[str, ...]] = {}
         self._outcomes: dict[str, str] = {}
 
-    @pytest.hookimpl(trylast=True)
-    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """Note the markers of each test; names of files and folders are no markers."""
-        for item in items:
-            self._kinds[item.nodeid] = tuple(kind for kind in KINDS if item.get_closest_marker(kind))
-
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Note the outcome of a test: it passed when its call did and nothing before or after went wrong."""
+        self._kinds[report.nodeid] = tuple(getattr(report, "kinds", ()))
         if report.failed:
             self._outcomes[report.nodeid] = "failed"
         elif report.skipped:
@@ -63,6 +69,7 @@ class MarkerCounts:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Count in every session that runs tests; the gate belongs to CI."""
-    if not config.option.collectonly:
+    config.pluginmanager.register(MarkerNotes(), "marker-notes")
+    if not config.option.collectonly and not hasattr(config, "workerinput"):
         gate = os.environ.get("CI") == "true"
         config.pluginmanager.register(MarkerCounts(gate=gate), "marker-counts")

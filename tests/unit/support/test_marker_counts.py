@@ -80,6 +80,14 @@ def test_a_name_that_sounds_like_a_kind_is_no_marker(tmp_path: Path) -> None:
     assert result.returncode == 1
 
 
+def test_tests_that_run_in_several_processes_are_counted_too(tmp_path: Path) -> None:
+    result = run(tmp_path, PASSING, "-p", "xdist", "-n", "2", ci="true")
+    assert result.returncode == 0, result.stdout
+    assert "codex_real      1 passed, 0 failed, 0 skipped\n" in result.stdout
+    missing = run(tmp_path, "def test_one(): pass\n", "-p", "xdist", "-n", "2", ci="true")
+    assert missing.returncode == 1
+
+
 def test_collecting_alone_neither_counts_nor_fails(tmp_path: Path) -> None:
     result = run(tmp_path, PASSING, "--collect-only", ci="true")
     assert result.returncode == 0
