@@ -1,10 +1,12 @@
 """Every message three times at once, too early, too late, or rubbish: the row decides, and a run lands once."""
 
+import itertools
 import json
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -59,6 +61,22 @@ class Floods:
         for stage in STAGES:
             for arguments in (["no id"], [str(uuid4())], [None], [{"run": 1}], [], ["a", "b"]):
                 self._app.send_task(stage.task_name, args=arguments, queue=self._queue)
+        # And what no Celery would send: each of these would end a worker that reads as Celery does, and the next one.
+        bodies = ("null", "[]", "[1]", '{"id": 7}', '"abc"', '[["no id"], {}, 3]', "{", "")
+        headers: list[dict[str, Any]] = [
+            {"task": Stage.DISCOVER.task_name, "id": str(uuid4())},
+            {"task": Stage.DISCOVER.task_name},
+            {"task": ["no", "name"], "id": str(uuid4())},
+            {"task": Stage.DISCOVER.task_name, "id": str(uuid4()), "timelimit": "soon", "expires": [], "eta": {}},
+            {},
+        ]
+        with self._app.connection_for_write() as connection:
+            producer = connection.Producer()
+            for body, about in itertools.product(bodies, headers):
+                producer.publish(
+                    body, routing_key=self._queue, headers=about,
+                    content_type="application/json", content_encoding="utf-8",
+                )  # fmt: skip
 
     @contextmanager
     def all_along(self, run_id: str) -> Iterator[Callable[[], int]]:

@@ -55,6 +55,9 @@ worker_send_task_events = False
 # was started with the same command would be refused by the broker.
 worker_enable_remote_control = False
 
+# Celery's own ends the whole worker over a message that it cannot read, and so does the next one that gets it.
+worker_consumer = "moonmind.workflows.speckit_celery.consumer:SteadyConsumer"
+
 # `worker -B` serves this; results older than a day go with Celery's own clean-up.
 beat_schedule = {
     "retention": {"task": "moonmind.speckit.retention", "schedule": 3600.0},

@@ -6,13 +6,17 @@ The worker is started as `celery -A moonmind.workflows.speckit_celery.tasks work
 from typing import Any
 from uuid import UUID
 
+import structlog
 from celery import Celery
 from celery.exceptions import Ignore
 
 from moonmind.bootstrap import celery_app
 from moonmind.engine.executor import Passage
+from moonmind.errors import Unavailable
 from moonmind.runs.chain import Stage
 from moonmind.workflows.speckit_celery import worker
+
+log = structlog.get_logger(__name__)
 
 app: Celery = celery_app()
 worker.attach()
@@ -24,7 +28,13 @@ def _execute(run_id: str, stage: Stage, root_id: str | None) -> str:
     except ValueError:
         # A garbage message is dropped: acknowledged and forgotten, since no row asked for it.
         raise Ignore from None
-    if worker.container().executor.execute(run, stage, chain_id) is Passage.STOP:
+    try:
+        passage = worker.container().executor.execute(run, stage, chain_id)
+    except Unavailable as error:
+        # Nothing was claimed. The row is announced again once the database answers.
+        log.warning("hint.not_followed", run_id=run_id, stage=stage.value, error=error.message)
+        raise Ignore from None
+    if passage is Passage.STOP:
         raise Ignore
     return stage.value
 

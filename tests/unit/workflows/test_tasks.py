@@ -10,7 +10,6 @@ from celery.exceptions import Ignore
 from moonmind import bootstrap
 from moonmind.engine.container import Container
 from moonmind.engine.context import StageContext
-from moonmind.errors import Unavailable
 from moonmind.runs.chain import STAGES, Stage
 from moonmind.runs.machine import Done, Outcome, RunStatus
 from moonmind.settings import load_settings
@@ -129,10 +128,12 @@ def test_retention_is_swept_by_its_task(container: Container) -> None:
     assert tasks.retention.run() is None
 
 
-def test_an_outage_at_the_claim_is_an_error_that_celery_shows(
+def test_an_outage_at_the_claim_drops_the_message_and_the_row_stays_due(
     container: Container, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run_id = create(container)
     monkeypatch.setattr(container.executor, "_database", Outage(container.database, times=1))
-    with pytest.raises(Unavailable):
+    with pytest.raises(Ignore):
         tasks.discover.run(str(run_id))
+    assert read_run(container.database, run_id).dispatch_after is not None
+    assert tasks.discover.run(str(run_id)) == "discover"
