@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import statistics
 import subprocess
@@ -41,10 +42,14 @@ def database(server: str) -> Iterator[str]:
 
 
 @contextmanager
-def folder() -> Iterator[Path]:
+def folder(*, keep: bool = False) -> Iterator[Path]:
     """Give a folder outside of the temporary one, where MoonMind refuses to keep agents' homes."""
-    with tempfile.TemporaryDirectory(prefix="moonmind-bench-", dir="/var/tmp") as made:
+    made = tempfile.mkdtemp(prefix="moonmind-bench-", dir="/var/tmp")
+    try:
         yield Path(made)
+    finally:
+        if not keep:
+            shutil.rmtree(made)
 
 
 def _work(place: Path) -> Path:

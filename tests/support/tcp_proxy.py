@@ -1,4 +1,4 @@
-"""A wire between two programs that can be cut and mended, always on the same port."""
+"""A wire between two programs that can be cut, blocked and mended, always on the same port."""
 
 import contextlib
 import socket
@@ -18,6 +18,8 @@ class TcpProxy:
         self._keeps = keeps
         self._kept: dict[socket.socket, bytearray] = {}
         self._guard = threading.Lock()
+        self._flowing = threading.Event()
+        self._flowing.set()
         self._links: set[socket.socket] = set()
         self._listener = self._listen(0)
         self.port: int = self._listener.getsockname()[1]
@@ -35,6 +37,7 @@ class TcpProxy:
 
     def cut(self) -> None:
         """Take the server away, as its crash or a pulled cable would."""
+        self._flowing.set()
         with self._guard:
             # A blocked accept keeps the port open until it is woken, so it is shut down before it is closed.
             with contextlib.suppress(OSError):
@@ -43,6 +46,21 @@ class TcpProxy:
             links, self._links = self._links, set()
         for link in links:
             _drop(link)
+
+    def reset(self) -> None:
+        """Reset the connections that there are; new ones are taken at once."""
+        with self._guard:
+            links, self._links = self._links, set()
+        for link in links:
+            _drop(link)
+
+    def block(self) -> None:
+        """Let no byte pass any more, in silence: connections stay, and new ones are taken."""
+        self._flowing.clear()
+
+    def unblock(self) -> None:
+        """Let pass what waited, and everything after it."""
+        self._flowing.set()
 
     def restore(self) -> None:
         """Bring it back on the same port."""
@@ -83,6 +101,7 @@ class TcpProxy:
                 if self._keeps:
                     with self._guard:
                         self._kept.setdefault(source, bytearray()).extend(data)
+                self._flowing.wait()
                 target.sendall(data)
         with self._guard:
             self._links -= {source, target}

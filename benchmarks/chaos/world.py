@@ -1,0 +1,269 @@
+"""The processes under attack: all started by the campaign, restarted when they die, and ended by their own ids."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self
+
+import httpx
+from sqlalchemy import Engine, create_engine
+
+from benchmarks import stand
+from benchmarks.chaos import plugin
+from benchmarks.chaos.forge_server import ForgeServer
+from benchmarks.chaos.servers import Postgres, RabbitMQ
+from tests.support.processes import Process, alive, free_port
+from tests.support.tcp_proxy import TcpProxy
+
+READY_SECONDS = 120.0
+DISK = "96m"
+"""The size of the file system under the artifacts, where one may be mounted."""
+
+
+@dataclass
+class Member:
+    """One process of the product, which is started again when it dies."""
+
+    name: str
+    argv: tuple[str, ...]
+    is_ready: Callable[[Process], bool]
+    env: Mapping[str, str] = field(default_factory=dict)
+    process: Process | None = None
+    started: int = 0
+    ready: bool = False
+    stopped: bool = False
+    """Under SIGSTOP: alive, and not to be waited for."""
+
+
+class World:
+    """A folder, a database, a broker, a forge, and the members of one installation."""
+
+    def __init__(self, folder: Path, profile: str, seed: int, settings: Mapping[str, str]) -> None:
+        self.folder = folder
+        self.full = profile == "full"
+        self.chance = random.Random(seed + 1)
+        self.forge = ForgeServer(seed + 2)
+        self.state = folder / "state"
+        self.work = folder / "work"
+        self.artifacts = folder / "artifacts"
+        self.starts = folder / "agent-starts"
+        self.port = free_port()
+        self.members: list[Member] = []
+        self.disk_limited = False
+        self._closing = threading.Event()
+        self._guard = threading.RLock()
+        self._stack = ExitStack()
+        self.postgres: Postgres | None = None
+        self.broker: RabbitMQ | None = None
+        self.database_line: TcpProxy | None = None
+        self.broker_line: TcpProxy | None = None
+        folder.chmod(0o711)  # PostgreSQL runs as a user of its own, and has to pass
+        for place in (self.work, self.artifacts, folder / "home", folder / "plugins"):
+            place.mkdir()
+        plugin.install(folder / "plugins")
+        self.env = {
+            "PATH": os.environ["PATH"],
+            "LANG": "C.UTF-8",
+            "HOME": str(folder / "home"),
+            "PYTHONPATH": f"{folder / 'plugins'}:{stand.ROOT}",
+            "MOONMIND_STATE_DIR": str(self.state),
+            "MOONMIND_VAR_DIR": str(self.work / "var"),
+            "MOONMIND_LOCAL_REPOS": str(folder / "repositories"),
+            "SPEC_WORKFLOW_ARTIFACT_ROOT": str(self.artifacts),
+            "MOONMIND_LOG_FORMAT": "json",
+            "MOONMIND_AGENT": plugin.NAME,
+            "MOONMIND_FORGE": plugin.NAME,
+            "GITHUB_API_URL": self.forge.url,
+            "GITHUB_SERVER_URL": self.forge.url,
+            plugin.STARTS: str(self.starts),
+            **settings,
+        }
+        self.engine: Engine
+
+    def __enter__(self) -> Self:
+        with ExitStack() as stack:
+            stack.enter_context(self.forge)
+            stack.callback(self._end_members)
+            self._mount(stack)
+            if self.full:
+                self._start_servers(stack)
+            else:
+                self.env["DATABASE_URL"] = f"sqlite:///{self.work / 'moonmind.db'}"
+            self._add_members()
+            for member in self.members:
+                self._start(member)
+            self.engine = create_engine(self._own_url())
+            stack.callback(self.engine.dispose)
+            for member in self.members:
+                self.await_ready(member)
+            threading.Thread(target=self._watch, name="watch", daemon=True).start()
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    @property
+    def url(self) -> str:
+        """Give the API's address."""
+        return f"http://127.0.0.1:{self.port}"
+
+    # --- members
+
+    def member(self, name: str) -> Member:
+        """Find a member."""
+        return next(one for one in self.members if one.name == name)
+
+    def kill(self, member: Member) -> None:
+        """End a member and its group, as a power cut would; it is started again soon."""
+        with self._guard:
+            member.ready = False
+            if member.process is not None and member.process.alive:
+                os.killpg(member.process.pid, signal.SIGKILL)
+
+    def await_ready(self, member: Member, seconds: float = READY_SECONDS) -> None:
+        """Wait until a member works, as its supervisor would see it."""
+        deadline = time.monotonic() + seconds
+        while not member.ready:
+            if time.monotonic() > deadline:
+                said = member.process.text()[-3000:] if member.process else ""
+                raise RuntimeError(f"{member.name} did not become ready:\n{said}")
+            process = member.process
+            member.ready = process is not None and process.alive and member.is_ready(process)
+            time.sleep(0.1)
+
+    def _start(self, member: Member) -> None:
+        member.started += 1
+        member.ready = False
+        member.process = Process(
+            [sys.executable, "-m", *member.argv],
+            env={**self.env, **member.env},
+            cwd=self.work,
+            log=self.folder / f"{member.name}-{member.started}.log",
+        )
+
+    def _watch(self) -> None:
+        """Start again what died, after a second or so: what systemd or an orchestrator does."""
+        due: dict[str, float] = {}
+        while not self._closing.wait(0.1):
+            for member in self.members:
+                process = member.process
+                if process is None or process.alive:
+                    continue
+                member.ready = False
+                when = due.setdefault(member.name, time.monotonic() + self.chance.uniform(0.3, 2.0))
+                if time.monotonic() >= when:
+                    del due[member.name]
+                    with self._guard:
+                        if not self._closing.is_set():
+                            self._start(member)
+
+    def _end_members(self) -> None:
+        with self._guard:
+            self._closing.set()
+            for member in self.members:
+                if member.process is not None and member.process.alive:
+                    os.killpg(member.process.pid, signal.SIGCONT)
+                    member.process.kill()
+        for pid in self.jobs_alive():
+            os.kill(pid, signal.SIGKILL)
+
+    def jobs_alive(self) -> list[int]:
+        """List the supervisors and agents of this installation that run, by the marks in their environment."""
+        found = []
+        mark = os.fsencode(str(self.state))
+        ours = {member.process.pid for member in self.members if member.process is not None}
+        for place in Path("/proc").glob("[0-9]*"):
+            try:
+                about = (place / "environ").read_bytes() + (place / "cmdline").read_bytes()
+                group = os.getpgid(int(place.name))
+            except (OSError, ValueError):
+                continue  # it ended while we looked, or is not ours
+            if mark in about and group not in ours and group != os.getpgid(0) and alive(int(place.name)):
+                found.append(int(place.name))
+        return found
+
+    def _add_members(self) -> None:
+        api = ("uvicorn", "api_service.main:app", "--port", str(self.port), "--log-level", "warning")
+        if not self.full:
+            up = ("moonmind.cli.main", "up", "--port", str(self.port))
+            self.members.append(Member("embedded", up, self._api_answers))
+            return
+        celery = ("celery", "-A", "moonmind.workflows.speckit_celery.tasks")
+        queue = self.env["SPEC_WORKFLOW_CODEX_QUEUE"]
+        stand.once(["alembic", "-c", str(stand.ROOT / "alembic.ini"), "upgrade", "head"], self.env, self.folder)
+        worker = (*celery, "worker", "-Q", queue, "--loglevel=info")
+        self.members += [
+            Member("api", api, self._api_answers),
+            Member("threads", (*worker, "--pool=threads", "-c", "8", "--hostname=threads@%h"), _worker_is_ready),
+            Member("prefork", (*worker, "--pool=prefork", "-c", "4", "--hostname=prefork@%h"), _worker_is_ready),
+            Member("beat", (*celery, "beat", "-s", str(self.work / "beat"), "--loglevel=info"), _beat_is_ready),
+        ]
+
+    def _api_answers(self, _: Process) -> bool:
+        try:
+            return httpx.get(f"{self.url}/healthz", timeout=2).status_code == 200
+        except httpx.TransportError:
+            return False
+
+    # --- what it stands on
+
+    def _start_servers(self, stack: ExitStack) -> None:
+        self.postgres, self.broker = Postgres(self.folder / "postgres"), RabbitMQ(self.folder / "rabbitmq")
+        stack.callback(self.postgres.end, signal.SIGQUIT)
+        self.postgres.start()
+        stack.callback(self.broker.end, signal.SIGKILL)
+        self.broker.start()
+        self.database_line = stack.enter_context(TcpProxy("127.0.0.1", self.postgres.port))
+        self.broker_line = stack.enter_context(TcpProxy("127.0.0.1", self.broker.port))
+        self.env["DATABASE_URL"] = self.postgres.url(self.database_line.port)
+        self.env["CELERY_BROKER_URL"] = self.broker.url(self.broker_line.port)
+        self.env["SPEC_WORKFLOW_CODEX_QUEUE"] = "chaos"
+
+    def _mount(self, stack: ExitStack) -> None:
+        """Give the artifacts a small file system of their own, where we may: a full disk is one of the faults."""
+        if os.geteuid() != 0:
+            return
+        command = ["mount", "-t", "tmpfs", "-o", f"size={DISK}", "tmpfs", str(self.artifacts)]
+        if subprocess.run(command, capture_output=True, check=False).returncode == 0:
+            self.disk_limited = True
+            stack.callback(subprocess.run, ["umount", "--lazy", str(self.artifacts)], check=True)
+
+    def _own_url(self) -> str:
+        if self.postgres is not None:
+            return self.postgres.url().replace("postgresql://", "postgresql+psycopg://")
+        return self.env["DATABASE_URL"]
+
+
+def _worker_is_ready(process: Process) -> bool:
+    return "ready." in process.text()
+
+
+def _beat_is_ready(process: Process) -> bool:
+    return "beat: Starting" in process.text()
+
+
+def parent_of(pid: int) -> int | None:
+    """Give a process's parent; None when it is gone."""
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    except OSError:
+        return None
+
+
+def children_of(pid: int) -> list[int]:
+    """List a process's children that run."""
+    found = []
+    for place in Path("/proc").glob("[0-9]*"):
+        child = int(place.name)
+        if parent_of(child) == pid and alive(child):
+            found.append(child)
+    return sorted(found)
