@@ -16,6 +16,8 @@ from moonmind.errors import NotConfigured
 BUSY_SECONDS = 30
 IDLE_SECONDS = 1.0
 """After so long without use a connection is probed before it is used again."""
+IDLE_IN_TRANSACTION_SECONDS = 20
+"""PostgreSQL ends a session that leaves a transaction open for so long; ours take milliseconds."""
 WRITES = "moonmind_writes"
 """The execution option of connections that will write."""
 
@@ -79,9 +81,16 @@ def _postgresql(url: str, pool_size: int) -> Engine:
         # A server that vanished without a word must not hold a heartbeat longer than a lease lasts.
         connect_args={"application_name": "moonmind", "connect_timeout": 10, "tcp_user_timeout": 20_000},
     )
+    event.listen(engine, "connect", _bound_idleness)
     event.listen(engine, "checkin", _note_use)
     event.listen(engine, "checkout", _probe_idle)
     return engine
+
+
+def _bound_idleness(connection: psycopg.Connection[Any], _record: Any) -> None:
+    # A process that is stopped between two statements keeps its row locked, and everybody else out, until it goes on.
+    connection.execute(f"SET idle_in_transaction_session_timeout = '{IDLE_IN_TRANSACTION_SECONDS}s'")
+    connection.commit()
 
 
 def _note_use(_connection: Any, record: Any) -> None:

@@ -4,7 +4,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
+from moonmind.adapters.files import locked
+from moonmind.adapters.vcs import mirrors
 from moonmind.errors import VcsError, VcsRefused
 from moonmind.ports.check import CheckStatus
 from moonmind.ports.forge import Repository
@@ -44,6 +47,15 @@ def test_fetches_at_once_all_succeed(scene: Scene, tmp_path: Path) -> None:
         for done in [pool.submit(a_vcs(fresh).fetch, scene.repository) for _ in range(6)]:
             done.result(60)
     assert a_vcs(fresh).branches(NAME) == {"main": scene.start}
+
+
+def test_a_fetch_that_was_stopped_holds_up_no_other(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mirrors, "PATIENCE_SECONDS", 0.1)
+    tip = commit_to(scene.bare, "main", {"README.md": "changed\n"}, "Change\n")
+    with capture_logs() as logs, locked(scene.mirror.with_suffix(".lock"), 1.0):
+        scene.vcs.fetch(scene.repository)
+    assert scene.vcs.branches(NAME)["main"] == tip
+    assert "mirror.not_locked" in [line["event"] for line in logs]
 
 
 def test_an_empty_repository_is_fetched_and_has_no_branches(tmp_path: Path) -> None:

@@ -4,18 +4,25 @@ import contextlib
 import hashlib
 import json
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 from uuid import UUID
 
+import structlog
+
 from moonmind.adapters.files import building_folder, locked, replace_file
-from moonmind.adapters.git import NETWORK_SECONDS, Git
+from moonmind.adapters.git import Git
 from moonmind.adapters.vcs.options import VcsOptions
-from moonmind.errors import VcsError, VcsRefused
+from moonmind.errors import VcsRefused
 from moonmind.ports.forge import Repository
 from moonmind.runs.naming import repository_key, run_ref
 
+log = structlog.get_logger(__name__)
+
+PATIENCE_SECONDS = 60.0
+"""For the lock of a mirror."""
 _TRACKING = "refs/remotes/origin/"
 _REFSPEC = f"+refs/heads/*:{_TRACKING}*"
 _OBJECT = re.compile(r"[0-9a-f]{40}")
@@ -88,12 +95,16 @@ class Mirrors:
 
     @contextlib.contextmanager
     def lock(self, repository: str) -> Iterator[None]:
-        """Hold the mirror's lock: for fetches, and for whoever writes the same refs."""
+        """Hold the mirror's lock: for fetches, and for whoever writes the same refs.
+
+        It spares the forge a second fetch; that refs stay whole is git's own doing. So its holder is waited for only so
+        long: a process that was stopped in the middle of a fetch must not hold up every other run of the repository.
+        """
         with contextlib.ExitStack() as stack:
             try:
-                stack.enter_context(locked(self.place(repository).with_suffix(".lock"), NETWORK_SECONDS))
-            except TimeoutError as error:
-                raise VcsError(f"another fetch of {repository} does not end: {error}") from error
+                stack.enter_context(locked(self.place(repository).with_suffix(".lock"), PATIENCE_SECONDS))
+            except TimeoutError:
+                log.warning("mirror.not_locked", repository=repository, seconds=PATIENCE_SECONDS)
             yield
 
     def _make(self, place: Path) -> None:
@@ -106,7 +117,12 @@ class Mirrors:
         info = building / "info"
         info.mkdir(exist_ok=True)
         (info / "attributes").write_bytes(ATTRIBUTES)
-        building.rename(place)
+        try:
+            building.rename(place)
+        except OSError:
+            if not place.is_dir():
+                raise
+            shutil.rmtree(building)  # somebody who did not wait for our lock was faster
 
     def branches(self, repository: str) -> dict[str, str]:
         """Map the mirrored branch names to their commits."""

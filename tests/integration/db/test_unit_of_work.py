@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import event, make_url, text
 from sqlalchemy.exc import IntegrityError, OperationalError
 
+from moonmind.db import engine
 from moonmind.db.clock import db_now
 from moonmind.db.unit_of_work import Database, _answering
 from moonmind.errors import NotConfigured, SchemaMismatch, Unavailable
@@ -193,6 +194,28 @@ def test_a_connection_that_was_cut_is_unavailable_once_and_replaced(postgres_url
 
 
 @pytest.mark.sqlite
+@pytest.mark.postgres
+def test_a_transaction_that_a_stopped_process_left_open_lets_go_of_its_row(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "IDLE_IN_TRANSACTION_SECONDS", 1)
+    stopped, other = Database(postgres_url), Database(postgres_url)
+    run = add_run(other)
+
+    def stop_in_between() -> None:
+        with stopped.write() as unit:
+            unit.recovery.dispatch_now(run.id)
+            # It goes no further; whoever wants the row waits, and gets it.
+            claim_run(other, run.id, Stage.DISCOVER)
+            unit.recovery.dispatch_now(run.id)
+
+    with pytest.raises(Unavailable):
+        stop_in_between()
+    assert read_run(other, run.id).fence == 1
+    stopped.dispose()
+    other.dispose()
+
+
 def test_sqlite_keeps_what_it_committed_and_checks_references(sqlite_url: str) -> None:
     database = Database(sqlite_url)
     with database._engine.connect() as connection:
