@@ -25,10 +25,11 @@ from benchmarks.chaos.load import Load
 from benchmarks.chaos.plan import EMBEDDED, FULL, schedule
 from benchmarks.chaos.world import World
 
-PACE = {"full": 0.6, "embedded": 0.35}
-"""Runs per second unless `--minutes` says otherwise: below what two cores land when nothing goes wrong."""
-EVERY = {"full": 9.0, "embedded": 4.5}
-"""Mean seconds between two faults."""
+PACE = {"full": 0.8, "embedded": 0.6}
+"""Runs per second at most: below what two cores land when nothing goes wrong."""
+FAULTS_PER_RUN = {"full": 0.14, "embedded": 0.66}
+PAUSE = {"full": 4.0, "embedded": 2.5}
+"""Mean seconds from one fault's end to the next."""
 STUCK_SECONDS = 300.0
 """So long without any event while runs are open, and with nothing going wrong: they are stuck."""
 
@@ -41,8 +42,8 @@ def main() -> int:
     parser.add_argument("--profile", choices=("full", "embedded"), default="full")
     parser.add_argument("--runs", type=int, default=500)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--minutes", type=float, help="how long runs are created; default: by the profile's pace")
-    parser.add_argument("--every", type=float, help="mean seconds between two faults")
+    parser.add_argument("--minutes", type=float, help="how long the pauses between faults last together")
+    parser.add_argument("--faults", type=int, help="how many; default: by the number of runs")
     parser.add_argument("--lease", type=float, default=60.0, help="MOONMIND_LEASE_SECONDS of all processes")
     parser.add_argument("--agents", type=int, default=8, help="MOONMIND_MAX_AGENTS")
     parser.add_argument("--keep", action="store_true", help="keep the folder with the logs")
@@ -63,18 +64,19 @@ def main() -> int:
 
 def campaign(chosen: argparse.Namespace, place: Path) -> dict[str, object]:
     """Start everything, break it while runs are created, wait until all have ended, and judge."""
-    seconds = chosen.minutes * 60 if chosen.minutes else chosen.runs / PACE[chosen.profile]
     kinds = FULL if chosen.profile == "full" else EMBEDDED
-    plan = schedule(chosen.seed, seconds, kinds, chosen.every or EVERY[chosen.profile])
+    count = chosen.faults or max(1, round(chosen.runs * FAULTS_PER_RUN[chosen.profile]))
+    pause = chosen.minutes * 60 / count if chosen.minutes else PAUSE[chosen.profile]
+    plan = schedule(chosen.seed, count, kinds, pause)
     settings = {
         "MOONMIND_LEASE_SECONDS": f"{chosen.lease:g}",
         "MOONMIND_HEARTBEAT_SECONDS": f"{min(5.0, chosen.lease / 10):g}",
         "MOONMIND_MAX_AGENTS": str(chosen.agents),
     }
     began = time.monotonic()
-    with World(place, chosen.profile, chosen.seed, settings) as world:
+    with World(place, settings, full=chosen.profile == "full", seed=chosen.seed) as world:
         faults = Faults(world, plan, lease_seconds=chosen.lease)
-        load = Load(world.url, chosen.runs, chosen.runs / seconds, lambda share: share <= faults.share + 0.02)
+        load = Load(world.url, chosen.runs, PACE[chosen.profile], lambda share: share <= faults.share + 0.02)
         load.start()
         faults.start()
         try:

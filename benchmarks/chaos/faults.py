@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import itertools
 import json
 import os
 import signal
@@ -26,6 +27,8 @@ from tests.support.processes import alive
 
 log = structlog.get_logger(__name__)
 
+VICTIM_SECONDS = 10.0
+"""How long a fault waits for an agent at work."""
 _GARBAGE = (b"", b"{", b"null", b'[["not-a-run"], {}, {}]', b"\x80\x02}q\x01.", b'{"id": 7}', b'[[], {}, {"chain": 3}]')
 
 
@@ -56,7 +59,7 @@ class Faults:
         self._closing = threading.Event()
 
     def start(self) -> None:
-        """Begin; the plan's clock starts now."""
+        """Begin."""
         self._thread.start()
 
     def close(self) -> None:
@@ -75,10 +78,9 @@ class Faults:
         return not self._thread.is_alive()
 
     def _go(self) -> None:
-        began = time.monotonic()
         try:
             for planned in self._plan:
-                if self._closing.wait(max(0.0, began + planned.at - time.monotonic())):
+                if self._closing.wait(planned.pause):
                     return
                 self._do(planned)
                 self._finished += 1
@@ -87,7 +89,7 @@ class Faults:
 
     def _do(self, planned: Planned) -> None:
         victim = _ACTS[planned.fault](self, planned.strength)
-        log.info("fault", kind=planned.fault.value, at=round(planned.at), hit=victim)
+        log.info("fault", kind=planned.fault.value, number=self._finished + 1, of=len(self._plan), hit=victim)
         if victim:
             self.done[planned.fault.value] += 1
             self.recovered.append(self._waiting(planned.fault))
@@ -155,6 +157,14 @@ class Faults:
 
     def _kill_job(self, who: str, strength: float) -> bool:
         """Kill a process of a job at work, by the ids that its supervisor wrote down."""
+        deadline = time.monotonic() + VICTIM_SECONDS
+        while time.monotonic() < deadline and not self._closing.is_set():
+            if running := self._jobs(who):
+                return _end(running[int(strength * len(running))])
+            time.sleep(0.1)
+        return False
+
+    def _jobs(self, who: str) -> list[int]:
         running = []
         for place in sorted(self._world.state.glob("jobs/*/*/handle.json")):
             if (place.parent / "result.json").exists():
@@ -162,7 +172,7 @@ class Faults:
             pid = json.loads(place.read_text()).get(who)
             if isinstance(pid, int) and alive(pid) and pid in self._world.jobs_alive():
                 running.append(pid)
-        return _end(running[int(strength * len(running))]) if running else False
+        return running
 
     # --- services
 
@@ -214,29 +224,32 @@ class Faults:
         return True
 
     def _send_messages(self, strength: float) -> bool:
-        """Send stages of known runs in the wrong order, each five times, among messages that nobody can read."""
-        assert self._world.broker is not None
-        with self._world.engine.connect() as connection:
-            query = select(run.c.id).order_by(func.random()).limit(5)
-            known = [str(one) for one in connection.execute(query).scalars()]
-        names = [stage.task_name for stage in reversed(STAGES)] * 5 + ["moonmind.speckit.unheard_of"]
-        queue = self._world.env["SPEC_WORKFLOW_CODEX_QUEUE"]
-        with Connection(self._world.broker.url()) as connection_to_broker:
-            producer = Producer(connection_to_broker, serializer="json")
-            for run_id in [*known, str(uuid4()), "no-run"]:
-                for name in names:
-                    message_id = str(uuid4())
-                    headers = {"lang": "py", "task": name, "id": message_id, "root_id": message_id}
-                    producer.publish(
-                        [[run_id], {}, {"callbacks": None, "errbacks": None, "chain": None, "chord": None}],
-                        routing_key=queue, headers=headers, correlation_id=message_id, retry=False,
-                    )  # fmt: skip
-            for garbage in _GARBAGE:
-                producer.publish(
-                    garbage, routing_key=queue, content_type="application/json", content_encoding="utf-8",
-                    headers={"task": STAGES[0].task_name, "id": str(uuid4())} if strength < 0.5 else {}, retry=False,
-                )  # fmt: skip
-        return True
+        return flood(self._world, garbage=strength < 0.7) > 0
+
+
+def flood(world: World, *, garbage: bool) -> int:
+    """Send stages of known runs in the wrong order, each five times, and what nobody can read; gives how many."""
+    assert world.broker is not None
+    with world.engine.connect() as connection:
+        known = select(run.c.id).order_by(active.desc(), func.random()).limit(5)
+        runs = [str(one) for one in connection.execute(known).scalars()]
+    names = [stage.task_name for stage in reversed(STAGES)] * 5 + ["moonmind.speckit.unheard_of"]
+    tail = {"callbacks": None, "errbacks": None, "chain": None, "chord": None}
+    sent = 0
+    with Connection(world.broker.url()) as line:
+        producer = Producer(line, serializer="json", routing_key=world.env["SPEC_WORKFLOW_CODEX_QUEUE"])
+        for run_id, name in itertools.product([*runs, str(uuid4()), "no-run"], names):
+            message_id = str(uuid4())
+            headers = {"lang": "py", "task": name, "id": message_id, "root_id": message_id}
+            producer.publish([[run_id], {}, tail], headers=headers, correlation_id=message_id, retry=False)
+            sent += 1
+        for body, task in itertools.product(_GARBAGE if garbage else (), (STAGES[0].task_name, None)):
+            about = {} if task is None else {"task": task, "id": str(uuid4())}
+            producer.publish(
+                body, content_type="application/json", content_encoding="utf-8", headers=about, retry=False
+            )  # fmt: skip
+            sent += 1
+    return sent
 
 
 def _end(pid: int) -> bool:

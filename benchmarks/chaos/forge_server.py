@@ -7,6 +7,7 @@ import itertools
 import json
 import random
 import threading
+import time
 from collections import Counter
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
@@ -21,13 +22,22 @@ BROKEN_SHARE = 0.02
 class ForgeServer:
     """Keeps the pull requests of all repositories of a campaign."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(
+        self, seed: int, *, lost_share: float = LOST_SHARE, broken_share: float = BROKEN_SHARE, delay: float = 0.0
+    ) -> None:
+        self._shares = (lost_share, broken_share)
+        self.delay = delay
+        """Seconds before each answer."""
+        self.askers: Counter[str] = Counter()
+        """How often each process asked, by its id."""
         self._guard = threading.Lock()
         self._chance = random.Random(seed)
         self._numbers = itertools.count(1)
         self._pulls: dict[int, dict[str, Any]] = {}
         self.creates: Counter[tuple[str, str]] = Counter()
         """How often a pull request was made, by repository and branch."""
+        self.made_at: dict[str, float] = {}
+        """When the last one of a repository was made."""
         self.lost = 0
         self.broken = 0
         forge = self
@@ -58,13 +68,17 @@ class ForgeServer:
     def answer(self, request: BaseHTTPRequestHandler, body: dict[str, Any] | None) -> None:
         """Do what is asked, and lose the answer now and then."""
         with self._guard:
-            broken = self._chance.random() < BROKEN_SHARE
+            self.askers[request.headers.get("X-Process", "")] += 1
+        time.sleep(self.delay)
+        lost_share, broken_share = self._shares
+        with self._guard:
+            broken = self._chance.random() < broken_share
             lost = False
             if broken:
                 self.broken += 1
             else:
                 said = self._do(request.path, body)
-                lost = body is not None and self._chance.random() < LOST_SHARE
+                lost = body is not None and self._chance.random() < lost_share
                 self.lost += lost
         if lost:
             request.close_connection = True
@@ -88,5 +102,6 @@ class ForgeServer:
             return self._pulls[int(number)]
         made = next(self._numbers)
         self.creates[body["repository"], body["branch"]] += 1
+        self.made_at[body["repository"]] = time.time()
         self._pulls[made] = {**body, "number": made, "url": f"{self.url}/pulls/{made}", "state": "open"}
         return self._pulls[made]

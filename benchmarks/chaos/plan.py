@@ -75,26 +75,18 @@ EMBEDDED: Mapping[Fault, int] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """One fault: when, counted from the start of the load, and how hard."""
+    """One fault: how long after the one before, and how hard."""
 
-    at: float
-    """Seconds from the first run's creation."""
+    pause: float
+    """Seconds from when the fault before was over, or from the first run's creation."""
     fault: Fault
     strength: float
     """In [0, 1): picks the victim, the length of an outage."""
 
 
-def schedule(seed: int, seconds: float, kinds: Mapping[Fault, int], every: float) -> list[Planned]:
-    """Plan the faults of a campaign: each kind at least once, the others by weight, at uneven distances.
-
-    `every` is the mean distance in seconds; the first fault comes after one of them, the last before `seconds`.
-    """
+def schedule(seed: int, count: int, kinds: Mapping[Fault, int], pause: float) -> list[Planned]:
+    """Plan so many faults: each kind once as far as they reach, the others by weight, `pause` seconds apart on average."""
     chance = random.Random(seed)
-    count = max(len(kinds), int(seconds / every) - 1)
-    drawn = [*kinds, *chance.choices(list(kinds), list(kinds.values()), k=count - len(kinds))]
+    drawn = [*kinds, *chance.choices(list(kinds), list(kinds.values()), k=max(0, count - len(kinds)))]
     chance.shuffle(drawn)
-    step = seconds / (count + 1)
-    return [
-        Planned((number + 1 + chance.uniform(-0.4, 0.4)) * step, fault, chance.random())
-        for number, fault in enumerate(drawn)
-    ]
+    return [Planned(chance.uniform(0.3, 1.7) * pause, fault, chance.random()) for fault in drawn[:count]]

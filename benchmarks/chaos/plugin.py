@@ -6,6 +6,8 @@ nobody but the judge looks.
 
 import http.client
 import json
+import os
+import signal
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,10 @@ from moonmind.ports.forge import PullRequest, PullRequestDraft, PullState
 NAME = "chaos"
 STARTS = "MOONMIND_CHAOS_STARTS"
 """The file into which each agent writes its job's key when it starts."""
+SECONDS = "MOONMIND_CHAOS_SECONDS"
+"""How long each agent takes before it does its work; unset: up to a few seconds, by its job's key."""
+POISON = "poison"
+"""In a repository's name: publishing to it kills the process that does."""
 LONGEST_SECONDS = 4.0
 _TIMEOUT = 10.0
 _NOTE_AND_GO = 'printf "%s\\n" "$1" >>"$2" && sleep "$3" && shift 3 && exec "$@"'
@@ -51,8 +57,9 @@ class ChaosAgent(ScriptedAgent):
 
     def _order(self, job: AgentJob) -> Order:
         order = super()._order(job)
-        seconds = crc32(job.key.encode()) % 1000 / 1000 * LONGEST_SECONDS
-        note = ("/bin/sh", "-c", _NOTE_AND_GO, "agent", job.key, self._options.environment[STARTS], f"{seconds:.2f}")
+        environment = self._options.environment
+        seconds = environment.get(SECONDS) or f"{crc32(job.key.encode()) % 1000 / 1000 * LONGEST_SECONDS:.2f}"
+        note = ("/bin/sh", "-c", _NOTE_AND_GO, "agent", job.key, environment[STARTS], seconds)
         return replace(order, argv=(*note, *order.argv))
 
 
@@ -79,6 +86,8 @@ class ChaosForge(LocalForge):
             "title": draft.title,
             "body": draft.body,
         }
+        if POISON in repository:
+            os.kill(os.getpid(), signal.SIGKILL)  # what the kernel does to a stage that takes all the memory
         for pull in self.pull_requests(repository, draft.branch):
             if pull.state is PullState.OPEN:
                 return _pull(self._ask("POST", f"/pulls/{pull.number}", said))
@@ -87,7 +96,8 @@ class ChaosForge(LocalForge):
     def _ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
         connection = http.client.HTTPConnection(self._server, timeout=_TIMEOUT)
         try:
-            connection.request(method, path, None if body is None else json.dumps(body))
+            said = None if body is None else json.dumps(body)
+            connection.request(method, path, said, {"X-Process": str(os.getpid())})
             answer = connection.getresponse()
             text = answer.read()
         except (OSError, http.client.HTTPException) as error:

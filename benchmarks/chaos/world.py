@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -39,18 +39,45 @@ class Member:
     process: Process | None = None
     started: int = 0
     ready: bool = False
-    stopped: bool = False
-    """Under SIGSTOP: alive, and not to be waited for."""
+    held: bool = False
+    """Not to be started again when it ends."""
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """A Celery worker by name."""
+
+    name: str
+    pool: str = "threads"
+    concurrency: int = 8
+    env: Mapping[str, str] = field(default_factory=dict)
+    starts: bool = True
+    """False: it is started later."""
+
+
+TWO_WORKERS = (Worker("threads"), Worker("prefork", "prefork", 4))
 
 
 class World:
     """A folder, a database, a broker, a forge, and the members of one installation."""
 
-    def __init__(self, folder: Path, profile: str, seed: int, settings: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        settings: Mapping[str, str],
+        *,
+        full: bool = True,
+        seed: int = 1,
+        workers: Sequence[Worker] = TWO_WORKERS,
+        forge: ForgeServer | None = None,
+        broker_settings: str = "",
+    ) -> None:
         self.folder = folder
-        self.full = profile == "full"
+        self.full = full
         self.chance = random.Random(seed + 1)
-        self.forge = ForgeServer(seed + 2)
+        self.forge = forge or ForgeServer(seed + 2)
+        self._workers = workers
+        self._broker_settings = broker_settings
         self.state = folder / "state"
         self.work = folder / "work"
         self.artifacts = folder / "artifacts"
@@ -99,11 +126,13 @@ class World:
                 self.env["DATABASE_URL"] = f"sqlite:///{self.work / 'moonmind.db'}"
             self._add_members()
             for member in self.members:
-                self._start(member)
+                if not member.held:
+                    self._start(member)
             self.engine = create_engine(self._own_url())
             stack.callback(self.engine.dispose)
             for member in self.members:
-                self.await_ready(member)
+                if not member.held:
+                    self.await_ready(member)
             threading.Thread(target=self._watch, name="watch", daemon=True).start()
             self._stack = stack.pop_all()
         return self
@@ -128,6 +157,25 @@ class World:
             member.ready = False
             if member.process is not None and member.process.alive:
                 os.killpg(member.process.pid, signal.SIGKILL)
+
+    def start(self, name: str) -> Member:
+        """Start a member that was held back, and return when it works."""
+        member = self.member(name)
+        with self._guard:
+            member.held = False
+            self._start(member)
+        self.await_ready(member)
+        return member
+
+    def hold(self, member: Member) -> None:
+        """End a member for good."""
+        member.held = True
+        self.kill(member)
+
+    def logs(self, name: str = "") -> str:
+        """Give what the members of a name, or all, have said since their first start."""
+        places = sorted(self.folder.glob(f"{name}*-[0-9]*.log"))
+        return "\n".join(place.read_text("utf-8", "replace") for place in places)
 
     def await_ready(self, member: Member, seconds: float = READY_SECONDS) -> None:
         """Wait until a member works, as its supervisor would see it."""
@@ -156,7 +204,7 @@ class World:
         while not self._closing.wait(0.1):
             for member in self.members:
                 process = member.process
-                if process is None or process.alive:
+                if process is None or process.alive or member.held:
                     continue
                 member.ready = False
                 when = due.setdefault(member.name, time.monotonic() + self.chance.uniform(0.3, 2.0))
@@ -200,13 +248,13 @@ class World:
         celery = ("celery", "-A", "moonmind.workflows.speckit_celery.tasks")
         queue = self.env["SPEC_WORKFLOW_CODEX_QUEUE"]
         stand.once(["alembic", "-c", str(stand.ROOT / "alembic.ini"), "upgrade", "head"], self.env, self.folder)
-        worker = (*celery, "worker", "-Q", queue, "--loglevel=info")
-        self.members += [
-            Member("api", api, self._api_answers),
-            Member("threads", (*worker, "--pool=threads", "-c", "8", "--hostname=threads@%h"), _worker_is_ready),
-            Member("prefork", (*worker, "--pool=prefork", "-c", "4", "--hostname=prefork@%h"), _worker_is_ready),
-            Member("beat", (*celery, "beat", "-s", str(self.work / "beat"), "--loglevel=info"), _beat_is_ready),
-        ]
+        self.members.append(Member("api", api, self._api_answers))
+        for one in self._workers:
+            options = ("-Q", queue, "--loglevel=info", f"--pool={one.pool}", "-c", str(one.concurrency))
+            argv = (*celery, "worker", *options, f"--hostname={one.name}@%h")
+            self.members.append(Member(one.name, argv, _worker_is_ready, one.env, held=not one.starts))
+        beat = (*celery, "beat", "-s", str(self.work / "beat"), "--loglevel=info")
+        self.members.append(Member("beat", beat, _beat_is_ready))
 
     def _api_answers(self, _: Process) -> bool:
         try:
@@ -217,7 +265,10 @@ class World:
     # --- what it stands on
 
     def _start_servers(self, stack: ExitStack) -> None:
-        self.postgres, self.broker = Postgres(self.folder / "postgres"), RabbitMQ(self.folder / "rabbitmq")
+        self.postgres, self.broker = (
+            Postgres(self.folder / "postgres"),
+            RabbitMQ(self.folder / "rabbitmq", self._broker_settings),
+        )
         stack.callback(self.postgres.end, signal.SIGQUIT)
         self.postgres.start()
         stack.callback(self.broker.end, signal.SIGKILL)

@@ -4,6 +4,7 @@ import contextlib
 import socket
 import struct
 import threading
+import time
 from typing import Self
 
 _RESET = struct.pack("ii", 1, 0)
@@ -21,6 +22,8 @@ class TcpProxy:
         self._flowing = threading.Event()
         self._flowing.set()
         self._links: set[socket.socket] = set()
+        self.delay = 0.0
+        """Seconds that each piece takes on its way."""
         self._listener = self._listen(0)
         self.port: int = self._listener.getsockname()[1]
 
@@ -102,6 +105,8 @@ class TcpProxy:
                     with self._guard:
                         self._kept.setdefault(source, bytearray()).extend(data)
                 self._flowing.wait()
+                if self.delay:
+                    time.sleep(self.delay)
                 target.sendall(data)
         with self._guard:
             self._links -= {source, target}
