@@ -73,7 +73,7 @@ def _wire(settings: Settings | None) -> Container:
     from moonmind import bootstrap
 
     bootstrap.configure_logging(settings)
-    return Runtime(bootstrap.build(settings))
+    return Runtime(bootstrap.build_when_there(settings))
 
 
 class PlainStartup:

@@ -90,6 +90,8 @@ class Settings(BaseSettings):
     sweep_seconds: float | None = Field(None, validation_alias="MOONMIND_SWEEP_SECONDS", gt=0)
     """The janitor's pace; unset: 1 embedded, 5 otherwise."""
     host_silence_seconds: float = Field(5 * _MINUTE, validation_alias="MOONMIND_HOST_SILENCE_SECONDS", gt=0)
+    start_seconds: float = Field(_MINUTE, validation_alias="MOONMIND_START_SECONDS", ge=0)
+    """How long a server or a worker that starts waits for its database before it gives up."""
     retention_days: float = Field(30.0, validation_alias="MOONMIND_RETENTION_DAYS", gt=0)
     """After this long, artifacts and workspaces of ended runs are removed; their rows stay."""
 

@@ -93,7 +93,6 @@ class Postgres(Server):
             "listen_addresses": "127.0.0.1",
             "port": str(self.port),
             "unix_socket_directories": str(self.folder),
-            "max_connections": "200",
         }
         argv = [str(self._programs / "postgres"), "-D", str(self.folder)]
         for name, value in settings.items():

@@ -111,7 +111,8 @@ def test_a_database_that_was_never_migrated_is_refused_with_the_command(empty_po
 
 @pytest.mark.rabbitmq
 def test_a_database_that_does_not_answer_is_said() -> None:
-    with team(CELERY_BROKER_URL=rabbitmq_url(), DATABASE_URL=POSTGRES, SPEC_WORKFLOW_TEST_MODE="1") as members:
+    settings = {"CELERY_BROKER_URL": rabbitmq_url(), "DATABASE_URL": POSTGRES, "MOONMIND_START_SECONDS": "1"}
+    with team(SPEC_WORKFLOW_TEST_MODE="1", **settings) as members:
         for name, command in (("alembic", ALEMBIC), ("api", API), ("worker", WORKER), ("doctor", DOCTOR)):
             text = refused(members.start(name, *command), "does not answer")
             assert "hidden-word" not in text

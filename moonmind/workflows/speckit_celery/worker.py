@@ -56,12 +56,14 @@ def _logging(**_: Any) -> None:
 
 def _init(**_: Any) -> None:
     """Refuse to start with a sentence, not with a trace, where work could not be done."""
+    global _container  # noqa: PLW0603 - see container()
     if _adopted:
         return
     try:
         settings = load_settings()
         if settings.embedded:
             refuse("CELERY_BROKER_URL is not set, so the API process runs the engine itself; start `moonmind up`.")
+        _container = bootstrap.build_when_there(settings)
         container().check_start()
         container().enrol()
     except MoonMindError as error:
