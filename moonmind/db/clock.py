@@ -61,6 +61,13 @@ class earlier(FunctionElement[datetime]):  # noqa: N801 (reads as the SQL functi
     inherit_cache = True
 
 
+class db_chance(FunctionElement[float]):  # noqa: N801 (reads as the SQL function it is)
+    """A number in [0, 1), another one for each row."""
+
+    type = Float()
+    inherit_cache = False
+
+
 def _arguments(element: FunctionElement[Any], compiler: SQLCompiler, **kw: Any) -> str:
     return ", ".join(compiler.process(clause, **kw) for clause in element.clauses)
 
@@ -123,3 +130,13 @@ def _earlier_postgresql(element: earlier, compiler: SQLCompiler, **kw: Any) -> s
 @compiles(earlier, "sqlite")
 def _earlier_sqlite(element: earlier, compiler: SQLCompiler, **kw: Any) -> str:
     return f"min({_arguments(element, compiler, **kw)})"
+
+
+@compiles(db_chance, "postgresql")
+def _chance_postgresql(_element: db_chance, _compiler: SQLCompiler, **_kw: Any) -> str:
+    return "random()"
+
+
+@compiles(db_chance, "sqlite")
+def _chance_sqlite(_element: db_chance, _compiler: SQLCompiler, **_kw: Any) -> str:
+    return "((random() & 1048575) / 1048576.0)"

@@ -1,14 +1,14 @@
 """Taking runs back from workers and hosts that are gone."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, Select, delete, select, update
+from sqlalchemy import ColumnElement, Connection, Select, case, delete, or_, select, update
 
 from moonmind.db import rows
 from moonmind.db.attempts import Attempts
-from moonmind.db.clock import db_now, db_now_plus
+from moonmind.db.clock import db_chance, db_now, db_now_plus
 from moonmind.db.journal import move, record_all
 from moonmind.db.outcomes import closing, dispatch_at
 from moonmind.db.records import Run
@@ -18,7 +18,7 @@ from moonmind.db.tables import active, agent_slot, attempt, host, leased, run, u
 from moonmind.errors import DeadlineReached, ErrorInfo, Unanswered, WorkerLost
 from moonmind.runs.events import EventType
 from moonmind.runs.machine import AttemptState, RunStatus, WaitingReason
-from moonmind.runs.retry import RetryPolicy
+from moonmind.runs.retry import CRASH_SPREAD_SECONDS, RetryPolicy
 
 _NO_LEASE: dict[str, Any] = {"lease_owner": None, "lease_until": None}
 _NO_WAIT: dict[str, Any] = {"waiting_reason": None, "waiting_since": None}
@@ -37,6 +37,7 @@ class Rescues:
         The rows come back as they are now, closed ones included: their agents are the caller's to stop.
         """
         overdue = run.c.lease_until < db_now()
+        turn = db_now_plus(case((run.c.crashes >= 1, db_chance() * CRASH_SPREAD_SECONDS), else_=0.0))
         last = run.c.crashes + 1 >= max_crashes
         closed = self._close_lost(overdue, leased, last)
         freed = move(
@@ -45,7 +46,8 @@ class Rescues:
             overdue,
             leased,
             crashes=run.c.crashes + 1,
-            not_before=db_now(),
+            # One instant for both would take one draw: the janitor looks at what is due, and that is not_before.
+            not_before=turn,
             dispatch_after=db_now(),
             hints=0,
             **_NO_LEASE,
@@ -121,6 +123,15 @@ class Rescues:
             .limit(limit)
         )
         return rows.runs_of(self._connection.execute(query))
+
+    def strays(self, host_id: UUID, run_ids: Collection[UUID]) -> set[UUID]:
+        """Pick those whose agents have no business on a host any more: ended, or given to another host meanwhile.
+
+        Whoever starts an agent binds the run to the host first, so that one that was just started is none of them.
+        """
+        elsewhere = or_(~active, run.c.agent_host.is_distinct_from(host_id))
+        query = select(run.c.id).where(run.c.id.in_(run_ids), unleased, elsewhere)
+        return set(self._connection.execute(query).scalars())
 
     def forget_job(self, run_id: UUID) -> None:
         """Note that an ended run's job is over."""

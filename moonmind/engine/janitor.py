@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterable
+from uuid import UUID
 
 import structlog
 
@@ -12,6 +13,7 @@ from moonmind.engine.loop import Loop
 from moonmind.engine.publisher import Publisher
 from moonmind.errors import MoonMindError
 from moonmind.ports.agent import Agent
+from moonmind.runs import naming
 from moonmind.runs.retry import RetryPolicy
 
 log = structlog.get_logger(__name__)
@@ -115,15 +117,32 @@ class Janitor:
             if self._stop_agent(run):
                 with self._database.write() as uow:
                     uow.recovery.forget_job(run.id)
+        self._reap_strays()
         self._last_reaping = time.monotonic()
+
+    def _reap_strays(self) -> None:
+        """Stop agents at work here whose runs went on without this host, while it was cut off or its workers were gone."""
+        at_work: dict[UUID, list[str]] = {}
+        for key in self._agent.running():
+            if (run_id := naming.run_of_job(key)) is not None:
+                at_work.setdefault(run_id, []).append(key)
+        if not at_work:
+            return
+        with self._database.read() as uow:
+            strays = uow.recovery.strays(self._host.id, at_work)
+        for run_id in strays:
+            for key in at_work[run_id]:
+                log.warning("agent.stray", run_id=str(run_id), job=key)
+                self._stop_job(run_id, key)
 
     def _stop_agent(self, run: Run) -> bool:
         """Stop the agent of an ended run; False where that has to be tried again."""
-        if run.job_key is None:
-            return False
+        return run.job_key is not None and self._stop_job(run.id, run.job_key)
+
+    def _stop_job(self, run_id: UUID, key: str) -> bool:
         try:
-            self._agent.stop(run.job_key)
+            self._agent.stop(key)
         except MoonMindError as error:
-            log.error("agent.not_stopped", run_id=str(run.id), error=error.message)
+            log.error("agent.not_stopped", run_id=str(run_id), error=error.message)
             return False
         return True

@@ -160,6 +160,10 @@ class Agent(Protocol):
         """End the job and return when its processes are provably gone; its result stays. Raises AgentError."""
         ...
 
+    def running(self) -> tuple[str, ...]:
+        """List the keys of the jobs that are at work on this host, whoever started them."""
+        ...
+
     def forget(self, home_key: str) -> None:
         """Remove the run's job folders and agent home; running jobs are stopped first."""
         ...

@@ -58,6 +58,14 @@ def job_key(run_id: UUID, stage: Stage, attempt: int) -> str:
     return f"{run_id}/{stage.value}-{attempt}"
 
 
+def run_of_job(key: str) -> UUID | None:
+    """Give the run that a job belongs to; None for a key that is not of this form."""
+    try:
+        return UUID(key.partition("/")[0])
+    except ValueError:
+        return None
+
+
 def run_ref(run_id: UUID, name: str) -> str:
     """Name a ref that keeps a run's objects alive in the mirror: `start` or `wip`."""
     return f"refs/moonmind/runs/{run_id}/{name}"

@@ -34,6 +34,12 @@ class RetryPolicy:
         return most * ((1 + chance) / 2 if outage else chance)
 
 
+CRASH_SPREAD_SECONDS = 30.0
+"""Within so many seconds a stage is taken up again that has lost its worker twice in a row.
+
+What kills a worker takes every stage on it along. Taken up again all at once, they would meet once more, and the third
+loss ends them all; apart, only the one that kills meets its end.
+"""
 HINT_SECONDS = 10.0
 HINT_CAP_SECONDS = 900.0
 

@@ -45,6 +45,10 @@ class SupervisedAgent(ABC):
         """End the job and return when its processes are provably gone; its result stays. Raises AgentError."""
         self._jobs.stop(key)
 
+    def running(self) -> tuple[str, ...]:
+        """List the keys of the jobs whose supervisors live on this host."""
+        return self._jobs.running()
+
     def forget(self, home_key: str) -> None:
         """Remove the run's job folders and agent home; running jobs are stopped first."""
         self._jobs.stop_all(home_key)

@@ -117,6 +117,11 @@ class Jobs:
             facts={"seconds": result["seconds"], "survivors": result["survivors"]} if result else {},
         )
 
+    def running(self) -> tuple[str, ...]:
+        """List the jobs whose locks are held."""
+        held = (JobFolder(lock.parent) for lock in self._jobs.glob("*/*/lock"))
+        return tuple(f"{job.path.parent.name}/{job.path.name}" for job in held if job.locked)
+
     def stop(self, key: str) -> None:
         """End a job; returns when no process of it is left. Raises AgentUnknown naming those that cannot be ended."""
         folder = self.folder(key)

@@ -8,6 +8,7 @@ from moonmind.db.tables import host
 from moonmind.db.unit_of_work import Database
 from moonmind.runs.chain import Stage
 from moonmind.runs.machine import AttemptState, RetryMode, RunStatus, WaitingReason
+from moonmind.runs.retry import CRASH_SPREAD_SECONDS
 from tests.support.databases import (
     HOST,
     add_run,
@@ -59,6 +60,7 @@ def test_the_third_lost_worker_fails_the_run(database: Database) -> None:
         claim_run(database, run.id, Stage.SUBMIT)
         set_columns(database, run.id, lease_until=db_now_plus(-1.0))
         assert [one.crashes for one in expire(database)] == [crashes]
+    make_due(database, run.id)
     claim_run(database, run.id, Stage.SUBMIT)
     set_columns(database, run.id, lease_until=db_now_plus(-1.0), agent_host=HOST, job_key="j")
     (closed,) = expire(database)
@@ -76,6 +78,24 @@ def test_the_third_lost_worker_fails_the_run(database: Database) -> None:
     with database.read() as unit:
         attempt = unit.attempts.latest(run.id)[1]
     assert (attempt.state, attempt.error) == (AttemptState.FAILED, closed.error)
+
+
+def test_stages_that_lost_their_worker_twice_are_taken_up_again_apart(database: Database) -> None:
+    runs = [add_run(database) for _ in range(20)]
+    for run in runs:
+        claim_run(database, run.id)
+        set_columns(database, run.id, lease_until=db_now_plus(-1.0), crashes=1)
+    once = add_run(database)
+    claim_run(database, once.id)
+    set_columns(database, once.id, lease_until=db_now_plus(-1.0))
+    freed = {run.id: run for run in expire(database)}
+    first = freed.pop(once.id)
+    assert first.not_before <= first.updated_at
+    waits = sorted((run.not_before - run.updated_at).total_seconds() for run in freed.values())
+    assert (len(waits), waits[0] >= 0.0, waits[-1] <= CRASH_SPREAD_SECONDS) == (20, True, True)
+    assert waits[-1] - waits[0] > CRASH_SPREAD_SECONDS / 4
+    # None of them is hinted, or claimed, before its turn.
+    assert [run_id for run_id in due(database) if freed.get(run_id, first).not_before > first.updated_at] == []
 
 
 def test_janitors_that_sweep_at_once_count_each_loss_once(database: Database) -> None:

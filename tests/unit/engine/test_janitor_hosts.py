@@ -7,8 +7,10 @@ from moonmind.db.clock import db_now, db_now_plus
 from moonmind.db.unit_of_work import Database
 from moonmind.engine.janitor import Janitor
 from moonmind.engine.publisher import Publisher
+from moonmind.ports.agent import JobState
 from moonmind.runs.chain import Stage
 from moonmind.runs.machine import RunStatus, WaitingReason
+from moonmind.runs.naming import job_key
 from tests.support.databases import HOST, enrol, event_types, everything, park, reach, read_run, set_columns
 from tests.support.engine_room import Clock, IdleAgent, Outbox, complaints
 from tests.support.sweeps import OTHER, build, fall_silent, watch
@@ -121,3 +123,24 @@ def test_an_agent_that_could_not_be_stopped_is_tried_again_until_it_is(
     assert read_run(database, run.id).job_key is None
     watch(janitor, clock, 60.0)
     assert agent.stopped == ["j"]
+
+
+def test_a_host_that_returns_ends_the_agents_of_runs_that_went_on_without_it(
+    database: Database, janitor: Janitor, agent: IdleAgent, clock: Clock
+) -> None:
+    enrol(database)
+    enrol(database, OTHER)
+    lost, kept = (park(database, reach(database, Stage.SUBMIT)) for _ in range(2))
+    for run in (lost, kept):
+        agent.at(job_key(run.id, Stage.SUBMIT, 1), JobState.RUNNING)
+    agent.at("no-run/submit-1", JobState.RUNNING)
+    watch(janitor, clock, 60.0)
+    assert agent.stopped == []
+    set_columns(database, lost.id, agent_host=OTHER)
+    with capture_logs() as logs:
+        watch(janitor, clock, 60.0)
+    assert agent.stopped == [job_key(lost.id, Stage.SUBMIT, 1)]
+    assert complaints(logs, "run_id") == [("agent.stray", str(lost.id))]
+    set_columns(database, lost.id, agent_host=None)
+    watch(janitor, clock, 60.0)
+    assert len(agent.stopped) == 1
