@@ -23,7 +23,10 @@ class LeaseLost(MoonMindError):
 
 
 class StopRequested(MoonMindError):
-    """The run was cancelled, or its deadline passed, while the stage worked."""
+    """The run was cancelled, or its deadline passed, while the stage worked.
+
+    `details["outside"]` says in a sentence what there is of the stage's work already, where there is something.
+    """
 
     code = "stop_requested"
 

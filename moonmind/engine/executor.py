@@ -125,13 +125,14 @@ class Executor:
         except MoonMindError as error:
             return self._decide(claim, Failed(error.info(), error.retryable, outage=error.outage))
         if lease.cancelled or lease.overdue:
-            return _stopped(claim, lease, context)
+            url = claim.run.pull_request_url
+            return _stopped(claim, lease, context, f"What it published stays: {url}" if url else "")
         try:
             outcome = self._outcome(claim.run.stage, context)
         except LeaseLost:
             raise
-        except StopRequested:
-            return _stopped(claim, lease, context)
+        except StopRequested as stop:
+            return _stopped(claim, lease, context, str(stop.details.get("outside", "")))
         except MoonMindError as error:
             log.warning("attempt.failed", code=error.code, message=error.message)
             outcome = Failed(error.info(), error.retryable, context.kept, error.outage)
@@ -199,13 +200,16 @@ def _said(decision: Decision) -> str:
             return f"back to {stage}"
 
 
-def _stopped(claim: Claim, lease: HeldLease, context: StageContext) -> Close:
-    """End a cancelled or overdue run: its agent is provably gone, its patch and thread are kept."""
+def _stopped(claim: Claim, lease: HeldLease, context: StageContext, outside: str) -> Close:
+    """End a cancelled or overdue run: its agent is provably gone, its patch and thread are kept.
+
+    `outside` says in a sentence what there is of it at the forge; empty where that is nothing.
+    """
     kept = keep_work(context)
+    outside = f". {outside}" if outside else ""
     if lease.cancelled:
-        error = ErrorInfo(
-            "cancelled", f"cancelled during {claim.run.stage}", "Retry resumes at this stage with what was kept."
-        )
+        said = f"cancelled during {claim.run.stage}{outside}"
+        error = ErrorInfo("cancelled", said, "Retry resumes at this stage with what was kept.")
         return Close(RunStatus.CANCELLED, AttemptState.FAILED, kept, error=error)
-    late = DeadlineReached(f"the run's deadline passed during {claim.run.stage}")
+    late = DeadlineReached(f"the run's deadline passed during {claim.run.stage}{outside}")
     return Close(RunStatus.FAILED, AttemptState.FAILED, kept, error=late.info())

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from moonmind.engine import gates
-from moonmind.engine.context import StageContext
+from moonmind.engine.context import StageContext, StopRequested
 from moonmind.errors import BranchMoved, PullRequestClosed, SecretFound, Unexpected
 from moonmind.ports.forge import PullRequest, PullRequestDraft, PullState
 from moonmind.runs.chain import Stage
@@ -61,7 +61,12 @@ def _publish(context: StageContext) -> Done:
         _ensure_commit(context, plan, applied, commit)
         context.lease.check()
         context.vcs.push(place, plan.branch, commit, plan.branch_tip)
-    context.lease.check()
+    try:
+        context.lease.check()
+    except StopRequested as stop:
+        # Nothing is taken back, so the run says what there is.
+        stop.details["outside"] = f"The branch {plan.branch} is pushed; its pull request does not speak of it yet."
+        raise
     pull = context.forge.ensure_pull_request(repository, draft)
     return _done(context, plan, commit, pull)
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from moonmind.adapters.agents.options import AgentOptions
 from moonmind.adapters.agents.scripted import ScriptedAgent
@@ -39,6 +39,10 @@ _FUNCTIONS = {
     Stage.PUBLISH: publish.run,
     Stage.FINALIZE: finalize.run,
 }
+
+
+INSTALLATION = str(uuid4())
+"""Marks this process's agents: those of tests that run beside it have the same runs, and are found by their marks."""
 
 
 class World:
@@ -90,7 +94,7 @@ class World:
         self.agent = ScriptedAgent(
             AgentOptions(
                 state_folder=state,
-                installation_id="test",
+                installation_id=INSTALLATION,
                 environment=environment,
                 script_for=self._script_for,
             )

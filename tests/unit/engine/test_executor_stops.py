@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 from moonmind.db.clock import db_now, db_now_plus
 from moonmind.db.records import Run
 from moonmind.db.unit_of_work import Database
-from moonmind.engine.context import StageContext
+from moonmind.engine.context import StageContext, StopRequested
 from moonmind.engine.executor import Passage
 from moonmind.engine.lease import LeaseKeeper
 from moonmind.engine.recorder import Recorder
@@ -64,6 +64,27 @@ def test_a_cancelled_run_is_closed_once_its_agent_is_stopped(room: EngineRoom) -
     assert last.outputs is not None
     assert last.outputs["codexTaskId"] == "thread"
     assert room.read(run).codex_task_id == "thread"
+
+
+def test_a_cancelled_run_says_what_there_is_of_it_outside(room: EngineRoom) -> None:
+    stopped, published = room.reach(Stage.PUBLISH), room.reach(Stage.FINALIZE)
+
+    def stop(_: StageContext) -> Outcome:
+        room.runs.cancel(stopped.id)
+        with room.database.write() as unit:
+            unit.transitions.heartbeat(stopped.id, room.read(stopped).fence, 60.0)
+        raise StopRequested("stop", outside="The branch b is pushed.")
+
+    room.stages[Stage.PUBLISH] = stop
+    room.execute(stopped, Stage.PUBLISH)
+    set_columns(room.database, published.id, pull_request_url="https://forge/1", agent_host=HOST)
+    room.runs.cancel(published.id)
+    room.execute(published, Stage.FINALIZE)
+    errors = [room.read(run).error for run in (stopped, published)]
+    assert errors[1] is not None
+    assert errors[1].message == "cancelled during finalize. What it published stays: https://forge/1"
+    assert errors[0] is not None
+    assert errors[0].message.endswith(" during publish. The branch b is pushed.")
 
 
 def test_a_run_past_its_deadline_is_stopped_in_the_same_way(room: EngineRoom) -> None:

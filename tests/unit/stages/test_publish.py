@@ -1,12 +1,13 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from moonmind.adapters.forges.local import LocalForge
 from moonmind.adapters.forges.options import ForgeOptions
-from moonmind.engine.context import LeaseLost
+from moonmind.engine.context import LeaseLost, StopRequested
 from moonmind.engine.gates import FORGE_GATE
 from moonmind.ports.forge import PullRequest, PullRequestDraft, PullState, Repository
 from moonmind.runs.chain import Stage
@@ -83,6 +84,21 @@ def test_a_branch_that_somebody_made_meanwhile_is_not_touched(world: World) -> N
     assert error.details["found"] == theirs
     assert "restart_from_discovery" in error.remediation
     assert world.tip() == theirs
+
+
+def test_a_cancel_between_push_and_pull_request_says_what_there_is(world: World) -> None:
+    push = world.vcs.push
+
+    def push_and_cancel(*arguments: Any) -> None:
+        push(*arguments)
+        world.lease.stopped = True
+
+    world.vcs.push = push_and_cancel  # type: ignore[method-assign]
+    with pytest.raises(StopRequested) as stop:
+        world.step(Stage.PUBLISH)
+    assert stop.value.details["outside"].startswith(f"The branch {BRANCH} is pushed")
+    assert world.pulls() == ()
+    assert world.tip() == world.outputs[Stage.APPLY]["commit"]
 
 
 def test_a_commit_pushed_on_top_of_ours_is_left_where_it_is(world: World) -> None:
