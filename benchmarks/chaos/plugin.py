@@ -8,6 +8,7 @@ import http.client
 import json
 import os
 import signal
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from moonmind.adapters.forges.options import ForgeOptions
 from moonmind.adapters.supervisor.order import Order
 from moonmind.errors import ForgeUnavailable
 from moonmind.ports.agent import AgentJob
-from moonmind.ports.forge import PullRequest, PullRequestDraft, PullState
+from moonmind.ports.forge import PullRequest, PullRequestDraft, PullState, always
 
 NAME = "chaos"
 STARTS = "MOONMIND_CHAOS_STARTS"
@@ -77,7 +78,9 @@ class ChaosForge(LocalForge):
         found = self._ask("GET", f"/pulls?repository={quote(repository)}&branch={quote(branch)}")
         return tuple(_pull(one) for one in found)
 
-    def ensure_pull_request(self, repository: str, draft: PullRequestDraft) -> PullRequest:
+    def ensure_pull_request(
+        self, repository: str, draft: PullRequestDraft, *, allowed: Callable[[], None] = always
+    ) -> PullRequest:
         """Look for the branch's open pull request, and make one where there is none."""
         said = {
             "repository": repository,
@@ -90,7 +93,9 @@ class ChaosForge(LocalForge):
             os.kill(os.getpid(), signal.SIGKILL)  # what the kernel does to a stage that takes all the memory
         for pull in self.pull_requests(repository, draft.branch):
             if pull.state is PullState.OPEN:
+                allowed()
                 return _pull(self._ask("POST", f"/pulls/{pull.number}", said))
+        allowed()
         return _pull(self._ask("POST", "/pulls", said))
 
     def _ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:

@@ -33,9 +33,13 @@ def main() -> int:
     failed = []
     for name in chosen.names or TRIALS:
         trial, began = TRIALS[name], time.monotonic()
-        with stand.folder(keep=chosen.keep) as place:
-            found = trial.run(place, chosen.scale)
-        passed = trial.passed(found)
+        try:
+            with stand.folder(keep=chosen.keep) as place:
+                found = trial.run(place, chosen.scale)
+            passed = trial.passed(found)
+        except (RuntimeError, OSError) as error:
+            # What did not come in time, or could not be started: said, and the other trials go on.
+            found, passed = {"error": str(error)}, False
         said = {"trial": name, "passed": passed, "seconds": round(time.monotonic() - began), **found}
         print(json.dumps(said, indent=None if chosen.json else 1), flush=True)
         if not passed:

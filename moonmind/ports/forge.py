@@ -1,5 +1,6 @@
 """What we need from the place where pull requests live. Every effect is an intention that may be repeated."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Protocol
@@ -63,6 +64,10 @@ class PullRequestDraft:
     labels: tuple[str, ...] = ()
 
 
+def always() -> None:
+    """Allow every effect."""
+
+
 class Forge(Protocol):
     """The service where pull requests live. Raises ForgeError and its subclasses, and CredentialInvalid, only."""
 
@@ -84,8 +89,13 @@ class Forge(Protocol):
         """List the pull requests of a branch in all states, newest first."""
         ...
 
-    def ensure_pull_request(self, repository: str, draft: PullRequestDraft) -> PullRequest:
-        """Make the branch's one open pull request say what the draft says: adopt, update or create it."""
+    def ensure_pull_request(
+        self, repository: str, draft: PullRequestDraft, *, allowed: Callable[[], None] = always
+    ) -> PullRequest:
+        """Make the branch's one open pull request say what the draft says: adopt, update or create it.
+
+        `allowed` is asked right before each effect, since looking up takes a while; what it raises ends the call.
+        """
         ...
 
     def git_environment(self) -> dict[str, str]:

@@ -67,7 +67,7 @@ def _publish(context: StageContext) -> Done:
         # Nothing is taken back, so the run says what there is.
         stop.details["outside"] = f"The branch {plan.branch} is pushed; its pull request does not speak of it yet."
         raise
-    pull = context.forge.ensure_pull_request(repository, draft)
+    pull = context.forge.ensure_pull_request(repository, draft, allowed=context.lease.check)
     return _done(context, plan, commit, pull)
 
 

@@ -176,6 +176,23 @@ def test_ensuring_rewords_the_open_pull_request(place: Place) -> None:
     assert place.creates() == 1
 
 
+def test_an_effect_that_is_not_allowed_any_more_is_not_done(place: Place) -> None:
+    class Forbidden(Exception):
+        pass
+
+    def allowed() -> None:
+        raise Forbidden
+
+    place.push(BRANCH, "one")
+    with pytest.raises(Forbidden):
+        place.forge.ensure_pull_request(place.name, draft(), allowed=allowed)
+    assert place.forge.pull_requests(place.name, BRANCH) == ()
+    made = place.forge.ensure_pull_request(place.name, draft())
+    with pytest.raises(Forbidden):
+        place.forge.ensure_pull_request(place.name, draft("Another title"), allowed=allowed)
+    assert place.forge.pull_requests(place.name, BRANCH) == (made,)
+
+
 def test_many_at_once_make_one_pull_request(place: Place) -> None:
     place.push(BRANCH, "one")
     with ThreadPoolExecutor(6) as pool:

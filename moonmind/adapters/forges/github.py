@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -12,7 +12,7 @@ from moonmind.adapters.forges.github_checks import github_checks
 from moonmind.adapters.forges.options import ForgeOptions
 from moonmind.errors import ForgeError, ForgeRefused, RepositoryArchived, RepositoryUnavailable
 from moonmind.ports.check import Check
-from moonmind.ports.forge import PullRequest, PullRequestDraft, PullState, Repository
+from moonmind.ports.forge import PullRequest, PullRequestDraft, PullState, Repository, always
 
 if TYPE_CHECKING:
     from github import GithubException
@@ -57,7 +57,9 @@ class GitHubForge:
             found = self._api.look_up(client, repository)
             return tuple(_shown(pull) for pull in _of_branch(found, branch))
 
-    def ensure_pull_request(self, repository: str, draft: PullRequestDraft) -> PullRequest:
+    def ensure_pull_request(
+        self, repository: str, draft: PullRequestDraft, *, allowed: Callable[[], None] = always
+    ) -> PullRequest:
         """Make the branch's one open pull request say what the draft says."""
         from github import GithubException
 
@@ -66,6 +68,7 @@ class GitHubForge:
             refuse_closed(found.raw_data)
             pull = _open(_of_branch(found, draft.branch))
             if pull is None:
+                allowed()
                 try:
                     pull = found.create_pull(
                         base=draft.base, head=draft.branch, title=draft.title, body=draft.body or ""
@@ -74,9 +77,11 @@ class GitHubForge:
                     pull = self._adopted(found, draft, error)
             changed = _changes(pull, draft)
             if changed:
+                allowed()
                 pull.edit(**changed)
             wanted = dict.fromkeys((*draft.labels, *self._labels))
             if missing := [label for label in wanted if label not in {has.name for has in pull.labels}]:
+                allowed()
                 pull.add_to_labels(*missing)
             return _shown(pull)
 

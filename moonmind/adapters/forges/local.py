@@ -5,7 +5,7 @@ request is merged; once the branch is gone, it is closed.
 """
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from urllib.parse import quote
 
@@ -15,7 +15,7 @@ from moonmind.adapters.forges.options import ForgeOptions
 from moonmind.adapters.git import Git, GitOptions
 from moonmind.errors import ForgeError, ForgeRefused, VcsError
 from moonmind.ports.check import Check, CheckStatus
-from moonmind.ports.forge import PullRequest, PullRequestDraft, PullState, Repository
+from moonmind.ports.forge import PullRequest, PullRequestDraft, PullState, Repository, always
 
 
 class LocalForge:
@@ -51,7 +51,9 @@ class LocalForge:
         with self._register(repository) as (found, register):
             return tuple(_shown(found, pull) for pull in register.of_branch(branch))
 
-    def ensure_pull_request(self, repository: str, draft: PullRequestDraft) -> PullRequest:
+    def ensure_pull_request(
+        self, repository: str, draft: PullRequestDraft, *, allowed: Callable[[], None] = always
+    ) -> PullRequest:
         """Make the branch's one open pull request say what the draft says."""
         draft = replace(draft, labels=(*dict.fromkeys((*draft.labels, *self._labels)),))
         with self._register(repository) as (found, register):
@@ -65,6 +67,7 @@ class LocalForge:
                     f"nothing to merge: {draft.base} holds all of {draft.branch}", branch=draft.branch, base=draft.base
                 )
             pulls = register.of_branch(draft.branch)
+            allowed()
             pull = next((pull for pull in pulls if pull.state is PullState.OPEN), None)
             if pull is None:
                 pull = register.create(draft, head)

@@ -1,5 +1,5 @@
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,7 @@ from moonmind.adapters.forges.local import LocalForge
 from moonmind.adapters.forges.options import ForgeOptions
 from moonmind.engine.context import LeaseLost, StopRequested
 from moonmind.engine.gates import FORGE_GATE
-from moonmind.ports.forge import PullRequest, PullRequestDraft, PullState, Repository
+from moonmind.ports.forge import PullRequest, PullRequestDraft, PullState, Repository, always
 from moonmind.runs.chain import Stage
 from moonmind.runs.machine import Done, Failed, NothingToDo, Park, WaitingReason
 from moonmind.stages.body_sections import marker, runs_in
@@ -211,5 +211,7 @@ class Renamed(LocalForge):
     def pull_requests(self, repository: str, branch: str) -> tuple[PullRequest, ...]:
         return super().pull_requests(self._new, branch)
 
-    def ensure_pull_request(self, repository: str, draft: PullRequestDraft) -> PullRequest:
-        return super().ensure_pull_request(self._new, draft)
+    def ensure_pull_request(
+        self, repository: str, draft: PullRequestDraft, *, allowed: Callable[[], None] = always
+    ) -> PullRequest:
+        return super().ensure_pull_request(self._new, draft, allowed=allowed)
