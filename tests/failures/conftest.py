@@ -7,10 +7,9 @@ import pytest
 
 from moonmind.db.unit_of_work import Database
 from moonmind.sample import source as sample
-from tests.support.databases import emptied
-from tests.support.engines import ENGINES, SHORT_LEASES, TEST_MODE, Engine, engine_of
+from tests.support.engines import ENGINES, SHORT_LEASES, TEST_MODE, Engine, engine_of, place_of
 from tests.support.github_site import MANY, GitHub, github, take
-from tests.support.team import Team, new_queue, rabbitmq_url, team
+from tests.support.team import Team, team
 
 WORK = {"version": 1, "steps": [{"write": "refresh_docs/made.py", "content": "MADE = True\n"}, {"end": "completed"}]}
 
@@ -52,19 +51,13 @@ def another(site: GitHub) -> str:
 @pytest.fixture(scope="module", params=ENGINES)
 def github_engine(request: pytest.FixtureRequest, shared: GitHub) -> Iterator[Engine]:
     """An engine with the scripted agent and the GitHub forge, which all tests of a kind share."""
-    embedded = request.param == "embedded"
-    place = {}
-    if not embedded:
-        place = {
-            "CELERY_BROKER_URL": rabbitmq_url(),
-            "DATABASE_URL": emptied(request.getfixturevalue("migrated_postgres_url")),
-            "SPEC_WORKFLOW_CODEX_QUEUE": new_queue(),
-        }
-    with team(**place, **SHORT_LEASES, **shared.settings, MOONMIND_AGENT="scripted") as members:
+    with team(
+        **place_of(request.param, request), **SHORT_LEASES, **shared.settings, MOONMIND_AGENT="scripted"
+    ) as members:
         script = members.folder / "script.json"
         script.write_text(json.dumps(WORK))
         members.env["MOONMIND_SCRIPT"] = str(script)
-        made = Engine(members, embedded=embedded)
+        made = Engine(members, embedded=request.param == "embedded")
         made.prepare()
         made.start()
         yield made

@@ -10,8 +10,9 @@ import pytest
 
 from tests.support import git_repos
 from tests.support.agents import KEY, codex_binary
+from tests.support.crashes import killed_at
 from tests.support.engines import ENGINES, SHORT_LEASES, Engine, assert_landed_once, attempts, engine_of
-from tests.support.processes import ROOT, alive, start_time
+from tests.support.processes import alive, start_time
 from tests.support.responses_server import ResponsesServer
 from tests.support.waiting import until
 
@@ -25,7 +26,6 @@ FEATURE: dict[str, bytes | str] = {
     "specs/001-greeting/plan.md": "# Plan\n\nOne file.\n",
     "specs/001-greeting/tasks.md": "# Tasks: Greeting\n\n## Phase 1: Setup\n\n- [ ] T001 Write the greeting in greeting.txt\n",
 }
-CRASH = f"{ROOT / 'tests/support/crash'}:{ROOT}"
 
 
 def add_file(name: str, line: str) -> dict[str, Any]:
@@ -128,16 +128,12 @@ def test_codex_lands_a_phase_and_its_key_is_nowhere(scene: Scene) -> None:
     assert holders_of_the_key(engine) == []
 
 
-@pytest.mark.parametrize("place", ["after-slot", "after-result"])
+@pytest.mark.parametrize("place", ["after-workspace", "after-result"])
 def test_a_run_of_codex_survives_a_kill(place: str, scene: Scene, tmp_path: Path) -> None:
     engine, server = scene(WORK, DONE)
-    mark = tmp_path / "killed"
-    first = engine.start(PYTHONPATH=CRASH, MOONMIND_TEST_CRASH=place, MOONMIND_TEST_CRASH_MARK=str(mark))
-    run_id = engine.team.create(REPOSITORY)
-    until(lambda: not first.alive, "the kill", 60)
-    assert mark.exists()
+    run_id = killed_at(place, engine, tmp_path, REPOSITORY)
     before = engine.team.handle(run_id)
-    assert (before is None) == (place == "after-slot")
+    assert (before is None) == (place == "after-workspace")
     engine.start()
     run = landed(engine, server, run_id)
     assert attempts(engine.team, run, "submit") == {1}

@@ -1,17 +1,15 @@
 """Kill what runs the stages, wherever it hurts: one agent, one branch, one pull request, and the run succeeds."""
 
 import json
+import os
 import shutil
+import signal
 from pathlib import Path
-
-import pytest
 
 from tests.support import git_repos
 from tests.support.engines import Engine, assert_landed_once, attempts
-from tests.support.processes import ROOT, alive, start_time
+from tests.support.processes import alive, start_time
 from tests.support.waiting import until
-
-CRASH = f"{ROOT / 'tests/support/crash'}:{ROOT}"
 
 
 def script_that_waits(place: Path, release: Path) -> None:
@@ -24,34 +22,6 @@ def script_that_waits(place: Path, release: Path) -> None:
         {"end": "completed", "message": "done"},
     ]
     place.write_text(json.dumps({"version": 1, "steps": steps}))
-
-
-PLACES = [
-    "after-slot",
-    "after-start",
-    "after-result",
-    "after-record",
-    "after-commit",
-    "after-push",
-    "after-pull-request",
-]
-
-
-@pytest.mark.parametrize("place", PLACES)
-def test_a_run_survives_a_kill_at(place: str, engine: Engine, tmp_path: Path) -> None:
-    mark = tmp_path / "killed"
-    first = engine.start(PYTHONPATH=CRASH, MOONMIND_TEST_CRASH=place, MOONMIND_TEST_CRASH_MARK=str(mark))
-    run_id = engine.team.create()
-    until(lambda: not first.alive, "the kill", 60)
-    assert mark.exists()
-    first.wait(5)
-    before = engine.team.handle(run_id)
-    engine.start()
-    run = engine.team.succeed(run_id)
-    assert_landed_once(engine.team, run)
-    if before is not None:
-        # An agent that was started stays the one that was started.
-        assert attempts(engine.team, run, "submit") == {1}
 
 
 def test_the_agent_outlives_its_worker_and_is_found_again(engine: Engine, tmp_path: Path) -> None:
@@ -72,6 +42,23 @@ def test_the_agent_outlives_its_worker_and_is_found_again(engine: Engine, tmp_pa
     run = engine.team.succeed(run_id)
     assert_landed_once(engine.team, run)
     assert not alive(agent[0])
+
+
+def test_the_next_attempt_takes_over_when_the_agents_supervisor_is_killed(engine: Engine, tmp_path: Path) -> None:
+    script, release = tmp_path / "script.json", tmp_path / "release"
+    script_that_waits(script, release)
+    engine.team.env["MOONMIND_SCRIPT"] = str(script)
+    engine.start()
+    run_id = engine.team.create()
+    engine.team.await_run(run_id, lambda run: (run.get("waiting") or {}).get("reason") == "agent", "the park")
+    first = until(lambda: engine.team.handle(run_id), "the agent")
+    os.kill(first["pid"], signal.SIGKILL)
+    until(lambda: engine.team.handle(run_id, attempt=2), "the second attempt's agent", 60)
+    assert not alive(first["agent_pid"])
+    release.touch()
+    run = engine.team.succeed(run_id)
+    assert_landed_once(engine.team, run)
+    assert attempts(engine.team, run, "submit") == {1, 2}
 
 
 def test_a_cancel_while_the_agent_works_leaves_no_process_and_keeps_its_patch(engine: Engine, tmp_path: Path) -> None:

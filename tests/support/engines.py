@@ -9,6 +9,7 @@ import pytest
 
 from moonmind.sample import source as sample
 from tests.support import git_repos
+from tests.support.databases import emptied
 from tests.support.processes import Process
 from tests.support.team import Team, new_queue, rabbitmq_url, team
 
@@ -59,7 +60,7 @@ def place_of(kind: str, request: pytest.FixtureRequest) -> dict[str, str]:
         return {}
     return {
         "CELERY_BROKER_URL": rabbitmq_url(),
-        "DATABASE_URL": request.getfixturevalue("postgres_url"),
+        "DATABASE_URL": emptied(request.getfixturevalue("migrated_postgres_url")),
         "SPEC_WORKFLOW_CODEX_QUEUE": new_queue(),
     }
 

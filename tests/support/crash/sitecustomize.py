@@ -1,95 +1,152 @@
 """Kill a process of the product at a named place, once: by wrapping its units from outside, never by a trigger inside.
 
-Python imports this at the start of every process that has this folder on its path. MOONMIND_TEST_CRASH names the
-place, MOONMIND_TEST_CRASH_MARK a file that is made right before the kill, so that it happens once.
+Python imports this at the start of every process that has this folder on its path. MOONMIND_TEST_CRASHES names a
+folder: a place is armed by a file of its name there, which gets the ending `.done` right before the kill.
 """
 
 import functools
-import importlib
+import importlib.util
 import os
 import signal
 import sys
+import threading
+from collections import defaultdict
 from importlib.abc import Loader, MetaPathFinder
 from pathlib import Path
 
+BEFORE, AFTER = "before", "after"
+
+
+def stage_is(name):
+    """Apply to a claim of this stage: to Executor._claim's answer."""
+    return lambda arguments, answer: isinstance(answer, tuple) and answer[0].run.stage.value == name
+
+
+def decision(stage, kind):
+    """Apply to Recorder.record for a decision of this kind at this stage."""
+    return lambda arguments, answer: arguments[1].run.stage.value == stage and type(arguments[2]).__name__ == kind
+
+
+def in_thread(name):
+    """Apply in a thread of this name."""
+    return lambda arguments, answer: threading.current_thread().name == name
+
+
+def found(arguments, answer):
+    """Apply when there was something to do."""
+    return bool(answer)
+
+
+def always(arguments, answer):
+    """Apply at once."""
+    return True
+
+
+RECORD = ("moonmind.engine.recorder", "Recorder", "record")
+CLAIM = ("moonmind.engine.executor", "Executor", "_claim")
+AGENT = ("moonmind.adapters.agents.base", "SupervisedAgent", "start")
+JOBS = ("moonmind.adapters.agents.jobs", "Jobs", "start")
+VCS = ("moonmind.adapters.vcs.git_vcs", "GitVcs")
+FORGE = ("moonmind.adapters.forges.local", "LocalForge", "ensure_pull_request")
+HINT = ("moonmind.adapters.dispatchers.celery", "CeleryDispatcher", "publish")
+SOON = ("moonmind.engine.publisher", "Publisher", "soon")
+ACK = ("celery.worker.request", "Request", "acknowledge")
+
 PLACES = {
-    # place: (module, class, method, before or after the call, condition on the call)
-    "after-slot": ("moonmind.adapters.agents.base", "SupervisedAgent", "start", "before", None),
-    "after-start": ("moonmind.adapters.agents.base", "SupervisedAgent", "start", "after", None),
-    "after-result": ("moonmind.engine.recorder", "Recorder", "record", "before", "submit-done"),
-    "after-record": ("moonmind.engine.recorder", "Recorder", "record", "after", "submit-done"),
-    "after-commit": ("moonmind.engine.recorder", "Recorder", "record", "before", "apply-done"),
-    "after-push": ("moonmind.adapters.vcs.git_vcs", "GitVcs", "push", "after", None),
-    "after-pull-request": ("moonmind.adapters.forges.local", "LocalForge", "ensure_pull_request", "after", None),
+    # place: (module, class, method, before or after the call, when it applies)
+    "after-creation": (*SOON, BEFORE, always),
+    "before-first-hint": (*HINT, BEFORE, always),
+    "after-first-hint": (*HINT, AFTER, always),
+    "before-claim": (*CLAIM, BEFORE, always),
+    "after-claim-of-discover": (*CLAIM, AFTER, stage_is("discover")),
+    "after-fetch": (*VCS, "fetch", AFTER, always),
+    "after-discovery": (*RECORD, BEFORE, decision("discover", "Advance")),
+    "after-record-of-discover": (*RECORD, AFTER, decision("discover", "Advance")),
+    "before-ack": (*ACK, BEFORE, always),
+    "after-slot": ("moonmind.engine.office", "RunOffice", "take_slot", AFTER, always),
+    "after-workspace": (*AGENT, BEFORE, always),
+    "before-supervisor": (*JOBS, BEFORE, always),
+    "after-supervisor": (*JOBS, AFTER, always),
+    "after-start": (*AGENT, AFTER, always),
+    "before-park": (*RECORD, BEFORE, decision("submit", "Wait")),
+    "after-park": (*RECORD, AFTER, decision("submit", "Wait")),
+    "before-wake": ("moonmind.db.wakes", "Wakes", "wake", BEFORE, always),
+    "after-wake": (*SOON, BEFORE, in_thread("waker")),
+    "after-capture": (*VCS, "capture", AFTER, always),
+    "after-result": (*RECORD, BEFORE, decision("submit", "Advance")),
+    "after-record": (*RECORD, AFTER, decision("submit", "Advance")),
+    "before-commit": (*VCS, "commit", BEFORE, always),
+    "after-commit": (*VCS, "commit", AFTER, always),
+    "after-apply": (*RECORD, BEFORE, decision("apply", "Advance")),
+    "before-push": (*VCS, "push", BEFORE, always),
+    "after-push": (*VCS, "push", AFTER, always),
+    "before-pull-request": (*FORGE, BEFORE, always),
+    "after-pull-request": (*FORGE, AFTER, always),
+    "after-publish": (*RECORD, BEFORE, decision("publish", "Advance")),
+    "after-claim-of-finalize": (*CLAIM, AFTER, stage_is("finalize")),
+    "before-close": (*RECORD, BEFORE, decision("finalize", "Close")),
+    "after-close": (*RECORD, AFTER, decision("finalize", "Close")),
+    "after-expiry": ("moonmind.db.rescues", "Rescues", "expire_leases", AFTER, found),
+    "after-release": ("moonmind.db.rescues", "Rescues", "release_all_leases", AFTER, found),
 }
 
 
-def _applies(condition, arguments):
-    if condition is None:
-        return True
-    stage = condition.partition("-")[0]
-    claim, decision = arguments[1], arguments[2]
-    return claim.run.stage.value == stage and type(decision).__name__ == "Advance"
-
-
-def _die():
-    mark = Path(os.environ["MOONMIND_TEST_CRASH_MARK"])
+def _die(place):
+    armed = Path(os.environ["MOONMIND_TEST_CRASHES"]) / place
     try:
-        descriptor = os.open(mark, os.O_CREAT | os.O_EXCL)
-    except FileExistsError:
-        return
-    os.close(descriptor)
+        armed.rename(armed.with_suffix(".done"))
+    except FileNotFoundError:
+        return  # not armed, or another thread was faster and the end is near
     os.kill(os.getpid(), signal.SIGKILL)
 
 
 def _wrap(module, place):
-    _, kind, name, when, condition = PLACES[place]
+    _, kind, name, when, applies = PLACES[place]
     owner = getattr(module, kind)
     original = getattr(owner, name)
 
     @functools.wraps(original)
     def wrapped(*arguments, **named):
-        if when == "before" and _applies(condition, arguments):
-            _die()
+        if when == BEFORE and applies(arguments, None):
+            _die(place)
         answer = original(*arguments, **named)
-        if when == "after" and _applies(condition, arguments):
-            _die()
+        if when == AFTER and applies(arguments, answer):
+            _die(place)
         return answer
 
     setattr(owner, name, wrapped)
 
 
 class _Watch(MetaPathFinder):
-    """Wraps the unit as soon as its module has been imported."""
+    """Wraps units as soon as their module has been imported."""
 
-    def __init__(self, place):
-        self.place = place
-        self.busy = False
+    def __init__(self):
+        self.waiting = defaultdict(list)
+        for place, (module, *_) in PLACES.items():
+            self.waiting[module].append(place)
 
     def find_spec(self, name, path, target=None):
-        if self.busy or name != PLACES[self.place][0]:
+        if name not in self.waiting:
             return None
-        self.busy = True
+        places = self.waiting.pop(name)
         spec = importlib.util.find_spec(name)
-        self.busy = False
-        spec.loader = _After(spec.loader, self.place)
+        spec.loader = _After(spec.loader, places)
         return spec
 
 
 class _After(Loader):
-    def __init__(self, loader, place):
+    def __init__(self, loader, places):
         self.loader = loader
-        self.place = place
+        self.places = places
 
     def create_module(self, spec):
         return self.loader.create_module(spec)
 
     def exec_module(self, module):
         self.loader.exec_module(module)
-        _wrap(module, self.place)
+        for place in self.places:
+            _wrap(module, place)
 
 
-if os.environ.get("MOONMIND_TEST_CRASH"):
-    import importlib.util
-
-    sys.meta_path.insert(0, _Watch(os.environ["MOONMIND_TEST_CRASH"]))
+if os.environ.get("MOONMIND_TEST_CRASHES"):
+    sys.meta_path.insert(0, _Watch())

@@ -1,0 +1,131 @@
+"""Kill what runs the stages at every place where it hurts: one agent, one branch, one pull request, and the run lands."""
+
+import contextlib
+import uuid
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from tests.support.crashes import Crashes
+from tests.support.engines import ENGINES, SHORT_LEASES, TEST_MODE, assert_landed_once, attempts, place_of
+from tests.support.processes import Process
+from tests.support.team import RUNS, Team, team
+
+FIRST = ["after-creation", "before-first-hint", "after-first-hint"]
+"""In the process that takes the request."""
+STAGES = [
+    "before-claim",
+    "after-claim-of-discover",
+    "after-fetch",
+    "after-discovery",
+    "after-record-of-discover",
+    "before-ack",
+    "after-slot",
+    "after-workspace",
+    "before-supervisor",
+    "after-supervisor",
+    "after-start",
+    "before-park",
+    "after-park",
+    "before-wake",
+    "after-wake",
+    "after-capture",
+    "after-result",
+    "after-record",
+    "before-commit",
+    "after-commit",
+    "after-apply",
+    "before-push",
+    "after-push",
+    "before-pull-request",
+    "after-pull-request",
+    "after-publish",
+    "after-claim-of-finalize",
+    "before-close",
+    "after-close",
+]
+"""In the process that runs the stages."""
+
+
+class Room:
+    """One installation for all places: what dies is started again, and lands the run before the next one."""
+
+    def __init__(self, members: Team, crashes: Crashes, *, embedded: bool) -> None:
+        self.team, self.crashes, self.embedded = members, crashes, embedded
+        self.api: Process | None = None
+        self.worker: Process | None = None
+        members.env |= crashes.env
+
+    def start(self) -> None:
+        """Start what is not alive."""
+        if self.embedded:
+            if self.worker is None or not self.worker.alive:
+                self.worker = self.api = self.team.up()
+            return
+        if self.api is None or not self.api.alive:
+            self.api = self.team.api()
+        if self.worker is None or not self.worker.alive:
+            self.worker = self.team.worker()
+
+    def repository(self, place: str) -> str:
+        """Give a repository of the place's own."""
+        return f"moonmind/{place}"
+
+    def landed(self, run_id: str, place: str) -> None:
+        """Let the run land, once, and with the agent that it started first."""
+        run = self.team.succeed(run_id)
+        assert_landed_once(self.team, run, repository=self.repository(place))
+        assert attempts(self.team, run, "submit") == {1}
+
+
+@pytest.fixture(scope="module", params=ENGINES)
+def room(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Room]:
+    with team(**place_of(request.param, request), **TEST_MODE, **SHORT_LEASES) as members:
+        yield Room(members, Crashes(tmp_path_factory.mktemp("crashes")), embedded=request.param == "embedded")
+
+
+@pytest.mark.parametrize("place", STAGES)
+def test_a_run_survives_a_kill_of_its_stage(place: str, room: Room) -> None:
+    room.start()
+    assert room.worker is not None
+    room.crashes.arm(place)
+    run_id = room.team.create(room.repository(place))
+    room.crashes.await_kill(room.worker, place)
+    room.start()
+    room.landed(run_id, place)
+
+
+@pytest.mark.parametrize("place", FIRST)
+def test_a_run_survives_a_kill_of_whoever_takes_the_request(place: str, room: Room) -> None:
+    room.start()
+    assert room.api is not None
+    key = {"Idempotency-Key": str(uuid.uuid4())}
+    body = {"repository": room.repository(place)}
+    room.crashes.arm(place)
+    with contextlib.suppress(httpx.TransportError):  # it may die before it answers; the row may be there or not
+        httpx.post(f"{room.team.url}{RUNS}", json=body, headers=key, timeout=30)
+    room.crashes.await_kill(room.api, place)
+    room.start()
+    again = httpx.post(f"{room.team.url}{RUNS}", json=body, headers=key, timeout=30)
+    assert again.status_code in {200, 202}, again.text
+    room.landed(again.json()["id"], place)
+
+
+def test_a_run_survives_a_kill_of_whoever_takes_it_back(room: Room) -> None:
+    place = "after-release" if room.embedded else "after-expiry"
+    room.start()
+    assert room.worker is not None
+    room.crashes.arm("after-fetch")
+    run_id = room.team.create(room.repository(place))
+    room.crashes.await_kill(room.worker, "after-fetch")
+    room.crashes.arm(place)
+    if room.embedded:
+        # It dies as it starts.
+        dying = room.team.start("up", "moonmind.cli.main", "up", "--port", str(room.team.port))
+    else:
+        assert room.api is not None
+        dying = room.api  # the one janitor there is
+    room.crashes.await_kill(dying, place)
+    room.start()
+    room.landed(run_id, place)
