@@ -23,7 +23,8 @@ from sqlalchemy import func, select
 
 from benchmarks import stand
 from benchmarks.chaos.load import Load
-from benchmarks.chaos.world import Worker, World
+from benchmarks.chaos.members import Worker
+from benchmarks.chaos.world import World
 from benchmarks.trials.bench import await_all
 from moonmind.db.tables import active, metadata, run
 

@@ -3,14 +3,11 @@
 import fcntl
 import shutil
 import sys
-import time
 from collections.abc import Callable
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-import structlog
 
 from moonmind import __version__
 from moonmind.adapters import registry
@@ -32,8 +29,9 @@ from moonmind.engine.publisher import Publisher, Silent
 from moonmind.engine.recorder import Recorder
 from moonmind.engine.retention import Retention
 from moonmind.engine.run_service import RunService
+from moonmind.engine.start import when_there
 from moonmind.engine.waker import Waker
-from moonmind.errors import MoonMindError, Unavailable
+from moonmind.errors import MoonMindError
 from moonmind.log import configure
 from moonmind.ports.agent import JobLimits
 from moonmind.ports.check import Check, CheckStatus
@@ -48,11 +46,8 @@ from moonmind.stages import apply, discover, finalize, publish, submit
 if TYPE_CHECKING:
     from celery import Celery
 
-log = structlog.get_logger(__name__)
-
 _EMBEDDED_SWEEP_SECONDS = 1.0
 _SWEEP_SECONDS = 5.0
-_START_PACE_SECONDS = 2.0
 _HOST_MEMORY = timedelta(days=1)
 """A host that was not heard of for longer is not counted among those that work."""
 _DATABASE_CONNECTIONS = 48  # the API's 40 request threads, and the threads that heal
@@ -173,20 +168,8 @@ def build(
 
 
 def build_when_there(settings: Settings) -> Container:
-    """Build the container once the database answers: the parts of an installation may start in any order.
-
-    Says what it waits for, again and again. Raises Unavailable after `settings.start_seconds`, and what `build` raises.
-    """
-    deadline = time.monotonic() + settings.start_seconds
-    while True:
-        try:
-            return build(settings)
-        except Unavailable as error:
-            left = deadline - time.monotonic()
-            if left <= 0:
-                raise
-            log.warning("start.waiting", what="the database", error=error.message, gives_up_in_seconds=round(left))
-            time.sleep(min(_START_PACE_SECONDS, left))
+    """Build the container once the database answers, within `settings.start_seconds`; raises what `build` raises."""
+    return when_there(lambda: build(settings), "the database", settings.start_seconds)
 
 
 def _dispatcher(queue: str) -> Dispatcher:

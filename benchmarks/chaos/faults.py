@@ -18,8 +18,9 @@ import structlog
 from kombu import Connection, Producer  # type: ignore[attr-defined]  # exported lazily, which type checkers do not see
 from sqlalchemy import func, or_, select
 
+from benchmarks.chaos.members import Member, children_of
 from benchmarks.chaos.plan import Fault, Planned
-from benchmarks.chaos.world import Member, World, children_of
+from benchmarks.chaos.world import World
 from moonmind.db.clock import db_now
 from moonmind.db.tables import active, leased, run
 from moonmind.runs.chain import STAGES
@@ -169,7 +170,10 @@ class Faults:
         for place in sorted(self._world.state.glob("jobs/*/*/handle.json")):
             if (place.parent / "result.json").exists():
                 continue
-            pid = json.loads(place.read_text()).get(who)
+            try:
+                pid = json.loads(place.read_text()).get(who)
+            except FileNotFoundError:
+                continue  # its run has just been cleaned up
             if isinstance(pid, int) and alive(pid) and pid in self._world.jobs_alive():
                 running.append(pid)
         return running

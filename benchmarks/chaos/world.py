@@ -7,9 +7,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
@@ -19,6 +18,7 @@ from sqlalchemy import Engine, create_engine
 from benchmarks import stand
 from benchmarks.chaos import plugin
 from benchmarks.chaos.forge_server import ForgeServer
+from benchmarks.chaos.members import TWO_WORKERS, Member, Worker, beat_is_ready, worker_is_ready
 from benchmarks.chaos.servers import Postgres, RabbitMQ
 from tests.support.processes import Process, alive, free_port
 from tests.support.tcp_proxy import TcpProxy
@@ -26,36 +26,6 @@ from tests.support.tcp_proxy import TcpProxy
 READY_SECONDS = 120.0
 DISK = "96m"
 """The size of the file system under the artifacts, where one may be mounted."""
-
-
-@dataclass
-class Member:
-    """One process of the product, which is started again when it dies."""
-
-    name: str
-    argv: tuple[str, ...]
-    is_ready: Callable[[Process], bool]
-    env: Mapping[str, str] = field(default_factory=dict)
-    process: Process | None = None
-    started: int = 0
-    ready: bool = False
-    held: bool = False
-    """Not to be started again when it ends."""
-
-
-@dataclass(frozen=True, slots=True)
-class Worker:
-    """A Celery worker by name."""
-
-    name: str
-    pool: str = "threads"
-    concurrency: int = 8
-    env: Mapping[str, str] = field(default_factory=dict)
-    starts: bool = True
-    """False: it is started later."""
-
-
-TWO_WORKERS = (Worker("threads"), Worker("prefork", "prefork", 4))
 
 
 class World:
@@ -252,9 +222,9 @@ class World:
         for one in self._workers:
             options = ("-Q", queue, "--loglevel=info", f"--pool={one.pool}", "-c", str(one.concurrency))
             argv = (*celery, "worker", *options, f"--hostname={one.name}@%h")
-            self.members.append(Member(one.name, argv, _worker_is_ready, one.env, held=not one.starts))
+            self.members.append(Member(one.name, argv, worker_is_ready, one.env, held=not one.starts))
         beat = (*celery, "beat", "-s", str(self.work / "beat"), "--loglevel=info")
-        self.members.append(Member("beat", beat, _beat_is_ready))
+        self.members.append(Member("beat", beat, beat_is_ready))
 
     def _api_answers(self, _: Process) -> bool:
         try:
@@ -292,29 +262,3 @@ class World:
         if self.postgres is not None:
             return self.postgres.url().replace("postgresql://", "postgresql+psycopg://")
         return self.env["DATABASE_URL"]
-
-
-def _worker_is_ready(process: Process) -> bool:
-    return "ready." in process.text()
-
-
-def _beat_is_ready(process: Process) -> bool:
-    return "beat: Starting" in process.text()
-
-
-def parent_of(pid: int) -> int | None:
-    """Give a process's parent; None when it is gone."""
-    try:
-        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
-    except OSError:
-        return None
-
-
-def children_of(pid: int) -> list[int]:
-    """List a process's children that run."""
-    found = []
-    for place in Path("/proc").glob("[0-9]*"):
-        child = int(place.name)
-        if parent_of(child) == pid and alive(child):
-            found.append(child)
-    return sorted(found)

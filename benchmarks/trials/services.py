@@ -12,7 +12,8 @@ from typing import Self
 import httpx
 
 from benchmarks.chaos.load import RUNS
-from benchmarks.chaos.world import TWO_WORKERS, Worker, World
+from benchmarks.chaos.members import TWO_WORKERS, Worker
+from benchmarks.chaos.world import World
 from benchmarks.trials.bench import (
     Figures,
     Trial,

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from sqlalchemy import func, select
 
-from benchmarks.chaos.world import Worker, World
+from benchmarks.chaos.members import Worker
+from benchmarks.chaos.world import World
 from benchmarks.trials.bench import (
     Figures,
     Trial,

@@ -82,8 +82,12 @@ class Rescues:
 
     def give_up_host(self, host_id: UUID, max_crashes: int = MAX_CRASHES) -> list[Run]:
         """Free a silent host's runs for the others: each goes on in a new attempt, or fails after too many crashes."""
-        self._connection.execute(delete(agent_slot).where(agent_slot.c.host_id == host_id))
         mine = run.c.agent_host == host_id
+        # A run that is held goes on there, and keeps its slot; once its lease ends, it is given up as well.
+        unheld = select(run.c.id).where(mine, unleased)
+        self._connection.execute(
+            delete(agent_slot).where(agent_slot.c.host_id == host_id, agent_slot.c.run_id.in_(unheld))
+        )
         closed = self._close_lost(mine, unleased, run.c.crashes + 1 >= max_crashes, agent_host=None)
         freed = move(
             self._connection,

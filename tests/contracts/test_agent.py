@@ -93,17 +93,6 @@ print(status.state.value, status.thread_id, status.pid, status.agent_pid, status
     assert done.stdout.split() == seen
 
 
-def test_jobs_at_work_are_listed_and_those_that_ended_are_not(scene: Scene) -> None:
-    scene.behave("wait")
-    assert scene.agent.running() == ()
-    job = scene.job()
-    scene.started(job)
-    assert scene.agent.running() == (job.key,)
-    scene.go.touch()
-    scene.ended(job)
-    until(lambda: scene.agent.running() == (), "the supervisor's end", 10)
-
-
 def test_the_job_outlives_its_starter_and_the_starters_whole_group(scene: Scene) -> None:
     scene.behave("wait")
     job = scene.job()

@@ -65,3 +65,14 @@ def test_of_two_jobs_that_start_at_the_same_time_never_both_are_at_work(scene: S
     scene.agent.start(scene.job(3))
     states = [scene.agent.poll(f"run-1/submit-{attempt}").state for attempt in (1, 2, 3)]
     assert states.index(JobState.RUNNING) == 2, states
+
+
+def test_jobs_at_work_are_listed_and_those_that_ended_are_not(scene: Scene) -> None:
+    scene.behave("wait")
+    assert scene.agent.running() == ()
+    job = scene.job()
+    scene.started(job)
+    assert scene.agent.running() == (job.key,)
+    scene.go.touch()
+    scene.ended(job)
+    until(lambda: scene.agent.running() == (), "the supervisor's end", 10)

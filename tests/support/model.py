@@ -8,9 +8,9 @@ EXAMPLES = int(os.environ.get("MOONMIND_TEST_MODEL_EXAMPLES", "200"))
 """How many sequences of moves are tried on each database; 2000 is for a long look."""
 STEPS = 50
 PURE_EXAMPLES = max(2000, EXAMPLES)
-"""Without a database a sequence costs a hundredth."""
+"""Without a database a sequence costs a tenth."""
 TIMEOUT = 300 + 2 * EXAMPLES
-"""Seconds until such a test counts as hung; a tenth of it is usual."""
+"""Seconds until such a test counts as hung; a seventh of it is usual."""
 
 
 def searching(examples: int) -> settings:

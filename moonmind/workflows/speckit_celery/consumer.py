@@ -21,7 +21,7 @@ class SteadyConsumer(Consumer):  # type: ignore[misc]  # Celery has no annotatio
         handle = super().create_task_handler(*arguments, **named)
         connection_errors = tuple(self.connection_errors) + tuple(self.channel_errors)
 
-        def handle_or_drop(message: Any) -> None:
+        def take(message: Any) -> None:
             try:
                 handle(message)
             except connection_errors:
@@ -31,4 +31,4 @@ class SteadyConsumer(Consumer):  # type: ignore[misc]  # Celery has no annotatio
                 if not message.acknowledged:
                     message.reject_log_error(log, connection_errors)
 
-        return handle_or_drop
+        return take

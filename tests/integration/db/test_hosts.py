@@ -68,7 +68,7 @@ def test_the_runs_of_a_silent_host_go_on_elsewhere_in_a_new_attempt(database: Da
     assert event_types(database, run.id)[-1] == "host.lost"
     assert due(database) == [run.id]
     with database.read() as unit:
-        assert unit.slots.used(HOST) == 0
+        assert unit.slots.used(HOST) == 1  # the held run goes on there, and its agent counts
         lost, following = (one for one in unit.attempts.all(run.id) if one.stage is Stage.SUBMIT)
     assert (lost.state, following.state, following.number) == (AttemptState.FAILED, AttemptState.RETRYING, 2)
     assert lost.error is not None

@@ -1,0 +1,15 @@
+"""The repositories on SQLite beside the model: whatever is asked in whatever order, both say and keep the same."""
+
+import pytest
+from hypothesis.stateful import run_state_machine_as_test
+
+from tests.model.moves import beside
+from tests.model.repositories import Repositories
+from tests.support.model import EXAMPLES, TIMEOUT, searching
+
+
+@pytest.mark.slow
+@pytest.mark.sqlite
+@pytest.mark.timeout(TIMEOUT)
+def test_no_sequence_of_moves_parts_the_tables_from_the_model(sqlite_repositories: Repositories) -> None:
+    run_state_machine_as_test(beside(sqlite_repositories), settings=searching(EXAMPLES))
