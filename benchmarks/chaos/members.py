@@ -28,13 +28,14 @@ class Worker:
 
     name: str
     pool: str = "threads"
+    """As `--pool` has it: `processes` is what forks. Celery takes the word `prefork` for no choice at all, and uses ours."""
     concurrency: int = 8
     env: Mapping[str, str] = field(default_factory=dict)
     starts: bool = True
     """False: it is started later."""
 
 
-TWO_WORKERS = (Worker("threads"), Worker("prefork", "prefork", 4))
+TWO_WORKERS = (Worker("threads"), Worker("prefork", "processes", 4))
 
 
 def worker_is_ready(process: Process) -> bool:

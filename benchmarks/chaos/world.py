@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import Self
 
 import httpx
-from sqlalchemy import Engine, create_engine
+from sqlalchemy import Engine, create_engine, select
 
 from benchmarks import stand
 from benchmarks.chaos import plugin
 from benchmarks.chaos.forge_server import ForgeServer
 from benchmarks.chaos.members import TWO_WORKERS, Member, Worker, beat_is_ready, worker_is_ready
 from benchmarks.chaos.servers import Postgres, RabbitMQ
+from moonmind.db.tables import installation
 from tests.support.processes import Process, alive, free_port
 from tests.support.tcp_proxy import TcpProxy
 
@@ -84,16 +85,18 @@ class World:
             **settings,
         }
         self.engine: Engine
+        self._mark = b""
+        """The installation's id, which all its jobs carry; there are none before there is one."""
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
             stack.enter_context(self.forge)
-            stack.callback(self._end_members)
             self._mount(stack)
             if self.full:
                 self._start_servers(stack)
             else:
                 self.env["DATABASE_URL"] = f"sqlite:///{self.work / 'moonmind.db'}"
+            stack.callback(self._end_members)
             self._add_members()
             for member in self.members:
                 if not member.held:
@@ -103,6 +106,8 @@ class World:
             for member in self.members:
                 if not member.held:
                     self.await_ready(member)
+            with self.engine.connect() as connection:
+                self._mark = str(connection.execute(select(installation.c.id)).scalar_one()).encode()
             threading.Thread(target=self._watch, name="watch", daemon=True).start()
             self._stack = stack.pop_all()
         return self
@@ -195,9 +200,9 @@ class World:
             os.kill(pid, signal.SIGKILL)
 
     def jobs_alive(self) -> list[int]:
-        """List the supervisors and agents of this installation that run, by the marks in their environment."""
+        """List the supervisors and agents of this installation that run: all carry its id."""
         found = []
-        mark = os.fsencode(str(self.state))
+        mark = self._mark
         ours = {member.process.pid for member in self.members if member.process is not None}
         for place in Path("/proc").glob("[0-9]*"):
             try:
@@ -205,7 +210,7 @@ class World:
                 group = os.getpgid(int(place.name))
             except (OSError, ValueError):
                 continue  # it ended while we looked, or is not ours
-            if mark in about and group not in ours and group != os.getpgid(0) and alive(int(place.name)):
+            if mark and mark in about and group not in ours and group != os.getpgid(0) and alive(int(place.name)):
                 found.append(int(place.name))
         return found
 

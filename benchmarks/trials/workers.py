@@ -102,7 +102,7 @@ def poison(folder: Path, scale: float) -> Figures:
     """Let one run kill whatever publishes it, among others that do no harm, on either pool."""
     figures: Figures = {}
     folder.chmod(0o711)  # the servers of each part run below, as users of their own
-    for pool in ("prefork", "threads"):
+    for pool in ("processes", "threads"):
         place = folder / pool
         place.mkdir()
         workers = (Worker("one", pool, 4), Worker("two", pool, 4))
@@ -212,7 +212,7 @@ TRIALS = {
             found[f"{pool}_poison"] == {"status": "failed", "code": "worker_lost", "crashes": 3}
             and found[f"{pool}_others_failed"] == 0
             and found[f"{pool}_clean"]
-            for pool in ("prefork", "threads")
+            for pool in ("processes", "threads")
         ),
     ),
     "host-gone": Trial(

@@ -8,7 +8,8 @@ from tests.support.team import Team, new_queue, rabbitmq_url, team
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.rabbitmq
-PREFORK = ("--pool", "prefork", "-c", "2")
+FORKING = ("--pool", "processes", "-c", "2")
+"""Celery takes the word `prefork` for no choice at all, and uses what the settings name: threads."""
 
 
 def settings(**more: str) -> dict[str, str]:
@@ -25,7 +26,7 @@ def settings(**more: str) -> dict[str, str]:
 def test_a_worker_with_forked_children_lands_runs_stores_results_and_ends_in_order(empty_postgres_url: str) -> None:
     results = "db+" + empty_postgres_url.replace("+psycopg", "")
     with team(**settings(CELERY_RESULT_BACKEND=results)) as members:
-        lands_and_ends(members, *PREFORK)
+        lands_and_ends(members, *FORKING, children=2)
 
 
 @pytest.mark.sqlite
@@ -45,10 +46,11 @@ def test_a_worker_lands_a_run_that_was_accepted_before_it_came() -> None:
         assert_landed_once(members, members.succeed(run_id))
 
 
-def lands_and_ends(members: Team, *options: str) -> None:
+def lands_and_ends(members: Team, *options: str, children: int = 0) -> None:
     members.migrate()
     worker = members.worker(*options)
     api = members.api()
+    assert len(group_of(worker.pid)) == 1 + children
     first = members.succeed(members.create())
     assert_landed_once(members, first)
     second = members.succeed(members.create())
