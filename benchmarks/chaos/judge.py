@@ -110,10 +110,12 @@ class Judge:
         for fault in faults:
             for run_id in fault.waiting:
                 after = bisect.bisect_right(times[run_id], fault.at)
-                if after == len(times[run_id]):
+                if after == len(times[run_id]) and not self.runs[run_id].status.terminal:
                     never += 1
                     continue
-                took = (times[run_id][after] - fault.at).total_seconds()
+                # Ended without a later event: that end was being committed when we looked.
+                ended = after == len(times[run_id])
+                took = 0.0 if ended else (times[run_id][after] - fault.at).total_seconds()
                 seconds.append(took)
                 worst[fault.fault.value] = max(took, worst.get(fault.fault.value, 0.0))
         if len(seconds) < 2:
