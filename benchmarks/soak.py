@@ -12,7 +12,6 @@ import json
 import signal
 import statistics
 import sys
-import threading
 import time
 from collections import defaultdict
 from pathlib import Path
@@ -22,6 +21,7 @@ from kombu import Connection  # type: ignore[attr-defined]  # exported lazily, w
 from sqlalchemy import func, select
 
 from benchmarks import stand
+from benchmarks.chaos.background import Background
 from benchmarks.chaos.load import Load
 from benchmarks.chaos.members import Worker
 from benchmarks.chaos.world import World
@@ -58,13 +58,9 @@ def soak(chosen: argparse.Namespace, place: Path) -> dict[str, object]:
     with World(place, settings, full=full, workers=(Worker("worker"),)) as world:
         load = Load(world.url, runs, chosen.per_second, lambda _: True)
         watch = Watch(world)
-        load.start()
-        watch.start()
-        while not load.over:
-            time.sleep(1)
-        watch.close()
-        if load.error is not None:
-            raise load.error
+        with watch, load:
+            while not load.over and not watch.over:
+                time.sleep(1)
         found = await_all(world)
         with world.engine.connect() as connection:
             rows = {
@@ -95,25 +91,15 @@ def soak(chosen: argparse.Namespace, place: Path) -> dict[str, object]:
     }
 
 
-class Watch:
+class Watch(Background):
     """Samples all processes, the queue and the open runs."""
 
     def __init__(self, world: World) -> None:
+        super().__init__("watch")
         self._world = world
         self.held: dict[str, list[dict[str, float]]] = defaultdict(list)
         """What each member held, sample by sample."""
         self.open: dict[str, list[float]] = defaultdict(list)
-        self._closing = threading.Event()
-        self._thread = threading.Thread(target=self._go, name="watch", daemon=True)
-
-    def start(self) -> None:
-        """Begin."""
-        self._thread.start()
-
-    def close(self) -> None:
-        """End."""
-        self._closing.set()
-        self._thread.join()
 
     def growth(self, name: str) -> dict[str, object]:
         """Hold a member's last quarter against its second one."""
@@ -125,8 +111,9 @@ class Watch:
             flat = flat and last <= max(second * factor, second + more)
         return {**found, "flat": flat}
 
-    def _go(self) -> None:
-        while not self._closing.wait(SAMPLE_SECONDS):
+    def work(self) -> None:
+        """Take a sample now and then."""
+        while not self.closing.wait(SAMPLE_SECONDS):
             for member in self._world.members:
                 if member.process is not None and member.process.alive:
                     self.held[member.name].append(held(member.process.pid))

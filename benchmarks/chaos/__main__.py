@@ -77,16 +77,8 @@ def campaign(chosen: argparse.Namespace, place: Path) -> dict[str, object]:
     with World(place, settings, full=chosen.profile == "full", seed=chosen.seed) as world:
         faults = Faults(world, plan, lease_seconds=chosen.lease)
         load = Load(world.url, chosen.runs, PACE[chosen.profile], lambda share: share <= faults.share + 0.02)
-        load.start()
-        faults.start()
-        try:
+        with faults, load:
             _await_end(world, load, faults)
-        finally:
-            load.close()
-            faults.close()
-        for failed in (load.error, faults.error):
-            if failed is not None:
-                raise failed
         left = _await_jobs(world)
         judge = Judge(world.engine, place / "repositories")
         keys = Counter(plugin.starts(world.starts))
@@ -129,7 +121,7 @@ def _await_end(world: World, load: Load, faults: Faults) -> None:
     moved, newest = time.monotonic(), -1
     while True:
         time.sleep(1)
-        if (load.over and load.error) or (faults.over and faults.error):
+        if load.broken or faults.broken:
             return
         if not (load.over and faults.over):
             moved = time.monotonic()

@@ -6,7 +6,6 @@ import itertools
 import json
 import os
 import signal
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -18,6 +17,7 @@ import structlog
 from kombu import Connection, Producer  # type: ignore[attr-defined]  # exported lazily, which type checkers do not see
 from sqlalchemy import func, or_, select
 
+from benchmarks.chaos.background import Background
 from benchmarks.chaos.members import Member, children_of
 from benchmarks.chaos.plan import Fault, Planned
 from benchmarks.chaos.world import World
@@ -44,49 +44,31 @@ class Recovered:
     """The runs that were leased or due then."""
 
 
-class Faults:
+class Faults(Background):
     """Does the planned faults one after the other; each is over before the next one begins."""
 
     def __init__(self, world: World, plan: Sequence[Planned], *, lease_seconds: float) -> None:
+        super().__init__("faults")
         self._world = world
         self._plan = plan
         self._lease = lease_seconds
         self.done: Counter[str] = Counter()
         """What was done, by kind; a kind without a victim at that moment is not counted."""
         self.recovered: list[Recovered] = []
-        self.error: BaseException | None = None
         self._finished = 0
-        self._thread = threading.Thread(target=self._go, name="faults", daemon=True)
-        self._closing = threading.Event()
-
-    def start(self) -> None:
-        """Begin."""
-        self._thread.start()
-
-    def close(self) -> None:
-        """End after the fault that is being done."""
-        self._closing.set()
-        self._thread.join()
 
     @property
     def share(self) -> float:
         """Tell which part of the plan is done."""
         return self._finished / len(self._plan) if self._plan else 1.0
 
-    @property
-    def over(self) -> bool:
-        """Tell whether nothing more will go wrong."""
-        return not self._thread.is_alive()
-
-    def _go(self) -> None:
-        try:
-            for planned in self._plan:
-                if self._closing.wait(planned.pause):
-                    return
-                self._do(planned)
-                self._finished += 1
-        except BaseException as error:  # noqa: BLE001 - handed to the campaign, which ends with it
-            self.error = error
+    def work(self) -> None:
+        """Follow the plan; a fault that is being done is not broken off."""
+        for planned in self._plan:
+            if self.closing.wait(planned.pause):
+                return
+            self._do(planned)
+            self._finished += 1
 
     def _do(self, planned: Planned) -> None:
         victim = _ACTS[planned.fault](self, planned.strength)
@@ -97,14 +79,9 @@ class Faults:
 
     def _waiting(self, fault: Fault) -> Recovered:
         query = select(run.c.id).where(active, or_(leased, run.c.not_before <= db_now()))
-        while True:
-            try:
-                with self._world.engine.connect() as connection:
-                    at = connection.execute(select(db_now())).scalar_one()
-                    return Recovered(fault, at, tuple(connection.execute(query).scalars()))
-            except Exception:  # noqa: BLE001 - the pool's connections died with the server; asked again on new ones
-                self._world.engine.dispose()
-                time.sleep(0.2)
+        with self._world.engine.connect() as connection:
+            at = connection.execute(select(db_now())).scalar_one()
+            return Recovered(fault, at, tuple(connection.execute(query).scalars()))
 
     # --- processes
 
@@ -159,7 +136,7 @@ class Faults:
     def _kill_job(self, who: str, strength: float) -> bool:
         """Kill a process of a job at work, by the ids that its supervisor wrote down."""
         deadline = time.monotonic() + VICTIM_SECONDS
-        while time.monotonic() < deadline and not self._closing.is_set():
+        while time.monotonic() < deadline and not self.closing.is_set():
             if running := self._jobs(who):
                 return _end(running[int(strength * len(running))])
             time.sleep(0.1)

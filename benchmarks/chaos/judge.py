@@ -48,7 +48,7 @@ class Judge:
     def rows(self, accepted: Sequence[str]) -> dict[str, object]:
         """Judge the rows: who ended, how, and who is missing."""
         known = {str(one) for one in self.runs}
-        ended = [row for row in self.runs.values() if row.status in set(RunStatus) and row.status.terminal]
+        ended = [row for row in self.runs.values() if row.status.terminal]
         codes = Counter(row.error.code for row in ended if row.error is not None)
         silent = [row for row in ended if row.status is not RunStatus.SUCCEEDED and not (row.error or row.reason)]
         return {

@@ -101,7 +101,8 @@ class World:
             for member in self.members:
                 if not member.held:
                     self._start(member)
-            self.engine = create_engine(self._own_url())
+            # Asked before each use: its connections die with the server.
+            self.engine = create_engine(self._own_url(), pool_pre_ping=True)
             stack.callback(self.engine.dispose)
             for member in self.members:
                 if not member.held:

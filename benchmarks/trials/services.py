@@ -3,14 +3,13 @@
 import re
 import signal
 import statistics
-import threading
 import time
 from collections import Counter
 from pathlib import Path
-from typing import Self
 
 import httpx
 
+from benchmarks.chaos.background import Background
 from benchmarks.chaos.load import RUNS
 from benchmarks.chaos.members import TWO_WORKERS, Worker
 from benchmarks.chaos.world import World
@@ -111,38 +110,28 @@ def slow_consumer(folder: Path, scale: float) -> Figures:
         }
 
 
-class _Client:
+class _Client(Background):
     """Creates runs and looks at them all the while, and counts what it is answered."""
 
     def __init__(self, world: World) -> None:
-        self._world = world
+        super().__init__("client")
+        self._url = f"{world.url}{RUNS}"
         self.answers: Counter[int] = Counter()
         self.without_retry_after = 0
         self.created = 0
-        self._closing = threading.Event()
-        self._threads = [threading.Thread(target=go, daemon=True) for go in (self._look, self._create)]
 
-    def __enter__(self) -> Self:
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._closing.set()
-        for thread in self._threads:
-            thread.join()
-
-    def _look(self) -> None:
-        while not self._closing.wait(0.2):
-            self._note(httpx.get(f"{self._world.url}{RUNS}", timeout=60))
-
-    def _create(self) -> None:
-        while not self._closing.wait(1.0):
-            body = {"repository": f"trial/under-way-{self.created}"}
-            key = {"Idempotency-Key": f"under-way-{self.created}"}
-            answer = httpx.post(f"{self._world.url}{RUNS}", json=body, headers=key, timeout=60)
-            self._note(answer)
-            self.created += answer.status_code == 202
+    def work(self) -> None:
+        """Look five times a second, and create a run at every fifth look."""
+        looks = 0
+        while not self.closing.wait(0.2):
+            self._note(httpx.get(self._url, timeout=60))
+            looks += 1
+            if looks % 5 == 0:
+                body = {"repository": f"trial/under-way-{self.created}"}
+                key = {"Idempotency-Key": f"under-way-{self.created}"}
+                answer = httpx.post(self._url, json=body, headers=key, timeout=60)
+                self._note(answer)
+                self.created += answer.status_code == 202
 
     def _note(self, answer: httpx.Response) -> None:
         self.answers[answer.status_code] += 1
@@ -151,21 +140,20 @@ class _Client:
 
 def database_restarts(folder: Path, scale: float) -> Figures:
     """Restart the database twenty times at once, and keep it away for a minute, while runs are made and looked at."""
-    with World(folder, settings(), forge=honest_forge()) as world, _Client(world) as client:
+    with World(folder, settings(), forge=honest_forge()) as world:
         assert world.postgres is not None
         restarts = max(4, round(20 * scale))
-        for number in range(restarts):
-            time.sleep(3)  # work goes on in between
-            world.postgres.end(signal.SIGQUIT)
-            if number == restarts // 2:
-                time.sleep(max(10.0, 60 * scale))
-            world.postgres.start()
-        created = client.created
-        client.__exit__()
+        with _Client(world) as client:
+            for number in range(restarts):
+                time.sleep(3)  # work goes on in between
+                world.postgres.end(signal.SIGQUIT)
+                if number == restarts // 2:
+                    time.sleep(max(10.0, 60 * scale))
+                world.postgres.start()
         found = await_all(world, 600)
         return {
             "runs": found,
-            "created": created,
+            "created": client.created,
             "restarts_of_the_database": restarts,
             "restarts_of_ours": sum(member.started - 1 for member in world.members),
             "answers": {str(status): count for status, count in sorted(client.answers.items())},

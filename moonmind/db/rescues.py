@@ -46,7 +46,7 @@ class Rescues:
             overdue,
             leased,
             crashes=run.c.crashes + 1,
-            # One instant for both would take one draw: the janitor looks at what is due, and that is not_before.
+            # Only here: a second use would draw another instant. What is not due is not hinted, whatever stands below.
             not_before=turn,
             dispatch_after=db_now(),
             hints=0,

@@ -63,11 +63,11 @@ def _publish(context: StageContext) -> Done:
         context.vcs.push(place, plan.branch, commit, plan.branch_tip)
     try:
         context.lease.check()
+        pull = context.forge.ensure_pull_request(repository, draft, allowed=context.lease.check)
     except StopRequested as stop:
         # Nothing is taken back, so the run says what there is.
         stop.details["outside"] = f"The branch {plan.branch} is pushed; its pull request does not speak of it yet."
         raise
-    pull = context.forge.ensure_pull_request(repository, draft, allowed=context.lease.check)
     return _done(context, plan, commit, pull)
 
 

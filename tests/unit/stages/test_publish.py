@@ -86,14 +86,20 @@ def test_a_branch_that_somebody_made_meanwhile_is_not_touched(world: World) -> N
     assert world.tip() == theirs
 
 
-def test_a_cancel_between_push_and_pull_request_says_what_there_is(world: World) -> None:
-    push = world.vcs.push
+@pytest.mark.parametrize("after", ["push", "look-up"])
+def test_a_cancel_between_push_and_pull_request_says_what_there_is(world: World, after: str) -> None:
+    push, ensure = world.vcs.push, world.forge.ensure_pull_request
 
     def push_and_cancel(*arguments: Any) -> None:
         push(*arguments)
-        world.lease.stopped = True
+        world.lease.stopped = after == "push"
+
+    def cancel_and_ensure(*arguments: Any, **named: Any) -> PullRequest:
+        world.lease.stopped = True  # the forge asks once more, right before it makes it
+        return ensure(*arguments, **named)
 
     world.vcs.push = push_and_cancel  # type: ignore[method-assign]
+    world.forge.ensure_pull_request = cancel_and_ensure  # type: ignore[method-assign]
     with pytest.raises(StopRequested) as stop:
         world.step(Stage.PUBLISH)
     assert stop.value.details["outside"].startswith(f"The branch {BRANCH} is pushed")
