@@ -27,7 +27,7 @@ pytestmark = [
     pytest.mark.codex_real,
     pytest.mark.github_emulator,
     pytest.mark.slow,
-    pytest.mark.timeout(300),
+    pytest.mark.timeout(480),
 ]
 
 REPOSITORY = source.REPOSITORY
@@ -62,7 +62,9 @@ class Installation:
 
 
 @pytest.fixture
-def installed(request: pytest.FixtureRequest, empty_postgres_url: str, tmp_path: Path) -> Iterator[Installation]:
+def installed(
+    request: pytest.FixtureRequest, empty_postgres_url: str, tmp_path: Path, printed_queue: None
+) -> Iterator[Installation]:
     if codex_binary() is None:
         pytest.skip("there is no codex binary")
     page = {block.first: block for block in blocks_of(ROOT / "docs/quickstart.md")}

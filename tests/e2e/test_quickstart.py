@@ -123,14 +123,13 @@ def test_migrating_before_anything_is_set_does_no_harm(page: dict[str, Block]) -
 @pytest.mark.rabbitmq
 @pytest.mark.codex_real
 @pytest.mark.slow
-@pytest.mark.timeout(240)
-def test_the_page_works_as_it_is_printed(page: dict[str, Block], empty_postgres_url: str) -> None:
+@pytest.mark.timeout(480)
+def test_the_page_works_as_it_is_printed(page: dict[str, Block], empty_postgres_url: str, printed_queue: None) -> None:
     if codex_binary() is None:
         pytest.skip("there is no codex binary")
     with team() as members:
         reader = Reader(members)
-        # In the checkout itself: the environment that all of this runs in is the one that it makes.
-        reader.types(page[INSTALL].text, cwd=ROOT)
+        reader.installs(page[INSTALL].text)
 
         own = {
             "amqp://guest:guest@localhost:5672//": rabbitmq_url(),

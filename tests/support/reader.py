@@ -15,7 +15,17 @@ from tests.support.processes import ROOT, Process
 from tests.support.team import TERMINAL, Team
 from tests.support.waiting import until
 
-_COPIED = ("moonmind", "api_service", "specs", "docs", "alembic.ini", "pyproject.toml", "poetry.lock", "poetry.toml")
+_COPIED = (
+    "moonmind",
+    "api_service",
+    "specs",
+    "docs",
+    "README.md",
+    "alembic.ini",
+    "pyproject.toml",
+    "poetry.lock",
+    "poetry.toml",
+)
 
 
 class Reader:
@@ -30,9 +40,10 @@ class Reader:
                 shutil.copytree(source, self.root / name, ignore=shutil.ignore_patterns("__pycache__"))
             else:
                 shutil.copy(source, self.root / name)
-        programs = team.folder / "bin"
+        self._programs = programs = team.folder / "bin"
         programs.mkdir()
-        _script(programs / "poetry", poetry())
+        # The environment of the checkout that the tests run from, until the page's own is installed.
+        _script(programs / "poetry", [poetry(), "--project", str(ROOT)])
         codex = codex_binary()
         if codex is not None:
             (programs / "codex").symlink_to(codex)
@@ -52,6 +63,15 @@ class Reader:
         )  # fmt: skip
         assert done.returncode == 0, f"$ {command}\n{done.stdout}\n{done.stderr}"
         return done.stdout
+
+    def installs(self, command: str) -> None:
+        """Run the page's installation here, into a virtual environment of this checkout's own.
+
+        Not in the checkout that the tests run from: while its package is written again, no neighbour finds it.
+        """
+        _script(self._programs / "poetry", [poetry(), "--project", str(self.root)])
+        self.types(command, seconds=240)
+        assert (self.root / ".venv/bin/moonmind").exists()
 
     def leaves_running(self, name: str, command: str) -> Process:
         """Start a command in a terminal of its own."""
@@ -86,16 +106,14 @@ def await_worker(process: Process) -> None:
     assert process.alive, process.text()[-4000:]
 
 
-def poetry() -> list[str]:
+def poetry() -> str:
     """Give the Poetry of this checkout; the test is skipped where there is none, but never in CI."""
     ours = ROOT / ".venv/bin/poetry"
-    if ours.exists():
-        return [str(ours)]  # it finds the checkout from anywhere
-    installed = shutil.which("poetry")
-    if installed:
-        return [installed, "--project", str(ROOT)]
-    assert not os.environ.get("CI"), "there is no Poetry; script/bootstrap brings it along"
-    pytest.skip("there is no Poetry; script/bootstrap brings it along")
+    found = str(ours) if ours.exists() else shutil.which("poetry")
+    if found is None:
+        assert not os.environ.get("CI"), "there is no Poetry; script/bootstrap brings it along"
+        pytest.skip("there is no Poetry; script/bootstrap brings it along")
+    return found
 
 
 def _script(place: Path, argv: list[str]) -> None:
