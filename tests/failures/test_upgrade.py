@@ -1,0 +1,115 @@
+"""What an earlier program left, today's takes up: what was open goes on by itself, what had ended is retried."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import httpx
+import pytest
+
+from tests.support.databases import at_once
+from tests.support.engines import SHORT_LEASES, TEST_MODE, Engine, assert_landed_once, attempts
+from tests.support.frozen import FOLDER, SCRIPT, WORK, finish_feature, play, repository_of, thawed
+from tests.support.team import RUNS, Team, new_queue, rabbitmq_url, team
+
+MARKS = {"embedded": [pytest.mark.sqlite], "rabbitmq": [pytest.mark.postgres, pytest.mark.rabbitmq]}
+LEFT = [
+    pytest.param(file, marks=MARKS[file.name.split(".")[0].rpartition("-")[2]], id=file.name.split(".")[0])
+    for file in sorted(FOLDER.glob("*.tar.xz"))
+]
+
+
+@dataclass
+class Upgraded:
+    """An installation of an earlier program under today's, not started; `runs` gives each case's run."""
+
+    engine: Engine
+    runs: dict[str, str]
+
+    @property
+    def team(self) -> Team:
+        return self.engine.team
+
+
+@pytest.fixture(params=LEFT)
+def upgraded(request: pytest.FixtureRequest) -> Iterator[Upgraded]:
+    embedded = "embedded" in request.param.name
+    with team(**TEST_MODE, **SHORT_LEASES) as members:
+        members.env["MOONMIND_SCRIPT"] = str(members.folder / SCRIPT)
+        if embedded:
+            url = f"sqlite:///{members.work / 'var/moonmind.db'}"
+        else:
+            url = members.env["DATABASE_URL"] = request.getfixturevalue("empty_postgres_url")
+            members.env |= {"CELERY_BROKER_URL": rabbitmq_url(), "SPEC_WORKFLOW_CODEX_QUEUE": new_queue()}
+        runs = thawed(members, request.param, url)
+        play(members, WORK)
+        mend(members)
+        engine = Engine(members, embedded=embedded)
+        engine.prepare()
+        yield Upgraded(engine, runs)
+
+
+def mend(members: Team) -> None:
+    """Put right what made runs fail, as their operators would."""
+    finish_feature(members, "discover")
+    for case in ("publish", "pushing"):
+        (members.bare(repository_of(case)) / "hooks/pre-receive").unlink()
+
+
+def test_what_was_open_at_the_upgrade_goes_on_by_itself(upgraded: Upgraded) -> None:
+    upgraded.engine.start()
+    pushing = upgraded.team.succeed(upgraded.runs["pushing"])
+    assert_landed_once(upgraded.team, pushing, repository=repository_of("pushing"))
+    assert attempts(upgraded.team, pushing, "submit") == {1}
+    working = upgraded.team.succeed(upgraded.runs["working"])
+    assert_landed_once(upgraded.team, working, repository=repository_of("working"))
+    assert attempts(upgraded.team, working, "submit") == {1, 2}
+
+
+def test_runs_that_had_ended_go_on_at_their_stages_for_one_of_several_operators(upgraded: Upgraded) -> None:
+    upgraded.engine.start()
+    members = upgraded.team
+    before = {case: members.show(upgraded.runs[case]) for case in ("submit", "publish", "cancelled")}
+    for run in before.values():
+        answers = at_once(3, lambda _, run_id=run["id"]: members.post(f"/{run_id}/retry"))
+        codes = sorted(each.status_code for each in answers if isinstance(each, httpx.Response))
+        assert codes == [202, 409, 409], answers
+    for case, ended in before.items():
+        run = members.succeed(ended["id"])
+        assert_landed_once(members, run, repository=repository_of(case))
+        assert run["codexTaskId"] == ended["codexTaskId"] is not None
+        assert attempts(members, run, "discover") == {1}
+        assert attempts(members, run, "submit") == ({1} if case == "publish" else {1, 2})
+
+
+def test_a_run_that_failed_at_the_start_or_on_its_patch_begins_again(upgraded: Upgraded) -> None:
+    upgraded.engine.start()
+    members = upgraded.team
+    assert members.post(f"/{upgraded.runs['discover']}/retry").status_code == 202
+    assert members.post(f"/{upgraded.runs['apply']}/retry", mode="restart_from_discovery").status_code == 202
+    asked = members.succeed(upgraded.runs["discover"])
+    assert asked["featureKey"].endswith("007-later")
+    again = members.succeed(upgraded.runs["apply"])
+    assert attempts(members, again, "submit") == {1, 2}
+    assert members.pulls(repository_of("apply"))["creates"] == 1
+
+
+def test_what_had_landed_can_be_read_and_the_next_run_adds_to_its_pull_request(upgraded: Upgraded) -> None:
+    upgraded.engine.start()
+    members, run_id = upgraded.team, upgraded.runs["landed"]
+    listed = httpx.get(f"{members.url}{RUNS}", params={"limit": 50}, timeout=30).json()["items"]
+    assert {run["id"] for run in listed} == set(upgraded.runs.values())
+    landed = members.show(run_id)
+    assert_landed_once(members, landed, repository=repository_of("landed"))
+    for entry in landed["artifacts"]:
+        answer = httpx.get(f"{members.url}{RUNS}/{run_id}/artifacts/{entry['path']}", timeout=30)
+        assert (answer.status_code, len(answer.content)) == (200, entry["sizeBytes"]), entry
+    assert [event["seq"] for event in members.events(run_id)] == list(range(1, len(members.events(run_id)) + 1))
+    after = members.succeed(members.create(repository_of("landed")))
+    assert after["pullRequestUrl"] == landed["pullRequestUrl"] is not None
+    assert after["phase"] != landed["phase"]
+    assert members.pulls(repository_of("landed"))["creates"] == 1
+
+
+def test_installations_of_earlier_programs_are_at_hand() -> None:
+    # Without them the tests above would pass by not being there.
+    assert {file.name.rpartition("-")[2] for file in FOLDER.iterdir()} == {"embedded.tar.xz", "rabbitmq.tar.xz"}
