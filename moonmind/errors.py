@@ -303,7 +303,11 @@ class AgentUnavailable(AgentError):
 
     code = "agent_unavailable"
     retryable = True
-    remediation = "Nothing to do at first: the stage is tried again by itself and resumes the agent's thread."
+    outage = True
+    remediation = (
+        "Nothing to do at first: the stage is tried again by itself, for half an hour at least, and resumes the agent's "
+        "thread. If it stays, check CODEX_BASE_URL, the way there (HTTPS_PROXY), and the service's own status page."
+    )
 
 
 class AgentNoChange(AgentError):

@@ -66,7 +66,7 @@ def bad_end(result: JobResult, kept: Mapping[str, Any], spent: int, now: datetim
     if kind is CredentialInvalid:
         details["check"] = "codex.login"
     error = kind(message, **{name: value for name, value in details.items() if value is not None})
-    return Failed(error.info(), transient=error.retryable, kept={**kept, "ended": message})
+    return Failed(error.info(), error.retryable, {**kept, "ended": message}, error.outage)
 
 
 def _wait(

@@ -32,6 +32,8 @@ def test_every_bad_end_has_its_error_and_keeps_the_thread(end: JobEnd, code: str
     assert outcome.error.remediation
     assert outcome.kept["codexTaskId"] == "thread"
     assert "its own words" in outcome.kept["ended"]
+    # A service that is away is waited for longer than a mishap would be.
+    assert outcome.outage == (end is JobEnd.UNAVAILABLE)
 
 
 @pytest.mark.parametrize(("end", "reason"), LIMITS)
