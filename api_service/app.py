@@ -72,7 +72,7 @@ def _wire(settings: Settings | None) -> Container:
     settings = settings if settings is not None else load_settings()
     from moonmind import bootstrap
 
-    bootstrap.configure_logging(settings)
+    bootstrap.prepare_process(settings)
     return Runtime(bootstrap.build_when_there(settings))
 
 

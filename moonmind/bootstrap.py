@@ -14,7 +14,7 @@ from moonmind.adapters import registry
 from moonmind.adapters.agents import codex_setup
 from moonmind.adapters.agents.options import AgentOptions
 from moonmind.adapters.forges.options import ForgeOptions
-from moonmind.adapters.supervisor.kernel import sees_processes
+from moonmind.adapters.supervisor.kernel import hide_memory, sees_processes
 from moonmind.adapters.vcs.git_vcs import GitVcs
 from moonmind.adapters.vcs.options import VcsOptions
 from moonmind.db.unit_of_work import Database
@@ -71,9 +71,10 @@ def celery_app() -> "Celery":
     return app
 
 
-def configure_logging(settings: Settings) -> None:
-    """Set this process's logs up, with its secrets masked."""
+def prepare_process(settings: Settings) -> None:
+    """Ready a process that stays: logs with its secrets masked, and an environment that agents beside it cannot read."""
     configure(settings, Redactor(settings.secrets()))
+    hide_memory()
 
 
 def build(

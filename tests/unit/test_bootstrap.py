@@ -51,6 +51,16 @@ def test_every_stage_of_the_chain_has_its_function() -> None:
     assert modules == {stage: f"moonmind.stages.{stage.value}" for stage in STAGES}
 
 
+def test_a_process_that_stays_keeps_others_of_its_user_out_of_its_memory_and_environment(tmp_path: Path) -> None:
+    dumpable = "ctypes.CDLL(None).prctl(3, 0, 0, 0, 0)"  # PR_GET_DUMPABLE: 1 is open, 0 is closed
+    code = (
+        "import ctypes; from moonmind import bootstrap; from moonmind.settings import load_settings; "
+        f"print({dumpable}); bootstrap.prepare_process(load_settings()); print({dumpable})"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert done.stdout.split() == ["1", "0"], done.stderr
+
+
 def test_an_embedded_process_brings_its_database_up_to_date_itself(settings: Settings, tmp_path: Path) -> None:
     container = bootstrap.build(settings)
     container.database.check_schema()

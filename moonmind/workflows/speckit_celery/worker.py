@@ -51,7 +51,7 @@ def attach() -> None:
 
 
 def _logging(**_: Any) -> None:
-    bootstrap.configure_logging(load_settings())
+    bootstrap.prepare_process(load_settings())
 
 
 def _init(**_: Any) -> None:
