@@ -62,7 +62,8 @@ class Moves(RuleBasedStateMachine):
         after = should = self.world.read()
         if self.real is not None:
             self.real.tables.stand_still()
-            assert move(self.real) == expected
+            said = move(self.real)
+            assert said == expected, f"the database says {said}, the model {expected}"
             after = self.real.tables.read()
             laws.check_same(after, should)
         laws.check(self.before, after, claimed=claims if expected else None, retried=retries if expected else None)
@@ -74,7 +75,8 @@ class Moves(RuleBasedStateMachine):
         if self.real is not None:
             self.sound = False
             self.real.tables.stand_still()
-            assert question(self.real) == question(self.world)
+            said, expected = question(self.real), question(self.world)
+            assert said == expected, f"the database says {said}, the model {expected}"
             self.sound = True
 
     def _pick(self, number: int, wanted: Callable[[Row], bool]) -> Row:

@@ -14,6 +14,9 @@ COLUMNS = RunRow._fields[6:-4]
 """What is read of a run as it stands; its key, its host, four questions and its instants come beside it."""
 SLIPPING = 1.0
 """So many seconds may pass by themselves before they are taken back."""
+NEAR = 2.4
+"""What is to come within so many seconds has come in the model, whose instants are five seconds apart: it was written so
+much later than the model's clock says."""
 
 
 class Tables:
@@ -69,7 +72,13 @@ class Tables:
         There is no other clock, and it is not ours to set. But all that is ever asked of it is whether an instant in a
         row is past, so taking the seconds from every such instant is the same as adding them to the clock.
         """
-        self._shift(lambda column: self._less(column, seconds))
+
+        def moved(column: str) -> str:
+            then = self._less(column, seconds)
+            near = f"{then} > {self._now} AND {self._less(column, seconds + NEAR)} <= {self._now}"
+            return f"CASE WHEN {near} THEN {self._now} ELSE {then} END"
+
+        self._shift(moved)
 
     def stand_still(self) -> None:
         """Take back what passed while the moves were made: the model's clock moves in steps only.
