@@ -29,11 +29,11 @@ def check_state_folder(folder: Path, working_directory: Path) -> None:
 
 def check_writable(folder: Path, setting: str) -> None:
     """Make a folder and prove that files can be written there; raises NotConfigured naming the setting."""
-    probe = folder / ".writable"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        probe.write_bytes(b"")
-        probe.unlink()
+        # Of a name of its own: the processes of a host start together, and each removes its file.
+        with tempfile.NamedTemporaryFile(dir=folder, prefix=".writable-"):
+            pass
     except OSError as error:
         raise NotConfigured(
             f"{setting}: cannot write below {folder} ({error.strerror})",

@@ -5,6 +5,7 @@ import pytest
 
 from moonmind.engine.places import check_state_folder, check_writable
 from moonmind.errors import NotConfigured
+from tests.support.databases import at_once
 
 
 @pytest.fixture
@@ -58,6 +59,15 @@ def test_a_link_does_not_hide_where_a_folder_is(elsewhere: Path) -> None:
 def test_a_writable_folder_is_made_and_left_clean(tmp_path: Path) -> None:
     check_writable(tmp_path / "deep" / "er", "SOME_SETTING")
     assert list((tmp_path / "deep" / "er").iterdir()) == []
+
+
+def test_processes_that_start_together_do_not_take_each_others_probes_away(tmp_path: Path) -> None:
+    def probe(_: int) -> None:
+        for _ in range(200):
+            check_writable(tmp_path / "state", "SOME_SETTING")
+
+    assert at_once(4, probe) == [None] * 4
+    assert list((tmp_path / "state").iterdir()) == []
 
 
 def test_a_folder_that_cannot_be_written_is_named_with_its_setting(tmp_path: Path) -> None:
