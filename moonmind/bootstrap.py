@@ -19,7 +19,7 @@ from moonmind.adapters.vcs.git_vcs import GitVcs
 from moonmind.adapters.vcs.options import VcsOptions
 from moonmind.db.unit_of_work import Database
 from moonmind.engine.container import Container
-from moonmind.engine.executor import Executor, StageFunction
+from moonmind.engine.executor import Executor, StageFunction, Traces
 from moonmind.engine.factory import ContextFactory
 from moonmind.engine.host import this_host
 from moonmind.engine.janitor import Janitor
@@ -59,6 +59,7 @@ STAGES: dict[Stage, StageFunction] = {
     Stage.PUBLISH: publish.run,
     Stage.FINALIZE: finalize.run,
 }
+TRACES: Traces = {Stage.PUBLISH: publish.traces}
 
 
 @cache
@@ -150,7 +151,7 @@ def build(
             works_here=settings.embedded,
             host_id=host.id,
         ),
-        executor=Executor(database, stages or STAGES, contexts, keeper, hinter, host, policy, recorder),
+        executor=Executor(database, stages or STAGES, contexts, keeper, hinter, host, policy, recorder, TRACES),
         keeper=keeper,
         publisher=publisher,
         janitor=Janitor(

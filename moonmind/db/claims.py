@@ -91,6 +91,7 @@ class Claims:
             cancel_requested=changed.cancel_requested_at is not None,
             # Both instants are the database's: the deadline against the moment of the claim.
             deadline_passed=changed.deadline <= changed.updated_at,
+            again=claims > 1 or started.number > 1,
         )
 
     def _start(self, run_id: UUID, stage: Stage) -> tuple[Attempt, int]:

@@ -112,6 +112,8 @@ class Claim:
     owner: str
     cancel_requested: bool
     deadline_passed: bool
+    again: bool = False
+    """The stage was claimed before: somebody may have come any far with it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, or_, select, update
+from sqlalchemy import Connection, exists, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from moonmind.db import rows
@@ -23,6 +23,8 @@ from moonmind.runs.machine import RETRYABLE_WITH, AttemptState, RetryMode, RunSt
 from moonmind.runs.retry import HINT_SECONDS
 
 CANCELLED = ErrorInfo("cancelled", "The run was cancelled before this stage ended.", "Retry the run to go on.")
+
+_PUBLISHING_BEGAN = exists().where(attempt.c.run_id == run.c.id, attempt.c.stage == Stage.PUBLISH, attempt.c.claims > 0)
 
 
 class Requests:
@@ -93,7 +95,7 @@ class Requests:
         open_attempts(self._connection, [first, *reopened(latest, changed, changed.stage)])
 
     def request_cancel(self, run_id: UUID) -> Run | None:
-        """Ask a run to stop; one that nobody holds and that runs no job is closed at once. None: no active run."""
+        """Ask a run to stop; one that nobody holds, and that can have left nothing, is closed at once. None: no active run."""
         asked = move_one(
             self._connection,
             run.c.id == run_id,
@@ -115,6 +117,8 @@ class Requests:
             run.c.agent_host.is_(None),
             # A job without a host, such as a verification, has to be stopped by a claimer too.
             run.c.job_key.is_(None),
+            # Whoever was lost at it may have left something at the forge: a claimer looks, and says what.
+            or_(run.c.stage != Stage.PUBLISH, ~_PUBLISHING_BEGAN),
             run.c.cancel_requested_at.is_not(None),
             status=RunStatus.CANCELLED,
             completed_at=db_now(),

@@ -4,6 +4,7 @@ import random
 import time
 from collections.abc import Callable, Mapping
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -39,6 +40,8 @@ from moonmind.runs.retry import RetryPolicy
 log = structlog.get_logger(__name__)
 
 StageFunction = Callable[[StageContext], Outcome]
+Traces = Mapping[Stage, Callable[[StageContext], str]]
+"""What says, for a run that ends at a stage, what earlier tries of it left outside: a sentence, empty for nothing."""
 Outputs = Mapping[Stage, Mapping[str, Any]]
 
 
@@ -72,6 +75,7 @@ class Executor:
         host: Host,
         policy: RetryPolicy,
         recorder: Recorder,
+        traces: Traces = MappingProxyType({}),
     ) -> None:
         self._database = database
         self._stages = stages
@@ -81,6 +85,7 @@ class Executor:
         self._host = host
         self._policy = policy
         self._recorder = recorder
+        self._traces = traces
 
     def execute(self, run_id: UUID, stage: Stage, chain_id: UUID | None = None) -> Passage:
         """Claim the stage, do its work outside of any transaction, and record what came of it under the fence."""
@@ -125,14 +130,13 @@ class Executor:
         except MoonMindError as error:
             return self._decide(claim, Failed(error.info(), error.retryable, outage=error.outage))
         if lease.cancelled or lease.overdue:
-            url = claim.run.pull_request_url
-            return _stopped(claim, lease, context, f"What it published stays: {url}" if url else "")
+            return self._stopped(claim, lease, context)
         try:
             outcome = self._outcome(claim.run.stage, context)
         except LeaseLost:
             raise
         except StopRequested as stop:
-            return _stopped(claim, lease, context, str(stop.details.get("outside", "")))
+            return self._stopped(claim, lease, context, str(stop.details.get("outside", "")))
         except MoonMindError as error:
             log.warning("attempt.failed", code=error.code, message=error.message)
             outcome = Failed(error.info(), error.retryable, context.kept, error.outage)
@@ -157,6 +161,34 @@ class Executor:
     def _decide(self, claim: Claim, outcome: Outcome) -> Decision:
         counts = Counts(claim.run.errors, claim.run.rounds)
         return decide(claim.run.stage, counts, outcome, self._policy, random.random())  # noqa: S311 - spreads load
+
+    def _stopped(self, claim: Claim, lease: HeldLease, context: StageContext, outside: str = "") -> Close:
+        """End a cancelled or overdue run: its agent is provably gone, its patch and thread are kept.
+
+        `outside` says in a sentence what this try left at the forge; where it says nothing, earlier tries may have.
+        """
+        kept = keep_work(context)
+        left = outside or self._left_before(claim, context)
+        left = f". {left}" if left else ""
+        if lease.cancelled:
+            said = f"cancelled during {claim.run.stage}{left}"
+            error = ErrorInfo("cancelled", said, "Retry resumes at this stage with what was kept.")
+            return Close(RunStatus.CANCELLED, AttemptState.FAILED, kept, error=error)
+        late = DeadlineReached(f"the run's deadline passed during {claim.run.stage}{left}")
+        return Close(RunStatus.FAILED, AttemptState.FAILED, kept, error=late.info())
+
+    def _left_before(self, claim: Claim, context: StageContext) -> str:
+        url = claim.run.pull_request_url
+        said = f"What it published stays: {url}" if url else ""
+        look = self._traces.get(claim.run.stage)
+        if look is None or not claim.again:
+            return said
+        try:
+            return look(context) or said
+        except MoonMindError as error:
+            # The run ends all the same, and a person knows where to look.
+            log.warning("traces.not_found", code=error.code, message=error.message)
+            return f"What an earlier try left at the forge could not be found out: {error.message}"
 
     def _record(self, claim: Claim, lease: HeldLease, decision: Decision) -> Passage:
         """Write the decision; through a short outage of the database, as long as the lease is surely ours."""
@@ -198,18 +230,3 @@ def _said(decision: Decision) -> str:
             return f"again in {seconds:.0f} s"
         case GoBack(stage):
             return f"back to {stage}"
-
-
-def _stopped(claim: Claim, lease: HeldLease, context: StageContext, outside: str) -> Close:
-    """End a cancelled or overdue run: its agent is provably gone, its patch and thread are kept.
-
-    `outside` says in a sentence what there is of it at the forge; empty where that is nothing.
-    """
-    kept = keep_work(context)
-    outside = f". {outside}" if outside else ""
-    if lease.cancelled:
-        said = f"cancelled during {claim.run.stage}{outside}"
-        error = ErrorInfo("cancelled", said, "Retry resumes at this stage with what was kept.")
-        return Close(RunStatus.CANCELLED, AttemptState.FAILED, kept, error=error)
-    late = DeadlineReached(f"the run's deadline passed during {claim.run.stage}{outside}")
-    return Close(RunStatus.FAILED, AttemptState.FAILED, kept, error=late.info())

@@ -35,10 +35,12 @@ def _publish(context: StageContext) -> Done:
     applied = context.output_of(Stage.APPLY)
     commit = str(applied["commit"])
     repository = plan.repository.full_name
+    context.lease.check()
     # Under its present address: it may have been renamed while the agent worked. The mirror keeps the name it had.
     place = replace(plan.repository, clone_url=context.forge.repository(repository).clone_url)
     context.vcs.fetch(place)
     branches = context.vcs.branches(repository)
+    context.lease.check()  # a fetch takes its time; whoever lost the run meanwhile asks the forge for nothing
     pulls = context.forge.pull_requests(repository, plan.branch)
     if landed := _landed(context, plan, commit, branches.get(plan.base), pulls):
         return _done(context, plan, commit, landed)
@@ -66,9 +68,31 @@ def _publish(context: StageContext) -> Done:
         pull = context.forge.ensure_pull_request(repository, draft, allowed=context.lease.check)
     except StopRequested as stop:
         # Nothing is taken back, so the run says what there is.
-        stop.details["outside"] = f"The branch {plan.branch} is pushed; its pull request does not speak of it yet."
+        stop.details["outside"] = _only_pushed(plan)
         raise
     return _done(context, plan, commit, pull)
+
+
+def traces(context: StageContext) -> str:
+    """Say what an earlier try of this stage left at the forge; raises ForgeError and VcsError where nobody can tell."""
+    plan = Plan.from_outputs(context.output_of(Stage.DISCOVER))
+    commit = str(context.output_of(Stage.APPLY)["commit"])
+    repository = plan.repository.full_name
+    for pull in context.forge.pull_requests(repository, plan.branch):
+        if _speaks_of(pull, context, commit):
+            return f"What it published stays: {pull.url}"
+    context.vcs.fetch(replace(plan.repository, clone_url=context.forge.repository(repository).clone_url))
+    tip = context.vcs.branches(repository).get(plan.branch)
+    return _only_pushed(plan) if _is_pushed(context, plan, commit, tip) else ""
+
+
+def _only_pushed(plan: Plan) -> str:
+    return f"The branch {plan.branch} is pushed; its pull request does not speak of it yet."
+
+
+def _speaks_of(pull: PullRequest, context: StageContext, commit: str) -> bool:
+    """Tell whether this run wrote of this commit; it may have landed an earlier phase there, and started anew since."""
+    return body_sections.marker(context.run.id) in pull.body and commit in pull.body
 
 
 def _landed(
@@ -77,8 +101,7 @@ def _landed(
     """Find the merged pull request that an earlier try of this run opened, or whose merge brought our commit."""
     merged = [pull for pull in pulls if pull.state is PullState.MERGED]
     for pull in merged:
-        # Its own section alone would not do: the run may have landed an earlier phase there, and started anew since.
-        if body_sections.marker(context.run.id) in pull.body and commit in pull.body:
+        if _speaks_of(pull, context, commit):
             return pull
     if merged and base_tip and has(context, plan, commit):
         return merged[0] if context.vcs.is_ancestor(plan.repository.full_name, commit, base_tip) else None

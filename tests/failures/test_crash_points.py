@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from tests.support.crashes import Crashes
-from tests.support.engines import ENGINES, SHORT_LEASES, TEST_MODE, assert_landed_once, attempts, place_of
+from tests.support.engines import BRANCH, ENGINES, SHORT_LEASES, TEST_MODE, assert_landed_once, attempts, place_of
 from tests.support.processes import Process
 from tests.support.team import RUNS, Team, team
 
@@ -129,3 +129,26 @@ def test_a_run_survives_a_kill_of_whoever_takes_it_back(room: Room) -> None:
     room.crashes.await_kill(dying, place)
     room.start()
     room.landed(run_id, place)
+
+
+@pytest.mark.parametrize(("place", "pulls"), [("after-push", 0), ("after-pull-request", 1)])
+def test_a_cancel_after_a_kill_names_what_the_killed_one_published(place: str, pulls: int, room: Room) -> None:
+    room.start()
+    assert room.worker is not None
+    room.crashes.arm(place)
+    repository = f"moonmind/cancelled-{place}"
+    run_id = room.team.create(repository)
+    room.crashes.await_kill(room.worker, place)
+    if room.embedded:
+        # Nobody serves now; the command line writes the same row.
+        asked = room.team.start("cancel", "moonmind.cli.main", "cancel", run_id)
+        assert asked.wait(30) == 0, asked.text()
+    else:
+        assert room.team.post(f"/{run_id}/cancel").status_code == 202
+    room.start()
+    run = room.team.finish(run_id)
+    assert run["status"] == "cancelled"
+    outside = room.team.pulls(repository)
+    assert outside["creates"] == pulls
+    said = f"What it published stays: local://{repository}/pull/1" if pulls else f"The branch {BRANCH} is pushed"
+    assert said in run["error"]["message"]

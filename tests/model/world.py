@@ -61,7 +61,8 @@ class World(Rescued):
         if not row.cancel:
             row.cancel, row.hint_at = True, self.now
             row.events.append(EventType.RUN_CANCEL_REQUESTED)
-        if row.free and row.host is None and row.job is None:
+        published = row.stage is Stage.PUBLISH and any(one.claims for one in row.tries[Stage.PUBLISH])
+        if row.free and row.host is None and row.job is None and not published:
             self._close_open(row, RunStatus.CANCELLED, row.error)
         return True
 

@@ -148,6 +148,21 @@ def test_a_run_that_nobody_holds_is_cancelled_at_once(database: Database) -> Non
         assert {one.state for one in unit.attempts.latest(run.id)} == {AttemptState.WAITING}
 
 
+def test_a_run_that_somebody_began_to_publish_is_ended_by_a_claimer_who_looks_what_there_is(database: Database) -> None:
+    untouched, begun = reach(database, Stage.PUBLISH), reach(database, Stage.PUBLISH)
+    claim = claim_run(database, begun.id, Stage.PUBLISH)
+    assert not claim.again
+    with database.write() as unit:
+        unit.recovery.release_all_leases()
+    first, second = cancel(database, untouched), cancel(database, begun)
+    assert first is not None
+    assert second is not None
+    assert (first.status, second.status) == (RunStatus.CANCELLED, RunStatus.RUNNING)
+    assert due(database) == [begun.id]
+    again = claim_run(database, begun.id, Stage.PUBLISH)
+    assert (again.again, again.cancel_requested) == (True, True)
+
+
 def test_a_cancelled_wait_ends_its_attempt(database: Database) -> None:
     run = reach(database, Stage.SUBMIT)
     claim = claim_run(database, run.id, Stage.SUBMIT)

@@ -13,11 +13,11 @@ from moonmind.engine.context import StageContext, StopRequested
 from moonmind.engine.executor import Passage
 from moonmind.engine.lease import LeaseKeeper
 from moonmind.engine.recorder import Recorder
-from moonmind.errors import VcsDenied
+from moonmind.errors import MoonMindError, VcsDenied, VcsUnreachable
 from moonmind.ports.agent import JobState
 from moonmind.runs.chain import Stage
 from moonmind.runs.machine import AttemptState, Done, Outcome, Park, RunStatus, WaitingReason
-from tests.support.databases import HOST, add_run, everything, make_due, set_columns
+from tests.support.databases import HOST, add_run, claim_run, everything, make_due, set_columns
 from tests.support.engine_room import PLAN, EngineRoom, Outage, complaints
 from tests.support.waiting import until
 
@@ -85,6 +85,42 @@ def test_a_cancelled_run_says_what_there_is_of_it_outside(room: EngineRoom) -> N
     assert errors[1].message == "cancelled during finalize. What it published stays: https://forge/1"
     assert errors[0] is not None
     assert errors[0].message.endswith(" during publish. The branch b is pushed.")
+
+
+@pytest.mark.parametrize("found", ["The branch b is pushed.", "", VcsUnreachable("git does not answer")])
+def test_a_cancelled_run_says_what_a_lost_worker_left_outside(room: EngineRoom, found: str | MoonMindError) -> None:
+    def look(context: StageContext) -> str:
+        assert context.run.id == run.id
+        if isinstance(found, MoonMindError):
+            raise found
+        return found
+
+    run = room.reach(Stage.PUBLISH)
+    claim_run(room.database, run.id, Stage.PUBLISH)  # by a worker of which nothing more is heard
+    with room.database.write() as unit:
+        unit.recovery.release_all_leases()
+    assert room.runs.cancel(run.id).status is RunStatus.RUNNING
+    room.executor = room.build_executor(traces={Stage.PUBLISH: look})
+    room.execute(run, Stage.PUBLISH)
+    assert room.worked[-1:] != [Stage.PUBLISH]
+    error = room.read(run).error
+    assert error is not None
+    unknown = "What an earlier try left at the forge could not be found out: git does not answer"
+    assert error.message == ". ".join(
+        filter(None, ("cancelled during publish", unknown if isinstance(found, MoonMindError) else found))
+    )
+
+
+def test_nobody_looks_for_what_nobody_can_have_left(room: EngineRoom) -> None:
+    def look(_: StageContext) -> str:
+        raise AssertionError("nobody published")
+
+    run = room.reach(Stage.PUBLISH)
+    set_columns(room.database, run.id, agent_host=HOST)  # so that a claimer ends it
+    room.runs.cancel(run.id)
+    room.executor = room.build_executor(traces={Stage.PUBLISH: look})
+    room.execute(run, Stage.PUBLISH)
+    assert end_of(room, run) == (RunStatus.CANCELLED, "cancelled")
 
 
 def test_a_run_past_its_deadline_is_stopped_in_the_same_way(room: EngineRoom) -> None:

@@ -13,6 +13,7 @@ from moonmind.ports.forge import PullRequest, PullRequestDraft, PullState, Repos
 from moonmind.runs.chain import Stage
 from moonmind.runs.machine import Done, Failed, NothingToDo, Park, WaitingReason
 from moonmind.stages.body_sections import marker, runs_in
+from moonmind.stages.publish import traces
 from tests.support.git_repos import commit_to, delete_branch, log_of, merge
 from tests.support.stage_world import BRANCH, World
 
@@ -59,16 +60,56 @@ def test_publishing_again_changes_nothing(world: World) -> None:
     assert len(log_of(world.bare, f"refs/heads/{BRANCH}")) == 2
 
 
-@pytest.mark.parametrize("check", [0, 1])
+@pytest.mark.parametrize("check", range(4))
 def test_a_worker_that_dies_before_an_effect_leaves_it_to_the_next(world: World, check: int) -> None:
     world.lease.break_after = world.lease.checks + check
     with pytest.raises(LeaseLost):
         world.step(Stage.PUBLISH)
-    assert (world.tip() is not None) is (check == 1)
+    assert (world.tip() is not None) is (check == 3)
     assert world.pulls() == ()
     world.lease.break_after = None
     published(world)
     assert len(world.pulls()) == 1
+
+
+def test_a_worker_that_loses_the_run_while_it_fetches_asks_the_forge_for_nothing_more(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fetch, asked = world.vcs.fetch, world.forge.pull_requests
+    asks: list[str] = []
+
+    def fetch_and_lose(repository: Repository) -> None:
+        fetch(repository)
+        world.lease.break_after = world.lease.checks
+
+    def ask(repository: str, branch: str) -> tuple[PullRequest, ...]:
+        asks.append(branch)
+        return asked(repository, branch)
+
+    monkeypatch.setattr(world.vcs, "fetch", fetch_and_lose)
+    monkeypatch.setattr(world.forge, "pull_requests", ask)
+    with pytest.raises(LeaseLost):
+        world.step(Stage.PUBLISH)
+    assert asks == []
+
+
+def test_what_a_lost_worker_left_is_found(world: World) -> None:
+    def found() -> str:
+        return traces(world.context(Stage.PUBLISH))
+
+    assert found() == ""
+    ensure = world.forge.ensure_pull_request
+
+    def lose(*_: Any, **__: Any) -> PullRequest:
+        raise LeaseLost("lost")
+
+    world.forge.ensure_pull_request = lose  # type: ignore[method-assign]
+    with pytest.raises(LeaseLost):
+        world.step(Stage.PUBLISH)
+    assert found().startswith(f"The branch {BRANCH} is pushed")
+    world.forge.ensure_pull_request = ensure  # type: ignore[method-assign]
+    published(world)
+    assert found() == f"What it published stays: {world.pulls()[0].url}"
 
 
 def test_another_machine_publishes_the_very_same_commit(world: World) -> None:
