@@ -144,6 +144,8 @@ class Outbox:
     """Raised one after the other, instead of publishing."""
     hanging: threading.Event | None = None
     """While set to an event, a publish waits for it."""
+    breaks: bool = False
+    """What waited ends in an error."""
     waits: int = 0
 
     def dispatcher(self) -> "Courier":
@@ -170,6 +172,8 @@ class Courier:
         if (hanging := self.outbox.hanging) is not None:
             self.outbox.waits += 1
             assert hanging.wait(30), "the test left a publish hanging"
+            if self.outbox.breaks:
+                raise DispatchError("the connection broke")
         if self.outbox.refusals:
             raise self.outbox.refusals.pop(0)
         self.outbox.hints.append(hint)

@@ -86,8 +86,7 @@ def test_hung_publishes_that_end_in_errors_let_the_next_ones_go(
         for number, run in enumerate(runs[:3], start=1):
             abandon(publisher, outbox, run, number)
         publisher.soon(runs[3])
-        outbox.refuse(3)
-        outbox.hanging = None
+        outbox.breaks, outbox.hanging = True, None
         release.set()  # the broker is restarted: every connection breaks
         # What waits goes out by itself, without another request or sweep.
         until(lambda: outbox.hints, "the hint that waited", 5)
