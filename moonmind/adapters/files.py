@@ -9,17 +9,28 @@ import stat
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextvars import ContextVar
 from pathlib import Path
 
 _PACE_SECONDS = 0.02
 _STILL_WRITING_SECONDS = 10.0
 """A command whose starter was killed may go on writing into a folder for a moment while it is removed."""
 _BUILDING = ".building"
+_HANDED_ON: ContextVar[tuple[int, ...]] = ContextVar("_HANDED_ON", default=())
+
+
+def handed_on() -> tuple[int, ...]:
+    """Give the file descriptors of the locks that a command begun here and now is to hold as well."""
+    return _HANDED_ON.get()
 
 
 @contextlib.contextmanager
-def locked(path: Path, patience: float) -> Iterator[None]:
-    """Hold an exclusive lock on a file, made if need be; it ends with the process. TimeoutError after `patience` seconds."""
+def locked(path: Path, patience: float, *, hand_on: bool = False) -> Iterator[None]:
+    """Hold an exclusive lock on a file, made if need be; it ends with the process. TimeoutError after `patience` seconds.
+
+    With `hand_on` it ends with the process and the commands that it began meanwhile: one that outlives a killed process
+    goes on writing, and whoever holds the lock next must find it at its end.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     deadline = time.monotonic() + patience
     while True:
@@ -28,7 +39,12 @@ def locked(path: Path, patience: float) -> Iterator[None]:
             _wait(handle, path, deadline)
             # Whoever held it may have removed the file: then the lock is on a file that nobody else will find.
             if _still_there(handle, path):
-                yield
+                token = _HANDED_ON.set((*handed_on(), handle) if hand_on else handed_on())
+                try:
+                    yield
+                finally:
+                    _HANDED_ON.reset(token)
+                    fcntl.flock(handle, fcntl.LOCK_UN)  # closing is not enough where a command's own child still has it
                 return
         finally:
             os.close(handle)

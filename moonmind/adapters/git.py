@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from moonmind.adapters import process
+from moonmind.adapters.files import handed_on
 from moonmind.errors import NotConfigured, VcsDenied, VcsError, VcsRefused, VcsUnreachable
 from moonmind.redact import Redactor
 
@@ -127,6 +128,7 @@ class Git:
                 input=data,
                 timeout=NETWORK_SECONDS if network else LOCAL_SECONDS,
                 limit=limit,
+                pass_fds=handed_on(),
             )
         except NotConfigured as error:
             raise VcsRefused(error.message, remediation=error.advice, command=f"git {verb}") from error

@@ -55,11 +55,13 @@ def run(
     input: bytes = b"",  # noqa: A002 - the word that subprocess uses
     timeout: float,
     limit: int = 64 * 1024 * 1024,
+    pass_fds: Sequence[int] = (),
 ) -> Completed:
     """Run a command to its end. `timeout` in seconds, `limit` in bytes for each of stdout and stderr.
 
-    The environment is exactly `env`. The command gets a session of its own, which is killed when it overstays or writes
-    too much. Raises NotConfigured if there is no such program; a bad exit code is the caller's to judge.
+    The environment is exactly `env`, and of our open files the command gets `pass_fds` alone. It has a session of its own,
+    which is killed when it overstays or writes too much. Raises NotConfigured if there is no such program; a bad exit code
+    is the caller's to judge.
     """
     try:
         # Unbuffered: the loop below reads with os.read as data arrives.
@@ -71,6 +73,7 @@ def run(
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             start_new_session=True,
+            pass_fds=pass_fds,
             bufsize=0,
         )
     except OSError as error:

@@ -38,10 +38,10 @@ class Workspaces:
 
     @contextlib.contextmanager
     def lock(self, run_id: UUID) -> Iterator[Path]:
-        """Hold the run's folder against other processes; gives its place."""
+        """Hold the run's folder against other processes, and against git commands of dead ones; gives its place."""
         with contextlib.ExitStack() as stack:
             try:
-                stack.enter_context(locked(self._lock_file(run_id), LOCAL_SECONDS))
+                stack.enter_context(locked(self._lock_file(run_id), LOCAL_SECONDS, hand_on=True))
             except TimeoutError as error:
                 raise VcsError(f"the workspace of run {run_id} is held by another process") from error
             yield self._folder / str(run_id)

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from moonmind.adapters.files import locked, remove_tree, replace_file
+from moonmind.adapters.files import handed_on, locked, remove_tree, replace_file
+from moonmind.adapters.process import run
 
 
 def count_up(path: Path, lock: Path, times: int) -> None:
@@ -68,6 +69,46 @@ def test_who_waited_for_a_removed_lock_waits_for_the_new_one(tmp_path: Path) -> 
         with locked(lock, 0):
             first.close()
             assert answer.result(30) == "waited"
+
+
+def hold_with_a_command(folder: Path, script: str, *, hand_on: bool) -> None:
+    with locked(folder / "lock", 0, hand_on=hand_on):
+        run(["/bin/sh", "-c", script], cwd=folder, env={}, timeout=60, pass_fds=handed_on())
+
+
+@pytest.mark.parametrize("hand_on", [True, False])
+def test_a_lock_that_is_handed_on_outlives_its_killed_holder_by_the_command_it_began(
+    tmp_path: Path, hand_on: bool
+) -> None:
+    for name in ("began", "end"):
+        os.mkfifo(tmp_path / name)
+    holder = multiprocessing.get_context("spawn").Process(
+        target=hold_with_a_command,
+        args=(tmp_path, "echo began > began; read word < end"),
+        kwargs={"hand_on": hand_on},
+    )
+    holder.start()
+    assert (tmp_path / "began").read_text() == "began\n"
+    holder.kill()
+    holder.join(60)
+    if hand_on:
+        with pytest.raises(TimeoutError), locked(tmp_path / "lock", 0.1):
+            pass
+        (tmp_path / "end").write_text("now\n")
+    with locked(tmp_path / "lock", 30):
+        pass
+    if not hand_on:
+        (tmp_path / "end").write_text("now\n")
+
+
+def test_a_lock_that_is_handed_on_ends_with_its_holder_whatever_its_command_left_behind(tmp_path: Path) -> None:
+    for name in ("began", "end"):
+        os.mkfifo(tmp_path / name)
+    # of a session of its own, so that it is not killed with the command's
+    left = "setsid sh -c 'echo began > began; read word < end' > /dev/null 2>&1 & read word < began"
+    hold_with_a_command(tmp_path, left, hand_on=True)
+    with locked(tmp_path / "lock", 0):
+        (tmp_path / "end").write_text("now\n")
 
 
 def test_a_lock_is_never_a_link(tmp_path: Path) -> None:

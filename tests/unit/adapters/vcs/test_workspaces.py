@@ -12,8 +12,11 @@ from uuid import UUID
 
 import pytest
 
+from moonmind.adapters.vcs.git_vcs import GitVcs
+from moonmind.adapters.vcs.options import VcsOptions
 from moonmind.errors import VcsRefused
 from moonmind.ports.forge import Repository
+from moonmind.settings import ambient_environment
 from tests.support.git_repos import commit_to, git
 from tests.support.vcs_scene import FILES, NAME, RUN, Scene, a_scene, a_vcs
 
@@ -55,6 +58,45 @@ def test_a_folder_that_a_crash_left_half_made_is_made_again(scene: Scene, part: 
     assert scene.vcs.changes(NAME, start, scene.vcs.capture(NAME, RUN, workspace)) == ()
     assert git(workspace.path, "status", "--porcelain") == b""
     assert [path.name for path in (scene.state / "workspaces").iterdir() if path.suffix == ".building"] == []
+
+
+SLOW_GIT = """#!/bin/sh
+case " $* " in *" init "*)
+    echo "$PPID" > {folder}/began
+    read word < {folder}/go-on
+esac
+PATH={path} exec git "$@"
+"""
+
+
+def open_with(git_folder: Path, state: Path, start: str) -> None:
+    environment = ambient_environment()
+    environment = {**environment, "PATH": f"{git_folder}:{environment['PATH']}"}
+    options = VcsOptions(state_folder=state, scheme="file", git_environment=dict[str, str], environment=environment)
+    GitVcs(options).open_workspace(NAME, RUN, start)
+
+
+def test_a_command_of_a_dead_process_never_writes_into_a_folder_that_is_made_again(
+    scene: Scene, tmp_path: Path
+) -> None:
+    folder = tmp_path / "slow"
+    folder.mkdir()
+    for name in ("began", "go-on"):
+        os.mkfifo(folder / name)
+    (folder / "git").write_text(SLOW_GIT.format(folder=folder, path=ambient_environment()["PATH"]))
+    (folder / "git").chmod(0o755)
+    process = SPAWN.Process(target=open_with, args=(folder, scene.state, scene.start))
+    process.start()
+    assert (folder / "began").read_text() == f"{process.pid}\n"
+    process.kill()
+    process.join(60)
+    with ThreadPoolExecutor(1) as pool:
+        opened = pool.submit(scene.vcs.open_workspace, NAME, RUN, scene.start)
+        with pytest.raises(TimeoutError):
+            opened.result(0.2)
+        (folder / "go-on").write_text("now\n")
+        assert opened.result(60).path.is_dir()
+    assert {path.name for path in (scene.state / "workspaces").iterdir()} == {str(RUN), f".{RUN}.lock"}
 
 
 @pytest.mark.parametrize("part", ["*.building", "*.fetches", "*.git/objects/pack/*", "*.git/refs/remotes/origin"])
