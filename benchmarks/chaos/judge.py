@@ -63,7 +63,9 @@ class Judge:
 
     def effects(self, creates: Counter[tuple[str, str]]) -> dict[str, object]:
         """Judge what is outside: one branch and one pull request for whoever succeeded, never two for anybody."""
-        branches = {row.repository: self._branches(row.repository) for row in self.runs.values()}
+        branches = {
+            row.repository: branches_of(self._repositories / f"{row.repository}.git") for row in self.runs.values()
+        }
         per_repository: Counter[str] = Counter()
         for (repository, _), count in creates.items():
             per_repository[repository] += count
@@ -129,12 +131,13 @@ class Judge:
             "never": never,
         }
 
-    def _branches(self, repository: str) -> list[str]:
-        place = self._repositories / f"{repository}.git"
-        if not place.exists():
-            return []
-        listed = subprocess.run(
-            ["git", "for-each-ref", "--format=%(refname:short)", "refs/heads/moonmind/"],
-            cwd=place, capture_output=True, text=True, check=True,
-        )  # fmt: skip
-        return listed.stdout.split()
+
+def branches_of(repository: Path) -> list[str]:
+    """List the branches that MoonMind pushed to a bare repository, which may not be there."""
+    if not repository.exists():
+        return []
+    listed = subprocess.run(
+        ["git", "for-each-ref", "--format=%(refname:short)", "refs/heads/moonmind/"],
+        cwd=repository, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    return listed.stdout.split()

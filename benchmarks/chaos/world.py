@@ -50,6 +50,7 @@ class World:
         self._workers = workers
         self._broker_settings = broker_settings
         self.state = folder / "state"
+        self.repositories = folder / "repositories"
         self.work = folder / "work"
         self.artifacts = folder / "artifacts"
         self.starts = folder / "agent-starts"
@@ -74,7 +75,7 @@ class World:
             "PYTHONPATH": f"{folder / 'plugins'}:{stand.ROOT}",
             "MOONMIND_STATE_DIR": str(self.state),
             "MOONMIND_VAR_DIR": str(self.work / "var"),
-            "MOONMIND_LOCAL_REPOS": str(folder / "repositories"),
+            "MOONMIND_LOCAL_REPOS": str(self.repositories),
             "SPEC_WORKFLOW_ARTIFACT_ROOT": str(self.artifacts),
             "MOONMIND_LOG_FORMAT": "json",
             "MOONMIND_AGENT": plugin.NAME,

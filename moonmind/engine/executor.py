@@ -168,7 +168,7 @@ class Executor:
         `outside` says in a sentence what this try left at the forge; where it says nothing, earlier tries may have.
         """
         kept = keep_work(context)
-        left = outside or self._left_before(claim, context)
+        left = outside or self._left_before(claim, lease, context)
         left = f". {left}" if left else ""
         if lease.cancelled:
             said = f"cancelled during {claim.run.stage}{left}"
@@ -177,18 +177,31 @@ class Executor:
         late = DeadlineReached(f"the run's deadline passed during {claim.run.stage}{left}")
         return Close(RunStatus.FAILED, AttemptState.FAILED, kept, error=late.info())
 
-    def _left_before(self, claim: Claim, context: StageContext) -> str:
+    def _left_before(self, claim: Claim, lease: HeldLease, context: StageContext) -> str:
         url = claim.run.pull_request_url
         said = f"What it published stays: {url}" if url else ""
         look = self._traces.get(claim.run.stage)
         if look is None or not claim.again:
             return said
+        lease.check_held()
         try:
-            return look(context) or said
+            if gates.held_back(context) is not None:
+                why = "it takes no requests at the moment"
+            else:
+                return look(context) or said
+        except LeaseLost:
+            raise
+        except ForgeLimited as error:
+            gates.parked(context, error)
+            why = error.message
         except MoonMindError as error:
-            # The run ends all the same, and a person knows where to look.
             log.warning("traces.not_found", code=error.code, message=error.message)
-            return f"What an earlier try left at the forge could not be found out: {error.message}"
+            why = error.message
+        except Exception as error:
+            log.exception("traces.broke")
+            why = f"an error nobody planned for ({type(error).__name__})"
+        # The run ends all the same, and a person knows where to look.
+        return ". ".join(filter(None, (said, f"What an earlier try left at the forge could not be found out: {why}")))
 
     def _record(self, claim: Claim, lease: HeldLease, decision: Decision) -> Passage:
         """Write the decision; through a short outage of the database, as long as the lease is surely ours."""

@@ -43,10 +43,14 @@ class HeldLease:
         """Tell whether the claim must be treated as somebody else's."""
         return self.lost or _now() - self.renewed > self.silence_seconds
 
-    def check(self) -> None:
-        """Raise LeaseLost or StopRequested; called right before every effect outside."""
+    def check_held(self) -> None:
+        """Raise LeaseLost if the claim is not ours; for what also a run that is being stopped may do."""
         if self.gone():
             raise LeaseLost("the lease of this run was lost; another worker may hold it now")
+
+    def check(self) -> None:
+        """Raise LeaseLost or StopRequested; called right before every effect outside."""
+        self.check_held()
         if self.cancelled or self.overdue:
             raise StopRequested("the run was cancelled or its deadline passed")
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from moonmind.engine import gates
 from moonmind.engine.context import StageContext, StopRequested
-from moonmind.errors import BranchMoved, PullRequestClosed, SecretFound, Unexpected
+from moonmind.errors import BranchMoved, ForgeError, ForgeLimited, PullRequestClosed, SecretFound, Unexpected
 from moonmind.ports.forge import PullRequest, PullRequestDraft, PullState
 from moonmind.runs.chain import Stage
 from moonmind.runs.machine import Done, Outcome
@@ -67,8 +67,16 @@ def _publish(context: StageContext) -> Done:
         context.lease.check()
         pull = context.forge.ensure_pull_request(repository, draft, allowed=context.lease.check)
     except StopRequested as stop:
-        # Nothing is taken back, so the run says what there is.
-        stop.details["outside"] = _only_pushed(plan)
+        # Nothing is taken back, so the run says what there is. The pull request may be made, and only its labels missing.
+        try:
+            stop.details["outside"] = _words_of_pull_request(context, plan, commit) or _only_pushed(plan)
+        except ForgeError as error:
+            if isinstance(error, ForgeLimited):
+                gates.parked(context, error)
+            stop.details["outside"] = (
+                f"The branch {plan.branch} is pushed. Whether a pull request speaks of it could not be found out: "
+                f"{error.message}"
+            )
         raise
     return _done(context, plan, commit, pull)
 
@@ -78,12 +86,18 @@ def traces(context: StageContext) -> str:
     plan = Plan.from_outputs(context.output_of(Stage.DISCOVER))
     commit = str(context.output_of(Stage.APPLY)["commit"])
     repository = plan.repository.full_name
-    for pull in context.forge.pull_requests(repository, plan.branch):
-        if _speaks_of(pull, context, commit):
-            return f"What it published stays: {pull.url}"
+    if words := _words_of_pull_request(context, plan, commit):
+        return words
     context.vcs.fetch(replace(plan.repository, clone_url=context.forge.repository(repository).clone_url))
     tip = context.vcs.branches(repository).get(plan.branch)
     return _only_pushed(plan) if _is_pushed(context, plan, commit, tip) else ""
+
+
+def _words_of_pull_request(context: StageContext, plan: Plan, commit: str) -> str:
+    for pull in context.forge.pull_requests(plan.repository.full_name, plan.branch):
+        if _speaks_of(pull, context, commit):
+            return f"What it published stays: {pull.url}"
+    return ""
 
 
 def _only_pushed(plan: Plan) -> str:

@@ -1,5 +1,7 @@
 """What ends or outlives a stage from outside: a cancel, the deadline, an outage, a full house."""
 
+from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
 
@@ -11,9 +13,10 @@ from moonmind.db.records import Run
 from moonmind.db.unit_of_work import Database
 from moonmind.engine.context import StageContext, StopRequested
 from moonmind.engine.executor import Passage
+from moonmind.engine.gates import FORGE_GATE
 from moonmind.engine.lease import LeaseKeeper
 from moonmind.engine.recorder import Recorder
-from moonmind.errors import MoonMindError, VcsDenied, VcsUnreachable
+from moonmind.errors import ForgeLimited, VcsDenied, VcsUnreachable
 from moonmind.ports.agent import JobState
 from moonmind.runs.chain import Stage
 from moonmind.runs.machine import AttemptState, Done, Outcome, Park, RunStatus, WaitingReason
@@ -87,14 +90,11 @@ def test_a_cancelled_run_says_what_there_is_of_it_outside(room: EngineRoom) -> N
     assert errors[0].message.endswith(" during publish. The branch b is pushed.")
 
 
-@pytest.mark.parametrize("found", ["The branch b is pushed.", "", VcsUnreachable("git does not answer")])
-def test_a_cancelled_run_says_what_a_lost_worker_left_outside(room: EngineRoom, found: str | MoonMindError) -> None:
-    def look(context: StageContext) -> str:
-        assert context.run.id == run.id
-        if isinstance(found, MoonMindError):
-            raise found
-        return found
+UNKNOWN = "What an earlier try left at the forge could not be found out"
 
+
+def left_by_a_lost_worker(room: EngineRoom, look: Callable[[StageContext], str]) -> tuple[Run, str]:
+    """Lose a worker at publish, cancel the run, and let another worker end it."""
     run = room.reach(Stage.PUBLISH)
     claim_run(room.database, run.id, Stage.PUBLISH)  # by a worker of which nothing more is heard
     with room.database.write() as unit:
@@ -103,12 +103,44 @@ def test_a_cancelled_run_says_what_a_lost_worker_left_outside(room: EngineRoom, 
     room.executor = room.build_executor(traces={Stage.PUBLISH: look})
     room.execute(run, Stage.PUBLISH)
     assert room.worked[-1:] != [Stage.PUBLISH]
-    error = room.read(run).error
-    assert error is not None
-    unknown = "What an earlier try left at the forge could not be found out: git does not answer"
-    assert error.message == ". ".join(
-        filter(None, ("cancelled during publish", unknown if isinstance(found, MoonMindError) else found))
-    )
+    ended = room.read(run)
+    assert ended.status is RunStatus.CANCELLED
+    assert ended.error is not None
+    return ended, ended.error.message
+
+
+@pytest.mark.parametrize(
+    ("found", "words"),
+    [
+        ("The branch b is pushed.", "The branch b is pushed."),
+        ("", ""),
+        (VcsUnreachable("git does not answer"), f"{UNKNOWN}: git does not answer"),
+        (OSError("no space left"), f"{UNKNOWN}: an error nobody planned for (OSError)"),
+        (ForgeLimited("slow down", seconds=60.0), f"{UNKNOWN}: slow down"),
+    ],
+)
+def test_a_cancelled_run_says_what_a_lost_worker_left_outside(
+    room: EngineRoom, found: str | Exception, words: str
+) -> None:
+    def look(_: StageContext) -> str:
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    _, message = left_by_a_lost_worker(room, look)
+    assert message == ". ".join(filter(None, ("cancelled during publish", words)))
+    with room.database.read() as unit:
+        assert (unit.gates.get(FORGE_GATE) is not None) is isinstance(found, ForgeLimited)
+
+
+def test_nobody_asks_a_forge_that_takes_no_requests_what_was_left_there(room: EngineRoom) -> None:
+    def look(_: StageContext) -> str:
+        raise AssertionError("the gate is closed")
+
+    with room.database.write() as unit:
+        unit.gates.close(FORGE_GATE, unit.now() + timedelta(minutes=1), "slow down")
+    _, message = left_by_a_lost_worker(room, look)
+    assert message == f"cancelled during publish. {UNKNOWN}: it takes no requests at the moment"
 
 
 def test_nobody_looks_for_what_nobody_can_have_left(room: EngineRoom) -> None:

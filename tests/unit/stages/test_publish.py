@@ -9,6 +9,7 @@ from moonmind.adapters.forges.local import LocalForge
 from moonmind.adapters.forges.options import ForgeOptions
 from moonmind.engine.context import LeaseLost, StopRequested
 from moonmind.engine.gates import FORGE_GATE
+from moonmind.errors import ForgeLimited, ForgeUnavailable
 from moonmind.ports.forge import PullRequest, PullRequestDraft, PullState, Repository, always
 from moonmind.runs.chain import Stage
 from moonmind.runs.machine import Done, Failed, NothingToDo, Park, WaitingReason
@@ -146,6 +147,36 @@ def test_a_cancel_between_push_and_pull_request_says_what_there_is(world: World,
     assert stop.value.details["outside"].startswith(f"The branch {BRANCH} is pushed")
     assert world.pulls() == ()
     assert world.tip() == world.outputs[Stage.APPLY]["commit"]
+
+
+@pytest.mark.parametrize("answer", ["made", "away", "limited"])
+def test_a_cancel_right_after_the_pull_request_was_made_names_it(
+    world: World, monkeypatch: pytest.MonkeyPatch, answer: str
+) -> None:
+    ensure, found = world.forge.ensure_pull_request, world.forge.pull_requests
+    problems = {"away": ForgeUnavailable("no answer"), "limited": ForgeLimited("slow down", seconds=60.0)}
+
+    def make_and_cancel(repository: str, draft: PullRequestDraft, *, allowed: Callable[[], None]) -> PullRequest:
+        ensure(repository, draft, allowed=allowed)
+        world.lease.stopped = True
+        monkeypatch.setattr(world.forge, "pull_requests", look)
+        allowed()  # before its labels
+        raise AssertionError("it was cancelled")
+
+    def look(repository: str, branch: str) -> tuple[PullRequest, ...]:
+        if answer in problems:
+            raise problems[answer]
+        return found(repository, branch)
+
+    monkeypatch.setattr(world.forge, "ensure_pull_request", make_and_cancel)
+    with pytest.raises(StopRequested) as stop:
+        world.step(Stage.PUBLISH)
+    monkeypatch.undo()
+    unknown = f"The branch {BRANCH} is pushed. Whether a pull request speaks of it could not be found out: "
+    (pull,) = world.pulls()
+    words = {"made": f"What it published stays: {pull.url}"}
+    assert stop.value.details["outside"] == words.get(answer, f"{unknown}{problems.get(answer)}")
+    assert (world.desk.gate(FORGE_GATE) is not None) is (answer == "limited")
 
 
 def test_a_commit_pushed_on_top_of_ours_is_left_where_it_is(world: World) -> None:

@@ -12,6 +12,7 @@ from uuid import UUID
 
 import pytest
 
+from moonmind.adapters.files import locked
 from moonmind.adapters.vcs.git_vcs import GitVcs
 from moonmind.adapters.vcs.options import VcsOptions
 from moonmind.errors import VcsRefused
@@ -90,10 +91,10 @@ def test_a_command_of_a_dead_process_never_writes_into_a_folder_that_is_made_aga
     assert (folder / "began").read_text() == f"{process.pid}\n"
     process.kill()
     process.join(60)
+    with pytest.raises(TimeoutError), locked(scene.state / "workspaces" / f".{RUN}.lock", 0):
+        pass
     with ThreadPoolExecutor(1) as pool:
         opened = pool.submit(scene.vcs.open_workspace, NAME, RUN, scene.start)
-        with pytest.raises(TimeoutError):
-            opened.result(0.2)
         (folder / "go-on").write_text("now\n")
         assert opened.result(60).path.is_dir()
     assert {path.name for path in (scene.state / "workspaces").iterdir()} == {str(RUN), f".{RUN}.lock"}
