@@ -100,7 +100,7 @@ class RunOffice:
             uow.gates.close(name, until, self._redactor.text(reason))
 
     def pause(self, name: str, seconds: float, reason: str) -> datetime:
-        """Close a gate for so many seconds; one that is closed for longer stays so. It holds for other runs too, if ours ends."""
+        """Close a gate for so many seconds; one that is closed for longer stays so. Also a run that ends may."""
         self._lease.check_held()
         with self._database.write() as uow:
             until = uow.now() + timedelta(seconds=seconds)

@@ -8,7 +8,7 @@ from typing import Any
 
 from moonmind.engine import gates
 from moonmind.engine.context import StageContext, StopRequested
-from moonmind.errors import BranchMoved, ForgeError, ForgeLimited, PullRequestClosed, SecretFound, Unexpected
+from moonmind.errors import BranchMoved, ForgeLimited, MoonMindError, PullRequestClosed, SecretFound, Unexpected
 from moonmind.ports.forge import PullRequest, PullRequestDraft, PullState
 from moonmind.runs.chain import Stage
 from moonmind.runs.machine import Done, Outcome
@@ -70,7 +70,7 @@ def _publish(context: StageContext) -> Done:
         # Nothing is taken back, so the run says what there is. The pull request may be made, and only its labels missing.
         try:
             stop.details["outside"] = _words_of_pull_request(context, plan, commit) or _only_pushed(plan)
-        except ForgeError as error:
+        except MoonMindError as error:  # the token may have been revoked meanwhile: the run is cancelled all the same
             if isinstance(error, ForgeLimited):
                 gates.parked(context, error)
             stop.details["outside"] = (

@@ -9,7 +9,7 @@ from moonmind.adapters.forges.local import LocalForge
 from moonmind.adapters.forges.options import ForgeOptions
 from moonmind.engine.context import LeaseLost, StopRequested
 from moonmind.engine.gates import FORGE_GATE
-from moonmind.errors import ForgeLimited, ForgeUnavailable
+from moonmind.errors import CredentialInvalid, ForgeLimited, ForgeUnavailable, MoonMindError
 from moonmind.ports.forge import PullRequest, PullRequestDraft, PullState, Repository, always
 from moonmind.runs.chain import Stage
 from moonmind.runs.machine import Done, Failed, NothingToDo, Park, WaitingReason
@@ -149,12 +149,16 @@ def test_a_cancel_between_push_and_pull_request_says_what_there_is(world: World,
     assert world.tip() == world.outputs[Stage.APPLY]["commit"]
 
 
-@pytest.mark.parametrize("answer", ["made", "away", "limited"])
+@pytest.mark.parametrize("answer", ["made", "away", "limited", "revoked"])
 def test_a_cancel_right_after_the_pull_request_was_made_names_it(
     world: World, monkeypatch: pytest.MonkeyPatch, answer: str
 ) -> None:
     ensure, found = world.forge.ensure_pull_request, world.forge.pull_requests
-    problems = {"away": ForgeUnavailable("no answer"), "limited": ForgeLimited("slow down", seconds=60.0)}
+    problems: dict[str, MoonMindError] = {
+        "away": ForgeUnavailable("no answer"),
+        "limited": ForgeLimited("slow down", seconds=60.0),
+        "revoked": CredentialInvalid("the token was revoked"),
+    }
 
     def make_and_cancel(repository: str, draft: PullRequestDraft, *, allowed: Callable[[], None]) -> PullRequest:
         ensure(repository, draft, allowed=allowed)
