@@ -39,6 +39,7 @@ class Runtime:
     def open(self) -> None:
         """Start what runs in the background; raises NotConfigured when another process runs the embedded engine."""
         self._container.check_start()
+        self._container.announce_changes()
         if not self.settings.embedded:
             self._container.start_api()
             return

@@ -1,15 +1,11 @@
 """The composition root: settings in, a container out. The only importer of concrete adapters."""
 
 import fcntl
-import shutil
-import sys
 from collections.abc import Callable
-from datetime import timedelta
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from moonmind import __version__
 from moonmind.adapters import registry
 from moonmind.adapters.agents import codex_setup
 from moonmind.adapters.agents.options import AgentOptions
@@ -24,6 +20,7 @@ from moonmind.engine.factory import ContextFactory
 from moonmind.engine.host import this_host
 from moonmind.engine.janitor import Janitor
 from moonmind.engine.lease import LeaseKeeper
+from moonmind.engine.machine_checks import hosts, speckit
 from moonmind.engine.preflight import Preflight
 from moonmind.engine.publisher import Publisher, Silent
 from moonmind.engine.recorder import Recorder
@@ -31,7 +28,6 @@ from moonmind.engine.retention import Retention
 from moonmind.engine.run_service import RunService
 from moonmind.engine.start import when_there
 from moonmind.engine.waker import Waker
-from moonmind.errors import MoonMindError
 from moonmind.log import configure
 from moonmind.ports.agent import JobLimits
 from moonmind.ports.check import Check, CheckStatus
@@ -48,8 +44,6 @@ if TYPE_CHECKING:
 
 _EMBEDDED_SWEEP_SECONDS = 1.0
 _SWEEP_SECONDS = 5.0
-_HOST_MEMORY = timedelta(days=1)
-"""A host that was not heard of for longer is not counted among those that work."""
 _DATABASE_CONNECTIONS = 48  # the API's 40 request threads, and the threads that heal
 
 STAGES: dict[Stage, StageFunction] = {
@@ -113,7 +107,7 @@ def build(
             redactor=redactor,
         )
     )
-    preflight = Preflight(agent, forge, vcs, (_speckit, _processes, lambda: _hosts(database)))
+    preflight = Preflight(agent, forge, vcs, (speckit, _processes, lambda: hosts(database)))
     publisher = Publisher(database, lambda: _dispatcher(settings.queue))
     hinter = publisher if publishes else Silent()
     keeper = LeaseKeeper(database, lease_seconds=settings.lease_seconds, heartbeat_seconds=settings.heartbeat_seconds)
@@ -229,27 +223,6 @@ def _agent_options(settings: Settings, state_folder: Path, installation_id: str)
     )
 
 
-def _hosts(database: Database) -> tuple[Check, ...]:
-    """Say what several hosts would miss: artifacts are kept in a folder of each."""
-    try:
-        with database.read() as uow:
-            now = uow.now()
-            names = sorted(host.name for host in uow.hosts.list() if now - host.seen_at < _HOST_MEMORY)
-    except MoonMindError as error:
-        return (Check("hosts", CheckStatus.UNKNOWN, error.message, error.advice),)
-    if len(names) < 2:
-        return (Check("hosts", CheckStatus.PASSED, "no second host runs stages, so all find the artifacts"),)
-    return (
-        Check(
-            "hosts",
-            CheckStatus.UNKNOWN,
-            f"{len(names)} hosts run stages ({', '.join(names)}): all workers of an installation share a host until "
-            "artifacts are shared",
-            "Run the workers on one host, or mount SPEC_WORKFLOW_ARTIFACT_ROOT from one place on all of them.",
-        ),
-    )
-
-
 def _processes() -> tuple[Check, ...]:
     """Probe that agents' processes can be seen here, which proves that none is left behind."""
     if sees_processes():
@@ -279,18 +252,3 @@ def _broker() -> tuple[Check, ...]:
             ),
         )
     return (Check("broker", CheckStatus.PASSED, "the broker takes connections"),)
-
-
-def _speckit() -> tuple[Check, ...]:
-    """Probe that `speckit` is where this program is, as the quickstart calls it."""
-    beside = Path(sys.executable).with_name("speckit")
-    if beside.exists() or shutil.which("speckit"):
-        return (Check("speckit", CheckStatus.PASSED, f"speckit {__version__}", facts={"speckit": __version__}),)
-    return (
-        Check(
-            "speckit",
-            CheckStatus.FAILED,
-            "the command speckit is not installed beside this program",
-            "Run `poetry install` in the checkout, or reinstall the package.",
-        ),
-    )

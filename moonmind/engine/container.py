@@ -9,6 +9,7 @@ from typing import IO, Any
 
 import structlog
 
+from moonmind.db.records import RunFilter
 from moonmind.db.unit_of_work import Database
 from moonmind.engine.executor import Executor
 from moonmind.engine.host import Host
@@ -20,6 +21,7 @@ from moonmind.engine.publisher import Publisher
 from moonmind.engine.retention import Retention
 from moonmind.engine.run_service import RunService
 from moonmind.engine.server_file import ServerInfo, find
+from moonmind.engine.upgrades import announce
 from moonmind.engine.waker import Waker
 from moonmind.errors import MoonMindError, NotConfigured
 from moonmind.ports.agent import Agent
@@ -108,6 +110,12 @@ class Container:
         """Make this host known as one that runs stages, before the first of them asks for an agent slot."""
         with self.database.write() as uow:
             uow.hosts.enrol(self.host.id, self.host.name)
+
+    def announce_changes(self) -> None:
+        """Log once what this version does differently from the one that made the runs here."""
+        with self.database.read() as uow:
+            used_before = bool(uow.runs.page(RunFilter(), 1))
+        announce(self.state_folder, used_before=used_before)
 
     def start_api(self) -> None:
         """Begin to publish hints and to heal: what every API process does."""

@@ -15,6 +15,7 @@ from moonmind import __version__, bootstrap
 from moonmind.engine.container import Container
 from moonmind.engine.context import StageContext
 from moonmind.engine.executor import Passage
+from moonmind.engine.machine_checks import speckit
 from moonmind.errors import NotConfigured, SchemaMismatch, Unavailable
 from moonmind.ports.check import Check, CheckStatus
 from moonmind.runs.chain import STAGES, Stage
@@ -141,7 +142,7 @@ def test_the_toolchain_is_probed_with_the_rest(settings: Settings, monkeypatch: 
     assert (found.status, found.facts) == (CheckStatus.PASSED, {"speckit": __version__})
     monkeypatch.setattr(sys, "executable", "/nowhere/python")
     monkeypatch.setenv("PATH", "/nowhere")
-    (missing,) = bootstrap._speckit()
+    (missing,) = speckit()
     assert missing.failed
     assert missing.remediation
     container.close()

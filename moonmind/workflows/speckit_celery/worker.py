@@ -65,6 +65,7 @@ def _init(**_: Any) -> None:
             refuse("CELERY_BROKER_URL is not set, so the API process runs the engine itself; start `moonmind up`.")
         _container = bootstrap.build_when_there(settings)
         container().check_start()
+        container().announce_changes()
         container().enrol()
     except MoonMindError as error:
         refuse_for(error)

@@ -48,6 +48,16 @@ def threads() -> set[str]:
     return {thread.name for thread in threading.enumerate()}
 
 
+def test_what_changed_is_said_once_where_runs_were_made_before(build: Build, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[bool] = []
+    monkeypatch.setattr(engine_container, "announce", lambda _folder, *, used_before: told.append(used_before))
+    container = build()
+    container.announce_changes()
+    add_run(container.database)
+    container.announce_changes()
+    assert told == [False, True]
+
+
 # --- what is refused -----------------------------------------------------------------------------------------------
 
 

@@ -1,0 +1,50 @@
+"""What `doctor` looks at on this machine beside the agent and the forge: its programs, and the other hosts."""
+
+import shutil
+import sys
+from datetime import timedelta
+from pathlib import Path
+
+from moonmind import __version__
+from moonmind.db.unit_of_work import Database
+from moonmind.errors import MoonMindError
+from moonmind.ports.check import Check, CheckStatus
+
+_HOST_MEMORY = timedelta(days=1)
+"""A host that was not heard of for longer is not counted among those that work."""
+
+
+def hosts(database: Database) -> tuple[Check, ...]:
+    """Say what several hosts would miss: artifacts are kept in a folder of each."""
+    try:
+        with database.read() as uow:
+            now = uow.now()
+            names = sorted(host.name for host in uow.hosts.list() if now - host.seen_at < _HOST_MEMORY)
+    except MoonMindError as error:
+        return (Check("hosts", CheckStatus.UNKNOWN, error.message, error.advice),)
+    if len(names) < 2:
+        return (Check("hosts", CheckStatus.PASSED, "no second host runs stages, so all find the artifacts"),)
+    return (
+        Check(
+            "hosts",
+            CheckStatus.UNKNOWN,
+            f"{len(names)} hosts run stages ({', '.join(names)}): all workers of an installation share a host until "
+            "artifacts are shared",
+            "Run the workers on one host, or mount SPEC_WORKFLOW_ARTIFACT_ROOT from one place on all of them.",
+        ),
+    )
+
+
+def speckit() -> tuple[Check, ...]:
+    """Probe that `speckit` is where this program is, as the quickstart calls it."""
+    beside = Path(sys.executable).with_name("speckit")
+    if beside.exists() or shutil.which("speckit"):
+        return (Check("speckit", CheckStatus.PASSED, f"speckit {__version__}", facts={"speckit": __version__}),)
+    return (
+        Check(
+            "speckit",
+            CheckStatus.FAILED,
+            "the command speckit is not installed beside this program",
+            "Run `poetry install` in the checkout, or reinstall the package.",
+        ),
+    )

@@ -1,0 +1,43 @@
+"""What a newer program does differently: one sentence for each change, logged once at an installation's first start.
+
+CHANGELOG.md says more under "Upgrading". A file in the state folder notes each sentence that was said.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+
+log = structlog.get_logger(__name__)
+
+_NAME = "upgrades"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A default, path, refusal or word of the contract that is no longer what it was."""
+
+    name: str
+    """Identifies the change as a file name; never used for another one."""
+    sentence: str
+
+
+CHANGES: tuple[Change, ...] = ()
+
+
+def announce(state_folder: Path, *, used_before: bool, changes: Sequence[Change] = CHANGES) -> None:
+    """Log what changed since this installation's last program; a new installation has nothing to unlearn.
+
+    Of processes that start together, the one that makes a change's file logs it. Raises OSError where the state folder
+    cannot be written.
+    """
+    folder = state_folder / _NAME
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for change in changes:
+        try:
+            (folder / change.name).touch(mode=0o600, exist_ok=False)
+        except FileExistsError:
+            continue
+        if used_before:
+            log.warning("upgrade.changed", change=change.name, what=change.sentence)

@@ -1,0 +1,43 @@
+"""What `doctor` says of this machine's programs and of the other hosts."""
+
+import shutil
+import sys
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from moonmind import __version__
+from moonmind.db.unit_of_work import Database
+from moonmind.engine.machine_checks import hosts, speckit
+from moonmind.ports.check import CheckStatus
+from tests.support.databases import enrol
+
+
+@pytest.mark.parametrize(
+    ("count", "status"), [(0, CheckStatus.PASSED), (1, CheckStatus.PASSED), (3, CheckStatus.UNKNOWN)]
+)
+def test_several_hosts_are_counted_and_told_what_they_do_not_share(
+    database: Database, count: int, status: CheckStatus
+) -> None:
+    for _ in range(count):
+        enrol(database, uuid4())
+    (found,) = hosts(database)
+    assert found.status is status
+    assert (f"{count} hosts run stages" in found.message) is (count > 1)
+
+
+def test_a_database_that_does_not_answer_is_said_in_words(tmp_path: Path) -> None:
+    (found,) = hosts(Database(f"sqlite:///{tmp_path / 'no' / 'such' / 'folder.db'}"))
+    assert found.status is CheckStatus.UNKNOWN
+    assert found.message
+
+
+def test_speckit_is_found_beside_this_program_and_missed_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (found,) = speckit()
+    assert (found.status, found.facts) == (CheckStatus.PASSED, {"speckit": __version__})
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
+    monkeypatch.setattr(shutil, "which", lambda _name: None)
+    assert speckit()[0].status is CheckStatus.FAILED
