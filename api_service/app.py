@@ -10,6 +10,7 @@ from api_service import problems
 from api_service.auth import Guard
 from api_service.backend import Container
 from api_service.middleware import BodyLimit, Crashes, RequestContext, SecurityHeaders
+from api_service.peers import OwnerOf, socket_owner
 from api_service.routes import artifacts, events, health, runs
 from moonmind import __version__
 from moonmind.errors import MoonMindError
@@ -18,8 +19,13 @@ from moonmind.settings import Settings
 PREFIX = "/api/workflows/speckit"
 
 
-def create_app(settings: Settings | None = None, container: Container | None = None) -> FastAPI:
-    """Build the application; without a container, the lifespan wires one from the settings (or the environment)."""
+def create_app(
+    settings: Settings | None = None, container: Container | None = None, *, owner_of: OwnerOf = socket_owner
+) -> FastAPI:
+    """Build the application; without a container, the lifespan wires one from the settings (or the environment).
+
+    `owner_of` tells whose socket a peer's is, for a server without a token.
+    """
     app = FastAPI(
         title="MoonMind",
         version=__version__,
@@ -35,7 +41,9 @@ def create_app(settings: Settings | None = None, container: Container | None = N
     app.include_router(health.router)
     problems.install(app)
     # The last one added sees a request first.
-    for middleware in (BodyLimit, Guard, Crashes, SecurityHeaders, RequestContext, PlainStartup):
+    app.add_middleware(BodyLimit)
+    app.add_middleware(Guard, owner_of=owner_of)
+    for middleware in (Crashes, SecurityHeaders, RequestContext, PlainStartup):
         app.add_middleware(middleware)
     return app
 

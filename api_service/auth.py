@@ -1,7 +1,7 @@
-"""Who may ask. Fails closed: without a token, only this machine under a local name; with one, only who has it."""
+"""Who may ask. Fails closed: with a token, only who has it; without one, only our own user and root on this machine."""
 
 import hmac
-from ipaddress import IPv6Address, ip_address
+import re
 from urllib.parse import urlsplit
 
 import structlog
@@ -9,6 +9,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api_service import problems
+from api_service.peers import Endpoint, OwnerOf, may_pass
 from moonmind.errors import Forbidden, MoonMindError, Unauthorized
 from moonmind.settings import Settings
 
@@ -17,15 +18,25 @@ log = structlog.get_logger(__name__)
 OPEN_PATHS = frozenset({"/healthz"})
 """Says no more than that the process lives, so a probe needs no token."""
 LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
-_FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip")
+_FORWARDED = re.compile(
+    r"""
+    forwarded | via | cdn-loop | front-end-https | x-forwarded | x-real-ip | x-client-ip | client-ip | true-client-ip
+    | fastly-client-ip | ali-cdn-real-ip | x-cluster-client-ip | x-remote-(ip|addr|user) | x-proxyuser-ip | x-scheme | x-url-scheme
+    | (x-forwarded | x-original | x-envoy | x-azure | x-arr | x-amzn | x-amz-cf | x-appengine | x-vercel | x-nf | x-proxy
+       | proxy | (x-|wl-)?proxy-client | cf | fly | tailscale | x-akamai | x-sucuri | incap | x-ms-proxy )-.+
+    """,
+    re.VERBOSE,
+)
+"""Names of headers that proxies add and clients do not; whole families where proxies use many of one kind."""
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 class Guard:
     """Refuses requests before any route, so that a new route cannot be forgotten."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, owner_of: OwnerOf) -> None:
         self._app = app
+        self._owner_of = owner_of
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request pass, or answer it with the refusal."""
@@ -37,15 +48,29 @@ class Guard:
             return
         settings: Settings = scope["app"].state.container.settings
         refusal = refuse(settings, scope)
+        if refusal is None and settings.api_token is None:
+            refusal = await self._by_socket(scope)
         if refusal is None:
             await self._app(scope, receive, send)
             return
         log.warning("request.refused", code=refusal.code, message=refusal.message)
         await problems.respond(refusal, scope.get("moonmind.request_id"))(scope, receive, send)
 
+    async def _by_socket(self, scope: Scope) -> MoonMindError | None:
+        """Refuse other users of this machine. Asked for each request: a connection may be handed on, or closed."""
+        owner = await self._owner_of(scope)
+        if owner is None:
+            return Forbidden(
+                "without an API token only open connections of this server's own user are served, and this one's user "
+                "is not known"
+            )
+        if not may_pass(owner):
+            return Forbidden(f"without an API token only this server's own user is served, not the user {owner}")
+        return None
+
 
 def refuse(settings: Settings, scope: Scope) -> MoonMindError | None:
-    """Say why a request may not pass, or None."""
+    """Return why a request may not pass, as far as the request itself tells, or None."""
     headers = Headers(scope=scope)
     if settings.api_token is not None:
         if scope["path"] in OPEN_PATHS:
@@ -66,23 +91,14 @@ def _by_token(token: str, headers: Headers) -> MoonMindError | None:
 
 
 def _by_peer(scope: Scope, headers: Headers) -> MoonMindError | None:
-    if any(name in headers for name in _FORWARDED):
+    if any(_FORWARDED.fullmatch(name.replace("_", "-")) for name in headers):
         # Behind a proxy every peer looks local, and servers may rewrite the peer from these very headers.
         return Forbidden("requests through a proxy are served only with an API token")
-    peer = (scope.get("client") or ("",))[0]
-    if not _is_loopback(peer):
-        return Forbidden(f"without an API token only this machine is served, not {peer or 'an unknown peer'}")
+    peer = Endpoint.of(scope.get("client"))
+    if peer is None or not peer.address.is_loopback:
+        named = (scope.get("client") or ("",))[0] or "an unknown peer"
+        return Forbidden(f"without an API token only this machine is served, not {named}")
     return None
-
-
-def _is_loopback(peer: str) -> bool:
-    try:
-        address = ip_address(peer)
-    except ValueError:
-        return False
-    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
-        return address.ipv4_mapped.is_loopback
-    return address.is_loopback
 
 
 def _by_host(settings: Settings, headers: Headers) -> MoonMindError | None:

@@ -136,7 +136,10 @@ class Forbidden(MoonMindError):
 
     code = "forbidden"
     http_status = 403
-    remediation = "Call from this machine under a local host name, or set MOONMIND_API_TOKEN and send it."
+    remediation = (
+        "Call from this machine, as the server's own user and under a local host name, or set MOONMIND_API_TOKEN and "
+        "send it."
+    )
 
 
 class NotFound(MoonMindError):

@@ -23,7 +23,12 @@ class Change:
     sentence: str
 
 
-CHANGES: tuple[Change, ...] = ()
+CHANGES: tuple[Change, ...] = (
+    Change(
+        "peers",
+        "Without MOONMIND_API_TOKEN the API answers only its own user and root on this machine; other users need the token.",
+    ),
+)
 
 
 def announce(state_folder: Path, *, used_before: bool, changes: Sequence[Change] = CHANGES) -> None:

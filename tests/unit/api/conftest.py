@@ -12,6 +12,7 @@ from fastapi.testclient import TestClient
 from structlog.testing import LogCapture
 
 from api_service.app import create_app
+from api_service.peers import OwnerOf
 from moonmind import wire
 from moonmind.errors import IdempotencyMismatch, NotCancellable, NotFound, NotRetryable, RunActive
 from moonmind.ports.check import Check, CheckStatus
@@ -20,6 +21,7 @@ from moonmind.runs.chain import STAGES
 from moonmind.runs.events import EventType
 from moonmind.runs.machine import AttemptState, RunStatus
 from moonmind.settings import Settings
+from tests.support.peers import ours
 
 START = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
 
@@ -244,8 +246,10 @@ def connect(build: Callable[..., MemoryContainer]) -> Iterator[Connect]:
     """Open clients: from which peer, under which host name, to a server with which settings."""
     open_clients: list[TestClient] = []
 
-    def connector(peer: str = "127.0.0.1", base_url: str = "http://localhost:8000", **settings: Any) -> TestClient:
-        app = create_app(container=build(**settings))
+    def connector(
+        peer: str = "127.0.0.1", base_url: str = "http://localhost:8000", owner_of: OwnerOf = ours, **settings: Any
+    ) -> TestClient:
+        app = create_app(container=build(**settings), owner_of=owner_of)
         client = TestClient(app, base_url=base_url, client=(peer, 50000), raise_server_exceptions=False)
         client.__enter__()
         open_clients.append(client)

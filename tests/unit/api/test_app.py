@@ -11,13 +11,16 @@ from fastapi.testclient import TestClient
 
 from api_service.app import create_app
 from moonmind.errors import SchemaMismatch
+from tests.support.peers import ours
 
 ROOT = Path(__file__).parents[3]
 
 
 def test_the_container_is_open_while_requests_are_served(build: Any) -> None:
     container = build()
-    with TestClient(create_app(container=container), base_url="http://localhost", client=("127.0.0.1", 1)) as client:
+    with TestClient(
+        create_app(container=container, owner_of=ours), base_url="http://localhost", client=("127.0.0.1", 1)
+    ) as client:
         assert container.calls == ["open"]
         assert client.get("/healthz").status_code == 200
     assert container.calls == ["open", "close"]
@@ -35,7 +38,7 @@ def test_the_server_is_told_in_one_sentence_why_nothing_starts(build: Any) -> No
         async def send(message: Any) -> None:
             said.append(message)
 
-        await create_app(container=container)({"type": "lifespan", "state": {}}, receive, send)
+        await create_app(container=container, owner_of=ours)({"type": "lifespan", "state": {}}, receive, send)
 
     import asyncio
 

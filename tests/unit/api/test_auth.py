@@ -1,5 +1,6 @@
 """Who is served: every refusal is tried on every route, so that a new route cannot be forgotten."""
 
+import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -79,6 +80,91 @@ def test_without_a_token_nothing_behind_a_proxy_is_served(
     client: TestClient, header: str, method: str, path: str
 ) -> None:
     assert client.request(method, path, headers={header: "127.0.0.1"}).status_code == 403
+
+
+PROXIED = [
+    "Via",
+    "X-Forwarded-Proto",
+    "X-Forwarded-Port",
+    "X-Forwarded-Server",
+    "X-Forwarded-Prefix",
+    "X-Forwarded",
+    "x_forwarded_for",
+    "True-Client-IP",
+    "CF-Connecting-IP",
+    "CF-Ray",
+    "CDN-Loop",
+    "Client-IP",
+    "X-Client-IP",
+    "X-Cluster-Client-IP",
+    "Fastly-Client-IP",
+    "Fly-Client-IP",
+    "X-Original-Forwarded-For",
+    "X-Envoy-External-Address",
+    "X-Amzn-Trace-Id",
+    "X-Azure-ClientIP",
+    "X-Remote-User",
+    "WL-Proxy-Client-IP",
+    "Proxy-Connection",
+    "Tailscale-User-Login",
+    "Front-End-Https",
+]
+
+
+@pytest.mark.parametrize("header", PROXIED)
+@pytest.mark.parametrize("value", ["1.1 proxy", ""])
+def test_every_header_that_proxies_add_counts_as_a_proxy(client: TestClient, header: str, value: str) -> None:
+    answer = client.get(RUNS, headers={header: value})
+    assert answer.status_code == 403
+    assert "through a proxy" in answer.json()["message"]
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"User-Agent": "curl/8.5.0", "Accept": "*/*"},
+        {"Sec-Fetch-Mode": "cors", "Sec-Ch-Ua-Platform": "Linux", "Upgrade-Insecure-Requests": "1", "DNT": "1"},
+        {"Traceparent": "00-0-0-01", "X-Request-ID": "7", "X-Requested-With": "XMLHttpRequest", "Priority": "u=1"},
+        {"Cookie": "via=1", "Referer": "http://localhost:8000/forwarded", "Cache-Control": "no-cache"},
+    ],
+)
+def test_headers_of_browsers_and_programs_do_not(client: TestClient, headers: dict[str, str]) -> None:
+    assert client.get(RUNS, headers=headers).status_code == 200
+
+
+def owner(uid: int | None) -> Any:
+    async def answer(_scope: Any) -> int | None:
+        return uid
+
+    return answer
+
+
+@pytest.mark.parametrize(("method", "path"), ADDRESSES)
+@pytest.mark.parametrize("uid", [None, os.geteuid() + 1, 33, 65534])
+def test_without_a_token_no_other_user_is_served(connect: Connect, method: str, path: str, uid: int | None) -> None:
+    answer = connect(owner_of=owner(uid)).request(method, path)
+    assert (answer.status_code, answer.json()["code"]) == (403, "forbidden")
+    assert "MOONMIND_API_TOKEN" in answer.json()["remediation"]
+
+
+@pytest.mark.parametrize("uid", [0, os.geteuid()])
+def test_without_a_token_our_own_user_and_root_are_served(connect: Connect, uid: int) -> None:
+    assert connect(owner_of=owner(uid)).get(RUNS).status_code == 200
+
+
+def test_the_owner_is_looked_up_for_each_request_of_a_connection(connect: Connect) -> None:
+    uids = iter([os.geteuid(), os.geteuid() + 1, None, 0])
+
+    async def answer(_scope: Any) -> int | None:
+        return next(uids)
+
+    client = connect(owner_of=answer)
+    assert [client.get(RUNS).status_code for _ in range(4)] == [200, 403, 403, 200]
+
+
+def test_with_a_token_no_owner_is_looked_up(connect: Connect) -> None:
+    client = connect(owner_of=owner(None), api_token=TOKEN)
+    assert client.get(RUNS, headers={"Authorization": f"Bearer {TOKEN}"}).status_code == 200
 
 
 @pytest.mark.parametrize(("method", "path"), ADDRESSES)

@@ -14,6 +14,7 @@ from api_service.routes import events
 from moonmind.errors import Unavailable
 from moonmind.runs.events import EventType
 from moonmind.runs.machine import RunStatus
+from tests.support.peers import ours
 
 PREFIX = "/api/workflows/speckit"
 STREAM = {"Accept": "text/event-stream"}
@@ -81,7 +82,7 @@ class Listener:
 
 @pytest.fixture
 def app(build: Any) -> Any:
-    app = create_app(container=build())
+    app = create_app(container=build(), owner_of=ours)
     app.state.container = build()
     app.state.streams = set()
     return app
