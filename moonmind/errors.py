@@ -500,6 +500,13 @@ class BranchMoved(Rejected):
     remediation = "Retry with restart_from_discovery; the new run starts from the branch as it is now."
 
 
+class BranchConflict(Rejected):
+    """The run's branch cannot be made, because of the names of branches that exist."""
+
+    code = "branch_conflict"
+    remediation = "Rename or delete the named branches, then retry the run."
+
+
 class PullRequestClosed(Rejected):
     """The pull request was closed or merged while the run worked."""
 

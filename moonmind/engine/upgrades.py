@@ -28,6 +28,11 @@ CHANGES: tuple[Change, ...] = (
         "peers",
         "Without MOONMIND_API_TOKEN the API answers only its own user and root on this machine; other users need the token.",
     ),
+    Change(
+        "branch-conflicts",
+        "A branch whose name leaves no room for the run's (`moonmind`, one below the feature's, one that differs in case "
+        "only) ends the run with branch_conflict before an agent starts.",
+    ),
 )
 
 

@@ -16,6 +16,7 @@ from moonmind.speckit.tasks import SpecTask
 from moonmind.speckit.tasks_md import read_tasks
 from moonmind.speckit.work import NoWork, Work, next_work
 from moonmind.stages import forge_answers
+from moonmind.stages.branch_conflicts import refuse_conflicts
 from moonmind.stages.candidates import Candidates, Snapshot, Start
 from moonmind.stages.plain import storable
 from moonmind.stages.plan import VERSION, Plan, PlanTask
@@ -96,6 +97,8 @@ def _plan(
     )
     if stuck := without_progress(plan, context.run.notes, context.office.earlier_run(there.path)):
         return NothingToDo(stuck, plan.as_outputs())
+    if start.branch_tip is None:
+        refuse_conflicts(start.branch, candidates.snapshot.branches, candidates.snapshot.repository.default_branch)
     return Done(plan.as_outputs())
 
 

@@ -8,11 +8,20 @@ from typing import Any
 
 from moonmind.engine import gates
 from moonmind.engine.context import StageContext, StopRequested
-from moonmind.errors import BranchMoved, ForgeLimited, MoonMindError, PullRequestClosed, SecretFound, Unexpected
-from moonmind.ports.forge import PullRequest, PullRequestDraft, PullState
+from moonmind.errors import (
+    BranchMoved,
+    ForgeLimited,
+    MoonMindError,
+    PullRequestClosed,
+    PushRejected,
+    SecretFound,
+    Unexpected,
+)
+from moonmind.ports.forge import PullRequest, PullRequestDraft, PullState, Repository
 from moonmind.runs.chain import Stage
 from moonmind.runs.machine import Done, Outcome
 from moonmind.stages import body_sections, forge_answers, pull_request
+from moonmind.stages.branch_conflicts import refuse_conflicts
 from moonmind.stages.plan import Plan
 from moonmind.stages.restore import find_wip, has
 from moonmind.stages.ticking import ticked
@@ -61,8 +70,7 @@ def _publish(context: StageContext) -> Done:
                 expected=plan.branch_tip,
             )
         _ensure_commit(context, plan, applied, commit)
-        context.lease.check()
-        context.vcs.push(place, plan.branch, commit, plan.branch_tip)
+        _push(context, plan, place, commit)
     try:
         context.lease.check()
         pull = context.forge.ensure_pull_request(repository, draft, allowed=context.lease.check)
@@ -79,6 +87,24 @@ def _publish(context: StageContext) -> Done:
             )
         raise
     return _done(context, plan, commit, pull)
+
+
+def _push(context: StageContext, plan: Plan, place: Repository, commit: str) -> None:
+    """Push the commit; raises BranchConflict where another branch's name is in the way, since discovery or only now."""
+    _refuse_conflicts(context, plan)
+    context.lease.check()
+    try:
+        context.vcs.push(place, plan.branch, commit, plan.branch_tip)
+    except PushRejected:
+        context.vcs.fetch(place)
+        _refuse_conflicts(context, plan)
+        raise
+
+
+def _refuse_conflicts(context: StageContext, plan: Plan) -> None:
+    if plan.branch_tip is None:
+        existing = context.vcs.branches(plan.repository.full_name)
+        refuse_conflicts(plan.branch, existing, plan.repository.default_branch)
 
 
 def traces(context: StageContext) -> str:

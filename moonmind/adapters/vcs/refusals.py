@@ -33,6 +33,14 @@ _RULES = (
         "{branch} holds a file that is larger than GitHub takes",
         "Remove the file, or keep it in Git LFS; then retry from discovery.",
     ),
+    _Rule(
+        re.compile(
+            r"directory file conflict|refname conflict|cannot lock ref .{0,1000}exists; cannot create|case-insensitive",
+            re.IGNORECASE | re.DOTALL,
+        ),
+        "the name of another branch leaves no room for {branch}",
+        "Rename or delete the branch that the forge's words name, then retry the run.",
+    ),
 )
 _NO_RIGHT = re.compile(r"returned error: 403|Permission to .{0,200} denied")
 
@@ -50,7 +58,7 @@ def refusal(failure: VcsError, branch: str, *, summary: str | None, **facts: Any
             return PushRejected(f"the forge gives no right to push {branch}{tail}", **details)
         return failure
     for rule in _RULES:
-        if rule.words.search(words):
+        if rule.words.search(f"{summary} {words}"):
             return PushRejected(rule.message.format(branch=branch) + tail, remediation=rule.remediation, **details)
     reason = f"the forge refused {branch}: {summary[:300]}{tail}"
     if _PROTECTED.search(f"{summary} {words}"):

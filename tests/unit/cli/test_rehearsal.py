@@ -8,7 +8,7 @@ import pytest
 
 from moonmind.cli.main import main
 from moonmind.sample import source
-from tests.support.git_repos import branches_of, make_bare
+from tests.support.git_repos import branches_of, commit_to, make_bare, tip_of
 
 pytestmark = pytest.mark.sqlite
 
@@ -85,6 +85,18 @@ def test_why_there_is_nothing_to_do_is_said(
     make_bare(tmp_path / "others" / f"{NAME}.git", done)
     found = rehearsed(capsys, 0)
     assert "is done" in str(found["next"]["reason"])  # type: ignore[index]
+
+
+@pytest.mark.parametrize("other", ["moonmind/spec-42-refresh-docs/foo"])
+def test_a_branch_that_leaves_no_room_is_said_with_the_command(
+    folder: Path, capsys: Capture, tmp_path: Path, other: str
+) -> None:
+    bare = tmp_path / "repositories" / f"{NAME}.git"
+    commit_to(bare, other, {"x": "y"}, "By hand", start=tip_of(bare, "main"))
+    assert main(["run", NAME, "--dry-run"]) == 1
+    out = capsys.readouterr().out
+    assert f"cannot be made beside {other}" in out
+    assert "fix: Rename it: `git fetch origin && git push origin" in out
 
 
 def test_a_credential_that_is_missing_fails_it(folder: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:

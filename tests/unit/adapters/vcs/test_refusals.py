@@ -27,6 +27,24 @@ DECLINED = "[remote rejected] (push declined due to repository rule violations)"
             "moonmind/*",
         ),
         (
+            "[remote rejected] (directory file conflict)",
+            "remote: error: 'refs/heads/moonmind' exists",
+            PushRejected,
+            "Rename or delete the branch",
+        ),
+        (
+            "[remote rejected] (failed to update ref)",
+            "remote: error: cannot lock ref 'refs/heads/moonmind/x': 'refs/heads/moonmind/x/y' exists; cannot create it",
+            PushRejected,
+            "Rename or delete the branch",
+        ),
+        (
+            "[remote rejected] (reference conflict due to case-insensitive filesystem)",
+            "",
+            PushRejected,
+            "Rename or delete the branch",
+        ),
+        (
             DECLINED,
             "remote: error: GH013: Repository rule violations found for refs/heads/moonmind/x.\nremote: - Cannot create ref",
             BranchProtected,
