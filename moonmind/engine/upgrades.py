@@ -33,6 +33,11 @@ CHANGES: tuple[Change, ...] = (
         "A branch whose name leaves no room for the run's (`moonmind`, one below the feature's, one that differs in case "
         "only) ends the run with branch_conflict before an agent starts.",
     ),
+    Change(
+        "codex-untrusted",
+        "Codex no longer loads a repository's own .codex folder (MCP servers, hooks, rules, settings); AGENTS.md still "
+        "reaches the model, and <label>.config.toml (CODEX_ENV) is for what the operator wants in every run.",
+    ),
 )
 
 

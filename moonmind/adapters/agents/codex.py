@@ -17,6 +17,7 @@ from moonmind.adapters.agents.codex_home import (
 )
 from moonmind.adapters.agents.codex_login import AUTH_FILE, Login, LoginKind, find_login
 from moonmind.adapters.agents.codex_permissions import Reach, confined, holds
+from moonmind.adapters.agents.codex_project import distrusting, instructions
 from moonmind.adapters.agents.toml import toml_value
 from moonmind.adapters.supervisor import loan
 from moonmind.adapters.supervisor.order import PROXY_TOKEN, PROXY_URL, KeyProxy, Loan, Order
@@ -67,17 +68,18 @@ class CodexAgent(SupervisedAgent):
 
     def _furnish(self, job: AgentJob, home: Path, login: Login, environment: Mapping[str, str]) -> bool:
         """Write the run's configuration; True where Codex keeps commands to a permission profile, and needs no mode."""
-        config = configuration(self._options, login)
+        config = distrusting(configuration(self._options, login), job.workspace)
+        words = instructions(job.workspace, config)
         if self._options.sandbox == "workspace-write":
             temporary = self._jobs.folder(job.key).temporary
             (temporary / "home").mkdir(exist_ok=True, mode=0o700)
             # The state folder holds other runs' work and every login that is lent; ours is in the run's own home.
             hidden = (self._options.state_folder, login.auth_file, login.home / ".env", Path.cwd() / ".env")
             reach = Reach(job.workspace, temporary, hidden)
-            furnish(home, confined(config, reach))
+            furnish(home, confined(config, reach), words)
             if holds(find_codex(self._options), reach, home / CONFIG_FILE, environment):
                 return True
-        furnish(home, config)
+        furnish(home, config, words)
         return False
 
     def _arguments(self, job: AgentJob, *, resumes: bool, confines: bool) -> tuple[str, ...]:

@@ -13,6 +13,8 @@ from moonmind.adapters.supervisor.folder import write_whole
 from moonmind.errors import NotConfigured
 
 CONFIG_FILE = "config.toml"
+INSTRUCTIONS_FILE = "AGENTS.md"
+"""What Codex tells the model in every project."""
 PROVIDER = "moonmind"
 TOKEN_VARIABLE = "MOONMIND_MODEL_TOKEN"  # noqa: S105 - a variable's name
 """Holds what the supervisor's key proxy asks of Codex; worth nothing to anybody else, and nothing after the job."""
@@ -82,9 +84,16 @@ def profile(label: str | None, home: Path) -> dict[str, Any]:
         ) from error
 
 
-def furnish(home: Path, config: Mapping[str, Any]) -> None:
-    """Write the run's CODEX_HOME; repeatable, and harmless under an agent that already uses it."""
+def furnish(home: Path, config: Mapping[str, Any], instructions: str = "") -> None:
+    """Write the run's CODEX_HOME; repeatable, and harmless under an agent that already uses it.
+
+    Whatever Codex or an older program noted in the configuration is replaced, its trust in a folder above all.
+    """
     home.mkdir(exist_ok=True, mode=0o700)
+    if instructions:
+        write_whole(home / INSTRUCTIONS_FILE, instructions.encode())
+    else:
+        (home / INSTRUCTIONS_FILE).unlink(missing_ok=True)
     write_whole(home / CONFIG_FILE, toml_text(config).encode())
 
 

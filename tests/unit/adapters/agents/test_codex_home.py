@@ -45,6 +45,14 @@ def test_the_home_holds_no_key_and_is_for_its_user_alone(options: AgentOptions, 
     assert (tmp_path / "home").stat().st_mode & 0o777 == 0o700
 
 
+def test_the_repositorys_words_are_there_while_it_has_any(options: AgentOptions, tmp_path: Path) -> None:
+    config = configuration(options, find_login(options))
+    furnish(tmp_path / "home", config, "words\n")
+    assert (tmp_path / "home" / "AGENTS.md").read_text() == "words\n"
+    furnish(tmp_path / "home", config)
+    assert not (tmp_path / "home" / "AGENTS.md").exists()
+
+
 def test_a_labelled_profile_lies_below_what_we_rely_on(options: AgentOptions) -> None:
     assert options.codex_home is not None
     (options.codex_home / "prod.config.toml").write_text(
