@@ -10,7 +10,15 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-SCRIPTS = ("script/bootstrap", "script/demo", "script/poetry", "script/services", "script/test", ".ci/run")
+SCRIPTS = (
+    "script/bare",
+    "script/bootstrap",
+    "script/demo",
+    "script/poetry",
+    "script/services",
+    "script/test",
+    ".ci/run",
+)
 POETRY = """#!/bin/sh
 printf '%s\\n' "$POETRY_PYPI_MIRROR_URL" "$REQUESTS_CA_BUNDLE" "${VIRTUAL_ENV-none}" "$*"
 """
@@ -110,6 +118,13 @@ def test_every_script_can_be_run_and_stops_at_the_first_error(script: str) -> No
     text = (ROOT / script).read_text("utf-8")
     assert text.startswith("#!/usr/bin/env bash\n# ")
     assert "\nset -euo pipefail\n" in text
+
+
+@pytest.mark.parametrize("option", ["--what", "besides", "-h"])
+def test_the_bare_trial_explains_itself_when_it_does_not_know_a_word(option: str) -> None:
+    result = subprocess.run([ROOT / "script/test", "--bare", option], capture_output=True, text=True, check=False)
+    assert result.returncode == 2
+    assert "script/test --bare alone" in result.stdout
 
 
 def test_the_linter_of_shell_scripts_has_nothing_to_say() -> None:

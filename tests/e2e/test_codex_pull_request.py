@@ -39,7 +39,7 @@ def members(request: pytest.FixtureRequest, empty_postgres_url: str, tmp_path: P
     if binary is None:
         pytest.skip("there is no codex binary")
     if request.param == "workspace-write" and not confines(binary, tmp_path):
-        pytest.skip("Codex's sandbox cannot be set up on this machine")
+        pytest.skip("machine: Codex's sandbox cannot be set up")
     settings = {
         "CELERY_BROKER_URL": rabbitmq_url(),
         # The quickstart's way: MoonMind's own tables are in the database of the results.

@@ -124,5 +124,5 @@ def address_of_this_machine() -> str:
         try:
             probe.connect(("192.0.2.1", 9))
         except OSError:
-            pytest.skip("this machine has no address but its loopback")
+            pytest.skip("machine: it has no address but its loopback")
         return str(probe.getsockname()[0])

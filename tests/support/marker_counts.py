@@ -1,7 +1,8 @@
 """Counts what ran of each kind of test: a run that skipped a whole kind must not look like a full one.
 
 The counts stand right above pytest's closing line. With `CI=true` in the environment the run fails when no test of a
-kind passed.
+kind passed, and when a test was skipped for want of something that can be installed. What no program can bring (another
+kernel, another user) is a skip whose reason begins with `machine: `.
 """
 
 import os
@@ -9,6 +10,7 @@ from collections.abc import Generator
 
 import pytest
 
+MACHINE = "machine: "
 KINDS = ("sqlite", "postgres", "rabbitmq", "codex_real", "github_emulator")
 
 
@@ -30,6 +32,7 @@ class MarkerCounts:
         self._gate = gate
         self._kinds: dict[str, tuple[str, ...]] = {}
         self._outcomes: dict[str, str] = {}
+        self._wanting: dict[str, str] = {}
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Note the outcome of a test: it passed when its call did and nothing before or after went wrong."""
@@ -38,6 +41,9 @@ class MarkerCounts:
             self._outcomes[report.nodeid] = "failed"
         elif report.skipped:
             self._outcomes.setdefault(report.nodeid, "skipped")
+            reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+            if not hasattr(report, "wasxfail") and not reason.removeprefix("Skipped: ").startswith(MACHINE):
+                self._wanting[report.nodeid] = reason
         elif report.when == "call":
             self._outcomes.setdefault(report.nodeid, "passed")
 
@@ -50,9 +56,17 @@ class MarkerCounts:
         """List the kinds that the gate asks for and that no passed test stands for."""
         return tuple(kind for kind in KINDS if self._gate and not self.count(kind, "passed"))
 
+    @property
+    def wanting(self) -> tuple[str, ...]:
+        """List the tests that the gate asks for and that were skipped for want of something, with their reasons."""
+        return tuple(f"{test}: {reason}" for test, reason in self._wanting.items() if self._gate)
+
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Close the gate; a run that failed for another reason keeps its status."""
-        if self.missing and session.exitstatus in {pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED}:
+        if (self.missing or self.wanting) and session.exitstatus in {
+            pytest.ExitCode.OK,
+            pytest.ExitCode.NO_TESTS_COLLECTED,
+        }:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -65,6 +79,8 @@ class MarkerCounts:
             terminalreporter.write_line(f"{kind:<15} {counts}")
         if self.missing:
             terminalreporter.write_line(f"CI=true, and no test passed of: {', '.join(self.missing)}", red=True)
+        for skipped in self.wanting:
+            terminalreporter.write_line(f"CI=true, and skipped: {skipped}", red=True)
 
 
 def pytest_configure(config: pytest.Config) -> None:

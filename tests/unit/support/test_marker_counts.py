@@ -58,6 +58,32 @@ def test_ci_fails_when_no_test_of_a_kind_passed(tmp_path: Path) -> None:
     assert "4 passed, 1 skipped" in result.stdout.splitlines()[-1]
 
 
+@pytest.mark.parametrize("options", [(), ("-p", "xdist", "-n", "2")], ids=["one process", "several"])
+def test_ci_fails_when_a_test_is_skipped_for_want_of_a_program(tmp_path: Path, options: tuple[str, ...]) -> None:
+    tests = (
+        "def test_more(): pytest.skip('there is no nginx')\n"
+        "@pytest.mark.skipif(True, reason='no tmux is installed')\ndef test_marked(): pass\n"
+        "@pytest.fixture\ndef web(): pytest.skip('no way to squid')\ndef test_fixture(web): pass\n"
+    )
+    result = run(tmp_path, PASSING + tests, *options, ci="true")
+    assert result.returncode == 1, result.stdout
+    assert result.stdout.count("CI=true, and skipped: ") == 3
+    assert "CI=true, and skipped: test_it.py::test_more: Skipped: there is no nginx\n" in result.stdout
+
+
+@pytest.mark.parametrize(
+    "test",
+    [
+        "def test_more(): pytest.skip('machine: one processor')",
+        "@pytest.mark.skipif(True, reason='machine: no other user')\ndef test_more(): pass",
+        "@pytest.mark.xfail(reason='known')\ndef test_more(): assert False",
+    ],
+)
+def test_ci_passes_over_what_no_program_can_bring(tmp_path: Path, test: str) -> None:
+    result = run(tmp_path, PASSING + test, ci="true")
+    assert result.returncode == 0, result.stdout
+
+
 def test_ci_passes_when_every_kind_ran(tmp_path: Path) -> None:
     result = run(tmp_path, PASSING, ci="true")
     assert result.returncode == 0, result.stdout

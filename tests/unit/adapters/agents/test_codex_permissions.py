@@ -95,7 +95,7 @@ def test_commands_read_no_login_no_setting_and_nothing_of_other_runs(scene: Conf
         job: AgentJob = scene.job(attempt, resume=thread)
         scene.started(job)
         if "default_permissions" not in config_of(scene):
-            pytest.skip("Codex's sandbox cannot be set up on this machine")
+            pytest.skip("machine: Codex's sandbox cannot be set up")
         ended = scene.ended(job)
         assert ended.result is not None
         assert ended.result.end is JobEnd.COMPLETED, ended.result.message

@@ -266,7 +266,7 @@ def test_a_thread_is_told_as_soon_as_it_is_known(bench: Bench) -> None:
     assert facts == {"v": 1, "thread_id": "t-1"}
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="the supervisor lets nobody but root look inside")
+@pytest.mark.skipif(os.geteuid() != 0, reason="machine: the supervisor lets nobody but root look inside")
 def test_the_supervisor_holds_nothing_of_its_starter(bench: Bench) -> None:
     bench.start(HOLD)
     supervisor = Path(f"/proc/{bench.handle['pid']}")
