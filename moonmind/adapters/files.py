@@ -1,20 +1,17 @@
-"""Files that several processes share: locks, whole writes, and removal of folders that somebody else filled."""
+"""Files that several processes share: locks, whole writes, and folders that are there whole or not at all."""
 
 import contextlib
-import errno
 import fcntl
 import os
-import shutil
-import stat
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextvars import ContextVar
 from pathlib import Path
 
+from moonmind.adapters.trees import open_up, remove_tree
+
 _PACE_SECONDS = 0.02
-_STILL_WRITING_SECONDS = 10.0
-"""A command whose starter was killed may go on writing into a folder for a moment while it is removed."""
 _BUILDING = ".building"
 _HANDED_ON: ContextVar[tuple[int, ...]] = ContextVar("_HANDED_ON", default=())
 
@@ -106,54 +103,22 @@ def building_folder(place: Path) -> Path:
 def discard(place: Path) -> None:
     """Remove a folder so that a removal that dies half-way leaves nothing that looks whole."""
     if place.exists() or place.is_symlink():
-        place.rename(building_folder(place) / "discarded")
+        _move(place, building_folder(place) / "discarded")
     _remove_leavings(place)
+
+
+def _move(place: Path, target: Path) -> None:
+    try:
+        place.rename(target)
+    except PermissionError:  # a folder that its owner may not write keeps its `..`
+        above = os.open(place.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            open_up(place.name, above)
+        finally:
+            os.close(above)
+        place.rename(target)
 
 
 def _remove_leavings(place: Path) -> None:
     for leaving in place.parent.glob(f".{place.name}.*{_BUILDING}"):
         remove_tree(leaving)
-
-
-def remove_tree(path: Path) -> None:
-    """Remove a folder and what is in it, whatever permissions its owner left; nothing there is no error.
-
-    Links are removed, never followed.
-    """
-    deadline = time.monotonic() + _STILL_WRITING_SECONDS
-    while True:
-        try:
-            _remove_once(path)
-        except OSError as error:
-            if error.errno != errno.ENOTEMPTY or time.monotonic() > deadline:
-                raise
-            time.sleep(_PACE_SECONDS)
-        else:
-            return
-
-
-def _remove_once(path: Path) -> None:
-    try:
-        entry = path.lstat()
-    except FileNotFoundError:
-        return
-    if not stat.S_ISDIR(entry.st_mode):
-        path.unlink()
-        return
-    shutil.rmtree(path, onerror=_open_up)
-
-
-def _open_up(function: Callable[..., object], name: str, error: tuple[type, BaseException, object]) -> None:
-    problem = error[1]
-    if isinstance(problem, FileNotFoundError):
-        return
-    if not isinstance(problem, PermissionError):
-        raise problem
-    place = Path(name)
-    for folder in (place.parent, place):
-        if stat.S_ISDIR(folder.lstat().st_mode):
-            folder.chmod(0o700)
-    if function in {os.rmdir, os.unlink}:
-        function(name)
-    else:  # it could not be opened or listed: now it can
-        shutil.rmtree(place)

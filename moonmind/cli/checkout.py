@@ -3,11 +3,11 @@
 import contextlib
 import os
 import tempfile
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+from moonmind.cli.reading import read_file, walk
 from moonmind.errors import InvalidRequest, NotFound, SpecUnreadable
 from moonmind.speckit.feature import Feature
 from moonmind.speckit.features import Choice, choose_feature, find_features
@@ -46,7 +46,7 @@ class Checkout:
     @cached_property
     def listing(self) -> tuple[str, ...]:
         """List the files as git would name them; linked folders are passed over."""
-        return tuple(sorted(_walk(self.root)))
+        return tuple(sorted(walk(self.root, _PASSED_OVER)))
 
     @cached_property
     def features(self) -> tuple[Feature, ...]:
@@ -62,7 +62,7 @@ class Checkout:
         """Read a feature's tasks.md, or give why it cannot be read."""
         if feature.path not in self._files:
             try:
-                data = (self.root / feature.tasks_path).read_bytes()
+                data = read_file(self.root / feature.tasks_path)
                 self._files[feature.path] = read_tasks(data, name=feature.tasks_path)
             except SpecUnreadable as error:
                 self._files[feature.path] = error
@@ -100,9 +100,8 @@ class Checkout:
 
     def _text(self, path: str) -> str | None:
         try:
-            with (self.root / path).open("rb") as file:
-                return file.read(_LARGEST_POINTER).decode("utf-8", "replace")
-        except OSError:
+            return read_file(self.root / path, _LARGEST_POINTER)[:_LARGEST_POINTER].decode("utf-8", "replace")
+        except SpecUnreadable:
             return None
 
 
@@ -128,16 +127,10 @@ def rewrite(place: Path, before: bytes, after: bytes) -> None:
             file.write(after)
             file.flush()
             os.fsync(file.fileno())
-        if place.read_bytes() != before:
+        if read_file(place) != before:
             raise SpecUnreadable(f"{place} changed while it was read.", remediation="Do it again.")
         Path(name).chmod(place.stat().st_mode & 0o7777)
         Path(name).replace(place)
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
-
-
-def _walk(root: Path) -> Iterator[str]:
-    for folder, folders, files in os.walk(root):
-        folders[:] = [name for name in folders if name not in _PASSED_OVER]
-        yield from (Path(folder, name).relative_to(root).as_posix() for name in files)

@@ -18,6 +18,7 @@ from typing import Any, NoReturn
 from moonmind import __version__
 from moonmind.cli.checkout import Asked, Checkout, find_task, rewrite
 from moonmind.cli.exits import Exit, code_of, say
+from moonmind.cli.reading import read_file
 from moonmind.errors import InvalidRequest, MoonMindError, NotFound, SpecUnreadable
 from moonmind.speckit.documents import constitution_in, documents_of, skills_in
 from moonmind.speckit.feature import Feature, matches
@@ -92,7 +93,7 @@ def prompt(given: argparse.Namespace) -> int:
 def ticking(given: argparse.Namespace) -> int:
     """Tick one box; every other byte of the file stays."""
     place = _file(given.path, _asked(given))
-    before = place.read_bytes()
+    before = read_file(place)
     task = find_task(read_tasks(before, name=str(place)), given.id, given.line)
     return _write(place, before, tick(before, [task]), f"{task.id} (line {task.line})", "ticked")
 
@@ -100,7 +101,7 @@ def ticking(given: argparse.Namespace) -> int:
 def unticking(given: argparse.Namespace) -> int:
     """Open one ticked box again; every other byte of the file stays."""
     place = _file(given.path, _asked(given))
-    before = place.read_bytes()
+    before = read_file(place)
     task = find_task(read_tasks(before, name=str(place)), given.id, given.line)
     return _write(place, before, untick(before, task), f"{task.id} (line {task.line})", "open again")
 
@@ -213,7 +214,7 @@ def _status_of_file(path: Path, *, as_json: bool) -> int:
 
 def _read(path: Path) -> TasksFile | SpecUnreadable:
     try:
-        return read_tasks(path.read_bytes(), name=path.name)
+        return read_tasks(read_file(path), name=path.name)
     except SpecUnreadable as error:
         return error
 

@@ -1,9 +1,11 @@
 """What in a project's Spec Kit files would stop a run, or surprise it."""
 
+import contextlib
 import json
 from collections.abc import Iterator
 
 from moonmind.cli.checkout import FEATURE_JSON, Asked, Checkout
+from moonmind.cli.reading import read_file
 from moonmind.errors import MoonMindError, SpecUnreadable
 from moonmind.ports.check import Check, CheckStatus
 from moonmind.speckit.documents import constitution_in, skills_in
@@ -12,7 +14,6 @@ from moonmind.speckit.tasks import TasksFile
 from moonmind.speckit.work import NoWork, ids_of, next_work
 
 _TEMPLATE_MARKS = ("[PROJECT_NAME]", "[PRINCIPLE_1_NAME]", "[FEATURE NAME]")
-_LARGEST = 1 << 22
 
 
 def examine(checkout: Checkout, asked: Asked) -> list[Check]:
@@ -35,6 +36,8 @@ def _project(checkout: Checkout) -> Iterator[Check]:
         yield _look(
             "constitution", "there is no constitution", "Write .specify/memory/constitution.md, or go on without."
         )
+    elif unreadable := _unreadable(checkout, constitution):
+        yield _look("constitution", unreadable, "Put a file there that agents can be told to keep to.")
     elif mark := _template_mark(checkout, constitution):
         yield _look(
             "constitution", f"{constitution} is still the template ({mark})", "Fill it: agents are told to keep to it."
@@ -74,14 +77,22 @@ def _feature(checkout: Checkout, feature: Feature) -> Iterator[Check]:
             yield _look(
                 feature.path, f"there is no {kind}", "The agent works without it; Spec Kit's own scripts do not."
             )
-        elif not (checkout.root / path).read_bytes()[:_LARGEST].strip():
-            yield _look(feature.path, f"{path} is empty", "Fill it; Spec Kit's own scripts refuse an empty one.")
+        else:
+            yield from _document(checkout, feature, path)
     for warning in file.warnings:
         yield _look(feature.path, warning, "")
     for path in _newer(checkout, feature):
         yield _look(
             feature.path, f"{path} is newer than tasks.md", "Look whether the tasks still fit, and touch tasks.md."
         )
+
+
+def _document(checkout: Checkout, feature: Feature, path: str) -> Iterator[Check]:
+    try:
+        if not read_file(checkout.root / path).strip():
+            yield _look(feature.path, f"{path} is empty", "Fill it; Spec Kit's own scripts refuse an empty one.")
+    except SpecUnreadable as error:
+        yield _look(feature.path, error.message, error.advice)
 
 
 def _what_is_left(feature: Feature, file: TasksFile) -> Check:
@@ -96,15 +107,16 @@ def _newer(checkout: Checkout, feature: Feature) -> Iterator[str]:
     """Name documents that were changed more than a minute after tasks.md: a checkout writes all of them at once."""
     tasks = (checkout.root / feature.tasks_path).stat().st_mtime
     for path in (feature.spec_path, feature.plan_path):
-        if path is not None and (checkout.root / path).stat().st_mtime > tasks + 60:
-            yield path
+        with contextlib.suppress(OSError):  # a link that leads nowhere is said above
+            if path is not None and (checkout.root / path).stat().st_mtime > tasks + 60:
+                yield path
 
 
 def _version(checkout: Checkout) -> str | None:
     for place, key in ((".specify/integration.json", "version"), (".specify/init-options.json", "speckit_version")):
         try:
-            found = json.loads((checkout.root / place).read_bytes()[:_LARGEST])
-        except (OSError, ValueError):
+            found = json.loads(read_file(checkout.root / place))
+        except (SpecUnreadable, ValueError, RecursionError):
             continue
         if isinstance(found, dict) and isinstance(found.get(key), str):
             return str(found[key])
@@ -113,15 +125,23 @@ def _version(checkout: Checkout) -> str | None:
 
 def _pointer(checkout: Checkout) -> str | None:
     try:
-        found = json.loads((checkout.root / FEATURE_JSON).read_bytes()[:_LARGEST])
-    except (OSError, ValueError):
+        found = json.loads(read_file(checkout.root / FEATURE_JSON))
+    except (SpecUnreadable, ValueError, RecursionError):
         return None
     named = found.get("feature_directory") if isinstance(found, dict) else None
     return named if isinstance(named, str) else None
 
 
+def _unreadable(checkout: Checkout, path: str) -> str | None:
+    try:
+        read_file(checkout.root / path)
+    except SpecUnreadable as error:
+        return error.message
+    return None
+
+
 def _template_mark(checkout: Checkout, path: str) -> str | None:
-    text = (checkout.root / path).read_bytes()[:_LARGEST].decode("utf-8", "replace")
+    text = read_file(checkout.root / path).decode("utf-8", "replace")
     return next((mark for mark in _TEMPLATE_MARKS if mark in text), None)
 
 

@@ -1,5 +1,6 @@
 """Runs, made and read. What moves them is in `transitions` and `recovery`."""
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -173,16 +174,18 @@ class Runs:
         )
         return self._connection.execute(query).scalar_one_or_none()
 
-    def expired_files(self, older_than_days: float, limit: int) -> list[Run]:
-        """List ended runs whose files are older than retention allows and still there, oldest first."""
+    def expired_files(self, older_than_days: float, limit: int, *, without: Collection[UUID] = ()) -> list[Run]:
+        """List ended runs whose files are older than retention allows and still there, oldest first, but for some."""
         query = (
             select(*rows.RUN)
             .where(run.c.completed_at.is_not(None), run.c.pruned_at.is_(None))
             .where(run.c.completed_at < db_now_plus(-86400.0 * older_than_days))
             .order_by(run.c.completed_at)
-            .limit(limit)
+            .limit(limit + len(without))
         )
-        return rows.runs_of(self._connection.execute(query))
+        # Left out here: a list of any length would not fit into a statement.
+        found = rows.runs_of(self._connection.execute(query))
+        return [one for one in found if one.id not in set(without)][:limit]
 
     def take_for_pruning(self, run_id: UUID) -> bool:
         """Note that an ended run's files are being removed; False when it was retried or taken by another meanwhile."""

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import structlog
+
 from moonmind.engine import jobs
 from moonmind.engine.context import LeaseLost, StageContext, StopRequested
 from moonmind.engine.patches import read_patch, store_patch
@@ -12,6 +14,8 @@ from moonmind.ports.agent import JobState, JobStatus
 from moonmind.runs.chain import Stage
 
 VERSION = 1
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +49,10 @@ def keep_work(context: StageContext) -> Mapping[str, Any]:
     kept = {**context.kept, **thread(status)}
     if status is not None:
         kept |= {"codexLogsPath": jobs.log_path(context)}
-    if status is not None:
-        context.artifacts.seal(jobs.log_path(context))
+        try:
+            context.artifacts.seal(jobs.log_path(context))
+        except MoonMindError as error:  # the log's size is missing in the list; that must not cost the run's end
+            log.warning("agent.log_not_sealed", error=error.message)
     return {**kept, **partial(context)}
 
 
@@ -70,7 +76,8 @@ def thread(status: JobStatus | None) -> dict[str, Any]:
 def partial(context: StageContext) -> dict[str, Any]:
     """Capture unfinished work and say where it is, and which plan it belongs to.
 
-    A folder that cannot be taken must not hide why the job ended: the reason is kept instead of the work.
+    A folder that cannot be taken, whatever the reason, must not hide why the job ended: the reason is kept instead of
+    the work.
     """
     try:
         captured = capture(context, f"patches/partial-{jobs.label(context)}.diff")
@@ -78,6 +85,11 @@ def partial(context: StageContext) -> dict[str, Any]:
         raise
     except MoonMindError as error:
         return {"notKept": error.message}
+    except Exception as error:
+        log.exception("work.not_kept")
+        return {
+            "notKept": f"the agent's folder could not be taken: an error nobody planned for ({type(error).__name__})"
+        }
     if captured is None or not captured.changed:
         return {}
     plan = context.outputs[Stage.DISCOVER]

@@ -19,7 +19,7 @@ from moonmind.engine.host import Host
 from moonmind.engine.lease import HeldLease, LeaseKeeper
 from moonmind.engine.publisher import Hinter
 from moonmind.engine.recorder import Recorder
-from moonmind.errors import DeadlineReached, ErrorInfo, ForgeLimited, MoonMindError, Unavailable, Unexpected
+from moonmind.errors import AgentError, DeadlineReached, ErrorInfo, ForgeLimited, MoonMindError, Unavailable, Unexpected
 from moonmind.runs.chain import Stage
 from moonmind.runs.machine import (
     Advance,
@@ -145,7 +145,7 @@ class Executor:
             kind = type(error).__name__
             defect = Unexpected(f"the {claim.run.stage} stage met an error nobody planned for ({kind})")
             # Nobody knows how far the stage came: an agent that it started must not go on alone.
-            outcome = Failed(defect.info(), transient=False, kept=keep_work(context))
+            outcome = Failed(defect.info(), transient=False, kept=self._kept(context))
         if isinstance(outcome, Failed):
             # A slot is freed and a retry is allowed with this write: no agent of this attempt may be left at work.
             stop_agent(context)
@@ -167,7 +167,7 @@ class Executor:
 
         `outside` says in a sentence what this try left at the forge; where it says nothing, earlier tries may have.
         """
-        kept = keep_work(context)
+        kept = self._kept(context)
         left = outside or self._left_before(claim, lease, context)
         left = f". {left}" if left else ""
         if lease.cancelled:
@@ -176,6 +176,21 @@ class Executor:
             return Close(RunStatus.CANCELLED, AttemptState.FAILED, kept, error=error)
         late = DeadlineReached(f"the run's deadline passed during {claim.run.stage}{left}")
         return Close(RunStatus.FAILED, AttemptState.FAILED, kept, error=late.info())
+
+    def _kept(self, context: StageContext) -> Mapping[str, Any]:
+        """Stop the agent and keep its work; where that breaks, the stage's end is recorded all the same, and says so.
+
+        Raises LeaseLost, and AgentError while the agent may still be at work.
+        """
+        try:
+            return keep_work(context)
+        except (LeaseLost, AgentError):
+            raise
+        except Exception as error:
+            log.exception("work.not_kept")
+            stop_agent(context)
+            why = error.message if isinstance(error, MoonMindError) else f"unexpected ({type(error).__name__})"
+            return {**context.kept, "notKept": f"what the stage had done could not be kept: {why}"}
 
     def _left_before(self, claim: Claim, lease: HeldLease, context: StageContext) -> str:
         url = claim.run.pull_request_url

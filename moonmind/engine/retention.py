@@ -1,7 +1,9 @@
 """Remove the files of runs that ended long ago: artifacts, workspaces, agent homes. Their rows stay."""
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from typing import Any
+from uuid import UUID
 
 import structlog
 
@@ -16,22 +18,43 @@ from moonmind.runs.chain import Stage
 log = structlog.get_logger(__name__)
 
 _BATCH = 100
+FIRST_PAUSE_SECONDS = 600.0
+LONGEST_PAUSE_SECONDS = 86_400.0
+"""A run whose files cannot be removed is left alone for so long at most before it is tried again."""
 
 
 class Retention:
     """One setting, `MOONMIND_RETENTION_DAYS`, for all files of a run. Idempotent, and safe to run twice at once."""
 
-    def __init__(self, database: Database, store: ArtifactStore, agent: Agent, vcs: Vcs, *, days: float) -> None:
+    def __init__(
+        self,
+        database: Database,
+        store: ArtifactStore,
+        agent: Agent,
+        vcs: Vcs,
+        *,
+        days: float,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._database = database
         self._store = store
         self._agent = agent
         self._vcs = vcs
         self._days = days
+        self._clock = clock
+        self._refused: dict[UUID, tuple[int, float]] = {}
+        """How often a run's files could not be removed, and until when they are left alone."""
 
     def sweep(self) -> int:
-        """Remove what is due and give the number of runs whose files went; one that fails is tried next time."""
+        """Remove what is due and return the number of runs whose files went.
+
+        A run whose files cannot be removed, whatever the reason, ends no sweep. It is tried again at the next one, then
+        ever more seldom, and others take its place meanwhile.
+        """
+        now = self._clock()
+        resting = [run_id for run_id, (_, until) in self._refused.items() if until > now]
         with self._database.read() as uow:
-            expired = uow.runs.expired_files(self._days, _BATCH)
+            expired = uow.runs.expired_files(self._days, _BATCH, without=resting)
             mirrored = {run.id: _mirrored(run, uow.attempts.outputs(run.id)) for run in expired}
         removed = 0
         for run in expired:
@@ -45,13 +68,23 @@ class Retention:
                 self._store.delete(run.id)
             except MoonMindError as error:
                 log.warning("run.not_pruned", run_id=str(run.id), error=error.message)
-                with self._database.write() as uow:
-                    uow.runs.give_back_unpruned(run.id)
-                continue
-            removed += 1
+                self._give_back(run.id)
+            except Exception:
+                log.exception("run.not_pruned", run_id=str(run.id))
+                self._give_back(run.id)
+            else:
+                self._refused.pop(run.id, None)
+                removed += 1
         if removed:
             log.info("runs.pruned", count=removed)
         return removed
+
+    def _give_back(self, run_id: UUID) -> None:
+        times = self._refused.get(run_id, (0, 0.0))[0] + 1
+        pause = min(FIRST_PAUSE_SECONDS * 2.0 ** min(times - 2, 16), LONGEST_PAUSE_SECONDS) if times > 1 else 0.0
+        self._refused[run_id] = (times, self._clock() + pause)
+        with self._database.write() as uow:
+            uow.runs.give_back_unpruned(run_id)
 
 
 def _mirrored(run: Run, outputs: Mapping[Stage, Mapping[str, Any]]) -> str:

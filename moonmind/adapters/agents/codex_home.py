@@ -99,7 +99,9 @@ def furnish(home: Path, config: Mapping[str, Any], instructions: str = "") -> No
 
 def knows_thread(home: Path, thread_id: str) -> bool:
     """Tell whether a conversation can be resumed from this home."""
-    return any(path.stem.endswith(thread_id) for path in (home / "sessions").rglob("rollout-*"))
+    # Codex keeps them by year, month and day. The folder is the agent's: however deep it made it, we look no deeper.
+    places = ("rollout-*", "*/rollout-*", "*/*/rollout-*", "*/*/*/rollout-*")
+    return any(path.stem.endswith(thread_id) for place in places for path in (home / "sessions").glob(place))
 
 
 def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:

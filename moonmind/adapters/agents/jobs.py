@@ -1,7 +1,5 @@
 """Starts, finds, stops and forgets supervised jobs: what every agent of ours has in common."""
 
-import os
-import shutil
 import signal
 import sys
 import time
@@ -17,6 +15,7 @@ from moonmind.adapters.supervisor import __main__ as launcher
 from moonmind.adapters.supervisor import kernel
 from moonmind.adapters.supervisor.folder import JobFolder, read_json
 from moonmind.adapters.supervisor.order import Order
+from moonmind.adapters.trees import remove_tree
 from moonmind.errors import AgentBusy, AgentError, AgentUnknown
 from moonmind.ports.agent import JobState, JobStatus
 
@@ -231,11 +230,6 @@ def _below(root: Path, key: str) -> Path:
 
 def _remove(path: Path) -> None:
     try:
-        # Agents make read-only folders (module caches); their owner may undo that.
-        for folder, names, _ in os.walk(path):
-            for below in (Path(folder, name) for name in names):
-                if not below.is_symlink():
-                    below.chmod(0o700)
-        shutil.rmtree(path)
+        remove_tree(path)
     except OSError as error:
         raise AgentError(f"{path} cannot be removed: {error}") from error

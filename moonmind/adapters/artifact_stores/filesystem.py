@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NoReturn
 from uuid import UUID
 
-from moonmind.adapters.files import remove_tree
+from moonmind.adapters.trees import remove_tree
 from moonmind.errors import NotFound, StoreError, StoreRefused
 from moonmind.ports.artifact_store import StoredFile
 

@@ -106,12 +106,17 @@ class Capture:
 
 
 def _under_real_folders(top: bytes, folder: bytes, known: dict[bytes, bool]) -> bool:
-    """Tell whether a path below `top` goes through folders only, no link among them."""
-    if folder not in known:
-        parent = os.path.dirname(folder)  # noqa: PTH120 - names are bytes
-        try:
-            mode = os.lstat(os.path.join(top, folder)).st_mode  # noqa: PTH118 - names are bytes
-        except (FileNotFoundError, NotADirectoryError):
-            mode = 0
-        known[folder] = stat.S_ISDIR(mode) and _under_real_folders(top, parent, known)
-    return known[folder]
+    """Return True if a path below `top` goes through folders only, no link among them."""
+    asked = []
+    while folder not in known:
+        asked.append(folder)
+        folder = os.path.dirname(folder)  # noqa: PTH120 - names are bytes
+    real = known[folder]
+    for below in reversed(asked):
+        if real:
+            try:
+                real = stat.S_ISDIR(os.lstat(os.path.join(top, below)).st_mode)  # noqa: PTH118 - names are bytes
+            except OSError:  # not there, not to be reached, or a name that is too long
+                real = False
+        known[below] = real
+    return real

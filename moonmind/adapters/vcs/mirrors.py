@@ -4,7 +4,6 @@ import contextlib
 import hashlib
 import json
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -14,6 +13,7 @@ import structlog
 
 from moonmind.adapters.files import building_folder, locked, replace_file
 from moonmind.adapters.git import Git
+from moonmind.adapters.trees import remove_tree
 from moonmind.adapters.vcs.options import VcsOptions
 from moonmind.errors import VcsRefused
 from moonmind.ports.forge import Repository
@@ -122,7 +122,7 @@ class Mirrors:
         except OSError:
             if not place.is_dir():
                 raise
-            shutil.rmtree(building)  # somebody who did not wait for our lock was faster
+            remove_tree(building)  # somebody who did not wait for our lock was faster
 
     def branches(self, repository: str) -> dict[str, str]:
         """Map the mirrored branch names to their commits."""

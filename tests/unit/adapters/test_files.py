@@ -1,7 +1,6 @@
 import contextlib
 import multiprocessing
 import os
-import tempfile
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -9,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from moonmind.adapters.files import handed_on, locked, remove_tree, replace_file
+from moonmind.adapters.files import handed_on, locked, replace_file
 from moonmind.adapters.process import run
 
 
@@ -122,36 +121,3 @@ def test_a_file_is_replaced_whole(tmp_path: Path) -> None:
     replace_file(tmp_path / "f", b"one")
     replace_file(tmp_path / "f", b"two")
     assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("f", b"two")]
-
-
-def closed_folder(folder: Path) -> None:
-    if os.geteuid() == 0:  # permissions hold nobody with all rights
-        os.setuid(65534)
-    top = folder / "top"
-    (top / "closed" / "inner").mkdir(parents=True)
-    (top / "closed" / "inner" / "f").write_text("x")
-    (folder / "outside").mkdir()
-    (folder / "outside" / "kept").write_text("x")
-    (top / "link").symlink_to(folder / "outside")
-    (top / "closed" / "inner").chmod(0)
-    (top / "closed").chmod(0o500)
-    remove_tree(top)
-    assert [path.name for path in folder.iterdir()] == ["outside"]
-    assert (folder / "outside" / "kept").exists()
-
-
-def test_a_folder_goes_with_all_that_its_owner_closed() -> None:
-    with tempfile.TemporaryDirectory() as folder:  # below pytest's own folders nobody else may go
-        Path(folder).chmod(0o777)
-        process = multiprocessing.get_context("spawn").Process(target=closed_folder, args=(Path(folder),))
-        process.start()
-        process.join(60)
-        assert process.exitcode == 0
-
-
-def test_what_is_not_there_is_removed_already_and_a_link_goes_alone(tmp_path: Path) -> None:
-    remove_tree(tmp_path / "nowhere")
-    (tmp_path / "kept").mkdir()
-    (tmp_path / "link").symlink_to("kept")
-    remove_tree(tmp_path / "link")
-    assert [path.name for path in tmp_path.iterdir()] == ["kept"]

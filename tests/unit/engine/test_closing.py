@@ -10,7 +10,10 @@ from moonmind.engine.context import LeaseLost
 from moonmind.ports.agent import JobState
 from moonmind.runs.chain import Stage
 from moonmind.runs.machine import Done
+from tests.support.stage_parts import REPOSITORY
 from tests.support.stage_world import World
+from tests.support.trees import deepen
+from tests.support.waiting import until
 
 
 @pytest.fixture
@@ -61,6 +64,38 @@ def test_work_that_cannot_be_read_is_said_and_hinders_nothing(world: World) -> N
     world.agent.stop(f"{world.run_id}/submit-1")
     Path(os.fsdecode(os.fsencode(world.workspace) + b"/odd\xff")).touch()
     assert "odd" in keep_work(world.context(Stage.SUBMIT))["notKept"]
+
+
+@pytest.mark.parametrize("error", [RecursionError(), MemoryError(), OSError(36, "File name too long"), KeyError("x")])
+def test_whatever_goes_wrong_with_the_folder_the_threads_record_stays(
+    world: World, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    world.plays({"hang": True})
+    world.step(Stage.SUBMIT)
+
+    def broken(*_: object) -> str:
+        raise error
+
+    monkeypatch.setattr(world.vcs, "capture", broken)
+    kept = keep_work(world.context(Stage.SUBMIT))
+    assert type(error).__name__ in kept["notKept"]
+    assert kept["codexTaskId"]
+    assert world.agent.poll(f"{world.run_id}/submit-1").state is JobState.ENDED
+
+
+@pytest.mark.parametrize(("levels", "name"), [(1005, "d"), (12, "n" * 200)])
+def test_work_in_deep_folders_is_kept_and_removed_again(world: World, levels: int, name: str) -> None:
+    world.plays({"write": "half.py", "content": "half\n"}, {"hang": True})
+    world.step(Stage.SUBMIT)
+    until((world.workspace / "half.py").exists, "the agent's first file", 20)
+    folder = world.workspace
+    deepen(folder / "deep", levels, name=name)
+    kept = keep_work(world.context(Stage.SUBMIT))
+    patch = world.artifacts.read(kept["partialPatch"])
+    assert b"half.py" in patch
+    assert f"/{name}/{name}/f".encode() in patch
+    world.vcs.forget(REPOSITORY, world.run_id)
+    assert not folder.exists()
 
 
 def test_a_lost_lease_keeps_nothing(world: World) -> None:

@@ -1,6 +1,8 @@
 """A submit attempt that goes wrong: its slot, its decision, and no agent that works on for nobody."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
@@ -62,6 +64,27 @@ def test_a_stage_that_broke_keeps_what_its_agent_had_said(room: EngineRoom) -> N
     with capture_logs():
         room.execute(run, Stage.SUBMIT)
     assert room.read(run).codex_task_id == "thread"
+
+
+@pytest.mark.parametrize("error", [RecursionError(), MemoryError(), ValueError("null byte"), VcsError("disk full")])
+def test_a_run_ends_as_it_was_told_to_whatever_keeping_its_work_raises(
+    room: EngineRoom, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def broken(context: StageContext) -> Mapping[str, Any]:
+        raise error
+
+    monkeypatch.setattr("moonmind.engine.executor.keep_work", broken)
+    run = room.reach(Stage.SUBMIT)
+    room.agent.at(key_of(run), JobState.RUNNING, thread_id="thread")
+    set_columns(room.database, run.id, agent_host=HOST)  # so that a claimer ends it
+    room.runs.cancel(run.id)
+    with capture_logs():
+        room.execute(run, Stage.SUBMIT)
+    after = room.read(run)
+    assert (room.agent.stopped, after.status) == ([key_of(run)], RunStatus.CANCELLED)
+    with room.database.read() as unit:
+        last = unit.attempts.latest(run.id)[Stage.SUBMIT.position]
+    assert "could not be kept" in (last.outputs or {})["notKept"]
 
 
 def test_nothing_is_written_while_nobody_knows_whether_the_agent_works(room: EngineRoom) -> None:

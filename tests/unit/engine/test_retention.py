@@ -1,8 +1,10 @@
 """Files of runs that ended long ago go; rows stay."""
 
+from itertools import pairwise
 from pathlib import Path
 from uuid import UUID
 
+import pytest
 from structlog.testing import capture_logs
 
 from moonmind.adapters.artifact_stores.filesystem import FilesystemArtifactStore
@@ -10,7 +12,7 @@ from moonmind.adapters.vcs.git_vcs import GitVcs
 from moonmind.adapters.vcs.options import VcsOptions
 from moonmind.db.clock import db_now_plus
 from moonmind.db.records import Run
-from moonmind.engine.retention import Retention
+from moonmind.engine.retention import LONGEST_PAUSE_SECONDS, Retention
 from moonmind.errors import StoreError
 from moonmind.runs.chain import Stage
 from moonmind.runs.machine import Done, RunStatus
@@ -64,18 +66,26 @@ class Stuck(FilesystemArtifactStore):
     """The shipped store, on a disk that keeps one run's files."""
 
     stuck: UUID | None = None
+    error: Exception = StoreError("the disk is read-only")
+    asked: int = 0
 
     def delete(self, run_id: UUID) -> None:
         """Refuse the one run."""
         if run_id == self.stuck:
-            raise StoreError("the disk is read-only")
+            self.asked += 1
+            raise self.error
         super().delete(run_id)
 
 
-def test_a_run_whose_files_cannot_be_removed_is_tried_next_time_and_holds_no_other_up(room: EngineRoom) -> None:
+@pytest.mark.parametrize(
+    "error", [StoreError("the disk is read-only"), RecursionError(), OSError(5, "I/O"), KeyError()]
+)
+def test_a_run_whose_files_cannot_be_removed_is_tried_next_time_and_holds_no_other_up(
+    room: EngineRoom, error: Exception
+) -> None:
     stuck, fine = ended(room, 40), ended(room, 31)
     store = Stuck(room.folder / "artifacts")
-    store.stuck = stuck.id
+    store.stuck, store.error = stuck.id, error
     sweeper = Retention(room.database, store, room.agent, room.vcs, days=30.0)
     with capture_logs() as logs:
         assert sweeper.sweep() == 1
@@ -84,6 +94,29 @@ def test_a_run_whose_files_cannot_be_removed_is_tried_next_time_and_holds_no_oth
     store.stuck = None
     assert sweeper.sweep() == 1
     assert room.read(stuck).pruned_at is not None
+
+
+def test_a_run_that_stays_stuck_is_tried_ever_more_seldom_and_takes_no_place_meanwhile(
+    room: EngineRoom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("moonmind.engine.retention._BATCH", 1)
+    stuck, fine = ended(room, 40), ended(room, 31)
+    store = Stuck(room.folder / "artifacts")
+    store.stuck = stuck.id
+    now = [0.0]
+    sweeper = Retention(room.database, store, room.agent, room.vcs, days=30.0, clock=lambda: now[0])
+    with capture_logs():
+        assert [sweeper.sweep() for _ in range(3)] == [0, 0, 1]
+        assert room.read(fine).pruned_at is not None
+        tried = []
+        for hour in range(1, 24 * 7):
+            now[0] = hour * 3600.0
+            before = store.asked
+            sweeper.sweep()
+            tried += [hour] if store.asked > before else []
+    assert len(tried) < 16
+    assert max(later - earlier for earlier, later in pairwise(tried)) <= LONGEST_PAUSE_SECONDS / 3600 + 1
+    assert room.read(stuck).pruned_at is None
 
 
 def test_a_retry_of_a_pruned_run_gets_files_that_are_kept_again(room: EngineRoom) -> None:

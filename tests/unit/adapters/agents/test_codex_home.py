@@ -9,9 +9,11 @@ from moonmind.adapters.agents.codex_home import TOKEN_VARIABLE, configuration, f
 from moonmind.adapters.agents.codex_login import find_login
 from moonmind.adapters.agents.codex_setup import ensure_codex_home
 from moonmind.adapters.agents.options import AgentOptions
+from moonmind.adapters.trees import remove_tree
 from moonmind.errors import NotConfigured
 from tests.support.agents import codex_binary
 from tests.support.responses_server import ResponsesServer
+from tests.support.trees import deepen
 
 KEY = "sk-set-0123456789"
 
@@ -138,3 +140,13 @@ def test_a_home_that_cannot_be_made_says_so(tmp_path: Path) -> None:
     with pytest.raises(NotConfigured, match="cannot be made") as caught:
         ensure_codex_home(AgentOptions(tmp_path, "i", codex_home=tmp_path / "file" / ".codex"))
     assert "CODEX_HOME" in caught.value.advice
+
+
+def test_an_agents_own_folders_among_its_conversations_hinder_nothing(tmp_path: Path) -> None:
+    day = tmp_path / "sessions" / "2026" / "11" / "28"
+    deepen(day, 1200)
+    (day / "round").symlink_to("..")
+    (day / "rollout-2026-11-28T01-02-03-t-1.jsonl").touch()
+    assert knows_thread(tmp_path, "t-1")
+    assert not knows_thread(tmp_path, "t-2")
+    remove_tree(tmp_path / "sessions")

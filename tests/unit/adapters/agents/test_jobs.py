@@ -15,6 +15,7 @@ from moonmind.adapters.supervisor.folder import write_json
 from moonmind.errors import AgentError, AgentUnknown
 from moonmind.ports.agent import JobState
 from tests.support.agents import Scene, ScriptedScene
+from tests.support.trees import deepen
 from tests.support.waiting import until
 
 
@@ -181,6 +182,14 @@ def test_a_home_with_read_only_folders_is_removed(jobs: Jobs) -> None:
     jobs.remove("run")
     assert not home.exists()
     assert Path("/etc").is_dir()
+
+
+@pytest.mark.parametrize(("levels", "name"), [(1200, "d"), (2000, "t"), (40, "n" * 250)])
+def test_what_an_agent_left_deep_in_its_home_or_temporary_folder_is_removed(jobs: Jobs, levels: int, name: str) -> None:
+    deepen(jobs.home("run") / "cache", levels, name=name)
+    deepen(jobs.folder("run/submit-1").path / "tmp", levels, name=name)
+    jobs.remove("run")
+    assert not jobs.folder("run/submit-1").path.exists()
 
 
 def test_homes_are_for_their_user_alone(jobs: Jobs) -> None:
