@@ -48,6 +48,11 @@ def create_app(
     return app
 
 
+def startup_sentence(error: MoonMindError) -> str:
+    """Return what a person reads when the application cannot start."""
+    return f"MoonMind cannot start: {error.message.rstrip('.')}. {error.advice}"
+
+
 def _lifespan(
     settings: Settings | None, given: Container | None
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
@@ -62,7 +67,7 @@ def _lifespan(
             container.open()
         except MoonMindError as error:
             app.state.startup_failure = error  # for a caller in this process, who says it in its own way
-            app.state.startup_error = f"MoonMind cannot start: {error.message.rstrip('.')}. {error.advice}"
+            app.state.startup_error = startup_sentence(error)
             raise
         try:
             yield

@@ -6,6 +6,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import structlog
+
 from moonmind.adapters import registry
 from moonmind.adapters.agents import codex_setup
 from moonmind.adapters.agents.options import AgentOptions
@@ -42,6 +44,8 @@ from moonmind.stages import apply, discover, finalize, publish, submit
 if TYPE_CHECKING:
     from celery import Celery
 
+log = structlog.get_logger(__name__)
+
 _EMBEDDED_SWEEP_SECONDS = 1.0
 _SWEEP_SECONDS = 5.0
 _DATABASE_CONNECTIONS = 48  # the API's 40 request threads, and the threads that heal
@@ -69,6 +73,8 @@ def celery_app() -> "Celery":
 def prepare_process(settings: Settings) -> None:
     """Ready a process that stays: logs with its secrets masked, and an environment that agents beside it cannot read."""
     configure(settings, Redactor(settings.secrets()))
+    if settings.env_file is not None:
+        log.info("settings.read", file=str(settings.env_file))
     hide_memory()
 
 
@@ -217,6 +223,7 @@ def _agent_options(settings: Settings, state_folder: Path, installation_id: str)
         codex_api_key=key.get_secret_value() if key is not None else None,
         codex_model=settings.codex_model,
         codex_env=settings.codex_env,
+        settings_file=settings.env_file if settings.env_file and settings.env_file.is_file() else None,
         sandbox=settings.sandbox,
         script=settings.scripted_script,
         script_for=script_for,

@@ -207,6 +207,12 @@ class NotConfigured(MoonMindError):
     remediation = "Correct the named setting and start again."
 
 
+class EnvFileRefused(NotConfigured):
+    """The file of settings cannot be read, or came with a work tree and names more than harmless settings."""
+
+    code = "env_file_refused"
+
+
 class SchemaMismatch(NotConfigured):
     """The database's schema is not the one this program was built for."""
 

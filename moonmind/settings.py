@@ -7,10 +7,18 @@ from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    DotEnvSettingsSource,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 
+from moonmind.env_file import VARIABLE
 from moonmind.errors import NotConfigured
 from moonmind.github_urls import GitHubUrls, checked_origin, github_urls
+from moonmind.setting_sources import Environment, File
 
 _MINUTE = 60.0
 _HOUR = 3600.0
@@ -21,13 +29,16 @@ class Settings(BaseSettings):
     """The settings of one process. Names in the environment are the aliases; empty values count as unset."""
 
     model_config = SettingsConfigDict(
-        env_file=".env",
-        env_file_encoding="utf-8",
+        env_file=(),  # ours is read in its place; only `_env_file=None` reads none
         env_ignore_empty=True,
         extra="ignore",
         frozen=True,
         populate_by_name=True,
     )
+
+    env_file: Path | None = Field(None, validation_alias=VARIABLE)
+    """The file that settings were read from beside the environment: the one that is set, else the working directory's
+    `.env`; None where there is neither."""
 
     # --- where messages go and rows live
     broker_url: str | None = Field(None, validation_alias="CELERY_BROKER_URL")
@@ -100,6 +111,26 @@ class Settings(BaseSettings):
     log_level: str = Field("INFO", validation_alias="MOONMIND_LOG_LEVEL")
     allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field((), validation_alias="MOONMIND_ALLOWED_HOSTS")
     """Host names that the API answers to beside the local ones; comma-separated."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - replaced by ours, as the signature has it
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Return where values come from: the caller, the environment, the file; the first that has one wins."""
+        environment = Environment(settings_cls)
+        if isinstance(dotenv_settings, DotEnvSettingsSource) and dotenv_settings.env_file is None:
+            return init_settings, environment
+        return init_settings, environment, File(settings_cls, environment.env_vars)
+
+    @field_validator("env_file")
+    @classmethod
+    def _place(cls, value: Path | None) -> Path | None:
+        return None if value is None else value.expanduser().absolute()
 
     @field_validator("github_api_url", "github_server_url")
     @classmethod

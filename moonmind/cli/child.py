@@ -43,7 +43,7 @@ class Child:
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-P", "-m", "moonmind.cli.main", "up", "--port", "0"],
-                cwd=self._folder,  # so that no `.env` of the user's is read
+                cwd=self._folder,
                 env=self._environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -91,11 +91,12 @@ class Child:
 
     def _environment(self) -> dict[str, str]:
         ours = _setting_names()
-        kept = {name: value for name, value in ambient_environment().items() if name not in ours}
+        kept = {name: value for name, value in ambient_environment().items() if name.upper() not in ours}
         package = str(Path(moonmind.__file__).parents[1])
         paths = [package, *filter(None, [kept.get("PYTHONPATH")])]
         return kept | {
             "PYTHONPATH": ":".join(paths),  # finds this very MoonMind, installed or not
+            "MOONMIND_ENV_FILE": os.devnull,  # no `.env` is read
             "MOONMIND_VAR_DIR": str(self._folder),
             "MOONMIND_STATE_DIR": str(self._state_dir),
             "MOONMIND_LOCAL_REPOS": str(self._folder / "repositories"),

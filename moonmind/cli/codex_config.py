@@ -3,12 +3,16 @@
 import sys
 
 from moonmind.bootstrap import ensure_codex_home
+from moonmind.cli.exits import code_of
 from moonmind.errors import MoonMindError
 from moonmind.settings import load_settings
 
 
 def main() -> int:
-    """Make what is missing, say what was found, and give 0 only if a run could log in."""
+    """Make what is missing, print what was found, and return 0 only if a run could log in.
+
+    Returns 4 where a setting is wrong, as `moonmind` does, and 1 where Codex has no usable login.
+    """
     try:
         settings = load_settings()
         if settings.test_mode:
@@ -17,7 +21,7 @@ def main() -> int:
         setup = ensure_codex_home(settings)
     except MoonMindError as error:
         print(f"{error.message}\n{error.advice}", file=sys.stderr)
-        return 1
+        return code_of(error)
     print(f"Codex home    {setup.home}")
     print(f"config.toml   {setup.config} ({'made' if setup.config_made else 'found, left as it is'})")
     print(f"login         {setup.login}")

@@ -176,6 +176,8 @@ def _greet(url: str, settings: Settings) -> None:
     redactor = Redactor(settings.secrets())
     facts.add_row("API", Text(url, "bold cyan"))
     facts.add_row("database", redactor.text(_place(settings)))
+    if settings.env_file is not None:
+        facts.add_row("settings", one_line(str(settings.env_file)))
     facts.add_row("engine", "in this process" if settings.embedded else "Celery workers, by the broker")
     facts.add_row("agent", f"{settings.agent}, {settings.max_agents} at a time")
     facts.add_row("forge", settings.forge)

@@ -15,6 +15,7 @@ from moonmind.engine.executor import Executor
 from moonmind.engine.host import Host
 from moonmind.engine.janitor import Janitor
 from moonmind.engine.lease import LeaseKeeper
+from moonmind.engine.machine_checks import settings_file
 from moonmind.engine.places import check_state_folder, check_writable
 from moonmind.engine.preflight import Preflight, Probe
 from moonmind.engine.publisher import Publisher
@@ -161,7 +162,7 @@ class Container:
 
     def doctor(self, repository: str | None = None) -> list[Check]:
         """Probe everything that a run needs, from the database to the agent's credential."""
-        checks = [*self.ready(), *self._places()]
+        checks = [settings_file(self.settings), *self.ready(), *self._places()]
         for probe in self.probes:
             checks.extend(probe())
         if self.attended():

@@ -9,9 +9,17 @@ from moonmind import __version__
 from moonmind.db.unit_of_work import Database
 from moonmind.errors import MoonMindError
 from moonmind.ports.check import Check, CheckStatus
+from moonmind.settings import Settings
 
 _HOST_MEMORY = timedelta(days=1)
 """A host that was not heard of for longer is not counted among those that work."""
+
+
+def settings_file(settings: Settings) -> Check:
+    """Say which file the settings were read from, if any."""
+    if settings.env_file is None:
+        return Check("settings", CheckStatus.PASSED, "read from the environment; there is no .env in this folder")
+    return Check("settings", CheckStatus.PASSED, f"read from the environment and {settings.env_file}")
 
 
 def hosts(database: Database) -> tuple[Check, ...]:

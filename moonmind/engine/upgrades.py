@@ -38,6 +38,11 @@ CHANGES: tuple[Change, ...] = (
         "Codex no longer loads a repository's own .codex folder (MCP servers, hooks, rules, settings); AGENTS.md still "
         "reaches the model, and <label>.config.toml (CODEX_ENV) is for what the operator wants in every run.",
     ),
+    Change(
+        "env-file",
+        "A .env in a git work tree that is not MoonMind's own is refused if it names more than harmless settings; "
+        "MOONMIND_ENV_FILE names a file of your own.",
+    ),
 )
 
 

@@ -73,14 +73,18 @@ class CodexAgent(SupervisedAgent):
         if self._options.sandbox == "workspace-write":
             temporary = self._jobs.folder(job.key).temporary
             (temporary / "home").mkdir(exist_ok=True, mode=0o700)
-            # The state folder holds other runs' work and every login that is lent; ours is in the run's own home.
-            hidden = (self._options.state_folder, login.auth_file, login.home / ".env", Path.cwd() / ".env")
-            reach = Reach(job.workspace, temporary, hidden)
+            reach = Reach(job.workspace, temporary, self._hidden(login))
             furnish(home, confined(config, reach), words)
             if holds(find_codex(self._options), reach, home / CONFIG_FILE, environment):
                 return True
         furnish(home, config, words)
         return False
+
+    def _hidden(self, login: Login) -> tuple[Path, ...]:
+        """Return what commands may not read: the state folder holds other runs' work and every login that is lent."""
+        named = self._options.settings_file
+        settings = (Path.cwd() / ".env", *([named] if named is not None else []))
+        return self._options.state_folder, login.auth_file, login.home / ".env", *settings
 
     def _arguments(self, job: AgentJob, *, resumes: bool, confines: bool) -> tuple[str, ...]:
         common = ("--json", "--skip-git-repo-check")

@@ -25,6 +25,8 @@ class AgentOptions:
     codex_model: str | None = None
     codex_env: str | None = None
     """A label; picks `<label>.config.toml` in the operator's home if present."""
+    settings_file: Path | None = None
+    """The file that this process's settings were read from; it may hold credentials."""
     sandbox: str = "workspace-write"
     """Codex's own sandbox mode."""
     script: Path | None = None

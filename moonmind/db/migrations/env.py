@@ -1,5 +1,6 @@
 """How Alembic reaches the database: the one that the settings name, or the one that `moonmind.db.schema` passes."""
 
+import sys
 from logging.config import fileConfig
 from typing import Any
 
@@ -14,6 +15,8 @@ from moonmind.errors import NotConfigured
 from moonmind.settings import load_settings
 
 CELERYS_OWN = frozenset({"celery_taskmeta", "celery_tasksetmeta"})
+_SETUP = 4
+"""As the exit code of `moonmind`: a setting is missing or refused."""
 LOCK = 7_226_004_251_113_377_001
 """Two processes that start together migrate one after the other; any number that no one else locks."""
 
@@ -64,10 +67,11 @@ _given: str | None = context.config.attributes.get("url")
 if _given is not None:
     _migrate(_given)
 else:
-    # Somebody's command line, which shows this error as a sentence and every other one as a trace.
+    # The command line `alembic`, which shows this error as a sentence and every other one as a traceback.
     try:
         _migrate(load_settings().database_url)
     except NotConfigured as error:
-        raise CommandError(f"{error.message}. {error.advice}") from None
+        sys.stderr.write(f"FAILED: {error.message}. {error.advice}\n")
+        sys.exit(_SETUP)
     except OperationalError as error:
         raise CommandError(f"The database does not answer: {error.orig}") from None

@@ -8,18 +8,21 @@ from moonmind.settings import Settings, ambient_environment
 
 
 def test_a_child_that_ends_before_it_is_ready_is_an_error_with_the_end_of_its_log(tmp_path: Path) -> None:
-    (tmp_path / ".env").write_text("CELERY_BROKER_URL=redis://localhost\n")
+    # Below the temporary folder no agent may work.
     with Child(tmp_path, tmp_path / "state") as child:
         child.start()
         with pytest.raises(Unavailable) as refused:
             child.url()
     assert "ended by itself with 4" in refused.value.message
-    assert "CELERY_BROKER_URL" in refused.value.message
+    assert "MOONMIND_STATE_DIR" in refused.value.message
     assert str(tmp_path / "moonmind.log") in refused.value.advice
 
 
 def test_no_setting_of_the_shell_around_reaches_the_child(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("CELERY_BROKER_URL", "DATABASE_URL", "GH_TOKEN", "GITHUB_TOKEN", "MOONMIND_API_TOKEN", "CODEX_HOME"):
+    for name in (
+        "CELERY_BROKER_URL", "database_url", "GH_TOKEN", "GITHUB_TOKEN", "Moonmind_Api_Token", "CODEX_HOME",
+        "MOONMIND_ENV_FILE",
+    ):  # fmt: skip
         monkeypatch.setenv(name, "from the shell")
     environment = Child(tmp_path, tmp_path / "state")._environment()
     assert "from the shell" not in environment.values()

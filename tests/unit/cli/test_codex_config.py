@@ -63,7 +63,7 @@ def test_a_home_that_cannot_be_made_ends_in_a_sentence(
 ) -> None:
     (tmp_path / "file").touch()
     monkeypatch.setenv("CODEX_HOME", str(tmp_path / "file" / "codex"))
-    assert main() == 1
+    assert main() == 4
     assert "cannot be made" in capsys.readouterr().err
 
 
@@ -71,5 +71,5 @@ def test_a_wrong_setting_ends_in_a_sentence(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("CELERY_BROKER_URL", "redis://localhost")
-    assert main() == 1
+    assert main() == 4
     assert "CELERY_BROKER_URL" in capsys.readouterr().err
