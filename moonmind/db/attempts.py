@@ -1,6 +1,6 @@
 """Attempts, read. Transitions write them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -42,6 +42,12 @@ class Attempts:
         """Give every attempt, in chain order, then by number."""
         query = select(*rows.ATTEMPT).where(attempt.c.run_id == run_id).order_by(attempt.c.stage, attempt.c.number)
         return rows.attempts_of(self._connection.execute(query).all())
+
+    def commits(self, run_ids: Iterable[UUID]) -> frozenset[str]:
+        """Return the commits that apply recorded for these runs, those of earlier rounds too."""
+        query = select(attempt.c.outputs).where(attempt.c.run_id.in_(list(run_ids)), attempt.c.stage == Stage.APPLY)
+        found = ((row[0] or {}).get("commit") for row in self._connection.execute(query))
+        return frozenset(commit for commit in found if isinstance(commit, str))
 
     def outputs(self, run_id: UUID) -> dict[Stage, Mapping[str, Any]]:
         """Give what the stages recorded that are done; a stage that was opened again does not count."""

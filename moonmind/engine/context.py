@@ -1,6 +1,6 @@
 """What a stage is given: the run as claimed, what came before, and the ports."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -99,6 +99,10 @@ class Office(Protocol):
 
     def audit_forge(self) -> None:
         """Probe the forge's credential and store the answer in the audit row; refuses nothing."""
+        ...
+
+    def commits_of(self, run_ids: Iterable[UUID]) -> frozenset[str]:
+        """Return the commits that these runs made, as far as this installation knows them."""
         ...
 
     def earlier_run(self, feature_key: str) -> EarlierRun | None:

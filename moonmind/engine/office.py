@@ -1,9 +1,10 @@
 """The few further writes and reads a stage may make while it works: audit, slot, gates, history."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Literal
+from uuid import UUID
 
 from moonmind.db.records import Claim, CredentialAudit
 from moonmind.db.unit_of_work import Database
@@ -128,6 +129,11 @@ class RunOffice:
             return None
         judged = outputs.get(Stage.APPLY, {})
         return EarlierRun(found, earlier.notes, outputs[Stage.DISCOVER], judged, outputs.get(Stage.PUBLISH))
+
+    def commits_of(self, run_ids: Iterable[UUID]) -> frozenset[str]:
+        """Return the commits that these runs made, as far as this installation knows them."""
+        with self._database.read() as uow:
+            return uow.attempts.commits(run_ids)
 
     def _save(
         self,

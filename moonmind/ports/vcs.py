@@ -39,6 +39,22 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
+class Commit:
+    """One commit, in the words of whoever made it: all of it is hostile text."""
+
+    id: str
+    parents: tuple[str, ...]
+    author: str
+    """The name alone, as the committer's."""
+    committer: str
+    subject: str
+    trailers: Mapping[str, str]
+    """Keys lower-case; `run-id` names the run that says it made it."""
+    touched: tuple[str, ...] = ()
+    """Of the files that were asked about, those it changed; a merge changes none."""
+
+
+@dataclass(frozen=True, slots=True)
 class Workspace:
     """A folder the agent edits, and the service's own git directory that reads it."""
 
@@ -80,6 +96,13 @@ class Vcs(Protocol):
 
     def trailers(self, repository: str, commit: str) -> Mapping[str, str]:
         """Read a commit's trailers, keys lower-case; `run-id` names the run that made it."""
+        ...
+
+    def history(self, repository: str, newer: str, older: str, *, files: str, limit: int) -> tuple[Commit, ...]:
+        """List the commits that `newer` holds and `older` lacks, newest first, at most `limit` of them.
+
+        `files` is the name of the files, in any folder, whose changes are listed with each.
+        """
         ...
 
     def open_workspace(self, repository: str, run_id: UUID, commit: str, *, resume: str | None = None) -> Workspace:

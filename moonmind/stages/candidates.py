@@ -6,11 +6,14 @@ from dataclasses import dataclass, field
 from moonmind.engine.context import StageContext
 from moonmind.errors import FeatureMissing, SpecUnreadable
 from moonmind.ports.forge import Repository
+from moonmind.ports.vcs import Commit
 from moonmind.runs import naming
+from moonmind.speckit.feature import TASKS
 from moonmind.speckit.features import Choice, Feature, choose_feature, find_features, matches
 from moonmind.speckit.tasks import TasksFile
 from moonmind.speckit.tasks_md import read_tasks
 from moonmind.stages.branches import BranchChoice, BranchFact, choose, numbers
+from moonmind.stages.foreign_commits import MOST
 from moonmind.stages.plain import storable
 
 FEATURE_JSON = ".specify/feature.json"
@@ -49,6 +52,7 @@ class Candidates:
     snapshot: Snapshot
     _starts: dict[str, Start] = field(default_factory=dict)
     _listings: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    _histories: dict[tuple[str, str], tuple[Commit, ...]] = field(default_factory=dict)
 
     def choose(self) -> tuple[Choice, str]:
         """Choose the feature, and give the base branch that holds its tasks.md.
@@ -84,6 +88,13 @@ class Candidates:
             files = self.context.vcs.listing(self.snapshot.name, commit)
             self._listings[commit] = tuple(file.path for file in files if storable(file.path) == file.path)
         return self._listings[commit]
+
+    def history(self, tip: str, base: str) -> tuple[Commit, ...]:
+        """List the commits on a branch that its base branch lacks, newest first, with the tasks.md they changed."""
+        span = (tip, self.snapshot.branches[base])
+        if span not in self._histories:
+            self._histories[span] = self.context.vcs.history(self.snapshot.name, *span, files=TASKS, limit=MOST)
+        return self._histories[span]
 
     def read(self, commit: str, path: str) -> bytes | None:
         """Read a file of a commit."""

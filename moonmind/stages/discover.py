@@ -18,6 +18,7 @@ from moonmind.speckit.work import NoWork, Work, next_work
 from moonmind.stages import forge_answers
 from moonmind.stages.branch_conflicts import refuse_conflicts
 from moonmind.stages.candidates import Candidates, Snapshot, Start
+from moonmind.stages.foreign_commits import foreign_commits
 from moonmind.stages.plain import storable
 from moonmind.stages.plan import VERSION, Plan, PlanTask
 from moonmind.stages.progress import without_progress
@@ -93,13 +94,19 @@ def _plan(
         checkpoint=_words(work.phase.checkpoint),
         independent_test=_words(work.phase.independent_test),
         passed_over=work.passed_over,
-        warnings=tuple(storable(text) for text in (*file.warnings, *_order(work))),
+        warnings=tuple(storable(text) for text in (*_not_ours(candidates, start), *file.warnings, *_order(work))),
     )
     if stuck := without_progress(plan, context.run.notes, context.office.earlier_run(there.path)):
         return NothingToDo(stuck, plan.as_outputs())
     if start.branch_tip is None:
         refuse_conflicts(start.branch, candidates.snapshot.branches, candidates.snapshot.repository.default_branch)
     return Done(plan.as_outputs())
+
+
+def _not_ours(candidates: Candidates, start: Start) -> tuple[str, ...]:
+    if start.branch_tip is None:
+        return ()
+    return foreign_commits(candidates.context, start.branch, candidates.history(start.branch_tip, start.base))
 
 
 def _task(task: SpecTask) -> PlanTask:

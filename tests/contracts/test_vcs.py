@@ -125,6 +125,28 @@ def test_trailers_are_read_with_lower_case_keys(scene: Scene) -> None:
     assert scene.vcs.trailers(NAME, scene.start) == {}
 
 
+def test_a_history_is_what_the_base_lacks_with_the_files_that_were_asked_about(scene: Scene) -> None:
+    message = f"Tick it\n\nRun-Id: {RUN}\nFeature: specs/x\n"
+    files = {"specs/x/tasks.md": "a", "größe\n/tasks.md": "b", "tasks.md": "c", "specs/x/my-tasks.md": "d", "e": "e"}
+    first = commit_to(scene.bare, "topic", files, message, start=scene.start)
+    second = commit_to(scene.bare, "topic", {"x": "y"}, "Two\nlines\n\nand more")
+    later = commit_to(scene.bare, "main", {"b": "1", "specs/y/tasks.md": "z"}, "Later")
+    tree = git(scene.bare, "rev-parse", f"{second}^{{tree}}").decode().strip()
+    merge = git(scene.bare, "commit-tree", tree, "-p", second, "-p", later, "-m", "").decode().strip()
+    git(scene.bare, "update-ref", "refs/heads/topic", merge)
+    scene.vcs.fetch(scene.repository)
+    found = scene.vcs.history(NAME, merge, later, files="tasks.md", limit=9)
+    assert [commit.id for commit in found] == [merge, second, first]
+    assert found[0].parents == (second, later)
+    assert [commit.subject for commit in found] == ["", "Two lines", "Tick it"]
+    assert {(commit.author, commit.committer) for commit in found} == {("A Person", "A Person")}
+    assert found[2].trailers == {"run-id": str(RUN), "feature": "specs/x"}
+    assert set(found[2].touched) == {"specs/x/tasks.md", "größe\n/tasks.md", "tasks.md"}
+    assert found[0].touched == found[1].touched == ()
+    assert scene.vcs.history(NAME, merge, later, files="tasks.md", limit=1) == found[:1]
+    assert scene.vcs.history(NAME, later, merge, files="tasks.md", limit=9) == ()
+
+
 def test_a_forge_that_was_away_is_fetched_when_it_is_back(scene: Scene) -> None:
     scene.bare.rename(scene.bare.with_suffix(".away"))
     with pytest.raises(VcsError):

@@ -1,6 +1,7 @@
 """What a stage is given besides the ports, held in memory: lease, artifacts' list, office, the run's row."""
 
 import contextlib
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -78,6 +79,8 @@ class Desk:
     refuses: MoonMindError | None = None
     audits: list[str] = field(default_factory=list)
     gates: dict[str, datetime] = field(default_factory=dict)
+    made: dict[UUID, list[str]] = field(default_factory=dict)
+    """Run -> the commits that apply recorded for it."""
 
     def audit_credentials(self) -> None:
         self.audits.append("audited")
@@ -102,6 +105,9 @@ class Desk:
 
     def audit_forge(self) -> None:
         self.audits.append("forge audited")
+
+    def commits_of(self, run_ids: Iterable[UUID]) -> frozenset[str]:
+        return frozenset(commit for run_id in run_ids for commit in self.made.get(run_id, ()))
 
     def earlier_run(self, feature_key: str) -> EarlierRun | None:
         return self.earlier

@@ -130,6 +130,8 @@ class World:
         match outcome:
             case Done(outputs):
                 self.outputs[stage] = dict(outputs)
+                if stage is Stage.APPLY:
+                    self.desk.made.setdefault(self.run_id, []).append(outputs["commit"])
             case Park(kept=kept):
                 self._keep(stage, kept)
             case Failed(kept=kept):
@@ -190,7 +192,9 @@ class World:
 
     def next_run(self, number: int) -> "World":
         """Begin another run on the same repository."""
-        return World(self.folder, number=number)
+        other = World(self.folder, number=number)
+        other.desk.made = self.desk.made
+        return other
 
     def tree(self, branch: str = BRANCH) -> dict[str, bytes]:
         """Read what a branch holds at the forge."""

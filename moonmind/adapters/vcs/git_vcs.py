@@ -16,7 +16,7 @@ from moonmind.adapters.vcs.workspaces import Workspaces, is_folder
 from moonmind.errors import VcsError, VcsRefused
 from moonmind.ports.check import Check, CheckStatus
 from moonmind.ports.forge import Repository
-from moonmind.ports.vcs import Change, TreeFile, Workspace
+from moonmind.ports.vcs import Change, Commit, TreeFile, Workspace
 
 _OLDEST = (2, 36)
 """The first git with the `core.fsync` setting."""
@@ -70,6 +70,10 @@ class GitVcs:
     def trailers(self, repository: str, commit: str) -> Mapping[str, str]:
         """Read a commit's trailers, keys lower-case."""
         return self._objects.trailers(self._mirrors.existing(repository), commit)
+
+    def history(self, repository: str, newer: str, older: str, *, files: str, limit: int) -> tuple[Commit, ...]:
+        """List the commits that `newer` holds and `older` lacks, newest first."""
+        return self._objects.history(self._mirrors.existing(repository), newer, older, files, limit)
 
     def open_workspace(self, repository: str, run_id: UUID, commit: str, *, resume: str | None = None) -> Workspace:
         """Make the run's folder at a commit, or find it."""

@@ -1,17 +1,23 @@
 """Reads commits, trees and differences out of a mirror; nothing here looks at a work tree."""
 
+import re
 from pathlib import Path
 
 from moonmind.adapters.git import Git
 from moonmind.adapters.vcs.mirrors import object_name
 from moonmind.errors import VcsRefused
-from moonmind.ports.vcs import Change, TreeFile
+from moonmind.ports.vcs import Change, Commit, TreeFile
 
 LINK = "120000"
 GITLINK = "160000"
 _NOTHING = "000000"
 _BINARY = b"-"
 _DIFF = ("diff-tree", "-r", "--no-renames", "--no-ext-diff", "--no-textconv", "--no-color", "--diff-algorithm=myers")
+
+
+_OBJECT = re.compile(r"[0-9a-f]{40}")
+_FORM = "%H%x00%P%x00%an%x00%cn%x00%s%x00%(trailers:only=true,unfold=true)"
+_FIELDS = 6
 
 
 def name_of(raw: bytes) -> str:
@@ -65,8 +71,35 @@ class Objects:
         done = self._git.run(
             "log", "--no-walk", "--no-show-signature", form, self._commit(mirror, commit), git_dir=mirror
         )
-        pairs = (line.split(":", 1) for line in done.text.splitlines() if ":" in line)
-        return {key.strip().lower(): value.strip() for key, value in pairs}
+        return _trailers(done.text)
+
+    def history(self, mirror: Path, newer: str, older: str, files: str, limit: int) -> tuple[Commit, ...]:
+        """List the commits that `newer` holds and `older` lacks, each with the files of that name that it changed."""
+        span = (f"--max-count={limit}", self._commit(mirror, newer), f"^{self._commit(mirror, older)}")
+        form = ("log", "-z", "--no-show-signature", f"--format={_FORM}")
+        fields = self._git.run(*form, *span, git_dir=mirror).text.split("\0")[:-1]
+        rows = [fields[start : start + _FIELDS] for start in range(0, len(fields), _FIELDS)]
+        touched = self._touched(mirror, [row[0] for row in rows], files)
+        return tuple(
+            Commit(name, tuple(parents.split()), author, committer, subject, _trailers(said), touched.get(name, ()))
+            for name, parents, author, committer, subject, said in rows
+        )
+
+    def _touched(self, mirror: Path, commits: list[str], files: str) -> dict[str, tuple[str, ...]]:
+        """Map commits to the files of that name which they changed. The output is commits, each before its paths."""
+        done = self._git.run(
+            "diff-tree", "--stdin", "--root", "-r", "-z", "--name-only", "--no-renames", "--", f":(glob)**/{files}",
+            git_dir=mirror, environment={"GIT_LITERAL_PATHSPECS": "0"}, data="".join(f"{name}\n" for name in commits).encode(),
+        )  # fmt: skip
+        touched: dict[str, tuple[str, ...]] = {}
+        commit = ""
+        for raw in done.stdout.split(b"\0")[:-1]:
+            entry = name_of(raw)
+            if _OBJECT.fullmatch(entry):
+                commit = entry
+            else:
+                touched[commit] = (*touched.get(commit, ()), entry)
+        return touched
 
     def changes(self, mirror: Path, before: str, after: str) -> tuple[Change, ...]:
         """List what differs between two commits, in path order."""
@@ -127,6 +160,11 @@ class Objects:
 
     def _blob(self, mirror: Path, name: str) -> bytes:
         return self._git.run("cat-file", "blob", object_name(name), git_dir=mirror).stdout
+
+
+def _trailers(text: str) -> dict[str, str]:
+    pairs = (line.split(":", 1) for line in text.splitlines() if ":" in line)
+    return {key.strip().lower(): value.strip() for key, value in pairs}
 
 
 def _tree_file(entry: bytes) -> TreeFile:

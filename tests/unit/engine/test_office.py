@@ -1,11 +1,14 @@
 """What a stage may write while it works, for one claim."""
 
 from datetime import UTC, datetime, timedelta
+from uuid import uuid4
 
 import pytest
+from sqlalchemy import update
 
 from moonmind.db.clock import db_now_plus
 from moonmind.db.records import Claim, CredentialAudit
+from moonmind.db.tables import attempt
 from moonmind.engine.context import LeaseLost, StopRequested
 from moonmind.engine.lease import HeldLease
 from moonmind.engine.office import RunOffice
@@ -21,6 +24,7 @@ from moonmind.errors import (
 )
 from moonmind.ports.check import Check, CheckStatus
 from moonmind.runs.chain import Stage
+from moonmind.runs.machine import RetryMode
 from tests.support.databases import HOST, claim_run, everything, reach, set_columns
 from tests.support.engine_room import PLAN, SECRET, EngineRoom, failed, passed
 
@@ -202,6 +206,24 @@ def test_a_run_whose_work_apply_refused_came_before_and_ticked_nothing(
     assert found is not None
     assert (found.id, found.notes, found.discovered) == (refused.id, "be careful", PLAN)
     assert (dict(found.applied), found.published) == ({}, None)
+
+
+def test_the_commits_of_a_run_are_those_of_all_its_rounds_and_of_no_other(room: EngineRoom) -> None:
+    runs = [room.reach(Stage.PUBLISH, repository=name) for name in ("octo/demo", "octo/other")]
+    for number, run in enumerate(runs):
+        recorded = update(attempt).where(attempt.c.run_id == run.id, attempt.c.stage == Stage.APPLY)
+        with room.database._engine.begin() as connection:
+            connection.execute(recorded.values(outputs={"commit": str(number) * 40}))
+    office = office_of(room, claim_run(room.database, runs[0].id, Stage.PUBLISH))
+    assert office.commits_of([runs[0].id, uuid4()]) == {"0" * 40}
+    assert office.commits_of(run.id for run in runs) == {"0" * 40, "1" * 40}
+    assert office.commits_of([]) == frozenset()
+    set_columns(room.database, runs[0].id, status="failed", lease_owner=None, lease_until=None, **ended())
+    with room.database.write() as unit:
+        unit.transitions.retry(
+            runs[0].id, RetryMode.RESTART_FROM_DISCOVERY, notes=None, deadline_seconds=60, chain_id=uuid4()
+        )
+    assert office.commits_of([runs[0].id]) == {"0" * 40}
 
 
 def ended() -> dict[str, object]:
