@@ -43,6 +43,7 @@ CHANGES: tuple[Change, ...] = (
         "A .env in a git work tree that is not MoonMind's own is refused if it names more than harmless settings; "
         "MOONMIND_ENV_FILE names a file of your own.",
     ),
+    Change("supervisor-overdue", "An agent whose supervisor is stopped or hangs is ended at its time limit."),
 )
 
 

@@ -66,7 +66,8 @@ class Waker:
         if run.job_key is None:
             return False
         try:
-            return self._agent.poll(run.job_key).state is JobState.RUNNING
+            status = self._agent.poll(run.job_key)
+            return status.state is JobState.RUNNING and status.overdue is None
         except MoonMindError as error:
             # One job that cannot be looked at must not keep the others asleep; its own run looks again by itself.
             log.warning("agent.not_polled", run_id=str(run.id), error=error.message)

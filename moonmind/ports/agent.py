@@ -132,6 +132,8 @@ class JobStatus:
     agent_started: str | None = None
     """The agent's start time as the kernel tells it: with the pid it names one process for ever."""
     result: JobResult | None = None
+    overdue: JobEnd | None = None
+    """The limit that a running job has outlived: its supervisor is stopped or hangs, and does not end it."""
     facts: Mapping[str, Any] = field(default_factory=dict)
 
 

@@ -47,6 +47,8 @@ def run(context: StageContext) -> Outcome:
         # The job was started and may well be at work: not being able to look ends nothing. The deadline bounds this.
         return Park(WaitingReason.AGENT, seconds=context.relook_seconds, kept=context.kept)
     match status.state:
+        case JobState.RUNNING if status.overdue is not None:
+            return _outlived(context, plan, status.overdue)
         case JobState.RUNNING:
             return _wait(context, plan, status)
         case JobState.ENDED if status.result is not None:
@@ -113,6 +115,19 @@ def _start(context: StageContext, plan: Plan, key: str) -> Outcome:
 
 def _wait(context: StageContext, plan: Plan, status: JobStatus) -> Park:
     return Park(WaitingReason.AGENT, seconds=context.relook_seconds, kept=_kept(context, plan, status))
+
+
+def _outlived(context: StageContext, plan: Plan, limit: JobEnd) -> Outcome:
+    """End a job that its supervisor should have ended, and take what it left."""
+    key = jobs.key(context)
+    context.lease.check()
+    context.agent.stop(key)
+    status = context.agent.poll(key)
+    result = status.result
+    if result is None or result.end is JobEnd.STOPPED:
+        words = "its supervisor did not see to that (it was stopped itself, or hung), so the run ended the job"
+        result = replace(result or JobResult(limit), end=limit, message=words)
+    return _harvest(context, plan, status, result)
 
 
 def _harvest(context: StageContext, plan: Plan, status: JobStatus, result: JobResult) -> Outcome:

@@ -61,6 +61,25 @@ def test_the_next_attempt_takes_over_when_the_agents_supervisor_is_killed(engine
     assert attempts(engine.team, run, "submit") == {1, 2}
 
 
+def test_a_run_ends_at_its_limit_although_the_agents_supervisor_is_stopped(engine: Engine, tmp_path: Path) -> None:
+    script = tmp_path / "script.json"
+    steps = [{"write": "refresh_docs/half.py", "content": "HALF = True\n"}, {"say": "half done"}, {"hang": True}]
+    script.write_text(json.dumps({"version": 1, "steps": steps}))
+    engine.team.env |= {"MOONMIND_SCRIPT": str(script), "MOONMIND_AGENT_TOTAL_SECONDS": "2"}
+    engine.start()
+    run_id = engine.team.create()
+    handle = until(lambda: engine.team.handle(run_id), "the agent")
+    os.kill(handle["pid"], signal.SIGSTOP)
+    run = engine.team.finish(run_id, 30)
+    assert (run["status"], run["error"]["code"]) == ("failed", "agent_timeout")
+    assert "supervisor" in run["error"]["message"]
+    assert not alive(handle["agent_pid"])
+    assert not alive(handle["pid"])
+    assert run["codexTaskId"]
+    (patch,) = [each for each in run["artifacts"] if each["artifactType"] == "codex_patch"]
+    assert b"HALF = True" in (engine.team.artifacts(run_id) / patch["path"]).read_bytes()
+
+
 def test_a_cancel_while_the_agent_works_leaves_no_process_and_keeps_its_patch(engine: Engine, tmp_path: Path) -> None:
     script, release = tmp_path / "script.json", tmp_path / "never"
     steps = [

@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import moonmind
 from moonmind.adapters import process
@@ -14,16 +15,20 @@ from moonmind.adapters.agents.results import read_result
 from moonmind.adapters.supervisor import __main__ as launcher
 from moonmind.adapters.supervisor import kernel
 from moonmind.adapters.supervisor.folder import JobFolder, read_json
+from moonmind.adapters.supervisor.heartbeat import last_beat
 from moonmind.adapters.supervisor.order import Order
+from moonmind.adapters.supervisor.watch import outlived
 from moonmind.adapters.trees import remove_tree
 from moonmind.errors import AgentBusy, AgentError, AgentUnknown
-from moonmind.ports.agent import JobState, JobStatus
+from moonmind.ports.agent import JobEnd, JobState, JobStatus
 
 _START_SECONDS = 60.0
 _SETTLE_SECONDS = 20.0
 """How long a supervisor that has the job's lock may take to write its handle once its launcher is gone."""
 _STOP_SECONDS = 30.0
 """After this long the supervisor, which needs about five seconds, is taken to be stuck and is killed."""
+_HUNG_SECONDS = 10.0
+"""So it is after this long without a heartbeat."""
 _KILL_SECONDS = 15.0
 _LAUNCHER = ("-m", "moonmind.adapters.supervisor")
 
@@ -103,6 +108,7 @@ class Jobs:
             locked = folder.locked
             result = read_json(folder.result)
             facts = read_json(folder.facts) or {}
+            overdue = _overdue(folder, handle) if locked and result is None else None
         except (OSError, ValueError) as error:
             raise AgentUnknown(f"the job {key} could not be looked at: {error}") from error
         state = JobState.ENDED if result else JobState.RUNNING if locked else JobState.LOST
@@ -113,6 +119,7 @@ class Jobs:
             agent_pid=handle["agent_pid"],
             agent_started=handle["agent_started"],
             result=read_result(result) if result else None,
+            overdue=overdue,
             facts={"seconds": result["seconds"], "survivors": result["survivors"]} if result else {},
         )
 
@@ -130,7 +137,7 @@ class Jobs:
             if not folder.result.exists():
                 # Also for a job without a handle: a start that is under way must not come after this.
                 folder.stop.touch(mode=0o600)
-            if not self._waited(folder, _STOP_SECONDS, until_started=False):
+            if not self._heard(folder):
                 self._kill_supervisor(key)
             self._sweep(key)
         except (OSError, ValueError) as error:
@@ -180,6 +187,22 @@ class Jobs:
             time.sleep(0.02)
         return True
 
+    def _heard(self, folder: JobFolder) -> bool:
+        """Wait for the supervisor to end its job as it is asked to; False once it is plain that it does not."""
+        began = time.monotonic()
+        while folder.locked:
+            handle = read_json(folder.handle) or {}
+            if handle.get("boot") == kernel.boot_id():
+                supervisor = kernel.Process(handle["pid"], handle["started"])
+                if supervisor.stopped:
+                    supervisor.signal(signal.SIGCONT)  # it then ends its job in good order, and its result is kept
+            now = time.monotonic()
+            beat = last_beat(folder.heartbeat)
+            if now - began > _STOP_SECONDS or (beat is not None and now - max(beat, began) > _HUNG_SECONDS):
+                return False
+            time.sleep(0.02)
+        return True
+
     def _sweep(self, key: str) -> None:
         """Kill every process that carries the job's mark, and those known by number should they have dropped it."""
         folder = self.folder(key)
@@ -211,6 +234,22 @@ class Jobs:
         _require_gone(key, kernel.kill_all(lambda: [one for one in family if one.alive], seconds=_KILL_SECONDS))
         if not self._waited(self.folder(key), 1.0, until_started=False):
             raise AgentUnknown(f"the supervisor of the job {key} cannot be ended")
+
+
+def _overdue(folder: JobFolder, handle: Mapping[str, Any]) -> JobEnd | None:
+    """Return the limit that a running job has outlived. Supervisors of an earlier version did not note theirs."""
+    if "monotonic" not in handle:
+        return None
+    began = float(handle["monotonic"])
+    beat = last_beat(folder.heartbeat)
+    limit = outlived(
+        began,
+        began if beat is None else beat,
+        float(handle["stall_seconds"]),
+        float(handle["total_seconds"]),
+        time.monotonic(),
+    )
+    return JobEnd(limit.value) if limit else None
 
 
 def _require_gone(key: str, survivors: list[kernel.Process]) -> None:

@@ -3,6 +3,7 @@
 lock          held (flock) while the supervisor lives
 handle.json   who runs: written once, before anybody is told that the job has started
 facts.json    what is known while it runs, the agent's thread above all
+heartbeat     when the supervisor's loop last turned (heartbeat.py)
 stop          a request: whoever makes this file wants the job to end, or never to start
 result.json   how it ended: written last, once
 stderr.log    the agent's standard error, redacted and bounded
@@ -42,6 +43,11 @@ class JobFolder:
     def facts(self) -> Path:
         """Give the file of what is known so far."""
         return self.path / "facts.json"
+
+    @property
+    def heartbeat(self) -> Path:
+        """Return the file that shows whether the supervisor works."""
+        return self.path / "heartbeat"
 
     @property
     def stop(self) -> Path:

@@ -12,6 +12,7 @@ from typing import IO, Any, cast
 
 from moonmind.adapters.supervisor import kernel, loan
 from moonmind.adapters.supervisor.folder import JobFolder, write_json
+from moonmind.adapters.supervisor.heartbeat import Heartbeat
 from moonmind.adapters.supervisor.keyproxy import Proxy
 from moonmind.adapters.supervisor.lines import LineBuffer, LogFile
 from moonmind.adapters.supervisor.order import PROXY_TOKEN, PROXY_URL, Order
@@ -40,6 +41,7 @@ class Job:
         self._stderr = LogFile(self._folder.stderr, _STDERR_LIMIT)
         self._tail: deque[str] = deque(maxlen=30)
         self._out, self._err = LineBuffer(_LINE_LIMIT), LineBuffer(_STDERR_LINE_LIMIT)
+        self._heartbeat = Heartbeat(self._folder.heartbeat)
         self._selector = selectors.DefaultSelector()
         self._pending = memoryview(order.stdin.encode())
         self._end: End | None = None
@@ -76,6 +78,7 @@ class Job:
             start_new_session=True,
             preexec_fn=lambda: kernel.die_with(supervisor),  # noqa: PLW1509 - there are no threads yet
         )
+        now = time.monotonic()
         handle = {
             "pid": supervisor,
             "started": kernel.identify(supervisor).started,
@@ -83,9 +86,11 @@ class Job:
             "agent_started": kernel.identify(agent.pid).started,
             "boot": kernel.boot_id(),
             "at": time.time(),
+            "monotonic": now,
+            "stall_seconds": order.stall_seconds,
+            "total_seconds": order.total_seconds,
         }
         write_json(self._folder.handle, handle)
-        now = time.monotonic()
         self._watch = Watch(order.stall_seconds, order.total_seconds, order.output_bytes, now, now)
         if proxy is not None:
             proxy.serve()
@@ -165,6 +170,7 @@ class Job:
 
     def _pump(self) -> None:
         """Move what is ready, or wait a tick for it."""
+        self._heartbeat.beat()
         for key, _ in self._selector.select(_TICK_SECONDS):
             move: Callable[[int], bool] = key.data
             if not move(key.fd):
@@ -232,6 +238,7 @@ class Job:
         """Kill every descendant; gives those that could not be killed, another user's above all."""
         deadline = time.monotonic() + _KILL_SECONDS
         while not self._reap():
+            self._heartbeat.beat()
             left = kernel.descendants(os.getpid())
             if time.monotonic() > deadline:
                 return left

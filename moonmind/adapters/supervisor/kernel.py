@@ -35,6 +35,12 @@ class Process:
         stat = _stat(self.pid)
         return stat is not None and stat.state not in "ZX" and stat.started == self.started
 
+    @property
+    def stopped(self) -> bool:
+        """Return True if SIGCONT would let it go on; True also where that cannot be seen."""
+        stat = _stat(self.pid)
+        return stat is not None and stat.state in "T?" and stat.started == self.started
+
     def signal(self, number: int) -> bool:
         """Send a signal unless the process is gone; False where it may not be signalled."""
         if self.alive:

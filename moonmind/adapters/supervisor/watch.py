@@ -38,3 +38,21 @@ class Watch:
         if now - self.last_life >= self.stall_seconds:
             return End.STALLED
         return None
+
+
+OVERDUE_SECONDS = 2.0
+"""How long past a limit a supervisor may show no heartbeat before others take it to be stopped or hung."""
+_AT_LAST_SECONDS = 120.0
+"""How long past the total limit a supervisor that works may need to be rid of an agent."""
+
+
+def outlived(started: float, last_beat: float, stall_seconds: float, total_seconds: float, now: float) -> End | None:
+    """Return the limit that a job has outlived because its supervisor does not see to it; None where all is well.
+
+    Times are of the monotonic clock, in seconds. A supervisor whose loop turns keeps its limits by itself; one that has
+    not turned for as long as its agent may be silent cannot have heard it.
+    """
+    over, silent = now - started - total_seconds, now - last_beat
+    if over > _AT_LAST_SECONDS or (over > OVERDUE_SECONDS and silent > OVERDUE_SECONDS):
+        return End.TIMED_OUT
+    return End.STALLED if silent > stall_seconds + OVERDUE_SECONDS else None

@@ -12,7 +12,7 @@ from moonmind.engine import waker as module
 from moonmind.engine.host import Host
 from moonmind.engine.waker import Waker
 from moonmind.errors import Unavailable
-from moonmind.ports.agent import JobState, JobStatus
+from moonmind.ports.agent import JobEnd, JobState, JobStatus
 from moonmind.runs.chain import Stage
 from moonmind.runs.machine import WaitingReason
 from tests.support.databases import (
@@ -70,6 +70,17 @@ def test_a_run_is_woken_when_its_job_is_not_running_any_more(
     assert told.runs == ([run.id] if wakes else [])
     assert [entry["event"] for entry in logs] == (["attempt.woken"] if wakes else [])
     assert (event_types(database, run.id)[-1] == "attempt.woken") is wakes
+
+
+@pytest.mark.parametrize("limit", [JobEnd.TIMED_OUT, JobEnd.STALLED])
+def test_a_run_is_woken_when_its_job_has_outlived_a_limit(
+    database: Database, waker: Waker, agent: IdleAgent, told: Told, limit: JobEnd
+) -> None:
+    run = parked(database, "job")
+    agent.at("job", JobState.RUNNING, overdue=limit)
+    waker.look()
+    assert told.runs == [run.id]
+    assert is_due(database, run)
 
 
 def test_a_run_without_a_job_has_nothing_to_wait_for(database: Database, waker: Waker, told: Told) -> None:

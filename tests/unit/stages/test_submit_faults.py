@@ -1,5 +1,6 @@
 import json
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from uuid import UUID
@@ -10,12 +11,14 @@ from moonmind.adapters.agents.scripted import ScriptedAgent
 from moonmind.adapters.supervisor import kernel
 from moonmind.adapters.vcs.git_vcs import GitVcs
 from moonmind.errors import AgentUnknown, Unavailable, VcsError
-from moonmind.ports.agent import AgentJob, JobState, JobStatus
+from moonmind.ports.agent import AgentJob, JobLimits, JobState, JobStatus
 from moonmind.ports.vcs import Workspace
 from moonmind.runs.chain import Stage
 from moonmind.runs.machine import Done, Failed, Park, WaitingReason
+from tests.support.processes import alive
 from tests.support.stage_parts import Listed
 from tests.support.stage_world import World
+from tests.support.waiting import until
 
 
 @pytest.fixture
@@ -195,3 +198,56 @@ def test_work_that_can_never_be_taken_is_left_to_a_next_attempt_of_the_agent(wor
     assert isinstance(done, Done), done
     assert done.outputs["jobKey"].endswith("submit-2")
     assert "odd" in world.artifacts.read("codex/prompt-2.md").decode()
+
+
+def stopped(world: World, *then: dict[str, object], **limits: float) -> JobStatus:
+    """Let an agent write a file; then stop its supervisor until the job has outlived a limit or `then` is done."""
+    world.limits = JobLimits(**limits)
+    go = world.folder / "go"
+    begun = ({"write": "half.py", "content": "HALF = True\n"}, {"say": "half done"}, {"wait_for": str(go)})
+    world.plays(*begun, *then)
+    key = f"{world.run_id}/submit-1"
+    assert isinstance(world.step(Stage.SUBMIT), Park)
+    until((world.workspace / "half.py").exists, "the agent's work")
+    status = world.agent.poll(key)
+    assert status.pid is not None
+    os.kill(status.pid, signal.SIGSTOP)
+    go.touch()
+    return until(lambda: seen if (seen := world.agent.poll(key)).overdue else None, "the end of its time")
+
+
+@pytest.mark.parametrize(
+    ("limits", "code"),
+    [
+        ({"stall_seconds": 60, "total_seconds": 1}, "agent_timeout"),
+        ({"stall_seconds": 1, "total_seconds": 60}, "agent_stalled"),
+    ],
+)
+def test_a_job_whose_supervisor_is_stopped_ends_at_its_limit_with_work_and_thread_kept(
+    world: World, limits: dict[str, float], code: str
+) -> None:
+    status = stopped(world, {"hang": True}, **limits)
+    outcome = failed(world.step(Stage.SUBMIT))
+    assert (outcome.error.code, outcome.transient) == (code, False)
+    assert "its supervisor did not see to that" in outcome.error.message
+    assert outcome.kept["codexTaskId"] == status.thread_id is not None
+    assert b"HALF = True" in world.artifacts.read(outcome.kept["partialPatch"])
+    assert status.agent_pid is not None
+    assert status.pid is not None
+    for pid in (status.pid, status.agent_pid):
+        assert not alive(pid)
+
+
+def test_an_agent_that_was_done_before_its_supervisor_was_stopped_has_done_its_work(world: World) -> None:
+    stopped(world, {"end": "completed", "message": "done"}, stall_seconds=1, total_seconds=60)
+    done = world.step(Stage.SUBMIT)
+    assert isinstance(done, Done), done
+    assert done.outputs["report"] == "done"
+
+
+def test_a_job_that_is_overdue_and_cannot_be_ended_is_not_said_to_have_ended(world: World) -> None:
+    stopped(world, {"hang": True}, stall_seconds=60, total_seconds=1)
+    world.lease.break_after = 0
+    with pytest.raises(Exception, match="lost"):
+        world.step(Stage.SUBMIT)
+    assert world.agent.poll(f"{world.run_id}/submit-1").state is JobState.RUNNING

@@ -1,8 +1,11 @@
+import json
 import os
+import select
 import shutil
 import signal
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,8 +15,9 @@ import pytest
 from moonmind.adapters.agents import jobs as room
 from moonmind.adapters.agents.jobs import Jobs
 from moonmind.adapters.supervisor.folder import write_json
+from moonmind.adapters.supervisor.heartbeat import last_beat
 from moonmind.errors import AgentError, AgentUnknown
-from moonmind.ports.agent import JobState
+from moonmind.ports.agent import JobEnd, JobState, JobStatus
 from tests.support.agents import Scene, ScriptedScene
 from tests.support.trees import deepen
 from tests.support.waiting import until
@@ -40,15 +44,101 @@ def test_a_key_that_would_leave_the_state_folder_is_refused(jobs: Jobs, key: str
             call(key)
 
 
-def test_a_supervisor_that_hangs_is_killed_with_its_agent(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(room, "_STOP_SECONDS", 0.5)
+def hang(scene: Scene) -> int:
+    """Start a job whose supervisor writes to a pipe that nobody reads; returns the end that was opened."""
+    words = [{"say": "x" * (1 << 20)}, {"hang": True}]
+    (scene.root / "script.json").write_text(json.dumps({"version": 1, "steps": words}))
+    job = scene.job()
+    os.mkfifo(job.log_path)
+    reader = os.open(job.log_path, os.O_RDONLY | os.O_NONBLOCK)
+    scene.agent.start(job)
+    until(lambda: select.select([reader], [], [], 0)[0], "the first bytes")
+    return reader
+
+
+@pytest.mark.parametrize("setting", ["_HUNG_SECONDS", "_STOP_SECONDS"])
+def test_a_supervisor_that_hangs_is_killed_with_its_agent(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, setting: str
+) -> None:
+    monkeypatch.setattr(room, setting, 0.5)
+    reader = hang(scene)
+    if setting == "_STOP_SECONDS":
+        # As a supervisor of the version before: it shows no heartbeat.
+        scene.agent._jobs.folder("run-1/submit-1").heartbeat.unlink()
+    began = time.monotonic()
+    scene.agent.stop("run-1/submit-1")
+    assert time.monotonic() - began < 5
+    assert scene.processes() == set()
+    assert scene.agent.poll("run-1/submit-1").state is JobState.LOST
+    os.close(reader)
+
+
+def test_a_supervisor_that_is_stopped_ends_its_job_in_good_order_when_asked_to(scene: Scene) -> None:
     job = scene.job()
     status = scene.started(job)
     assert status.pid is not None
     os.kill(status.pid, signal.SIGSTOP)
+    began = time.monotonic()
     scene.agent.stop(job.key)
+    assert time.monotonic() - began < 5
     assert scene.processes() == set()
-    assert scene.agent.poll(job.key).state is JobState.LOST
+    ended = scene.agent.poll(job.key)
+    assert (ended.state, ended.result and ended.result.end) == (JobState.ENDED, JobEnd.STOPPED)
+
+
+def noted(jobs: Jobs, **handle: float) -> JobStatus:
+    """Look at a job whose lock is held, with these words in its handle."""
+    folder = jobs.folder("run/submit-1")
+    folder.make()
+    lock = folder.try_lock()
+    assert lock is not None
+    nobody = {"pid": 1, "started": "0", "agent_pid": 1, "agent_started": "0", "boot": room.kernel.boot_id()}
+    write_json(folder.handle, {**nobody, **handle})
+    status = jobs.poll("run/submit-1")
+    os.close(lock)
+    return status
+
+
+@pytest.mark.parametrize(
+    ("age", "silent", "limit"),
+    [
+        (50, 0, None),
+        (50, 50, JobEnd.STALLED),
+        (61, 1.5, None),  # the supervisor works, and is about to end it
+        (70, 0, None),
+        (64, 4, JobEnd.TIMED_OUT),
+        (190, 0, JobEnd.TIMED_OUT),  # it works, and does not get rid of its agent
+    ],
+)
+def test_a_running_job_says_which_limit_it_has_outlived(
+    jobs: Jobs, age: float, silent: float, limit: JobEnd | None
+) -> None:
+    now = time.monotonic()
+    folder = jobs.folder("run/submit-1")
+    folder.make()
+    folder.heartbeat.write_text(f"{now - silent:020.3f}\n")
+    status = noted(jobs, monotonic=now - age, stall_seconds=40, total_seconds=60)
+    assert (status.state, status.overdue) == (JobState.RUNNING, limit)
+
+
+def test_a_supervisor_without_a_single_heartbeat_is_judged_from_its_start(jobs: Jobs) -> None:
+    began = time.monotonic() - 50
+    assert noted(jobs, monotonic=began, stall_seconds=60, total_seconds=90).overdue is None
+    assert noted(jobs, monotonic=began, stall_seconds=40, total_seconds=90).overdue is JobEnd.STALLED
+
+
+def test_a_job_of_the_version_before_which_noted_no_limits_is_believed(jobs: Jobs) -> None:
+    status = noted(jobs)
+    assert (status.state, status.overdue) == (JobState.RUNNING, None)
+
+
+def test_a_supervisor_at_work_shows_a_heartbeat_that_goes_on(scene: Scene) -> None:
+    scene.started(scene.job())
+    place = scene.agent._jobs.folder("run-1/submit-1").heartbeat
+    first = last_beat(place)
+    assert first is not None
+    until(lambda: (last_beat(place) or 0) > first, "the next beat")
+    assert scene.agent.poll("run-1/submit-1").overdue is None
 
 
 def test_stopping_after_another_boot_signals_nobody(scene: Scene, jobs: Jobs) -> None:
