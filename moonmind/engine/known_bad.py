@@ -14,7 +14,7 @@ from moonmind.runs.chain import Stage
 _FRESH = timedelta(minutes=5)
 """A host that was heard of within this time may do the work."""
 
-_INSTALLED = frozenset({"binary", "login"})
+_INSTALLED = frozenset({"binary", "login", "project"})
 """Last parts of the names of checks that look at what is installed on one machine. A key is good or bad everywhere."""
 
 

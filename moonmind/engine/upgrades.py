@@ -44,6 +44,11 @@ CHANGES: tuple[Change, ...] = (
         "MOONMIND_ENV_FILE names a file of your own.",
     ),
     Change("supervisor-overdue", "An agent whose supervisor is stopped or hangs is ended at its time limit."),
+    Change(
+        "codex-project-check",
+        "Preflight starts Codex in a folder whose configuration names a command (check codex.project) and refuses a Codex "
+        "that runs it.",
+    ),
 )
 
 

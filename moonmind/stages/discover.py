@@ -15,7 +15,7 @@ from moonmind.speckit.features import Feature, find_features
 from moonmind.speckit.tasks import SpecTask
 from moonmind.speckit.tasks_md import read_tasks
 from moonmind.speckit.work import NoWork, Work, next_work
-from moonmind.stages import forge_answers
+from moonmind.stages import agent_files, forge_answers
 from moonmind.stages.branch_conflicts import refuse_conflicts
 from moonmind.stages.candidates import Candidates, Snapshot, Start
 from moonmind.stages.foreign_commits import foreign_commits
@@ -94,7 +94,15 @@ def _plan(
         checkpoint=_words(work.phase.checkpoint),
         independent_test=_words(work.phase.independent_test),
         passed_over=work.passed_over,
-        warnings=tuple(storable(text) for text in (*_not_ours(candidates, start), *file.warnings, *_order(work))),
+        warnings=tuple(
+            storable(text)
+            for text in (
+                *_not_ours(candidates, start),
+                *file.warnings,
+                *_order(work),
+                *agent_files.warnings(listing),
+            )
+        ),
     )
     if stuck := without_progress(plan, context.run.notes, context.office.earlier_run(there.path)):
         return NothingToDo(stuck, plan.as_outputs())

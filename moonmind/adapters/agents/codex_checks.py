@@ -7,6 +7,8 @@ from pathlib import Path
 import httpx
 
 from moonmind.adapters import process
+from moonmind.adapters.agents.codex_canary import NAME as PROJECT
+from moonmind.adapters.agents.codex_canary import project_check
 from moonmind.adapters.agents.codex_home import DEFAULT_BASE_URL, profile
 from moonmind.adapters.agents.codex_login import Login, LoginKind, find_login
 from moonmind.adapters.agents.environment import harmless
@@ -35,9 +37,10 @@ def find_codex(options: AgentOptions) -> str:
 
 
 def codex_checks(options: AgentOptions) -> tuple[Check, ...]:
-    """Give the three answers in order: codex.binary, codex.login, codex.key."""
+    """Return the answers in order: codex.binary, codex.login, codex.key, codex.project."""
     login = find_login(options)
-    return (_binary(options), _login(options, login), _key(options, login))
+    binary, stored = _binary(options), _login(options, login)
+    return (binary, stored, _key(options, login), _project(options, login, binary, stored))
 
 
 def _binary(options: AgentOptions) -> Check:
@@ -71,6 +74,12 @@ def _login(options: AgentOptions, login: Login) -> Check:
         message = login.problem or f"no login: there is no {login.auth_file}, and CODEX_API_KEY is not set"
         return Check("codex.login", CheckStatus.FAILED, message, "Run `codex login`, or set CODEX_API_KEY.", facts)
     return Check("codex.login", CheckStatus.PASSED, login.kind.value, facts=facts)
+
+
+def _project(options: AgentOptions, login: Login, binary: Check, stored: Check) -> Check:
+    if binary.status is not CheckStatus.PASSED or stored.failed:
+        return Check(PROJECT, CheckStatus.SKIPPED, "Codex cannot be started here yet")
+    return project_check(options, login, binary.facts["path"])
 
 
 def _key(options: AgentOptions, login: Login) -> Check:

@@ -174,3 +174,13 @@ def test_an_empty_repository_has_its_credential_audited_all_the_same(tmp_path: P
 class EmptyForge(LocalForge):
     def repository(self, name: str) -> Repository:
         return Repository(name, f"file:///nowhere/{name}.git", "main", empty=True)
+
+
+def test_files_that_configure_agents_are_named_in_the_plan(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    assert plan_of(world).warnings == ()
+    files = dict.fromkeys((".codex/config.toml", "web/.Codex/hooks.json", "docs/.mcp.json", ".codex/prompts/a.md"), "x")
+    commit_to(world.bare, "main", files, "Configure agents")
+    (warning,) = plan_of(world).warnings
+    assert all(path in warning for path in list(files)[:3])
+    assert "prompts" not in warning

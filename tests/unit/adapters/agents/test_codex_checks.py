@@ -61,7 +61,9 @@ def checks(options: AgentOptions) -> dict[str, Check]:
 
 def test_all_is_well(options: AgentOptions) -> None:
     found = checks(options)
-    assert list(found) == ["codex.binary", "codex.login", "codex.key"]
+    assert list(found) == ["codex.binary", "codex.login", "codex.key", "codex.project"]
+    # The program of this test asks no model; test_codex_canary.py has those that do.
+    assert found.pop("codex.project").status is CheckStatus.UNKNOWN
     assert {check.status for check in found.values()} == {CheckStatus.PASSED}
     assert found["codex.binary"].facts["version"] == "9.8.7"
     assert found["codex.login"].facts == {"login": "API key from CODEX_API_KEY", "label": "prod"}
@@ -74,6 +76,7 @@ def test_a_missing_binary_says_how_to_get_one(options: AgentOptions) -> None:
     assert "CODEX_BIN names /no/such/codex" in check.message
     assert "script/bootstrap" in check.remediation
     assert "npm install" in check.remediation
+    assert checks(replace(options, codex_bin="/no/such/codex"))["codex.project"].status is CheckStatus.SKIPPED
 
 
 def test_a_binary_that_fails_is_not_taken(options: AgentOptions, tmp_path: Path) -> None:
