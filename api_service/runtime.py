@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from api_service.information import Information
 from moonmind.engine.container import Container
+from moonmind.engine.machine_checks import open_to_agents
 from moonmind.engine.run_service import RunService
 from moonmind.ports.check import Check
 from moonmind.redact import Redactor
@@ -62,6 +63,10 @@ class Runtime:
     def agent_checks(self) -> tuple[Check, ...]:
         """Probe what an agent needs; may take seconds."""
         return self._container.preflight.agent()
+
+    def access_checks(self) -> tuple[Check, ...]:
+        """Probe who could call this server and should not; takes no time."""
+        return open_to_agents(self._container.agent, has_token=self.settings.api_token is not None)
 
     def ready(self) -> list[Check]:
         """Probe what taking and moving runs needs; the preflight list as seen from here stands beside it."""

@@ -22,7 +22,7 @@ from moonmind.engine.factory import ContextFactory
 from moonmind.engine.host import this_host
 from moonmind.engine.janitor import Janitor
 from moonmind.engine.lease import LeaseKeeper
-from moonmind.engine.machine_checks import hosts, speckit
+from moonmind.engine.machine_checks import hosts, open_to_agents, speckit
 from moonmind.engine.preflight import Preflight
 from moonmind.engine.publisher import Publisher, Silent
 from moonmind.engine.recorder import Recorder
@@ -113,7 +113,9 @@ def build(
             redactor=redactor,
         )
     )
-    preflight = Preflight(agent, forge, vcs, (speckit, _processes, lambda: hosts(database)))
+    has_token = settings.api_token is not None
+    tools = (speckit, _processes, lambda: hosts(database), lambda: open_to_agents(agent, has_token=has_token))
+    preflight = Preflight(agent, forge, vcs, tools)
     publisher = Publisher(database, lambda: _dispatcher(settings.queue))
     hinter = publisher if publishes else Silent()
     keeper = LeaseKeeper(database, lease_seconds=settings.lease_seconds, heartbeat_seconds=settings.heartbeat_seconds)

@@ -49,11 +49,10 @@ class _Server(uvicorn.Server):
         await super().startup(sockets)
         if self.started:
             server_file.announce(self._settings.var_dir, self._url)
-            _greet(self._url, self._settings)
+            container = self._state.container
+            greet(self._url, self._settings, container.access_checks())
             # Looked at beside serving: it asks the agent's program, which may take seconds.
-            threading.Thread(
-                target=warn_of, args=(self._state.container.agent_checks,), name="agent check", daemon=True
-            ).start()
+            threading.Thread(target=warn_of, args=(container.agent_checks,), name="agent check", daemon=True).start()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """See uvicorn."""
@@ -168,7 +167,8 @@ def _loopback(host: str) -> bool:
         return host.casefold() == "localhost"
 
 
-def _greet(url: str, settings: Settings) -> None:
+def greet(url: str, settings: Settings, warnings: Iterable[Check] = ()) -> None:
+    """Print where the server is and what it works with; a warning's message and remediation each on a line."""
     console = screen.out()
     facts = Table.grid(padding=(0, 2, 0, 0))
     facts.add_column(style="dim", no_wrap=True)
@@ -183,6 +183,8 @@ def _greet(url: str, settings: Settings) -> None:
     facts.add_row("forge", settings.forge)
     if settings.test_mode:
         facts.add_row("", "test mode: no Codex, no GitHub, nothing leaves this machine")
+    for check in warnings:
+        facts.add_row("", Text(f"{check.message}. {check.remediation}", "yellow"))
     console.print(Text.assemble("\n  ", ("MoonMind", "bold"), f" {__version__}\n"))
     console.print(Padding(facts, (0, 0, 0, 2), expand=False))
     console.print(

@@ -8,6 +8,7 @@ from pathlib import Path
 from moonmind import __version__
 from moonmind.db.unit_of_work import Database
 from moonmind.errors import MoonMindError
+from moonmind.ports.agent import Agent
 from moonmind.ports.check import Check, CheckStatus
 from moonmind.settings import Settings
 
@@ -39,6 +40,22 @@ def hosts(database: Database) -> tuple[Check, ...]:
             f"{len(names)} hosts run stages ({', '.join(names)}): all workers of an installation share a host until "
             "artifacts are shared",
             "Run the workers on one host, or mount SPEC_WORKFLOW_ARTIFACT_ROOT from one place on all of them.",
+        ),
+    )
+
+
+def open_to_agents(agent: Agent, *, has_token: bool) -> tuple[Check, ...]:
+    """Say that commands of agents could call the API as its user; nothing where they cannot."""
+    if has_token or not agent.reaches_host():
+        return ()
+    return (
+        Check(
+            "api.token",
+            CheckStatus.UNKNOWN,
+            "agents' commands may reach this machine's network, and without a token the API cannot tell them from its "
+            "user: they could start and cancel runs",
+            "Set MOONMIND_API_TOKEN, or keep agents off the network: MOONMIND_SANDBOX=workspace-write, and no "
+            "network_access in the profile that CODEX_ENV names.",
         ),
     )
 

@@ -150,6 +150,10 @@ class Agent(Protocol):
         """Probe what a job needs: binary, version, login, the service's answer to the credential."""
         ...
 
+    def reaches_host(self) -> bool:
+        """Return True if a job's commands may open connections to this machine's own ports."""
+        ...
+
     def start(self, job: AgentJob) -> None:
         """Start the job unless it was started already; returns when its supervisor holds the lock. Raises AgentError."""
         ...

@@ -108,6 +108,9 @@ class IdleAgent:
             raise AgentError(f"the job {key} cannot be looked at")
         return self.states.get(key, JobStatus(JobState.ABSENT))
 
+    def reaches_host(self) -> bool:
+        return False
+
     def running(self) -> tuple[str, ...]:
         return tuple(key for key, status in self.states.items() if status.state is JobState.RUNNING)
 

@@ -37,6 +37,10 @@ class SupervisedAgent(ABC):
         except (OSError, ValueError) as error:
             raise AgentUnknown(f"the agent could not be started: {error}") from error
 
+    def reaches_host(self) -> bool:
+        """Return True if a job's commands may open connections to this machine's own ports."""
+        return False
+
     def poll(self, key: str) -> JobStatus:
         """Look at a job by its key alone, from any process of this host. Raises AgentUnknown when that cannot be done."""
         return self._jobs.poll(key)

@@ -14,6 +14,7 @@ from moonmind.adapters.agents.codex_home import (
     configuration,
     furnish,
     knows_thread,
+    opens_network,
 )
 from moonmind.adapters.agents.codex_login import AUTH_FILE, Login, LoginKind, find_login
 from moonmind.adapters.agents.codex_permissions import Reach, confined, holds
@@ -34,6 +35,10 @@ class CodexAgent(SupervisedAgent):
     def check(self) -> tuple[Check, ...]:
         """Probe binary, login and, for keys, the service's answer."""
         return codex_checks(self._options)
+
+    def reaches_host(self) -> bool:
+        """Return True if Codex's sandbox is off, or the operator's profile opens the network to commands."""
+        return opens_network(self._options)
 
     def _order(self, job: AgentJob) -> Order:
         login = find_login(self._options)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from moonmind.adapters.agents.codex_login import Login
+from moonmind.adapters.agents.codex_login import Login, find_login
 from moonmind.adapters.agents.options import AgentOptions
 from moonmind.adapters.agents.toml import toml_text
 from moonmind.adapters.supervisor.folder import write_whole
@@ -82,6 +82,17 @@ def profile(label: str | None, home: Path) -> dict[str, Any]:
         raise NotConfigured(
             f"{path} cannot be read: {error}", remediation=f"Mend {path}, or set CODEX_ENV to another label."
         ) from error
+
+
+def opens_network(options: AgentOptions) -> bool:
+    """Return True if commands of a job may use the network, and with it this machine's own ports."""
+    if options.sandbox == "danger-full-access":
+        return True
+    try:
+        mode = profile(options.codex_env, find_login(options).home).get("sandbox_workspace_write")
+    except NotConfigured:
+        return False  # no job starts with such a profile
+    return isinstance(mode, Mapping) and bool(mode.get("network_access"))
 
 
 def furnish(home: Path, config: Mapping[str, Any], instructions: str = "") -> None:

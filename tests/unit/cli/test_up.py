@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from moonmind.cli.main import main
-from moonmind.cli.up import warn_of
+from moonmind.cli.up import greet, warn_of
 from moonmind.engine import server_file
 from moonmind.ports.check import Check, CheckStatus
+from moonmind.settings import Settings
 from tests.support.waiting import until
 
 Capture = pytest.CaptureFixture[str]
@@ -111,3 +112,10 @@ def test_an_agent_that_cannot_work_is_said_in_one_line(capsys: Capture) -> None:
     assert capsys.readouterr().out == "  Runs will fail at submit: Codex is not logged in. Run `codex login`.\n"
     warn_of(lambda: [good])
     assert capsys.readouterr().out == ""
+
+
+def test_the_greeting_says_who_could_call_the_server_that_should_not(capsys: Capture) -> None:
+    greet(
+        "http://127.0.0.1:1", Settings(_env_file=None), [Check("api.token", CheckStatus.UNKNOWN, "Agents may", "Do.")]
+    )
+    assert "Agents may. Do." in capsys.readouterr().out

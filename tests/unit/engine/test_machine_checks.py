@@ -9,9 +9,10 @@ import pytest
 
 from moonmind import __version__
 from moonmind.db.unit_of_work import Database
-from moonmind.engine.machine_checks import hosts, speckit
+from moonmind.engine.machine_checks import hosts, open_to_agents, speckit
 from moonmind.ports.check import CheckStatus
 from tests.support.databases import enrol
+from tests.support.engine_room import IdleAgent
 
 
 @pytest.mark.parametrize(
@@ -41,3 +42,14 @@ def test_speckit_is_found_beside_this_program_and_missed_elsewhere(
     monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
     monkeypatch.setattr(shutil, "which", lambda _name: None)
     assert speckit()[0].status is CheckStatus.FAILED
+
+
+@pytest.mark.parametrize(("reaches", "has_token", "said"), [(True, False, 1), (True, True, 0), (False, False, 0)])
+def test_an_api_that_agents_could_call_is_said(reaches: bool, has_token: bool, said: int) -> None:
+    class Agent(IdleAgent):
+        def reaches_host(self) -> bool:
+            return reaches
+
+    found = open_to_agents(Agent(), has_token=has_token)
+    assert [(check.name, check.status) for check in found] == [("api.token", CheckStatus.UNKNOWN)] * said
+    assert all("MOONMIND_API_TOKEN" in check.remediation for check in found)

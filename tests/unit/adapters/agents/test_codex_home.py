@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from moonmind.adapters.agents.codex_home import TOKEN_VARIABLE, configuration, furnish, knows_thread
+from moonmind.adapters.agents.codex_home import TOKEN_VARIABLE, configuration, furnish, knows_thread, opens_network
 from moonmind.adapters.agents.codex_login import find_login
 from moonmind.adapters.agents.codex_setup import ensure_codex_home
 from moonmind.adapters.agents.options import AgentOptions
@@ -150,3 +150,32 @@ def test_an_agents_own_folders_among_its_conversations_hinder_nothing(tmp_path: 
     assert knows_thread(tmp_path, "t-1")
     assert not knows_thread(tmp_path, "t-2")
     remove_tree(tmp_path / "sessions")
+
+
+@pytest.mark.parametrize(
+    ("sandbox", "label", "opens"),
+    [
+        ("danger-full-access", None, True),
+        ("danger-full-access", "closed", True),
+        ("workspace-write", None, False),
+        ("workspace-write", "absent", False),
+        ("workspace-write", "closed", False),
+        ("workspace-write", "odd", False),
+        ("workspace-write", "broken", False),
+        ("workspace-write", "open", True),
+        ("workspace-write", "../open", False),
+        ("read-only", None, False),
+    ],
+)
+def test_it_is_known_whether_commands_reach_the_network(
+    options: AgentOptions, sandbox: str, label: str | None, opens: bool
+) -> None:
+    assert options.codex_home is not None
+    for name, content in {
+        "open": "[sandbox_workspace_write]\nnetwork_access = true\n",
+        "closed": "[sandbox_workspace_write]\nnetwork_access = false\n",
+        "odd": "sandbox_workspace_write = 7\n",
+        "broken": "sandbox_workspace_write = [\n",
+    }.items():
+        (options.codex_home / f"{name}.config.toml").write_text(content)
+    assert opens_network(replace(options, sandbox=sandbox, codex_env=label)) is opens
