@@ -9,7 +9,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api_service import problems
 from api_service.auth import Guard
 from api_service.backend import Container
-from api_service.middleware import BodyLimit, Crashes, RequestContext, SecurityHeaders
+from api_service.middleware import BodyLimit, Crashes, Heads, RequestContext, SecurityHeaders
 from api_service.peers import OwnerOf, socket_owner
 from api_service.routes import artifacts, events, health, runs
 from moonmind import __version__
@@ -41,6 +41,7 @@ def create_app(
     app.include_router(health.router)
     problems.install(app)
     # The last one added sees a request first.
+    app.add_middleware(Heads)
     app.add_middleware(BodyLimit)
     app.add_middleware(Guard, owner_of=owner_of)
     for middleware in (Crashes, SecurityHeaders, RequestContext, PlainStartup):

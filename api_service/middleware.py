@@ -16,6 +16,7 @@ log = structlog.get_logger(__name__)
 BODY_LIMIT = 1024 * 1024
 """Bytes; counted as they come, whatever Content-Length says."""
 
+_HEAD = "moonmind.head"
 _SANE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _SECURITY_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
@@ -116,6 +117,31 @@ class Crashes:
                 raise
             log.exception("request.crashed")
             await problems.unexpected(scope.get("moonmind.request_id"))(scope, receive, send)
+
+
+class Heads:
+    """Answers HEAD wherever GET is answered, with the same headers. A route that must not begin asks `only_headers`."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Wrap one request."""
+        if scope["type"] != "http" or scope["method"] != "HEAD":
+            await self._app(scope, receive, send)
+            return
+
+        async def bare(message: Message) -> None:
+            if message["type"] == "http.response.body":
+                message = {**message, "body": b""}
+            await send(message)
+
+        await self._app({**scope, "method": "GET", _HEAD: True}, receive, bare)
+
+
+def only_headers(scope: Scope) -> bool:
+    """Return True if the request was a HEAD: nothing of a body that is made will be sent."""
+    return bool(scope.get(_HEAD))
 
 
 class BodyLimit:

@@ -1,5 +1,6 @@
 """One error body everywhere: every exception and every refusal becomes a `Problem`."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import structlog
@@ -7,6 +8,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
+from starlette.routing import Match
 
 from moonmind.errors import (
     BodyTooLarge,
@@ -18,7 +20,7 @@ from moonmind.errors import (
     Unauthorized,
     Unexpected,
 )
-from moonmind.wire import Problem
+from moonmind.wire import Problem, writable
 from moonmind.wire.refusals import in_words
 
 log = structlog.get_logger(__name__)
@@ -26,6 +28,8 @@ log = structlog.get_logger(__name__)
 RETRY_AFTER_SECONDS = 5
 _BY_STATUS: dict[int, type[MoonMindError]] = {404: NotFound, 405: MethodNotAllowed, 413: BodyTooLarge}
 _SHOWN_FIELDS = 20
+_FIELD_LENGTH = 100
+"""Characters shown of a field's name, which callers choose."""
 
 
 def respond(error: MoonMindError, request_id: str | None, headers: dict[str, str] | None = None) -> Response:
@@ -33,9 +37,9 @@ def respond(error: MoonMindError, request_id: str | None, headers: dict[str, str
     info = error.info()
     body = Problem(
         code=info.code,
-        message=info.message,
-        remediation=info.remediation or None,
-        details=dict(info.details) or None,
+        message=writable(info.message),
+        remediation=writable(info.remediation) or None,
+        details=_writable(info.details) or None,
         request_id=request_id,
     )
     sent = dict(headers or {})
@@ -46,6 +50,17 @@ def respond(error: MoonMindError, request_id: str | None, headers: dict[str, str
     if isinstance(error, RangeNotSatisfiable):
         sent.setdefault("Content-Range", f"bytes */{info.details.get('size', '*')}")
     return JSONResponse(body.model_dump(mode="json", by_alias=True), error.http_status, sent)
+
+
+def _writable(value: Any) -> Any:
+    """Return a refusal's details as they can be sent: callers' own words are among them."""
+    if isinstance(value, str):
+        return writable(value)
+    if isinstance(value, Mapping):
+        return {writable(str(name)): _writable(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_writable(item) for item in value]
+    return value
 
 
 def unexpected(request_id: str | None) -> Response:
@@ -102,7 +117,9 @@ def unknown_queries(request: Request) -> None:
     known = {str(field.alias) for field in request.scope["route"].dependant.query_params}
     unknown = sorted(set(request.query_params) - known)
     if unknown:
-        fields = [{"in": "query", "field": name[:100], "message": "there is no such parameter"} for name in unknown]
+        fields = [
+            {"in": "query", "field": name[:_FIELD_LENGTH], "message": "there is no such parameter"} for name in unknown
+        ]
         said = ", ".join(field["field"] for field in fields[:_SHOWN_FIELDS])
         raise InvalidRequest(
             f"the request is not valid: there is no query parameter {said}; there are {', '.join(sorted(known))}",
@@ -115,7 +132,7 @@ def _field(problem: dict[str, Any]) -> dict[str, str]:
     place, *path = (str(part) for part in problem["loc"])
     if problem["type"] == "json_invalid":
         return {"in": place, "field": place, "message": f"not JSON at character {path[0] if path else 0}"}
-    return {"in": place, "field": ".".join(path) or place, "message": in_words(problem)}
+    return {"in": place, "field": ".".join(path)[:_FIELD_LENGTH] or place, "message": in_words(problem)}
 
 
 def _http(request: Request, error: Exception) -> Response:
@@ -128,6 +145,20 @@ def _http(request: Request, error: Exception) -> Response:
         else error.detail
     )
     remediation = f"{request.app.openapi_url} lists the addresses there are." if error.status_code == 404 else None
-    answer = respond(kind(message, remediation=remediation), request_id(request), dict(error.headers or {}))
+    headers = dict(error.headers or {})
+    if error.status_code == 405:
+        headers["Allow"] = ", ".join(sorted(_methods(request)))
+    answer = respond(kind(message, remediation=remediation), request_id(request), headers)
     answer.status_code = error.status_code
     return answer
+
+
+def _methods(request: Request) -> set[str]:
+    """Return every method that is answered at a request's address; the framework's own answer names one route's."""
+    found = {
+        method
+        for method in ("DELETE", "GET", "PATCH", "POST", "PUT")
+        for route in request.app.routes
+        if route.matches({**request.scope, "method": method})[0] is Match.FULL
+    }
+    return found | ({"HEAD"} if "GET" in found else set())

@@ -30,8 +30,11 @@ _TALKATIVE = {
     "celery.app.trace": logging.WARNING,
 }
 """Access lines and what became of a task are ours already; the others repeat themselves below these levels."""
-_CONTROLS = {code: f"\\x{code:02x}" for code in (*range(9), *range(11, 32), *range(127, 160))}
-"""Agent output and requests reach the log: escape sequences in them must not reach a terminal."""
+_CONTROLS = {code: f"\\x{code:02x}" for code in (*range(9), *range(11, 32), *range(127, 160))} | {
+    code: f"\\u{code:04x}" for code in range(0xD800, 0xE000)
+}
+"""Agent output and requests reach the log: escape sequences in them must not reach a terminal. Halves of
+surrogate pairs, which no encoding can write, would cost the line."""
 _DEPTH = 12
 
 

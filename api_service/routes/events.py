@@ -1,7 +1,8 @@
 """Events: a list to poll, or a stream to follow."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from functools import partial
+from threading import Lock
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -10,9 +11,11 @@ import structlog
 from fastapi import APIRouter, Header, Query, Request, Response
 from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.concurrency import run_in_threadpool
+from starlette.types import Receive, Scope, Send
 
 from api_service.backend import RunService
 from api_service.deps import RunId, Runs
+from api_service.middleware import only_headers
 from api_service.routes.answers import refusals
 from moonmind import wire
 from moonmind.errors import MoonMindError, Unavailable
@@ -29,6 +32,8 @@ GRACE_SECONDS = 5
 BATCH = 200
 MAX_STREAMS = 100
 """Per process: each costs the database a query every POLL_SECONDS."""
+_taking = Lock()
+"""Routes run in threads: a seat is counted and taken in one step."""
 _LINE = "\n"
 _LARGEST_ID = 2**63 - 1
 
@@ -83,13 +88,21 @@ def all_events(request: Request, runs: Runs, after: AfterOrNow = None, last_even
     return _stream(request, runs, None, runs.last_event_id() if position is None else position)
 
 
-def _stream(request: Request, runs: RunService, run_id: UUID | None, position: int) -> EventSourceResponse:
+def _stream(request: Request, runs: RunService, run_id: UUID | None, position: int) -> Response:
+    if only_headers(request.scope):
+        return Response(media_type="text/event-stream")
     streams: set[object] = request.app.state.streams
-    if len(streams) >= MAX_STREAMS:
-        raise Unavailable(f"{MAX_STREAMS} event streams are open already", remediation="Close one, or poll the list.")
+    seat = object()
+    with _taking:
+        if len(streams) >= MAX_STREAMS:
+            raise Unavailable(
+                f"{MAX_STREAMS} event streams are open already", remediation="Close one, or poll the list."
+            )
+        streams.add(seat)
     closing = anyio.Event()
-    return EventSourceResponse(
-        _follow(runs, run_id, position, streams, closing),
+    return _Seated(
+        _follow(runs, run_id, position, closing),
+        leave=partial(streams.discard, seat),
         ping=HEARTBEAT_SECONDS,
         sep=_LINE,
         shutdown_event=closing,
@@ -97,29 +110,39 @@ def _stream(request: Request, runs: RunService, run_id: UUID | None, position: i
     )
 
 
+class _Seated(EventSourceResponse):
+    """A stream that leaves its seat however it ends, also before its first event."""
+
+    def __init__(self, *given: Any, leave: Callable[[], None], **named: Any) -> None:
+        super().__init__(*given, **named)
+        self._leave = leave
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """See starlette."""
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._leave()
+
+
 async def _follow(
-    runs: RunService, run_id: UUID | None, position: int, streams: set[object], closing: anyio.Event
+    runs: RunService, run_id: UUID | None, position: int, closing: anyio.Event
 ) -> AsyncIterator[ServerSentEvent]:
-    seat = object()
-    streams.add(seat)
     last: EventType | None = None
-    try:
-        yield ServerSentEvent(comment="open", retry=RECONNECT_MILLISECONDS, sep=_LINE)
-        while not closing.is_set():
-            batch = await _next(runs, run_id, position)
-            for event in batch:
-                position = event.id if run_id is None else event.seq
-                last = event.type
-                yield ServerSentEvent(id=str(position), data=event.model_dump_json(by_alias=True), sep=_LINE)
-            if len(batch) == BATCH:
-                continue
-            # A closed run that was retried since has later events; only the last word ends the stream.
-            if run_id is not None and last is EventType.RUN_CLOSED:
-                return
-            with anyio.move_on_after(POLL_SECONDS):
-                await closing.wait()
-    finally:
-        streams.discard(seat)
+    yield ServerSentEvent(comment="open", retry=RECONNECT_MILLISECONDS, sep=_LINE)
+    while not closing.is_set():
+        batch = await _next(runs, run_id, position)
+        for event in batch:
+            position = event.id if run_id is None else event.seq
+            last = event.type
+            yield ServerSentEvent(id=str(position), data=event.model_dump_json(by_alias=True), sep=_LINE)
+        if len(batch) == BATCH:
+            continue
+        # A closed run that was retried since has later events; only the last word ends the stream.
+        if run_id is not None and last is EventType.RUN_CLOSED:
+            return
+        with anyio.move_on_after(POLL_SECONDS):
+            await closing.wait()
 
 
 async def _next(runs: RunService, run_id: UUID | None, position: int) -> list[wire.RunEvent]:

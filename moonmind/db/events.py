@@ -12,6 +12,9 @@ from moonmind.db.tables import event
 _PLACE = (event.c.transaction_number, event.c.id)
 """Where an event stands in the stream over all runs."""
 
+_LARGEST_SEQ = 2**31 - 1
+"""What the column can hold."""
+
 
 class Events:
     """The events of one transaction."""
@@ -29,6 +32,7 @@ class Events:
         """
         query = select(*rows.EVENT).limit(limit)
         if run_id is not None:
+            after = min(after, _LARGEST_SEQ)  # PostgreSQL refuses to compare the column with more
             query = query.where(event.c.run_id == run_id, event.c.seq > after).order_by(event.c.seq)
         else:
             query = query.where(event.c.transaction_number < oldest_running_transaction()).order_by(*_PLACE)

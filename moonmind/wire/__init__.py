@@ -2,7 +2,7 @@
 
 from moonmind.wire.artifact import WorkflowArtifact
 from moonmind.wire.audit import CredentialStatus, WorkflowCredentialAudit
-from moonmind.wire.base import Instant, Text, WireModel
+from moonmind.wire.base import Instant, Text, WireModel, writable
 from moonmind.wire.event import RunEvent
 from moonmind.wire.health import CheckOutcome, CheckResult, Health, Readiness
 from moonmind.wire.problem import Problem, RunError
@@ -33,4 +33,5 @@ __all__ = [
     "WorkflowArtifact",
     "WorkflowCredentialAudit",
     "WorkflowTaskState",
+    "writable",
 ]

@@ -17,14 +17,24 @@ def _utc(value: datetime) -> datetime:
     return value.astimezone(UTC)
 
 
-def _no_nul(value: str) -> str:
+def _storable(value: str) -> str:
     if "\0" in value:
         raise ValueError("must not hold the character U+0000")
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        raise ValueError(f"must not hold half of a surrogate pair (U+{ord(value[error.start]):04X})") from None
     return value
+
+
+def writable(text: str) -> str:
+    """Return text that UTF-8 can write: a question mark stands for each half of a surrogate pair."""
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 Instant = Annotated[AwareDatetime, AfterValidator(_utc)]
 """A moment; written as ISO 8601 in UTC with `Z`."""
 
-Text = Annotated[str, AfterValidator(_no_nul)]
-"""Text from outside; PostgreSQL cannot store U+0000, so it is refused at the door."""
+Text = Annotated[str, AfterValidator(_storable)]
+"""Text from outside; what a database cannot store is refused on arrival: U+0000, and half of a surrogate pair, which JSON
+can spell and UTF-8 cannot write."""

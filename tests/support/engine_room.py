@@ -92,6 +92,7 @@ class IdleAgent:
     forgotten: list[str] = field(default_factory=list)
     unstoppable: bool = False
     unreadable: set[str] = field(default_factory=set)
+    reaches_host: Callable[[], bool] = field(default=lambda: False)
 
     def at(self, key: str, state: JobState, **values: Any) -> None:
         """Say where a job is."""
@@ -107,9 +108,6 @@ class IdleAgent:
         if key in self.unreadable:
             raise AgentError(f"the job {key} cannot be looked at")
         return self.states.get(key, JobStatus(JobState.ABSENT))
-
-    def reaches_host(self) -> bool:
-        return False
 
     def running(self) -> tuple[str, ...]:
         return tuple(key for key, status in self.states.items() if status.state is JobState.RUNNING)

@@ -155,6 +155,14 @@ def test_no_escape_sequence_reaches_a_terminal(log_format: str) -> None:
     assert not set(stream.getvalue()) & {"\x1b", "\x07", "\x9b", "\r"}
 
 
+@pytest.mark.parametrize("log_format", ["json", "console"])
+@pytest.mark.parametrize("half", ["\udfff", "\udc80 in words", "a pair taken apart: \ud83d \ude00"], ids=ascii)
+def test_text_that_no_encoding_can_write_costs_no_line(log_format: str, half: str) -> None:
+    stream = configured(log_format=log_format)
+    structlog.get_logger().warning("request.refused", message=half, fields={half: [half]})
+    assert b"request.refused" in stream.getvalue().encode()
+
+
 @pytest.mark.parametrize(
     ("log_format", "stream", "is_json"),
     [

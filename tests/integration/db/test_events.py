@@ -49,6 +49,14 @@ def test_the_events_of_a_run_come_after_the_one_received(database: Database) -> 
     assert second.created_at >= first.created_at
 
 
+@pytest.mark.parametrize("after", [2**31 - 1, 2**31, 2**32, 2**53 + 1, 2**63 - 1])
+def test_a_position_beyond_every_event_has_none_after_it(database: Database, after: int) -> None:
+    made = add_run(database)
+    with database.read() as unit:
+        assert unit.events.after(made.id, after, 10) == []
+        assert unit.events.after(None, after, 10) == []
+
+
 def test_events_are_dense_however_many_write_at_once(database: Database) -> None:
     runs = [add_run(database) for _ in range(3)]
 

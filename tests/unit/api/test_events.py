@@ -233,7 +233,7 @@ async def test_a_server_that_stops_ends_its_streams_in_order(runs: Any) -> None:
     closing = anyio.Event()
     comments = []
     with anyio.fail_after(PATIENCE):
-        async for event in events._follow(runs, None, 0, set(), closing):
+        async for event in events._follow(runs, None, 0, closing):
             comments.append(event.comment)
             closing.set()
     assert comments == ["open"]
@@ -245,6 +245,33 @@ def test_there_is_an_end_to_how_many_streams_are_open(client: TestClient, run_id
     answer = client.get(f"{PREFIX}/runs/{run_id}/events", headers=STREAM)
     assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
     assert client.get(f"{PREFIX}/runs/{run_id}/events").status_code == 200
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("place", [f"{PREFIX}/events", f"{PREFIX}/events?after=0", "run"])
+async def test_a_burst_gets_no_more_streams_than_there_are_seats(
+    app: Any, run_id: UUID, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    monkeypatch.setattr(events, "MAX_STREAMS", 3)
+    path = f"{PREFIX}/runs/{run_id}/events" if place == "run" else place
+    listeners = [Listener(app, path, {}) for _ in range(12)]
+    async with anyio.create_task_group() as tasks:
+        for listener in listeners:
+            tasks.start_soon(listener.listen)
+        await listeners[0].until(lambda: all(each.status for each in listeners))
+        assert sorted(each.status for each in listeners) == [200] * 3 + [503] * 9
+        for listener in listeners:
+            listener.go()
+    assert app.state.streams == set()
+
+
+@pytest.mark.anyio
+async def test_a_client_that_is_gone_before_the_first_event_keeps_no_seat(app: Any, run_id: UUID) -> None:
+    listener = Listener(app, f"{PREFIX}/runs/{run_id}/events", {})
+    listener.go()
+    with anyio.fail_after(PATIENCE):
+        await listener.listen()
+    assert app.state.streams == set()
 
 
 @pytest.fixture

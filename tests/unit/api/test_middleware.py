@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from typing import Any
+from uuid import UUID
 
 import pytest
 from fastapi.testclient import TestClient
@@ -78,3 +79,54 @@ def test_a_small_body_in_pieces_arrives_whole(client: TestClient) -> None:
     pieces = iter([b'{"reposi', b'tory": ', b'"a/b"}'])
     answer = client.post(RUNS, content=pieces, headers={"Content-Type": "application/json"})
     assert (answer.status_code, answer.json()["repository"]) == (202, "a/b")
+
+
+READ = ["", "/{id}", "/{id}/tasks", "/{id}/artifacts", "/{id}/artifacts/codex/log", "/{id}/events", "?limit=0", "/x"]
+
+
+@pytest.mark.parametrize(
+    "path", [*(f"/api/workflows/speckit/runs{each}" for each in READ), "/healthz", "/readyz", "/no"]
+)
+def test_head_is_answered_like_get_without_the_body(client: TestClient, runs: Any, run_id: UUID, path: str) -> None:
+    runs.keep(run_id, "codex/log", b"0123456789", "text/plain")
+    path = path.replace("{id}", str(run_id))
+    read, head = client.get(path), client.head(path)
+    assert (head.status_code, head.content) == (read.status_code, b"")
+    alike = ("content-type", "content-length", "accept-ranges", "content-disposition", "content-security-policy")
+    if read.is_success:
+        assert [head.headers.get(name) for name in alike] == [read.headers.get(name) for name in alike]
+
+
+@pytest.mark.parametrize("place", ["/events", "/events?after=0", "/runs/{id}/events"])
+def test_the_head_of_a_stream_ends_and_takes_no_seat(client: TestClient, run_id: UUID, place: str) -> None:
+    path = "/api/workflows/speckit" + place.replace("{id}", str(run_id))
+    answer = client.head(path, headers={"Accept": "text/event-stream"})
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "text/event-stream; charset=utf-8")
+    app: Any = client.app
+    assert app.state.streams == set()
+
+
+@pytest.mark.parametrize(
+    ("path", "allowed"),
+    [
+        ("", "GET, HEAD, POST"),
+        ("/{id}", "GET, HEAD"),
+        ("/{id}/tasks", "GET, HEAD"),
+        ("/{id}/retry", "POST"),
+        ("/{id}/cancel", "POST"),
+        ("/{id}/artifacts", "GET, HEAD"),
+        ("/{id}/artifacts/some/file", "GET, HEAD"),
+        ("/{id}/events", "GET, HEAD"),
+    ],
+)
+@pytest.mark.parametrize("method", ["DELETE", "PUT", "PATCH", "OPTIONS", "PROPFIND", "QUERY"])
+def test_a_method_that_is_not_there_is_answered_with_those_that_are(
+    client: TestClient, run_id: UUID, path: str, allowed: str, method: str
+) -> None:
+    answer = client.request(method, "/api/workflows/speckit/runs" + path.replace("{id}", str(run_id)))
+    assert (answer.status_code, answer.headers["allow"]) == (405, allowed)
+
+
+def test_the_head_of_an_address_that_only_takes_is_refused(client: TestClient, run_id: UUID) -> None:
+    answer = client.head(f"/api/workflows/speckit/runs/{run_id}/cancel")
+    assert (answer.status_code, answer.headers["allow"], answer.content) == (405, "POST", b"")

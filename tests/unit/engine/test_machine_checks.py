@@ -46,10 +46,6 @@ def test_speckit_is_found_beside_this_program_and_missed_elsewhere(
 
 @pytest.mark.parametrize(("reaches", "has_token", "said"), [(True, False, 1), (True, True, 0), (False, False, 0)])
 def test_an_api_that_agents_could_call_is_said(reaches: bool, has_token: bool, said: int) -> None:
-    class Agent(IdleAgent):
-        def reaches_host(self) -> bool:
-            return reaches
-
-    found = open_to_agents(Agent(), has_token=has_token)
+    found = open_to_agents(IdleAgent(reaches_host=lambda: reaches), has_token=has_token)
     assert [(check.name, check.status) for check in found] == [("api.token", CheckStatus.UNKNOWN)] * said
     assert all("MOONMIND_API_TOKEN" in check.remediation for check in found)
