@@ -70,7 +70,7 @@ ask_for() {
 find_python() {
   local name
   for name in ${PYTHON:+"$PYTHON"} python3.11 python3.12 python3.13 python3.14 python3 python; do
-    if "$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then
+    if "$name" -c 'import sys; sys.exit(sys.version_info < (3, 11, 2))' >/dev/null 2>&1; then
       "$name" -c 'import sys; print(sys.executable)'
       return
     fi
