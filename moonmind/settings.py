@@ -18,6 +18,7 @@ from pydantic_settings import (
 from moonmind.env_file import VARIABLE
 from moonmind.errors import NotConfigured
 from moonmind.github_urls import GitHubUrls, checked_origin, github_urls
+from moonmind.redact.urls import url_secrets
 from moonmind.setting_sources import Environment, File
 
 _MINUTE = 60.0
@@ -206,9 +207,19 @@ class Settings(BaseSettings):
         return base.expanduser().absolute() / "moonmind" / installation_id
 
     def secrets(self) -> tuple[str, ...]:
-        """Give the values that must appear nowhere: named token and key settings of 12 characters or more."""
+        """Return the values that must appear nowhere.
+
+        These are the named tokens and keys of 12 characters or more, and the passwords inside addresses: of the
+        database, the broker, the result backend, and whatever address the environment holds, proxies first of all.
+        """
         named = (self.gh_token, self.codex_api_key, self.api_token)
-        return tuple(s.get_secret_value() for s in named if s is not None and len(s.get_secret_value()) >= 12)
+        tokens = [secret.get_secret_value() for secret in named if secret is not None]
+        # GH_TOKEN goes first; what stands beside it in GITHUB_TOKEN is a token all the same.
+        tokens += [value for name, value in ambient_environment().items() if name in {"GH_TOKEN", "GITHUB_TOKEN"}]
+        urls = (self.database, self.broker_url, self.result_backend, self.codex_base_url)
+        ambient = (value for value in ambient_environment().values() if "://" in value)
+        addresses = [url.removeprefix("db+") for url in (*urls, *ambient) if url]
+        return tuple(dict.fromkeys([*(token for token in tokens if len(token) >= 12), *url_secrets(addresses)]))
 
 
 def load_settings(**overrides: Any) -> Settings:

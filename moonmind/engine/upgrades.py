@@ -49,6 +49,11 @@ CHANGES: tuple[Change, ...] = (
         "Preflight starts Codex in a folder whose configuration names a command (check codex.project) and refuses a Codex "
         "that runs it.",
     ),
+    Change(
+        "address-passwords",
+        "Passwords inside the addresses of database, broker and proxies are secrets: masked everywhere, refused in a change, "
+        "and not handed to the agent.",
+    ),
 )
 
 

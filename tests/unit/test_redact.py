@@ -1,4 +1,5 @@
 import base64
+import codecs
 import json
 import re
 from urllib.parse import quote
@@ -166,3 +167,73 @@ def test_a_secret_is_found_at_every_distance_from_both_ends(before: int, after: 
     text = "x" * before + secret + "y" * after
     assert Redactor((secret,)).text(text) == "x" * before + MASK + "y" * after
     assert not Redactor((secret,)).holds_known(text.replace("9", "8").encode())
+
+
+def _base64(data: bytes) -> bytes:
+    return base64.b64encode(data)
+
+
+ENCODED = {
+    "hex": lambda data: data.hex().encode(),
+    "HEX": lambda data: data.hex().upper().encode(),
+    "hex pairs": lambda data: data.hex(" ").encode(),
+    "hex pairs with colons": lambda data: data.hex(":").encode(),
+    "hex escapes": lambda data: "".join(f"\\x{byte:02x}" for byte in data).encode(),
+    "C bytes": lambda data: ", ".join(f"0x{byte:02x}" for byte in data).encode(),
+    "percent": lambda data: "".join(f"%{byte:02X}" for byte in data).encode(),
+    "base32": base64.b32encode,
+    "lower base32": lambda data: base64.b32encode(data).lower(),
+    "base64 twice": lambda data: _base64(_base64(data)),
+    "base64 in URLs, twice": lambda data: base64.urlsafe_b64encode(base64.urlsafe_b64encode(data)),
+    "UTF-16-LE": lambda data: data.decode().encode("utf-16-le"),
+    "UTF-16-BE": lambda data: data.decode().encode("utf-16-be"),
+    "UTF-16 with its mark": lambda data: codecs.BOM_UTF16_LE + data.decode().encode("utf-16-le"),
+    "UTF-32": lambda data: data.decode().encode("utf-32"),
+    "base64 of UTF-16": lambda data: _base64(data.decode().encode("utf-16-le")),
+    "reversed": lambda data: data.decode()[::-1].encode(),
+}
+
+
+@pytest.mark.parametrize("secret", [SECRET, "ghp_" + "a1B2" * 9, "p4ss-w0rd", "pässwörter-säge"])
+@pytest.mark.parametrize("before", range(5))
+@pytest.mark.parametrize("encode", ENCODED.values(), ids=ENCODED)
+def test_a_secret_is_found_in_every_encoding(encode, before: int, secret: str) -> None:  # type: ignore[no-untyped-def]
+    redactor = Redactor((secret,))
+    shape = encode(b"<" * before + secret.encode() + b"> and more")
+    assert redactor.holds_known(b"\xff" * before + shape + b"\xff")
+    assert not redactor.holds_known(redactor.data(shape))
+    assert not redactor.holds_known(encode(b"<" * before + b"nothing of the kind, at all"))
+
+
+@pytest.mark.parametrize("at", range(1, len(SECRET), 3))
+@pytest.mark.parametrize(
+    "gap",
+    [
+        "\n", "\r\n", "\n    ", "\\\n", " \\\n\t", "\n\n\n", "\n+", "\n+    ", "\n \n",
+        '"\n"', "'\n    '", '" +\n    "', "' . \r\n  '", '",\n"', '" \\\n+  "', "` +\n-  `", '")\n  + ("',
+    ],
+)  # fmt: skip
+def test_a_secret_is_found_across_a_line_break(gap: str, at: int) -> None:
+    redactor = Redactor((SECRET,))
+    head = "diff --git a/a b/a\n+" if gap.startswith(("\n+", "\n-")) else "x = "
+    text = f'{head}"{SECRET[:at]}{gap}{SECRET[at:]}"\nnext'
+    assert redactor.holds_known(text.encode())
+    masked = redactor.data(text.encode())
+    assert masked.decode() == f'{head}"{MASK}{gap}{MASK}"\nnext'
+    assert redactor.text(text) == masked.decode()
+
+
+def test_a_secret_of_one_sign_a_line_is_found() -> None:
+    redactor = Redactor((SECRET,))
+    text = "\n".join(f'  "{sign}" +' for sign in SECRET)
+    assert redactor.holds_known(text.encode())
+    assert not redactor.holds_known(redactor.data(text.encode()))
+
+
+@given(
+    st.lists(st.sampled_from(["\n", "+", '"', " ", "s3cret/with", "+odd=chars&more", "-", "diff --git "]), max_size=12)
+)
+def test_nothing_that_is_found_is_left(pieces: list[str]) -> None:
+    redactor = Redactor((SECRET,))
+    masked = redactor.data("".join(pieces).encode())
+    assert not redactor.holds_known(masked)

@@ -239,3 +239,58 @@ def test_a_value_out_of_its_bounds_is_said_with_the_variables_name(monkeypatch: 
     with pytest.raises(NotConfigured) as refused:
         load_settings()
     assert refused.value.message == "MOONMIND_MAX_AGENTS: must be greater than or equal to 1"
+
+
+PASSWORD = "n0t-a%2Fdefault"
+
+
+@pytest.mark.parametrize(
+    ("name", "url"),
+    [
+        ("DATABASE_URL", f"postgresql://moonmind:{PASSWORD}@db.internal/moonmind"),
+        ("DATABASE_URL", f"postgresql://moonmind@db.internal/moonmind?password={PASSWORD}"),
+        ("CELERY_BROKER_URL", f"amqp://moonmind:{PASSWORD}@mq:5672//"),
+        ("CELERY_RESULT_BACKEND", f"db+postgresql://moonmind:{PASSWORD}@db/moonmind"),
+        ("CODEX_BASE_URL", f"https://gateway:{PASSWORD}@models.internal/v1"),
+        ("HTTPS_PROXY", f"http://operator:{PASSWORD}@proxy.internal:3128"),
+        ("https_proxy", f"http://operator:{PASSWORD}@proxy.internal:3128"),
+        ("HTTP_PROXY", f"http://:{PASSWORD}@proxy.internal"),
+        ("all_proxy", f"socks5h://operator:{PASSWORD}@10.0.0.1:1080"),
+        ("PIP_INDEX_URL", f"https://__token__:{PASSWORD}@packages.internal/simple"),
+    ],
+)
+def test_passwords_inside_addresses_are_secrets(monkeypatch: pytest.MonkeyPatch, name: str, url: str) -> None:
+    monkeypatch.setenv(name, url)
+    if name in {"DATABASE_URL", "CELERY_RESULT_BACKEND"}:
+        monkeypatch.setenv("CELERY_BROKER_URL", "amqp://localhost//")
+    assert {PASSWORD, "n0t-a/default"} <= set(load_settings().secrets())
+
+
+def test_both_names_of_the_github_token_are_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GH_TOKEN", "ghp_" + "a1" * 18)
+    monkeypatch.setenv("GITHUB_TOKEN", "ghs_" + "b2" * 18)
+    settings = load_settings()
+    assert settings.gh_token is not None
+    assert settings.gh_token.get_secret_value() == "ghp_" + "a1" * 18
+    assert {"ghp_" + "a1" * 18, "ghs_" + "b2" * 18} <= set(settings.secrets())
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "amqp://guest:guest@localhost:5672//",
+        "amqp://guest:guestguest@localhost:5672//",
+        "postgresql://postgres:postgres@localhost/postgres",
+        "postgresql://moonmind:moonmind@localhost/moonmind",
+        "postgresql://app:warehouse@db/warehouse",
+        "postgresql://app:Database@database.internal/x",
+        "redis://:short-7@cache/0",
+        "http://proxy:aaaabbbb@proxy.internal:3128",
+        "amqp://user:Password123@mq",
+        "http://[not-an-address:passw0rd!@x",
+        "https://example.com/a:b@c",
+    ],
+)
+def test_defaults_and_names_are_no_secrets(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    monkeypatch.setenv("SOME_URL", url)
+    assert load_settings().secrets() == ()
