@@ -82,7 +82,7 @@ def serve(host: str, port: int) -> int:
             f"MoonMind already runs here, at {other.url} (process {other.pid})",
             remediation="Use that one, or stop it first.",
         )
-    listener = _listen(host, port)
+    listener = listen(host, port)
     bound = listener.getsockname()[1]
     url = f"http://{f'[{host}]' if ':' in host else host}:{bound}"
     application = import_from_string(_APPLICATION)
@@ -140,10 +140,14 @@ def _end(_number: int, _frame: FrameType | None) -> None:
     raise SystemExit(Exit.FINE)
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def listen(host: str, port: int) -> socket.socket:
+    """Return a listening TCP socket; port 0 takes a free one. Raises Unavailable."""
     try:
-        family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
-        listener = socket.socket(family)
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        # With the protocol: connections take it over, and asyncio sends without delay only on those that say TCP.
+        listener = socket.socket(family, kind, protocol)
         try:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.bind(address)

@@ -1,3 +1,4 @@
+import asyncio
 import os
 import signal
 import socket
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from moonmind.cli.main import main
-from moonmind.cli.up import greet, warn_of
+from moonmind.cli.up import greet, listen, warn_of
 from moonmind.engine import server_file
 from moonmind.ports.check import Check, CheckStatus
 from moonmind.settings import Settings
@@ -119,3 +120,22 @@ def test_the_greeting_says_who_could_call_the_server_that_should_not(capsys: Cap
         "http://127.0.0.1:1", Settings(_env_file=None), [Check("api.token", CheckStatus.UNKNOWN, "Agents may", "Do.")]
     )
     assert "Agents may. Do." in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1", "0.0.0.0", "::"])
+def test_answers_are_sent_without_delay(host: str) -> None:
+    async def serve() -> int:
+        taken: asyncio.Queue[int] = asyncio.Queue()
+
+        def accept(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            taken.put_nowait(writer.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+            writer.close()
+
+        with listen(host, 0) as listener:
+            server = await asyncio.start_server(accept, sock=listener)
+            async with server:
+                _, writer = await asyncio.open_connection(*listener.getsockname()[:2])
+                writer.close()
+                return await asyncio.wait_for(taken.get(), 20)
+
+    assert asyncio.run(serve()) == 1
