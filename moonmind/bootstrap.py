@@ -15,6 +15,7 @@ from moonmind.adapters.forges.options import ForgeOptions
 from moonmind.adapters.supervisor.kernel import hide_memory, sees_processes
 from moonmind.adapters.vcs.git_vcs import GitVcs
 from moonmind.adapters.vcs.options import VcsOptions
+from moonmind.db import schema
 from moonmind.db.unit_of_work import Database
 from moonmind.engine.container import Container
 from moonmind.engine.executor import Executor, StageFunction, Traces
@@ -30,6 +31,7 @@ from moonmind.engine.retention import Retention
 from moonmind.engine.run_service import RunService
 from moonmind.engine.start import when_there
 from moonmind.engine.waker import Waker
+from moonmind.errors import SchemaMismatch
 from moonmind.log import configure
 from moonmind.ports.agent import JobLimits
 from moonmind.ports.check import Check, CheckStatus
@@ -185,6 +187,33 @@ def _dispatcher(queue: str) -> Dispatcher:
 def ensure_codex_home(settings: Settings) -> codex_setup.CodexSetup:
     """Make the operator's Codex home usable; asked before there is a database. Raises NotConfigured."""
     return codex_setup.ensure_codex_home(_agent_options(settings, settings.var_dir, ""))
+
+
+def upgrade_schema(settings: Settings) -> None:
+    """Bring the database's schema to this program's version; raises SchemaMismatch, NotConfigured, Unavailable."""
+    database = Database(settings.database_url, pool_size=1)
+    try:
+        if settings.sqlite:
+            _migrate(database, settings.var_dir)
+        else:
+            database.migrate()
+    finally:
+        database.dispose()
+
+
+def schema_version(settings: Settings) -> tuple[str | None, SchemaMismatch | None]:
+    """Return the version of the database's schema, None where it has none, and what is wrong with it.
+
+    A SQLite file that does not exist is not made. Raises NotConfigured, Unavailable.
+    """
+    found = None
+    if not settings.sqlite or Path(settings.database_url.removeprefix("sqlite:///")).exists():
+        database = Database(settings.database_url, pool_size=1)
+        try:
+            found = database.version()
+        finally:
+            database.dispose()
+    return found, schema.mismatch(found)
 
 
 def _migrate(database: Database, var_dir: Path) -> None:

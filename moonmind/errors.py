@@ -217,7 +217,10 @@ class SchemaMismatch(NotConfigured):
     """The database's schema is not the one this program was built for."""
 
     code = "schema_mismatch"
-    remediation = "Run `alembic upgrade head` with the same settings, then start again."
+    remediation = (
+        "Run `alembic upgrade head` in the checkout, or `moonmind db upgrade` anywhere, with the same settings, then start "
+        "again."
+    )
 
 
 class CredentialInvalid(NotConfigured):

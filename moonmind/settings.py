@@ -3,7 +3,7 @@
 import os
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator, model_validator
@@ -36,6 +36,9 @@ class Settings(BaseSettings):
         frozen=True,
         populate_by_name=True,
     )
+
+    _needs_broker: ClassVar[bool] = True
+    """PostgreSQL serves several processes, which hear of runs by a broker."""
 
     env_file: Path | None = Field(None, validation_alias=VARIABLE)
     """The file that settings were read from beside the environment: the one that is set, else the working directory's
@@ -155,7 +158,7 @@ class Settings(BaseSettings):
             raise ValueError(
                 f"DATABASE_URL has the scheme {urlsplit(database).scheme!r}; use postgresql:// or sqlite:///"
             )
-        if broker is None and not self.sqlite:
+        if self._needs_broker and broker is None and not self.sqlite:
             raise ValueError(
                 "PostgreSQL needs a broker: set CELERY_BROKER_URL to a RabbitMQ, or unset DATABASE_URL for the embedded engine"
             )
@@ -222,10 +225,16 @@ class Settings(BaseSettings):
         return tuple(dict.fromkeys([*(token for token in tokens if len(token) >= 12), *url_secrets(addresses)]))
 
 
-def load_settings(**overrides: Any) -> Settings:
+class DatabaseSettings(Settings):
+    """The settings of a command that only speaks to the database, and so needs no broker."""
+
+    _needs_broker: ClassVar[bool] = False
+
+
+def load_settings(kind: type[Settings] = Settings, **overrides: Any) -> Settings:
     """Read the settings of this process; raises NotConfigured with the variable's name and what is wrong with it."""
     try:
-        return Settings(**overrides)
+        return kind(**overrides)
     except ValidationError as error:
         lines = []
         for problem in error.errors():

@@ -33,6 +33,9 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+database = typer.Typer()
+app.add_typer(database, name="db")
+
 RunId = Annotated[str, typer.Argument(metavar="RUN", help="The run's id, or a beginning of it that no other has.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
 Watch = Annotated[bool, typer.Option("--watch", "-w", help="Follow the run to its end.")]
@@ -162,6 +165,29 @@ def doctor(
     from moonmind.cli import look
 
     raise typer.Exit(look.doctor(_probing(context), repository=repo, as_json=json))
+
+
+@database.callback(invoke_without_command=True)
+def db(context: typer.Context) -> None:
+    """Migrate the database: DATABASE_URL, or the one in CELERY_RESULT_BACKEND."""
+    if context.invoked_subcommand is None:
+        print(context.get_help())
+
+
+@database.command("upgrade")
+def upgrade_database(json: Json = False) -> None:
+    """Bring the schema to this program's version; nothing happens where it has it."""
+    from moonmind.cli import database as kept
+
+    raise typer.Exit(kept.upgrade(as_json=json))
+
+
+@database.command("current")
+def current_version(json: Json = False) -> None:
+    """Show the schema's version, and the one that this program needs."""
+    from moonmind.cli import database as kept
+
+    raise typer.Exit(kept.current(as_json=json))
 
 
 def main(arguments: Sequence[str] | None = None, *, connect: Any = None) -> int:

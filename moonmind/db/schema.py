@@ -46,15 +46,21 @@ def current(connection: Connection) -> str | None:
 
 def check(connection: Connection) -> None:
     """Raise SchemaMismatch unless the database has exactly this program's version."""
-    found, wanted = current(connection), head()
+    if (wrong := mismatch(current(connection))) is not None:
+        raise wrong
+
+
+def mismatch(found: str | None) -> SchemaMismatch | None:
+    """Return what is wrong with a database of this version, which is None where it was never migrated."""
+    wanted = head()
     if found == wanted:
-        return
+        return None
     if found is None:
-        raise SchemaMismatch(f"The database has no schema yet; this program needs version {wanted}.")
+        return SchemaMismatch(f"The database has no schema yet; this program needs version {wanted}.")
     known = {script.revision for script in ScriptDirectory(str(MIGRATIONS)).walk_revisions()}
     if found in known:
-        raise SchemaMismatch(f"The database's schema is version {found}; this program needs version {wanted}.")
-    raise SchemaMismatch(
+        return SchemaMismatch(f"The database's schema is version {found}; this program needs version {wanted}.")
+    return SchemaMismatch(
         f"The database's schema is version {found}, which this program does not know: a newer one made it.",
         remediation=_NEWER,
     )

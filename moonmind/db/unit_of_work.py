@@ -1,16 +1,14 @@
 """One short transaction, and the database it is made in."""
 
-import re
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import Connection, select
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from moonmind.db import schema
+from moonmind.db.answers import answering
 from moonmind.db.artifacts import Artifacts
 from moonmind.db.attempts import Attempts
 from moonmind.db.audits import Audits
@@ -24,25 +22,8 @@ from moonmind.db.recovery import Recovery
 from moonmind.db.runs import Runs
 from moonmind.db.slots import Slots
 from moonmind.db.transitions import Transitions
-from moonmind.errors import NotConfigured, SchemaMismatch, Unavailable
 
 __all__ = ["Database", "DuplicateIdempotencyKey", "UnitOfWork"]
-
-
-_UNDEFINED = frozenset({"42P01", "42703"})
-"""PostgreSQL's codes for a table and a column that are not there."""
-_READ_ONLY = "25006"
-"""PostgreSQL's code for a server that takes no writes for a while: a standby before its promotion, a failover."""
-_REFUSED = re.compile(
-    r'FATAL: .*(?:(?:role|database) ".*" (?:does not exist|is not permitted to log in)|authentication failed'
-    r"|no pg_hba\.conf entry|permission denied)|no password supplied"
-    r"|unable to open database file|attempt to write a readonly database"
-)
-"""How both databases say that the URL, its credential or the file's rights are wrong: waiting mends none of it."""
-_REMEDY = (
-    "Correct DATABASE_URL, or the database in CELERY_RESULT_BACKEND: the role, its password and the database must exist "
-    "there; a SQLite file and its folder must be writable."
-)
 
 
 class UnitOfWork:
@@ -86,19 +67,27 @@ class Database:
 
     @contextmanager
     def _unit(self, *, writes: bool) -> Iterator[UnitOfWork]:
-        with _answering(), self._engine.connect().execution_options(**{WRITES: writes}) as connection:
+        with answering(self._url), self._engine.connect().execution_options(**{WRITES: writes}) as connection:
             yield UnitOfWork(connection)
             if writes:
                 connection.commit()
 
     def migrate(self) -> None:
         """Bring the schema to this program's version; safe while others do the same."""
-        with _answering():
+        with answering(self._url):
             schema.migrate(self._url)
+
+    def version(self) -> str | None:
+        """Return the version of the schema; None for a database that was never migrated.
+
+        Raises NotConfigured and Unavailable.
+        """
+        with answering(self._url), self._engine.connect() as connection:
+            return schema.current(connection)
 
     def check_schema(self) -> None:
         """Raise SchemaMismatch, with the command to run, unless the schema is this program's."""
-        with _answering(), self._engine.connect() as connection:
+        with answering(self._url), self._engine.connect() as connection:
             schema.check(connection)
 
     def installation_id(self) -> UUID:
@@ -109,32 +98,3 @@ class Database:
     def dispose(self, *, close: bool = True) -> None:
         """Let the pool's connections go; `close=False` in a forked child, whose parent still uses them."""
         self._engine.dispose(close=close)
-
-
-@contextmanager
-def _answering() -> Iterator[None]:
-    """Turn what the database refuses into what a person can do; a refused statement stays what it is: our defect."""
-    try:
-        yield
-    except (DBAPIError, PoolTimeout) as error:
-        said = str(getattr(error, "orig", None) or error).strip()
-        cause = said.partition("\n")[0]
-        if isinstance(error, DBAPIError) and _lacks_schema(error):
-            raise SchemaMismatch(f"The database's schema is not this program's: {cause}.") from error
-        if isinstance(error, OperationalError) and (refusal := _REFUSED.search(said)):
-            # A server that is reached under several addresses refuses on a later line than the first.
-            start = said.rfind("\n", 0, refusal.start()) + 1
-            whole = said[start:].partition("\n")[0].strip(" -")
-            raise NotConfigured(f"The database refused: {whole}", remediation=_REMEDY) from error
-        away = isinstance(error, OperationalError | InterfaceError | PoolTimeout) or error.connection_invalidated
-        if away or _sqlstate(error) == _READ_ONLY:
-            raise Unavailable(f"The database does not answer: {cause}") from error
-        raise
-
-
-def _lacks_schema(error: DBAPIError) -> bool:
-    return _sqlstate(error) in _UNDEFINED or str(error.orig).startswith(("no such table", "no such column"))
-
-
-def _sqlstate(error: Exception) -> str | None:
-    return getattr(getattr(error, "orig", None), "sqlstate", None)

@@ -21,6 +21,7 @@ _COPIED = (
     "specs",
     "docs",
     "README.md",
+    "LICENSE",
     "alembic.ini",
     "pyproject.toml",
     "poetry.lock",

@@ -5,18 +5,17 @@ from logging.config import fileConfig
 from typing import Any
 
 from alembic import context
-from alembic.util.exc import CommandError
 from sqlalchemy import Connection, text
-from sqlalchemy.exc import OperationalError
 
+from moonmind.db.answers import answering
 from moonmind.db.engine import WRITES, create_engine
 from moonmind.db.tables import metadata
-from moonmind.errors import NotConfigured
+from moonmind.errors import MoonMindError, NotConfigured
 from moonmind.settings import load_settings
 
 CELERYS_OWN = frozenset({"celery_taskmeta", "celery_tasksetmeta"})
-_SETUP = 4
-"""As the exit code of `moonmind`: a setting is missing or refused."""
+_SETUP, _UNAVAILABLE = 4, 5
+"""As the exit codes of `moonmind`: a setting is missing or refused, a service does not answer."""
 LOCK = 7_226_004_251_113_377_001
 """Two processes that start together migrate one after the other; any number that no one else locks."""
 
@@ -67,11 +66,11 @@ _given: str | None = context.config.attributes.get("url")
 if _given is not None:
     _migrate(_given)
 else:
-    # The command line `alembic`, which shows this error as a sentence and every other one as a traceback.
+    # The command line `alembic`, which shows a sentence for errors of its own and a traceback for all others.
     try:
-        _migrate(load_settings().database_url)
-    except NotConfigured as error:
-        sys.stderr.write(f"FAILED: {error.message}. {error.advice}\n")
-        sys.exit(_SETUP)
-    except OperationalError as error:
-        raise CommandError(f"The database does not answer: {error.orig}") from None
+        url = load_settings().database_url
+        with answering(url):
+            _migrate(url)
+    except MoonMindError as error:
+        sys.stderr.write(f"FAILED: {error.message.rstrip('.')}. {error.advice}\n")
+        sys.exit(_SETUP if isinstance(error, NotConfigured) else _UNAVAILABLE)

@@ -7,8 +7,9 @@ from sqlalchemy import event, make_url, text
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from moonmind.db import engine
+from moonmind.db.answers import answering
 from moonmind.db.clock import db_now
-from moonmind.db.unit_of_work import Database, _answering
+from moonmind.db.unit_of_work import Database
 from moonmind.errors import NotConfigured, SchemaMismatch, Unavailable
 from moonmind.runs.chain import Stage
 from moonmind.runs.machine import WaitingReason
@@ -152,7 +153,7 @@ def test_a_server_that_refuses_is_a_setting_that_is_wrong(postgres_url: str, wro
     ],
 )
 def test_only_what_waiting_does_not_mend_is_a_refusal(said: str, refuses: bool) -> None:
-    with pytest.raises(NotConfigured if refuses else Unavailable), _answering():
+    with pytest.raises(NotConfigured if refuses else Unavailable), answering():
         raise OperationalError(None, None, Exception(said))
 
 

@@ -48,7 +48,8 @@ def test_the_server_is_told_in_one_sentence_why_nothing_starts(build: Any) -> No
     assert message["type"] == "lifespan.startup.failed"
     assert message["message"] == (
         "MoonMind cannot start: the schema is at 0001, this program needs 0002. "
-        "Run `alembic upgrade head` with the same settings, then start again."
+        "Run `alembic upgrade head` in the checkout, or `moonmind db upgrade` anywhere, with the same settings, then start "
+        "again."
     )
 
 
