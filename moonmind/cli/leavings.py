@@ -10,11 +10,15 @@ from rich.text import Text
 
 from moonmind.cli.follow import Source
 from moonmind.cli.plain import one_line
+from moonmind.runs.verdict import Verdict, current_word
 from moonmind.settings import Settings
 from moonmind.wire import SpecWorkflowRun
 
 _LONGEST = 1 << 20
 """Bytes; a report that is longer is not read here, only named."""
+
+
+_TICKED = frozenset({Verdict.CHANGED, Verdict.CLAIMED})
 
 
 def say_leavings(console: Console, run: SpecWorkflowRun, source: Source, settings: Settings) -> None:
@@ -29,25 +33,36 @@ def say_leavings(console: Console, run: SpecWorkflowRun, source: Source, setting
 
 
 def unticked(run: SpecWorkflowRun, source: Source) -> Iterator[Text]:
-    """Say for each task whose box was not ticked why not, as the run's apply_output judged it."""
+    """Say which boxes rest on the agent's word alone, and for each that stayed open why, as apply_output judged it."""
     paths = [artifact.path for artifact in run.artifacts or [] if artifact.artifact_type == "apply_output"]
     if not paths:
         return
-    report = _report(source.log(paths[-1], 0))
-    ids, judged = report.get("unproven"), report.get("verdicts")
-    if not isinstance(ids, list) or not ids or not isinstance(judged, list):
+    judged = [each for each in _list(_report(source.log(paths[-1], 0)), "verdicts") if isinstance(each, dict)]
+    verdicts = {_key(each): current_word(str(each.get("verdict", ""))) for each in judged}
+    claimed = [each for each in judged if verdicts[_key(each)] == Verdict.CLAIMED]
+    left = [each for each in judged if verdicts[_key(each)] not in _TICKED]
+    if claimed:
+        yield Text(
+            f"\nticked on the agent's word alone: {one_line(', '.join(str(each.get('id')) for each in claimed))}",
+            "yellow",
+        )
+    if not left:
         return
-    reasons = {
-        str(each.get("id")): (str(each.get("verdict", "")), str(each.get("because", "")))
-        for each in judged
-        if isinstance(each, dict)
-    }
-    none = "" if report.get("ticked") else "; no box was ticked"
-    yield Text(f"\nnot proven: {len(ids)} of {len(judged)} tasks{none}", "yellow")
-    for key in map(str, ids):
-        verdict, because = reasons.get(key, ("unproven", ""))
-        yield Text(f"  {one_line(key)}  {one_line(verdict)}: {one_line(because) or 'no reason was given'}")
+    none = "; no box was ticked" if len(left) == len(judged) else ""
+    yield Text(f"\nleft open: {len(left)} of {len(judged)} tasks{none}", "yellow")
+    for each in left:
+        because = one_line(str(each.get("because", ""))) or "no reason was given"
+        yield Text(f"  {one_line(str(each.get('id')))}  {one_line(verdicts[_key(each)])}: {because}")
     yield Text(f"  more in the artifact {paths[-1]}, and in `moonmind logs {str(run.id)[:8]}`", "dim")
+
+
+def _key(each: Mapping[str, Any]) -> str:
+    return f"{each.get('line')}:{each.get('id')}"
+
+
+def _list(report: Mapping[str, Any], name: str) -> list[Any]:
+    found = report.get(name)
+    return found if isinstance(found, list) else []
 
 
 def _report(content: bytes) -> Mapping[str, Any]:

@@ -15,7 +15,7 @@ from moonmind.cli.exits import in_commands
 from moonmind.cli.moments import between, clock
 from moonmind.cli.plain import one_line
 from moonmind.cli.screen import marks
-from moonmind.runs.machine import AttemptState, WaitingReason
+from moonmind.runs.machine import AttemptState, RunStatus, WaitingReason
 from moonmind.wire import SpecWorkflowRun, TaskName, Waiting, WorkflowTaskState
 
 _STYLES = {
@@ -107,7 +107,8 @@ def _outcome(task: WorkflowTaskState, run: SpecWorkflowRun) -> str:
         case TaskName.APPLY:
             verdicts = said.get("verdicts")
             counted = verdicts.items() if isinstance(verdicts, dict) else ()
-            return ", ".join(f"{count} {verdict}" for verdict, count in counted)
+            none = "no box ticked: " if counted and not said.get("ticked") else ""
+            return none + ", ".join(f"{count} {verdict}" for verdict, count in counted)
         case TaskName.PUBLISH:
             return run.branch_name or ""
         case _:
@@ -199,8 +200,17 @@ def facts(run: SpecWorkflowRun) -> list[tuple[str, Text]]:
 def verdict(run: SpecWorkflowRun) -> list[Text]:
     """Say how a run ended, after how long, and why if it had nothing to do."""
     took = between(began(run), run.completed_at)
-    lines = [Text.assemble(status_text(run.status.value), (f" after {took}" if took else "", "dim"))]
+    lines = [Text.assemble(status_text(run.status.value), (f" after {took}" if took else "", "dim"), _no_tick(run))]
     return [*lines, Text(one_line(run.reason))] if run.reason else lines
+
+
+def _no_tick(run: SpecWorkflowRun) -> tuple[str, str]:
+    """Say of a run that succeeded without ticking a box that it did not."""
+    for task in chain(run):
+        said = task.message
+        if run.status is RunStatus.SUCCEEDED and task.task_name is TaskName.FINALIZE and said.get("tasks"):
+            return ("", "") if said.get("ticked") else (f"; 0 of {said['tasks']} tasks ticked", "bold yellow")
+    return "", ""
 
 
 def ending(run: SpecWorkflowRun) -> RenderableType:

@@ -54,6 +54,11 @@ CHANGES: tuple[Change, ...] = (
         "Passwords inside the addresses of database, broker and proxies are secrets: masked everywhere, refused in a change, "
         "and not handed to the agent.",
     ),
+    Change(
+        "verdicts",
+        "Verdicts are changed, claimed, open and contradicted: every file that a task names has to change, and stubs, "
+        "comments, blank lines and skipped tests do not count (docs/verdicts.md).",
+    ),
 )
 
 

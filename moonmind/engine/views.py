@@ -11,6 +11,7 @@ from moonmind import wire
 from moonmind.db.records import Artifact, Attempt, CredentialAudit, Event, Run
 from moonmind.runs.chain import STAGES, Stage
 from moonmind.runs.machine import AttemptState, RunStatus, WaitingReason
+from moonmind.runs.verdict import current_word
 from moonmind.wire import TaskName
 
 _SHOWN: Mapping[Stage, tuple[str, ...]] = MappingProxyType(
@@ -19,7 +20,7 @@ _SHOWN: Mapping[Stage, tuple[str, ...]] = MappingProxyType(
         Stage.SUBMIT: ("codexTaskId", "usage"),
         Stage.APPLY: ("ticked", "commit"),
         Stage.PUBLISH: ("branchName", "pullRequestUrl", "commit"),
-        Stage.FINALIZE: ("tasks", "ticked", "unproven", "files", "added", "deleted"),
+        Stage.FINALIZE: ("tasks", "ticked", "claimed", "leftOpen", "files", "added", "deleted"),
     }
 )
 """Which of a stage's outputs its task's message shows; everything else is between stages."""
@@ -195,5 +196,7 @@ def _summary(stage: Stage, outputs: Mapping[str, Any]) -> dict[str, Any]:
     if stage is Stage.DISCOVER and outputs.get("tasks"):
         shown["tasks"] = [task["id"] for task in outputs["tasks"]]
     if stage is Stage.APPLY and outputs.get("verdicts"):
-        shown["verdicts"] = dict(Counter(verdict["verdict"] for verdict in outputs["verdicts"]))
+        shown["verdicts"] = dict(Counter(current_word(verdict["verdict"]) for verdict in outputs["verdicts"]))
+    if stage is Stage.FINALIZE and "unproven" in outputs:
+        shown["leftOpen"] = outputs["unproven"]  # an earlier program's word
     return shown

@@ -11,7 +11,7 @@ class Stage(StrEnum):
     SUBMIT = "submit"
     """Hand the phase to the agent and wait for it without holding a worker."""
     APPLY = "apply"
-    """Judge the agent's change, tick what is proven, make the commit."""
+    """Judge the agent's change, tick what it shows, make the commit."""
     PUBLISH = "publish"
     """Push the branch and ensure its one pull request."""
     FINALIZE = "finalize"

@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from moonmind.errors import SpecUnreadable
+from moonmind.speckit.targets import split
 from moonmind.speckit.task_line import ID
-from moonmind.speckit.tasks import Mark, SpecTask, TasksFile
+from moonmind.speckit.tasks import Mark, TasksFile
 from moonmind.speckit.tasks_md import read_tasks
 
 _TEST_FOLDERS = frozenset({"__tests__", "e2e", "spec", "test", "tests"})
@@ -25,6 +26,11 @@ _LIMITED = re.compile(
     r"\b(?:partial|partially|partly|incomplete|unfinished|stubbed|not (?:yet )?(?:done|finished|complete))",
     re.IGNORECASE,
 )
+_NOT_DONE = re.compile(
+    r"[\s*`_\])]{0,6}(?:[:：–—-]{1,2}|is\b|was\b)?[\s*`_]{0,4}(?:not\b|cannot\b|can't\b|could not\b|couldn't\b|unable\b|skipped\b|blocked\b|deferred\b"
+    r"|incomplete\b|unfinished\b|partial(?:ly)?\b|failed\b|pending\b|❌|✗|✘)",
+    re.IGNORECASE,
+)
 _TASK = re.compile(r"\btask ", re.IGNORECASE)
 
 
@@ -33,14 +39,28 @@ class Evidence:
     """Where to look for a task's effect."""
 
     task_id: str
-    paths: tuple[str, ...]
-    tests: tuple[str, ...]
-    """Those of `paths` that look like tests."""
+    targets: tuple[str, ...]
+    """Paths that the task asks to change, each of them."""
+    references: tuple[str, ...]
+    """Paths that it points to: they have to exist."""
+    removals: tuple[str, ...]
+    """Those of `targets` that the task lets go."""
+    gone: tuple[str, ...]
+    """Those of `removals` that have to be gone."""
+
+    @property
+    def tests(self) -> tuple[str, ...]:
+        """Those of `targets` that look like tests."""
+        return tuple(path for path in self.targets if is_test(path))
 
 
-def evidence_of(task: SpecTask) -> Evidence:
-    """Name the paths that would prove the task; none when its text names nothing that can be looked at."""
-    return Evidence(task.id, task.paths, tuple(path for path in task.paths if is_test(path)))
+def evidence_of(task_id: str, text: str, feature: str = "") -> Evidence:
+    """Name the paths that would show the task's effect; none when its text names nothing that can be looked at.
+
+    `feature` is the feature's folder, whose files are references.
+    """
+    found = split(text, feature)
+    return Evidence(task_id, found.targets, found.references, found.removals, found.gone)
 
 
 def is_test(path: str) -> bool:
@@ -52,8 +72,8 @@ def is_test(path: str) -> bool:
 def claims(before: TasksFile, after_bytes: bytes | None, report: str) -> frozenset[str]:
     """Collect the ids of open tasks that the agent says it did: boxes it ticked, and lines such as "T012: done".
 
-    A claim proves nothing; it only lets a task that names nothing checkable be attested. Never raises: what cannot be
-    read claims nothing.
+    A claim shows nothing by itself; it only lets a task that names nothing checkable be `claimed`. Never raises: what
+    cannot be read claims nothing.
     """
     open_ids = {task.id for task in before.tasks if task.pending}
     return frozenset((_ticked(before, after_bytes) | set(_reported(report))) & open_ids)
@@ -70,14 +90,33 @@ def _ticked(before: TasksFile, after_bytes: bytes | None) -> set[str]:
     return {task.id for task in after.tasks if task.mark is Mark.DONE and (task.id, task.text) not in was_done}
 
 
+def said_of(report: str) -> dict[str, str]:
+    """Return what the agent's report says of each task: the words after its id, of every line that begins with it."""
+    said: dict[str, str] = {}
+    for line, lead in _lines(report):
+        said[lead[0]] = f"{said.get(lead[0], '')} {line[lead.end() :]}".strip()
+    return said
+
+
+def denials(report: str) -> frozenset[str]:
+    """Return the ids that the agent itself says are not done, in the first words of the last line on them."""
+    last = {lead[0]: line[lead.end() :] for line, lead in _lines(report)}
+    return frozenset(task_id for task_id, words in last.items() if _NOT_DONE.match(words))
+
+
+def _lines(report: str) -> Iterator[tuple[str, re.Match[str]]]:
+    for whole in report[:_LARGEST_REPORT].splitlines():
+        line = _TASK.sub("", whole[:_LONGEST_LINE], count=1)
+        if lead := _first_id(line):
+            yield line, lead
+
+
 def _reported(report: str) -> Iterator[str]:
     denied: set[str] = set()
     claimed: dict[str, None] = {}
-    for whole in report[:_LARGEST_REPORT].splitlines():
-        line = _TASK.sub("", whole[:_LONGEST_LINE], count=1)
-        lead = _first_id(line)
-        status = _STATUS.search(line[: lead.start()] + line[lead.end() :]) if lead else None
-        if lead is None or status is None:
+    for line, lead in _lines(report):
+        status = _STATUS.search(line[: lead.start()] + line[lead.end() :])
+        if status is None:
             continue
         if status["denied"] or _LIMITED.search(line):
             denied.add(lead[0])

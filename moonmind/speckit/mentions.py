@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from moonmind.speckit.task_line import ID
 
@@ -9,7 +10,8 @@ _CODE = re.compile(r"`([^`]{1,300})`")
 _SPACE = re.compile(r"\s")
 _GLUED = re.compile(r"^[\u3000-\u9fff\uac00-\ud7af]+(?=[A-Za-z._])")
 """Words of a language without spaces, right before a path."""
-_WORD = re.compile(r"[^\s\"'`<>,;|，、。；：（）()“”‘’]+")
+_WORD = re.compile(r"(?:[^\s\"'`<>,;|，、。；：（）()“”‘’]|(?<=/)\([\w.@-]{1,60}\)(?=/))+")
+"""Words; a folder such as `(auth)` belongs to its path."""
 _LINE_NUMBER = re.compile(r"(?::\d+(?:-\d+)?|#L?[\w-]*)$")
 _EXTENSION = re.compile(r"[^/.][^/]*\.[A-Za-z][A-Za-z0-9]{0,9}$|\.[A-Za-z][\w.-]{1,30}$")
 _PLAIN_NAMES = frozenset(
@@ -22,7 +24,8 @@ server services src test tests tools web
 _KNOWN_EXTENSIONS = """
 bash c cc cfg cjs conf cpp cs css csproj csv dart env ex exs go gradle graphql h hpp html ini ipynb java js json jsx kt
 kts lock lua md mdx mjs php pl prisma properties proto ps1 psd1 psm1 py pyi rb rs rst scss sh sln sql svelte svg swift
-tf toml ts tsx txt vue xml yaml yml zig
+tf toml ts tsx txt vue xml yaml yml zig dockerignore editorconfig eslintignore eslintrc gitattributes gitignore gitkeep
+npmrc nvmrc prettierignore prettierrc
 """
 _PRODUCTS = """
 asp.net chart.js d3.js discord.js express.js next.js node.js nuxt.js react.js socket.io three.js vue.js
@@ -64,23 +67,48 @@ _WAITS = re.compile(r"\b(?:depend(?:s|ing|ent)? (?:up)?on|requires|blocked by|af
 _JOIN = re.compile(r"\s*(?:,|;|&|\+|/|、|\band\b)?\s*(?:and )?")
 
 
+@dataclass(frozen=True, slots=True)
+class Mention:
+    """A path where a text names it."""
+
+    path: str
+    start: int
+    end: int
+    command: bool = False
+    """True inside of quoted code that is more than the path: `pytest tests/a.py`."""
+
+
 def paths_in(text: str) -> tuple[str, ...]:
     """Find the files and folders that a text names, in its order, safe to join to a root."""
-    found: dict[str, int] = {}
+    return tuple(dict.fromkeys(mention.path for mention in mentions_in(text)))
+
+
+def mentions_in(text: str) -> tuple[Mention, ...]:
+    """List every place where a text names a file or folder, in its order."""
+    found: list[Mention] = []
+    commands: list[tuple[int, int]] = []
 
     def take(code: re.Match[str]) -> str:
-        path = None if _SPACE.search(code[1]) else clean_path(code[1])
+        spaced = _SPACE.search(code[1]) is not None
+        path = None if spaced else clean_path(code[1])
         if path is None or not _is_path(path, quoted=True):
+            if spaced:
+                commands.append(code.span())
             return code[0]
-        found.setdefault(path, code.start())
+        found.append(Mention(path, *code.span()))
         return " " * len(code[0])
 
+    inside = 0
     for token in _WORD.finditer(_CODE.sub(take, text)):
         word = _GLUED.sub("", token[0]).strip("*_~[]{}!?").rstrip(".,:")
         path = clean_path(word)
         if path and _is_path(path, quoted=False):
-            found.setdefault(path, token.start())
-    return tuple(sorted(found, key=found.__getitem__))
+            while inside < len(commands) and commands[inside][1] <= token.start():
+                inside += 1
+            command = inside < len(commands) and commands[inside][0] <= token.start()
+            start = token.start() + token[0].find(path)
+            found.append(Mention(path, start, start + len(path), command))
+    return tuple(sorted(found, key=lambda mention: mention.start))
 
 
 def clean_path(word: str) -> str | None:

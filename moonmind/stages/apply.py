@@ -1,4 +1,4 @@
-"""Judge the agent's change, tick what is proven, make the commit; nothing leaves this host here."""
+"""Judge the agent's change, tick what it shows, make the commit; nothing leaves this host here."""
 
 import hashlib
 import json
@@ -7,23 +7,25 @@ from typing import Any
 
 from moonmind.engine.context import StageContext
 from moonmind.engine.patches import Patch, read_patch, store_patch
-from moonmind.errors import AgentNoChange, NotFound, PatchRefused, SecretFound, Unexpected
+from moonmind.errors import AgentNoChange, NotFound, PatchRefused, SecretFound, Unexpected, VcsRefused
 from moonmind.runs.chain import Stage
 from moonmind.runs.machine import Done, Outcome, Redo
-from moonmind.speckit.evidence import claims
+from moonmind.speckit.evidence import claims, denials, said_of
 from moonmind.speckit.tasks_md import read_tasks
-from moonmind.stages import policy, pull_request, verdicts
+from moonmind.stages import policy, pull_request, substance, verdicts
 from moonmind.stages.commit_message import commit_message, subject
+from moonmind.stages.effects import changed_tree
 from moonmind.stages.plain import storable
 from moonmind.stages.plan import Plan
 from moonmind.stages.policy import Finding, Severity
 from moonmind.stages.restore import ensure_start, find_wip
 from moonmind.stages.ticking import ticked
-from moonmind.stages.verdicts import Judgement
+from moonmind.stages.verdicts import Judgement, Word
 
-VERSION = 1
+VERSION = 2
+"""2: verdicts `changed`, `claimed`, `open`, and `leftOpen`; 1 had `proven`, `attested`, `unproven`, read still."""
 OUTPUT_PATH = "apply/output.json"
-NO_VERIFICATION = "none configured"
+NO_VERIFICATION = "no test was run"
 TASKS_LIMIT = 4 * 1024 * 1024
 """Bytes of the agent's tasks.md that are read for its claims; a longer one claims nothing."""
 _SHOWN = 10
@@ -59,7 +61,7 @@ def run(context: StageContext) -> Outcome:
         )
     if all(change.path == plan.feature.tasks_path for change in patch.changes):
         _report(context, plan, patch, findings, ())
-        raise AgentNoChange("The agent changed nothing but the boxes of tasks.md, which prove nothing by themselves.")
+        raise AgentNoChange("The agent changed nothing but the boxes of tasks.md, which show nothing by themselves.")
     judgements, tasks_file = _judge(context, plan, patch, wip, str(submitted.get("report") or ""))
     message = commit_message(plan, judgements, context.run.id)
     if context.redactor.holds_known(message.encode()):
@@ -133,7 +135,7 @@ def _findings(plan: Plan, patch: Patch) -> tuple[Finding, ...]:
 def _judge(
     context: StageContext, plan: Plan, patch: Patch, wip: str, report: str
 ) -> tuple[tuple[Judgement, ...], bytes]:
-    """Give the verdicts, and tasks.md as it was at the starting commit with the proven boxes ticked."""
+    """Return the verdicts, and tasks.md as it was at the starting commit with the boxes ticked that they allow."""
     repository, tasks_path = plan.repository.full_name, plan.feature.tasks_path
     before = context.vcs.read(repository, plan.starting_commit, tasks_path)
     if before is None:
@@ -141,12 +143,18 @@ def _judge(
     readable = patch.sizes.get(tasks_path, 0) <= TASKS_LIMIT
     after = context.vcs.read(repository, wip, tasks_path) if readable else None
     file = read_tasks(before, name=tasks_path)
-    judgements = verdicts.judge(
-        plan.tasks,
-        changed=[change.path for change in patch.changes if change.path != tasks_path],
-        tree=patch.sizes.keys(),
-        claimed=claims(file, after, report),
-    )
+
+    def content(of_work: bool, path: str) -> bytes | None:
+        commit = wip if of_work else plan.starting_commit
+        try:
+            return context.vcs.read(repository, commit, path, limit=substance.LARGEST)
+        except VcsRefused:
+            return None  # too large to look into
+
+    changes = [change for change in patch.changes if change.path != tasks_path]
+    named = [name for task in plan.tasks for name in task.targets]
+    tree = changed_tree(changes, patch.sizes, plan.feature.path, named, content)
+    judgements = verdicts.judge(plan.tasks, tree, Word(claims(file, after, report), denials(report), said_of(report)))
     return judgements, ticked(plan, before, judgements)
 
 
@@ -165,7 +173,7 @@ def _report(
         "v": VERSION,
         "verdicts": [item.as_json() for item in judgements],
         "ticked": [item.id for item in judgements if item.verdict.ticks],
-        "unproven": [item.id for item in judgements if not item.verdict.ticks],
+        "leftOpen": [item.id for item in judgements if not item.verdict.ticks],
         "files": [
             {"path": storable(change.path), "status": change.status, "added": change.added, "deleted": change.deleted}
             for change in files

@@ -5,14 +5,14 @@ from uuid import UUID
 
 from moonmind.stages.plain import inert, one_line
 from moonmind.stages.plan import Plan
-from moonmind.stages.verdicts import WORDS, Judgement
+from moonmind.stages.verdicts import Judgement
 
 SUBJECT_LENGTH = 72
 
 
 def commit_message(plan: Plan, judgements: Sequence[Judgement], run_id: UUID) -> str:
     """Write the run's commit message: the same judgements give the same bytes, and so the same commit."""
-    lines = [f"- {inert(item.id, 40)}: {WORDS[item.verdict]}; {inert(item.because)}" for item in judgements]
+    lines = [f"- {inert(item.id, 40)} {inert(item.words)}" for item in judgements]
     trailers = [f"Feature: {inert(plan.feature.path)}", f"Run-Id: {run_id}"]
     return "\n".join([subject(plan, judgements), "", *lines, "", *trailers, ""])
 

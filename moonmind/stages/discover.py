@@ -80,7 +80,7 @@ def _plan(
         repository=candidates.snapshot.repository,
         feature=there,
         phase=storable(work.phase.title),
-        tasks=tuple(_task(task) for task in work.tasks),
+        tasks=tuple(_task(task, there) for task in work.tasks),
         base=start.base,
         starting_commit=start.commit,
         branch=start.branch,
@@ -117,9 +117,12 @@ def _not_ours(candidates: Candidates, start: Start) -> tuple[str, ...]:
     return foreign_commits(candidates.context, start.branch, candidates.history(start.branch_tip, start.base))
 
 
-def _task(task: SpecTask) -> PlanTask:
-    evidence = evidence_of(task)
-    return PlanTask(task.id, task.line, storable(task.text), evidence.paths, evidence.tests, task.story)
+def _task(task: SpecTask, feature: Feature) -> PlanTask:
+    found = evidence_of(task.id, task.text, feature.path)
+    text = storable(task.text)
+    return PlanTask(
+        task.id, task.line, text, found.targets, found.references, found.removals, found.gone, story=task.story
+    )
 
 
 def _order(work: Work) -> Iterable[str]:

@@ -7,9 +7,11 @@ from typing import Any
 from moonmind.engine.context import StageContext
 from moonmind.runs.chain import Stage
 from moonmind.runs.machine import Done
+from moonmind.runs.verdict import Verdict
 from moonmind.stages.plan import Plan
+from moonmind.stages.verdicts import Judgement
 
-VERSION = 1
+VERSION = 2
 SUMMARY_PATH = "finalize/summary.json"
 
 
@@ -29,7 +31,7 @@ def run(context: StageContext) -> Done:
         "startingCommit": plan.starting_commit,
         "commit": published["commit"],
         "pullRequestUrl": published["pullRequestUrl"],
-        "verdicts": context.output_of(Stage.APPLY)["verdicts"],
+        "verdicts": [Judgement.from_json(item).as_json() for item in context.output_of(Stage.APPLY)["verdicts"]],
     }
     text = context.redactor.text(json.dumps(summary, ensure_ascii=False, indent=2))
     context.artifacts.save("run_summary", SUMMARY_PATH, text.encode(), "application/json")
@@ -40,11 +42,13 @@ def run(context: StageContext) -> Done:
 
 
 def _totals(plan: Plan, submitted: Mapping[str, Any], applied: Mapping[str, Any]) -> dict[str, Any]:
+    judgements = [Judgement.from_json(item) for item in applied["verdicts"]]
     return {
         "v": VERSION,
         "tasks": len(plan.tasks),
         "ticked": list(applied["ticked"]),
-        "unproven": list(applied["unproven"]),
+        "claimed": [item.id for item in judgements if item.verdict is Verdict.CLAIMED],
+        "leftOpen": [item.id for item in judgements if not item.verdict.ticks],
         "leftForPeople": list(plan.left_for_people),
         "files": len(applied["files"]),
         "added": applied["added"],

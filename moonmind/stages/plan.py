@@ -6,6 +6,7 @@ from typing import Any, Self
 
 from moonmind.errors import Unexpected
 from moonmind.ports.forge import Repository
+from moonmind.speckit.evidence import evidence_of
 from moonmind.speckit.features import Feature
 from moonmind.speckit.tasks import SpecTask, TasksFile
 from moonmind.speckit.work import Work
@@ -20,8 +21,14 @@ class PlanTask:
     id: str
     line: int
     text: str
-    paths: tuple[str, ...] = ()
-    tests: tuple[str, ...] = ()
+    targets: tuple[str, ...] = ()
+    """Paths that the task asks to change, each of them."""
+    references: tuple[str, ...] = ()
+    """Paths that it points to: they have to exist."""
+    removals: tuple[str, ...] = ()
+    """Those of `targets` that it lets go."""
+    gone: tuple[str, ...] = ()
+    """Those of `removals` that have to be gone."""
     story: str | None = None
 
     @property
@@ -76,8 +83,10 @@ class Plan:
                     "id": task.id,
                     "line": task.line,
                     "text": task.text,
-                    "paths": list(task.paths),
-                    "tests": list(task.tests),
+                    "targets": list(task.targets),
+                    "references": list(task.references),
+                    "removals": list(task.removals),
+                    "gone": list(task.gone),
                     "story": task.story,
                 }
                 for task in self.tasks
@@ -119,7 +128,7 @@ class Plan:
                     feature["key"], feature["path"], feature["tasksPath"], feature["specPath"], feature["planPath"]
                 ),
                 phase=outputs["phase"],
-                tasks=tuple(_task(task) for task in outputs["tasks"]),
+                tasks=tuple(_task(task, feature["path"]) for task in outputs["tasks"]),
                 base=outputs["base"],
                 starting_commit=outputs["startingCommit"],
                 branch=outputs["branchName"],
@@ -159,7 +168,27 @@ class Plan:
         return Work(self.feature, phase, tasks, left, self.passed_over)
 
 
-def _task(value: Mapping[str, Any]) -> PlanTask:
+def _task(value: Mapping[str, Any], feature: str) -> PlanTask:
+    if "targets" in value:
+        return PlanTask(
+            value["id"],
+            value["line"],
+            value["text"],
+            tuple(value["targets"]),
+            tuple(value["references"]),
+            tuple(value["removals"]),
+            tuple(value["gone"]),
+            value["story"],
+        )
+    # An earlier program wrote down the paths without what they are for; the text says it still.
+    found = evidence_of(value["id"], value["text"], feature)
     return PlanTask(
-        value["id"], value["line"], value["text"], tuple(value["paths"]), tuple(value["tests"]), value["story"]
+        value["id"],
+        value["line"],
+        value["text"],
+        found.targets,
+        found.references,
+        found.removals,
+        found.gone,
+        value["story"],
     )

@@ -4,11 +4,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
+from moonmind.runs.verdict import Verdict
 from moonmind.stages.plain import inert, markdown, one_line
 from moonmind.stages.plan import Plan
-from moonmind.stages.verdicts import WORDS, Judgement
+from moonmind.stages.verdicts import Judgement
 
 TITLE_LENGTH = 120
+NOTHING_RUN = "MoonMind ran none of the repository's tests"
 _SHOWN_TASKS = 100
 _SHOWN_NOTES = 20
 
@@ -26,18 +28,23 @@ def is_ours(text: str, plan: Plan) -> bool:
 def section(plan: Plan, applied: Mapping[str, Any], run_id: UUID) -> str:
     """Write what a run says of its phase in the pull request's body."""
     judgements = [Judgement.from_json(item) for item in applied["verdicts"]]
-    ticked = sum(item.verdict.ticks for item in judgements)
+    ticked = [item for item in judgements if item.verdict.ticks]
+    claimed = [item for item in ticked if item.verdict is Verdict.CLAIMED]
+    alone = f" ({len(claimed)} on the agent's word alone)" if claimed else ""
     texts = {task.key: task.text for task in plan.tasks}
     parts = [
         f"### {markdown(plan.phase, 200)}",
         (
-            f"{ticked} of {len(judgements)} tasks ticked in {_code(plan.feature.tasks_path)}; "
+            f"{len(ticked)} of {len(judgements)} tasks ticked{alone} in {_code(plan.feature.tasks_path)}; "
             f"{_files(len(applied['files']))} changed (+{applied['added']} −{applied['deleted']})."
         ),
-        "\n".join(_tasks(judgements, texts)),
+        "" if ticked else "**No box was ticked: nothing in this change shows that a task of the phase is done.**",
+        "\n".join(_tasks([item for item in judgements if item not in claimed], texts)),
     ]
+    if claimed:
+        parts.append("**Ticked on the agent's word alone:**\n\n" + "\n".join(_tasks(claimed, texts)))
     if missing := [item for item in judgements if not item.verdict.ticks]:
-        parts.append(f"**Not shown to be done, left open:** {_ids(item.id for item in missing)}")
+        parts.append(f"**Left open:** {_ids(item.id for item in missing)}")
     if plan.independent_test:
         parts.append(f"**Independent test:** {markdown(plan.independent_test, 600)}")
     if plan.checkpoint:
@@ -46,8 +53,7 @@ def section(plan: Plan, applied: Mapping[str, Any], run_id: UUID) -> str:
         parts.append(f"**Left for people:** {_ids(plan.left_for_people)}")
     if warnings := applied.get("warnings"):
         parts.append("**Look here first:**\n" + "\n".join(_limited([f"- {markdown(text)}" for text in warnings])))
-    verification = markdown(applied.get("verification") or "none")
-    parts.append(f"<sub>MoonMind run {run_id}, commit {applied['commit']}; verification: {verification}</sub>")
+    parts.append(f"<sub>MoonMind run {run_id}, commit {applied['commit']}; {NOTHING_RUN}</sub>")
     return "\n\n".join(part for part in parts if part)
 
 
@@ -55,7 +61,7 @@ def _tasks(judgements: Sequence[Judgement], texts: Mapping[str, str]) -> Iterabl
     for item in judgements[:_SHOWN_TASKS]:
         box = "x" if item.verdict.ticks else " "
         text = markdown(texts.get(item.key, ""), 200)
-        yield f"- [{box}] **{markdown(item.id, 40)}** {text} — {WORDS[item.verdict]}: {markdown(item.because, 200)}"
+        yield f"- [{box}] **{markdown(item.id, 40)}** {text} — {markdown(item.words, 300)}"
     if len(judgements) > _SHOWN_TASKS:
         yield f"- and {len(judgements) - _SHOWN_TASKS} more tasks; apply/output.json of the run lists them"
 

@@ -89,7 +89,7 @@ def _start(context: StageContext, plan: Plan, key: str) -> Outcome:
         workspace=workspace.path,
         prompt=prompt,
         brief=Brief(
-            plan.feature.path, plan.phase, tuple(BriefTask(task.id, task.text, task.paths) for task in plan.tasks)
+            plan.feature.path, plan.phase, tuple(BriefTask(task.id, task.text, task.targets) for task in plan.tasks)
         ),
         log_path=log_path,
         environment={

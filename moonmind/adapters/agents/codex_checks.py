@@ -86,7 +86,7 @@ def _key(options: AgentOptions, login: Login) -> Check:
     if login.kind is LoginKind.NONE:
         return Check("codex.key", CheckStatus.SKIPPED, "there is no login to ask about")
     if login.key is None:
-        return Check("codex.key", CheckStatus.SKIPPED, "a ChatGPT login is proven by the first request of a job")
+        return Check("codex.key", CheckStatus.SKIPPED, "a ChatGPT login is tried by the first request of a job")
     base = (options.codex_base_url or DEFAULT_BASE_URL).rstrip("/")
     try:
         answer = httpx.get(f"{base}/models", headers={"Authorization": f"Bearer {login.key}"}, timeout=_SECONDS)

@@ -1,6 +1,7 @@
 """An agent that plays a script: the demo's and the tests' agent, run by the same supervisor as the real one."""
 
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -81,7 +82,8 @@ def improvised(brief: Brief) -> bytes:
         steps += ({"append": _file(path), "content": _line(path, task.id, task.text)} for path in paths)
     steps.append({"claim": [task.id for task in brief.tasks]})
     steps.append({"usage": {"inputTokens": 100 * len(brief.tasks), "outputTokens": 10 * len(brief.tasks)}})
-    steps.append({"end": "completed", "message": f"All tasks of {brief.phase} are done."})
+    report = [f"{task.id}: done - added `{_name(task.id)}`" for task in brief.tasks]
+    steps.append({"end": "completed", "message": "\n".join([f"All tasks of {brief.phase} are done.", *report])})
     return json.dumps({"version": scripted_player.VERSION, "steps": steps}).encode()
 
 
@@ -90,14 +92,28 @@ def _file(path: str) -> str:
     return f"{path}README.md" if path.endswith("/") else path
 
 
+_ASSIGNMENTS = {
+    ".py .toml .rb .cfg .ini": "{name} = {words}",
+    ".sh .env": "{name}={words}",
+    ".yml .yaml": "{name}: {words}",
+    ".json": '{{"{name}": {words}}}',
+    ".js .jsx .ts .tsx .mjs": "export const {name} = {words};",
+    ".go": "const {name} = {words}",
+    ".rs": "pub const {name}: &str = {words};",
+    ".java .cs .kt .dart": "class {name} {{ String text = {words}; }}",
+    ".c .h .cpp": "const char *{name} = {words};",
+    ".css .scss": ".{name} {{ content: {words}; }}",
+}
+"""How a language writes down a text under a name: a comment alone is no change that counts."""
+
+
 def _line(path: str, task_id: str, text: str) -> str:
+    """Write a line that says something in the file's language, and that names the task."""
     words = " ".join(text.split())
-    match Path(path).suffix:
-        case ".py" | ".sh" | ".toml" | ".yml" | ".yaml":
-            return f"# {task_id}: {words}\n"
-        case ".json":
-            return "{}\n"
-        case ".js" | ".ts" | ".tsx" | ".go" | ".rs" | ".java" | ".c" | ".css":
-            return f"/* {task_id}: {words.replace('*/', '')} */\n"
-        case _:
-            return f"{task_id}: {words}\n"
+    quoted = json.dumps(re.sub(r"[\"\\$`]", "'", words), ensure_ascii=False)
+    form = next((form for names, form in _ASSIGNMENTS.items() if Path(path).suffix in names.split()), None)
+    return (form.format(name=_name(task_id), words=quoted) if form else f"{task_id}: {words}") + "\n"
+
+
+def _name(task_id: str) -> str:
+    return re.sub(r"\W", "_", f"task_{task_id}")

@@ -13,10 +13,10 @@ Command = Callable[..., int]
 Capture = pytest.CaptureFixture[str]
 REPORT = {
     "ticked": [],
-    "unproven": ["T001", "T002"],
+    "leftOpen": ["T001", "T002"],
     "verdicts": [
-        {"id": "T001", "verdict": "contradicted", "because": "docs/a.md is not there"},
-        {"id": "T002", "verdict": "unproven", "because": "nothing it names was changed\x1b[2J"},
+        {"id": "T001", "line": 1, "verdict": "contradicted", "because": "docs/a.md is not there"},
+        {"id": "T002", "line": 2, "verdict": "open", "because": "unchanged: b.py\x1b[2J"},
     ],
 }
 
@@ -34,19 +34,31 @@ def test_each_task_without_its_tick_says_why(
     judged(session, REPORT)
     assert moonmind("show", "1111", *arguments) == 0
     out = capsys.readouterr().out
-    assert "not proven: 2 of 2 tasks; no box was ticked" in out
+    assert "left open: 2 of 2 tasks; no box was ticked" in out
     assert "T001  contradicted: docs/a.md is not there\n" in out
-    assert "T002  unproven: nothing it names was changed\n" in out
+    assert "T002  open: unchanged: b.py\n" in out
     assert "apply/apply_output.json, and in `moonmind logs 11111111`" in out
 
 
-@pytest.mark.parametrize("content", [{**REPORT, "unproven": []}, [], {"unproven": "T001"}])
-def test_what_proves_everything_or_is_no_report_says_nothing(
+def test_a_report_of_an_earlier_program_is_read_in_todays_words(
+    moonmind: Command, session: Session, capsys: Capture
+) -> None:
+    words = [("T001", "proven"), ("T002", "attested"), ("T003", "unproven")]
+    verdicts = [{"id": key, "line": 1, "verdict": word, "because": "why"} for key, word in words]
+    judged(session, {"ticked": ["T001", "T002"], "unproven": ["T003"], "verdicts": verdicts})
+    assert moonmind("show", "1111") == 0
+    out = capsys.readouterr().out
+    assert "ticked on the agent's word alone: T002\n" in out
+    assert "left open: 1 of 3 tasks\n  T003  open: why\n" in out
+
+
+@pytest.mark.parametrize("content", [{**REPORT, "verdicts": []}, [], {"verdicts": "T001"}, {"verdicts": ["T001"]}])
+def test_what_leaves_nothing_open_or_is_no_report_says_nothing(
     moonmind: Command, session: Session, capsys: Capture, content: Any
 ) -> None:
     judged(session, content)
     assert moonmind("show", "1111") == 0
-    assert "not proven" not in capsys.readouterr().out
+    assert "left open" not in capsys.readouterr().out
 
 
 def test_a_branch_of_the_local_forge_comes_with_the_command_that_shows_it(

@@ -1,10 +1,11 @@
+import re
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from moonmind.cli.moments import clock
-from moonmind.cli.stages import began, chain, note, state_of
+from moonmind.cli.stages import began, chain, note, state_of, verdict
 from moonmind.runs.machine import AttemptState, RunStatus, WaitingReason
 from moonmind.wire import SpecWorkflowRun, TaskName, Usage, Waiting, WorkflowTaskState
 from tests.support.terminal import NOW, a_run
@@ -49,7 +50,11 @@ def test_a_run_that_is_being_cancelled_says_so() -> None:
     [
         (task(TaskName.DISCOVER, AttemptState.SUCCEEDED, tasks=["T001", "T002"]), "T001, T002"),
         (task(TaskName.SUBMIT, AttemptState.SUCCEEDED), "9,120 tokens in, 1,040 out"),
-        (task(TaskName.APPLY, AttemptState.SUCCEEDED, verdicts={"proven": 2, "attested": 1}), "2 proven, 1 attested"),
+        (
+            task(TaskName.APPLY, AttemptState.SUCCEEDED, ticked=["T001"], verdicts={"changed": 2, "claimed": 1}),
+            "2 changed, 1 claimed",
+        ),
+        (task(TaskName.APPLY, AttemptState.SUCCEEDED, verdicts={"open": 3}), "no box ticked: 3 open"),
         (task(TaskName.PUBLISH, AttemptState.SUCCEEDED), "moonmind/042-x"),
         (task(TaskName.PUBLISH, AttemptState.FAILED, message="refused\x1b[2J", code="x"), "refused"),
         (task(TaskName.SUBMIT, AttemptState.RETRYING, previousMessage="no answer"), "no answer"),
@@ -61,6 +66,22 @@ def test_each_stage_says_what_came_of_it(shown: WorkflowTaskState, said: str) ->
         5, branch_name="moonmind/042-x", usage=Usage(input_tokens=9120, output_tokens=1040), phase="Phase 1"
     )
     assert note(shown, run) == said
+
+
+@pytest.mark.parametrize(
+    ("totals", "said"),
+    [
+        ({"tasks": 3, "ticked": []}, "succeeded; 0 of 3 tasks ticked"),
+        ({"tasks": 3, "ticked": ["T001"]}, "succeeded"),
+        ({}, "succeeded"),
+    ],
+)
+def test_a_run_that_succeeded_without_a_tick_says_so_in_its_first_words(totals: dict[str, Any], said: str) -> None:
+    run = a_run(5).model_copy(
+        update={"status": RunStatus.SUCCEEDED, "tasks": [task(TaskName.FINALIZE, AttemptState.SUCCEEDED, **totals)]}
+    )
+    first = verdict(run)[0].plain
+    assert re.sub(r" after [^;]*", "", first) == said
 
 
 def test_a_runs_length_counts_from_its_first_claim_and_a_retried_runs_from_its_retry() -> None:

@@ -226,18 +226,26 @@ def test_a_message_shows_a_part_of_the_outputs_and_never_all() -> None:
         Stage.SUBMIT: {"codexTaskId": "thread-1", "report": "a long text", "wip": "abc"},
         Stage.APPLY: {
             "ticked": ["T004"],
-            "verdicts": [{"id": "T004", "verdict": "proven"}, {"id": "T005", "verdict": "unproven"}],
+            "verdicts": [{"id": "T004", "verdict": "changed"}, {"id": "T005", "verdict": "unproven"}],
         },
-        Stage.FINALIZE: {"tasks": 2, "ticked": ["T004"], "files": 1, "added": 3, "deleted": 0, "warnings": ["long"]},
+        Stage.FINALIZE: {
+            "tasks": 2,
+            "ticked": ["T004"],
+            "unproven": ["T005"],
+            "files": 1,
+            "added": 3,
+            "deleted": 0,
+            "warnings": ["long"],
+        },
         Stage.PUBLISH: {"branchName": "moonmind/x", "pullRequestUrl": "https://x/1", "body": "a long text"},
     }
     attempts = [an_attempt(stage, 1, AttemptState.SUCCEEDED, outputs=given) for stage, given in outputs.items()]
     assert [task.message for task in views.task_views(attempts)] == [
         {"phase": "Phase 2", "branchName": "moonmind/x", "tasks": ["T004", "T005"]},
         {"codexTaskId": "thread-1"},
-        {"ticked": ["T004"], "verdicts": {"proven": 1, "unproven": 1}},
+        {"ticked": ["T004"], "verdicts": {"changed": 1, "open": 1}},
         {"branchName": "moonmind/x", "pullRequestUrl": "https://x/1"},
-        {"tasks": 2, "ticked": ["T004"], "files": 1, "added": 3, "deleted": 0},
+        {"tasks": 2, "ticked": ["T004"], "files": 1, "added": 3, "deleted": 0, "leftOpen": ["T005"]},
     ]
 
 

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from moonmind.speckit.evidence import Evidence, claims, evidence_of, is_test
+from moonmind.speckit.evidence import Evidence, claims, denials, evidence_of, is_test, said_of
 from moonmind.speckit.tasks_md import read_tasks
 
 BEFORE = b"## Phase 1: A\n- [x] T001 a\n- [ ] T002 b\n- [ ] T003 Write src/a.py and tests/test_a.py\n- [ ] T012 d\n"
@@ -13,8 +13,39 @@ def said(report: str) -> set[str]:
 
 
 def test_the_paths_that_a_task_names_are_its_evidence() -> None:
-    task = read_tasks(BEFORE).tasks[2]
-    assert evidence_of(task) == Evidence("T003", ("src/a.py", "tests/test_a.py"), ("tests/test_a.py",))
+    found = evidence_of("T003", "Write src/a.py and tests/test_a.py per docs/x.md; remove old.py")
+    assert found == Evidence(
+        "T003", ("src/a.py", "tests/test_a.py", "old.py"), ("docs/x.md",), ("old.py",), ("old.py",)
+    )
+    assert found.tests == ("tests/test_a.py",)
+
+
+@pytest.mark.parametrize(
+    ("line", "denied"),
+    [
+        ("T002: not done - there is no staging server", True),
+        ("- **T002** could not be done", True),
+        ("T002 — skipped: needs a device", True),
+        ("Task T002: partially, the tests are missing", True),
+        ("T002: ❌ blocked", True),
+        ("T002: done - the test that failed now works", False),
+        ("T002: done; nothing was skipped", False),
+        ("T002 adds what was not there", False),
+    ],
+)
+def test_an_agent_that_says_itself_that_a_task_is_not_done_is_heard(line: str, denied: bool) -> None:
+    assert (denials(f"Report\n{line}\n") == {"T002"}) is denied
+
+
+def test_the_last_word_on_a_task_decides_whether_it_is_denied() -> None:
+    assert denials("T002: not done\nT002: done after all\n") == frozenset()
+
+
+def test_what_is_said_of_a_task_is_the_words_after_its_id() -> None:
+    assert said_of("T002: done - added `pay()`\nT003 see above\nT002 - and `refund`") == {
+        "T002": ": done - added `pay()`  - and `refund`",
+        "T003": "see above",
+    }
 
 
 @pytest.mark.parametrize(

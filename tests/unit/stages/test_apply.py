@@ -45,12 +45,12 @@ def report(world: World) -> dict[str, Any]:
     return dict(json.loads(world.artifacts.read("apply/output.json")))
 
 
-def test_the_samples_first_phase_is_proven_ticked_and_committed(world: World) -> None:
+def test_the_samples_first_phase_is_judged_ticked_and_committed(world: World) -> None:
     world.drive(Stage.SUBMIT)
     outputs = applied(world)
     assert outputs["ticked"] == ["T001", "T002", "T003"]
-    assert outputs["unproven"] == []
-    assert {item["verdict"] for item in outputs["verdicts"]} == {"proven"}
+    assert outputs["leftOpen"] == []
+    assert {item["verdict"] for item in outputs["verdicts"]} == {"changed"}
     start = str(world.tip("main"))
     ticked = world.vcs.read(REPOSITORY, outputs["commit"], TASKS)
     before = source.files()[TASKS]
@@ -61,7 +61,7 @@ def test_the_samples_first_phase_is_proven_ticked_and_committed(world: World) ->
     assert world.vcs.trailers(REPOSITORY, outputs["commit"])["run-id"] == str(world.run_id)
     assert outputs["summary"].startswith("spec-42-refresh-docs: Phase 1: Setup")
     assert {item["path"] for item in outputs["files"]} >= {"refresh_docs/__init__.py", "pyproject.toml"}
-    assert report(world)["verification"] == "none configured"
+    assert report(world)["verification"] == "no test was run"
 
 
 def test_the_same_work_gives_the_same_commit_again(world: World) -> None:
@@ -114,7 +114,7 @@ def test_boxes_that_the_agent_ticked_are_claims_and_nothing_else(world: World) -
     outputs = applied(world)
     assert outputs["ticked"] == ["T003"]
     verdicts = {item["id"]: item["verdict"] for item in outputs["verdicts"]}
-    assert verdicts == {"T001": "contradicted", "T002": "contradicted", "T003": "proven"}
+    assert verdicts == {"T001": "contradicted", "T002": "contradicted", "T003": "changed"}
     written = world.vcs.read(REPOSITORY, outputs["commit"], TASKS) or b""
     assert written == source.files()[TASKS].replace(b"- [ ] T003", b"- [x] T003")
     assert TASKS not in {item["path"] for item in outputs["files"]}
@@ -133,17 +133,17 @@ def test_a_tasks_file_that_the_agent_ruined_comes_back(world: World, removed: bo
     assert applied(world)["ticked"] == ["T003"]
 
 
-def test_a_claim_attests_a_task_that_names_nothing(tmp_path: Path) -> None:
+def test_a_claim_is_all_there_is_of_a_task_that_names_nothing(tmp_path: Path) -> None:
     text = "# Tasks: X\n\n## Phase 1: Setup\n\n- [ ] T001 Think it over\n- [ ] T002 Decide on a name\n"
     world = World(tmp_path, files={f"{FOLDER}/tasks.md": text})
     world.step(Stage.DISCOVER)
     with_work(world, lambda folder: (folder / "notes.md").write_text("x") and None, "T001")
     outputs = applied(world)
     assert [(item["id"], item["verdict"]) for item in outputs["verdicts"]] == [
-        ("T001", "attested"),
-        ("T002", "unproven"),
+        ("T001", "claimed"),
+        ("T002", "open"),
     ]
-    assert "attested (the agent said so)" in outputs["message"]
+    assert "T001 claimed: the agent says it is done" in outputs["message"]
 
 
 def test_ticks_alone_are_no_change(world: World) -> None:

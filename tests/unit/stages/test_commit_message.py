@@ -5,22 +5,23 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
+from moonmind.runs.verdict import Verdict
 from moonmind.stages.commit_message import SUBJECT_LENGTH, commit_message, subject
-from moonmind.stages.verdicts import Judgement, Verdict
+from moonmind.stages.verdicts import Judgement
 from tests.support.plans import a_plan
 
 RUN = UUID("11111111-2222-3333-4444-555555555555")
-PROVEN = Judgement("T001", 10, Verdict.PROVEN, "changed: a.py")
-OPEN = Judgement("T002", 11, Verdict.UNPROVEN, "nothing it names was changed: b.py")
+DONE = Judgement("T001", 10, Verdict.CHANGED, "a.py")
+OPEN = Judgement("T002", 11, Verdict.OPEN, "unchanged: b.py")
 
 
 def test_a_commit_message_says_the_verdicts_and_ends_with_the_run() -> None:
-    message = commit_message(a_plan(phase="Phase 1: Setup"), [PROVEN, OPEN], RUN)
+    message = commit_message(a_plan(phase="Phase 1: Setup"), [DONE, OPEN], RUN)
     assert message == (
         "spec-42-refresh-docs: Phase 1: Setup (T001)\n"
         "\n"
-        "- T001: proven; changed: a.py\n"
-        "- T002: not proven; nothing it names was changed: b.py\n"
+        "- T001 changed: a.py\n"
+        "- T002 open: unchanged: b.py\n"
         "\n"
         "Feature: specs/spec-42-refresh-docs\n"
         f"Run-Id: {RUN}\n"
@@ -28,13 +29,13 @@ def test_a_commit_message_says_the_verdicts_and_ends_with_the_run() -> None:
 
 
 def test_many_ids_are_counted_where_they_do_not_fit() -> None:
-    many = [Judgement(f"T{number:03d}", number, Verdict.PROVEN, "") for number in range(1, 31)]
+    many = [Judgement(f"T{number:03d}", number, Verdict.CHANGED, "") for number in range(1, 31)]
     assert subject(a_plan(phase="Phase 1: Setup"), many) == "spec-42-refresh-docs: Phase 1: Setup (30 tasks)"
 
 
 @given(st.text(max_size=200), st.text(max_size=60))
 def test_a_hostile_phase_title_stays_on_one_line_and_forges_no_trailer(phase: str, because: str) -> None:
-    message = commit_message(a_plan(phase=phase), [Judgement("T001", 1, Verdict.PROVEN, because)], RUN)
+    message = commit_message(a_plan(phase=phase), [Judgement("T001", 1, Verdict.CHANGED, because)], RUN)
     lines = message.splitlines()
     assert len(lines) == 6
     assert len(lines[0].replace("\u200b", "")) <= SUBJECT_LENGTH

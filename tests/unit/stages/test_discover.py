@@ -42,8 +42,7 @@ def test_the_first_phase_of_the_sample_is_planned_from_the_tip_of_main(tmp_path:
     assert plan.feature.path == FOLDER
     assert plan.phase == "Phase 1: Setup (Shared Infrastructure)"
     assert [task.id for task in plan.tasks] == ["T001", "T002", "T003"]
-    assert plan.tasks[0].paths == ("tests/test_setup.py",)
-    assert plan.tasks[0].tests == ("tests/test_setup.py",)
+    assert plan.tasks[0].targets == ("tests/test_setup.py",)
     assert (plan.base, plan.branch, plan.branch_tip) == ("main", BRANCH, None)
     assert plan.starting_commit == world.tip("main")
     assert plan.constitution == ".specify/memory/constitution.md"

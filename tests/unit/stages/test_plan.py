@@ -14,8 +14,10 @@ tasks = st.builds(
     id=words,
     line=st.integers(1, 999),
     text=words,
-    paths=st.lists(words, max_size=3).map(tuple),
-    tests=st.lists(words, max_size=3).map(tuple),
+    targets=st.lists(words, max_size=3).map(tuple),
+    references=st.lists(words, max_size=3).map(tuple),
+    removals=st.lists(words, max_size=3).map(tuple),
+    gone=st.lists(words, max_size=3).map(tuple),
     story=st.none() | words,
 )
 
@@ -31,6 +33,24 @@ def test_a_plan_survives_its_row(
 ) -> None:
     plan = a_plan(*given_tasks, branch_tip=tip, left_for_people=left, checkpoint=checkpoint, warnings=("w",))
     assert Plan.from_outputs(json.loads(json.dumps(plan.as_outputs()))) == plan
+
+
+@pytest.mark.parametrize(
+    ("text", "targets", "references", "gone"),
+    [
+        ("Create src/a.py per docs/a.md", ("src/a.py",), ("docs/a.md",), ()),
+        ("Delete src/a.py", ("src/a.py",), (), ("src/a.py",)),
+        ("Run quickstart.md validation", (), ("quickstart.md",), ()),
+    ],
+)
+def test_a_plan_of_an_earlier_program_is_split_by_its_words(
+    text: str, targets: tuple[str, ...], references: tuple[str, ...], gone: tuple[str, ...]
+) -> None:
+    outputs = a_plan().as_outputs()
+    old = {"id": "T001", "line": 10, "text": text, "paths": ["src/a.py", "docs/a.md"], "tests": [], "story": "US1"}
+    (task,) = Plan.from_outputs({**outputs, "tasks": [old]}).tasks
+    assert (task.targets, task.references, task.gone) == (targets, references, gone)
+    assert task.story == "US1"
 
 
 def test_the_facts_of_the_run_are_named_as_its_columns_expect() -> None:

@@ -1,8 +1,9 @@
 import pytest
 
 from moonmind.errors import Unexpected
+from moonmind.runs.verdict import Verdict
 from moonmind.stages.ticking import ticked
-from moonmind.stages.verdicts import Judgement, Verdict
+from moonmind.stages.verdicts import Judgement
 from tests.support.plans import a_plan, a_task
 
 FILE = b"# Tasks: X\r\n\r\n## Phase 1: Things\r\n\r\n- [ ] T001 One\r\n- [ ] T001 Again\r\n- [ ] T002 Two\r\n"
@@ -11,9 +12,9 @@ PLAN = a_plan(a_task("T001", 5), a_task("T001", 6), a_task("T002", 7))
 
 def test_only_what_the_verdicts_allow_is_ticked_and_every_other_byte_stays() -> None:
     verdicts = [
-        Judgement("T001", 5, Verdict.UNPROVEN, ""),
-        Judgement("T001", 6, Verdict.PROVEN, ""),
-        Judgement("T002", 7, Verdict.ATTESTED, ""),
+        Judgement("T001", 5, Verdict.OPEN, ""),
+        Judgement("T001", 6, Verdict.CHANGED, ""),
+        Judgement("T002", 7, Verdict.CLAIMED, ""),
     ]
     expected = FILE.replace(b"- [ ] T001 Again", b"- [x] T001 Again").replace(b"- [ ] T002", b"- [x] T002")
     assert ticked(PLAN, FILE, verdicts) == expected

@@ -1,106 +1,195 @@
 import json
+from collections.abc import Mapping
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from moonmind.stages.verdicts import Judgement, Verdict, Verification, judge
-from tests.support.plans import a_task
+from moonmind.runs.verdict import Verdict
+from moonmind.speckit.evidence import said_of
+from moonmind.stages.verdicts import Judgement, Word, judge
+from tests.support.changed_trees import FEATURE, a_spec_task, a_tree
 
-NAMED = a_task(paths=("src/app.py",))
-TESTED = a_task(paths=("tests/test_app.py",), tests=("tests/test_app.py",))
-BARE = a_task(text="Think about it")
-
-
-def verdict(task, changed=(), tree=None, claimed=(), verification=None):
-    (found,) = judge(
-        [task],
-        changed=changed,
-        tree=set(changed) if tree is None else tree,
-        claimed=claimed,
-        verification=verification,
-    )
-    return found.verdict
+OLD = "def old():\n    return 1\n"
+NEW = "def old():\n    return 1\n\n\ndef new():\n    return 2\n"
 
 
-def test_a_named_path_in_the_change_proves_the_task_without_any_claim() -> None:
-    assert verdict(NAMED, ["src/app.py"]) is Verdict.PROVEN
+def found(
+    text: str, before: Mapping[str, str], after: Mapping[str, str], *, claimed: bool = False, denied: bool = False
+) -> Judgement:
+    task = a_spec_task(text)
+    word = Word(claimed={"T001"} if claimed else (), denied={"T001"} if denied else ())
+    (judgement,) = judge([task], a_tree(before, after, task), word)
+    return judgement
 
 
-def test_a_claim_without_the_change_proves_nothing() -> None:
-    assert verdict(NAMED, ["other.py"], ["src/app.py", "other.py"], {"T001"}) is Verdict.UNPROVEN
-
-
-def test_a_claimed_file_that_does_not_exist_contradicts() -> None:
-    assert verdict(NAMED, ["other.py"], claimed={"T001"}) is Verdict.CONTRADICTED
-
-
-def test_a_missing_file_that_nobody_claims_is_only_unproven() -> None:
-    assert verdict(NAMED, ["other.py"]) is Verdict.UNPROVEN
-
-
-def test_removing_the_named_file_is_a_change_to_it() -> None:
-    assert verdict(NAMED, ["src/app.py"], tree=[]) is Verdict.PROVEN
-
-
-def test_a_task_that_names_nothing_is_attested_by_the_claim() -> None:
-    assert verdict(BARE, ["x"], claimed={"T001"}) is Verdict.ATTESTED
-    assert verdict(BARE, ["x"]) is Verdict.UNPROVEN
-
-
-def test_a_failing_verification_takes_the_claim_its_force() -> None:
-    assert verdict(BARE, ["x"], claimed={"T001"}, verification=Verification(failing=True)) is Verdict.UNPROVEN
-
-
-def test_a_failed_test_contradicts_even_if_the_file_was_changed() -> None:
-    failed = Verification(failed=frozenset({"tests/test_app.py"}), failing=True)
-    assert verdict(TESTED, ["tests/test_app.py"], verification=failed) is Verdict.CONTRADICTED
-
-
-def test_a_passed_test_proves_a_task_whose_file_was_there_before() -> None:
-    passed = Verification(passed=frozenset({"tests/test_app.py"}))
-    assert verdict(TESTED, ["other"], ["tests/test_app.py", "other"], verification=passed) is Verdict.PROVEN
+def verdict(text: str, before: Mapping[str, str], after: Mapping[str, str], *, claimed: bool = False) -> Verdict:
+    return found(text, before, after, claimed=claimed).verdict
 
 
 @pytest.mark.parametrize(
-    ("named", "changed", "tree", "proven"),
+    ("text", "before", "after"),
     [
-        ("src/models/", ["src/models/user.py"], None, True),
-        ("src/models", ["src/models/user.py"], None, True),
-        ("src/model", ["src/models/user.py"], None, False),
-        ("models/user.py", ["backend/models/user.py"], None, True),
-        ("user.py", ["src/superuser.py"], None, False),
-        # The root holds the very file, so a change to another of that name is not meant.
-        ("README.md", ["docs/README.md"], ["README.md", "docs/README.md"], False),
+        ("Create src/a.py", {}, {"src/a.py": NEW}),
+        ("Add new() to src/a.py", {"src/a.py": OLD}, {"src/a.py": NEW}),
+        ("Create src/a.py per docs/rules.md", {"docs/rules.md": "x"}, {"docs/rules.md": "x", "src/a.py": NEW}),
+        ("Create src/models/", {}, {"src/models/a.py": NEW}),
+        ("Create models/a.py", {"backend/main.py": OLD}, {"backend/main.py": OLD, "backend/models/a.py": NEW}),
+        ("Add `config.py` to `src/core/`", {"config.py": OLD}, {"config.py": OLD, "src/core/config.py": NEW}),
+        ("Create src/pkg/__init__.py", {}, {"src/pkg/__init__.py": ""}),
+        ("Create src/a.py and tests/test_a.py", {}, {"src/a.py": NEW, "tests/test_a.py": NEW}),
+        ("Remove src/a.py", {"src/a.py": OLD}, {}),
+        ("Move src/a.py to src/b.py", {"src/a.py": OLD}, {"src/b.py": OLD}),
+        ("Replace src/a.js with src/a.ts", {"src/a.js": "go()"}, {"src/a.ts": "go()"}),
+        ("Remove the dead code from src/a.py", {"src/a.py": NEW}, {"src/a.py": OLD}),
+        ("Add docstrings to src/a.py", {"src/a.py": OLD}, {"src/a.py": '"""All."""\n' + OLD}),
+        ("Write the guide docs/a.md", {}, {"docs/a.md": "# A\n"}),
     ],
 )
-def test_which_changed_paths_a_name_stands_for(named, changed, tree, proven) -> None:
-    assert (verdict(a_task(paths=(named,)), changed, tree) is Verdict.PROVEN) is proven
+def test_every_target_changed_is_changed_without_any_claim(
+    text: str, before: Mapping[str, str], after: Mapping[str, str]
+) -> None:
+    assert verdict(text, before, after) is verdict(text, before, after, claimed=True) is Verdict.CHANGED
+
+
+@pytest.mark.parametrize(
+    ("text", "before", "after", "because"),
+    [
+        ("Create src/a.py, src/b.py and src/c.py", {}, {"src/a.py": NEW}, "1 of 3 files; missing: src/b.py, src/c.py"),
+        ("Update src/a.go and src/b.go", {"src/b.go": "go()"}, {"src/a.go": "x()", "src/b.go": "go()"}, "1 of 2 files; unchanged: src/b.go"),
+        ("Create src/a.py and docs/", {}, {"src/a.py": NEW}, "1 of 2 paths; missing: docs/"),
+        ("Add x to src/a.py", {"src/a.py": OLD}, {"src/a.py": OLD}, "unchanged: src/a.py"),
+        ("Add x to src/a.py", {"src/a.py": OLD}, {"src/a.py": "# x\n" + OLD}, "only comments: src/a.py"),
+        ("Add x to src/a.py", {"src/a.py": OLD}, {"src/a.py": OLD + "\n\n"}, "only blank lines or spaces: src/a.py"),
+        ("Add x to src/a.py", {"src/a.py": OLD}, {"src/a.py": OLD + "def x(): pass\n"}, "only a stub: src/a.py"),
+        ("Create src/a.py", {}, {"src/a.py": ""}, "empty: src/a.py"),
+        ("Add x to src/a.py", {"src/a.py": NEW}, {"src/a.py": OLD}, "only lines removed: src/a.py"),
+        ("Delete src/a.py", {"src/a.py": OLD}, {"src/a.py": NEW}, "still there: src/a.py"),
+        ("Move src/a.py to src/b.py", {"src/a.py": OLD}, {"src/a.py": OLD, "src/b.py": OLD}, "1 of 2 files; still there: src/a.py"),
+        ("Add new() to README.md", {"README.md": "a"}, {"README.md": "a", "docs/README.md": "b"}, "unchanged: README.md"),
+        ("Create src/a.py per docs/x.md", {"docs/x.md": "x"}, {"src/a.py": NEW}, "the change deletes what the task refers to: docs/x.md"),
+    ],
+)  # fmt: skip
+def test_a_task_is_open_while_a_target_is_not_done_and_the_reason_is_said(
+    text: str, before: Mapping[str, str], after: Mapping[str, str], because: str
+) -> None:
+    judgement = found(text, before, after, claimed=True)
+    assert (judgement.verdict, judgement.because) == (Verdict.OPEN, because)
+
+
+@pytest.mark.parametrize(
+    ("text", "before", "after", "because"),
+    [
+        ("Update src/a.py", {"src/a.py": OLD}, {}, "deleted: src/a.py, and the task does not ask for it"),
+        ("Update src/a.ts and src/b.ts", {"src/a.ts": "a()", "src/b.ts": "b()"}, {"src/b.ts": "c()"}, "deleted: src/a.ts, and the task does not ask for it"),
+        ("Fix tests/test_a.py", {"tests/test_a.py": OLD}, {"tests/test_a.py": ""}, "emptied: tests/test_a.py, and the task does not ask for it"),
+        ("Extend pkg/a.go", {"pkg/a.go": "func A() { go() }"}, {"pkg/a.go": "// later\n"}, "emptied of code: pkg/a.go, and the task does not ask for it"),
+        ("Improve the pages in docs/", {"docs/a.md": "a", "docs/b.md": "b"}, {"src/a.py": NEW}, "deleted: docs/, and the task does not ask for it"),
+        ("Remove the flag from config/app.yml", {"config/app.yml": "a: 1"}, {}, "deleted: config/app.yml, and the task does not ask for it"),
+        ("Create src/a.rs", {}, {"other.rs": "go();"}, "the agent says it is done, but nothing it names exists: src/a.rs"),
+        ("Run scripts/check.sh", {}, {"other.rs": "go();"}, "the agent says it is done, but nothing it names exists: scripts/check.sh"),
+    ],
+)  # fmt: skip
+def test_a_contradiction_is_said(text: str, before: Mapping[str, str], after: Mapping[str, str], because: str) -> None:
+    judgement = found(text, before, after, claimed=True)
+    assert (judgement.verdict, judgement.because) == (Verdict.CONTRADICTED, because)
+    assert not judgement.verdict.ticks
+
+
+@pytest.mark.parametrize(
+    ("text", "before"),
+    [
+        ("Decide on a name", {}),
+        ("Run scripts/check.sh", {"scripts/check.sh": "go"}),
+        ("Verify the limits in src/a.py", {"src/a.py": OLD}),
+        ("Run quickstart.md validation", {f"{FEATURE}/quickstart.md": "x"}),
+        ("Complete contracts/api.yaml", {f"{FEATURE}/contracts/api.yaml": "x"}),
+        ("Create src/a.py", {"src/a.py": OLD}),
+        ("Cart model in src/a.py and src/b.py", {"src/a.py": OLD, "src/b.py": OLD}),
+        ("Remove src/gone.py", {}),
+    ],
+)
+def test_only_the_agents_word_is_claimed_and_without_it_open(text: str, before: Mapping[str, str]) -> None:
+    after = {**before, "other.py": NEW}
+    assert verdict(text, before, after, claimed=True) is Verdict.CLAIMED
+    assert verdict(text, before, after) is Verdict.OPEN
+
+
+@pytest.mark.parametrize(
+    ("mode", "text"), [("100755", "Update scripts/a.sh"), ("100755", "Make scripts/a.sh executable")]
+)
+def test_a_mode_counts_only_where_the_task_asks_for_it(mode: str, text: str) -> None:
+    task = a_spec_task(text)
+    tree = a_tree({"scripts/a.sh": "go"}, {"scripts/a.sh": "go"}, task, mode=mode)
+    expected = Verdict.CHANGED if "executable" in text else Verdict.OPEN
+    assert judge([task], tree)[0].verdict is expected
+
+
+def test_an_agent_that_says_not_done_gets_no_tick() -> None:
+    judgement = found("Create src/a.py", {}, {"src/a.py": NEW}, denied=True)
+    assert (judgement.verdict, judgement.because) == (Verdict.OPEN, "the agent says it is not done")
+
+
+SHARED = [
+    a_spec_task(f"Add {name} to src/a.py", f"T00{line}", line) for line, name in enumerate(("pay", "refund", "void"), 1)
+]
+REPORT = "T001: done - added `pay_now`\nT002: done - added refundAll()\nT003: done - added it\n"
+SHARED_AFTER = OLD + "\n\ndef pay_now():\n    return 1\n\n\ndef refundAll():\n    return 2\n"
+
+
+def shared(report: str, *claimed: str) -> list[Verdict]:
+    tree = a_tree({"src/a.py": OLD}, {"src/a.py": SHARED_AFTER}, *SHARED)
+    return [item.verdict for item in judge(SHARED, tree, Word(claimed, (), said_of(report)))]
+
+
+def test_one_change_is_not_the_work_of_several_tasks_unless_each_names_its_own() -> None:
+    assert shared(REPORT, "T001", "T002", "T003") == [Verdict.CHANGED, Verdict.CHANGED, Verdict.CLAIMED]
+    assert shared("", "T001", "T002", "T003") == [Verdict.CLAIMED] * 3
+    assert shared("", "T002") == [Verdict.OPEN, Verdict.CHANGED, Verdict.OPEN]
+    assert shared("") == [Verdict.OPEN] * 3
+
+
+def test_a_name_that_all_of_them_say_or_that_the_change_does_not_hold_is_no_own_change() -> None:
+    assert shared("T001: done `pay_now`\nT002: done `pay_now`\n", "T001", "T002")[:2] == [Verdict.CLAIMED] * 2
+    assert shared("T001: done `something_else`\nT002: done `refundAll`\n", "T001", "T002")[0] is Verdict.CLAIMED
 
 
 @given(
-    paths=st.lists(st.sampled_from(["a.py", "b/c.py", "b"]), max_size=2),
-    changed=st.lists(st.sampled_from(["a.py", "b/c.py", "z"]), max_size=3),
-    claimed=st.booleans(),
+    text=st.sampled_from(["Create a.py", "Update a.py and b/c.py", "Delete a.py", "Think", "Run a.py", "Fix b/"]),
+    before=st.dictionaries(st.sampled_from(["a.py", "b/c.py", "z"]), st.sampled_from([OLD, NEW, "", "# x\n"])),
+    after=st.dictionaries(st.sampled_from(["a.py", "b/c.py", "z"]), st.sampled_from([OLD, NEW, "", "# x\n"])),
 )
-def test_only_what_is_proven_or_attested_ticks_and_a_claim_never_turns_into_proof(paths, changed, claimed) -> None:
-    task = a_task(paths=tuple(paths))
-    with_claim = verdict(task, changed, claimed={"T001"} if claimed else ())
-    without = verdict(task, changed)
-    assert (with_claim is Verdict.PROVEN) == (without is Verdict.PROVEN)
-    assert with_claim.ticks == (with_claim in {Verdict.PROVEN, Verdict.ATTESTED})
-    if paths:
-        assert with_claim is not Verdict.ATTESTED
+def test_a_claim_never_turns_into_a_change(text: str, before: Mapping[str, str], after: Mapping[str, str]) -> None:
+    with_claim, without = (verdict(text, before, after, claimed=claimed) for claimed in (True, False))
+    assert (with_claim is Verdict.CHANGED) == (without is Verdict.CHANGED)
+    assert without is not Verdict.CLAIMED
 
 
 def test_a_judgement_survives_its_row() -> None:
-    found = Judgement("T001", 3, Verdict.ATTESTED, "said so", claimed=True)
-    assert Judgement.from_json(json.loads(json.dumps(found.as_json()))) == found
+    judgement = Judgement("T001", 3, Verdict.CLAIMED, "said so", claimed=True)
+    assert Judgement.from_json(json.loads(json.dumps(judgement.as_json()))) == judgement
+
+
+@pytest.mark.parametrize(
+    ("word", "because", "words"),
+    [
+        ("proven", "changed: a.py", "changed: a.py"),
+        ("attested", "the agent says so", "claimed: the agent says so"),
+        ("unproven", "nothing it names was changed: a.py", "open: nothing it names was changed: a.py"),
+        (
+            "contradicted",
+            "claimed, but nothing it names exists: a.py",
+            "contradicted: claimed, but nothing it names exists: a.py",
+        ),
+    ],
+)
+def test_a_judgement_of_an_earlier_program_is_read(word: str, because: str, words: str) -> None:
+    stored = {"id": "T001", "line": 3, "verdict": word, "because": because, "claimed": True}
+    assert Judgement.from_json(stored).words == words
 
 
 def test_repeated_ids_are_judged_line_by_line() -> None:
-    found = judge(
-        [a_task(line=1, paths=("a",)), a_task(line=2, paths=("b",))], changed=["a"], tree=["a"], claimed=frozenset()
-    )
-    assert [item.verdict.ticks for item in found] == [True, False]
-    assert [item.key for item in found] == ["1:T001", "2:T001"]
+    tasks = [a_spec_task("Create a.py", line=1), a_spec_task("Create b.py", line=2)]
+    judgements = judge(tasks, a_tree({}, {"a.py": NEW}, *tasks))
+    assert [item.verdict.ticks for item in judgements] == [True, False]
+    assert [item.key for item in judgements] == ["1:T001", "2:T001"]

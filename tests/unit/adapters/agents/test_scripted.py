@@ -41,17 +41,20 @@ def test_without_a_script_each_named_path_is_touched_and_all_tasks_are_claimed(s
     assert result.end is JobEnd.COMPLETED
     assert result.report.splitlines() == [
         "All tasks of Phase 2: Work are done.",
+        "T004: done - added `task_T004`",
+        "T005: done - added `task_T005`",
+        "T006: done - added `task_T006`",
         "T004: done",
         "T005: done",
         "T006: done",
     ]
     made = {str(p.relative_to(scene.workspace)): p.read_text() for p in scene.workspace.rglob("*") if p.is_file()}
     assert made == {
-        "src/reader.py": "# T004: Add the reader\n",
+        "src/reader.py": 'task_T004 = "Add the reader"\n',
         "docs/README.md": "T004: Add the reader\n",
         "notes/T005.md": "T005: Tell people about it\n",
-        "index.json": "{}\n",
-        "style.css": "/* T006: List it */\n",
+        "index.json": '{"task_T006": "List it"}\n',
+        "style.css": '.task_T006 { content: "List it"; }\n',
         "README.md": "# Title\nT006: List it\n",
     }
 

@@ -1,0 +1,40 @@
+"""What the evidence says of one spec task, and how it was said by earlier programs."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+
+class Verdict(StrEnum):
+    """What the evidence says of one spec task. Nothing here was executed, so no verdict says that anything works."""
+
+    CHANGED = "changed"
+    """Every target of the task was changed, or deleted where the task asks for it."""
+    CLAIMED = "claimed"
+    """Only the agent's word."""
+    OPEN = "open"
+    """A target is missing or unchanged, or nothing shows that the task is done."""
+    CONTRADICTED = "contradicted"
+    """The agent claims it and nothing that it names exists, or a target was deleted or emptied without being asked for."""
+
+    @property
+    def ticks(self) -> bool:
+        """Return True if the task's box is ticked."""
+        return self in {Verdict.CHANGED, Verdict.CLAIMED}
+
+
+_EARLIER: Mapping[str, Verdict] = {
+    "proven": Verdict.CHANGED,
+    "attested": Verdict.CLAIMED,
+    "unproven": Verdict.OPEN,
+}
+
+
+def read_verdict(word: str) -> Verdict:
+    """Return the verdict that a stored word means, earlier programs' words included; raises ValueError for any other."""
+    return _EARLIER.get(word) or Verdict(word)
+
+
+def current_word(word: str) -> str:
+    """Return today's word for a stored one; a word that is not known stays as it is."""
+    known = _EARLIER.get(word)
+    return word if known is None else known.value
