@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-pytest_plugins = ["tests.support.databases", "tests.support.marker_counts"]
+pytest_plugins = ["tests.support.databases", "tests.support.marker_counts", "tests.support.trees"]
 
 _OURS = (
     "MOONMIND_",

@@ -11,6 +11,7 @@ from moonmind.engine.context import LeaseLost, StageContext, StopRequested
 from moonmind.engine.patches import read_patch, store_patch
 from moonmind.errors import MoonMindError
 from moonmind.ports.agent import JobState, JobStatus
+from moonmind.ports.vcs import LeftOut
 from moonmind.runs.chain import Stage
 
 VERSION = 1
@@ -28,6 +29,7 @@ class Captured:
     """The stored patch; None when nothing changed, or when it may not be stored."""
     digest: str | None
     leaks: tuple[str, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
 
 
 def keep_work(context: StageContext) -> Mapping[str, Any]:
@@ -112,7 +114,13 @@ def capture(context: StageContext, path: str) -> Captured | None:
     workspace = context.vcs.find_workspace(repository, context.run.id)
     if workspace is None or workspace.starting_commit != plan["startingCommit"]:
         return None
-    wip = context.vcs.capture(repository, context.run.id, workspace)
-    patch = read_patch(context, repository, workspace.starting_commit, wip)
+    taken = context.vcs.capture(repository, context.run.id, workspace, named=named_paths(plan))
+    patch = read_patch(context, repository, workspace.starting_commit, taken.commit)
     digest = store_patch(context, patch, path)
-    return Captured(wip, bool(patch.changes), path if digest else None, digest, patch.leaks)
+    stored = path if digest else None
+    return Captured(taken.commit, bool(patch.changes), stored, digest, patch.leaks, taken.left_out)
+
+
+def named_paths(plan: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the paths that the plan's tasks ask to change; a plan of an earlier program has one list of paths."""
+    return tuple(dict.fromkeys(path for task in plan["tasks"] for path in task.get("targets", task.get("paths", ()))))

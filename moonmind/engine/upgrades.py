@@ -59,6 +59,12 @@ CHANGES: tuple[Change, ...] = (
         "Verdicts are changed, claimed, open and contradicted: every file that a task names has to change, and stubs, "
         "comments, blank lines and skipped tests do not count (docs/verdicts.md).",
     ),
+    Change(
+        "left-out",
+        "Dependency folders, virtual environments, caches, build output, nested .git folders and new files above 10 MiB that "
+        "no task names are left out of a change and named in its pull request; files that a task names are taken although an "
+        "ignore rule hides them.",
+    ),
 )
 
 

@@ -1,10 +1,10 @@
 """What we need from version control: read the past, hand out folders, take changes back, publish them."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 from uuid import UUID
 
 from moonmind.ports.check import Check
@@ -63,6 +63,31 @@ class Workspace:
     starting_commit: str
 
 
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """Something in an agent's folder that a capture did not take."""
+
+    path: str
+    """A file or folder as it may be shown; the first of several."""
+    rule: str
+    """Why, for programs: `nested_git`, `environment`, `ignored`, ..."""
+    words: str
+    """Why, for people."""
+    files: int = 1
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the form in a stage's outputs and in `apply_output`."""
+        return {"path": self.path, "rule": self.rule, "words": self.words, "files": self.files}
+
+
+@dataclass(frozen=True, slots=True)
+class Capture:
+    """An agent's folder as a commit."""
+
+    commit: str
+    left_out: tuple[LeftOut, ...] = ()
+
+
 class Vcs(Protocol):
     """Git, seen from the service. Raises VcsError and its subclasses only.
 
@@ -113,11 +138,16 @@ class Vcs(Protocol):
         """Find the run's folder if it is on this host."""
         ...
 
-    def capture(self, repository: str, run_id: UUID, workspace: Workspace) -> str:
+    def capture(self, repository: str, run_id: UUID, workspace: Workspace, *, named: Collection[str] = ()) -> Capture:
         """Write the folder as it is now to a commit on the starting commit, pin it as the run's `wip`, return it.
 
-        Deterministic: the same folder gives the same commit.
+        Files that `named` names are taken even where an ignore rule hides them. What tools made, and what no commit can
+        hold, is left out and said. Deterministic: the same folder gives the same commit.
         """
+        ...
+
+    def hidden(self, repository: str, run_id: UUID, workspace: Workspace) -> tuple[LeftOut, ...]:
+        """List what ignore rules hide in the folder, each with its rule; the first of many."""
         ...
 
     def wip(self, repository: str, run_id: UUID) -> str | None:

@@ -29,6 +29,7 @@ NO_VERIFICATION = "no test was run"
 TASKS_LIMIT = 4 * 1024 * 1024
 """Bytes of the agent's tasks.md that are read for its claims; a longer one claims nothing."""
 _SHOWN = 10
+_SHOWN_LEFT_OUT = 40
 
 
 def run(context: StageContext) -> Outcome:
@@ -180,7 +181,7 @@ def _report(
         ],
         "added": sum(max(change.added, 0) for change in files),
         "deleted": sum(max(change.deleted, 0) for change in files),
-        "warnings": [*plan.warnings, *_look_first(findings)],
+        "warnings": [*plan.warnings, *_left_out(context), *_look_first(findings)],
         "verification": NO_VERIFICATION,
     }
     shown: Mapping[str, Any] = {**found, "policy": [item.as_json() for item in findings], "secrets": list(patch.leaks)}
@@ -189,6 +190,12 @@ def _report(
     text = context.redactor.text(json.dumps(shown, ensure_ascii=False, indent=2))
     context.artifacts.save("apply_output", OUTPUT_PATH, text.encode(), "application/json")
     return found
+
+
+def _left_out(context: StageContext) -> list[str]:
+    """Say what the agent left that is not in the change, as submit took it."""
+    items = context.output_of(Stage.SUBMIT).get("leftOut") or ()
+    return [storable(f"{item['path']}: {item['words']}") for item in items[:_SHOWN_LEFT_OUT]]
 
 
 def _look_first(findings: Sequence[Finding]) -> list[str]:

@@ -23,7 +23,8 @@ def find_wip(context: StageContext, plan: Plan, submitted: Mapping[str, Any]) ->
         return str(recorded)
     workspace = context.vcs.find_workspace(repository, context.run.id)
     if workspace is not None and workspace.starting_commit == plan.starting_commit:
-        return context.vcs.capture(repository, context.run.id, workspace)
+        named = {path for task in plan.tasks for path in task.targets}
+        return context.vcs.capture(repository, context.run.id, workspace, named=named).commit
     path = submitted.get("patchPath")
     if not path:
         return None

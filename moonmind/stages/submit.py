@@ -31,6 +31,7 @@ from moonmind.stages.restore import ensure_start
 VERSION = 1
 CAPACITY_SECONDS = 60.0
 QUOTA_GATE = "agent-quota"
+_SHOWN = 10
 REPORT_LENGTH = 20_000
 """Characters of the agent's last message that are recorded: its end."""
 
@@ -164,14 +165,40 @@ def _ended(context: StageContext, plan: Plan, status: JobStatus, result: JobResu
         return Failed(lost.info(), transient=True, kept=kept)
     report = storable(context.redactor.text(result.report))[-REPORT_LENGTH:]
     if not captured.changed:
-        words = report.strip()[-2000:]
-        said = f" It said: {words}" if words else " It said nothing."
-        return Failed(AgentNoChange(f"The agent ended without changing a file.{said}").info(), kept=kept)
+        error = AgentNoChange(f"{_nothing(context, plan, captured)}{_said(report)}")
+        # Said to the agent too, if a person asks it again.
+        return Failed(error.info(), kept={**kept, "ended": error.message})
     return Done({**kept, **_work(captured), "report": report})
 
 
+def _said(report: str) -> str:
+    words = report.strip()[-2000:]
+    return f" It said: {words}" if words else " It said nothing."
+
+
+def _nothing(context: StageContext, plan: Plan, captured: Captured) -> str:
+    """Say that nothing changed, or what was made and could not be taken, each with the rule."""
+    repository = plan.repository.full_name
+    workspace = context.vcs.find_workspace(repository, context.run.id)
+    found = list(captured.left_out)
+    if workspace is not None:
+        seen = {item.path for item in found}
+        found += [item for item in context.vcs.hidden(repository, context.run.id, workspace) if item.path not in seen]
+    if not found:
+        return "The agent ended without changing a file."
+    shown = "; ".join(f"{item.path}: {item.words}" for item in found[:_SHOWN])
+    more = f"; and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
+    return storable(f"The agent changed nothing that can be taken. {shown}{more}.")
+
+
 def _work(captured: Captured) -> dict[str, Any]:
-    return {"v": VERSION, "wip": captured.wip, "patchPath": captured.patch_path, "patchDigest": captured.digest}
+    return {
+        "v": VERSION,
+        "wip": captured.wip,
+        "patchPath": captured.patch_path,
+        "patchDigest": captured.digest,
+        "leftOut": [item.as_json() for item in captured.left_out],
+    }
 
 
 def _kept(context: StageContext, plan: Plan, status: JobStatus) -> dict[str, Any]:

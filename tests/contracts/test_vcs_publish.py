@@ -20,7 +20,7 @@ def scene(tmp_path: Path) -> Scene:
 def make_commit(scene: Scene, text: bytes = b"- [x] done\n") -> str:
     workspace = scene.vcs.open_workspace(NAME, RUN, scene.start)
     edit(workspace.path)
-    wip = scene.vcs.capture(NAME, RUN, workspace)
+    wip = scene.vcs.capture(NAME, RUN, workspace).commit
     replace = {"specs/tasks.md": text, "tool.sh": b"#!/bin/sh\ntrue\n", "src/app.py": FILES["src/app.py"].encode()}
     return scene.vcs.commit(
         NAME, tree_of=wip, parent=scene.start, replace=replace, message="Land\n\nRun-Id: 1\n", when=WHEN

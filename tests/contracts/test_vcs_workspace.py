@@ -53,7 +53,7 @@ def test_another_starting_commit_makes_a_new_folder(scene: Scene) -> None:
 
 
 def test_an_untouched_folder_captures_as_no_change(scene: Scene) -> None:
-    wip = scene.vcs.capture(NAME, RUN, scene.vcs.open_workspace(NAME, RUN, scene.start))
+    wip = scene.vcs.capture(NAME, RUN, scene.vcs.open_workspace(NAME, RUN, scene.start)).commit
     assert scene.vcs.changes(NAME, scene.start, wip) == ()
     assert scene.vcs.patch(NAME, scene.start, wip) == b""
 
@@ -61,7 +61,7 @@ def test_an_untouched_folder_captures_as_no_change(scene: Scene) -> None:
 def test_a_capture_holds_what_the_agent_changed_and_nothing_that_is_ignored(scene: Scene) -> None:
     workspace = scene.vcs.open_workspace(NAME, RUN, scene.start)
     edit(workspace.path)
-    wip = scene.vcs.capture(NAME, RUN, workspace)
+    wip = scene.vcs.capture(NAME, RUN, workspace).commit
     seen = {
         c.path: (c.status, c.old_mode, c.new_mode, c.added, c.deleted)
         for c in scene.vcs.changes(NAME, scene.start, wip)
@@ -82,14 +82,14 @@ def test_a_capture_is_pinned_and_the_same_folder_gives_the_same_commit(scene: Sc
     workspace = scene.vcs.open_workspace(NAME, RUN, scene.start)
     assert scene.vcs.wip(NAME, RUN) is None
     edit(workspace.path)
-    first = scene.vcs.capture(NAME, RUN, workspace)
+    first = scene.vcs.capture(NAME, RUN, workspace).commit
     assert scene.vcs.wip(NAME, RUN) == first
     (workspace.path / "more").write_text("x")
-    second = scene.vcs.capture(NAME, RUN, workspace)
+    second = scene.vcs.capture(NAME, RUN, workspace).commit
     assert second != first
     assert scene.vcs.wip(NAME, RUN) == second
     (workspace.path / "more").unlink()
-    assert scene.vcs.capture(NAME, RUN, workspace) == first
+    assert scene.vcs.capture(NAME, RUN, workspace).commit == first
     (logged, begin) = log_of(scene.mirror, first)
     assert (logged.author, logged.parents) == ("MoonMind <noreply@moonmind.invalid>", (scene.start,))
     assert logged.committed_at == begin.committed_at
@@ -101,7 +101,7 @@ def test_a_change_that_keeps_size_and_time_is_captured_all_the_same(scene: Scene
     before = path.stat()
     path.write_text("HELLO\n")
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
-    wip = scene.vcs.capture(NAME, RUN, workspace)
+    wip = scene.vcs.capture(NAME, RUN, workspace).commit
     assert [change.path for change in scene.vcs.changes(NAME, scene.start, wip)] == ["README.md"]
 
 
@@ -109,7 +109,7 @@ def test_resuming_shows_the_earlier_work_as_uncommitted_changes(scene: Scene) ->
     workspace = scene.vcs.open_workspace(NAME, RUN, scene.start)
     edit(workspace.path)
     (workspace.path / "noise.log").unlink()
-    wip = scene.vcs.capture(NAME, RUN, workspace)
+    wip = scene.vcs.capture(NAME, RUN, workspace).commit
     scene.vcs.close_workspace(NAME, RUN)
     assert scene.vcs.find_workspace(NAME, RUN) is None
     again = scene.vcs.open_workspace(NAME, RUN, scene.start, resume=wip)
@@ -118,13 +118,13 @@ def test_resuming_shows_the_earlier_work_as_uncommitted_changes(scene: Scene) ->
     assert b" M README.md" in status
     assert b" D src/app.py" in status
     assert b"?? data.bin" in status
-    assert scene.vcs.capture(NAME, RUN, again) == wip
+    assert scene.vcs.capture(NAME, RUN, again).commit == wip
 
 
 def test_a_patch_rebuilds_the_same_wip_on_a_fresh_host(scene: Scene) -> None:
     workspace = scene.vcs.open_workspace(NAME, RUN, scene.start)
     edit(workspace.path)
-    wip = scene.vcs.capture(NAME, RUN, workspace)
+    wip = scene.vcs.capture(NAME, RUN, workspace).commit
     patch = scene.vcs.patch(NAME, scene.start, wip)
     assert scene.vcs.patch(NAME, scene.start, wip) == patch
     elsewhere = a_vcs(scene.state / "other")
@@ -147,7 +147,7 @@ def test_a_patch_that_does_not_apply_is_refused(scene: Scene, patch: bytes) -> N
 
 def test_closing_and_forgetting_may_be_repeated_and_leave_nothing(scene: Scene) -> None:
     workspace = scene.vcs.open_workspace(NAME, RUN, scene.start)
-    wip = scene.vcs.capture(NAME, RUN, workspace)
+    wip = scene.vcs.capture(NAME, RUN, workspace).commit
     for _ in range(2):
         scene.vcs.close_workspace(NAME, RUN)
         assert not workspace.path.exists()

@@ -1,13 +1,14 @@
 """Version control with the git program: mirrors, workspaces and publishing behind the one port."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from uuid import UUID
 
 from moonmind.adapters.git import Git, GitOptions
-from moonmind.adapters.vcs.capture import Capture
+from moonmind.adapters.vcs.capture import Taker
 from moonmind.adapters.vcs.commits import Commits, wip_message
+from moonmind.adapters.vcs.hidden import hidden_files
 from moonmind.adapters.vcs.mirrors import Mirrors, object_name
 from moonmind.adapters.vcs.objects import Objects
 from moonmind.adapters.vcs.options import VcsOptions
@@ -16,7 +17,7 @@ from moonmind.adapters.vcs.workspaces import Workspaces, is_folder
 from moonmind.errors import VcsError, VcsRefused
 from moonmind.ports.check import Check, CheckStatus
 from moonmind.ports.forge import Repository
-from moonmind.ports.vcs import Change, Commit, TreeFile, Workspace
+from moonmind.ports.vcs import Capture, Change, Commit, LeftOut, TreeFile, Workspace
 
 _OLDEST = (2, 36)
 """The first git with the `core.fsync` setting."""
@@ -32,7 +33,7 @@ class GitVcs:
         self._mirrors = Mirrors(self._git, state / "mirrors", options)
         self._commits = Commits(self._git, self._objects, state / "scratch")
         self._workspaces = Workspaces(self._git, state / "workspaces", self._mirrors, self._objects, self._commits)
-        self._capture = Capture(self._git, self._objects, self._commits)
+        self._taker = Taker(self._git, self._objects, self._commits)
         self._publisher = Publisher(self._git, self._mirrors, self._objects)
 
     def check(self) -> tuple[Check, ...]:
@@ -84,16 +85,21 @@ class GitVcs:
         found = self._workspaces.find(run_id)
         return found[0] if found is not None and is_folder(found[0].path) else None
 
-    def capture(self, repository: str, run_id: UUID, workspace: Workspace) -> str:
+    def capture(self, repository: str, run_id: UUID, workspace: Workspace, *, named: Collection[str] = ()) -> Capture:
         """Write the folder as it is now to the run's `wip`."""
         mirror = self._mirrors.existing(repository)
         with self._workspaces.lock(run_id):
             found = self._workspaces.find(run_id)
             if found is None or found[0] != workspace:
                 raise VcsRefused(f"the workspace of run {run_id} is not on this host, or was opened anew")
-            wip = self._capture.take(mirror, run_id, *found)
-        self._mirrors.pin(repository, run_id, "wip", wip)
-        return wip
+            taken, _ = self._taker.take(mirror, run_id, *found, named)
+        self._mirrors.pin(repository, run_id, "wip", taken.commit)
+        return taken
+
+    def hidden(self, repository: str, run_id: UUID, workspace: Workspace) -> tuple[LeftOut, ...]:  # noqa: ARG002 - run ids are unique
+        """List what ignore rules hide in the folder, each with its rule."""
+        with self._workspaces.lock(run_id):
+            return hidden_files(self._git, workspace)
 
     def wip(self, repository: str, run_id: UUID) -> str | None:
         """Give the pinned `wip` commit of a run."""

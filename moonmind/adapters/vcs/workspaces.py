@@ -3,6 +3,7 @@
 import contextlib
 import json
 import shutil
+import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -146,6 +147,8 @@ def is_folder(path: Path) -> bool:
 
 
 def require_folder(path: Path) -> None:
-    """Raise VcsRefused unless the agent's folder is still a folder."""
+    """Raise VcsRefused unless the agent's folder is still a folder; one that the agent closed is opened again."""
     if not is_folder(path):
         raise VcsRefused("the agent's folder is gone, or something else stands in its place", path=path.name)
+    if path.lstat().st_mode & stat.S_IRWXU != stat.S_IRWXU:
+        path.chmod(0o700)

@@ -1,4 +1,3 @@
-import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -62,7 +61,8 @@ def test_work_that_cannot_be_read_is_said_and_hinders_nothing(world: World) -> N
     world.plays({"hang": True})
     world.step(Stage.SUBMIT)
     world.agent.stop(f"{world.run_id}/submit-1")
-    Path(os.fsdecode(os.fsencode(world.workspace) + b"/odd\xff")).touch()
+    (world.workspace / ".GIT").mkdir()
+    (world.workspace / ".GIT" / "odd").touch()
     assert "odd" in keep_work(world.context(Stage.SUBMIT))["notKept"]
 
 
@@ -73,7 +73,9 @@ def test_whatever_goes_wrong_with_the_folder_the_threads_record_stays(
     world.plays({"hang": True})
     world.step(Stage.SUBMIT)
 
-    def broken(*_: object) -> str:
+    until(lambda: world.agent.poll(f"{world.run_id}/submit-1").thread_id, "the agent's thread", 20)
+
+    def broken(*_: object, **__: object) -> str:
         raise error
 
     monkeypatch.setattr(world.vcs, "capture", broken)

@@ -158,7 +158,7 @@ def test_ticks_alone_are_no_change(world: World) -> None:
         (lambda folder: (folder / "link").symlink_to("../../outside"), "link"),
         (lambda folder: (folder / ".gitmodules").write_text("[submodule]\n"), "gitmodules"),
         (lambda folder: (folder / "two\nlines").write_text("x"), "path"),
-        (lambda folder: (folder / "big.bin").write_bytes(b"\0" * (11 * 1024 * 1024)), "size"),
+        (lambda folder: (folder / "README.md").write_bytes(b"\0" * (11 * 1024 * 1024)), "size"),
     ],
 )
 def test_a_change_that_breaks_the_policy_is_refused_with_path_and_rule(

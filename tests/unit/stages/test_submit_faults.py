@@ -1,7 +1,7 @@
 import json
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from uuid import UUID
 
@@ -9,10 +9,11 @@ import pytest
 
 from moonmind.adapters.agents.scripted import ScriptedAgent
 from moonmind.adapters.supervisor import kernel
+from moonmind.adapters.trees import remove_tree
 from moonmind.adapters.vcs.git_vcs import GitVcs
 from moonmind.errors import AgentUnknown, Unavailable, VcsError
 from moonmind.ports.agent import AgentJob, JobLimits, JobState, JobStatus
-from moonmind.ports.vcs import Workspace
+from moonmind.ports.vcs import Capture, Workspace
 from moonmind.runs.chain import Stage
 from moonmind.runs.machine import Done, Failed, Park, WaitingReason
 from tests.support.processes import alive
@@ -39,11 +40,11 @@ class Stumbling(GitVcs):
 
     stumbled = False
 
-    def capture(self, repository: str, run_id: UUID, workspace: Workspace) -> str:
+    def capture(self, repository: str, run_id: UUID, workspace: Workspace, *, named: Collection[str] = ()) -> Capture:
         if not self.stumbled:
             self.stumbled = True
             raise VcsError("the disk was full")
-        return super().capture(repository, run_id, workspace)
+        return super().capture(repository, run_id, workspace, named=named)
 
 
 def test_work_that_could_not_be_taken_once_is_taken_later_without_asking_the_agent_again(world: World) -> None:
@@ -187,12 +188,9 @@ def test_a_rate_limit_waits_and_costs_no_attempt(world: World) -> None:
 
 
 def test_work_that_can_never_be_taken_is_left_to_a_next_attempt_of_the_agent(world: World) -> None:
-    def odd(folder: Path) -> Path:
-        return Path(os.fsdecode(os.fsencode(folder) + b"/odd\xff"))
-
-    outcome = failed(world.submit_with(lambda folder: odd(folder).touch()))
+    outcome = failed(world.submit_with(lambda folder: (folder / "git~1").mkdir() or (folder / "git~1/odd").touch()))
     assert (outcome.error.code, outcome.transient) == ("git_refused", False)
-    odd(world.workspace).unlink()
+    remove_tree(world.workspace / "git~1")
     world.plays({"write": "a.py", "content": "x"})
     done = world.drive(Stage.SUBMIT)
     assert isinstance(done, Done), done

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from moonmind.errors import VcsRefused
-from moonmind.ports.vcs import Change, Workspace
+from moonmind.ports.vcs import Capture, Change, Workspace
 from tests.support.git_repos import commit_to
 from tests.support.vcs_scene import NAME, RUN, Scene, a_scene
 
@@ -24,8 +24,12 @@ def workspace(scene: Scene) -> Workspace:
 
 
 def changes(scene: Scene, workspace: Workspace) -> dict[str, Change]:
-    wip = scene.vcs.capture(NAME, RUN, workspace)
+    wip = scene.vcs.capture(NAME, RUN, workspace).commit
     return {change.path: change for change in scene.vcs.changes(NAME, scene.start, wip)}
+
+
+def captured(scene: Scene, workspace: Workspace, *named: str) -> Capture:
+    return scene.vcs.capture(NAME, RUN, workspace, named=named)
 
 
 def content(scene: Scene, path: str) -> bytes | None:
@@ -51,7 +55,7 @@ def test_attributes_of_the_repository_change_no_byte_on_the_way_out(scene: Scene
     scene.vcs.fetch(scene.repository)
     workspace = scene.vcs.open_workspace(NAME, RUN, start)
     assert (workspace.path / "a.txt").read_bytes() == b"x\n$Id$\n"
-    assert scene.vcs.changes(NAME, start, scene.vcs.capture(NAME, RUN, workspace)) == ()
+    assert scene.vcs.changes(NAME, start, scene.vcs.capture(NAME, RUN, workspace).commit) == ()
 
 
 def test_links_are_taken_as_links_and_never_followed(scene: Scene, workspace: Workspace, tmp_path: Path) -> None:
@@ -84,36 +88,42 @@ def test_the_folder_itself_must_still_be_a_folder(scene: Scene, workspace: Works
     assert (tmp_path / "moved" / "README.md").exists(), "what the link pointed to is not touched"
 
 
-def test_a_huge_file_is_refused_with_its_path_and_not_stored(scene: Scene, workspace: Workspace) -> None:
+@pytest.mark.parametrize(
+    ("size", "named"), [(50 * 1024 * 1024 + 1, True), (10 * 1024 * 1024 + 1, False), (1 << 40, True)]
+)
+def test_a_huge_file_is_left_out_with_its_size_and_not_stored(
+    scene: Scene, workspace: Workspace, size: int, named: bool
+) -> None:
     with (workspace.path / "huge.bin").open("wb") as file:
-        file.truncate(50 * 1024 * 1024 + 1)
-    with pytest.raises(VcsRefused, match=r"huge\.bin has 52428801 bytes") as caught:
-        scene.vcs.capture(NAME, RUN, workspace)
-    assert caught.value.details["path"] == "huge.bin"
-    assert not caught.value.retryable
+        file.truncate(size)
+    (workspace.path / "new.py").write_text("x\n")
+    (left,) = captured(scene, workspace, "huge.bin" if named else "new.py").left_out
+    assert (left.path, left.rule) == ("huge.bin", "size")
+    assert f"it has {size} bytes" in left.words
+    assert set(changes(scene, workspace)) == {"new.py"}
     (workspace.path / "huge.bin").rename(workspace.path / "huge.log")
-    assert changes(scene, workspace) == {}, "ignored files may be of any size"
+    assert captured(scene, workspace).left_out == (), "ignored files may be of any size"
 
 
-def test_a_pipe_is_left_out_and_refused_in_the_place_of_a_file(scene: Scene, workspace: Workspace) -> None:
-    os.mkfifo(workspace.path / "pipe")
+def test_a_large_file_that_a_task_names_is_taken(scene: Scene, workspace: Workspace) -> None:
+    with (workspace.path / "data.bin").open("wb") as file:
+        file.truncate(11 * 1024 * 1024)
+    assert captured(scene, workspace, "data.bin").left_out == ()
+    assert scene.vcs.changes(NAME, scene.start, scene.vcs.wip(NAME, RUN) or "") != ()
+
+
+@pytest.mark.parametrize("mode", [stat.S_IFIFO, stat.S_IFSOCK])
+def test_what_is_no_file_is_left_out_and_its_place_stays_as_it_was(
+    scene: Scene, workspace: Workspace, mode: int
+) -> None:
+    os.mknod(workspace.path / "odd", mode | 0o600)
     assert changes(scene, workspace) == {}
     (workspace.path / "README.md").unlink()
-    os.mkfifo(workspace.path / "README.md")
-    with pytest.raises(VcsRefused, match=r"README\.md is neither file, link nor folder"):
-        scene.vcs.capture(NAME, RUN, workspace)
-
-
-def test_a_file_that_only_its_owner_made_unreadable_is_taken_or_refused(scene: Scene, workspace: Workspace) -> None:
-    path = workspace.path / "closed"
-    path.write_text("x")
-    path.chmod(0)
-    if os.geteuid() == 0:
-        assert set(changes(scene, workspace)) == {"closed"}
-    else:
-        with pytest.raises(VcsRefused, match="closed"):
-            scene.vcs.capture(NAME, RUN, workspace)
-    path.chmod(stat.S_IRUSR | stat.S_IWUSR)
+    os.mknod(workspace.path / "README.md", mode | 0o600)
+    (workspace.path / "new").write_text("x")
+    (left,) = captured(scene, workspace).left_out
+    assert (left.path, left.rule) == ("README.md", "special")
+    assert set(changes(scene, workspace)) == {"new"}
 
 
 @pytest.mark.parametrize("name", ["two\nlines", "größe", "a b", " lead", "-dash", ":(top)x", "*", '"q"', "a\tb", "\\n"])
@@ -124,10 +134,29 @@ def test_any_name_that_is_text_is_taken(scene: Scene, workspace: Workspace, name
     assert content(scene, name) == b"x\n"
 
 
-def test_a_name_that_is_no_text_is_refused(scene: Scene, workspace: Workspace) -> None:
-    (workspace.path / "caf\udce9").write_text("x")
-    with pytest.raises(VcsRefused, match=r"caf.{1,2}xe9"):
-        scene.vcs.capture(NAME, RUN, workspace)
+@pytest.mark.parametrize("name", ["caf\udce9", "\udcff\udcfe", "folder\udc80/file", "half\udce2\udc82"])
+def test_a_name_that_is_no_text_is_left_out_and_the_rest_is_taken(
+    scene: Scene, workspace: Workspace, name: str
+) -> None:
+    (workspace.path / name).parent.mkdir(exist_ok=True)
+    (workspace.path / name).write_text("x")
+    (workspace.path / "new").write_text("x")
+    (left,) = captured(scene, workspace).left_out
+    assert (left.rule, "\\x" in left.path) == ("name", True)
+    left.path.encode()
+    assert set(changes(scene, workspace)) == {"new"}
+
+
+def test_a_name_that_is_no_text_on_the_base_stays_as_it_was(scene: Scene) -> None:
+    start = commit_to(scene.bare, "main", {"a\udce9": "1\n", "b\udce9": "1\n"}, "Odd")
+    scene.vcs.fetch(scene.repository)
+    workspace = scene.vcs.open_workspace(NAME, RUN, start)
+    assert captured(scene, workspace).left_out == ()
+    (workspace.path / "a\udce9").write_text("2\n")
+    (workspace.path / "new").write_text("x")
+    taken = captured(scene, workspace)
+    assert [left.path for left in taken.left_out] == ["a\\xe9"]
+    assert {change.path for change in scene.vcs.changes(NAME, start, taken.commit)} == {"new"}
 
 
 def test_a_tracked_file_that_the_rules_ignore_is_still_watched(scene: Scene) -> None:
@@ -136,7 +165,7 @@ def test_a_tracked_file_that_the_rules_ignore_is_still_watched(scene: Scene) -> 
     workspace = scene.vcs.open_workspace(NAME, RUN, start)
     (workspace.path / "kept.log").write_text("2\n")
     (workspace.path / ".gitignore").write_text("*\n")
-    wip = scene.vcs.capture(NAME, RUN, workspace)
+    wip = scene.vcs.capture(NAME, RUN, workspace).commit
     assert {change.path for change in scene.vcs.changes(NAME, start, wip)} == {"kept.log", ".gitignore"}
 
 

@@ -39,7 +39,7 @@ def trap(folder: Path, canary: Path, name: str = "trap") -> Path:
 
 
 def changes(scene: Scene, workspace: Workspace) -> dict[str, Change]:
-    wip = scene.vcs.capture(NAME, RUN, workspace)
+    wip = scene.vcs.capture(NAME, RUN, workspace).commit
     return {change.path: change for change in scene.vcs.changes(NAME, scene.start, wip)}
 
 
@@ -121,21 +121,18 @@ def plant_repository(folder: Path, program: Path) -> None:
     (folder / "inner").write_text("changed")
 
 
-def test_a_repository_inside_the_folder_appears_as_a_gitlink(
+def test_nothing_runs_in_a_repository_inside_the_folder_and_its_files_are_taken(
     scene: Scene, workspace: Workspace, tmp_path: Path, canary: Path
 ) -> None:
     plant_repository(workspace.path / "vendor" / "lib", trap(tmp_path, canary))
     for _ in range(2):
         seen = changes(scene, workspace)
-        assert {path: change.new_mode for path, change in seen.items()} == {"vendor/lib": "160000"}
+        assert {path: change.new_mode for path, change in seen.items()} == {
+            "vendor/lib/.gitattributes": "100644",
+            "vendor/lib/inner": "100644",
+        }
+    assert scene.vcs.read(NAME, scene.vcs.wip(NAME, RUN) or "", "vendor/lib/inner") == b"changed"
     assert not canary.exists()
-
-
-def test_a_repository_without_a_commit_inside_the_folder_is_refused(scene: Scene, workspace: Workspace) -> None:
-    git(workspace.path, "init", "--quiet", "empty")
-    with pytest.raises(VcsRefused, match="empty/' does not have a commit"):
-        scene.vcs.capture(NAME, RUN, workspace)
-    assert scene.vcs.wip(NAME, RUN) is None
 
 
 @pytest.fixture
@@ -153,7 +150,7 @@ def submodule(scene: Scene) -> str:
 def test_a_submodule_that_nobody_touched_is_no_change(scene: Scene, submodule: str) -> None:
     workspace = scene.vcs.open_workspace(NAME, RUN, submodule)
     assert list((workspace.path / "vendor" / "lib").iterdir()) == []
-    wip = scene.vcs.capture(NAME, RUN, workspace)
+    wip = scene.vcs.capture(NAME, RUN, workspace).commit
     assert scene.vcs.changes(NAME, submodule, wip) == ()
 
 
@@ -171,25 +168,25 @@ def test_nothing_runs_in_a_repository_planted_where_a_submodule_was(
     subprocess.run(command, env={"PATH": os.defpath, "GIT_INDEX_FILE": str(naive)}, capture_output=True, check=False)
     assert canary.exists()
     canary.unlink()
-    for _ in range(2):
-        assert scene.vcs.changes(NAME, submodule, scene.vcs.capture(NAME, RUN, workspace)) == ()
-    (place / ".git" / "HEAD").write_text(f"{submodule}\n")
-    for _ in range(2):
-        (change,) = scene.vcs.changes(NAME, submodule, scene.vcs.capture(NAME, RUN, workspace))
-        assert (change.path, change.status, change.new_mode) == ("vendor/lib", "M", "160000")
+    for head in (scene.start, submodule):
+        (place / ".git" / "HEAD").write_text(f"{head}\n")
+        taken = scene.vcs.capture(NAME, RUN, workspace)
+        assert scene.vcs.changes(NAME, submodule, taken.commit) == ()
     assert not canary.exists()
 
 
-def test_a_submodule_that_was_filled_removed_or_linked_away_is_a_change(scene: Scene, submodule: str) -> None:
+def test_a_submodule_stays_as_it_is_unless_it_was_removed_or_linked_away(scene: Scene, submodule: str) -> None:
     workspace = scene.vcs.open_workspace(NAME, RUN, submodule)
     place = workspace.path / "vendor" / "lib"
 
     def seen() -> set[tuple[str, str]]:
-        wip = scene.vcs.capture(NAME, RUN, workspace)
+        wip = scene.vcs.capture(NAME, RUN, workspace).commit
         return {(change.path, change.status) for change in scene.vcs.changes(NAME, submodule, wip)}
 
     (place / "file").write_text("x")
-    assert seen() == {("vendor/lib", "D"), ("vendor/lib/file", "A")}
+    assert seen() == set()
+    (left,) = scene.vcs.capture(NAME, RUN, workspace).left_out
+    assert (left.path, left.rule) == ("vendor/lib", "submodule")
     shutil.rmtree(place)
     assert seen() == {("vendor/lib", "D")}
     place.symlink_to("/etc")

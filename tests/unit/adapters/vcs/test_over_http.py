@@ -67,7 +67,7 @@ def work(vcs: GitVcs) -> tuple[str, str]:
     start = vcs.branches(NAME)["main"]
     workspace = vcs.open_workspace(NAME, RUN, start)
     (workspace.path / "data.bin").write_bytes(bytes(range(256)) * 8000)
-    return start, vcs.capture(NAME, RUN, workspace)
+    return start, vcs.capture(NAME, RUN, workspace).commit
 
 
 def test_a_token_fetches_and_pushes_and_is_kept_nowhere(

@@ -15,7 +15,6 @@ import pytest
 from moonmind.adapters.files import locked
 from moonmind.adapters.vcs.git_vcs import GitVcs
 from moonmind.adapters.vcs.options import VcsOptions
-from moonmind.errors import VcsRefused
 from moonmind.ports.forge import Repository
 from moonmind.settings import ambient_environment
 from tests.support.git_repos import commit_to, git
@@ -56,7 +55,7 @@ def test_a_folder_that_a_crash_left_half_made_is_made_again(scene: Scene, part: 
     process = SPAWN.Process(target=open_it, args=(scene.state, start))
     killed_once(process, lambda: any((scene.state / "workspaces").glob(f".{RUN}.*.building/{part}")))
     workspace = scene.vcs.open_workspace(NAME, RUN, start)
-    assert scene.vcs.changes(NAME, start, scene.vcs.capture(NAME, RUN, workspace)) == ()
+    assert scene.vcs.changes(NAME, start, scene.vcs.capture(NAME, RUN, workspace).commit) == ()
     assert git(workspace.path, "status", "--porcelain") == b""
     assert [path.name for path in (scene.state / "workspaces").iterdir() if path.suffix == ".building"] == []
 
@@ -153,17 +152,19 @@ def capture_as_nobody(folder: Path) -> None:
         os.setuid(65534)
     scene = a_scene(folder)
     workspace = scene.vcs.open_workspace(NAME, RUN, scene.start)
-    for name, place in (("a folder", workspace.path / "closed"), ("README.md", workspace.path / "README.md")):
-        if not place.exists():
-            place.mkdir()
-            (place / "hidden").write_text("x")
-        else:
-            place.write_text("changed")
+    closed = workspace.path / "closed"
+    closed.mkdir()
+    (closed / "hidden").write_text("x")
+    (workspace.path / "README.md").write_text("changed")
+    (workspace.path / "src" / "app.py").write_text("changed")
+    (workspace.path / "new").write_text("x")
+    for place in (closed, workspace.path / "README.md", workspace.path / "src"):
         place.chmod(0)
-        with pytest.raises(VcsRefused, match=name):
-            scene.vcs.capture(NAME, RUN, workspace)
-        place.chmod(0o700)
-    (workspace.path / "closed").chmod(0)
+    taken = scene.vcs.capture(NAME, RUN, workspace)
+    assert {change.path for change in scene.vcs.changes(NAME, scene.start, taken.commit)} == {"new"}
+    left = {item.path for item in taken.left_out}
+    assert left == {"closed/", "README.md", "src/", "src/app.py"}
+    assert {item.rule for item in taken.left_out} == {"unreadable"}
     scene.vcs.close_workspace(NAME, RUN)
     assert not workspace.path.exists()
     other = UUID(int=1)
