@@ -36,6 +36,7 @@ from moonmind.log import configure
 from moonmind.ports.agent import JobLimits
 from moonmind.ports.check import Check, CheckStatus
 from moonmind.ports.dispatcher import Dispatcher
+from moonmind.private import keep_private, make_folder
 from moonmind.redact import Redactor
 from moonmind.runs.chain import Stage
 from moonmind.runs.retry import RetryPolicy
@@ -73,7 +74,9 @@ def celery_app() -> "Celery":
 
 
 def prepare_process(settings: Settings) -> None:
-    """Ready a process that stays: logs with its secrets masked, and an environment that agents beside it cannot read."""
+    """Ready a process that stays: files for its user alone, logs with its secrets masked, an environment that agents beside
+    it cannot read."""
+    keep_private()
     configure(settings, Redactor(settings.secrets()))
     if settings.env_file is not None:
         log.info("settings.read", file=str(settings.env_file))
@@ -218,7 +221,7 @@ def schema_version(settings: Settings) -> tuple[str | None, SchemaMismatch | Non
 
 def _migrate(database: Database, var_dir: Path) -> None:
     """Bring the embedded schema up to date; two processes that start at once take turns."""
-    var_dir.mkdir(parents=True, exist_ok=True)
+    make_folder(var_dir, 0o750)
     with (var_dir / "migrate.lock").open("a+") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         database.migrate()

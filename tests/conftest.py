@@ -1,6 +1,7 @@
 """Shared fixtures: a clean environment for every test."""
 
 import os
+from collections.abc import Iterator
 
 import pytest
 
@@ -30,3 +31,12 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("XDG_STATE_HOME", str(home / "state"))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(home / "config"))
+
+
+@pytest.fixture(autouse=True)
+def umask_as_it_was() -> Iterator[None]:
+    """Give the umask back that a command changed which was called within this process."""
+    before = os.umask(0o022)
+    os.umask(before)
+    yield
+    os.umask(before)

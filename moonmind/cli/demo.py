@@ -30,6 +30,7 @@ from moonmind.cli.follow import follow
 from moonmind.cli.plain import one_line
 from moonmind.cli.views import view_for
 from moonmind.errors import Conflict, MoonMindError
+from moonmind.private import keep_private, make_folder
 from moonmind.runs.machine import RunStatus
 from moonmind.sample.source import FEATURE_KEY, files
 from moonmind.settings import ambient_environment
@@ -212,7 +213,8 @@ def _state_dir(folder: Path) -> Path:
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
     """Hold the demo's folder for one demo at a time; raises Conflict."""
-    folder.mkdir(parents=True, exist_ok=True)
+    keep_private()
+    make_folder(folder, 0o750)
     with (folder / "demo.lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

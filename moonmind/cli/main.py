@@ -23,6 +23,7 @@ import typer
 from moonmind import __version__
 from moonmind.cli.exits import EPILOG, Exit, code_of, say
 from moonmind.errors import ErrorInfo, MoonMindError, Unexpected
+from moonmind.private import keep_private
 
 app = typer.Typer(
     name="moonmind",
@@ -194,6 +195,7 @@ def main(arguments: Sequence[str] | None = None, *, connect: Any = None) -> int:
     """Run one command and give its exit code; `connect` puts another container in the real one's place."""
     given = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
     as_json = "--json" in given
+    keep_private()
     try:
         code = app(given, prog_name="moonmind", obj=connect or _connect, standalone_mode=False)
         sys.stdout.flush()

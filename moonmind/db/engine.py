@@ -12,12 +12,15 @@ from sqlalchemy.exc import DisconnectionError
 
 from moonmind.db.types import dump_json
 from moonmind.errors import NotConfigured
+from moonmind.private import make_folder, make_private
 
 BUSY_SECONDS = 30
 IDLE_SECONDS = 1.0
 """After so long without use a connection is probed before it is used again."""
 IDLE_IN_TRANSACTION_SECONDS = 20
 """PostgreSQL ends a session that leaves a transaction open for so long; ours take milliseconds."""
+_FOLDER_MODE = 0o750
+"""Of a folder made for the database: artifacts, which the group may read, are below it by default."""
 WRITES = "moonmind_writes"
 """The execution option of connections that will write."""
 
@@ -38,7 +41,7 @@ def _sqlite(url: str, database: str | None, pool_size: int) -> Engine:
     if not database or database == ":memory:":
         raise NotConfigured("The SQLite database must be a file: threads and processes share it.")
     try:
-        Path(database).parent.mkdir(parents=True, exist_ok=True)
+        make_folder(Path(database).parent, _FOLDER_MODE)
     except OSError as error:
         raise NotConfigured(
             f"The folder of the SQLite database {database} cannot be made: {error.strerror}",
@@ -61,6 +64,9 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
     connection.isolation_level = None
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}")
+    for _, _, name in connection.execute("PRAGMA database_list"):
+        for suffix in ("", "-wal", "-shm"):
+            make_private(Path(f"{name}{suffix}"))
 
 
 def _begin_sqlite(connection: Connection) -> None:

@@ -16,7 +16,7 @@ from moonmind.engine.host import Host
 from moonmind.engine.janitor import Janitor
 from moonmind.engine.lease import LeaseKeeper
 from moonmind.engine.machine_checks import settings_file
-from moonmind.engine.places import check_state_folder, check_writable
+from moonmind.engine.places import check_state_folder, check_writable, close_to_others
 from moonmind.engine.preflight import Preflight, Probe
 from moonmind.engine.publisher import Publisher
 from moonmind.engine.retention import Retention
@@ -27,6 +27,7 @@ from moonmind.engine.waker import Waker
 from moonmind.errors import MoonMindError, NotConfigured
 from moonmind.ports.agent import Agent
 from moonmind.ports.check import Check, CheckStatus
+from moonmind.private import make_folder
 from moonmind.redact import Redactor
 from moonmind.runs.chain import Stage
 from moonmind.settings import Settings
@@ -75,7 +76,8 @@ class Container:
         """Refuse to serve or to work from places that fail later; raises NotConfigured with the setting to change."""
         check_state_folder(self.state_folder, Path.cwd())
         check_writable(self.state_folder, "MOONMIND_STATE_DIR")
-        check_writable(self.settings.artifact_root, "SPEC_WORKFLOW_ARTIFACT_ROOT")
+        check_writable(self.settings.artifact_root, "SPEC_WORKFLOW_ARTIFACT_ROOT", mode=0o750)
+        close_to_others(self.settings.var_dir, self.state_folder)
 
     def own_embedded_engine(self) -> None:
         """Become the one process that runs the embedded engine; raises NotConfigured when another one is.
@@ -83,7 +85,7 @@ class Container:
         What leases there are were held by a process that is gone: nobody else could have held this lock.
         """
         place = self._lock_place()
-        place.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(place.parent, 0o750)
         lock = place.open("a+")
         # One that is just shutting down has withdrawn its address and lets go within seconds; one that serves does not.
         deadline = time.monotonic() + (0.0 if self.server() is not None else _HANDOVER_SECONDS)

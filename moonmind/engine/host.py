@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID, uuid4
 
+from moonmind.private import make_folder
+
 
 @dataclass(frozen=True, slots=True)
 class Host:
@@ -21,7 +23,7 @@ class Host:
 
 def this_host(state_folder: Path) -> Host:
     """Read the host id from the state folder, writing it there the first time; two processes agree on one."""
-    state_folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_folder(state_folder, 0o700)
     place = state_folder / "host-id"
     if not place.exists():
         draft = state_folder / f".host-id-{uuid4().hex}"

@@ -4,10 +4,13 @@ import tempfile
 from pathlib import Path
 
 from moonmind.errors import NotConfigured
+from moonmind.private import make_folder, make_private
 
 _MOVE = (
     "Set MOONMIND_STATE_DIR to a folder outside of any git repository, the working directory and the temporary folder."
 )
+
+_SERVICE_FILES = ("moonmind.db*", "*.lock", "server.json", ".server.json.*", "celerybeat-schedule*", "*.log", "log")
 
 
 def check_state_folder(folder: Path, working_directory: Path) -> None:
@@ -27,10 +30,10 @@ def check_state_folder(folder: Path, working_directory: Path) -> None:
             raise NotConfigured(f"the state folder {folder} is below {place}: {why}", remediation=_MOVE)
 
 
-def check_writable(folder: Path, setting: str) -> None:
-    """Make a folder and prove that files can be written there; raises NotConfigured naming the setting."""
+def check_writable(folder: Path, setting: str, *, mode: int = 0o700) -> None:
+    """Make a folder of this mode and prove that files can be written there; raises NotConfigured naming the setting."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder, mode)
         # Of a name of its own: the processes of a host start together, and each removes its file.
         with tempfile.NamedTemporaryFile(dir=folder, prefix=".writable-"):
             pass
@@ -39,3 +42,14 @@ def check_writable(folder: Path, setting: str) -> None:
             f"{setting}: cannot write below {folder} ({error.strerror})",
             remediation=f"Give this user write access to the folder, or set {setting} to another one.",
         ) from None
+
+
+def close_to_others(var_dir: Path, state_folder: Path) -> None:
+    """Take from other users what an earlier program, or one with another umask, left open to them.
+
+    In the state folder everything; in `var_dir`, which may lie in a checkout and hold artifacts, the service's files.
+    """
+    make_private(state_folder)
+    for name in _SERVICE_FILES:
+        for path in var_dir.glob(name):
+            make_private(path)

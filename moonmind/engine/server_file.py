@@ -10,6 +10,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from moonmind.private import make_folder
+
 _NAME = "server.json"
 _STATE, _START = 0, 19  # fields of /proc/<pid>/stat, counted from behind the command's closing parenthesis
 
@@ -26,10 +28,12 @@ class ServerInfo:
 
 def announce(var_dir: Path, url: str) -> None:
     """Tell other processes of this folder that this process serves `url`; replaces what stood there."""
-    var_dir.mkdir(parents=True, exist_ok=True)
+    make_folder(var_dir, 0o750)
     pid = os.getpid()
     body = json.dumps({"url": url, "pid": pid, "startTime": _started(pid)})
     fresh = var_dir / f".{_NAME}.{pid}"
+    fresh.unlink(missing_ok=True)
+    fresh.touch(mode=0o600)
     fresh.write_text(body + "\n", "utf-8")
     fresh.replace(var_dir / _NAME)
 

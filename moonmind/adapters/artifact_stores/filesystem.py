@@ -14,6 +14,7 @@ from uuid import UUID
 from moonmind.adapters.trees import remove_tree
 from moonmind.errors import NotFound, StoreError, StoreRefused
 from moonmind.ports.artifact_store import StoredFile
+from moonmind.private import make_folder
 
 PIECE = 64 * 1024
 """Bytes read at once."""
@@ -41,6 +42,7 @@ class FilesystemArtifactStore:
             try:
                 handle = os.open(beside, _WRITE, _FILE_MODE, dir_fd=folder)
                 with os.fdopen(handle, "wb") as file:
+                    os.fchmod(handle, _FILE_MODE)  # whatever the umask
                     file.write(content)
                     file.flush()
                     os.fsync(file.fileno())
@@ -123,16 +125,20 @@ class FilesystemArtifactStore:
     @contextlib.contextmanager
     def _folder(self, run_id: UUID, folders: list[str], *, make: bool) -> Iterator[int]:
         if make:
-            self._root.mkdir(mode=_FOLDER_MODE, parents=True, exist_ok=True)
+            make_folder(self._root, _FOLDER_MODE)
         # The root may be a link: it is the operator's. What lies in it may not.
         handle = os.open(self._root, _FOLDER & ~os.O_NOFOLLOW)
         try:
             for name in (str(run_id), *folders):
+                made = False
                 if make:
                     with contextlib.suppress(FileExistsError):
                         os.mkdir(name, _FOLDER_MODE, dir_fd=handle)
+                        made = True
                         os.fsync(handle)
                 inner = os.open(name, _FOLDER, dir_fd=handle)
+                if made:
+                    os.fchmod(inner, _FOLDER_MODE)  # whatever the umask
                 os.close(handle)
                 handle = inner
             yield handle

@@ -9,6 +9,7 @@ from celery import signals
 from moonmind import bootstrap
 from moonmind.engine.container import Container
 from moonmind.errors import MoonMindError
+from moonmind.private import make_folder
 from moonmind.settings import load_settings
 from moonmind.workflows.speckit_celery.refusal import refuse, refuse_for
 
@@ -103,4 +104,4 @@ def _shutdown(**_: Any) -> None:
 
 
 def _beat(**_: Any) -> None:
-    load_settings().var_dir.mkdir(parents=True, exist_ok=True)
+    make_folder(load_settings().var_dir, 0o750)
