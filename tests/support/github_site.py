@@ -140,8 +140,14 @@ class GitHub:
         if opened:
             done = self.emulator.ask("PUT", f"/repos/{self.twin(name)}/pulls/{opened[0]}/merge", {})
             assert done.status_code == 200, done.text
-            with self.lock:
-                self._copied[self.twin(name)]["main"] = self._tree(name, "main")
+        else:
+            # The branch's very commit: one made anew from its files is another one as soon as the clock has moved on.
+            twin = f"/repos/{self.twin(name)}"
+            tip = self.emulator.ask("GET", f"{twin}/git/ref/heads/{branch}").json()["object"]["sha"]
+            done = self.emulator.ask("PATCH", f"{twin}/git/refs/heads/main", {"sha": tip, "force": True})
+            assert done.status_code == 200, done.text
+        with self.lock:
+            self._copied[self.twin(name)]["main"] = self._tree(name, "main")
         self.copy(name)
 
     def delete(self, name: str, branch: str) -> None:
