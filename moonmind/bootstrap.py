@@ -134,7 +134,9 @@ def build(
         preflight,
         redactor,
         host,
-        limits=JobLimits(settings.agent_stall_seconds, settings.agent_total_seconds),
+        limits=JobLimits(
+            settings.agent_stall_seconds, settings.agent_total_seconds, model_calls=settings.max_model_calls
+        ),
         relook_seconds=settings.agent_relook_seconds,
         max_agents=settings.max_agents,
     )

@@ -303,6 +303,16 @@ class AgentTimeout(AgentError):
     remediation = "Raise MOONMIND_AGENT_TOTAL_SECONDS or split the phase, then retry; the agent's thread is resumed."
 
 
+class ModelCallLimit(AgentError):
+    """The run made as many calls of the model as it may."""
+
+    code = "model_call_limit"
+    remediation = (
+        "Retry the run: it goes on in the same thread, with as many calls again. MOONMIND_MAX_MODEL_CALLS sets how many; "
+        "a phase that always needs more is better split."
+    )
+
+
 class AgentQuota(AgentError):
     """The credential's quota is used up and the service did not say until when."""
 

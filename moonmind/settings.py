@@ -96,6 +96,8 @@ class Settings(BaseSettings):
     max_agents: int = Field(2, validation_alias="MOONMIND_MAX_AGENTS", ge=1, le=256)
     agent_stall_seconds: float = Field(15 * _MINUTE, validation_alias="MOONMIND_AGENT_STALL_SECONDS", gt=0)
     agent_total_seconds: float = Field(4 * _HOUR, validation_alias="MOONMIND_AGENT_TOTAL_SECONDS", gt=0)
+    max_model_calls: int = Field(400, validation_alias="MOONMIND_MAX_MODEL_CALLS", ge=1, le=1_000_000)
+    """Of one run, whatever number of agents it takes; a person's retry allows as many again."""
     agent_relook_seconds: float = Field(60.0, validation_alias="MOONMIND_AGENT_RELOOK_SECONDS", gt=0)
     """How long a run parked on its agent waits at most when no waker sees the end."""
     run_deadline_seconds: float = Field(_DAY, validation_alias="MOONMIND_RUN_DEADLINE_SECONDS", gt=0)

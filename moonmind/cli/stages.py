@@ -103,7 +103,8 @@ def _outcome(task: WorkflowTaskState, run: SpecWorkflowRun) -> str:
             tasks = said.get("tasks")
             return run.reason or (", ".join(map(str, tasks)) if isinstance(tasks, list) else run.phase or "")
         case TaskName.SUBMIT if run.usage is not None:
-            return f"{run.usage.input_tokens:,} tokens in, {run.usage.output_tokens:,} out"
+            tokens = f"{run.usage.input_tokens:,} tokens in, {run.usage.output_tokens:,} out"
+            return ", ".join(filter(None, (tokens, model_calls_text(run))))
         case TaskName.APPLY:
             verdicts = said.get("verdicts")
             counted = verdicts.items() if isinstance(verdicts, dict) else ()
@@ -113,6 +114,15 @@ def _outcome(task: WorkflowTaskState, run: SpecWorkflowRun) -> str:
             return run.branch_name or ""
         case _:
             return ""
+
+
+def model_calls_text(run: SpecWorkflowRun) -> str:
+    """Say how many calls of the model the run's agents made; empty where none has asked one."""
+    if run.model_calls_capped is False:
+        return "model calls not capped"
+    if run.model_calls is None:
+        return ""
+    return "1 model call" if run.model_calls == 1 else f"{run.model_calls:,} model calls"
 
 
 def heading(run: SpecWorkflowRun) -> Text:

@@ -11,7 +11,7 @@ from rich.text import Text
 from moonmind.cli.moments import ago
 from moonmind.cli.plain import clean, one_line
 from moonmind.cli.screen import marks
-from moonmind.cli.stages import ending, heading, stage_table, status_text, waiting_text
+from moonmind.cli.stages import ending, heading, model_calls_text, stage_table, status_text, waiting_text
 from moonmind.ports.check import Check, CheckStatus
 from moonmind.wire import SpecWorkflowRun
 
@@ -77,6 +77,8 @@ def run_sheet(run: SpecWorkflowRun, console: Console, artifact_root: Path) -> Re
         if run.waiting is not None:
             line.append(f": {waiting_text(run.waiting)}", "dim")
         parts.append(line)
+    if said := model_calls_text(run):
+        parts.append(Text(said, "dim"))
     audit = run.credential_audit
     if audit is not None and "failed" in {audit.codex_status, audit.github_status}:
         parts += [Text(""), Text("credentials", "dim")]

@@ -6,7 +6,7 @@ from typing import Any
 
 import structlog
 
-from moonmind.engine import jobs
+from moonmind.engine import jobs, model_calls
 from moonmind.engine.context import LeaseLost, StageContext, StopRequested
 from moonmind.engine.patches import read_patch, store_patch
 from moonmind.errors import MoonMindError
@@ -51,6 +51,7 @@ def keep_work(context: StageContext) -> Mapping[str, Any]:
     kept = {**context.kept, **thread(status)}
     if status is not None:
         kept |= {"codexLogsPath": jobs.log_path(context)}
+        kept |= model_calls.kept(context, status, status.result.usage if status.result is not None else None)
         try:
             context.artifacts.seal(jobs.log_path(context))
         except MoonMindError as error:  # the log's size is missing in the list; that must not cost the run's end

@@ -65,6 +65,12 @@ CHANGES: tuple[Change, ...] = (
         "no task names are left out of a change and named in its pull request; files that a task names are taken although an "
         "ignore rule hides them.",
     ),
+    Change(
+        "model-call-limit",
+        "A run stops with model_call_limit at 400 calls of the model (MOONMIND_MAX_MODEL_CALLS); a retry allows as many "
+        "again. The calls of a ChatGPT login are not capped.",
+    ),
+    Change("web-search", "Codex's hosted web search is off, whatever a profile says."),
 )
 
 

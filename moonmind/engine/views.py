@@ -9,6 +9,7 @@ from typing import Any
 
 from moonmind import wire
 from moonmind.db.records import Artifact, Attempt, CredentialAudit, Event, Run
+from moonmind.engine import model_calls
 from moonmind.runs.chain import STAGES, Stage
 from moonmind.runs.machine import AttemptState, RunStatus, WaitingReason
 from moonmind.runs.verdict import current_word
@@ -54,6 +55,7 @@ def run_view(
 
     With `now`, a wait that is over is no longer shown: the run is due and will be claimed.
     """
+    tokens, (calls, capped) = model_calls.tokens(run.usage), model_calls.shown(run.usage)
     return wire.SpecWorkflowRun(
         id=run.id,
         repository=run.repository,
@@ -71,7 +73,9 @@ def run_view(
         phase=run.phase,
         progress=_progress(run),
         waiting=_waiting(run, now),
-        usage=None if run.usage is None else wire.Usage.model_validate(dict(run.usage)),
+        usage=None if tokens is None else wire.Usage.model_validate(tokens),
+        model_calls=calls,
+        model_calls_capped=capped,
         reason=run.reason,
         error=None if run.error is None else wire.RunError.of(run.error),
         cancel_requested_at=run.cancel_requested_at,

@@ -35,6 +35,8 @@ class JobLimits:
     stall_seconds: float = 900.0
     total_seconds: float = 4 * 3600.0
     output_bytes: int = 256 * 1024 * 1024
+    model_calls: int = 400
+    """Of one allowance of the run, whatever number of jobs it takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,10 @@ class AgentJob:
     home_key: str = ""
     """The run id: attempts of one run share the agent's home, so that a thread can be resumed."""
     limits: JobLimits = field(default_factory=JobLimits)
+    calls_before: int = 0
+    """Model calls that the run is known to have made before; the adapter may know of more."""
+    calls_base: int | None = None
+    """How many it had made when its present allowance began; None: it begins with this job."""
 
 
 class JobState(StrEnum):
@@ -82,6 +88,8 @@ class JobEnd(StrEnum):
     RATE_LIMITED = "rate_limited"
     CREDENTIAL = "credential"
     """The service refused the credential."""
+    CALL_LIMIT = "call_limit"
+    """The run has made as many calls of the model as it may."""
     UNAVAILABLE = "unavailable"
     """The model service was overloaded or could not be reached; trying again later may help."""
 
@@ -103,6 +111,18 @@ class Usage:
             "outputTokens": self.output_tokens,
             "reasoningOutputTokens": self.reasoning_output_tokens,
         }
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCalls:
+    """What is known of the run's calls of the model, as of one of its jobs."""
+
+    total: int = 0
+    """Of all its jobs so far, this one included."""
+    base: int = 0
+    """The total when the present allowance began."""
+    capped: bool = True
+    """False: the job's calls pass no proxy of ours, so they are neither counted nor limited."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +152,8 @@ class JobStatus:
     agent_started: str | None = None
     """The agent's start time as the kernel tells it: with the pid it names one process for ever."""
     result: JobResult | None = None
+    model_calls: ModelCalls | None = None
+    """None where the agent asks no model, or nothing is known."""
     overdue: JobEnd | None = None
     """The limit that a running job has outlived: its supervisor is stopped or hangs, and does not end it."""
     facts: Mapping[str, Any] = field(default_factory=dict)

@@ -42,7 +42,7 @@ def run(context: StageContext) -> Outcome:
         if leaked := _leaked_before(context, submitted):
             raise _secret_found(leaked)
         # Without the commit that is gone; the agent's own conversation may still be there, and goes on.
-        kept = {name: submitted.get(name) for name in ("v", "codexTaskId", "startingCommit", "phase")}
+        kept = {name: submitted.get(name) for name in ("v", "codexTaskId", "startingCommit", "phase", "callsBase")}
         return Redo(
             Stage.SUBMIT, "The work of the last attempt was lost with the machine it was on. Do the tasks again.", kept
         )

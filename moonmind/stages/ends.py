@@ -12,6 +12,7 @@ from moonmind.errors import (
     AgentTimeout,
     AgentUnavailable,
     CredentialInvalid,
+    ModelCallLimit,
     MoonMindError,
 )
 from moonmind.ports.agent import JobEnd, JobResult
@@ -22,6 +23,7 @@ _WORDS: Mapping[JobEnd, str] = {
     JobEnd.STALLED: "The agent said nothing for too long and was stopped",
     JobEnd.TIMED_OUT: "The agent reached its time limit and was stopped",
     JobEnd.STOPPED: "The agent was stopped before it was done",
+    JobEnd.CALL_LIMIT: "The run reached its limit of model calls, and its agent was stopped",
     JobEnd.QUOTA: "The agent's quota is used up",
     JobEnd.RATE_LIMITED: "The model service limits the rate of requests",
     JobEnd.CREDENTIAL: "The model service refused the agent's credential",
@@ -31,6 +33,7 @@ _WORDS: Mapping[JobEnd, str] = {
 _ERRORS: Mapping[JobEnd, type[MoonMindError]] = {
     JobEnd.STALLED: AgentStalled,
     JobEnd.TIMED_OUT: AgentTimeout,
+    JobEnd.CALL_LIMIT: ModelCallLimit,
     JobEnd.QUOTA: AgentQuota,
     JobEnd.CREDENTIAL: CredentialInvalid,
     JobEnd.UNAVAILABLE: AgentUnavailable,

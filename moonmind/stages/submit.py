@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from moonmind.engine import jobs
+from moonmind.engine import jobs, model_calls
 from moonmind.engine.closing import Captured, capture, partial, thread
 from moonmind.engine.context import LeaseLost, StageContext, StopRequested
 from moonmind.errors import (
@@ -18,7 +18,7 @@ from moonmind.errors import (
     SpecUnreadable,
     VcsRefused,
 )
-from moonmind.ports.agent import AgentJob, Brief, BriefTask, JobEnd, JobResult, JobState, JobStatus
+from moonmind.ports.agent import AgentJob, Brief, BriefTask, JobEnd, JobResult, JobState, JobStatus, Usage
 from moonmind.runs.chain import Stage
 from moonmind.runs.machine import Done, Failed, Outcome, Park, WaitingReason
 from moonmind.speckit.prompt import render_prompt
@@ -100,6 +100,8 @@ def _start(context: StageContext, plan: Plan, key: str) -> Outcome:
         resume_thread=context.kept.get("codexTaskId") if jobs.goes_on(context) else None,
         home_key=str(context.run.id),
         limits=context.limits,
+        calls_before=model_calls.before(context),
+        calls_base=model_calls.base(context),
     )
     context.lease.check()
     try:
@@ -145,12 +147,12 @@ def _harvest(context: StageContext, plan: Plan, status: JobStatus, result: JobRe
         raise
     except MoonMindError as error:
         again = {"finishedJob": key} if error.retryable else {}
-        kept = {**_kept(context, plan, status), "usage": result.usage.as_json(), **again, "ended": error.message}
+        kept = {**_kept(context, plan, status, result.usage), **again, "ended": error.message}
         return Failed(error.info(), error.retryable, kept, error.outage)
 
 
 def _ended(context: StageContext, plan: Plan, status: JobStatus, result: JobResult) -> Outcome:
-    kept = {**_kept(context, plan, status), "usage": result.usage.as_json()}
+    kept = _kept(context, plan, status, result.usage)
     if result.end is not JobEnd.COMPLETED:
         shown = replace(result, message=storable(context.redactor.text(result.message)))
         if result.end is JobEnd.QUOTA and result.resets_at is not None:
@@ -201,7 +203,7 @@ def _work(captured: Captured) -> dict[str, Any]:
     }
 
 
-def _kept(context: StageContext, plan: Plan, status: JobStatus) -> dict[str, Any]:
+def _kept(context: StageContext, plan: Plan, status: JobStatus, tokens: Usage | None = None) -> dict[str, Any]:
     """Name the job and its thread, and the plan they belong to."""
     before = context.kept if jobs.goes_on(context) else {}
     carried = {name: before.get(name) for name in ("codexTaskId", "wip", "partialPatch", "ended")}
@@ -211,6 +213,7 @@ def _kept(context: StageContext, plan: Plan, status: JobStatus) -> dict[str, Any
         "finishedJob": None,
         "notKept": None,
         **thread(status),
+        **model_calls.kept(context, status, tokens),
         "v": VERSION,
         "attempt": context.attempt.number,
         "spentJobs": jobs.spent(context),

@@ -58,6 +58,10 @@ class SpecWorkflowRun(WireModel):
     progress: Progress | None = None
     waiting: Waiting | None = None
     usage: Usage | None = None
+    model_calls: int | None = Field(None, ge=0)
+    """Calls of the model that the run's agents made; null where they were not counted."""
+    model_calls_capped: bool | None = None
+    """False: they passed no proxy that counts and limits them; null where no agent has asked a model."""
     reason: str | None = None
     """Why there was no work, in words."""
     error: RunError | None = None

@@ -46,7 +46,7 @@ def scene(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Scene]:
         pytest.skip("there is no codex binary")
     with ExitStack() as stack:
 
-        def make(*turns: Mapping[str, Any]) -> tuple[Engine, ResponsesServer]:
+        def make(*turns: Mapping[str, Any], **more: str) -> tuple[Engine, ResponsesServer]:
             script = {"turns": [dict(turn) for turn in turns], "per_request": True}
             server = stack.enter_context(ResponsesServer(script, tmp_path / "server.jsonl", KEY))
             settings = SHORT_LEASES | {
@@ -58,6 +58,7 @@ def scene(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Scene]:
                 "CODEX_BASE_URL": server.url,
                 "CODEX_API_KEY": KEY,
                 "CODEX_MODEL": "gpt-5.5",
+                **more,
             }
             engine = stack.enter_context(engine_of(request.param, request, settings))
             engine.team.repositories.mkdir(exist_ok=True)
@@ -124,6 +125,7 @@ def test_codex_lands_a_phase_and_its_key_is_nowhere(scene: Scene) -> None:
         "outputTokens": 20,
         "reasoningOutputTokens": 0,
     }
+    assert (run["modelCalls"], run["modelCallsCapped"]) == (2, True)
     assert run["credentialAudit"]["codexStatus"] == "passed"
     assert holders_of_the_key(engine) == []
 
@@ -181,6 +183,23 @@ def test_after_a_quota_without_a_reset_a_retry_goes_on_in_the_same_thread(scene:
     assert "half.txt" in shown
 
 
+def test_at_the_limit_of_model_calls_a_run_stops_and_a_retry_goes_on_in_the_same_thread(scene: Scene) -> None:
+    more = {"exec": "echo more >> notes.txt"}
+    engine, server = scene(add_file("half.txt", "Half"), more, more, WORK, DONE, MOONMIND_MAX_MODEL_CALLS="3")
+    engine.start()
+    run_id = engine.team.create(REPOSITORY)
+    failed = engine.team.finish(run_id)
+    assert (failed["status"], failed["error"]["code"]) == ("failed", "model_call_limit"), failed
+    assert "MOONMIND_MAX_MODEL_CALLS" in failed["error"]["remediation"]
+    assert (failed["modelCalls"], failed["modelCallsCapped"], asked(server)) == (3, True, 3)
+    assert attempts(engine.team, failed, "submit") == {1}
+    assert any("partial" in artifact["path"] for artifact in failed["artifacts"])
+    assert engine.team.post(f"/{run_id}/retry").status_code == 202
+    run = landed(engine, server, run_id, requests=5)
+    assert (run["codexTaskId"], run["modelCalls"]) == (failed["codexTaskId"], 5)
+    assert git_repos.tree_of(engine.team.bare(REPOSITORY), BRANCH)["half.txt"] == b"Half\n"
+
+
 def test_a_cancel_while_codex_works_leaves_no_process_and_keeps_its_patch(scene: Scene, tmp_path: Path) -> None:
     pids = tmp_path / "pids"
     command = f"setsid sleep 3600 & echo $! > {pids}; sleep 3600"
@@ -194,7 +213,7 @@ def test_a_cancel_while_codex_works_leaves_no_process_and_keeps_its_patch(scene:
     assert {left, handle["agent_pid"]} <= marked(run_id)
     assert engine.team.post(f"/{run_id}/cancel").status_code == 202
     run = engine.team.finish(run_id)
-    assert run["status"] == "cancelled"
+    assert (run["status"], run["modelCalls"]) == ("cancelled", 2)
     assert marked(run_id) == set()
     assert not [pid for pid in (left, handle["agent_pid"], handle["pid"]) if alive(pid)]
     kept = [each for each in run["artifacts"] if each["artifactType"] == "codex_patch"]

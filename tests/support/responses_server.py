@@ -108,6 +108,7 @@ class _Handler(BaseHTTPRequestHandler):
         number, turn = self.server.next_turn(conversation)
         self._record(
             {"conversation": conversation, "turn": number, "model": body.get("model"), "input": body.get("input")}
+            | {"tools": [tool.get("name") or tool.get("type") for tool in body.get("tools") or ()]}
         )
         self._wait_for(turn.get("wait_for"))
         if "status" in turn:

@@ -69,7 +69,10 @@ class CodexAgent(SupervisedAgent):
         )
         if login.key is None:
             return replace(order, loan=Loan(str(login.auth_file), str(home / AUTH_FILE)))
-        return _behind_proxy(order, login.key, self._options.codex_base_url or DEFAULT_BASE_URL)
+        before = max(job.calls_before, self._jobs.calls_of(home_key))
+        base = before if job.calls_base is None else job.calls_base
+        upstream = self._options.codex_base_url or DEFAULT_BASE_URL
+        return _behind_proxy(order, KeyProxy(upstream, login.key, before, base, base + job.limits.model_calls))
 
     def _furnish(self, job: AgentJob, home: Path, login: Login, environment: Mapping[str, str]) -> bool:
         """Write the run's configuration; True where Codex keeps commands to a permission profile, and needs no mode."""
@@ -115,11 +118,11 @@ class CodexAgent(SupervisedAgent):
         return (*self._options.secrets, *find_login(self._options).secrets)
 
 
-def _behind_proxy(order: Order, key: str, base_url: str) -> Order:
+def _behind_proxy(order: Order, terms: KeyProxy) -> Order:
     """Let Codex speak to the supervisor, which adds the key: Codex and its commands never hold it."""
     exempt = ",".join(filter(None, (order.environment.get("NO_PROXY"), "127.0.0.1,localhost")))
     environment = {**order.environment, TOKEN_VARIABLE: PROXY_TOKEN, "NO_PROXY": exempt, "no_proxy": exempt}
     setting = ("-c", f'model_providers.{PROVIDER}.base_url="{PROXY_URL}"')
     # Before the last argument, `-`, which stands for the prompt on standard input.
     argv = (*order.argv[:-1], *setting, order.argv[-1])
-    return replace(order, argv=argv, environment=environment, proxy=KeyProxy(base_url, key))
+    return replace(order, argv=argv, environment=environment, proxy=terms)

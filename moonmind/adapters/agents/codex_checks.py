@@ -73,7 +73,9 @@ def _login(options: AgentOptions, login: Login) -> Check:
     if login.kind is LoginKind.NONE:
         message = login.problem or f"no login: there is no {login.auth_file}, and CODEX_API_KEY is not set"
         return Check("codex.login", CheckStatus.FAILED, message, "Run `codex login`, or set CODEX_API_KEY.", facts)
-    return Check("codex.login", CheckStatus.PASSED, login.kind.value, facts=facts)
+    # What a lent login is used for passes no proxy of ours.
+    uncapped = "; model calls not capped" if login.key is None else ""
+    return Check("codex.login", CheckStatus.PASSED, f"{login.kind.value}{uncapped}", facts=facts)
 
 
 def _project(options: AgentOptions, login: Login, binary: Check, stored: Check) -> Check:

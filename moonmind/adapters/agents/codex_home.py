@@ -38,6 +38,8 @@ def configuration(options: AgentOptions, login: Login) -> dict[str, Any]:
         "approval_policy": "never",
         "sandbox_mode": options.sandbox,
         "allow_login_shell": False,
+        # A search that the service runs for the model: no sandbox of ours would hold it.
+        "web_search": "disabled",
         "cli_auth_credentials_store": "file",
         # The environment is an allow-list already; this keeps the proxy's token from commands as well.
         "shell_environment_policy": {

@@ -20,7 +20,7 @@ from moonmind.adapters.supervisor.order import Order
 from moonmind.adapters.supervisor.watch import outlived
 from moonmind.adapters.trees import remove_tree
 from moonmind.errors import AgentBusy, AgentError, AgentUnknown
-from moonmind.ports.agent import JobEnd, JobState, JobStatus
+from moonmind.ports.agent import JobEnd, JobState, JobStatus, ModelCalls
 
 _START_SECONDS = 60.0
 _SETTLE_SECONDS = 20.0
@@ -71,6 +71,11 @@ class Jobs:
                 total.update(facts.get("usage") or {})
         return dict(total)
 
+    def calls_of(self, home_key: str) -> int:
+        """Return how many calls of the model the run's jobs on this host have made."""
+        folders = (JobFolder(lock.parent) for lock in _below(self._jobs, home_key).glob("*/calls.json"))
+        return max(((_model_calls(folder) or ModelCalls()).total for folder in folders), default=0)
+
     def start(self, key: str, order: Order) -> None:
         """Leave a supervisor behind that runs the order, unless one did before. Raises AgentError, AgentBusy."""
         code: int | None = None
@@ -109,6 +114,7 @@ class Jobs:
             result = read_json(folder.result)
             facts = read_json(folder.facts) or {}
             overdue = _overdue(folder, handle) if locked and result is None else None
+            model_calls = _model_calls(folder)
         except (OSError, ValueError) as error:
             raise AgentUnknown(f"the job {key} could not be looked at: {error}") from error
         state = JobState.ENDED if result else JobState.RUNNING if locked else JobState.LOST
@@ -119,6 +125,7 @@ class Jobs:
             agent_pid=handle["agent_pid"],
             agent_started=handle["agent_started"],
             result=read_result(result) if result else None,
+            model_calls=model_calls,
             overdue=overdue,
             facts={"seconds": result["seconds"], "survivors": result["survivors"]} if result else {},
         )
@@ -250,6 +257,13 @@ def _overdue(folder: JobFolder, handle: Mapping[str, Any]) -> JobEnd | None:
         time.monotonic(),
     )
     return JobEnd(limit.value) if limit else None
+
+
+def _model_calls(folder: JobFolder) -> ModelCalls | None:
+    known = read_json(folder.calls)
+    if known is None:
+        return None
+    return ModelCalls(int(known.get("total", 0)), int(known.get("base", 0)), bool(known.get("capped", True)))
 
 
 def _require_gone(key: str, survivors: list[kernel.Process]) -> None:

@@ -42,6 +42,7 @@ _CODES = {
     "unavailable": JobEnd.UNAVAILABLE,
 }
 _CUT_SHORT = {
+    "call_limit": (JobEnd.CALL_LIMIT, "the run made as many calls of the model as it may"),
     "stalled": (JobEnd.STALLED, "the agent was silent for longer than the stall limit"),
     "timed_out": (JobEnd.TIMED_OUT, "the agent reached the total time limit"),
     "stopped": (JobEnd.STOPPED, "the agent was stopped on request"),
@@ -70,6 +71,8 @@ def _classify(body: Mapping[str, Any], facts: Mapping[str, Any]) -> tuple[JobEnd
     raw = body.get("end")
     if raw in _CUT_SHORT:
         end, words = _CUT_SHORT[raw]
+        if end is JobEnd.CALL_LIMIT:  # its last words are only that it was refused
+            return end, body.get("model_calls") or words
         return end, _sentence(words, body.get("problem") or facts.get("notice") or "")
     failure: Mapping[str, Any] = facts.get("failure") or {}
     if body.get("exit_code") == 0 and facts.get("completed"):

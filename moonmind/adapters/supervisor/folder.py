@@ -4,6 +4,7 @@ lock          held (flock) while the supervisor lives
 handle.json   who runs: written once, before anybody is told that the job has started
 facts.json    what is known while it runs, the agent's thread above all
 heartbeat     when the supervisor's loop last turned (heartbeat.py)
+calls.json    how many calls of the model the run has made, where they pass the key proxy
 stop          a request: whoever makes this file wants the job to end, or never to start
 result.json   how it ended: written last, once
 stderr.log    the agent's standard error, redacted and bounded
@@ -48,6 +49,11 @@ class JobFolder:
     def heartbeat(self) -> Path:
         """Return the file that shows whether the supervisor works."""
         return self.path / "heartbeat"
+
+    @property
+    def calls(self) -> Path:
+        """Return the file of the model calls so far."""
+        return self.path / "calls.json"
 
     @property
     def stop(self) -> Path:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import IO, Any, cast
 
 from moonmind.adapters.supervisor import kernel, loan
+from moonmind.adapters.supervisor.calls import CallCount
 from moonmind.adapters.supervisor.folder import JobFolder, write_json
 from moonmind.adapters.supervisor.heartbeat import Heartbeat
 from moonmind.adapters.supervisor.keyproxy import Proxy
@@ -51,6 +52,7 @@ class Job:
         self._kill_at = float("inf")
         self._lent: int | None = None
         self._told = False
+        self._calls: CallCount | None = None
 
     def start(self) -> None:
         """Start the agent and write the handle. Raises OSError, LoginBusy; then nothing is left running."""
@@ -63,7 +65,10 @@ class Job:
         order = self._order
         if order.loan is not None:
             self._lent = loan.take(order.loan)
-        proxy = Proxy(order.proxy) if order.proxy is not None else None
+            # What a lent login is used for passes no proxy: it is neither counted nor limited.
+            write_json(self._folder.calls, {"capped": False})
+        proxy = Proxy(order.proxy, self._folder.calls) if order.proxy is not None else None
+        self._calls = proxy.calls if proxy is not None else None
         url, token = (proxy.url, proxy.token) if proxy is not None else ("", "")
         supervisor = os.getpid()
         # Its own session, for the terminal's sake; nobody counts on it for killing, since commands make their own.
@@ -145,12 +150,17 @@ class Job:
             if self._over():
                 break
             if self._end is None:
-                asked = End.STOPPED if self._folder.stop.exists() else self._watch.verdict(now)
+                asked = End.STOPPED if self._folder.stop.exists() else self._watch.verdict(now) or self._spent(now)
                 if asked is not None:
                     self._stop(asked)
             elif now >= self._kill_at:
                 os.kill(agent.pid, signal.SIGKILL)
-        self._end = self._end or End.EXITED
+        self._end = self._end or (End.EXITED if self._complete() else End.CALL_LIMIT)
+
+    def _spent(self, now: float) -> End | None:
+        """Say when an agent that was refused a call of the model has had time enough to end by itself."""
+        refused = self._calls.refused_at if self._calls is not None else None
+        return End.CALL_LIMIT if refused is not None and now >= refused + self._order.stop_seconds else None
 
     def _over(self) -> bool:
         return self._exit_code is not None
@@ -222,6 +232,11 @@ class Job:
 
     # --- when it ends
 
+    def _complete(self) -> bool:
+        """Return False if the agent ended by itself since it was refused a call of the model."""
+        done = self._exit_code == 0 and self._transcript.completed
+        return done or self._calls is None or self._calls.refused_at is None
+
     def _reap(self) -> bool:
         """Take leave of dead children; True when no child is left, and so no descendant: orphans become children."""
         while True:
@@ -264,6 +279,7 @@ class Job:
             "facts": self._transcript.facts(),
             "stderr": self._redactor.text("\n".join(self._tail))[-8192:],
             "problem": self._problem,
+            "model_calls": self._calls.words() if self._calls is not None else "",
             "survivors": len(survivors),
             "left": [{"pid": process.pid, "started": process.started} for process in survivors],
         }

@@ -9,9 +9,11 @@ import urllib.error
 import urllib.request
 from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit, urlunsplit
 
+from moonmind.adapters.supervisor.calls import CallCount
 from moonmind.adapters.supervisor.order import KeyProxy
 
 _READ_SECONDS = 900.0
@@ -30,12 +32,16 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
 
 
 class Proxy:
-    """Listens on loopback for one agent. `token` is what the agent must show in place of the key."""
+    """Listens on loopback for one agent. `token` is what the agent must show in place of the key.
 
-    def __init__(self, terms: KeyProxy) -> None:
+    `kept` is the file in which the calls are counted; without one only this object knows.
+    """
+
+    def __init__(self, terms: KeyProxy, kept: Path | None = None) -> None:
         upstream = urlsplit(terms.upstream)
         if upstream.scheme not in ("http", "https") or not upstream.hostname:
             raise ValueError(f"the model service's address has the scheme {upstream.scheme!r} or names no host")
+        self.calls = CallCount(kept, terms)
         self.token = secrets.token_urlsafe(32)
 
         class Handler(_Handler):
@@ -43,6 +49,7 @@ class Proxy:
             opener = urllib.request.build_opener(_NoRedirect)
             upstream = terms.upstream
             key = terms.key
+            calls = self.calls
 
         # Bound here, served later: connections wait in the backlog while the agent is started without threads around.
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
@@ -85,6 +92,7 @@ class _Handler(BaseHTTPRequestHandler):
     opener: urllib.request.OpenerDirector
     upstream: str
     key: str
+    calls: CallCount
     timeout = _READ_SECONDS
 
     def do_GET(self) -> None:
@@ -112,18 +120,46 @@ class _Handler(BaseHTTPRequestHandler):
         headers = {name: value for name, value in self.headers.items() if name.lower() not in _OWN_REQUEST_HEADERS}
         headers["Authorization"] = f"Bearer {self.key}"
         request = urllib.request.Request(address, data=body, headers=headers, method=self.command)  # noqa: S310 - scheme checked at start
+        # Whatever is asked by POST costs money, at whichever path.
+        counted = self.command == "POST"
+        try:
+            if counted and not self.calls.begin():
+                self._refuse()
+                return
+        except OSError as error:
+            self.send_error(503, "the model calls cannot be counted", str(error))
+            return
+        answer: Any
         try:
             answer = self.opener.open(request, timeout=_READ_SECONDS)
         except urllib.error.HTTPError as error:
             answer = error
         except (OSError, http.client.HTTPException) as error:
+            self._uncount(counted)
             # A refusal is retried a few times and then ends the turn; an unreachable address would be tried for ever.
             self.send_error(503, "the model service cannot be reached", str(error))
             return
+        if not 200 <= answer.status < 300:
+            self._uncount(counted)
         self.close_connection = True
         # What breaks from here on, at either end, can only be said by hanging up.
         with answer, contextlib.suppress(OSError, http.client.HTTPException):
             self._answer(answer.status, answer.headers, answer)
+
+    def _uncount(self, counted: bool) -> None:
+        # On a full disk the call stays counted: one too many is better than an uncounted one.
+        with contextlib.suppress(OSError):
+            if counted:
+                self.calls.take_back()
+
+    def _refuse(self) -> None:
+        body = self.calls.refusal()
+        self.send_response(400)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Connection", "close")
+        self.end_headers()
+        self.wfile.write(body)
 
     def _answer(self, status: int, headers: Message, body: Any) -> None:
         self.send_response(status)

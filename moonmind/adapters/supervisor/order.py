@@ -18,6 +18,12 @@ class KeyProxy:
     upstream: str
     """The service's base URL."""
     key: str = field(repr=False)
+    calls_before: int = 0
+    """Model calls that the run has made before this job."""
+    calls_base: int = 0
+    """How many it had made when its present allowance began."""
+    calls_most: int | None = None
+    """The count at which no more are passed on; None: there is no limit."""
 
 
 @dataclass(frozen=True, slots=True)

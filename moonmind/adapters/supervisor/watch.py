@@ -14,6 +14,8 @@ class End(StrEnum):
     OUTPUT_LIMIT = "output_limit"
     LOG_FAILED = "log_failed"
     """The log could not be written: a full disk."""
+    CALL_LIMIT = "call_limit"
+    """The run may make no more calls of the model."""
     TERMINATED = "terminated"
     """The supervisor itself was told to go: no result is written, so the job counts as lost and is taken up again."""
 

@@ -80,6 +80,15 @@ def test_a_rate_limit_without_a_stated_end_costs_no_attempt_and_waits_longer_eac
     assert waits == [60, 120, 240, 480, 900, 900]
 
 
+def test_the_limit_of_model_calls_is_for_a_person_and_keeps_the_thread() -> None:
+    outcome = bad_end(JobResult(JobEnd.CALL_LIMIT, "400 calls were made, 400 are allowed"), KEPT, 0, NOW)
+    assert isinstance(outcome, Failed)
+    assert (outcome.error.code, outcome.transient) == ("model_call_limit", False)
+    assert "400 calls were made" in outcome.error.message
+    assert "MOONMIND_MAX_MODEL_CALLS" in outcome.error.remediation
+    assert outcome.kept["codexTaskId"] == "thread"
+
+
 def test_a_refused_login_names_the_check() -> None:
     outcome = bad_end(JobResult(JobEnd.CREDENTIAL), KEPT, 0, NOW)
     assert isinstance(outcome, Failed)

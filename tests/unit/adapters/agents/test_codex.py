@@ -9,7 +9,7 @@ import pytest
 from moonmind.adapters.agents.codex import CodexAgent
 from moonmind.adapters.agents.options import AgentOptions
 from moonmind.errors import AgentBusy, CredentialInvalid
-from moonmind.ports.agent import JobEnd, JobState
+from moonmind.ports.agent import JobEnd, JobState, ModelCalls
 from tests.support.agents import KEY, CodexScene, codex_binary
 from tests.support.responses_server import ResponsesServer
 from tests.support.waiting import until
@@ -102,6 +102,7 @@ def test_a_chatgpt_login_is_lent_to_one_job_and_comes_back_refreshed(fake: Codex
     agent.start(first)
     until(lambda: len(fake.log()) > 1, "the agent's words")
     assert said(fake)["auth"] is True
+    assert agent.poll(first.key).model_calls == ModelCalls(capped=False)
     second = replace(fake.job(2), key="run-2/submit-1", home_key="run-2")
     with pytest.raises(AgentBusy):
         agent.start(second)

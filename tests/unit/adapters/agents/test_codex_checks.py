@@ -121,6 +121,7 @@ def test_a_chatgpt_login_is_stored_and_not_probed(options: AgentOptions, tmp_pat
     (tmp_path / "operator" / "auth.json").write_text('{"tokens": {"access_token": "0123456789abcdef"}}')
     found = checks(replace(options, codex_api_key=None))
     assert found["codex.login"].status is CheckStatus.PASSED
+    assert found["codex.login"].message == "ChatGPT login; model calls not capped"
     assert found["codex.key"].status is CheckStatus.SKIPPED
 
 
