@@ -9,6 +9,8 @@ from api_service.problems import unknown_queries
 from api_service.routes.answers import refusals
 from moonmind import wire
 from moonmind.runs.machine import RunStatus
+from moonmind.wire import Text
+from moonmind.wire.requests import FEATURE_PATH_LENGTH
 
 router = APIRouter(prefix="/runs", tags=["runs"])
 
@@ -39,7 +41,7 @@ def list_runs(
     *,
     status: RunStatus | None = None,
     repository: Search = None,
-    feature_key: Annotated[Search, Query(alias="featureKey")] = None,
+    feature_key: Annotated[Text | None, Query(alias="featureKey", max_length=FEATURE_PATH_LENGTH)] = None,
     q: Search = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 50,
     cursor: Search = None,

@@ -74,7 +74,9 @@ def up(
 def run(
     context: typer.Context,
     repository: Annotated[str, typer.Argument(metavar="OWNER/NAME", help="The repository.")],
-    feature: Annotated[str | None, typer.Option(help="The feature; needed if more than one is unfinished.")] = None,
+    feature: Annotated[
+        str | None, typer.Option(help="The feature: 042, 042-x, or its path where two have one name.")
+    ] = None,
     notes: Notes = None,
     from_: Annotated[
         Literal["discover", "submit", "apply", "publish"] | None,

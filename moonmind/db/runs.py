@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, func, insert, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, and_, func, insert, or_, select, tuple_, update
 from sqlalchemy.exc import IntegrityError
 
 from moonmind.db import rows
@@ -21,6 +21,7 @@ from moonmind.runs.chain import STAGES, Stage
 from moonmind.runs.events import EventType
 from moonmind.runs.machine import TERMINAL, AttemptState, RunStatus
 from moonmind.runs.retry import HINT_SECONDS
+from moonmind.speckit.feature import short_path
 
 CANDIDATES = 200
 """How many of a repository's newest ended runs are looked through for a feature's own."""
@@ -215,13 +216,26 @@ def _conditions(wanted: RunFilter) -> list[ColumnElement[bool]]:
     if wanted.repository is not None:
         conditions.append(run.c.repository_key == naming.repository_key(wanted.repository))
     if wanted.feature_key is not None:
-        key = naming.requested_key(wanted.feature_key)
-        conditions.append(or_(run.c.feature_key.in_([key, f"specs/{key}"]), run.c.requested_key == key))
+        conditions.append(_of_feature(naming.requested_key(wanted.feature_key)))
     if wanted.text:
         shown = (run.c.repository, run.c.requested_key, run.c.feature_key, run.c.phase, run.c.branch)
         matches = [column.icontains(wanted.text, autoescape=True) for column in shown]
         conditions.append(or_(*matches, *_by_id(wanted.text)))
     return conditions
+
+
+def _of_feature(asked: str) -> ColumnElement[bool]:
+    """Match what a key, or a path with or without its `specs`, names: of a plain key, every feature of that name."""
+    parts = asked.split("/")
+    if "specs" in parts[:-1]:
+        # What is not discovered yet may have been asked for by less than its path.
+        short = (asked, short_path(asked), asked.rpartition("specs/")[2])
+        return or_(run.c.feature_key == asked, and_(run.c.feature_key.is_(None), run.c.requested_key.in_(short)))
+    paths = ["/".join([*parts[:place], "specs", *parts[place:]]) for place in range(len(parts))]
+    named: list[ColumnElement[bool]] = [run.c.feature_key.in_([asked, *paths]), run.c.requested_key == asked]
+    if len(parts) == 1:
+        named.append(run.c.feature_key.endswith(f"/{asked}", autoescape=True))
+    return or_(*named, and_(run.c.feature_key.is_(None), run.c.requested_key.in_(paths)))
 
 
 def _by_id(text: str) -> list[ColumnElement[bool]]:

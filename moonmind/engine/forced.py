@@ -6,7 +6,7 @@ from typing import Any
 
 from moonmind.db.records import Artifact, NewRun, Run
 from moonmind.db.unit_of_work import UnitOfWork
-from moonmind.errors import NothingToResume
+from moonmind.errors import InvalidRequest, NothingToResume
 from moonmind.runs import naming
 from moonmind.runs.chain import STAGES, Stage
 from moonmind.runs.facts import facts_of
@@ -34,6 +34,7 @@ def left_for(uow: UnitOfWork, new: NewRun, stage: Stage) -> Left:
     The feature is the one that its newest plan is about. A newer plan with another starting commit makes what was left
     before it useless: a branch that moved takes no commit made on its old tip. Raises NothingToResume.
     """
+    _refuse_several(uow, new)
     needed = STAGES[: stage.position]
     newest: Mapping[str, Any] | None = None
     short: list[str] = []
@@ -61,6 +62,20 @@ def left_for(uow: UnitOfWork, new: NewRun, stage: Stage) -> Left:
         artifacts = tuple(uow.artifacts.list(earlier.id)) if stage is not Stage.SUBMIT else ()
         return Left(_new(new, stage, {each: outputs[each] for each in needed}), artifacts)
     raise _nothing(stage, f"missing: {', '.join(short)}" if short else "")
+
+
+def _refuse_several(uow: UnitOfWork, new: NewRun) -> None:
+    """Raise InvalidRequest where the request's key fits ended runs of several features; a path names one."""
+    if not new.requested_key:
+        return
+    ended = uow.runs.ended(naming.repository_key(new.repository), new.requested_key)
+    paths = sorted({one.feature_key for one in ended if one.feature_key})
+    if len(paths) > 1:
+        raise InvalidRequest(
+            f"{new.requested_key!r} fits ended runs of {len(paths)} features: {', '.join(paths[:20])}",
+            field="featureKey",
+            remediation=f"Name one by its path with featureKey, such as {paths[0]}.",
+        )
 
 
 def _lacks(earlier: Run, outputs: Outputs, needed: tuple[Stage, ...]) -> list[str]:

@@ -29,6 +29,11 @@ CHANGES: tuple[Change, ...] = (
         "Without MOONMIND_API_TOKEN the API answers only its own user and root on this machine; other users need the token.",
     ),
     Change(
+        "feature-paths",
+        "A feature is known by its path: where several places hold a folder of one name, each has its own branch and runs, and "
+        "the name alone is refused with feature_unclear.",
+    ),
+    Change(
         "branch-conflicts",
         "A branch whose name leaves no room for the run's (`moonmind`, one below the feature's, one that differs in case "
         "only) ends the run with branch_conflict before an agent starts.",

@@ -10,6 +10,7 @@ from typing import Any
 from moonmind import wire
 from moonmind.db.records import Artifact, Attempt, CredentialAudit, Event, Run
 from moonmind.engine import model_calls
+from moonmind.runs import naming
 from moonmind.runs.chain import STAGES, Stage
 from moonmind.runs.machine import AttemptState, RunStatus, WaitingReason
 from moonmind.runs.verdict import current_word
@@ -148,9 +149,15 @@ def event_view(event: Event) -> wire.RunEvent:
 
 
 def _feature_key(run: Run) -> str | None:
-    if run.feature_key:
-        return run.feature_key.rstrip("/").rsplit("/", 1)[-1]
-    return run.requested_key or None
+    if not run.feature_key:
+        return run.requested_key or None
+    # A branch named by the path: the folder's name was that of another feature too.
+    if run.branch and naming.is_named_by_path(run.branch, run.feature_key):
+        return run.feature_key
+    # A run without a branch found no work; asked for by where it is, it is shown by that.
+    if not run.branch and "/" in run.requested_key and not run.feature_key.startswith("specs/"):
+        return run.feature_key
+    return run.feature_key.rstrip("/").rsplit("/", 1)[-1]
 
 
 def _progress(run: Run) -> wire.Progress:

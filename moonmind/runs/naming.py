@@ -11,6 +11,8 @@ from moonmind.runs.chain import Stage
 _REPOSITORY = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,38})/[A-Za-z0-9._-]{1,100}")
 BRANCH_PREFIX = "moonmind/"
 _SLUG_LENGTH = 80
+SHORT_DIGEST, LONG_DIGEST = 8, 64
+"""Hexadecimal digits behind a name; the long form is for two paths that the short one would give one name."""
 
 
 def repository(text: str) -> str:
@@ -29,9 +31,11 @@ def repository_key(name: str) -> str:
 
 
 def requested_key(text: str | None) -> str:
-    """Give the feature request as it is stored and compared: trimmed, no leading `specs/`, no trailing `/`."""
-    key = (text or "").strip().rstrip("/")
-    return key.removeprefix("specs/")
+    """Return the feature request as it is stored and compared: trimmed, no leading `./`, no trailing `/`.
+
+    A leading `specs/` stays: where several folders have the same name, it tells which is meant.
+    """
+    return (text or "").strip().removeprefix("./").rstrip("/")
 
 
 def feature_slug(feature_key: str) -> str:
@@ -39,18 +43,38 @@ def feature_slug(feature_key: str) -> str:
 
     A key that is not one already gets a part of its digest behind it: `a_b` and `a-b` are two features.
     """
-    plain = unicodedata.normalize("NFKD", feature_key).encode("ascii", "ignore").decode()
-    slug = re.sub(r"[^A-Za-z0-9]+", "-", plain).strip("-").lower()[:_SLUG_LENGTH].strip("-")
+    slug = _readable(feature_key)[:_SLUG_LENGTH].strip("-")
     if slug and slug == feature_key:
         return slug
-    digest = hashlib.sha256(feature_key.encode("utf-8", "surrogatepass")).hexdigest()[:8]
-    return f"{slug or 'feature'}-{digest}"
+    return f"{slug or 'feature'}-{_digest(feature_key)[:SHORT_DIGEST]}"
 
 
-def branch(feature_key: str, number: int = 1) -> str:
+def path_slug(feature_path: str, digits: int = SHORT_DIGEST) -> str:
+    """Turn a feature's path into such a segment, for a key that is not the feature's alone: `backend-001-a-1f0c22ab`."""
+    parts = [part for part in feature_path.split("/") if part != "specs"]
+    slug = _readable("-".join(parts))[-_SLUG_LENGTH:].strip("-")
+    return f"{slug or 'feature'}-{_digest(feature_path)[:digits]}"
+
+
+def branch(slug: str, number: int = 1) -> str:
     """Name the n-th branch of a feature: `moonmind/<slug>`, then `moonmind/<slug>-2`, ..."""
     suffix = "" if number == 1 else f"-{number}"
-    return f"{BRANCH_PREFIX}{feature_slug(feature_key)}{suffix}"
+    return f"{BRANCH_PREFIX}{slug}{suffix}"
+
+
+def is_named_by_path(branch_name: str, feature_path: str) -> bool:
+    """Return True if a feature's branch has its name from the path: its key was not its alone then."""
+    slugs = (path_slug(feature_path, digits) for digits in (SHORT_DIGEST, LONG_DIGEST))
+    return any(re.fullmatch(rf"{re.escape(branch(slug))}(-\d+)?", branch_name) for slug in slugs)
+
+
+def _readable(text: str) -> str:
+    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
+    return re.sub(r"[^A-Za-z0-9]+", "-", plain).strip("-").lower()
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def job_key(run_id: UUID, stage: Stage, attempt: int) -> str:

@@ -37,12 +37,25 @@ def document_order(feature: Feature) -> tuple[bool, int, str]:
     return feature.number is None, feature.number or 0, feature.path
 
 
+def written_path(requested: str) -> str:
+    """Return a request without what says nothing: space and `./` before, `/` and tasks.md behind."""
+    parts = [part for part in map(str.strip, requested.split("/")) if part not in {"", "."}]
+    while len(parts) > 1 and parts[-1] == TASKS:
+        parts.pop()
+    return "/".join(parts)
+
+
+def short_path(path: str) -> str:
+    """Return a feature's path without `specs`: `backend/001-a` for `backend/specs/001-a`."""
+    return "/".join(part for part in path.split("/") if part != "specs")
+
+
 def normalise_key(requested: str) -> str:
     """Bring the ways to write one feature's key to one: trimmed, no `specs/` before, no `/` or tasks.md behind."""
-    key = requested.strip().removeprefix("./").removesuffix(f"/{TASKS}").strip("/ ")
-    while key.startswith("specs/"):
-        key = key.removeprefix("specs/").lstrip("/ ")
-    return key
+    parts = written_path(requested).split("/")
+    while len(parts) > 1 and parts[0] == "specs":
+        parts.pop(0)
+    return "/".join(parts)
 
 
 def matches(feature: Feature, requested: str) -> bool:
@@ -55,12 +68,37 @@ def closeness(feature: Feature, requested: str) -> int | None:
     key = normalise_key(requested)
     if not key:
         return None
-    if feature.path in {key, f"specs/{key}"}:
+    written = written_path(requested)
+    if feature.path in {written, key, f"specs/{key}"}:
         return 0
-    if key in {feature.key, feature.folder}:
-        return 1 if key == feature.key else 2
+    if feature.key == key or short_path(feature.path) == written:
+        return 1
+    if feature.folder == key:
+        return 2
     number = _NUMBER.fullmatch(key)
     return 3 if number and feature.number == _as_int(number[1]) else None
+
+
+def may_be_one(one: str, other: str) -> bool:
+    """Return True if two ways to name a feature, keys, numbers or paths, can mean the same; an empty one means none.
+
+    Two paths are compared whole: features in two places are two, however their folders are called.
+    """
+    first, second = written_path(one), written_path(other)
+    if not first or not second:
+        return False
+    return first == second or _can_mean(first, second) or _can_mean(second, first)
+
+
+def _can_mean(asked: str, name: str) -> bool:
+    """Return True if a request that is no path can mean the feature of this path, or of this other request."""
+    if "specs" in asked.split("/")[:-1]:
+        return False
+    if asked in {short_path(name), name.rpartition("specs/")[2]}:
+        return True
+    folder = name.rpartition("/")[2]
+    number, own = _NUMBER.fullmatch(asked), _NUMBER.match(folder)
+    return asked == folder or bool(number and own and _as_int(number[1]) == _as_int(own[1]))
 
 
 def _as_int(number: str) -> int:

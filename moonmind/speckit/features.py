@@ -6,10 +6,27 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from moonmind.errors import FeatureMissing, FeatureUnclear, SpecUnreadable
-from moonmind.speckit.feature import TASKS, Feature, closeness, document_order, matches, normalise_key
+from moonmind.speckit.feature import (
+    TASKS,
+    Feature,
+    closeness,
+    document_order,
+    matches,
+    normalise_key,
+    short_path,
+    written_path,
+)
 from moonmind.speckit.tasks import TasksFile
 
-__all__ = ["Choice", "Feature", "choose_feature", "find_features", "matches", "normalise_key"]
+__all__ = [
+    "Choice",
+    "Feature",
+    "choose_feature",
+    "find_features",
+    "matches",
+    "normalise_key",
+    "refuse_shared_key",
+]
 
 _ASIDE = """
 .git .kiro archive archived archives example examples fixture fixtures node_modules openspec sample samples template
@@ -71,6 +88,20 @@ def _stands_in_another(folder: str, folders: Collection[str]) -> bool:
     return False
 
 
+def refuse_shared_key(features: Iterable[Feature], requested: str) -> None:
+    """Raise FeatureUnclear where a request names by key alone what several features are called; a path names one."""
+    asked = written_path(requested)
+    found = sorted(
+        (one for one in features if asked in {one.key, short_path(one.path)} and one.path != asked), key=document_order
+    )
+    if len(found) > 1:
+        raise FeatureUnclear(
+            f"{asked!r} is the key of {len(found)} features: {_listed(found)}.",
+            remediation=_by_path(found),
+            features=[one.path for one in found],
+        )
+
+
 def choose_feature(
     features: Iterable[Feature],
     files: Mapping[str, TasksFile],
@@ -115,7 +146,7 @@ def _choose(
     if not incomplete:
         total = sum(file.total for file in files.values())
         return Choice(None, f"every task of {_listed(known)} is done ({total} tasks)")
-    if feature := _by_feature_json(incomplete, feature_json):
+    if (feature := _by_feature_json(known, feature_json)) and feature in incomplete:
         return Choice(feature, f".specify/feature.json names {feature.path}, which has open tasks")
     if branch and (feature := _by_branch(incomplete, branch)):
         return Choice(feature, f"the branch {branch} belongs to {feature.path}, which has open tasks")
@@ -127,8 +158,8 @@ def _is_complete(feature: Feature, files: Mapping[str, TasksFile]) -> bool:
     return file is not None and file.all_complete
 
 
-def _by_feature_json(incomplete: Sequence[Feature], text: str | None) -> Feature | None:
-    """Find the feature that Spec Kit's own pointer names; a pointer nobody can read points nowhere."""
+def _by_feature_json(known: Sequence[Feature], text: str | None) -> Feature | None:
+    """Find the feature that Spec Kit's own pointer names; one that nobody can read, or that fits several, names none."""
     try:
         content = json.loads(text or "null")
     except (ValueError, RecursionError):
@@ -136,7 +167,10 @@ def _by_feature_json(incomplete: Sequence[Feature], text: str | None) -> Feature
     named = content.get("feature_directory") if isinstance(content, dict) else None
     if not isinstance(named, str):
         return None
-    return next((feature for feature in incomplete if closeness(feature, named) in {0, 1}), None)
+    for wanted in (0, 1):
+        if found := [feature for feature in known if closeness(feature, named) == wanted]:
+            return found[0] if len(found) == 1 else None
+    return None
 
 
 def _by_branch(incomplete: Sequence[Feature], branch: str) -> Feature | None:
@@ -169,9 +203,15 @@ def _lowest(incomplete: Sequence[Feature]) -> Choice:
 def _the_one(candidates: Sequence[Feature], why: str) -> Feature:
     if len(candidates) > 1:
         raise FeatureUnclear(
-            f"{why} {len(candidates)} features alike: {_listed(candidates)}.", features=[one.path for one in candidates]
+            f"{why} {len(candidates)} features alike: {_listed(candidates)}.",
+            remediation=_by_path(candidates) if len({one.key for one in candidates}) < len(candidates) else None,
+            features=[one.path for one in candidates],
         )
     return candidates[0]
+
+
+def _by_path(features: Sequence[Feature]) -> str:
+    return f"Name one by its path with featureKey, such as {features[0].path}."
 
 
 def _listed(features: Sequence[Feature]) -> str:

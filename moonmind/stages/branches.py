@@ -1,11 +1,13 @@
 """The branch rule: on which branch a run goes on, decided from facts alone."""
 
 import re
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from moonmind.ports.forge import PullState
 from moonmind.runs import naming
+from moonmind.speckit.feature import Feature
 
 HIGHEST = 1000
 """A higher number was not given by MoonMind but by somebody's own hand, and says nothing about the feature."""
@@ -54,11 +56,30 @@ def choose(facts: Iterable[BranchFact]) -> BranchChoice:
             return BranchChoice(fact.number, fact.tip, "it holds commits without a pull request yet")
     if not used:
         return BranchChoice(1, None, "it is the feature's first")
-    return BranchChoice(used[0].number + 1, None, "the branches before it are merged, closed or empty")
+    return BranchChoice(
+        used[0].number + 1, None, "the branches before it are merged, closed, empty or another feature's"
+    )
 
 
-def numbers(feature_key: str, branches: Iterable[str]) -> tuple[int, ...]:
-    """List the numbers n for which the n-th branch of the feature is among these names, sorted; absurd ones are left out."""
-    pattern = re.compile(re.escape(naming.branch(feature_key)) + r"(?:-([1-9]\d{0,3}))?")
+def slugs(features: Iterable[Feature]) -> dict[str, str]:
+    """Map each feature's path to the slug of its branches, never two to one.
+
+    It is made from the key where no other feature has that key, else from the path. Slugs are lower case, so that they
+    stay apart where upper and lower case are the same.
+    """
+    known = {feature.path: feature for feature in features}
+    by_key = {path: naming.feature_slug(feature.key) for path, feature in known.items()}
+    short = {path: naming.path_slug(path) for path in known}
+    alike = {slug for slug, times in Counter(short.values()).items() if times > 1}
+    by_path = {
+        path: naming.path_slug(path, naming.LONG_DIGEST) if slug in alike else slug for path, slug in short.items()
+    }
+    count, taken = Counter(by_key.values()), set(by_path.values())
+    return {path: slug if count[slug] == 1 and slug not in taken else by_path[path] for path, slug in by_key.items()}
+
+
+def numbers(slug: str, branches: Iterable[str]) -> tuple[int, ...]:
+    """List the numbers n for which the n-th branch of the slug is among these names, sorted; absurd ones are left out."""
+    pattern = re.compile(re.escape(naming.branch(slug)) + r"(?:-([1-9]\d{0,3}))?")
     found = (pattern.fullmatch(name) for name in branches)
     return tuple(number for number in sorted({int(match[1] or 1) for match in found if match}) if number <= HIGHEST)

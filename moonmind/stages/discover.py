@@ -17,11 +17,12 @@ from moonmind.speckit.tasks_md import read_tasks
 from moonmind.speckit.work import NoWork, Work, next_work
 from moonmind.stages import agent_files, forge_answers
 from moonmind.stages.branch_conflicts import refuse_conflicts
-from moonmind.stages.candidates import Candidates, Snapshot, Start
+from moonmind.stages.candidates import Candidates, Start
 from moonmind.stages.foreign_commits import foreign_commits
 from moonmind.stages.plain import storable
 from moonmind.stages.plan import VERSION, Plan, PlanTask
 from moonmind.stages.progress import without_progress
+from moonmind.stages.snapshot import Snapshot
 
 
 def run(context: StageContext) -> Outcome:
@@ -43,7 +44,7 @@ def _discover(context: StageContext) -> Outcome:
             f"{repository.full_name} has no branch {repository.default_branch}, which the forge calls its default.",
             remediation="Set the repository's default branch to one that exists, then retry from discovery.",
         )
-    candidates = Candidates(context, Snapshot(repository, branches))
+    candidates = Candidates(context, Snapshot(repository, branches, context.vcs))
     choice, base = candidates.choose()
     if choice.feature is None:
         return NothingToDo(_sentence(choice.reason))
@@ -62,9 +63,9 @@ def _repository(context: StageContext) -> Repository:
 def _plan(
     context: StageContext, candidates: Candidates, feature: Feature, start: Start, reason: str
 ) -> Done | NothingToDo:
-    listing = candidates.listing(start.commit)
+    listing = tuple(candidates.snapshot.tree(start.commit))
     there = next((one for one in find_features(listing) if one.path == feature.path), None)
-    data = candidates.read(start.commit, feature.tasks_path)
+    data = candidates.snapshot.read(start.commit, feature.tasks_path)
     if there is None or data is None:
         raise SpecUnreadable(
             f"{feature.tasks_path} is on {start.base} but not on {start.branch}, where the feature's work goes on.",
@@ -79,6 +80,7 @@ def _plan(
     plan = Plan(
         repository=candidates.snapshot.repository,
         feature=there,
+        called=start.called,
         phase=storable(work.phase.title),
         tasks=tuple(_task(task, there) for task in work.tasks),
         base=start.base,
@@ -114,7 +116,7 @@ def _plan(
 def _not_ours(candidates: Candidates, start: Start) -> tuple[str, ...]:
     if start.branch_tip is None:
         return ()
-    return foreign_commits(candidates.context, start.branch, candidates.history(start.branch_tip, start.base))
+    return foreign_commits(candidates.context, start.branch, candidates.snapshot.history(start.branch_tip, start.base))
 
 
 def _task(task: SpecTask, feature: Feature) -> PlanTask:
@@ -135,7 +137,7 @@ def _order(work: Work) -> Iterable[str]:
 
 def _hashes(candidates: Candidates, feature: Feature, commit: str) -> Mapping[str, str | None]:
     paths: dict[str, Any] = {"spec": feature.spec_path, "plan": feature.plan_path, "tasks": feature.tasks_path}
-    found = {name: candidates.read(commit, path) if path else None for name, path in paths.items()}
+    found = {name: candidates.snapshot.read(commit, path) if path else None for name, path in paths.items()}
     return {name: None if data is None else hashlib.sha256(data).hexdigest() for name, data in found.items()}
 
 

@@ -64,6 +64,13 @@ class Plan:
     independent_test: str | None = None
     passed_over: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    called: str = ""
+    """The feature's name for people; empty: its key, as in plans of before there was another name."""
+
+    @property
+    def feature_name(self) -> str:
+        """Return what the feature is called in titles: its key, or its path where that key is not its alone."""
+        return self.called or self.feature.key
 
     def as_outputs(self) -> dict[str, Any]:
         """Give the recorded form; `featureKey`, `phase` and `branchName` become columns of the run."""
@@ -72,6 +79,7 @@ class Plan:
             "featureKey": self.feature.path,
             "feature": {
                 "key": self.feature.key,
+                "called": self.called,
                 "path": self.feature.path,
                 "specPath": self.feature.spec_path,
                 "planPath": self.feature.plan_path,
@@ -124,6 +132,7 @@ class Plan:
             repository, feature = outputs["repository"], outputs["feature"]
             return cls(
                 repository=Repository(repository["fullName"], repository["cloneUrl"], repository["defaultBranch"]),
+                called=feature.get("called", ""),
                 feature=Feature(
                     feature["key"], feature["path"], feature["tasksPath"], feature["specPath"], feature["planPath"]
                 ),

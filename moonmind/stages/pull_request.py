@@ -17,12 +17,13 @@ _SHOWN_NOTES = 20
 
 def title(plan: Plan, phases: int = 1) -> str:
     """Write the pull request's title; one that holds several phases counts them."""
-    return inert(f"{plan.feature.key}: {plan.phase if phases == 1 else f'{phases} phases'}", TITLE_LENGTH)
+    return inert(f"{plan.feature_name}: {plan.phase if phases == 1 else f'{phases} phases'}", TITLE_LENGTH)
 
 
 def is_ours(text: str, plan: Plan) -> bool:
     """Tell whether a title is one that we wrote, so that a person's own title stays."""
-    return text.startswith(inert(f"{plan.feature.key}: ", TITLE_LENGTH))
+    # By either name: another feature with the same key may have come or gone since it was written.
+    return any(text.startswith(inert(f"{name}: ", TITLE_LENGTH)) for name in (plan.feature.key, plan.feature.path))
 
 
 def section(plan: Plan, applied: Mapping[str, Any], run_id: UUID) -> str:

@@ -11,7 +11,9 @@ from moonmind.runs.machine import RetryMode
 from moonmind.wire.base import Text, WireModel
 
 REPOSITORY_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9-]{0,38}/[A-Za-z0-9._-]{1,100}$"
-FEATURE_KEY_LENGTH = 120
+FEATURE_KEY_LENGTH, FEATURE_PATH_LENGTH = 120, 512
+FEATURE_PATTERN = rf"^([^/]{{0,{FEATURE_KEY_LENGTH}}}|[^/]*/[\s\S]*)$"
+"""A key, or a path, which may be longer."""
 NOTES_LENGTH = 1024
 
 
@@ -22,7 +24,18 @@ def _repository(value: str) -> str:
         raise ValueError(error.message) from None
 
 
+def _feature(value: str) -> str:
+    if len(value) > FEATURE_KEY_LENGTH and "/" not in value:
+        raise ValueError(f"at most {FEATURE_KEY_LENGTH} characters, or {FEATURE_PATH_LENGTH} of a path")
+    return value
+
+
 RepositoryName = Annotated[Text, AfterValidator(_repository), Field(json_schema_extra={"pattern": REPOSITORY_PATTERN})]
+FeatureName = Annotated[
+    Text,
+    AfterValidator(_feature),
+    Field(max_length=FEATURE_PATH_LENGTH, json_schema_extra={"pattern": FEATURE_PATTERN}),
+]
 Notes = Annotated[Text, Field(max_length=NOTES_LENGTH)]
 
 
@@ -37,8 +50,8 @@ class CreateRun(_Request):
 
     repository: RepositoryName
     """`owner/name`."""
-    feature_key: Annotated[Text, Field(max_length=FEATURE_KEY_LENGTH)] | None = None
-    """The feature's folder or number; absent: the repository's one unfinished feature."""
+    feature_key: FeatureName | None = None
+    """The feature's folder, number or path; absent: the repository's one unfinished feature."""
     force_phase: Literal[Stage.DISCOVER, Stage.SUBMIT, Stage.APPLY, Stage.PUBLISH] | None = None
     """Start at this stage with what the feature's newest ended run left."""
     notes: Notes | None = None

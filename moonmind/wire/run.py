@@ -43,7 +43,7 @@ class SpecWorkflowRun(WireModel):
     status: RunStatus
     created_at: Instant
     feature_key: str | None = None
-    """The feature's folder once discovered; before that, what was asked for."""
+    """The feature's folder once discovered, or its path where another has that folder; before, what was asked for."""
     branch_name: str | None = None
     pull_request_url: str | None = None
     current_task_name: TaskName | None = None

@@ -90,6 +90,26 @@ def test_two_names_that_can_mean_one_feature_are_refused(database: Database, fir
         add_run(database, repository="octo/cat", requested_key=second)
 
 
+@pytest.mark.parametrize(
+    ("running", "asked"),
+    [
+        ("specs/001-a", "backend/specs/001-a"),
+        ("backend/specs/001-a", "specs/001-a"),
+        ("backend/specs/001-a", "frontend/001-a"),
+        ("apps/web/specs/001-a", "web/001-a"),
+        ("backend/specs/team/x", "frontend/specs/team/x"),
+    ],
+)
+def test_features_of_one_name_in_two_places_run_beside_each_other(database: Database, running: str, asked: str) -> None:
+    first = add_run(database, repository="octo/cat", requested_key="", feature_key=running)
+    set_columns(database, first.id, requested_key=running.rpartition("/")[2])  # asked for while the name was its own
+    add_run(database, repository="octo/cat", requested_key=asked, feature_key=None)
+    for spelling in {running, running.replace("specs/", ""), running.rpartition("/")[2]}:
+        with pytest.raises(RunActive) as caught:
+            add_run(database, repository="octo/cat", requested_key=spelling)
+        assert "runId" in caught.value.details
+
+
 def test_other_features_and_other_repositories_are_not_in_the_way(database: Database) -> None:
     add_run(database, repository="octo/cat", requested_key="042-x")
     add_run(database, repository="octo/cat", requested_key="043-x")
@@ -164,6 +184,23 @@ def test_a_page_shows_what_the_filter_says(database: Database) -> None:
     assert shown(status=RunStatus.FAILED, repository="octo/cat") == set()
 
 
+def test_a_filter_by_feature_tells_places_apart(database: Database) -> None:
+    paths = ("specs/001-a", "backend/specs/001-a", "specs/backend/001-a", "x/specs/100%_a", "specs/001-ab")
+    made = {path: end(database, repository="octo/cat", feature_key=path, requested_key="").id for path in paths}
+    waits = add_run(database, repository="octo/dog", requested_key="specs/001-a").id
+
+    def shown(key: str) -> set[object]:
+        with database.read() as unit:
+            return {run.id for run in unit.runs.page(RunFilter(feature_key=key), 10)}
+
+    assert shown("001-a") == {made[path] for path in paths[:3]} | {waits}
+    assert shown("specs/001-a") == shown("./specs/001-a/") == {made["specs/001-a"], waits}
+    assert shown("backend/specs/001-a") == {made["backend/specs/001-a"]}
+    assert shown("backend/001-a") == {made["backend/specs/001-a"], made["specs/backend/001-a"]}
+    assert shown("100%_a") == {made["x/specs/100%_a"]}
+    assert shown("%") == shown("frontend/001-a") == shown("a") == set()
+
+
 def test_runs_are_counted_by_status(database: Database) -> None:
     add_run(database)
     add_run(database)
@@ -181,6 +218,8 @@ def test_the_ended_runs_of_a_feature_are_found_by_any_of_its_names(database: Dat
     with database.read() as unit:
         for alias in ("42", "042-x", "specs/042-x"):
             assert unit.runs.ended("octo/cat", alias) == [second, first]
+        for alias in ("web/specs/042-x", "web/042-x"):
+            assert unit.runs.ended("octo/cat", alias) == []
         assert unit.runs.ended("octo/cat", "") == [other, second, first]
         assert unit.runs.ended("octo/cat", "044") == []
         assert unit.runs.ended("octo/dog", "42") == []

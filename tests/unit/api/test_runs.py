@@ -58,6 +58,7 @@ def test_an_idempotency_key_is_short_and_visible(client: TestClient, key: str) -
         ({"repository": "a/.."}, "repository"),
         ({"repository": "-a/b"}, "repository"),
         ({**BODY, "featureKey": "x" * 121}, "featureKey"),
+        ({**BODY, "featureKey": "x/" * 257}, "featureKey"),
         ({**BODY, "featureKey": "a\0b"}, "featureKey"),
         ({**BODY, "notes": "x" * 1025}, "notes"),
         ({**BODY, "forcePhase": "finalize"}, "forcePhase"),

@@ -1,32 +1,24 @@
+from dataclasses import replace
+
 import pytest
 
-from moonmind.db.aliases import same_feature
+from moonmind.db.aliases import works_on
+from tests.support.stage_parts import A_RUN
 
 
 @pytest.mark.parametrize(
-    ("stored", "asked"),
+    ("requested", "feature", "asked", "same"),
     [
-        ("specs/042-x", "042-x"),
-        ("specs/042-x", "42"),
-        ("specs/042-x", "042"),
-        ("specs/042-x", "specs/042-x/"),
-        ("specs/feature/x", "x"),
-        ("specs/feature/x", "feature/x"),
-        ("042", "042-x"),
-        ("042-x", "042"),
-        ("042-x", "042-x"),
-        ("docs/specs/042-x", "specs/042-x"),
+        ("42", "specs/042-x", "042-x", True),
+        ("", "specs/042-x", "42", True),
+        ("042-x", None, "specs/042-x", True),
+        ("", None, "042-x", False),
+        ("042-x", "backend/specs/042-x", "specs/042-x", False),
+        ("backend/042-x", "backend/specs/042-x", "frontend/042-x", False),
+        ("backend/042-x", "backend/specs/042-x", "backend/specs/042-x", True),
     ],
 )
-def test_two_names_of_one_feature_are_the_same(stored: str, asked: str) -> None:
-    assert same_feature(stored, asked)
-    assert same_feature(asked, stored)
-
-
-@pytest.mark.parametrize(
-    ("stored", "asked"),
-    [("specs/042-x", "043-x"), ("specs/042-x", ""), ("", ""), ("", "042"), ("specs/042-x", "4"), ("specs/1-x", "x")],
-)
-def test_names_of_different_features_are_not(stored: str, asked: str) -> None:
-    assert not same_feature(stored, asked)
-    assert not same_feature(asked, stored)
+def test_a_run_works_on_what_it_found_and_before_that_on_what_it_was_asked_for(
+    requested: str, feature: str | None, asked: str, same: bool
+) -> None:
+    assert works_on(replace(A_RUN, requested_key=requested, feature_key=feature), asked) is same

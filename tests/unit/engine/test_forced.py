@@ -6,9 +6,10 @@ import pytest
 
 from moonmind.db.clock import db_now
 from moonmind.db.records import Run
-from moonmind.errors import ErrorInfo, NothingToResume, RunActive
+from moonmind.errors import ErrorInfo, InvalidRequest, NothingToResume, RunActive
 from moonmind.runs.chain import Stage
 from moonmind.runs.machine import Done, Failed, NothingToDo, RunStatus
+from moonmind.speckit.feature import short_path
 from moonmind.wire import CreateRun
 from tests.support.databases import add_run, everything, read_run, set_columns
 from tests.support.engine_room import EngineRoom
@@ -129,6 +130,19 @@ def test_what_was_left_before_a_run_that_started_elsewhere_is_refused(room: Engi
     with pytest.raises(NothingToResume, match=rf"run {old.id} left it, but at 111111111111; .* from 222222222222"):
         room.runs.create(request(featureKey="1", forcePhase="apply"))
     assert room.runs.create(request(featureKey="1", forcePhase="submit")).current_task_name == "submit"
+
+
+@pytest.mark.parametrize("key", ["001-demo", "1", "001"])
+def test_a_key_that_fits_features_in_two_places_is_refused_and_a_path_is_not(room: EngineRoom, key: str) -> None:
+    ended_at(room, Stage.PUBLISH)
+    ended_at(room, Stage.PUBLISH, plan(feature="backend/specs/001-demo"))
+    before = everything(room.database)
+    with pytest.raises(InvalidRequest, match=r"2 features: backend/specs/001-demo, specs/001-demo"):
+        room.runs.create(request(featureKey=key, forcePhase="publish"))
+    assert everything(room.database) == before
+    for path in (FEATURE, "backend/001-demo"):
+        made = room.runs.create(request(featureKey=path, forcePhase="publish"))
+        assert short_path(read_run(room.database, made.id).feature_key or "") == short_path(path)
 
 
 def test_without_a_feature_the_one_of_the_newest_plan_is_meant(room: EngineRoom) -> None:

@@ -33,7 +33,7 @@ def test_an_accepted_run_is_due_and_hinted(room: EngineRoom) -> None:
     run = room.read(made.id)
     assert (run.repository, run.requested_key, run.notes, run.stage) == (
         "Octo/Demo",
-        "001-demo",
+        "specs/001-demo",
         "carefully",
         Stage.DISCOVER,
     )

@@ -10,6 +10,7 @@ import pytest
 from moonmind.db.records import Artifact, Attempt, CredentialAudit, Event, Run
 from moonmind.engine import views
 from moonmind.errors import ErrorInfo
+from moonmind.runs import naming
 from moonmind.runs.chain import STAGES, Stage
 from moonmind.runs.events import EventType
 from moonmind.runs.machine import AttemptState, RunStatus, WaitingReason
@@ -122,7 +123,24 @@ def test_nothing_of_the_engines_bookkeeping_is_shown() -> None:
     ],
 )
 def test_the_feature_is_its_folder_once_it_is_found(found: str | None, asked: str, shown: str | None) -> None:
-    assert views.run_view(replace(RUN, feature_key=found, requested_key=asked)).feature_key == shown
+    for branch in (None, "moonmind/spec-42", "moonmind/by-hand"):
+        run = replace(RUN, feature_key=found, requested_key=asked, branch=branch)
+        assert views.run_view(run).feature_key == shown
+
+
+@pytest.mark.parametrize("path", ["specs/001-a", "backend/specs/001-a", "apps/web/specs/001-a", "b/specs/team/001-a"])
+def test_a_feature_whose_folders_name_is_not_its_own_is_shown_by_its_path(path: str) -> None:
+    branches = [naming.branch(naming.path_slug(path, digits), number) for digits in (8, 64) for number in (1, 2)]
+    for branch in branches:
+        run = replace(RUN, feature_key=path, requested_key="", branch=branch)
+        assert views.run_view(run).feature_key == path
+    others = replace(RUN, feature_key="web/specs/001-a", requested_key="", branch=branches[0])
+    assert views.run_view(others).feature_key == "001-a"
+
+
+def test_a_run_without_work_is_shown_by_the_place_that_was_asked_for() -> None:
+    run = replace(RUN, feature_key="backend/specs/001-a", requested_key="backend/001-a", branch=None)
+    assert views.run_view(run).feature_key == "backend/specs/001-a"
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from moonmind.errors import FeatureMissing, FeatureUnclear, SpecUnreadable
-from moonmind.speckit.features import Feature, choose_feature, find_features, matches, normalise_key
+from moonmind.speckit.features import (
+    Feature,
+    choose_feature,
+    find_features,
+    matches,
+    normalise_key,
+)
 from moonmind.speckit.tasks_md import TasksFile, read_tasks
 
 OPEN = read_tasks(b"- [ ] T001 a\n- [x] T002 b\n")

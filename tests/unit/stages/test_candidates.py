@@ -7,7 +7,8 @@ from moonmind.engine.context import LeaseLost
 from moonmind.ports.forge import PullRequest, PullState
 from moonmind.runs.chain import Stage
 from moonmind.speckit.features import Choice
-from moonmind.stages.candidates import Candidates, Snapshot, Start
+from moonmind.stages.candidates import Candidates, Start
+from moonmind.stages.snapshot import Snapshot
 from tests.support.git_repos import commit_to, merge
 from tests.support.stage_world import BRANCH, KEY, TASKS, World
 
@@ -19,7 +20,9 @@ def feature(*lines: str) -> str:
 def candidates_of(world: World) -> Candidates:
     repository = world.forge.repository("acme/demo")
     world.vcs.fetch(repository)
-    return Candidates(world.context(Stage.DISCOVER), Snapshot(repository, world.vcs.branches(repository.full_name)))
+    return Candidates(
+        world.context(Stage.DISCOVER), Snapshot(repository, world.vcs.branches(repository.full_name), world.vcs)
+    )
 
 
 def choice_of(world: World) -> tuple[Choice, Start]:
@@ -140,8 +143,3 @@ def test_the_default_branch_decides_where_it_holds_what_is_asked_for(tmp_path: P
     commit_to(world.bare, KEY, {TASKS: feature("- [ ] T001 Write other.py")}, "Spec", start=world.tip("main"))
     _, start = choice_of(world)
     assert start.base == "main"
-
-
-def test_names_that_cannot_be_written_down_are_left_out_of_the_listing(tmp_path: Path) -> None:
-    world = World(tmp_path, files={"README.md": "x", "odd\udcff.md": "x"})
-    assert candidates_of(world).listing(world.tip("main") or "") == ("README.md",)

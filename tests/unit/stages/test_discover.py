@@ -1,6 +1,8 @@
 from pathlib import Path
 from uuid import UUID
 
+import pytest
+
 from moonmind.adapters.forges.local import LocalForge
 from moonmind.engine.context import EarlierRun
 from moonmind.engine.gates import FORGE_GATE
@@ -183,3 +185,52 @@ def test_files_that_configure_agents_are_named_in_the_plan(tmp_path: Path) -> No
     (warning,) = plan_of(world).warnings
     assert all(path in warning for path in list(files)[:3])
     assert "prompts" not in warning
+
+
+PLACES = ("specs/001-a", "backend/specs/001-a", "frontend/specs/001-a")
+
+
+@pytest.fixture
+def twins(tmp_path: Path) -> World:
+    return World(tmp_path, files={f"{path}/tasks.md": feature("- [ ] T001 Write a.py") for path in PLACES})
+
+
+@pytest.mark.parametrize("requested", ["001-a", "001"])
+def test_a_key_that_several_places_have_is_refused_with_their_paths(twins: World, requested: str) -> None:
+    twins.requested = requested
+    error = failure_of(twins).error
+    assert error.code == "feature_unclear"
+    assert all(path in error.message for path in PLACES)
+    assert "path" in error.remediation
+
+
+def test_each_of_several_places_has_its_own_branch_pull_request_and_title(twins: World) -> None:
+    branches = set()
+    for number, requested in enumerate(["specs/001-a", "backend/specs/001-a", "frontend/001-a"], 1):
+        run = twins.next_run(number)
+        run.requested = requested
+        run.plays(
+            {"write": "a.py", "content": f"x = {number}\n"},
+            {"claim": ["T001"]},
+            {"end": "completed", "message": "Done."},
+        )
+        run.land()
+        plan = Plan.from_outputs(run.outputs[Stage.DISCOVER])
+        path = PLACES[number - 1]
+        assert plan.feature.path == path
+        (pull,) = run.pulls(plan.branch)
+        assert pull.title == f"{path}: Phase 1: Things"
+        assert f"{path}/tasks.md" in pull.body
+        branches.add(plan.branch)
+    assert len(branches) == 3
+
+
+@pytest.mark.parametrize("on", ["main", BRANCH])
+def test_a_tasks_file_that_is_a_link_is_said_to_be_one_where_it_is(tmp_path: Path, on: str) -> None:
+    world = World(tmp_path)
+    start = None if on == "main" else world.tip("main")
+    commit_to(world.bare, on, {TASKS: "../../elsewhere.md"}, "Link", start=start, modes={TASKS: "120000"})
+    error = failure_of(world).error
+    assert error.code == "spec_unreadable"
+    assert error.message == f"{TASKS} is a symbolic link on {on}."
+    assert "the file itself" in error.remediation

@@ -5,6 +5,7 @@ from uuid import UUID
 import pytest
 
 from moonmind.runs.verdict import Verdict
+from moonmind.speckit.features import Feature
 from moonmind.stages.pull_request import is_ours, section, title
 from moonmind.stages.verdicts import Judgement
 from tests.support.plans import FEATURE, a_plan, a_task
@@ -34,6 +35,16 @@ def test_a_title_counts_phases_once_there_are_several_and_knows_its_own() -> Non
     assert title(plan, 2) == "spec-42-refresh-docs: 2 phases"
     assert is_ours(title(plan, 2), plan)
     assert not is_ours("Please merge: docs", plan)
+
+
+def test_a_feature_whose_key_is_not_its_own_is_called_by_its_path() -> None:
+    feature = Feature("001-a", "backend/specs/001-a", "backend/specs/001-a/tasks.md", None, None)
+    plan = a_plan(feature=feature, phase="Phase 1", called="backend/specs/001-a")
+    assert title(plan) == "backend/specs/001-a: Phase 1"
+    alone = a_plan(feature=feature, phase="Phase 1", called="001-a")
+    assert is_ours(title(plan), alone)
+    assert is_ours(title(alone), plan)
+    assert not is_ours("frontend/specs/001-a: Phase 1", plan)
 
 
 def test_a_section_marks_each_task_by_its_verdict() -> None:
