@@ -34,6 +34,27 @@ _FIXED = {
     "GIT_SSH_COMMAND": "false",
 }
 
+_ONLY_ODD = (
+    # Who wrote a commit and when, as old programs and importers put it. Git reads it, and nobody can change history.
+    "badDate", "badDateOverflow", "badEmail", "badName", "badTimezone", "missingAuthor", "missingCommitter", "missingEmail",
+    "missingNameBeforeEmail", "missingSpaceBeforeDate", "missingSpaceBeforeEmail", "multipleAuthors", "zeroPaddedDate",
+    "nulInCommit",
+    # Tags, which are not even fetched.
+    "badTagName", "missingTag", "missingTagEntry", "missingTaggerEntry",
+    # How a tree writes a mode, or that a gitlink names no commit.
+    "badFilemode", "zeroPaddedFilemode", "nullSha1",
+    # Files that this git reads safely whatever they hold, and that our own commands do not read.
+    "gitattributesBlob", "gitattributesLarge", "gitattributesLineLength", "gitattributesMissing", "gitattributesSymlink",
+    "gitignoreSymlink", "mailmapSymlink", "gitmodulesParse",
+)  # fmt: skip
+"""What git's check of fetched objects finds and what harms nobody; plain git fetches it without a word.
+
+The rest stays refused: names that lead elsewhere (`hasDot`, `hasDotdot`, `hasDotgit`, `fullPathname`, `emptyName`), two
+entries of one name (`duplicateEntries`, `treeNotSorted`: what is judged need not be what is checked out), `.gitmodules` that
+run or overwrite something (`gitmodulesName`, `gitmodulesUrl`, `gitmodulesPath`, `gitmodulesUpdate`, `gitmodulesSymlink`,
+`gitmodulesBlob`, `gitmodulesLarge`, `gitmodulesMissing`), and objects that are broken.
+"""
+
 _CONFIGURATION = (
     "core.hooksPath=/dev/null",
     "core.fsmonitor=false",
@@ -52,9 +73,7 @@ _CONFIGURATION = (
     "maintenance.auto=false",
     "protocol.allow=never",
     "transfer.fsckObjects=true",
-    "fetch.fsck.badTimezone=warn",
-    "fetch.fsck.zeroPaddedFilemode=warn",
-    "fetch.fsck.missingSpaceBeforeDate=warn",
+    *(f"fetch.fsck.{name}=warn" for name in _ONLY_ODD),
     "submodule.recurse=false",
     "fetch.recurseSubmodules=false",
     "http.followRedirects=false",  # a credential goes to the host it was given for, and to no other

@@ -76,6 +76,7 @@ CHANGES: tuple[Change, ...] = (
         "again. The calls of a ChatGPT login are not capped.",
     ),
     Change("web-search", "Codex's hosted web search is off, whatever a profile says."),
+    Change("odd-history", "Histories with odd author lines, dates or file modes are fetched instead of refused."),
 )
 
 

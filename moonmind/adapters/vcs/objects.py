@@ -12,6 +12,8 @@ LINK = "120000"
 GITLINK = "160000"
 _NOTHING = "000000"
 _BINARY = b"-"
+_LATEST = 4_102_444_800
+"""Seconds: the year 2100. Beyond it a date is a mistake, and some programs cannot read it."""
 _DIFF = ("diff-tree", "-r", "--no-renames", "--no-ext-diff", "--no-textconv", "--no-color", "--diff-algorithm=myers")
 
 
@@ -146,7 +148,10 @@ class Objects:
     def date(self, mirror: Path, commit: str) -> str:
         """Give a commit's committer date in git's raw form, at UTC."""
         form = ("log", "--no-walk", "--no-show-signature", "--format=%ct")
-        return f"@{self._git.run(*form, self._commit(mirror, commit), git_dir=mirror).text.strip()} +0000"
+        said = self._git.run(*form, self._commit(mirror, commit), git_dir=mirror).text.strip()
+        # A commit may name no date, or one that git reads and does not write.
+        seconds = int(said) if said.isascii() and said.isdigit() else 0
+        return f"@{min(seconds, _LATEST)} +0000"
 
     def _commit(self, mirror: Path, name: str) -> str:
         probe = self._git.run("cat-file", "-t", object_name(name), git_dir=mirror, accept=(0, 128))
