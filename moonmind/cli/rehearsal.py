@@ -15,6 +15,7 @@ from moonmind.cli import screen
 from moonmind.cli.exits import Exit
 from moonmind.cli.plain import one_line
 from moonmind.cli.tables import checks_listed, checks_table
+from moonmind.engine.workflow_right import workflow_right, workflows_named
 from moonmind.ports.check import Check
 from moonmind.runs.machine import RunStatus
 
@@ -40,6 +41,14 @@ def rehearse(connect: Callable[[], Rehearsal], body: wire.CreateRun, *, as_json:
     with closing(connect()) as session:
         checks = list(session.preflight(body.repository))
         run, found = session.rehearse(body)
+    named = [
+        path
+        for task in _tasks(found)
+        for path in workflows_named((*task.get("targets", ()), str(task.get("text", ""))), task.get("references", ()))
+    ]
+    facts = {name: value for check in checks for name, value in check.facts.items()}
+    if (right := workflow_right(facts, tuple(dict.fromkeys(named)))) is not None:
+        checks.append(right)
     failed = any(check.failed for check in checks)
     if as_json:
         print(json.dumps({"ready": not failed, "checks": checks_listed(checks), "next": _next(run, found)}))

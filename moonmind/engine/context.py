@@ -77,6 +77,10 @@ class Office(Protocol):
         """Probe all that a run needs, store the audit row; raises CredentialInvalid with the failing check."""
         ...
 
+    def check_workflows(self, named: tuple[str, ...]) -> None:
+        """Probe whether the token may change these workflows and store the answer; raises CredentialInvalid."""
+        ...
+
     def note_refused_credential(self, error: MoonMindError, *, whose: Literal["agent", "forge"] = "forge") -> None:
         """Store in the audit row that a service refused its credential while a stage used it."""
         ...

@@ -12,6 +12,7 @@ from moonmind.engine.context import EarlierRun
 from moonmind.engine.host import Host
 from moonmind.engine.lease import HeldLease
 from moonmind.engine.preflight import Preflight, require, summary
+from moonmind.engine.workflow_right import workflow_right
 from moonmind.errors import AgentNoChange, MoonMindError, PatchRefused, SecretFound
 from moonmind.ports.check import CheckStatus
 from moonmind.redact import Redactor
@@ -53,6 +54,15 @@ class RunOffice:
         snapshot = {name: value for check in (*tools, *agent, *forge) for name, value in check.facts.items()}
         self._save(codex_status, codex_message, github_status, github_message, snapshot)
         require((*agent, *forge, *tools))
+
+    def check_workflows(self, named: tuple[str, ...]) -> None:
+        """Probe whether the token may change these workflows and store the answer; raises CredentialInvalid."""
+        checks = self._preflight.forge(self._claim.run.repository)
+        facts = {name: value for check in checks for name, value in check.facts.items()}
+        right = workflow_right(facts, named)
+        if right is not None:
+            self._note("forge", *summary((*checks, right)), facts)
+            require((right,))
 
     def note_refused_credential(self, error: MoonMindError, *, whose: Literal["agent", "forge"] = "forge") -> None:
         """Store in the audit row that a service refused its credential while a stage used it."""

@@ -77,6 +77,10 @@ CHANGES: tuple[Change, ...] = (
     ),
     Change("web-search", "Codex's hosted web search is off, whatever a profile says."),
     Change("odd-history", "Histories with odd author lines, dates or file modes are fetched instead of refused."),
+    Change(
+        "workflow-scope",
+        "A phase whose tasks name .github/workflows is refused before the agent starts if the token's scopes lack `workflow`.",
+    ),
 )
 
 

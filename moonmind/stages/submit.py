@@ -7,6 +7,7 @@ from typing import Any
 from moonmind.engine import jobs, model_calls
 from moonmind.engine.closing import Captured, capture, partial, thread
 from moonmind.engine.context import LeaseLost, StageContext, StopRequested
+from moonmind.engine.workflow_right import workflows_named
 from moonmind.errors import (
     AgentBusy,
     AgentLost,
@@ -71,6 +72,8 @@ def _start(context: StageContext, plan: Plan, key: str) -> Outcome:
         return Park(WaitingReason.CAPACITY, seconds=CAPACITY_SECONDS, kept=context.kept)
     # Behind the slot: runs that wait for one come by every minute, and must not use the services' limits up with probes.
     context.office.audit_credentials()
+    if workflows := _workflows(plan):
+        context.office.check_workflows(workflows)
     ensure_start(context, plan)
     prompt = context.redactor.text(_prompt(context, plan))
     context.artifacts.save(
@@ -114,6 +117,11 @@ def _start(context: StageContext, plan: Plan, key: str) -> Outcome:
     except AgentUnknown:
         status = JobStatus(JobState.RUNNING)  # it has been started; the next look says more
     return _wait(context, plan, status)
+
+
+def _workflows(plan: Plan) -> tuple[str, ...]:
+    named = (path for task in plan.tasks for path in workflows_named((*task.targets, task.text), task.references))
+    return tuple(dict.fromkeys(named))
 
 
 def _wait(context: StageContext, plan: Plan, status: JobStatus) -> Park:

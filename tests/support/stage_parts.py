@@ -77,6 +77,7 @@ class Desk:
     slots: int = 1
     earlier: EarlierRun | None = None
     refuses: MoonMindError | None = None
+    refuses_workflows: MoonMindError | None = None
     audits: list[str] = field(default_factory=list)
     gates: dict[str, datetime] = field(default_factory=dict)
     made: dict[UUID, list[str]] = field(default_factory=dict)
@@ -86,6 +87,11 @@ class Desk:
         self.audits.append("audited")
         if self.refuses:
             raise self.refuses
+
+    def check_workflows(self, named: tuple[str, ...]) -> None:
+        self.audits.append(f"workflows: {', '.join(named)}")
+        if self.refuses_workflows:
+            raise self.refuses_workflows
 
     def note_refused_credential(self, error: MoonMindError, *, whose: str = "forge") -> None:
         self.audits.append(f"{whose}: {error.code}")

@@ -6,9 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from moonmind import wire
+from moonmind.cli import rehearsal
 from moonmind.cli.main import main
+from moonmind.ports.check import Check, CheckStatus
 from moonmind.sample import source
 from tests.support.git_repos import branches_of, commit_to, make_bare, tip_of
+from tests.support.terminal import a_run
 
 pytestmark = pytest.mark.sqlite
 
@@ -33,6 +37,54 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         monkeypatch.setenv(name, value)
     make_bare(tmp_path / "repositories" / f"{NAME}.git", source.files())
     return place
+
+
+@pytest.mark.parametrize("arguments", [["--dry-run"], ["--dry-run", "--json"], [], ["--from", "apply"]])
+def test_a_repository_that_is_not_admitted_is_refused_and_nothing_is_left(
+    folder: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch, arguments: list[str]
+) -> None:
+    monkeypatch.setenv("MOONMIND_REPOSITORIES", "acme/other,*/docs")
+    assert main(["run", NAME, *arguments]) == 4
+    assert f"{NAME} may not be run here: MOONMIND_REPOSITORIES admits acme/other, */docs" in capsys.readouterr().err
+    monkeypatch.setenv("MOONMIND_REPOSITORIES", "ACME/d*")
+    assert main(["run", NAME, "--dry-run"]) == 0
+
+
+class Session:
+    """A session whose run would change a workflow."""
+
+    def __init__(self, **facts: str) -> None:
+        self.facts = facts
+
+    def preflight(self, repository: str) -> list[Check]:
+        return [Check("github.token", CheckStatus.PASSED, repository, facts=self.facts)]
+
+    def rehearse(self, body: wire.CreateRun) -> tuple[wire.SpecWorkflowRun, dict[str, object]]:
+        task = {"id": "T001", "text": "Add CI", "targets": [".github/workflows/ci.yml"]}
+        return a_run(0), {"tasks": [task], "phase": "Phase 1", "branchName": "moonmind/x", "base": "main"}
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize(
+    ("facts", "code", "status"),
+    [
+        ({"tokenKind": "classic", "tokenScopes": "repo"}, 1, "failed"),
+        ({"tokenKind": "classic", "tokenScopes": "repo, workflow"}, 0, "passed"),
+        ({"tokenKind": "fine-grained"}, 0, "unknown"),
+        ({"tokenKind": "GitHub App installation"}, 0, "unknown"),
+    ],
+)
+def test_a_workflow_that_the_token_may_not_push_is_said_before(
+    capsys: Capture, facts: dict[str, str], code: int, status: str
+) -> None:
+    body = wire.CreateRun.model_validate({"repository": NAME})
+    assert rehearsal.rehearse(lambda: Session(**facts), body, as_json=True) == code
+    shown = json.loads(capsys.readouterr().out)
+    (check,) = [check for check in shown["checks"] if check["name"] == "github.workflows"]
+    assert check["status"] == status
+    assert ".github/workflows/ci.yml" in check["message"]
 
 
 def rehearsed(capsys: Capture, code: int, *arguments: str) -> dict[str, object]:

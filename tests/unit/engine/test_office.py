@@ -240,3 +240,29 @@ def test_a_pause_is_counted_by_the_databases_clock_and_never_shortened(room: Eng
     assert office.pause("forge", 5, "again") == until
     assert office.pause("forge", 900, "longer") > until
     assert SECRET not in str(everything(room.database))
+
+
+# --- workflows -----------------------------------------------------------------------------------------------------
+
+
+def test_a_token_without_the_scope_is_refused_for_workflows_and_written_down(room: EngineRoom, claim: Claim) -> None:
+    room.forge.checks = (passed("github.token", tokenKind="classic"), passed("github.scopes", tokenScopes="repo"))
+    with pytest.raises(CredentialInvalid, match=r"\.github/workflows/ci\.yml"):
+        office_of(room, claim).check_workflows((".github/workflows/ci.yml",))
+    found = audit(room, claim)
+    assert found.github_status == "failed"
+    assert "lacks the scope `workflow`" in found.github_message
+    room.forge.checks = (
+        passed("github.token", tokenKind="classic"),
+        passed("github.scopes", tokenScopes="repo, workflow"),
+    )
+    office_of(room, claim).check_workflows((".github/workflows/ci.yml",))
+    assert audit(room, claim).github_status == "passed"
+
+
+def test_a_token_whose_right_cannot_be_known_is_warned_of_in_the_audit(room: EngineRoom, claim: Claim) -> None:
+    room.forge.checks = (passed("github.token", tokenKind="fine-grained"),)
+    office_of(room, claim).check_workflows((".github/workflows/ci.yml",))
+    found = audit(room, claim)
+    assert found.github_status == "passed"
+    assert "shows at the push only" in found.github_message

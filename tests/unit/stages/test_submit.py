@@ -10,6 +10,7 @@ from moonmind.errors import CredentialInvalid
 from moonmind.ports.agent import JobLimits, JobState
 from moonmind.runs.chain import Stage
 from moonmind.runs.machine import Done, Failed, Park, WaitingReason
+from moonmind.sample import source
 from tests.support.stage_parts import REPOSITORY
 from tests.support.stage_world import FOLDER, World
 
@@ -109,6 +110,27 @@ def test_a_bad_credential_stops_the_run_before_an_agent_starts(world: World) -> 
     outcome = failed(world.step(Stage.SUBMIT))
     assert (outcome.error.code, outcome.transient) == ("credential_invalid", False)
     assert world.vcs.find_workspace(REPOSITORY, world.run_id) is None
+
+
+@pytest.mark.parametrize(
+    ("task", "named"),
+    [
+        ("Add CI in `.github/workflows/ci.yml`", ".github/workflows/ci.yml"),
+        ("Move CI to the folder .github/workflows/", ".github/workflows"),
+        ("Rename .GITHUB\\workflows\\old.yaml", ".GITHUB/workflows/old.yaml"),
+    ],
+)
+def test_workflows_that_the_token_may_not_change_stop_the_run_before_an_agent_starts(
+    tmp_path: Path, task: str, named: str
+) -> None:
+    tasks = f"# Tasks\n\n## Phase 1: CI\n\n- [ ] T001 Write README.md\n- [ ] T002 {task}\n"
+    world = World(tmp_path, files={**source.files(), f"{FOLDER}/tasks.md": tasks})
+    assert isinstance(world.step(Stage.DISCOVER), Done)
+    world.desk.refuses_workflows = CredentialInvalid("the token lacks the scope `workflow`")
+    outcome = failed(world.step(Stage.SUBMIT))
+    assert (outcome.error.code, outcome.transient) == ("credential_invalid", False)
+    assert world.desk.audits == ["audited", f"workflows: {named}"]
+    assert world.agent.running() == ()
 
 
 def test_a_failed_agents_work_and_thread_go_on_in_the_next_attempt(world: World) -> None:
