@@ -17,6 +17,7 @@ from moonmind.adapters.vcs.git_vcs import GitVcs
 from moonmind.adapters.vcs.options import VcsOptions
 from moonmind.db import schema
 from moonmind.db.unit_of_work import Database
+from moonmind.engine.allowed_forge import AllowedForge
 from moonmind.engine.container import Container
 from moonmind.engine.executor import Executor, StageFunction, Traces
 from moonmind.engine.factory import ContextFactory
@@ -38,6 +39,7 @@ from moonmind.ports.check import Check, CheckStatus
 from moonmind.ports.dispatcher import Dispatcher
 from moonmind.private import keep_private, make_folder
 from moonmind.redact import Redactor
+from moonmind.repository_patterns import RepositoryPatterns
 from moonmind.runs.chain import Stage
 from moonmind.runs.retry import RetryPolicy
 from moonmind.sample import source as sample
@@ -103,7 +105,8 @@ def build(
     state_folder = settings.state_folder(str(installation_id))
     host = this_host(state_folder)
 
-    forge = registry.load("forges", settings.forge)(_forge_options(settings, state_folder))
+    admitted = RepositoryPatterns(settings.repositories)
+    forge = AllowedForge(registry.load("forges", settings.forge)(_forge_options(settings, state_folder)), admitted)
     agent = registry.load("agents", settings.agent)(_agent_options(settings, state_folder, str(installation_id)))
     # A login that Codex stored is as secret as one that is set.
     redactor = Redactor((*settings.secrets(), *agent.secrets()))
@@ -159,6 +162,7 @@ def build(
             hint_at_once=publishes,
             works_here=settings.embedded,
             host_id=host.id,
+            admitted=admitted,
         ),
         executor=Executor(database, stages or STAGES, contexts, keeper, hinter, host, policy, recorder, TRACES),
         keeper=keeper,

@@ -81,6 +81,7 @@ KINDS: Mapping[str, Kind] = {
     "log_format": Kind.HARMLESS,
     "log_level": Kind.HARMLESS,
     "allowed_hosts": Kind.PROTECTION,
+    "repositories": Kind.PROTECTION,
 }
 """The kind of every field of `Settings`. A field that is missing here is not harmless, and fails a test."""
 

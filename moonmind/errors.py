@@ -142,6 +142,13 @@ class Forbidden(MoonMindError):
     )
 
 
+class RepositoryNotAllowed(Forbidden):
+    """The installation is limited to other repositories."""
+
+    code = "repository_not_allowed"
+    remediation = "Name a repository that is admitted, or add a pattern to MOONMIND_REPOSITORIES and restart."
+
+
 class NotFound(MoonMindError):
     """No such thing."""
 

@@ -1,6 +1,7 @@
 """Every setting, read once per process from the environment and `.env`, then passed down; nobody imports a global."""
 
 import os
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
@@ -19,6 +20,7 @@ from moonmind.env_file import VARIABLE
 from moonmind.errors import NotConfigured
 from moonmind.github_urls import GitHubUrls, checked_origin, github_urls
 from moonmind.redact.urls import url_secrets
+from moonmind.repository_patterns import checked
 from moonmind.setting_sources import Environment, File
 
 _MINUTE = 60.0
@@ -115,6 +117,8 @@ class Settings(BaseSettings):
     # --- how we speak
     log_format: Literal["auto", "console", "json"] = Field("auto", validation_alias="MOONMIND_LOG_FORMAT")
     log_level: str = Field("INFO", validation_alias="MOONMIND_LOG_LEVEL")
+    repositories: Annotated[tuple[str, ...], NoDecode] = Field((), validation_alias="MOONMIND_REPOSITORIES")
+    """Patterns of the repositories that may be run (`acme/*`); comma-separated; unset: all."""
     allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field((), validation_alias="MOONMIND_ALLOWED_HOSTS")
     """Host names that the API answers to beside the local ones; comma-separated."""
 
@@ -143,10 +147,18 @@ class Settings(BaseSettings):
     def _origin(cls, value: str | None) -> str | None:
         return None if value is None else checked_origin(value)
 
-    @field_validator("allowed_hosts", "pull_request_labels", mode="before")
+    @field_validator("allowed_hosts", "pull_request_labels", "repositories", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("repositories", mode="wrap")
+    @classmethod
+    def _patterns(cls, value: Any, read: Callable[[Any], tuple[str, ...]]) -> tuple[str, ...]:
+        patterns = tuple(checked(pattern) for pattern in read(value))
+        if isinstance(value, str) and not patterns:
+            raise ValueError("names no pattern; unset it to admit all repositories")
+        return patterns
 
     @model_validator(mode="after")
     def _pairs(self) -> Self:

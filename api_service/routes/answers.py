@@ -7,6 +7,7 @@ from moonmind.wire import Problem
 Answers = dict[int | str, dict[str, Any]]
 
 _WORDS = {
+    403: "The caller may not ask this from where it is, or the installation is limited to other repositories.",
     404: "There is no such run or artifact.",
     409: "The present state does not allow it.",
     422: "The request is not valid; `details.fields` says where.",

@@ -18,7 +18,11 @@ IdempotencyKey = Annotated[str | None, Header(alias="Idempotency-Key", pattern=r
 
 
 @router.post(
-    "", status_code=202, operation_id="createRun", response_model=wire.SpecWorkflowRun, responses=refusals(409, 422)
+    "",
+    status_code=202,
+    operation_id="createRun",
+    response_model=wire.SpecWorkflowRun,
+    responses=refusals(403, 409, 422),
 )
 def create_run(
     request: Request, response: Response, body: wire.CreateRun, runs: Runs, idempotency_key: IdempotencyKey = None
@@ -84,7 +88,7 @@ def list_tasks(
     status_code=202,
     operation_id="retryRun",
     response_model=wire.SpecWorkflowRun,
-    responses=refusals(404, 409, 422),
+    responses=refusals(403, 404, 409, 422),
 )
 def retry_run(run_id: RunId, runs: Runs, body: wire.RetryRun | None = None) -> wire.SpecWorkflowRun:
     """Start an ended run again; without a body, from the stage that failed."""

@@ -184,7 +184,8 @@ def greet(url: str, settings: Settings, warnings: Iterable[Check] = ()) -> None:
         facts.add_row("settings", one_line(str(settings.env_file)))
     facts.add_row("engine", "in this process" if settings.embedded else "Celery workers, by the broker")
     facts.add_row("agent", f"{settings.agent}, {settings.max_agents} at a time")
-    facts.add_row("forge", settings.forge)
+    only = f", {', '.join(settings.repositories)} only" if settings.repositories else ""
+    facts.add_row("forge", f"{settings.forge}{only}")
     if settings.test_mode:
         facts.add_row("", "test mode: no Codex, no GitHub, nothing leaves this machine")
     for check in warnings:

@@ -24,6 +24,7 @@ from moonmind.errors import (
     RunActive,
 )
 from moonmind.ports.artifact_store import ArtifactStore
+from moonmind.repository_patterns import RepositoryPatterns
 from moonmind.runs import naming
 from moonmind.runs.chain import Stage
 from moonmind.runs.machine import RetryMode, RunStatus, may_retry
@@ -54,12 +55,14 @@ class RunService:
         hint_at_once: bool = True,
         works_here: bool = True,
         host_id: UUID | None = None,
+        admitted: RepositoryPatterns = RepositoryPatterns(),  # noqa: B008 - frozen, and admits all
     ) -> None:
         """`works_here`: this process runs stages itself; else `host_id` names the machine that it could speak of."""
         self._database = database
         self._store = store
         self._hinter = hinter
         self._known_bad = KnownBad(database, preflight, works_here=works_here, host_id=host_id)
+        self._admitted = admitted
         self._deadline = run_deadline_seconds
         # Without a publisher of our own (the command line), rows are left due for the janitor of a running process.
         self._hint_at_once = hint_at_once
@@ -69,9 +72,10 @@ class RunService:
     def create(self, body: wire.CreateRun, *, idempotency_key: str | None = None) -> wire.SpecWorkflowRun:
         """Accept a run; it is safe once this returns, whether the broker is up or not.
 
-        Raises RunActive, NothingToResume, IdempotencyMismatch. The same key with the same body finds the first run.
+        Raises RepositoryNotAllowed, RunActive, NothingToResume, IdempotencyMismatch. The same key with the same body finds the first run.
         """
         repository = naming.repository(body.repository)
+        self._admitted.require(repository)
         digest = hashlib.sha256(body.model_dump_json(by_alias=True, exclude_none=True).encode()).hexdigest()
         if idempotency_key is not None and (known := self._by_idempotency_key(idempotency_key, digest)):
             return known
@@ -197,10 +201,14 @@ class RunService:
     # --- steer ------------------------------------------------------------------------------------------------------
 
     def retry(self, run_id: UUID, body: wire.RetryRun) -> wire.SpecWorkflowRun:
-        """Start an ended run again; raises NotRetryable, CredentialInvalid (409) when it is known to fail again."""
+        """Start an ended run again.
+
+        Raises RepositoryNotAllowed, NotRetryable, CredentialInvalid (409) when it is known to fail again.
+        """
         mode = RetryMode(body.mode)
         with self._database.read() as uow:
             run = _found(uow.runs.get(run_id), run_id)
+        self._admitted.require(run.repository)
         self._check_retry(run, mode)
         self._known_bad.refuse(run, Stage.DISCOVER if mode is RetryMode.RESTART_FROM_DISCOVERY else run.stage)
         with self._database.write() as uow:
