@@ -1,6 +1,5 @@
 """The composition root: settings in, a container out. The only importer of concrete adapters."""
 
-import fcntl
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -15,7 +14,6 @@ from moonmind.adapters.forges.options import ForgeOptions
 from moonmind.adapters.supervisor.kernel import hide_memory, sees_processes
 from moonmind.adapters.vcs.git_vcs import GitVcs
 from moonmind.adapters.vcs.options import VcsOptions
-from moonmind.db import schema
 from moonmind.db.unit_of_work import Database
 from moonmind.engine.allowed_forge import AllowedForge
 from moonmind.engine.container import Container
@@ -25,6 +23,7 @@ from moonmind.engine.host import this_host
 from moonmind.engine.janitor import Janitor
 from moonmind.engine.lease import LeaseKeeper
 from moonmind.engine.machine_checks import hosts, open_to_agents, speckit
+from moonmind.engine.migrations import migrate_in_turn
 from moonmind.engine.preflight import Preflight
 from moonmind.engine.publisher import Publisher, Silent
 from moonmind.engine.recorder import Recorder
@@ -32,12 +31,11 @@ from moonmind.engine.retention import Retention
 from moonmind.engine.run_service import RunService
 from moonmind.engine.start import when_there
 from moonmind.engine.waker import Waker
-from moonmind.errors import SchemaMismatch
 from moonmind.log import configure
 from moonmind.ports.agent import JobLimits
 from moonmind.ports.check import Check, CheckStatus
 from moonmind.ports.dispatcher import Dispatcher
-from moonmind.private import keep_private, make_folder
+from moonmind.private import keep_private
 from moonmind.redact import Redactor
 from moonmind.repository_patterns import RepositoryPatterns
 from moonmind.runs.chain import Stage
@@ -98,7 +96,7 @@ def build(
     """
     database = Database(settings.database_url, pool_size=_DATABASE_CONNECTIONS)
     if settings.embedded:
-        _migrate(database, settings.var_dir)
+        migrate_in_turn(database, settings.var_dir)
     else:
         database.check_schema()
     installation_id = database.installation_id()
@@ -196,41 +194,6 @@ def _dispatcher(queue: str) -> Dispatcher:
 def ensure_codex_home(settings: Settings) -> codex_setup.CodexSetup:
     """Make the operator's Codex home usable; asked before there is a database. Raises NotConfigured."""
     return codex_setup.ensure_codex_home(_agent_options(settings, settings.var_dir, ""))
-
-
-def upgrade_schema(settings: Settings) -> None:
-    """Bring the database's schema to this program's version; raises SchemaMismatch, NotConfigured, Unavailable."""
-    database = Database(settings.database_url, pool_size=1)
-    try:
-        if settings.sqlite:
-            _migrate(database, settings.var_dir)
-        else:
-            database.migrate()
-    finally:
-        database.dispose()
-
-
-def schema_version(settings: Settings) -> tuple[str | None, SchemaMismatch | None]:
-    """Return the version of the database's schema, None where it has none, and what is wrong with it.
-
-    A SQLite file that does not exist is not made. Raises NotConfigured, Unavailable.
-    """
-    found = None
-    if not settings.sqlite or Path(settings.database_url.removeprefix("sqlite:///")).exists():
-        database = Database(settings.database_url, pool_size=1)
-        try:
-            found = database.version()
-        finally:
-            database.dispose()
-    return found, schema.mismatch(found)
-
-
-def _migrate(database: Database, var_dir: Path) -> None:
-    """Bring the embedded schema up to date; two processes that start at once take turns."""
-    make_folder(var_dir, 0o750)
-    with (var_dir / "migrate.lock").open("a+") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        database.migrate()
 
 
 def _forge_options(settings: Settings, state_folder: Path) -> ForgeOptions:

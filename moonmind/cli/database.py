@@ -4,9 +4,9 @@ import json
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from moonmind import bootstrap
 from moonmind.cli.exits import Exit
 from moonmind.cli.plain import one_line
+from moonmind.engine import migrations
 from moonmind.redact import Redactor
 from moonmind.settings import DatabaseSettings, Settings, load_settings
 
@@ -14,9 +14,9 @@ from moonmind.settings import DatabaseSettings, Settings, load_settings
 def upgrade(*, as_json: bool) -> int:
     """Migrate the database; raises SchemaMismatch, NotConfigured, Unavailable."""
     settings = load_settings(DatabaseSettings)
-    before, _ = bootstrap.schema_version(settings)
-    bootstrap.upgrade_schema(settings)
-    found, _ = bootstrap.schema_version(settings)
+    before, _ = migrations.schema_version(settings)
+    migrations.upgrade_schema(settings)
+    found, _ = migrations.schema_version(settings)
     if as_json:
         print(json.dumps({"database": place(settings), "before": before, "current": found, "upToDate": True}))
     elif before == found:
@@ -29,7 +29,7 @@ def upgrade(*, as_json: bool) -> int:
 def current(*, as_json: bool) -> int:
     """Print the version, and return 0 only if it is this program's; raises NotConfigured, Unavailable."""
     settings = load_settings(DatabaseSettings)
-    found, wrong = bootstrap.schema_version(settings)
+    found, wrong = migrations.schema_version(settings)
     if as_json:
         print(json.dumps({"database": place(settings), "current": found, "upToDate": wrong is None}))
     elif wrong is None:
