@@ -83,8 +83,7 @@ def _up(place: Path) -> Iterator[int]:
 
 @contextmanager
 def _plain(place: Path) -> Iterator[int]:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = stand.free_port()
     with _server(place, ["uvicorn", "api_service.main:app", "--port", str(port), "--no-access-log"]):
         deadline = time.monotonic() + _START_SECONDS
         while True:

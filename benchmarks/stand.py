@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import statistics
 import subprocess
 import sys
@@ -92,6 +93,12 @@ def environment(**settings: str) -> dict[str, str]:
     """Give a child's environment: what finds programs, and the settings named here."""
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
     return {**kept, "PYTHONPATH": str(ROOT), "MOONMIND_LOG_LEVEL": "WARNING", **settings}
+
+
+def free_port() -> int:
+    """Give a port of this machine that nothing listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return int(free.getsockname()[1])
 
 
 def p(values: Sequence[float], percent: int) -> float:

@@ -25,6 +25,10 @@ class Change:
 
 CHANGES: tuple[Change, ...] = (
     Change(
+        "private-files",
+        "Database, locks and state files are private to the service's user; artifacts stay readable by its group.",
+    ),
+    Change(
         "peers",
         "Without MOONMIND_API_TOKEN the API answers only its own user and root on this machine; other users need the token.",
     ),
