@@ -11,6 +11,7 @@ from moonmind.adapters import registry
 from moonmind.adapters.agents import codex_setup
 from moonmind.adapters.agents.options import AgentOptions
 from moonmind.adapters.forges.options import ForgeOptions
+from moonmind.adapters.scanners.betterleaks import Betterleaks
 from moonmind.adapters.supervisor.kernel import hide_memory, sees_processes
 from moonmind.adapters.vcs.git_vcs import GitVcs
 from moonmind.adapters.vcs.options import VcsOptions
@@ -119,8 +120,15 @@ def build(
             redactor=redactor,
         )
     )
+    scanner = Betterleaks()
     has_token = settings.api_token is not None
-    tools = (speckit, _processes, lambda: hosts(database), lambda: open_to_agents(agent, has_token=has_token))
+    tools = (
+        scanner.check,
+        speckit,
+        _processes,
+        lambda: hosts(database),
+        lambda: open_to_agents(agent, has_token=has_token),
+    )
     preflight = Preflight(agent, forge, vcs, tools)
     publisher = Publisher(database, lambda: _dispatcher(settings.queue))
     hinter = publisher if publishes else Silent()
@@ -134,6 +142,7 @@ def build(
         vcs,
         preflight,
         redactor,
+        scanner,
         host,
         limits=JobLimits(
             settings.agent_stall_seconds, settings.agent_total_seconds, model_calls=settings.max_model_calls

@@ -403,6 +403,13 @@ class VcsError(External):
     code = "git_failed"
 
 
+class ScannerError(External):
+    """The secret scanner did not run to its end."""
+
+    code = "scanner_failed"
+    remediation = "It is tried again by itself. If it stays, install MoonMind's dependencies again; then retry."
+
+
 class VcsUnreachable(VcsError):
     """The forge's git did not answer, or the connection broke."""
 
@@ -515,6 +522,17 @@ class SecretFound(PatchRefused):
     code = "secret_found"
     remediation = (
         "Rotate the credential: the agent could read it. Nothing was published, and what it wrote was thrown away; "
+        "retry with restart_from_discovery."
+    )
+
+
+class SecretSuspected(PatchRefused):
+    """The change adds what looks like a live credential of somebody's."""
+
+    code = "secret_suspected"
+    remediation = (
+        "Nothing was published, and the work is kept. If it is no secret (a test's key, an example), accept it by its "
+        'fingerprint: moonmind retry RUN --accept FINGERPRINT --why "...". Else revoke it, add notes for the agent, and '
         "retry with restart_from_discovery."
     )
 

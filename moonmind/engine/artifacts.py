@@ -9,7 +9,8 @@ from uuid import UUID
 from moonmind.db.records import Artifact
 from moonmind.db.unit_of_work import Database, UnitOfWork
 from moonmind.engine.context import Lease, StopRequested
-from moonmind.ports.artifact_store import ArtifactStore, StoredFile
+from moonmind.errors import NotFound
+from moonmind.ports.artifact_store import PRIVATE, ArtifactStore, StoredFile
 from moonmind.redact import Redactor
 
 
@@ -35,6 +36,16 @@ class RunArtifacts:
         stored = self._store.put(self._run_id, path, content)
         self._list(kind, content_type, stored)
         return stored.digest
+
+    def hide(self, path: str, content: bytes) -> None:
+        """Keep a file for the run itself: not listed, not served, readable by the service's user only."""
+        with contextlib.suppress(StopRequested):
+            self._lease.check()
+        self._store.put(self._run_id, f"{PRIVATE}{path}", self._redactor.data(content))
+
+    def hidden(self, path: str) -> bytes | None:
+        """Read what was kept by `hide`, None where there is none."""
+        return _hidden(self._store, self._run_id, path)
 
     def grow(self, kind: str, path: str, content_type: str) -> Path:
         """List a file that another process appends to, and give its local path."""
@@ -82,11 +93,21 @@ def list_artifact(uow: UnitOfWork, artifact: Artifact) -> None:
     )
 
 
+def _hidden(store: ArtifactStore, run_id: UUID, path: str) -> bytes | None:
+    try:
+        return b"".join(store.read(run_id, f"{PRIVATE}{path}"))
+    except NotFound:
+        return None
+
+
 def copy_patches(source: Sequence[Artifact], target: UUID, store: ArtifactStore) -> tuple[Artifact, ...]:
     """Copy the patches that a run's outputs speak of to a run that starts from them; the caller lists the copies."""
     copies = []
     for artifact in source:
         if artifact.type == "codex_patch":
             stored = store.put(target, artifact.path, b"".join(store.read(artifact.run_id, artifact.path)))
+            if (hidden := _hidden(store, artifact.run_id, artifact.path)) is not None:
+                # What is listed is masked; the work itself is this.
+                store.put(target, f"{PRIVATE}{artifact.path}", hidden)
             copies.append(replace(artifact, run_id=target, size=stored.size, digest=stored.digest))
     return tuple(copies)

@@ -11,6 +11,7 @@ from moonmind.db.records import Attempt, Run
 from moonmind.errors import MoonMindError, Unexpected
 from moonmind.ports.agent import Agent, JobLimits
 from moonmind.ports.forge import Forge
+from moonmind.ports.scanner import Scanner
 from moonmind.ports.vcs import Vcs
 from moonmind.redact import Redactor
 from moonmind.runs.chain import Stage
@@ -44,6 +45,14 @@ class Artifacts(Protocol):
 
     def save(self, kind: str, path: str, content: bytes, content_type: str) -> str:
         """Store a file under the run's folder, known secrets masked, and list it; returns its digest `sha256:<hex>`."""
+        ...
+
+    def hide(self, path: str, content: bytes) -> None:
+        """Keep a file for the run itself: not listed, not served, readable by the service's user only."""
+        ...
+
+    def hidden(self, path: str) -> bytes | None:
+        """Read what was kept by `hide`, None where there is none."""
         ...
 
     def grow(self, kind: str, path: str, content_type: str) -> Path:
@@ -132,6 +141,7 @@ class StageContext:
     forge: Forge
     vcs: Vcs
     redactor: Redactor
+    scanner: Scanner
     limits: JobLimits
     relook_seconds: float
     """How long a run parked on its agent sleeps at most."""

@@ -14,6 +14,7 @@ from moonmind.engine.preflight import Preflight
 from moonmind.ports.agent import Agent, JobLimits
 from moonmind.ports.artifact_store import ArtifactStore
 from moonmind.ports.forge import Forge
+from moonmind.ports.scanner import Scanner
 from moonmind.ports.vcs import Vcs
 from moonmind.redact import Redactor
 from moonmind.runs.chain import Stage
@@ -31,6 +32,7 @@ class ContextFactory:
         vcs: Vcs,
         preflight: Preflight,
         redactor: Redactor,
+        scanner: Scanner,
         host: Host,
         *,
         limits: JobLimits,
@@ -44,6 +46,7 @@ class ContextFactory:
         self._vcs = vcs
         self._preflight = preflight
         self._redactor = redactor
+        self._scanner = scanner
         self._host = host
         self._limits = limits
         self._relook = relook_seconds
@@ -72,6 +75,7 @@ class ContextFactory:
             forge=self._forge,
             vcs=self._vcs,
             redactor=self._redactor,
+            scanner=self._scanner,
             limits=self._limits,
             relook_seconds=self._relook,
         )

@@ -13,12 +13,12 @@ from moonmind.engine.host import Host
 from moonmind.engine.lease import HeldLease
 from moonmind.engine.preflight import Preflight, require, summary
 from moonmind.engine.workflow_right import workflow_right
-from moonmind.errors import AgentNoChange, MoonMindError, PatchRefused, SecretFound
+from moonmind.errors import AgentNoChange, MoonMindError, PatchRefused, SecretFound, SecretSuspected
 from moonmind.ports.check import CheckStatus
 from moonmind.redact import Redactor
 from moonmind.runs.chain import Stage
 
-_REFUSALS = frozenset({AgentNoChange.code, PatchRefused.code, SecretFound.code})
+_REFUSALS = frozenset({AgentNoChange.code, PatchRefused.code, SecretFound.code, SecretSuspected.code})
 """How apply ends when it has judged a change and found nothing to tick in it."""
 
 

@@ -52,6 +52,10 @@ CHANGES: tuple[Change, ...] = (
         "A .env in a git work tree that is not MoonMind's own is refused if it names more than harmless settings; "
         "MOONMIND_ENV_FILE names a file of your own.",
     ),
+    Change(
+        "secret-scan",
+        "A change that adds a private key or what looks like a live token ends its run with secret_suspected; the work is kept.",
+    ),
     Change("supervisor-overdue", "An agent whose supervisor is stopped or hangs is ended at its time limit."),
     Change(
         "codex-project-check",

@@ -16,6 +16,10 @@ class StoredFile:
     digest: str
 
 
+PRIVATE = "private/"
+"""Files below this folder are for the service alone: readable by its user only, never listed, never served."""
+
+
 class ArtifactStore(Protocol):
     """A store of files by run. Writing the same path again replaces it at once, never in part. Raises StoreError."""
 

@@ -12,7 +12,7 @@ from moonmind.runs.chain import Stage
 from moonmind.runs.machine import Done, Outcome, Redo
 from moonmind.speckit.evidence import claims, denials, said_of
 from moonmind.speckit.tasks_md import read_tasks
-from moonmind.stages import policy, pull_request, substance, verdicts
+from moonmind.stages import policy, pull_request, secret_scan, substance, verdicts
 from moonmind.stages.commit_message import commit_message, subject
 from moonmind.stages.effects import changed_tree
 from moonmind.stages.plain import storable
@@ -54,6 +54,13 @@ def run(context: StageContext) -> Outcome:
         _throw_away(context, repository)
         raise _secret_found(patch.leaks)
     patch_path, digest = _stored(context, submitted, patch)
+    suspected = secret_scan.suspects(context, plan, patch, wip) if patch.content is not None else ()
+    excused = secret_scan.accepted(context)
+    findings = (*findings, *secret_scan.as_findings(suspected, patch, excused))
+    stopping = [one for one in suspected if one.severity is Severity.REFUSED and one.fingerprint not in excused]
+    if stopping:
+        _report(context, plan, patch, findings, ())
+        secret_scan.refuse(context, patch, patch_path, stopping)
     if refused := policy.refused(findings):
         _report(context, plan, patch, findings, ())
         raise PatchRefused(

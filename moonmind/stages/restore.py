@@ -28,10 +28,12 @@ def find_wip(context: StageContext, plan: Plan, submitted: Mapping[str, Any]) ->
     path = submitted.get("patchPath")
     if not path:
         return None
-    try:
-        patch = context.artifacts.read(str(path))
-    except NotFound:
-        return None
+    patch = context.artifacts.hidden(str(path))
+    if patch is None:
+        try:
+            patch = context.artifacts.read(str(path))
+        except NotFound:
+            return None
     return context.vcs.restore(repository, context.run.id, plan.starting_commit, patch)
 
 

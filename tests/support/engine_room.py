@@ -11,8 +11,8 @@ from uuid import UUID
 from moonmind.adapters.artifact_stores.filesystem import FilesystemArtifactStore
 from moonmind.adapters.forges.local import LocalForge
 from moonmind.adapters.forges.options import ForgeOptions
-from moonmind.adapters.vcs.git_vcs import GitVcs
-from moonmind.adapters.vcs.options import VcsOptions
+from moonmind.adapters.scanners.betterleaks import Betterleaks
+from moonmind.adapters.vcs.git_vcs import GitVcs, VcsOptions
 from moonmind.db.records import Claim, Run
 from moonmind.db.unit_of_work import Database, UnitOfWork
 from moonmind.engine.context import StageContext
@@ -35,12 +35,8 @@ from moonmind.settings import ambient_environment
 from tests.support.databases import HOST, add_run, enrol, read_run
 
 SECRET = "a-known-secret-of-the-test"
-PLAN: Mapping[str, Any] = {
-    "v": 1,
-    "repository": {"fullName": "octo/demo"},
-    "startingCommit": "1" * 40,
-    "phase": "Phase 1",
-}
+_DEMO = {"fullName": "octo/demo"}
+PLAN: Mapping[str, Any] = {"v": 1, "repository": _DEMO, "startingCommit": "1" * 40, "phase": "Phase 1"}
 """As much of discover's outputs as closing a submit attempt reads."""
 
 
@@ -234,6 +230,7 @@ class EngineRoom:
             self.vcs,
             self.preflight,
             self.redactor,
+            Betterleaks(),
             self.host,
             limits=JobLimits(stall_seconds=7.0),
             relook_seconds=11.0,

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from moonmind.db.records import Run
 from moonmind.engine.context import EarlierRun, LeaseLost, StopRequested
-from moonmind.errors import MoonMindError
+from moonmind.errors import MoonMindError, NotFound
 from moonmind.ports.artifact_store import ArtifactStore
 from moonmind.runs.chain import Stage
 from moonmind.runs.machine import RunStatus
@@ -53,6 +53,15 @@ class Listed:
         stored = self.store.put(self.run_id, path, content)
         self.rows[path] = (kind, stored.digest)
         return stored.digest
+
+    def hide(self, path: str, content: bytes) -> None:
+        self.store.put(self.run_id, f"private/{path}", content)
+
+    def hidden(self, path: str) -> bytes | None:
+        try:
+            return self.read(f"private/{path}")
+        except NotFound:
+            return None
 
     def grow(self, kind: str, path: str, content_type: str) -> Path:
         self.rows[path] = (kind, None)

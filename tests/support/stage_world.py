@@ -13,6 +13,7 @@ from moonmind.adapters.agents.scripted import ScriptedAgent
 from moonmind.adapters.artifact_stores.filesystem import FilesystemArtifactStore
 from moonmind.adapters.forges.local import LocalForge
 from moonmind.adapters.forges.options import ForgeOptions
+from moonmind.adapters.scanners.betterleaks import Betterleaks
 from moonmind.adapters.vcs.git_vcs import GitVcs, VcsOptions
 from moonmind.db.records import Attempt, Run
 from moonmind.engine.context import LeaseLost, StageContext, StopRequested
@@ -115,6 +116,7 @@ class World:
             forge=self.forge,
             vcs=self.vcs,
             redactor=self.redactor,
+            scanner=Betterleaks(),
             limits=self.limits,
             relook_seconds=60.0,
         )

@@ -13,13 +13,13 @@ from uuid import UUID
 
 from moonmind.adapters.trees import remove_tree
 from moonmind.errors import NotFound, StoreError, StoreRefused
-from moonmind.ports.artifact_store import StoredFile
+from moonmind.ports.artifact_store import PRIVATE, StoredFile
 from moonmind.private import make_folder
 
 PIECE = 64 * 1024
 """Bytes read at once."""
 
-_FOLDER_MODE, _FILE_MODE = 0o750, 0o640
+_FOLDER_MODE, _FILE_MODE, _PRIVATE_MODE = 0o750, 0o640, 0o600
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK  # a pipe in a file's place must not hold us
 _WRITE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -40,9 +40,10 @@ class FilesystemArtifactStore:
             _refuse_what_is_no_file(folder, name, path)
             beside = f".{secrets.token_hex(8)}.part"
             try:
-                handle = os.open(beside, _WRITE, _FILE_MODE, dir_fd=folder)
+                mode = _PRIVATE_MODE if path.startswith(PRIVATE) else _FILE_MODE
+                handle = os.open(beside, _WRITE, mode, dir_fd=folder)
                 with os.fdopen(handle, "wb") as file:
-                    os.fchmod(handle, _FILE_MODE)  # whatever the umask
+                    os.fchmod(handle, mode)  # whatever the umask
                     file.write(content)
                     file.flush()
                     os.fsync(file.fileno())
