@@ -66,6 +66,7 @@ KINDS: Mapping[str, Kind] = {
     "codex_env": Kind.PROGRAM,  # picks a configuration, which can start programs
     "max_agents": Kind.HARMLESS,
     # These bound what is spent, and how long work is kept.
+    "max_model_calls": Kind.PROTECTION,
     "agent_stall_seconds": Kind.PROTECTION,
     "agent_total_seconds": Kind.PROTECTION,
     "run_deadline_seconds": Kind.PROTECTION,

@@ -29,7 +29,7 @@ class Environment(EnvSettingsSource):
 
 
 class File(Environment):
-    """The one file, by the names of the environment; a field that is set there is not read here.
+    """The one file, by the names of the environment.
 
     Raises EnvFileRefused for a file that cannot be read, and for a stranger's that names more than harmless settings.
     """
@@ -43,15 +43,8 @@ class File(Environment):
         found = env_file.read(self._environment.get(variable))
         if found is None:
             return {}
-        names = self.names()
-        self._judge(found, names)
-        # By field: GITHUB_TOKEN of the environment goes before GH_TOKEN of the file.
-        already = {names[name][1] for name in self._environment if name in names}
-        values: dict[str, str | None] = {
-            name.lower(): value
-            for name, value in found.values.items()
-            if name.lower() in names and names[name.lower()][1] not in already
-        }
+        self._judge(found, self.names())
+        values: dict[str, str | None] = {name.lower(): value for name, value in found.values.items()}
         return values | {variable: str(found.path)}
 
     @staticmethod

@@ -166,12 +166,15 @@ def test_a_line_that_is_no_setting_is_named(tmp_path: Path, monkeypatch: pytest.
 # --- the rest -----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(
+    ("of_the_file", "of_the_environment"), [("GH_TOKEN", "GITHUB_TOKEN"), ("github_token", "gh_token")]
+)
 def test_the_environment_wins_over_the_file_whichever_name_each_uses(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, of_the_file: str, of_the_environment: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    (tmp_path / ".env").write_text("GH_TOKEN=of-the-file\nMOONMIND_MAX_AGENTS=3\n")
-    monkeypatch.setenv("GITHUB_TOKEN", "of-the-environment")
+    (tmp_path / ".env").write_text(f"{of_the_file}=of-the-file\nMOONMIND_MAX_AGENTS=3\n")
+    monkeypatch.setenv(of_the_environment, "of-the-environment")
     settings = load_settings()
     assert settings.gh_token is not None
     assert settings.gh_token.get_secret_value() == "of-the-environment"
