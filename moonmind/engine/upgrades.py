@@ -81,7 +81,12 @@ CHANGES: tuple[Change, ...] = (
     Change(
         "model-call-limit",
         "A run stops with model_call_limit at 400 calls of the model (MOONMIND_MAX_MODEL_CALLS); a retry allows as many "
-        "again. The calls of a ChatGPT login are not capped.",
+        "again.",
+    ),
+    Change(
+        "chatgpt-relay",
+        "A ChatGPT login is no longer lent to Codex: the supervisor relays and counts its calls and renews its tokens in "
+        "auth.json, and several agents may use it at once.",
     ),
     Change("web-search", "Codex's hosted web search is off, whatever a profile says."),
     Change("odd-history", "Histories with odd author lines, dates or file modes are fetched instead of refused."),

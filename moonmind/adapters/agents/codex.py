@@ -7,6 +7,7 @@ from pathlib import Path
 from moonmind.adapters.agents.base import SupervisedAgent
 from moonmind.adapters.agents.codex_checks import codex_checks, find_codex
 from moonmind.adapters.agents.codex_home import (
+    CHATGPT_BASE_URL,
     CONFIG_FILE,
     DEFAULT_BASE_URL,
     PROVIDER,
@@ -15,6 +16,7 @@ from moonmind.adapters.agents.codex_home import (
     furnish,
     knows_thread,
     opens_network,
+    profile,
 )
 from moonmind.adapters.agents.codex_login import AUTH_FILE, Login, LoginKind, find_login
 from moonmind.adapters.agents.codex_permissions import Reach, confined, holds
@@ -28,7 +30,10 @@ from moonmind.ports.check import Check
 
 
 class CodexAgent(SupervisedAgent):
-    """OpenAI's Codex CLI. Its key, if it has one, stays in the supervisor; a ChatGPT login is lent to one job at a time."""
+    """OpenAI's Codex CLI. Its key or ChatGPT login stays in the supervisor.
+
+    A stored login of a kind that only Codex can use is lent, to one job at a time.
+    """
 
     name = "codex"
 
@@ -67,12 +72,25 @@ class CodexAgent(SupervisedAgent):
             # Codex counts a resumed conversation from its beginning.
             usage_before=self._jobs.usage_of(home_key, job.resume_thread) if resumes and job.resume_thread else {},
         )
-        if login.key is None:
-            return replace(order, loan=Loan(str(login.auth_file), str(home / AUTH_FILE)))
+        lent = Loan(str(login.auth_file), str(home / AUTH_FILE))
+        if not login.behind_proxy:
+            return replace(order, loan=lent)
+        if login.relayed:
+            loan.settle(lent)  # an older program lent it to the run's last agent, which may have renewed its copy
         before = max(job.calls_before, self._jobs.calls_of(home_key))
         base = before if job.calls_base is None else job.calls_base
-        upstream = self._options.codex_base_url or DEFAULT_BASE_URL
-        return _behind_proxy(order, KeyProxy(upstream, login.key, before, base, base + job.limits.model_calls))
+        most = base + job.limits.model_calls
+        terms = KeyProxy(self._upstream(login), login.key or "", calls_before=before, calls_base=base, calls_most=most)
+        if login.relayed:
+            refresh_url = self._options.environment.get("CODEX_REFRESH_TOKEN_URL_OVERRIDE", "")
+            terms = replace(terms, login=str(login.auth_file), refresh_url=refresh_url)
+        return _behind_proxy(order, terms)
+
+    def _upstream(self, login: Login) -> str:
+        if login.key is not None:
+            return self._options.codex_base_url or DEFAULT_BASE_URL
+        backend = profile(self._options.codex_env, login.home).get("chatgpt_base_url", CHATGPT_BASE_URL)
+        return f"{str(backend).rstrip('/')}/codex"
 
     def _furnish(self, job: AgentJob, home: Path, login: Login, environment: Mapping[str, str]) -> bool:
         """Write the run's configuration; True where Codex keeps commands to a permission profile, and needs no mode."""

@@ -74,7 +74,7 @@ def _login(options: AgentOptions, login: Login) -> Check:
         message = login.problem or f"no login: there is no {login.auth_file}, and CODEX_API_KEY is not set"
         return Check("codex.login", CheckStatus.FAILED, message, "Run `codex login`, or set CODEX_API_KEY.", facts)
     # What a lent login is used for passes no proxy of ours.
-    uncapped = "; model calls not capped" if login.key is None else ""
+    uncapped = "" if login.behind_proxy else "; model calls not capped"
     return Check("codex.login", CheckStatus.PASSED, f"{login.kind.value}{uncapped}", facts=facts)
 
 

@@ -19,6 +19,8 @@ PROVIDER = "moonmind"
 TOKEN_VARIABLE = "MOONMIND_MODEL_TOKEN"  # noqa: S105 - a variable's name
 """Holds what the supervisor's key proxy asks of Codex; worth nothing to anybody else, and nothing after the job."""
 DEFAULT_BASE_URL = "https://api.openai.com/v1"
+CHATGPT_BASE_URL = "https://chatgpt.com/backend-api/"
+"""Where a ChatGPT login's calls go; Codex's own setting `chatgpt_base_url` names another place."""
 
 _LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
@@ -52,7 +54,7 @@ def configuration(options: AgentOptions, login: Login) -> dict[str, Any]:
     }
     if options.codex_model:
         ours["model"] = options.codex_model
-    if login.key is not None:
+    if login.behind_proxy:
         ours["model_provider"] = PROVIDER
         # base_url is given on the command line: only the supervisor knows its proxy's port.
         ours["model_providers"] = {

@@ -6,6 +6,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from moonmind.adapters.agents.options import AgentOptions
+from moonmind.adapters.supervisor.login import relayed
 
 AUTH_FILE = "auth.json"
 
@@ -30,6 +31,13 @@ class Login:
     secrets: tuple[str, ...] = field(default=(), repr=False)
     """Every value that must appear in no log."""
     problem: str = ""
+    relayed: bool = False
+    """The stored ChatGPT login is of a kind that our proxy can use for Codex; else Codex has to hold it itself."""
+
+    @property
+    def behind_proxy(self) -> bool:
+        """Return True if Codex uses the credential through our proxy and never holds it."""
+        return self.key is not None or self.relayed
 
     @property
     def auth_file(self) -> Path:
@@ -42,7 +50,7 @@ def find_login(options: AgentOptions) -> Login:
     home = options.codex_home or Path(options.environment.get("HOME") or "~") / ".codex"
     home = home.expanduser().absolute()
     if options.codex_api_key:
-        return Login(LoginKind.SETTING, home, options.codex_api_key, (options.codex_api_key,))
+        return Login(LoginKind.SETTING, home, options.codex_api_key, secrets=(options.codex_api_key,))
     try:
         stored = json.loads((home / AUTH_FILE).read_bytes())
     except FileNotFoundError:
@@ -54,9 +62,8 @@ def find_login(options: AgentOptions) -> Login:
     stored = stored if isinstance(stored, dict) else {}
     key, tokens = stored.get("OPENAI_API_KEY"), stored.get("tokens")
     if isinstance(tokens, dict) and stored.get("auth_mode") != "apikey":
-        return Login(
-            LoginKind.CHATGPT, home, secrets=tuple(v for v in tokens.values() if isinstance(v, str) and len(v) >= 12)
-        )
+        values = tuple(value for value in tokens.values() if isinstance(value, str) and len(value) >= 12)
+        return Login(LoginKind.CHATGPT, home, relayed=relayed(stored) is not None, secrets=values)
     if isinstance(key, str) and key:
-        return Login(LoginKind.STORED_KEY, home, key, (key,))
+        return Login(LoginKind.STORED_KEY, home, key, secrets=(key,))
     return Login(LoginKind.NONE, home, problem=f"{home / AUTH_FILE} holds neither a key nor a ChatGPT login")

@@ -14,13 +14,22 @@ from typing import Any
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from moonmind.adapters.supervisor.calls import CallCount
+from moonmind.adapters.supervisor.login import ChatGpt, Credential, Key, LoginRefused
 from moonmind.adapters.supervisor.order import KeyProxy
 
 _READ_SECONDS = 900.0
 """How long the service may be silent; the agent's own idle limit and the stall watchdog come first."""
 _CHUNK = 65536
 _OWN_REQUEST_HEADERS = frozenset(
-    {"authorization", "host", "connection", "content-length", "transfer-encoding", "accept-encoding"}
+    {
+        "authorization",
+        "chatgpt-account-id",
+        "host",
+        "connection",
+        "content-length",
+        "transfer-encoding",
+        "accept-encoding",
+    }
 )
 _OWN_RESPONSE_HEADERS = frozenset({"connection", "content-length", "transfer-encoding", "keep-alive"})
 
@@ -48,7 +57,7 @@ class Proxy:
             token = self.token
             opener = urllib.request.build_opener(_NoRedirect)
             upstream = terms.upstream
-            key = terms.key
+            credential = ChatGpt(Path(terms.login), terms.refresh_url) if terms.login else Key(terms.key)
             calls = self.calls
 
         # Bound here, served later: connections wait in the backlog while the agent is started without threads around.
@@ -91,7 +100,7 @@ class _Handler(BaseHTTPRequestHandler):
     token: str
     opener: urllib.request.OpenerDirector
     upstream: str
-    key: str
+    credential: Credential
     calls: CallCount
     timeout = _READ_SECONDS
 
@@ -118,8 +127,6 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_error(400, "not a path of the model service")
             return
         headers = {name: value for name, value in self.headers.items() if name.lower() not in _OWN_REQUEST_HEADERS}
-        headers["Authorization"] = f"Bearer {self.key}"
-        request = urllib.request.Request(address, data=body, headers=headers, method=self.command)  # noqa: S310 - scheme checked at start
         # Whatever is asked by POST costs money, at whichever path.
         counted = self.command == "POST"
         try:
@@ -131,9 +138,13 @@ class _Handler(BaseHTTPRequestHandler):
             return
         answer: Any
         try:
-            answer = self.opener.open(request, timeout=_READ_SECONDS)
+            answer = self._ask(address, body, headers)
         except urllib.error.HTTPError as error:
             answer = error
+        except LoginRefused as refused:
+            self._uncount(counted)
+            self.send_error(401, str(refused))
+            return
         except (OSError, http.client.HTTPException) as error:
             self._uncount(counted)
             # A refusal is retried a few times and then ends the turn; an unreachable address would be tried for ever.
@@ -145,6 +156,20 @@ class _Handler(BaseHTTPRequestHandler):
         # What breaks from here on, at either end, can only be said by hanging up.
         with answer, contextlib.suppress(OSError, http.client.HTTPException):
             self._answer(answer.status, answer.headers, answer)
+
+    def _ask(self, address: str, body: bytes | None, headers: dict[str, str]) -> Any:
+        used = self.credential.headers()
+        try:
+            return self._open(address, body, headers | used)
+        except urllib.error.HTTPError as error:
+            if error.code != 401 or not self.credential.renewed(used):
+                raise
+            error.close()
+        return self._open(address, body, headers | self.credential.headers())
+
+    def _open(self, address: str, body: bytes | None, headers: dict[str, str]) -> Any:
+        request = urllib.request.Request(address, data=body, headers=headers, method=self.command)  # noqa: S310 - scheme checked at start
+        return self.opener.open(request, timeout=_READ_SECONDS)
 
     def _uncount(self, counted: bool) -> None:
         # On a full disk the call stays counted: one too many is better than an uncounted one.

@@ -18,6 +18,10 @@ class KeyProxy:
     upstream: str
     """The service's base URL."""
     key: str = field(repr=False)
+    login: str = ""
+    """The file of a stored ChatGPT login that is used in place of a key, and renewed."""
+    refresh_url: str = ""
+    """Where it is renewed; empty: at its issuer's."""
     calls_before: int = 0
     """Model calls that the run has made before this job."""
     calls_base: int = 0
