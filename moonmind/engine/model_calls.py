@@ -37,7 +37,8 @@ def base(context: StageContext) -> int | None:
     """
     fresh = context.attempt.operator_retry and context.kept.get("attempt") != context.attempt.number
     found = context.kept.get("callsBase")
-    return None if fresh or found is None else int(found)
+    # At most what this run has made: a forced start goes on from the outputs of another run.
+    return None if fresh or found is None else min(int(found), before(context))
 
 
 def shown(usage: Mapping[str, Any] | None) -> tuple[int | None, bool | None]:

@@ -126,6 +126,8 @@ def test_codex_lands_a_phase_and_its_key_is_nowhere(scene: Scene) -> None:
         "reasoningOutputTokens": 0,
     }
     assert (run["modelCalls"], run["modelCallsCapped"]) == (2, True)
+    summary = json.loads((engine.team.artifacts(run["id"]) / "finalize/summary.json").read_text())
+    assert summary["usage"]["modelCalls"] == 2
     assert run["credentialAudit"]["codexStatus"] == "passed"
     assert holders_of_the_key(engine) == []
 

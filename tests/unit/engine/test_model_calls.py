@@ -48,8 +48,13 @@ def test_only_a_persons_retry_begins_a_new_allowance() -> None:
     assert model_calls.base(context(number=2, attempt=1, callsBase=0)) == 0
     assert model_calls.base(context(retry=True, number=2, attempt=1, callsBase=0)) is None
     # Once its first job has been started the attempt has a base of its own.
-    assert model_calls.base(context(retry=True, number=2, attempt=2, callsBase=400)) == 400
-    assert model_calls.base(context(number=3, attempt=2, callsBase=400)) == 400
+    usage = {"modelCalls": 410}
+    assert model_calls.base(context(usage, retry=True, number=2, attempt=2, callsBase=400)) == 400
+    assert model_calls.base(context(usage, number=3, attempt=2, callsBase=400)) == 400
+
+
+def test_what_another_run_had_made_gives_a_forced_start_no_more() -> None:
+    assert model_calls.base(context(None, number=2, attempt=1, callsBase=400)) == 0
 
 
 @pytest.mark.parametrize(
