@@ -140,13 +140,26 @@ def retry(
         bool, typer.Option("--from-discovery", help="Begin anew instead of where it failed.")
     ] = False,
     notes: Notes = None,
+    accept: Annotated[
+        list[str] | None, typer.Option(metavar="FINGERPRINT", help="A finding that is no secret; with --why.")
+    ] = None,
+    why: Annotated[str | None, typer.Option(metavar="REASON", help="Why; shown in the pull request.")] = None,
     watch: Watch = False,
     json: Json = False,
 ) -> None:
     """Start a failed or cancelled run again, where it stopped."""
     from moonmind.cli import runs as steer
 
-    code = steer.retry(_looking(context), run, from_discovery=from_discovery, notes=notes, watch=watch, as_json=json)
+    code = steer.retry(
+        _looking(context),
+        run,
+        from_discovery=from_discovery,
+        notes=notes,
+        watch=watch,
+        as_json=json,
+        accept=accept or (),
+        why=why,
+    )
     raise typer.Exit(code)
 
 

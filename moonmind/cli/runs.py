@@ -1,6 +1,7 @@
 """The commands that start and steer runs: `run`, `retry`, `cancel`."""
 
 import sys
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
@@ -50,10 +51,23 @@ def rehearse(connect: Any, repository: str, *, feature: str | None, notes: str |
     return rehearsal.rehearse(connect, body, as_json=as_json)
 
 
-def retry(connect: Connect, run: str, *, from_discovery: bool, notes: str | None, watch: bool, as_json: bool) -> int:
-    """Start an ended run again."""
+def retry(
+    connect: Connect,
+    run: str,
+    *,
+    from_discovery: bool,
+    notes: str | None,
+    watch: bool,
+    as_json: bool,
+    accept: Sequence[str] = (),
+    why: str | None = None,
+) -> int:
+    """Start an ended run again; `accept` and `why` excuse findings that look like secrets."""
+    if bool(accept) != bool(why):
+        raise InvalidRequest("--accept needs the reason in --why, and --why a fingerprint in --accept")
+    accepted = _body(wire.AcceptFindings, fingerprints=list(accept), reason=why) if accept else None
     mode = RetryMode.RESTART_FROM_DISCOVERY if from_discovery else RetryMode.RESUME_FAILED_TASK
-    body = _body(wire.RetryRun, mode=mode, notes=notes)
+    body = _body(wire.RetryRun, mode=mode, notes=notes, accept_findings=accepted)
     with opened(connect) as session:
         retried = session.runs.retry(find_run(session.runs, run), body)
         return _shown(session, retried, watch=watch, as_json=as_json)

@@ -1,5 +1,6 @@
 """What operators ask of a run: retry and cancel."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -34,7 +35,13 @@ class Requests:
         self._connection = connection
 
     def retry(
-        self, run_id: UUID, mode: RetryMode, notes: str | None, deadline_seconds: float, chain_id: UUID
+        self,
+        run_id: UUID,
+        mode: RetryMode,
+        notes: str | None,
+        deadline_seconds: float,
+        chain_id: UUID,
+        accepted: Sequence[Mapping[str, str]] = (),
     ) -> Run | None:
         """Open an ended run again, at the stage where it ended or at the first; None when its status forbids it.
 
@@ -77,8 +84,11 @@ class Requests:
             raise run_active(self._holder(run_id, index)) from None
         if changed is None:
             return None
-        self._open(changed, resume=not restart)
-        record(self._connection, changed, EventType.RUN_RETRIED, {"mode": mode.value, "chainId": str(chain_id)})
+        self._open(changed, resume=not restart, accepted=accepted)
+        said: dict[str, Any] = {"mode": mode.value, "chainId": str(chain_id)}
+        if accepted:
+            said["accepted"] = [dict(one) for one in accepted]
+        record(self._connection, changed, EventType.RUN_RETRIED, said)
         return changed
 
     def _holder(self, run_id: UUID, index: str) -> Run | None:
@@ -87,10 +97,13 @@ class Requests:
         query = select(*rows.RUN).where(run.c.repository_key == mine.c.repository_key, key == mine.c.key, active)
         return rows.run_of(self._connection.execute(query).first())
 
-    def _open(self, changed: Run, *, resume: bool) -> None:
+    def _open(self, changed: Run, *, resume: bool, accepted: Sequence[Mapping[str, str]]) -> None:
         latest = Attempts(self._connection).latest(changed.id)
         before = latest[changed.stage.position]
         outputs, note = (before.outputs, before.note) if resume else (None, None)
+        if accepted:
+            earlier = (outputs or {}).get("accepted") or []
+            outputs = {**(outputs or {}), "accepted": [*earlier, *(dict(one) for one in accepted)]}
         first = successor(before, changed, outputs=outputs, note=note, operator_retry=True)
         open_attempts(self._connection, [first, *reopened(latest, changed, changed.stage)])
 

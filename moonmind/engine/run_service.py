@@ -22,6 +22,7 @@ from moonmind.errors import (
     NotFound,
     NotRetryable,
     RunActive,
+    SecretSuspected,
 )
 from moonmind.ports.artifact_store import ArtifactStore
 from moonmind.repository_patterns import RepositoryPatterns
@@ -210,10 +211,11 @@ class RunService:
             run = _found(uow.runs.get(run_id), run_id)
         self._admitted.require(run.repository)
         self._check_retry(run, mode)
+        accepted = _accepted(run, mode, body.accept_findings)
         self._known_bad.refuse(run, Stage.DISCOVER if mode is RetryMode.RESTART_FROM_DISCOVERY else run.stage)
         with self._database.write() as uow:
             retried = uow.transitions.retry(
-                run_id, mode, notes=body.notes, deadline_seconds=self._deadline, chain_id=uuid4()
+                run_id, mode, notes=body.notes, deadline_seconds=self._deadline, chain_id=uuid4(), accepted=accepted
             )
             if retried is None:
                 # Somebody else's retry was faster; the status says so.
@@ -252,6 +254,20 @@ class RunService:
         return views.run_view(
             run, uow.attempts.all(run.id), uow.artifacts.list(run.id), uow.audits.get(run.id), now=uow.now()
         )
+
+
+def _accepted(run: Run, mode: RetryMode, asked: wire.AcceptFindings | None) -> list[dict[str, str]]:
+    """Return what a person accepts of what stopped the run; raises InvalidRequest for anything else."""
+    if asked is None:
+        return []
+    found = run.error.details.get("findings", ()) if run.error and run.error.code == SecretSuspected.code else ()
+    known = {one.get("fingerprint") for one in found}
+    if mode is not RetryMode.RESUME_FAILED_TASK or not known.issuperset(asked.fingerprints):
+        raise InvalidRequest(
+            "acceptFindings names fingerprints of the findings that stopped the run, and goes with resume_failed_task",
+            field="acceptFindings",
+        )
+    return [{"fingerprint": one, "why": asked.reason} for one in dict.fromkeys(asked.fingerprints)]
 
 
 def _found(run: Run | None, run_id: UUID) -> Run:

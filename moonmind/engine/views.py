@@ -20,7 +20,7 @@ _SHOWN: Mapping[Stage, tuple[str, ...]] = MappingProxyType(
     {
         Stage.DISCOVER: ("featureKey", "phase", "branchName", "base", "startingCommit", "choice"),
         Stage.SUBMIT: ("codexTaskId", "usage"),
-        Stage.APPLY: ("ticked", "commit"),
+        Stage.APPLY: ("ticked", "commit", "accepted"),
         Stage.PUBLISH: ("branchName", "pullRequestUrl", "commit"),
         Stage.FINALIZE: ("tasks", "ticked", "claimed", "leftOpen", "files", "added", "deleted"),
     }

@@ -93,6 +93,7 @@ def run(context: StageContext) -> Outcome:
             "committedAt": context.run.created_at.isoformat(),
             "title": pull_request.title(plan),
             "summary": subject(plan, judgements),
+            **({"accepted": context.kept["accepted"]} if excused else {}),
         }
     )
 

@@ -58,8 +58,19 @@ class CreateRun(_Request):
     """For the agent's prompt."""
 
 
+class AcceptFindings(_Request):
+    """What a person takes for harmless although it looks like a secret."""
+
+    fingerprints: Annotated[list[Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]], Field(min_length=1, max_length=50)]
+    """As the run's error names them."""
+    reason: Annotated[Text, Field(min_length=1, max_length=500)]
+    """Kept with the run and named in the pull request."""
+
+
 class RetryRun(_Request):
     """Ask that an ended run goes on."""
 
     mode: RetryMode = RetryMode.RESUME_FAILED_TASK
     notes: Notes | None = None
+    accept_findings: AcceptFindings | None = None
+    """For a run that ended with `secret_suspected`, and `resume_failed_task`."""

@@ -12,7 +12,7 @@ from moonmind import __version__
 from moonmind.cli.main import main
 from moonmind.errors import Unavailable
 from moonmind.runs.machine import RetryMode, RunStatus
-from moonmind.wire import CreateRun, RetryRun, RunError
+from moonmind.wire import AcceptFindings, CreateRun, RetryRun, RunError
 from tests.support.terminal import NOW, Session, a_run, with_log
 
 Command = Callable[..., int]
@@ -204,6 +204,19 @@ def test_retry_resumes_or_begins_anew(moonmind: Command, session: Session, capsy
     assert moonmind("retry", ID, "--from-discovery", "--json") == 0
     assert session.runs.asked == [RetryRun(notes="fixed"), RetryRun(mode=RetryMode.RESTART_FROM_DISCOVERY)]
     assert json.loads(capsys.readouterr().out.splitlines()[-1])["status"] == "retrying"
+
+
+def test_retry_accepts_findings_with_a_reason_only(moonmind: Command, session: Session, capsys: Capture) -> None:
+    session.runs.add(a_run(2, status=RunStatus.FAILED, completed_at=NOW))
+    one, two = "1" * 16, "2" * 16
+    assert moonmind("retry", ID, "--accept", one, "--accept", two, "--why", "a test's key") == 0
+    assert session.runs.asked == [
+        RetryRun(accept_findings=AcceptFindings(fingerprints=[one, two], reason="a test's key"))
+    ]
+    for arguments in (("--accept", one), ("--why", "so"), ("--accept", "not-one", "--why", "so")):
+        assert moonmind("retry", ID, *arguments) != 0
+    assert len(session.runs.asked) == 1
+    assert "Traceback" not in capsys.readouterr().err
 
 
 def test_what_the_state_does_not_allow_is_a_three(moonmind: Command, session: Session, capsys: Capture) -> None:
