@@ -9,10 +9,11 @@ import structlog
 
 from moonmind.adapters import registry
 from moonmind.adapters.agents import codex_setup
+from moonmind.adapters.agents.containment_checks import processes
 from moonmind.adapters.agents.options import AgentOptions
 from moonmind.adapters.forges.options import ForgeOptions
 from moonmind.adapters.scanners.betterleaks import Betterleaks
-from moonmind.adapters.supervisor.kernel import hide_memory, sees_processes
+from moonmind.adapters.supervisor.kernel import hide_memory
 from moonmind.adapters.vcs.git_vcs import GitVcs
 from moonmind.adapters.vcs.options import VcsOptions
 from moonmind.db.unit_of_work import Database
@@ -125,7 +126,7 @@ def build(
     tools = (
         scanner.check,
         speckit,
-        _processes,
+        processes,
         lambda: hosts(database),
         lambda: open_to_agents(agent, has_token=has_token),
     )
@@ -239,20 +240,6 @@ def _agent_options(settings: Settings, state_folder: Path, installation_id: str)
         sandbox=settings.sandbox,
         script=settings.scripted_script,
         script_for=script_for,
-    )
-
-
-def _processes() -> tuple[Check, ...]:
-    """Probe that agents' processes can be seen here, which proves that none is left behind."""
-    if sees_processes():
-        return (Check("processes", CheckStatus.PASSED, "the processes of agents can be seen and ended"),)
-    return (
-        Check(
-            "processes",
-            CheckStatus.UNKNOWN,
-            "/proc is not mounted: what an agent leaves running in sessions of its own is not found",
-            "Mount it: `mount -t proc proc /proc`.",
-        ),
     )
 
 

@@ -56,6 +56,10 @@ CHANGES: tuple[Change, ...] = (
         "secret-scan",
         "A change that adds a private key or what looks like a live token ends its run with secret_suspected; the work is kept.",
     ),
+    Change(
+        "pid-namespace",
+        "Agents run in a pid namespace of their own where the host allows one, and see no process but theirs.",
+    ),
     Change("supervisor-overdue", "An agent whose supervisor is stopped or hangs is ended at its time limit."),
     Change(
         "codex-project-check",

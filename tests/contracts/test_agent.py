@@ -124,10 +124,10 @@ def test_a_stopped_job_leaves_no_process(scene: Scene) -> None:
     scene.behave("leave")
     job = scene.job()
     scene.started(job)
-    left = until(lambda: scene.left.exists() and scene.left.read_text().strip(), "a process of the agent's")
-    assert alive(int(left))
+    left = scene.left_process()
+    assert alive(left)
     scene.agent.stop(job.key)
-    assert not alive(int(left))
+    assert not alive(left)
     assert scene.processes() == set()
     status = scene.agent.poll(job.key)
     assert status.state is JobState.ENDED
@@ -145,7 +145,6 @@ def test_what_an_agent_leaves_running_at_its_end_is_ended_too(scene: Scene) -> N
     status = scene.ended(job)
     assert status.result is not None
     assert status.result.end is JobEnd.COMPLETED
-    assert not alive(int(scene.left.read_text()))
     assert scene.processes() == set()
 
 
@@ -159,7 +158,7 @@ def test_a_killed_supervisor_makes_the_job_lost_and_stop_ends_the_rest(scene: Sc
     scene.behave("leave")
     job = scene.job()
     status = scene.started(job)
-    until(lambda: scene.left.exists() and scene.left.read_text().strip(), "a process of the agent's")
+    scene.left_process()
     assert status.pid is not None
     os.kill(status.pid, signal.SIGKILL)
     lost = until(lambda: (s := scene.agent.poll(job.key)).state is JobState.LOST and s, "the loss")
@@ -172,13 +171,13 @@ def test_the_next_attempt_after_a_loss_finds_no_other_agent_and_the_same_thread(
     scene.behave("leave", "work")
     first = scene.job(1)
     status = scene.started(first)
-    left = until(lambda: scene.left.exists() and scene.left.read_text().strip(), "a process of the agent's")
+    left = scene.left_process()
     assert status.pid is not None
     os.kill(status.pid, signal.SIGKILL)
     until(lambda: scene.agent.poll(first.key).state is JobState.LOST, "the loss")
     second = scene.job(2, resume=status.thread_id)
     scene.agent.start(second)
-    assert not alive(int(left))
+    assert not alive(left)
     ended = scene.ended(second)
     assert ended.result is not None
     assert ended.result.end is JobEnd.COMPLETED, ended.result.message

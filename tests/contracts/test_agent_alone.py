@@ -29,9 +29,9 @@ def test_a_next_job_of_the_run_starts_only_when_the_one_that_still_works_is_gone
     scene.behave("leave", "work")
     first, second = scene.job(1), scene.job(2)
     status = scene.started(first)
-    left = until(lambda: scene.left.exists() and scene.left.read_text().strip(), "a process of the agent's")
+    left = scene.left_process()
     scene.agent.start(second)
-    assert not alive(int(left))
+    assert not alive(left)
     assert status.pid is not None
     assert status.agent_pid is not None
     assert not alive(status.pid)

@@ -16,6 +16,7 @@ from moonmind.adapters.agents.codex import CodexAgent
 from moonmind.adapters.agents.options import AgentOptions
 from moonmind.adapters.agents.scripted import ScriptedAgent
 from moonmind.ports.agent import AgentJob, Brief, BriefTask, JobLimits, JobState, JobStatus
+from tests.support.processes import inner_pid
 from tests.support.responses_server import ResponsesServer
 from tests.support.waiting import until
 
@@ -124,6 +125,15 @@ class Scene(ABC):
                 except OSError:
                     continue
         return found
+
+    def left_process(self) -> int:
+        """Wait for the process that the agent leaves, and find it: the agent may count processes of its own."""
+
+        def found() -> int | None:
+            number = self.left.read_text().strip() if self.left.exists() else ""
+            return next((pid for pid in self.processes() if number and number == inner_pid(pid)), None)
+
+        return until(found, "a process of the agent's")
 
     def close(self) -> None:
         try:

@@ -82,6 +82,15 @@ def alive(pid: int) -> bool:
         return False
 
 
+def inner_pid(pid: int) -> str:
+    """Give a process's number in its own pid namespace; empty when it is gone."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text("utf-8", "replace").splitlines()
+    except OSError:
+        return ""
+    return next((line.split()[-1] for line in lines if line.startswith("NSpid:")), "")
+
+
 def group_of(pid: int) -> list[int]:
     """List the processes of a group that run."""
     found = []

@@ -6,21 +6,21 @@ import time
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import moonmind
 from moonmind.adapters import process
 from moonmind.adapters.agents.environment import MARK, harmless
+from moonmind.adapters.agents.job_files import calls_noted, overdue_limit
 from moonmind.adapters.agents.results import read_result
 from moonmind.adapters.supervisor import __main__ as launcher
-from moonmind.adapters.supervisor import kernel
+from moonmind.adapters.supervisor import cgroups, kernel
 from moonmind.adapters.supervisor.folder import JobFolder, read_json
 from moonmind.adapters.supervisor.heartbeat import last_beat
 from moonmind.adapters.supervisor.order import Order
-from moonmind.adapters.supervisor.watch import outlived
+from moonmind.adapters.supervisor.traces import leftovers, trace_of
 from moonmind.adapters.trees import remove_tree
 from moonmind.errors import AgentBusy, AgentError, AgentUnknown
-from moonmind.ports.agent import JobEnd, JobState, JobStatus, ModelCalls
+from moonmind.ports.agent import JobState, JobStatus, ModelCalls
 
 _START_SECONDS = 60.0
 _SETTLE_SECONDS = 20.0
@@ -39,6 +39,7 @@ class Jobs:
     def __init__(self, state_folder: Path, installation_id: str, environment: Mapping[str, str]) -> None:
         self._jobs = state_folder / "jobs"
         self._homes = state_folder / "homes"
+        self._workspaces = state_folder / "workspaces"
         self._installation_id = installation_id
         # The supervisor itself needs certificates and proxies too: it speaks to the model service for the agent.
         package = str(Path(moonmind.__file__).parents[1])
@@ -74,7 +75,7 @@ class Jobs:
     def calls_of(self, home_key: str) -> int:
         """Return how many calls of the model the run's jobs on this host have made."""
         folders = (JobFolder(lock.parent) for lock in _below(self._jobs, home_key).glob("*/calls.json"))
-        return max(((_model_calls(folder) or ModelCalls()).total for folder in folders), default=0)
+        return max(((calls_noted(folder) or ModelCalls()).total for folder in folders), default=0)
 
     def start(self, key: str, order: Order) -> None:
         """Leave a supervisor behind that runs the order, unless one did before. Raises AgentError, AgentBusy."""
@@ -113,8 +114,8 @@ class Jobs:
             locked = folder.locked
             result = read_json(folder.result)
             facts = read_json(folder.facts) or {}
-            overdue = _overdue(folder, handle) if locked and result is None else None
-            model_calls = _model_calls(folder)
+            overdue = overdue_limit(folder, handle) if locked and result is None else None
+            model_calls = calls_noted(folder)
         except (OSError, ValueError) as error:
             raise AgentUnknown(f"the job {key} could not be looked at: {error}") from error
         state = JobState.ENDED if result else JobState.RUNNING if locked else JobState.LOST
@@ -214,16 +215,27 @@ class Jobs:
         """Kill every process that carries the job's mark, and those known by number should they have dropped it."""
         folder = self.folder(key)
         handle, result = read_json(folder.handle) or {}, read_json(folder.result) or {}
-        known = []
+        seen = (read_json(folder.seen) or {}).get("processes") or ()
+        group = str(handle.get("group") or "")
+        known: list[kernel.Process] = []
         # Where processes cannot be seen, a pid may be anybody's by now; the agent died with its supervisor.
         if kernel.sees_processes() and handle.get("boot") == kernel.boot_id():
             known.append(kernel.Process(handle["agent_pid"], handle["agent_started"]))
-            known += [kernel.Process(one["pid"], one["started"]) for one in result.get("left") or ()]
+            known += [kernel.Process(one["pid"], one["started"]) for one in (*(result.get("left") or ()), *seen)]
+            if group and cgroups.is_group_of(group, str(folder.path)) and not cgroups.emptied(group):
+                known += cgroups.members(group)
+        trace = trace_of(handle, seen, self._folders(key))
 
         def left() -> list[kernel.Process]:
-            return [process for process in known if process.alive] + kernel.marked(MARK, self.mark(key))
+            found = [process for process in known if process.alive] + kernel.marked(MARK, self.mark(key))
+            return found or (leftovers(trace) if trace is not None else [])
 
         _require_gone(key, kernel.kill_all(left, seconds=_KILL_SECONDS))
+
+    def _folders(self, key: str) -> list[Path]:
+        """List the folders in which nothing but the run's agents works."""
+        run = key.partition("/")[0]
+        return [self.folder(key).path, _below(self._homes, run), _below(self._workspaces, run) / "tree"]
 
     def _kill_supervisor(self, key: str) -> None:
         handle = read_json(self.folder(key).handle) or {}
@@ -241,29 +253,6 @@ class Jobs:
         _require_gone(key, kernel.kill_all(lambda: [one for one in family if one.alive], seconds=_KILL_SECONDS))
         if not self._waited(self.folder(key), 1.0, until_started=False):
             raise AgentUnknown(f"the supervisor of the job {key} cannot be ended")
-
-
-def _overdue(folder: JobFolder, handle: Mapping[str, Any]) -> JobEnd | None:
-    """Return the limit that a running job has outlived. Supervisors of an earlier version did not note theirs."""
-    if "monotonic" not in handle:
-        return None
-    began = float(handle["monotonic"])
-    beat = last_beat(folder.heartbeat)
-    limit = outlived(
-        began,
-        began if beat is None else beat,
-        float(handle["stall_seconds"]),
-        float(handle["total_seconds"]),
-        time.monotonic(),
-    )
-    return JobEnd(limit.value) if limit else None
-
-
-def _model_calls(folder: JobFolder) -> ModelCalls | None:
-    known = read_json(folder.calls)
-    if known is None:
-        return None
-    return ModelCalls(int(known.get("total", 0)), int(known.get("base", 0)), bool(known.get("capped", True)))
 
 
 def _require_gone(key: str, survivors: list[kernel.Process]) -> None:

@@ -103,7 +103,7 @@ class Player:
         left = subprocess.Popen(command, start_new_session=True, stdin=subprocess.DEVNULL)
         if "pid_file" in step:
             self._inside(step["pid_file"]).write_text(f"{left.pid}\n", "utf-8")
-        self._message(f"left process {left.pid} running")
+        self._message("left a process running")
 
     def _print_environment(self, step: Mapping[str, Any]) -> None:  # noqa: ARG002 - a verb like the others
         self._message("\n".join(f"{name}={value}" for name, value in sorted(os.environ.items())))  # noqa: TID251 - this is the agent, not MoonMind

@@ -2,6 +2,7 @@
 
 lock          held (flock) while the supervisor lives
 handle.json   who runs: written once, before anybody is told that the job has started
+seen.json     which processes the agent has started, where no namespace or control group holds them
 facts.json    what is known while it runs, the agent's thread above all
 heartbeat     when the supervisor's loop last turned (heartbeat.py)
 calls.json    how many calls of the model the run has made, where they pass the key proxy
@@ -44,6 +45,11 @@ class JobFolder:
     def facts(self) -> Path:
         """Give the file of what is known so far."""
         return self.path / "facts.json"
+
+    @property
+    def seen(self) -> Path:
+        """Return the file that notes the agent's processes while it runs."""
+        return self.path / "seen.json"
 
     @property
     def heartbeat(self) -> Path:
@@ -114,15 +120,18 @@ def try_lock(path: Path) -> int | None:
     return descriptor
 
 
-def write_whole(path: Path, content: bytes, mode: int = 0o600) -> None:
-    """Replace a file so that readers see the old or the new content, also after a power cut."""
+def write_whole(path: Path, content: bytes, mode: int = 0o600, *, sync: bool = True) -> None:
+    """Replace a file so that readers see the old or the new content, with `sync` also after a power cut."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
     with os.fdopen(descriptor, "wb") as file:
         file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
+        if sync:
+            file.flush()
+            os.fsync(file.fileno())
     temporary.replace(path)
+    if not sync:
+        return
     folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(folder)
@@ -130,9 +139,9 @@ def write_whole(path: Path, content: bytes, mode: int = 0o600) -> None:
         os.close(folder)
 
 
-def write_json(path: Path, body: Mapping[str, Any]) -> None:
+def write_json(path: Path, body: Mapping[str, Any], *, sync: bool = True) -> None:
     """Replace a file with a versioned JSON document."""
-    write_whole(path, json.dumps({"v": VERSION, **body}, ensure_ascii=False).encode("utf-8", "replace"))
+    write_whole(path, json.dumps({"v": VERSION, **body}, ensure_ascii=False).encode("utf-8", "replace"), sync=sync)
 
 
 def read_json(path: Path) -> dict[str, Any] | None:

@@ -3,20 +3,21 @@
 import os
 import selectors
 import signal
-import subprocess
 import time
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any, cast
 
-from moonmind.adapters.supervisor import kernel, loan
+from moonmind.adapters.supervisor import cgroups, kernel, loan
 from moonmind.adapters.supervisor.calls import CallCount
+from moonmind.adapters.supervisor.containment import Contained, Kind, contain
 from moonmind.adapters.supervisor.folder import JobFolder, write_json
 from moonmind.adapters.supervisor.heartbeat import Heartbeat
 from moonmind.adapters.supervisor.keyproxy import Proxy
 from moonmind.adapters.supervisor.lines import LineBuffer, LogFile
 from moonmind.adapters.supervisor.order import PROXY_TOKEN, PROXY_URL, Order
+from moonmind.adapters.supervisor.traces import ProcessNotes, pipes_of
 from moonmind.adapters.supervisor.transcript import Transcript
 from moonmind.adapters.supervisor.watch import End, Watch
 from moonmind.redact import Redactor
@@ -47,12 +48,13 @@ class Job:
         self._pending = memoryview(order.stdin.encode())
         self._end: End | None = None
         self._problem = ""
-        self._agent: subprocess.Popen[bytes] | None = None
+        self._contained: Contained | None = None
         self._exit_code: int | None = None
         self._kill_at = float("inf")
         self._lent: int | None = None
         self._told = False
         self._calls: CallCount | None = None
+        self._notes = ProcessNotes(self._folder.seen)
 
     def start(self) -> None:
         """Start the agent and write the handle. Raises OSError, LoginBusy; then nothing is left running."""
@@ -71,24 +73,24 @@ class Job:
         self._calls = proxy.calls if proxy is not None else None
         url, token = (proxy.url, proxy.token) if proxy is not None else ("", "")
         supervisor = os.getpid()
-        # Its own session, for the terminal's sake; nobody counts on it for killing, since commands make their own.
-        agent = self._agent = subprocess.Popen(
+        # Before there are threads: what dies with its parent dies with the thread that started it.
+        held = self._contained = contain(
             [part.replace(PROXY_URL, url) for part in order.argv],
-            env={name: value.replace(PROXY_TOKEN, token) for name, value in order.environment.items()},
-            cwd=order.cwd,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            bufsize=0,
-            start_new_session=True,
-            preexec_fn=lambda: kernel.die_with(supervisor),  # noqa: PLW1509 - there are no threads yet
+            {name: value.replace(PROXY_TOKEN, token) for name, value in order.environment.items()},
+            order.cwd,
+            mark=order.folder,
+            kinds=tuple(Kind(name) for name in order.kinds) or tuple(Kind),
         )
         now = time.monotonic()
         handle = {
             "pid": supervisor,
             "started": kernel.identify(supervisor).started,
-            "agent_pid": agent.pid,
-            "agent_started": kernel.identify(agent.pid).started,
+            "agent_pid": held.agent.pid,
+            "agent_started": held.agent.started,
+            "contained": held.kind.value,
+            "group": held.group,
+            "folders": [order.cwd],
+            "pipes": pipes_of(*(pipe.fileno() for pipe in (held.keeper.stdout, held.keeper.stderr) if pipe)),
             "boot": kernel.boot_id(),
             "at": time.time(),
             "monotonic": now,
@@ -130,18 +132,18 @@ class Job:
     # --- while it runs
 
     def _converse(self) -> None:
-        agent = self._running()
+        held = self._running()
         for pipe, events, move in (
-            (agent.stdin, selectors.EVENT_WRITE, self._feed),
-            (agent.stdout, selectors.EVENT_READ, self._read_stdout),
-            (agent.stderr, selectors.EVENT_READ, self._read_stderr),
+            (held.keeper.stdin, selectors.EVENT_WRITE, self._feed),
+            (held.keeper.stdout, selectors.EVENT_READ, self._read_stdout),
+            (held.keeper.stderr, selectors.EVENT_READ, self._read_stderr),
         ):
             assert pipe is not None  # noqa: S101 - `start` asked for all three
             os.set_blocking(pipe.fileno(), False)
             self._selector.register(pipe, events, move)
         # Readable when the agent ends, so that nobody waits for the next tick to see it.
         self._selector.register(
-            os.fdopen(os.pidfd_open(agent.pid), "rb", buffering=0), selectors.EVENT_READ, lambda _: False
+            os.fdopen(os.pidfd_open(held.keeper.pid), "rb", buffering=0), selectors.EVENT_READ, lambda _: False
         )
         while not self._over():
             self._pump()
@@ -149,12 +151,14 @@ class Job:
             now = time.monotonic()
             if self._over():
                 break
+            if held.kind is Kind.TRACES:
+                self._notes.note(now)
             if self._end is None:
                 asked = End.STOPPED if self._folder.stop.exists() else self._watch.verdict(now) or self._spent(now)
                 if asked is not None:
                     self._stop(asked)
             elif now >= self._kill_at:
-                os.kill(agent.pid, signal.SIGKILL)
+                held.signal(signal.SIGKILL)
         self._end = self._end or (End.EXITED if self._complete() else End.CALL_LIMIT)
 
     def _spent(self, now: float) -> End | None:
@@ -165,18 +169,17 @@ class Job:
     def _over(self) -> bool:
         return self._exit_code is not None
 
-    def _running(self) -> "subprocess.Popen[bytes]":
-        if self._agent is None:
+    def _running(self) -> Contained:
+        if self._contained is None:
             raise RuntimeError("the job has not been started")
-        return self._agent
+        return self._contained
 
     def _stop(self, why: End) -> None:
         """Ask the agent to end; the loop makes sure that it does. Also called from a signal handler."""
-        if self._end is None and self._exit_code is None and self._agent is not None:
+        if self._end is None and self._exit_code is None and self._contained is not None:
             self._end = why
             self._kill_at = time.monotonic() + self._order.stop_seconds
-            # Its pid is safe to use: it is our child and we have not reaped it.
-            os.kill(self._agent.pid, signal.SIGINT)
+            self._contained.signal(signal.SIGINT)
 
     def _pump(self) -> None:
         """Move what is ready, or wait a tick for it."""
@@ -246,12 +249,15 @@ class Job:
                 return True
             if pid == 0:
                 return False
-            if self._agent is not None and pid == self._agent.pid:
-                self._exit_code = self._agent.returncode = os.waitstatus_to_exitcode(status)
+            if self._contained is not None and pid == self._contained.keeper.pid:
+                self._contained.keeper.returncode = os.waitstatus_to_exitcode(status)
+                self._exit_code = self._contained.exit_code()
 
     def _clear(self) -> list[kernel.Process]:
         """Kill every descendant; gives those that could not be killed, another user's above all."""
         deadline = time.monotonic() + _KILL_SECONDS
+        if self._contained is not None and self._exit_code is None:
+            os.kill(self._contained.keeper.pid, signal.SIGKILL)  # takes the agent along, also where /proc shows nobody
         while not self._reap():
             self._heartbeat.beat()
             left = kernel.descendants(os.getpid())
@@ -260,6 +266,8 @@ class Job:
             for process in left:
                 process.signal(signal.SIGKILL)
             time.sleep(0.005)
+        if self._contained is not None and not self._contained.kill_group():
+            return cgroups.members(self._contained.group)
         return []
 
     def _drain(self) -> None:

@@ -16,6 +16,8 @@ _PROC = Path("/proc")
 _PR_SET_PDEATHSIG = 1
 _PR_SET_DUMPABLE = 4
 _PR_SET_CHILD_SUBREAPER = 36
+_CLONE_NEWNS, _CLONE_NEWUSER, _CLONE_NEWPID = 0x00020000, 0x10000000, 0x20000000
+_MS_NOSUID, _MS_NODEV, _MS_NOEXEC, _MS_REC, _MS_SLAVE = 0x2, 0x4, 0x8, 0x4000, 0x80000
 
 # Loaded here and not where it is used: between fork and exec nothing may be imported.
 _LIBC = ctypes.CDLL(None, use_errno=True)
@@ -58,6 +60,7 @@ class _Stat:
     state: str
     parent: int
     started: str
+    session: int = 0
 
 
 def sees_processes() -> bool:
@@ -74,7 +77,7 @@ def _stat(pid: int) -> _Stat | None:
         return None
     # The command's name, in brackets, may hold spaces and brackets; everything after the last bracket is plain.
     fields = text.rpartition(")")[2].split()
-    return _Stat(fields[0], int(fields[1]), fields[19])
+    return _Stat(fields[0], int(fields[1]), fields[19], int(fields[3]))
 
 
 def _guess(pid: int) -> _Stat | None:
@@ -105,13 +108,42 @@ def _pids() -> Iterable[int]:
     return (int(entry.name) for entry in _PROC.iterdir() if entry.name.isdigit()) if sees_processes() else ()
 
 
-def descendants(root: int) -> list[Process]:
-    """List all living processes below `root`, in whatever session or group they hid."""
-    children: dict[int, list[Process]] = {}
+def processes() -> Iterable[tuple[Process, int]]:
+    """Yield every living process, with its parent's pid."""
     for pid in _pids():
         stat = _stat(pid)
         if stat is not None and stat.state not in "ZX":
-            children.setdefault(stat.parent, []).append(Process(pid, stat.started))
+            yield Process(pid, stat.started), stat.parent
+
+
+def session_of(pid: int) -> int:
+    """Return a process's session; 0 where it is gone, or where its session is of another namespace."""
+    stat = _stat(pid)
+    return stat.session if stat is not None else 0
+
+
+def name_of(pid: int) -> str:
+    """Return a process's short name; empty where it is gone."""
+    try:
+        return (_PROC / str(pid) / "comm").read_text("utf-8", "replace").strip()
+    except OSError:
+        return ""
+
+
+def user_of(pid: int) -> int | None:
+    """Return the effective user of a process; None where it is gone."""
+    try:
+        lines = (_PROC / str(pid) / "status").read_text("utf-8", "replace").splitlines()
+    except OSError:
+        return None
+    return next((int(line.split()[2]) for line in lines if line.startswith("Uid:")), None)
+
+
+def descendants(root: int) -> list[Process]:
+    """List all living processes below `root`, in whatever session or group they hid."""
+    children: dict[int, list[Process]] = {}
+    for process, parent in processes():
+        children.setdefault(parent, []).append(process)
     found: list[Process] = []
     queue = [root]
     while queue:
@@ -177,7 +209,43 @@ def die_with(parent: int) -> None:
         os._exit(127)
 
 
-def _prctl(option: int, value: int) -> None:
-    if _LIBC.prctl(option, value, 0, 0, 0) != 0:
+def die_with_parent() -> None:
+    """Die when the parent does, for the first process of a pid namespace, which cannot see its parent."""
+    _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def new_namespace(*, mounts: bool) -> None:
+    """Let the next child be the first process of a pid namespace. Raises OSError where this host forbids it.
+
+    An ordinary user needs a user namespace around it, in which it stays who it is; root does without, and would lose the
+    other users' files in one.
+    """
+    flags = _CLONE_NEWPID | (_CLONE_NEWNS if mounts else 0)
+    user, group = os.geteuid(), os.getegid()
+    if user == 0:
+        _called(_LIBC.unshare(flags))
+        return
+    _called(_LIBC.unshare(flags | _CLONE_NEWUSER))
+    for name, words in (
+        ("setgroups", "deny"),
+        ("uid_map", f"{user} {user} 1"),
+        ("gid_map", f"{group} {group} 1"),
+    ):
+        (_PROC / "self" / name).write_text(words)
+
+
+def mount_proc() -> None:
+    """Show the processes of this pid namespace, and no others, to everything in it. Raises OSError."""
+    # Nothing that is mounted here is to appear outside.
+    _called(_LIBC.mount(b"none", b"/proc", None, _MS_REC | _MS_SLAVE, None))
+    _called(_LIBC.mount(b"proc", b"/proc", b"proc", _MS_NOSUID | _MS_NODEV | _MS_NOEXEC, None))
+
+
+def _called(result: int) -> None:
+    if result != 0:
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number))
+
+
+def _prctl(option: int, value: int) -> None:
+    _called(_LIBC.prctl(option, value, 0, 0, 0))

@@ -56,6 +56,8 @@ class Order:
     loan: Loan | None = None
     usage_before: Mapping[str, int] = field(default_factory=dict)
     """Tokens that earlier jobs counted already, of a conversation that counts from its beginning."""
+    kinds: tuple[str, ...] = ()
+    """Kinds of containment to try, in this order (containment.py); none named: all, the best one first."""
     stop_seconds: float = 5.0
     """How long the agent may take to end after SIGINT."""
 

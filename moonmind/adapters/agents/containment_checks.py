@@ -1,0 +1,37 @@
+"""What `doctor` says about agents' processes."""
+
+from moonmind.adapters.supervisor.containment import PROMISES, Kind, kind_here
+from moonmind.adapters.supervisor.kernel import sees_processes
+from moonmind.ports.check import Check, CheckStatus
+
+
+def processes() -> tuple[Check, ...]:
+    """Probe by what agents' processes are held together here, and so what is promised about their end."""
+    try:
+        kind = kind_here()
+    except OSError as error:
+        return (
+            Check("processes", CheckStatus.UNKNOWN, f"how agents' processes are held together is not known: {error}"),
+        )
+    if kind is not Kind.TRACES:
+        return (Check("processes", CheckStatus.PASSED, PROMISES[kind], facts={"containment": kind.value}),)
+    if not sees_processes():
+        return (
+            Check(
+                "processes",
+                CheckStatus.UNKNOWN,
+                "/proc is not mounted: what an agent leaves running in sessions of its own is not found",
+                "Mount it: `mount -t proc proc /proc`.",
+                {"containment": kind.value},
+            ),
+        )
+    return (
+        Check(
+            "processes",
+            CheckStatus.UNKNOWN,
+            PROMISES[kind],
+            "Allow this user to make namespaces (`unshare -Urpf true` tries it), or run MoonMind with a control group of "
+            "its own: `systemd-run --user -p Delegate=yes`.",
+            {"containment": kind.value},
+        ),
+    )
