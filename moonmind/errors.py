@@ -521,8 +521,8 @@ class SecretFound(PatchRefused):
 
     code = "secret_found"
     remediation = (
-        "Rotate the credential: the agent could read it. Nothing was published, and what it wrote was thrown away; "
-        "retry with restart_from_discovery."
+        "Rotate the credential: the agent could read it. Nothing was published. What it wrote is kept as a patch "
+        "with the values masked, where that can be done; retry with restart_from_discovery."
     )
 
 

@@ -5,7 +5,7 @@ import unicodedata
 
 _SEQUENCES = re.compile(
     r"""
-      (?:\x1b[\]PX^_]|[\x90\x98\x9d\x9e\x9f]) [^\x07\x1b\x9c]* (?:\x07|\x1b\\|\x9c|\Z)   # OSC, DCS, SOS, PM, APC and their text
+      (?:\x1b[\]PX^_]|[\x90\x98\x9d\x9e\x9f]) [^\x07\x1b\x9c]* (?:\x07|\x1b\\|\x9c|(?=\x1b)|\Z)   # OSC, DCS, SOS, PM, APC, their text
     | (?:\x1b\[|\x9b) [0-?]* [ -/]* [@-~]?                                               # CSI: colours, cursor, clear
     | \x1b [ -/]* [0-~]?                                                                 # the short ones
     """,

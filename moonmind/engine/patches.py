@@ -42,6 +42,27 @@ def store_patch(context: StageContext, patch: Patch, path: str) -> str | None:
     return context.artifacts.save("codex_patch", path, patch.content, MEDIA_TYPE)
 
 
+def store_masked(
+    context: StageContext, repository: str, before: str, after: str, patch: Patch, path: str
+) -> str | None:
+    """Store the work with the values of known secrets masked in every file; returns the path, None where it cannot be.
+
+    A name or a line of the starting commit that holds a secret cannot be masked in a patch that still applies.
+    """
+    texts = {}
+    for change in patch.changes:
+        if change.new_mode in _REGULAR:
+            blob = context.vcs.read(repository, after, change.path, limit=PATCH_LIMIT)
+            if blob is not None and context.redactor.holds_known(blob):
+                texts[change.path] = context.redactor.data(blob)
+    when = context.run.created_at
+    clean = context.vcs.commit(
+        repository, tree_of=after, parent=before, replace=texts, message="Work with secrets masked", when=when
+    )
+    masked = read_patch(context, repository, before, clean)
+    return path if store_patch(context, masked, path) else None
+
+
 def _leaks(
     context: StageContext, repository: str, after: str, changes: tuple[Change, ...], content: bytes
 ) -> tuple[str, ...]:

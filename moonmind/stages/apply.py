@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from moonmind.engine.context import StageContext
-from moonmind.engine.patches import Patch, read_patch, store_patch
+from moonmind.engine.patches import Patch, read_patch, store_masked, store_patch
 from moonmind.errors import AgentNoChange, NotFound, PatchRefused, SecretFound, Unexpected, VcsRefused
 from moonmind.runs.chain import Stage
 from moonmind.runs.machine import Done, Outcome, Redo
@@ -51,6 +51,8 @@ def run(context: StageContext) -> Outcome:
     findings = _findings(plan, patch)
     if patch.leaks:
         _report(context, plan, patch, findings, (), of=submitted.get("wip"))
+        name = f"patches/masked-{context.attempt.number}.diff"
+        store_masked(context, repository, plan.starting_commit, wip, patch, name)
         _throw_away(context, repository)
         raise _secret_found(patch.leaks)
     patch_path, digest = _stored(context, submitted, patch)
@@ -100,7 +102,8 @@ def run(context: StageContext) -> Outcome:
 
 def _secret_found(paths: Sequence[str]) -> SecretFound:
     return SecretFound(
-        f"The change holds a known secret, in {_some(paths)}. It was not stored and not published.", paths=list(paths)
+        f"The change holds a known secret, in {_some(paths)}. Nothing was published; what is kept has the values masked.",
+        paths=list(paths),
     )
 
 

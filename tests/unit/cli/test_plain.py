@@ -1,3 +1,5 @@
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -42,3 +44,15 @@ def test_whatever_comes_in_nothing_comes_out_that_a_terminal_obeys(text: str) ->
 
 def test_one_line_is_one_line() -> None:
     assert one_line(" a\n\n b\tc \u2028 d\r\n") == "a b c d"
+
+
+@pytest.mark.parametrize("unit", ["\x90", "\x90a", "\x9d(", "\x1b]", "\x1b[", "\x9b1", "\x1b "])
+def test_cleaning_takes_time_in_proportion_to_the_text(unit: str) -> None:
+    text = unit * (200_000 // len(unit)) + "\x1bX"
+    began = time.thread_time()
+    clean(text)
+    assert time.thread_time() - began < 2
+
+
+def test_an_escape_ends_the_text_of_a_sequence_before_it() -> None:
+    assert clean("a\x1b]0;title\x1b[31mred\x1b[0m b") == "ared b"

@@ -194,7 +194,6 @@ def test_a_known_secret_stops_the_run_and_is_stored_nowhere(world: World, edit: 
     with_work(world, lambda folder: edit(folder) and None)
     outcome = refused(world, "secret_found")
     assert SECRET not in str(outcome)
-    assert world.artifacts.of("codex_patch") == []
     for path in world.artifacts.rows:
         assert SECRET.encode() not in world.artifacts.read(path)
 
@@ -248,3 +247,30 @@ def test_other_runs_keep_what_they_share_with_the_one_that_is_erased(world: Worl
     world.vcs.erase(REPOSITORY, world.run_id)
     assert world.vcs.wip(REPOSITORY, world.run_id) is None
     assert world.vcs.read(REPOSITORY, kept, "b.py") == shared.encode()
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.py", f"token = '{SECRET}'\n".encode()),
+        ("a.py", f"token = '{SECRET[:9]}' +\n    '{SECRET[9:]}'\n".encode()),
+        ("a.txt", SECRET.encode().hex().encode()),
+        ("a.bin", b"\0\1" + SECRET.encode() + b"\0"),
+        ("wide.txt", SECRET.encode("utf-16")),
+    ],
+)
+def test_the_work_beside_a_known_secret_is_kept_with_the_value_masked(world: World, name: str, content: bytes) -> None:
+    def edit(folder: Path) -> None:
+        (folder / name).write_bytes(content)
+        (folder / "other.py").write_text("paid = 'for'\n")
+
+    with_work(world, edit)
+    refused(world, "secret_found")
+    (path,) = world.artifacts.of("codex_patch")
+    patch = world.artifacts.read(path)
+    assert b"+paid = 'for'" in patch
+    assert not world.redactor.holds_known(patch)
+    restored = world.vcs.restore(REPOSITORY, world.run_id, world.outputs[Stage.DISCOVER]["startingCommit"], patch)
+    kept = world.vcs.read(REPOSITORY, restored, name)
+    assert kept is not None
+    assert b"[redacted]" in kept
