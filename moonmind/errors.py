@@ -513,7 +513,7 @@ class PatchRefused(Rejected):
     """The agent's change breaks the patch policy."""
 
     code = "patch_refused"
-    remediation = "Read apply_output for the paths and rules, add notes for the agent, and retry from discovery."
+    remediation = "Read apply_output for the paths and rules, and retry with notes for the agent: its thread goes on with its work."
 
 
 class SecretFound(PatchRefused):

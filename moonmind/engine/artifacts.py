@@ -1,14 +1,17 @@
 """The artifacts of a run: the file in the store and the row that lists it, always together."""
 
 import contextlib
-from collections.abc import Sequence
+import os
+import tempfile
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import BinaryIO
 from uuid import UUID
 
 from moonmind.db.records import Artifact
 from moonmind.db.unit_of_work import Database, UnitOfWork
-from moonmind.engine.context import Lease, StopRequested
+from moonmind.engine.context import Lease, StopRequested, T
 from moonmind.errors import NotFound
 from moonmind.ports.artifact_store import PRIVATE, ArtifactStore, StoredFile
 from moonmind.redact import Redactor
@@ -55,6 +58,16 @@ class RunArtifacts:
             uow.artifacts.save(self._run_id, type=kind, path=path, content_type=content_type, size=None, digest=None)
         return place
 
+    def keep(self, kind: str, path: str, content_type: str, write: Callable[[BinaryIO], T]) -> T:
+        """Store what `write` writes, whole and readable by its owner alone, and list it; returns what `write` returns."""
+        with contextlib.suppress(StopRequested):  # a run that is being stopped keeps its work
+            self._lease.check()
+        written = write_whole(self._store.growing(self._run_id, path), write)
+        stored = self._store.seal(self._run_id, path)
+        if stored is not None:
+            self._list(kind, content_type, stored)
+        return written
+
     def seal(self, path: str) -> None:
         """Record size and digest of a file that has stopped growing; nothing if it was never written."""
         stored = self._store.seal(self._run_id, path)
@@ -79,6 +92,21 @@ class RunArtifacts:
                 size=stored.size,
                 digest=stored.digest,
             )
+
+
+def write_whole(place: Path, write: Callable[[BinaryIO], T]) -> T:
+    """Let a file be written so that after any crash it is there whole or not at all; for its owner alone."""
+    handle, beside = tempfile.mkstemp(dir=place.parent, prefix=f".{place.name}.", suffix=".part")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            written = write(file)
+            file.flush()
+            os.fsync(handle)
+        Path(beside).replace(place)
+    except BaseException:
+        Path(beside).unlink(missing_ok=True)
+        raise
+    return written
 
 
 def list_artifact(uow: UnitOfWork, artifact: Artifact) -> None:

@@ -8,6 +8,7 @@ import structlog
 
 from moonmind.engine import jobs, model_calls
 from moonmind.engine.context import LeaseLost, StageContext, StopRequested
+from moonmind.engine.keeping import keep_files
 from moonmind.engine.patches import read_patch, store_patch
 from moonmind.errors import MoonMindError
 from moonmind.ports.agent import JobState, JobStatus
@@ -30,6 +31,8 @@ class Captured:
     digest: str | None
     leaks: tuple[str, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
+    archive_path: str | None = None
+    """The stored archive of what no patch holds; None where a patch holds everything."""
 
 
 def keep_work(context: StageContext) -> Mapping[str, Any]:
@@ -115,11 +118,27 @@ def capture(context: StageContext, path: str) -> Captured | None:
     workspace = context.vcs.find_workspace(repository, context.run.id)
     if workspace is None or workspace.starting_commit != plan["startingCommit"]:
         return None
-    taken = context.vcs.capture(repository, context.run.id, workspace, named=named_paths(plan))
+    label = jobs.label(context)
+    try:
+        taken = context.vcs.capture(repository, context.run.id, workspace, named=named_paths(plan))
+    except (LeaseLost, StopRequested):
+        raise
+    except MoonMindError as error:
+        if not error.retryable and (kept := keep_files(context, repository, workspace, label)):
+            error.message = f"{error.message}. The agent's work is kept in the artifact {kept}."
+        raise
+    except Exception:
+        keep_files(context, repository, workspace, label)
+        raise
     patch = read_patch(context, repository, workspace.starting_commit, taken.commit)
     digest = store_patch(context, patch, path)
     stored = path if digest else None
-    return Captured(taken.commit, bool(patch.changes), stored, digest, patch.leaks, taken.left_out)
+    archive = None
+    if patch.content is None:
+        archive = keep_files(context, repository, workspace, label)
+    elif taken.only_here:
+        archive = keep_files(context, repository, workspace, label, taken.only_here)
+    return Captured(taken.commit, bool(patch.changes), stored, digest, patch.leaks, taken.left_out, archive)
 
 
 def named_paths(plan: Mapping[str, Any]) -> tuple[str, ...]:

@@ -1,10 +1,10 @@
 """What a stage is given: the run as claimed, what came before, and the ports."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, BinaryIO, Literal, Protocol, TypeVar
 from uuid import UUID
 
 from moonmind.db.records import Attempt, Run
@@ -15,6 +15,8 @@ from moonmind.ports.scanner import Scanner
 from moonmind.ports.vcs import Vcs
 from moonmind.redact import Redactor
 from moonmind.runs.chain import Stage
+
+T = TypeVar("T")
 
 
 class LeaseLost(MoonMindError):
@@ -57,6 +59,10 @@ class Artifacts(Protocol):
 
     def grow(self, kind: str, path: str, content_type: str) -> Path:
         """List a file that another process appends to, and give its local path."""
+        ...
+
+    def keep(self, kind: str, path: str, content_type: str, write: Callable[[BinaryIO], T]) -> T:
+        """Store what `write` writes, whole and readable by its owner alone, and list it; returns what `write` returns."""
         ...
 
     def seal(self, path: str) -> None:

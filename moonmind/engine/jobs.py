@@ -1,5 +1,9 @@
 """Names of the job that a submit attempt is at, and of the files it leaves; derived, so that a re-claim finds them."""
 
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
 from moonmind.engine.context import StageContext
 from moonmind.runs import naming
 from moonmind.runs.chain import Stage
@@ -16,10 +20,20 @@ def spent(context: StageContext) -> int:
     return int(context.kept.get("spentJobs") or 0) if context.kept.get("attempt") == context.attempt.number else 0
 
 
+def notes_mark(context: StageContext) -> str:
+    """Name the operator's notes as they are now."""
+    return hashlib.sha256((context.run.notes or "").encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def new_notes(context: StageContext, before: Mapping[str, Any]) -> bool:
+    """Return True if the operator wrote other notes since something was recorded: the agent is to be asked again."""
+    return before.get("notesMark") not in {None, notes_mark(context)}
+
+
 def key(context: StageContext) -> str:
     """Name the job: the attempt's own, or an earlier attempt's that is complete and only waits to be taken over."""
     finished = context.kept.get("finishedJob")
-    if finished and goes_on(context):
+    if finished and goes_on(context) and not new_notes(context, context.kept):
         return str(finished)
     suffix = f".{spent(context)}" if spent(context) else ""
     return naming.job_key(context.run.id, Stage.SUBMIT, context.attempt.number) + suffix

@@ -98,6 +98,11 @@ CHANGES: tuple[Change, ...] = (
         "workflow-scope",
         "A phase whose tasks name .github/workflows is refused before the agent starts if the token's scopes lack `workflow`.",
     ),
+    Change(
+        "work-kept",
+        "Work that cannot be taken is kept in an archive among the run's artifacts; a retry judges it again without an agent, "
+        "and with notes it goes back to the agent's thread.",
+    ),
 )
 
 

@@ -32,6 +32,7 @@ _TASK_OF_ARTIFACT: Mapping[str, TaskName] = MappingProxyType(
         "codex_logs": TaskName.SUBMIT,
         "prompt": TaskName.SUBMIT,
         "codex_patch": TaskName.APPLY,
+        "work_archive": TaskName.SUBMIT,
         "apply_output": TaskName.APPLY,
         "pr_payload": TaskName.PUBLISH,
         "run_summary": TaskName.FINALIZE,

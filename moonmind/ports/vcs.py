@@ -1,10 +1,10 @@
 """What we need from version control: read the past, hand out folders, take changes back, publish them."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, BinaryIO, Protocol
 from uuid import UUID
 
 from moonmind.ports.check import Check
@@ -86,6 +86,19 @@ class Capture:
 
     commit: str
     left_out: tuple[LeftOut, ...] = ()
+    only_here: tuple[str, ...] = ()
+    """Names of the files among them that no tool would make again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Archived:
+    """What an archive of a folder's files holds."""
+
+    files: int
+    size: int
+    """Bytes, before they were compressed."""
+    dropped: int = 0
+    """Files that are not in it: too large together, gone meanwhile, or with a known secret that cannot be masked."""
 
 
 class Vcs(Protocol):
@@ -144,6 +157,19 @@ class Vcs(Protocol):
         Files that `named` names are taken even where an ignore rule hides them. What tools made, and what no commit can
         hold, is left out and said. Deterministic: the same folder gives the same commit.
         """
+        ...
+
+    def archive(
+        self, repository: str, run_id: UUID, workspace: Workspace, into: BinaryIO, *, names: Sequence[str] | None = None
+    ) -> Archived:
+        """Write files of the folder as a compressed archive of bounded size, known secrets masked.
+
+        Without `names` it holds everything that differs from the starting commit, but for what tools made.
+        """
+        ...
+
+    def lost_folder(self, repository: str, run_id: UUID) -> bool:
+        """Return True if the run's folder was opened here and is gone, or something else stands in its place."""
         ...
 
     def hidden(self, repository: str, run_id: UUID, workspace: Workspace) -> tuple[LeftOut, ...]:

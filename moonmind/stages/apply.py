@@ -5,6 +5,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from moonmind.engine import jobs
 from moonmind.engine.context import StageContext
 from moonmind.engine.patches import Patch, read_patch, store_masked, store_patch
 from moonmind.errors import AgentNoChange, NotFound, PatchRefused, SecretFound, Unexpected, VcsRefused
@@ -65,10 +66,14 @@ def run(context: StageContext) -> Outcome:
         secret_scan.refuse(context, patch, patch_path, stopping)
     if refused := policy.refused(findings):
         _report(context, plan, patch, findings, ())
-        raise PatchRefused(
-            "The change breaks the patch policy: " + _some([f"{item.path!r}: {item.words}" for item in refused]) + ".",
-            findings=[item.as_json() for item in refused[:50]],
+        said = (
+            "The change breaks the patch policy: " + _some([f"{item.path!r}: {item.words}" for item in refused]) + "."
         )
+        if jobs.new_notes(context, submitted):
+            return _asked_again(submitted, patch_path, said)
+        if patch_path is None and submitted.get("archivePath"):
+            said = f"{said} The work is kept in the artifact {submitted['archivePath']}."
+        raise PatchRefused(said, findings=[item.as_json() for item in refused[:50]])
     if all(change.path == plan.feature.tasks_path for change in patch.changes):
         _report(context, plan, patch, findings, ())
         raise AgentNoChange("The agent changed nothing but the boxes of tasks.md, which show nothing by themselves.")
@@ -98,6 +103,13 @@ def run(context: StageContext) -> Outcome:
             **({"accepted": context.kept["accepted"]} if excused else {}),
         }
     )
+
+
+def _asked_again(submitted: Mapping[str, Any], patch_path: str | None, said: str) -> Redo:
+    """Send a refused change back to the agent's own conversation, with its work: the operator wrote what to do about it."""
+    names = ("v", "codexTaskId", "startingCommit", "phase", "callsBase", "wip")
+    kept = {name: submitted.get(name) for name in names} | {"partialPatch": patch_path}
+    return Redo(Stage.SUBMIT, said, kept)
 
 
 def _secret_found(paths: Sequence[str]) -> SecretFound:

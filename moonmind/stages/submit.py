@@ -10,6 +10,7 @@ from moonmind.engine.context import LeaseLost, StageContext, StopRequested
 from moonmind.engine.workflow_right import workflows_named
 from moonmind.errors import (
     AgentBusy,
+    AgentError,
     AgentLost,
     AgentNoChange,
     AgentUnknown,
@@ -154,7 +155,8 @@ def _harvest(context: StageContext, plan: Plan, status: JobStatus, result: JobRe
     except (LeaseLost, StopRequested):
         raise
     except MoonMindError as error:
-        again = {"finishedJob": key} if error.retryable else {}
+        # Taken again by a retry: the agent is not paid for the same end twice, unless new notes ask it for another one.
+        again = {"finishedJob": key, "notesMark": jobs.notes_mark(context)}
         kept = {**_kept(context, plan, status, result.usage), **again, "ended": error.message}
         return Failed(error.info(), error.retryable, kept, error.outage)
 
@@ -171,14 +173,25 @@ def _ended(context: StageContext, plan: Plan, status: JobStatus, result: JobResu
         return ends.bad_end(shown, {**kept, **partial(context)}, jobs.spent(context), datetime.now(UTC))
     captured = capture(context, f"patches/agent-{jobs.label(context)}.diff")
     if captured is None:
-        lost = AgentLost("The agent is done, but its folder is not on this host any more; the phase is done again.")
-        return Failed(lost.info(), transient=True, kept=kept)
+        return _without_folder(context, plan, kept)
     report = storable(context.redactor.text(result.report))[-REPORT_LENGTH:]
     if not captured.changed:
         error = AgentNoChange(f"{_nothing(context, plan, captured)}{_said(report)}")
         # Said to the agent too, if a person asks it again.
         return Failed(error.info(), kept={**kept, "ended": error.message})
-    return Done({**kept, **_work(captured), "report": report})
+    return Done({**kept, **_work(captured), "report": report, "notesMark": jobs.notes_mark(context)})
+
+
+def _without_folder(context: StageContext, plan: Plan, kept: dict[str, Any]) -> Failed:
+    if context.vcs.lost_folder(plan.repository.full_name, context.run.id):
+        # On this very host, under its own record: the same agent would do it again.
+        error = AgentError(
+            "The agent removed its folder, or put something else in its place; what it did there is gone.",
+            remediation="Read the agent's log. A retry starts it again in a new folder: say in notes what it must leave alone.",
+        )
+        return Failed(error.info(), kept={**kept, "ended": error.message})
+    lost = AgentLost("The agent is done, but its folder is not on this host any more; the phase is done again.")
+    return Failed(lost.info(), transient=True, kept=kept)
 
 
 def _said(report: str) -> str:
@@ -207,6 +220,7 @@ def _work(captured: Captured) -> dict[str, Any]:
         "wip": captured.wip,
         "patchPath": captured.patch_path,
         "patchDigest": captured.digest,
+        "archivePath": captured.archive_path,
         "leftOut": [item.as_json() for item in captured.left_out],
     }
 

@@ -22,7 +22,7 @@ class WorkflowArtifact(WireModel):
     """One file; size and digest are null while it grows."""
 
     artifact_type: str
-    """`codex_logs`, `codex_patch`, `apply_output`, `pr_payload`, `retry_context`, and more."""
+    """`codex_logs`, `codex_patch`, `work_archive`, `apply_output`, `pr_payload`, `retry_context`, and more."""
     path: str
     """Relative to the run's folder."""
     content_type: Annotated[str, AfterValidator(served_type)] | None = None

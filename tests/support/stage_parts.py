@@ -1,14 +1,16 @@
 """What a stage is given besides the ports, held in memory: lease, artifacts' list, office, the run's row."""
 
 import contextlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import BinaryIO
 from uuid import UUID
 
 from moonmind.db.records import Run
-from moonmind.engine.context import EarlierRun, LeaseLost, StopRequested
+from moonmind.engine.artifacts import write_whole
+from moonmind.engine.context import EarlierRun, LeaseLost, StopRequested, T
 from moonmind.errors import MoonMindError, NotFound
 from moonmind.ports.artifact_store import ArtifactStore
 from moonmind.runs.chain import Stage
@@ -66,6 +68,12 @@ class Listed:
     def grow(self, kind: str, path: str, content_type: str) -> Path:
         self.rows[path] = (kind, None)
         return self.store.growing(self.run_id, path)
+
+    def keep(self, kind: str, path: str, content_type: str, write: Callable[[BinaryIO], T]) -> T:
+        written = write_whole(self.store.growing(self.run_id, path), write)
+        stored = self.store.seal(self.run_id, path)
+        self.rows[path] = (kind, stored.digest if stored else None)
+        return written
 
     def seal(self, path: str) -> None:
         stored = self.store.seal(self.run_id, path)

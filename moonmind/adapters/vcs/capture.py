@@ -10,7 +10,7 @@ from moonmind.adapters.git import Git
 from moonmind.adapters.vcs.commits import Commits, wip_message
 from moonmind.adapters.vcs.generated import Generated
 from moonmind.adapters.vcs.notes import Notes, shown
-from moonmind.adapters.vcs.objects import GITLINK, Objects, is_plain, raw_name
+from moonmind.adapters.vcs.objects import GITLINK, Objects, is_plain, name_of, raw_name
 from moonmind.adapters.vcs.work_tree import Kind, WorkTree
 from moonmind.adapters.vcs.workspaces import BASE_INDEX, Record, require_folder
 from moonmind.errors import VcsRefused
@@ -44,11 +44,10 @@ class Taker:
 
     def take(
         self, mirror: Path, run_id: UUID, workspace: Workspace, record: Record, named: Iterable[str] = ()
-    ) -> tuple[Capture, tuple[bytes, ...]]:
+    ) -> Capture:
         """Commit the folder as it is now on its starting commit; `named` are the paths that the tasks name.
 
-        Returns with it the names of the files that were left out and that nobody else has. Raises VcsRefused where even
-        the rest cannot be taken.
+        Raises VcsRefused where even the rest cannot be taken.
         """
         require_folder(workspace.path)
         choice = _Choice(WorkTree(self._git, workspace.git_dir, workspace.path), workspace, record, named)
@@ -65,7 +64,7 @@ class Taker:
         date = self._objects.date(mirror, record.starting_commit)
         parent = record.starting_commit
         wip = self._commits.write(mirror, tree=tree, parent=parent, message=wip_message(run_id), date=date)
-        return Capture(wip, choice.notes.all()), tuple(choice.notes.to_keep)
+        return Capture(wip, choice.notes.all(), tuple(map(name_of, choice.notes.to_keep)))
 
     def _update(
         self, how: tuple[str, ...], lines: Iterable[bytes], workspace: Workspace, where: dict[str, str]

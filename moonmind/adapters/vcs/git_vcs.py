@@ -1,23 +1,26 @@
 """Version control with the git program: mirrors, workspaces and publishing behind the one port."""
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from typing import BinaryIO
 from uuid import UUID
 
 from moonmind.adapters.git import Git, GitOptions
+from moonmind.adapters.vcs.archive import write_archive
 from moonmind.adapters.vcs.capture import Taker
 from moonmind.adapters.vcs.commits import Commits, wip_message
-from moonmind.adapters.vcs.hidden import hidden_files
+from moonmind.adapters.vcs.hidden import changed_files, hidden_files
 from moonmind.adapters.vcs.mirrors import Mirrors, object_name
-from moonmind.adapters.vcs.objects import Objects
+from moonmind.adapters.vcs.objects import Objects, is_plain, raw_name
 from moonmind.adapters.vcs.options import VcsOptions
 from moonmind.adapters.vcs.publish import Publisher
+from moonmind.adapters.vcs.work_tree import WorkTree
 from moonmind.adapters.vcs.workspaces import Workspaces, is_folder
 from moonmind.errors import VcsError, VcsRefused
 from moonmind.ports.check import Check, CheckStatus
 from moonmind.ports.forge import Repository
-from moonmind.ports.vcs import Capture, Change, Commit, LeftOut, TreeFile, Workspace
+from moonmind.ports.vcs import Archived, Capture, Change, Commit, LeftOut, TreeFile, Workspace
 
 _OLDEST = (2, 36)
 """The first git with the `core.fsync` setting."""
@@ -29,6 +32,7 @@ class GitVcs:
     def __init__(self, options: VcsOptions) -> None:
         state = options.state_folder
         self._git = Git(GitOptions(state / "git-home", options.scheme, options.environment, options.redactor))
+        self._redactor = options.redactor
         self._objects = Objects(self._git)
         self._mirrors = Mirrors(self._git, state / "mirrors", options)
         self._commits = Commits(self._git, self._objects, state / "scratch")
@@ -92,9 +96,29 @@ class GitVcs:
             found = self._workspaces.find(run_id)
             if found is None or found[0] != workspace:
                 raise VcsRefused(f"the workspace of run {run_id} is not on this host, or was opened anew")
-            taken, _ = self._taker.take(mirror, run_id, *found, named)
+            taken = self._taker.take(mirror, run_id, *found, named)
         self._mirrors.pin(repository, run_id, "wip", taken.commit)
         return taken
+
+    def archive(
+        self,
+        repository: str,  # noqa: ARG002 - run ids are unique
+        run_id: UUID,
+        workspace: Workspace,
+        into: BinaryIO,
+        *,
+        names: Sequence[str] | None = None,
+    ) -> Archived:
+        """Write files of the folder as a compressed archive."""
+        with self._workspaces.lock(run_id):
+            tree = WorkTree(self._git, workspace.git_dir, workspace.path)
+            chosen = changed_files(self._git, workspace) if names is None else map(raw_name, filter(is_plain, names))
+            return write_archive(tree, chosen, into, self._redactor)
+
+    def lost_folder(self, repository: str, run_id: UUID) -> bool:  # noqa: ARG002 - run ids are unique
+        """Return True if the run's folder is gone although this host opened it."""
+        found = self._workspaces.find(run_id)
+        return found is not None and not is_folder(found[0].path)
 
     def hidden(self, repository: str, run_id: UUID, workspace: Workspace) -> tuple[LeftOut, ...]:  # noqa: ARG002 - run ids are unique
         """List what ignore rules hide in the folder, each with its rule."""

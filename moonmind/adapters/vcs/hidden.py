@@ -1,4 +1,4 @@
-"""Says what a repository's ignore rules hide in an agent's folder, and which rule does it."""
+"""Lists what a capture does not: what ignore rules hide, with the rule, and what changed where no commit can be made."""
 
 import shutil
 
@@ -7,6 +7,7 @@ from moonmind.adapters.vcs.generated import Generated
 from moonmind.adapters.vcs.notes import shown
 from moonmind.adapters.vcs.work_tree import WorkTree
 from moonmind.adapters.vcs.workspaces import BASE_INDEX, require_folder
+from moonmind.errors import VcsError
 from moonmind.ports.vcs import LeftOut, Workspace
 
 _MOST = 20
@@ -23,3 +24,19 @@ def hidden_files(git: Git, workspace: Workspace) -> tuple[LeftOut, ...]:
     generated = Generated(tree, tracked)
     found = tree.hidden(index, skip=generated.made, most=_MOST)
     return tuple(LeftOut(shown(name), "ignored", f"{rule} hides it") for name, rule in found)
+
+
+def changed_files(git: Git, workspace: Workspace) -> list[bytes]:
+    """List what differs from the starting commit, but for what tools made; without git where that fails."""
+    tree = WorkTree(git, workspace.git_dir, workspace.path)
+    base = workspace.git_dir / BASE_INDEX
+    tracked: set[bytes] = set()
+    try:
+        index = workspace.git_dir / "listing.index"
+        shutil.copy2(base, index)
+        tracked = set(tree.tracked(base))
+        names = [*tree.changed(base), *tree.untracked(index).names]
+    except VcsError:
+        names = tree.walk(base.stat().st_mtime_ns)
+    generated = Generated(tree, tracked)
+    return [name for name in names if name in tracked or not generated.made(name)]

@@ -17,6 +17,8 @@ _MOST_NESTED = 64
 """How deep repositories inside of repositories are followed."""
 _CLOSED = re.compile(r"^warning: could not open directory '(.*?)(?:/?': (.*))?$", re.MULTILINE)
 """Git cuts its words after 4,096 bytes: of a path that is too long the reason is missing."""
+_MOST_WALKED = 200_000
+_OPEN_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
@@ -104,6 +106,50 @@ class WorkTree:
             return stat.S_ISREG(os.fstat(handle).st_mode) and os.read(handle, 64).startswith(with_one_of)
         finally:
             os.close(handle)
+
+    def open(self, name: bytes) -> int:
+        """Open a file through its folders one by one, and return its descriptor; raises OSError, also for what is no file."""
+        *folders, base = name.split(b"/")
+        folder = os.open(self._raw, _OPEN_FOLDER)
+        try:
+            for inner in folders:
+                below = os.open(inner, _OPEN_FOLDER, dir_fd=folder)
+                os.close(folder)
+                folder = below
+            handle = os.open(base, _READ, dir_fd=folder)
+        finally:
+            os.close(folder)
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            os.close(handle)
+            raise OSError(errno.EINVAL, "not a file")
+        return handle
+
+    def link(self, name: bytes) -> bytes:
+        """Read where a link points; raises OSError."""
+        return os.readlink(os.path.join(self._raw, name))  # noqa: PTH115, PTH118 - names are bytes
+
+    def changed(self, index: Path) -> tuple[bytes, ...]:
+        """List the tracked files that are not as the index has them."""
+        return _names(self.git("diff-files", "-z", "--name-only", "--no-renames", index=index))
+
+    def walk(self, since: int) -> list[bytes]:
+        """List files without git, where git cannot: those that changed after `since`, in nanoseconds, up to some depth."""
+        found: list[bytes] = []
+        waiting = [b""]
+        while waiting and len(found) < _MOST_WALKED:
+            folder = waiting.pop()
+            try:
+                with os.scandir(os.path.join(self._raw, folder)) as entries:  # noqa: PTH118 - names are bytes
+                    for entry in entries:
+                        name = folder + b"/" + entry.name if folder else entry.name
+                        if entry.is_dir(follow_symlinks=False):
+                            if entry.name != b".git":
+                                waiting.append(name)
+                        elif entry.stat(follow_symlinks=False).st_ctime_ns > since:
+                            found.append(name)
+            except OSError:
+                continue
+        return found
 
     def tracked(self, index: Path) -> tuple[bytes, ...]:
         """List the files of an index."""

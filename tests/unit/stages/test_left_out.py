@@ -1,13 +1,14 @@
 """What a capture leaves out, as the stages tell people of it."""
 
 import json
+import tarfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from moonmind.runs.chain import Stage
-from moonmind.runs.machine import Done, Failed
+from moonmind.runs.machine import Done, Failed, Redo
 from moonmind.sample import source
 from moonmind.stages import apply
 from tests.support.git_repos import git
@@ -102,3 +103,68 @@ def test_work_found_again_in_the_folder_is_taken_by_the_same_rules(world: World)
     done = world.step(Stage.APPLY)
     assert isinstance(done, Done)
     assert world.vcs.read(REPOSITORY, done.outputs["commit"], "refresh_docs/__init__.py") is not None
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("a\\..\\b", b"x\n"), (".gitmodules", b"[submodule]\n"), ("README.md", b"\0" * (11 * 1024 * 1024))],
+    ids=["path", "submodules", "size"],
+)
+def test_a_refused_change_goes_back_to_its_thread_with_the_work_once_there_are_notes(
+    world: World, name: str, content: bytes
+) -> None:
+    def work(folder: Path) -> None:
+        deliver(folder)
+        (folder / name).write_bytes(content)
+
+    first = world.submit_with(work)
+    assert isinstance(first, Done)
+    for _ in range(2):
+        again = world.step(Stage.APPLY)
+        assert isinstance(again, Failed), "a retry alone judges the kept work again and asks nobody"
+        assert again.error.code == "patch_refused"
+    world.notes = "Leave that out."
+    back = world.step(Stage.APPLY)
+    assert isinstance(back, Redo)
+    assert repr(name) in back.note
+    world.plays({"delete": name}, {"write": "more.py", "content": "x = 1\n"})
+    done = world.drive(Stage.SUBMIT)
+    assert isinstance(done, Done), done
+    assert done.outputs["codexTaskId"] == first.outputs["codexTaskId"]
+    assert "breaks the patch policy" in world.artifacts.read("codex/prompt-2.md").decode()
+    applied = world.step(Stage.APPLY)
+    assert isinstance(applied, Done)
+    assert "refresh_docs/__init__.py" in {file["path"] for file in applied.outputs["files"]}
+
+
+def test_files_that_no_commit_holds_are_kept_in_an_archive(world: World) -> None:
+    def work(folder: Path) -> None:
+        deliver(folder)
+        misname(folder)
+        (folder / "dump.bin").write_bytes(b"d" * (10 * 1024 * 1024 + 1))
+        install(folder)
+
+    done = world.submit_with(work)
+    assert isinstance(done, Done)
+    (path,) = world.artifacts.of("work_archive")
+    assert path == done.outputs["archivePath"]
+    place = world.folder / "artifacts" / str(world.run_id) / path
+    assert place.stat().st_mode & 0o077 == 0
+    with tarfile.open(place) as archive:
+        assert {member.name: member.size for member in archive} == {
+            "caf\udce9.txt": 2,
+            "dump.bin": 10 * 1024 * 1024 + 1,
+        }
+
+
+def test_a_change_that_is_too_large_for_a_patch_is_kept_in_an_archive(world: World) -> None:
+    def work(folder: Path) -> None:
+        deliver(folder)
+        for number in range(8):
+            (folder / f"part{number}").write_bytes(bytes([number]) * (9 * 1024 * 1024))
+
+    assert isinstance(world.submit_with(work), Done)
+    refused = world.step(Stage.APPLY)
+    assert isinstance(refused, Failed)
+    (path,) = world.artifacts.of("work_archive")
+    assert path in refused.error.message

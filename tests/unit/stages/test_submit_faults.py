@@ -1,6 +1,8 @@
+import io
 import json
 import os
 import signal
+import tarfile
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from uuid import UUID
@@ -187,15 +189,37 @@ def test_a_rate_limit_waits_and_costs_no_attempt(world: World) -> None:
     assert world.numbers[Stage.SUBMIT] == 1
 
 
-def test_work_that_can_never_be_taken_is_left_to_a_next_attempt_of_the_agent(world: World) -> None:
-    outcome = failed(world.submit_with(lambda folder: (folder / "git~1").mkdir() or (folder / "git~1/odd").touch()))
+def unusable(folder: Path) -> None:
+    (folder / "git~1").mkdir()
+    (folder / "git~1" / "odd").write_text("the only copy\n")
+    (folder / "made.py").write_text("x = 1\n")
+
+
+def test_work_that_cannot_be_taken_is_kept_and_a_retry_asks_no_agent_for_it(world: World) -> None:
+    outcome = failed(world.submit_with(unusable))
     assert (outcome.error.code, outcome.transient) == ("git_refused", False)
-    remove_tree(world.workspace / "git~1")
-    world.plays({"write": "a.py", "content": "x"})
+    (path,) = world.artifacts.of("work_archive")
+    assert path in outcome.error.message
+    with tarfile.open(fileobj=io.BytesIO(world.artifacts.read(path))) as archive:
+        assert set(archive.getnames()) == {"git~1/odd", "made.py"}
+    again = failed(world.drive(Stage.SUBMIT))
+    assert again.error.code == "git_refused"
+    remove_tree(world.workspace / "git~1")  # the cause was outside of the agent's hands: a person saw to it
     done = world.drive(Stage.SUBMIT)
     assert isinstance(done, Done), done
-    assert done.outputs["jobKey"].endswith("submit-2")
-    assert "odd" in world.artifacts.read("codex/prompt-2.md").decode()
+    assert done.outputs["jobKey"].endswith("submit-1")
+    assert world.artifacts.of("prompt") == ["codex/prompt-1.md"]
+
+
+def test_a_retry_with_notes_asks_the_same_thread_and_quotes_the_refusal(world: World) -> None:
+    outcome = failed(world.submit_with(unusable))
+    world.notes = "Call the folder something else."
+    world.plays({"delete": "git~1/odd"}, {"write": "a.py", "content": "x"})
+    done = world.drive(Stage.SUBMIT)
+    assert isinstance(done, Done), done
+    assert done.outputs["jobKey"].endswith("submit-3" if world.numbers[Stage.SUBMIT] == 3 else "submit-2")
+    assert done.outputs["codexTaskId"] == outcome.kept["codexTaskId"]
+    assert "git~1/odd has a name that some system takes" in world.artifacts.read("codex/prompt-2.md").decode()
 
 
 def stopped(world: World, *then: dict[str, object], **limits: float) -> JobStatus:
