@@ -58,6 +58,7 @@ def main() -> None:
     arguments.add_argument("--seed", type=int, default=1)
     arguments.add_argument("--keep", type=Path, help="a folder for schemathesis' own reports")
     chosen = arguments.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the servers end with it
     failed = False
     for database in chosen.databases:
         with stand.folder() as place, SERVERS[database](place) as server:
