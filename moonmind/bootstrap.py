@@ -237,10 +237,19 @@ def _agent_options(settings: Settings, state_folder: Path, installation_id: str)
         codex_model=settings.codex_model,
         codex_env=settings.codex_env,
         settings_file=settings.env_file if settings.env_file and settings.env_file.is_file() else None,
+        private=_private_files(settings),
         sandbox=settings.sandbox,
         script=settings.scripted_script,
         script_for=script_for,
     )
+
+
+def _private_files(settings: Settings) -> tuple[Path, ...]:
+    """Return the files of the service that hold what its API would not tell an agent."""
+    url = settings.database_url
+    database = Path(url.removeprefix("sqlite:///").partition("?")[0]).absolute() if settings.sqlite else None
+    files = [Path(f"{database}{suffix}") for suffix in ("", "-wal", "-shm")] if database is not None else []
+    return (*files, settings.var_dir.absolute() / "server.json")
 
 
 def _broker() -> tuple[Check, ...]:

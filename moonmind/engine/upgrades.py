@@ -57,6 +57,11 @@ CHANGES: tuple[Change, ...] = (
         "A change that adds a private key or what looks like a live token ends its run with secret_suspected; the work is kept.",
     ),
     Change(
+        "credential-files",
+        "Where Codex keeps to a permission profile, its commands cannot read the credential files of the worker and root.",
+    ),
+    Change("proxy-password", "Agents get network proxies without user and password."),
+    Change(
         "pid-namespace",
         "Agents run in a pid namespace of their own where the host allows one, and see no process but theirs.",
     ),

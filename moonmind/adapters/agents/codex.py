@@ -21,6 +21,8 @@ from moonmind.adapters.agents.codex_home import (
 from moonmind.adapters.agents.codex_login import AUTH_FILE, Login, LoginKind, find_login
 from moonmind.adapters.agents.codex_permissions import Reach, confined, holds
 from moonmind.adapters.agents.codex_project import distrusting, instructions
+from moonmind.adapters.agents.credential_files import account_home, credential_files
+from moonmind.adapters.agents.environment import proxies
 from moonmind.adapters.agents.toml import toml_value
 from moonmind.adapters.supervisor import loan
 from moonmind.adapters.supervisor.order import PROXY_TOKEN, PROXY_URL, KeyProxy, Loan, Order
@@ -74,7 +76,7 @@ class CodexAgent(SupervisedAgent):
         )
         lent = Loan(str(login.auth_file), str(home / AUTH_FILE))
         if not login.behind_proxy:
-            return replace(order, loan=lent)
+            return replace(order, loan=lent, environment={**environment, **proxies(self._options.environment)})
         if login.relayed:
             loan.settle(lent)  # an older program lent it to the run's last agent, which may have renewed its copy
         before = max(job.calls_before, self._jobs.calls_of(home_key))
@@ -95,6 +97,11 @@ class CodexAgent(SupervisedAgent):
     def _furnish(self, job: AgentJob, home: Path, login: Login, environment: Mapping[str, str]) -> bool:
         """Write the run's configuration; True where Codex keeps commands to a permission profile, and needs no mode."""
         config = distrusting(configuration(self._options, login), job.workspace)
+        if not login.behind_proxy:
+            # Codex itself has to log in to the network's proxy (below); its commands do not.
+            policy = config.get("shell_environment_policy", {})
+            shown = {**policy.get("set", {}), **proxies(environment)}
+            config = {**config, "shell_environment_policy": {**policy, "set": shown}}
         words = instructions(job.workspace, config)
         if self._options.sandbox == "workspace-write":
             temporary = self._jobs.folder(job.key).temporary
@@ -110,7 +117,11 @@ class CodexAgent(SupervisedAgent):
         """Return what commands may not read: the state folder holds other runs' work and every login that is lent."""
         named = self._options.settings_file
         settings = (Path.cwd() / ".env", *([named] if named is not None else []))
-        return self._options.state_folder, login.auth_file, login.home / ".env", *settings
+        # The worker's home, as its environment and as its account have it, and root's, whose files root's agent could read.
+        homes = {Path(self._options.environment.get("HOME") or "/root"), account_home(), Path("/root")}
+        credentials = credential_files(sorted(homes))
+        own = (self._options.state_folder, login.auth_file, login.home / ".env", *settings, *self._options.private)
+        return tuple(dict.fromkeys((*own, *credentials)))
 
     def _arguments(self, job: AgentJob, *, resumes: bool, confines: bool) -> tuple[str, ...]:
         common = ("--json", "--skip-git-repo-check")

@@ -1,6 +1,7 @@
 """The environment an agent gets: an allow-list, so that nothing is handed on by accident."""
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -9,20 +10,44 @@ from moonmind.redact import Redactor
 MARK = "MOONMIND_JOB"
 """Carried by an agent and all its commands: leftovers of a killed supervisor are found by it."""
 
+PROXIES = frozenset({"http_proxy", "https_proxy", "all_proxy", "ftp_proxy"})
+"""Variables, in any case, that name a network proxy."""
+
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*:)?//")
 _PASSED_ON = frozenset(
     {
         "PATH", "LANG", "LANGUAGE", "TZ", "USER", "LOGNAME", "SHELL",
         "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS", "CODEX_CA_CERTIFICATE",
-        "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "all_proxy", "no_proxy",
+        "NO_PROXY", "no_proxy",
     }
 )  # fmt: skip
 
 
 def harmless(ambient: Mapping[str, str]) -> dict[str, str]:
     """Pick what any program may see: search path, language, time zone, certificates, network proxies."""
-    picked = {name: value for name, value in ambient.items() if name in _PASSED_ON or name.startswith("LC_")}
+    picked = {
+        name: value
+        for name, value in ambient.items()
+        if name in _PASSED_ON or name.lower() in PROXIES or name.startswith("LC_")
+    }
     picked.setdefault("PATH", os.defpath)
     return picked
+
+
+def proxies(environment: Mapping[str, str]) -> dict[str, str]:
+    """Pick the variables that name a network proxy."""
+    return {name: value for name, value in environment.items() if name.lower() in PROXIES}
+
+
+def without_login(proxy: str) -> str:
+    """Return a proxy's address without user and password; with or without a scheme, percent-encoded or not.
+
+    What stands before the last `@` goes, whatever signs it holds: programs read addresses differently, and a password
+    with a slash or a second `@` in it must not stay half.
+    """
+    scheme = _SCHEME.match(proxy)
+    begins = scheme.end() if scheme else 0
+    return proxy[:begins] + proxy[begins:].rpartition("@")[2]
 
 
 def agent_environment(
@@ -37,6 +62,7 @@ def agent_environment(
 ) -> dict[str, str]:
     """Build a job's environment; a variable that holds a known secret is dropped, whoever added it."""
     environment = harmless(ambient) | dict(added)
+    environment |= {name: without_login(value) for name, value in proxies(environment).items()}
     environment = {name: value for name, value in environment.items() if not redactor.holds_known(value.encode())}
     return environment | {
         "HOME": str(home),

@@ -27,6 +27,8 @@ class AgentOptions:
     """A label; picks `<label>.config.toml` in the operator's home if present."""
     settings_file: Path | None = None
     """The file that this process's settings were read from; it may hold credentials."""
+    private: tuple[Path, ...] = ()
+    """The service's own files, which no command of an agent may read: its database, its server's file."""
     sandbox: str = "workspace-write"
     """Codex's own sandbox mode."""
     script: Path | None = None

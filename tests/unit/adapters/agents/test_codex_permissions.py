@@ -13,7 +13,21 @@ from moonmind.adapters.agents.options import AgentOptions
 from moonmind.ports.agent import AgentJob, JobEnd
 from tests.support.agents import CodexScene, codex_binary
 
-HIDDEN = ("OPERATORS-LOGIN", "SERVICES-SETTINGS", "ANOTHER-RUNS-LOGIN", "ANOTHER-RUNS-WORK", "OWN-LOGIN")
+CREDENTIALS = (
+    ".ssh/id_rsa", ".netrc", ".git-credentials", ".config/gh/hosts.yml", ".config/git/credentials", ".aws/credentials",
+    ".config/gcloud/credentials.db", ".azure/msal_token_cache.json", ".docker/config.json", ".npmrc", ".pypirc",
+    ".gnupg/private-keys-v1.d/a.key", ".cargo/credentials.toml", ".bash_history", ".python_history", ".pgpass",
+    ".config/pypoetry/auth.toml", ".terraform.d/credentials.tfrc.json", ".password-store/a.gpg", ".vault-token",
+)  # fmt: skip
+HIDDEN = (
+    "OPERATORS-CREDENTIAL",
+    "SERVICES-DATABASE",
+    "OPERATORS-LOGIN",
+    "SERVICES-SETTINGS",
+    "ANOTHER-RUNS-LOGIN",
+    "ANOTHER-RUNS-WORK",
+    "OWN-LOGIN",
+)
 
 
 def test_the_profile_takes_the_place_of_the_mode_and_keeps_what_it_allowed(tmp_path: Path) -> None:
@@ -59,15 +73,28 @@ class Confined(CodexScene):
             "ANOTHER-RUNS-WORK": self.state / "workspaces" / "run-2" / "tree" / "secret.py",
             "OWN-LOGIN": self.state / "homes" / "run-1" / "codex" / "auth.json",
         }
-        for words, path in places.items():
+        self.home = root / "home"
+        self.database = self.service / "var" / "moonmind.db"
+        elsewhere = root / "elsewhere" / "kube"
+        several = {self.home / name: "OPERATORS-CREDENTIAL" for name in CREDENTIALS} | {
+            elsewhere / "config": "OPERATORS-CREDENTIAL",
+            self.database: "SERVICES-DATABASE",
+        }
+        for path, words in ({path: words for words, path in places.items()} | several).items():
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(json.dumps({"words": words}))
-        self.reads = " ".join(str(path) for path in places.values())
+        (self.home / ".kube").symlink_to(elsewhere)
+        (self.home / ".profile").write_text("READABLE")
+        self.reads = " ".join(str(path) for path in (*places.values(), *several, self.home / ".kube/config"))
+
+    def options(self) -> AgentOptions:
+        made = super().options()
+        return replace(made, environment={**made.environment, "HOME": str(self.home)}, private=(self.database,))
 
     def _turns(self, play: str) -> list[dict[str, Any]]:
         made = {"patch": f"*** Begin Patch\n*** Add File: {play}.txt\n+made\n*** End Patch"}
         command = (
-            f"cat {self.reads}; find {self.root} -name auth.json -exec cat {{}} + ; "
+            f"cat {self.reads}; cat {self.home}/.profile /etc/shadow; grep -r OPERATORS- {self.home}; find {self.root} -name auth.json -exec cat {{}} + ; "
             f"cat {play}.txt; echo kept > ~/note && cat ~/note; echo out > {self.root}/outside; echo by-command > {play}.log"
         )
         return [made, {"exec": command}, {"message": "T001: done"}]
@@ -94,6 +121,8 @@ def test_commands_read_no_login_no_setting_and_nothing_of_other_runs(scene: Conf
     for attempt, play in enumerate(("first", "second"), 1):
         job: AgentJob = scene.job(attempt, resume=thread)
         scene.started(job)
+        if attempt == 1:  # what somebody stores after the start is hidden as well
+            (scene.home / ".s3cfg").write_text("OPERATORS-CREDENTIAL")
         if "default_permissions" not in config_of(scene):
             pytest.skip("machine: Codex's sandbox cannot be set up")
         ended = scene.ended(job)
@@ -104,6 +133,8 @@ def test_commands_read_no_login_no_setting_and_nothing_of_other_runs(scene: Conf
         log = json.dumps(scene.log(attempt))
         assert not [words for words in HIDDEN if words in log]
         assert "kept" in log
+        assert "READABLE" in log
+        assert "root:" not in log
         assert (scene.workspace / f"{play}.txt").read_text() == "made\n"
         assert (scene.workspace / f"{play}.log").read_text() == "by-command\n"
         assert not (scene.root / "outside").exists()

@@ -1,6 +1,8 @@
 from pathlib import Path
 
-from moonmind.adapters.agents.environment import agent_environment, harmless
+import pytest
+
+from moonmind.adapters.agents.environment import agent_environment, harmless, without_login
 from moonmind.redact import Redactor
 
 SECRET = "a-very-secret-value"
@@ -47,3 +49,28 @@ def test_a_job_cannot_bring_a_known_secret_nor_replace_the_home() -> None:
 
 def test_there_is_always_a_search_path() -> None:
     assert harmless({})["PATH"]
+
+
+@pytest.mark.parametrize(
+    ("proxy", "shown"),
+    [
+        ("http://proxy:3128", "http://proxy:3128"),
+        ("http://user:pass@proxy:3128/", "http://proxy:3128/"),
+        ("user:pass@proxy:3128", "proxy:3128"),
+        ("http://user@proxy", "http://proxy"),
+        ("https://us%40er:p%2Fa%3Ass@proxy:1", "https://proxy:1"),
+        ("socks5h://u:p@[::1]:1080", "socks5h://[::1]:1080"),
+        ("http://u:p@ss@proxy:1", "http://proxy:1"),
+        ("http://u:p/ss?x#y@proxy:1", "http://proxy:1"),
+        ("HTTP://:pass@proxy", "HTTP://proxy"),
+        ("//u:p@proxy:1", "//proxy:1"),
+        ("us_er:p://x@proxy:1", "proxy:1"),
+        ("", ""),
+    ],
+)
+@pytest.mark.parametrize("name", ["HTTPS_PROXY", "http_proxy", "All_Proxy", "FTP_PROXY"])
+def test_an_agent_knows_the_proxy_and_not_its_password(name: str, proxy: str, shown: str) -> None:
+    assert without_login(proxy) == shown
+    assert build({name: proxy}, {})[name] == shown
+    assert build({}, {name: proxy})[name] == shown
+    assert harmless({name: proxy})[name] == proxy  # the supervisor, which speaks to the model service, has to log in
