@@ -154,3 +154,25 @@ def test_a_codex_that_knows_no_profiles_is_given_the_mode(tmp_path: Path) -> Non
     config = tomllib.loads((tmp_path / "state" / "homes" / "run-1" / "codex" / "config.toml").read_text())
     assert config["sandbox_mode"] == "workspace-write"
     assert "default_permissions" not in config
+
+
+def test_a_codex_that_holds_its_login_itself_gets_the_proxys_password_and_its_commands_do_not(tmp_path: Path) -> None:
+    codex = tmp_path / "codex"
+    codex.write_text("#!/bin/sh\nexit 2\n")
+    codex.chmod(0o700)
+    operator = tmp_path / "operator"
+    operator.mkdir()
+    (operator / "auth.json").write_text(json.dumps({"tokens": {"access_token": "opaque-to-everybody"}}))
+    proxy = "http://user:hunter2-hunter2@proxy:1"
+    options = AgentOptions(
+        tmp_path / "state", "i", codex_bin=str(codex), codex_home=operator, environment={"https_proxy": proxy}
+    )
+    agent = CodexAgent(options)
+    job = replace(Confined(tmp_path / "scene").job(), workspace=tmp_path)
+    agent._jobs.folder(job.key).make()
+    lent = agent._order(job)
+    assert (lent.proxy, lent.environment["https_proxy"]) == (None, proxy)
+    config = tomllib.loads((tmp_path / "state" / "homes" / "run-1" / "codex" / "config.toml").read_text())
+    assert config["shell_environment_policy"]["set"]["https_proxy"] == "http://proxy:1"
+    (operator / "auth.json").write_text(json.dumps({"OPENAI_API_KEY": "sk-x" * 9}))
+    assert agent._order(job).environment["https_proxy"] == "http://proxy:1"
