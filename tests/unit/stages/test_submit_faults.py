@@ -231,7 +231,7 @@ def stopped(world: World, *then: dict[str, object], **limits: float) -> JobStatu
     key = f"{world.run_id}/submit-1"
     assert isinstance(world.step(Stage.SUBMIT), Park)
     until((world.workspace / "half.py").exists, "the agent's work")
-    status = world.agent.poll(key)
+    status = until(lambda: seen if (seen := world.agent.poll(key)).thread_id else None, "the thread's name")
     assert status.pid is not None
     os.kill(status.pid, signal.SIGSTOP)
     go.touch()
@@ -241,8 +241,8 @@ def stopped(world: World, *then: dict[str, object], **limits: float) -> JobStatu
 @pytest.mark.parametrize(
     ("limits", "code"),
     [
-        ({"stall_seconds": 60, "total_seconds": 1}, "agent_timeout"),
-        ({"stall_seconds": 1, "total_seconds": 60}, "agent_stalled"),
+        ({"stall_seconds": 60, "total_seconds": 3}, "agent_timeout"),
+        ({"stall_seconds": 3, "total_seconds": 60}, "agent_stalled"),
     ],
 )
 def test_a_job_whose_supervisor_is_stopped_ends_at_its_limit_with_work_and_thread_kept(
@@ -261,14 +261,14 @@ def test_a_job_whose_supervisor_is_stopped_ends_at_its_limit_with_work_and_threa
 
 
 def test_an_agent_that_was_done_before_its_supervisor_was_stopped_has_done_its_work(world: World) -> None:
-    stopped(world, {"end": "completed", "message": "done"}, stall_seconds=1, total_seconds=60)
+    stopped(world, {"end": "completed", "message": "done"}, stall_seconds=3, total_seconds=60)
     done = world.step(Stage.SUBMIT)
     assert isinstance(done, Done), done
     assert done.outputs["report"] == "done"
 
 
 def test_a_job_that_is_overdue_and_cannot_be_ended_is_not_said_to_have_ended(world: World) -> None:
-    stopped(world, {"hang": True}, stall_seconds=60, total_seconds=1)
+    stopped(world, {"hang": True}, stall_seconds=60, total_seconds=3)
     world.lease.break_after = 0
     with pytest.raises(Exception, match="lost"):
         world.step(Stage.SUBMIT)
