@@ -165,7 +165,7 @@ def test_a_server_that_reloads_goes_on_with_its_run(members: Team) -> None:
     run_id = members.create()
     members.await_run(run_id, is_with_its_agent, "the park")
     (reader.root / "api_service/main.py").touch()
-    until(lambda: server.text().count("Application startup complete") == 2, "the second start", 30)
+    until(lambda: server.text().count("Application startup complete") == 2, "the second start", 60)
     release.touch()
     run = members.succeed(run_id)
     assert [task["retryCount"] for task in run["tasks"]] == [0] * 5
