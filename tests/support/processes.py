@@ -1,10 +1,12 @@
 """Real processes of the product, each ended by its own id."""
 
+import fcntl
 import os
 import signal
 import socket
 import subprocess
 import sys
+import termios
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -129,3 +131,8 @@ def argv_with(text: str) -> list[str]:
         if text.encode() in words:
             found.append(place.parent.name)
     return found
+
+
+def waiting_in(pipe: int) -> int:
+    """Return how many bytes a pipe holds."""
+    return int.from_bytes(fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)), sys.byteorder)

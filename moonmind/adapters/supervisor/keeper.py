@@ -137,8 +137,10 @@ def _become(control: int, command: list[str], prepare: Callable[[], None]) -> No
     os.write(control, HERE)
     if os.read(control, 16) != GO:
         os._exit(1)
-    for ignored in (signal.SIGPIPE, signal.SIGXFSZ):
-        signal.signal(ignored, signal.SIG_DFL)  # Python ignores them, and what is ignored stays so
+    # What is ignored stays so: by Python the last two, by `nohup` and background shells the others, and SIGINT is how an
+    # agent is asked to stop.
+    for ignored in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGPIPE, signal.SIGXFSZ):
+        signal.signal(ignored, signal.SIG_DFL)
     try:
         os.execvp(command[0], command)  # noqa: S606 - no shell is wanted
     except OSError as error:

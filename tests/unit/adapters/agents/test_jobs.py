@@ -1,6 +1,5 @@
 import json
 import os
-import select
 import shutil
 import signal
 import subprocess
@@ -19,6 +18,7 @@ from moonmind.adapters.supervisor.heartbeat import last_beat
 from moonmind.errors import AgentError, AgentUnknown
 from moonmind.ports.agent import JobEnd, JobState, JobStatus
 from tests.support.agents import Scene, ScriptedScene
+from tests.support.processes import waiting_in
 from tests.support.trees import deepen
 from tests.support.waiting import until
 
@@ -52,7 +52,8 @@ def hang(scene: Scene) -> int:
     os.mkfifo(job.log_path)
     reader = os.open(job.log_path, os.O_RDONLY | os.O_NONBLOCK)
     scene.agent.start(job)
-    until(lambda: select.select([reader], [], [], 0)[0], "the first bytes")
+    # More than the lines before: the write that cannot end has begun, and only then does the supervisor hang.
+    until(lambda: waiting_in(reader) > 32768, "the long line")
     return reader
 
 

@@ -208,9 +208,23 @@ def test_a_command_that_cannot_be_started_says_why(kind: Kind, argv: list[str], 
         contain(argv, {"PATH": os.defpath}, cwd, mark="x", kinds=[kind])
 
 
+@pytest.mark.parametrize("ignored", [(), (signal.SIGINT, signal.SIGQUIT), (signal.SIGHUP, signal.SIGTERM)])
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_agent_gets_its_environment_its_signals_and_its_files_and_nothing_else(kind: Kind) -> None:
+def test_the_agent_gets_its_environment_its_signals_and_its_files_and_nothing_else(
+    kind: Kind, ignored: tuple[signal.Signals, ...]
+) -> None:
     require(kind)
+    before = {
+        number: signal.signal(number, signal.SIG_IGN) for number in ignored
+    }  # as under nohup, or in the background
+    try:
+        _looks_around(kind)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _looks_around(kind: Kind) -> None:
     look = "env | sort; trap; ls -l /proc/self/fd | wc -l; grep -E 'Sig(Ign|Blk)' /proc/self/status; exit 7"
     held = contain(["/bin/sh", "-c", look], {"PATH": os.defpath, "ODD": "\udcff"}, "/", mark="x", kinds=[kind])
     out, err = held.keeper.communicate()
