@@ -99,12 +99,13 @@ def _text(context: StageContext, plan: Plan, commit: str, change: Change, mode: 
     if mode not in _REGULAR:
         return "", False
     data = context.vcs.read(plan.repository.full_name, commit, change.path, limit=PATCH_LIMIT) or b""
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return data.decode("utf-16", "replace"), False
-    if b"\0" not in data:
+    marked = data.startswith((b"\xff\xfe", b"\xfe\xff"))
+    if b"\0" not in data and not marked:
         return data.decode("utf-8", "replace"), False
-    wide = data.replace(b"\0", b"")  # UTF-16 without its mark reads as text then
-    return "\n".join(word.decode("ascii") for word in _WORDS_IN_BINARY.findall(wide)), True
+    narrow = data.replace(b"\0", b"")  # UTF-16 and UTF-32 without their marks read as text then
+    words = "\n".join(word.decode("ascii") for word in _WORDS_IN_BINARY.findall(narrow))
+    # A mark is two bytes that anybody can write before plain text: what it promises is read beside the bytes themselves.
+    return (f"{data.decode('utf-16', 'replace')}\n{words}", False) if marked else (words, True)
 
 
 def _allow_files(context: StageContext, plan: Plan) -> Mapping[str, bytes]:

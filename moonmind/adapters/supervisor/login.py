@@ -83,7 +83,11 @@ class ChatGpt:
             now = relayed(body)
             if now is not None and now[0] != old:  # another job, or the operator's own Codex, was first
                 return now
-            body["tokens"] |= self._asked(body["tokens"]["refresh_token"])
+            tokens = body.get("tokens")
+            refresh_token = tokens.get("refresh_token") if isinstance(tokens, dict) else None
+            if not isinstance(tokens, dict) or not isinstance(refresh_token, str) or not refresh_token:
+                raise LoginRefused("the stored ChatGPT login has no refresh token any more: run `codex login`")
+            tokens |= self._asked(refresh_token)
             body["last_refresh"] = datetime.now(UTC).isoformat().replace("+00:00", "Z")
             # Written before it is used: the old refresh token is worth nothing any more.
             write_whole(self._source, json.dumps(body, indent=2).encode())

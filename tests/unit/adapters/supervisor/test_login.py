@@ -124,6 +124,18 @@ def test_a_file_that_is_no_login_is_refused(tmp_path: Path, content: str | None)
         ChatGpt(tmp_path / "auth.json", "http://127.0.0.1:1").headers()
 
 
+@pytest.mark.parametrize("token", [None, "", 7])
+def test_a_refresh_token_that_goes_while_a_job_runs_is_missed_in_words(tmp_path: Path, token: object) -> None:
+    file, access = tmp_path / "auth.json", jwt(1)
+    file.write_text(json.dumps(stored(access)))
+    login = ChatGpt(file, "http://127.0.0.1:1")
+    body = stored(access)
+    body["tokens"]["refresh_token"] = token
+    file.write_text(json.dumps(body))
+    with pytest.raises(LoginRefused, match="codex login"):
+        login.renewed({"Authorization": f"Bearer {access}"})
+
+
 def test_only_a_login_of_a_known_kind_is_relayed() -> None:
     assert relayed(stored(jwt(1))) is not None
     claimed = jwt(1, **{"https://api.openai.com/auth": {"chatgpt_account_id": "acc-2"}})
