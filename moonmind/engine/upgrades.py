@@ -1,6 +1,7 @@
 """What a newer program does differently: one sentence for each change, logged once at an installation's first start.
 
-CHANGELOG.md says more under "Upgrading". A file in the state folder notes each sentence that was said.
+CHANGELOG.md says more under "Upgrading": a comment in each of its lines names the changes that the line covers. A file in
+the state folder notes each sentence that was said.
 """
 
 from collections.abc import Sequence
@@ -107,6 +108,39 @@ CHANGES: tuple[Change, ...] = (
         "work-kept",
         "Work that cannot be taken is kept in an archive among the run's artifacts; a retry judges it again without an agent, "
         "and with notes it goes back to the agent's thread.",
+    ),
+    Change("python-3-11-2", "MoonMind needs Python 3.11.2 or newer; before, 3.11.0."),
+    Change(
+        "env-file-lines",
+        "A .env that is not UTF-8 or has a line that is no setting is an error, and only the documented names are settings.",
+    ),
+    Change("exit-code-4", "uvicorn, alembic and ensure_codex_config end with exit code 4 where a setting is wrong."),
+    Change(
+        "alembic-exit-codes",
+        "alembic ends with exit code 5 where the database does not answer and with 4 where it refuses; before, 255 or 1.",
+    ),
+    Change(
+        "accept-findings",
+        "`moonmind retry RUN --accept FINGERPRINT --why REASON` (acceptFindings of a retry) publishes a change although a "
+        "finding of secret_suspected is in it.",
+    ),
+    Change(
+        "secret-encodings",
+        "Known secrets are also found in hexadecimal, base32, UTF-16, reversed, across line breaks and in base64 twice.",
+    ),
+    Change(
+        "masked-patches",
+        "A run that ends with secret_found keeps its work as patches/masked-N.diff, with the secrets masked.",
+    ),
+    Change(
+        "feature-key-paths",
+        "featureKey takes a path of up to 512 characters, with or without its `specs`, such as backend/001-a.",
+    ),
+    Change("surrogates", "The API refuses text with half of a surrogate pair with 422."),
+    Change("head-requests", "The API answers HEAD wherever it answers GET."),
+    Change(
+        "removed-folder",
+        "An agent that removes its folder ends the run with agent_failed; before, it was started again.",
     ),
 )
 
