@@ -59,7 +59,7 @@ class MoonMindError(Exception):
     retryable: ClassVar[bool] = False
     outage: ClassVar[bool] = False
     """A retryable error of a service that is away: waited for longer than a mishap would be."""
-    remediation: ClassVar[str] = "Look at the server's log for this request and report it as a defect."
+    remediation: ClassVar[str] = "Look at the server's log for this request and report it as a bug."
 
     def __init__(self, message: str, *, remediation: str | None = None, **details: Any) -> None:
         super().__init__(message)
@@ -146,7 +146,9 @@ class RepositoryNotAllowed(Forbidden):
     """The installation is limited to other repositories."""
 
     code = "repository_not_allowed"
-    remediation = "Name a repository that is admitted, or add a pattern to MOONMIND_REPOSITORIES and restart."
+    remediation = (
+        "Name a repository that MOONMIND_REPOSITORIES allows, or add a pattern for this one to it, and restart."
+    )
 
 
 class NotFound(MoonMindError):
@@ -235,7 +237,7 @@ class CredentialInvalid(NotConfigured):
 
     code = "credential_invalid"
     http_status = 409
-    remediation = "Mend the named credential or tool, check with `moonmind doctor`, then retry the run."
+    remediation = "Fix the named credential or tool, check with `moonmind doctor`, then retry the run."
 
 
 class Unavailable(MoonMindError):
@@ -343,7 +345,7 @@ class AgentNoChange(AgentError):
     """The agent ended without changing a file."""
 
     code = "agent_no_change"
-    remediation = "Read what the agent said; mend the tasks or add notes, then retry from discovery."
+    remediation = "Read what the agent said; correct the tasks or add notes, then retry from discovery."
 
 
 class ForgeError(External):
@@ -387,7 +389,7 @@ class ForgeRefused(ForgeError):
 
     code = "forge_refused"
     retryable = False
-    remediation = "Read the message for what the forge misses, mend it, then retry the run."
+    remediation = "Read the message for what the forge misses, fix it, then retry the run."
 
 
 class RepositoryArchived(ForgeRefused):
@@ -426,7 +428,7 @@ class VcsRefused(VcsError):
 
     code = "git_refused"
     retryable = False
-    remediation = "Read the message for the path or commit that git does not take, mend it, then retry the run."
+    remediation = "Read the message for the path or commit that git does not take, fix it, then retry the run."
 
 
 class VcsDenied(VcsError):
@@ -485,14 +487,14 @@ class Rejected(MoonMindError):
 
     code = "rejected"
     http_status = 409
-    remediation = "Read the artifacts of the run, mend the cause, then retry."
+    remediation = "Read the artifacts of the run, fix the cause, then retry."
 
 
 class SpecUnreadable(Rejected):
     """The repository's Spec Kit files cannot be read with certainty."""
 
     code = "spec_unreadable"
-    remediation = "Mend the named file and line, push, and start a new run."
+    remediation = "Correct the named file and line, push, and start a new run."
 
 
 class FeatureUnclear(Rejected):
@@ -527,7 +529,7 @@ class SecretFound(PatchRefused):
 
 
 class SecretSuspected(PatchRefused):
-    """The change adds what looks like a live credential of somebody's."""
+    """The change adds what looks like a live credential."""
 
     code = "secret_suspected"
     remediation = (
@@ -538,7 +540,7 @@ class SecretSuspected(PatchRefused):
 
 
 class BranchMoved(Rejected):
-    """Somebody pushed to the run's branch while it worked."""
+    """Commits were pushed to the run's branch while it worked."""
 
     code = "branch_moved"
     remediation = "Retry with restart_from_discovery; the new run starts from the branch as it is now."
@@ -582,4 +584,4 @@ class Unanswered(MoonMindError):
 
     code = "unanswered"
     http_status = 504
-    remediation = "Retry when somebody can attend to it."
+    remediation = "Retry when a person can answer."

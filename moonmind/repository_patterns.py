@@ -31,7 +31,7 @@ class RepositoryPatterns:
         """Raise RepositoryNotAllowed unless `owner/name` may be run."""
         if not self.admits(name):
             raise RepositoryNotAllowed(
-                f"{name} may not be run here: {VARIABLE} admits {', '.join(self.patterns)}", repository=name
+                f"{name} may not be run here: {VARIABLE} allows only {', '.join(self.patterns)}", repository=name
             )
 
 
@@ -42,5 +42,5 @@ def checked(pattern: str) -> str:
         return pattern
     fix = f"; did you mean `{pattern}/*`?" if len(parts) == 1 and _PART.fullmatch(pattern) else ""
     raise ValueError(
-        f"{pattern[:100]!r} is no pattern for owner/name (letters, digits, `.`, `_`, `-`, `*` and `?`, one `/`){fix}"
+        f"{pattern[:100]!r} is not a pattern for owner/name (letters, digits, `.`, `_`, `-`, `*` and `?`, one `/`){fix}"
     )

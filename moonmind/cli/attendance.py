@@ -1,4 +1,4 @@
-"""Say that nobody runs stages: a run that waits for nobody looks like one that hangs."""
+"""Report that no worker is online: a run that waits for one looks like a run that hangs."""
 
 import sys
 import time
@@ -10,7 +10,7 @@ _PACE_SECONDS = 10.0
 
 
 class Attendance:
-    """Says on standard error that nobody works, and that somebody does again: each once."""
+    """Reports on standard error that no worker is online, and that one is again: each once."""
 
     def __init__(self, session: Session, *, pace: float = _PACE_SECONDS) -> None:
         self._session = session
@@ -28,14 +28,14 @@ class Attendance:
         if alone == self._alone:
             return
         self._alone = alone
-        print(_lack(self._session) if alone else "MoonMind is running: the run goes on.", file=sys.stderr)
+        print(_lack(self._session) if alone else "A worker is online again: the run goes on.", file=sys.stderr)
 
 
 def warn_if_alone(session: Session) -> None:
-    """Say that nothing will move, where nobody runs stages."""
+    """Report that the run will not move, where no worker is online."""
     Attendance(session).look()
 
 
 def _lack(session: Session) -> str:
-    start = "start it with `moonmind up`" if session.settings.embedded else "start a worker, as the quickstart says"
-    return f"No MoonMind is running: {start}; the run is kept and waits."
+    start = "start one with `moonmind up`" if session.settings.embedded else "start a worker, as the quickstart says"
+    return f"No worker is online: {start}; the run is saved and waits."

@@ -6,7 +6,7 @@
 3    no such run, or its state does not allow it
 4    a setting, a tool or a credential is missing or refused
 5    a service that is needed does not answer now
-70   a defect of MoonMind
+70   an internal error, to be reported
 130  interrupted
 141  the reader of the output went away
 143  asked to end (SIGTERM)
@@ -54,7 +54,7 @@ class Exit(IntEnum):
 EPILOG = (
     "Exit codes: 0 done, the run succeeded or had no work; 1 the run failed or was cancelled, or a check failed; "
     "2 the command line is wrong; 3 no such run, or its state does not allow it; 4 a setting, a tool or a credential is "
-    "missing; 5 a service does not answer; 70 a defect of MoonMind; 130 interrupted."
+    "missing; 5 a service does not answer; 70 an internal error: report it; 130 interrupted."
 )
 
 _COMMAND_WORDS = {

@@ -94,7 +94,8 @@ def logs(connect: Connect, run: str, *, follow: bool, as_json: bool) -> int:
         if not seen and not as_json:
             where = "was never started" if shown.status.terminal else "has said nothing yet"
             raise NotFound(
-                f"the agent of run {str(shown.id)[:8]} {where}", remediation="See `moonmind show` for its stages."
+                f"the agent of run {str(shown.id)[:8]} {where}",
+                remediation=f"Its stages: moonmind show {str(shown.id)[:8]}",
             )
     return Exit.FINE
 

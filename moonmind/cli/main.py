@@ -6,7 +6,7 @@
     3    no such run, or its state does not allow it
     4    a setting, a tool or a credential is missing or refused
     5    a service that is needed does not answer now
-    70   a defect of MoonMind
+    70   an internal error, to be reported
     130  interrupted
 
 Everything heavy is imported inside the commands, so that `--help` and `--version` answer at once.
@@ -27,7 +27,7 @@ from moonmind.private import keep_private
 
 app = typer.Typer(
     name="moonmind",
-    help="Land Spec Kit phases as pull requests.",
+    help="Turn the phases of Spec Kit features into pull requests.",
     epilog=EPILOG,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -37,10 +37,12 @@ app = typer.Typer(
 database = typer.Typer()
 app.add_typer(database, name="db")
 
-RunId = Annotated[str, typer.Argument(metavar="RUN", help="The run's id, or a beginning of it that no other has.")]
+RunId = Annotated[
+    str, typer.Argument(metavar="RUN", help="The run's ID, or the beginning of it, if no other run shares it.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
-Watch = Annotated[bool, typer.Option("--watch", "-w", help="Follow the run to its end.")]
-Notes = Annotated[str | None, typer.Option(help="What the agent should know beside the spec.")]
+Watch = Annotated[bool, typer.Option("--watch", "-w", help="Follow the run until it ends.")]
+Notes = Annotated[str | None, typer.Option(help="Instructions for the agent, in addition to the spec.")]
 
 
 def _version(asked: bool) -> None:
@@ -56,15 +58,15 @@ def moonmind(
     ] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an unexpected error.")] = False,
 ) -> None:
-    """Land Spec Kit phases as pull requests."""
+    """Turn the phases of Spec Kit features into pull requests."""
 
 
 @app.command()
 def up(
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="The port; 0 takes a free one.")] = 8000,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="The port to listen on; 0 picks a free one.")] = 8000,
 ) -> None:
-    """Serve the API; without a broker, do the work too."""
+    """Start the API server; without a broker, it runs the stages too."""
     from moonmind.cli.up import serve
 
     raise typer.Exit(serve(host, port))
@@ -75,20 +77,20 @@ def run(
     context: typer.Context,
     repository: Annotated[str, typer.Argument(metavar="OWNER/NAME", help="The repository.")],
     feature: Annotated[
-        str | None, typer.Option(help="The feature: 042, 042-x, or its path where two have one name.")
+        str | None, typer.Option(help="The feature: 042, 042-x, or its path where several have this name.")
     ] = None,
     notes: Notes = None,
     from_: Annotated[
         Literal["discover", "submit", "apply", "publish"] | None,
-        typer.Option("--from", help="Start at this stage with what the last run left."),
+        typer.Option("--from", help="Start at this stage, with the results of the feature's last run."),
     ] = None,
     watch: Watch = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only show what it would do, and whether it could.")
+        bool, typer.Option("--dry-run", help="Show what the run would do and whether it could start; start nothing.")
     ] = False,
     json: Json = False,
 ) -> None:
-    """Land a repository's next unfinished phase."""
+    """Open a pull request for a repository's next unfinished phase."""
     from moonmind.cli import runs as steer
 
     if dry_run:
@@ -100,9 +102,9 @@ def run(
 @app.command()
 def runs(
     context: typer.Context,
-    status: Annotated[str | None, typer.Option(help="Only runs in this status.")] = None,
-    repository: Annotated[str | None, typer.Option(metavar="OWNER/NAME", help="Only runs of this one.")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=100, help="How many at most.")] = 20,
+    status: Annotated[str | None, typer.Option(help="Only runs with this status.")] = None,
+    repository: Annotated[str | None, typer.Option(metavar="OWNER/NAME", help="Only runs of this repository.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=100, help="The most runs to list.")] = 20,
     json: Json = False,
 ) -> None:
     """List runs, newest first."""
@@ -113,7 +115,7 @@ def runs(
 
 @app.command()
 def show(context: typer.Context, run: RunId, watch: Watch = False, json: Json = False) -> None:
-    """Show a run: its stages, how it ended, what it left."""
+    """Show a run: its stages, its result and its artifacts."""
     from moonmind.cli import look
 
     raise typer.Exit(look.show(_looking(context), run, watch=watch, as_json=json))
@@ -123,10 +125,10 @@ def show(context: typer.Context, run: RunId, watch: Watch = False, json: Json = 
 def logs(
     context: typer.Context,
     run: RunId,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the run ends.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="Print the log's own JSON lines.")] = False,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Keep printing until the run ends.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print the log as it is stored: JSON lines.")] = False,
 ) -> None:
-    """Print what the agent said, ran and changed."""
+    """Print the agent's log: its messages, commands and changed files."""
     from moonmind.cli import look
 
     raise typer.Exit(look.logs(_looking(context), run, follow=follow, as_json=json))
@@ -137,17 +139,20 @@ def retry(
     context: typer.Context,
     run: RunId,
     from_discovery: Annotated[
-        bool, typer.Option("--from-discovery", help="Begin anew instead of where it failed.")
+        bool, typer.Option("--from-discovery", help="Start over from discovery, not at the stage that failed.")
     ] = False,
     notes: Notes = None,
     accept: Annotated[
-        list[str] | None, typer.Option(metavar="FINGERPRINT", help="A finding that is no secret; with --why.")
+        list[str] | None,
+        typer.Option(metavar="FINGERPRINT", help="A reported finding that is not a secret; needs --why, repeatable."),
     ] = None,
-    why: Annotated[str | None, typer.Option(metavar="REASON", help="Why; shown in the pull request.")] = None,
+    why: Annotated[
+        str | None, typer.Option(metavar="REASON", help="Why these are not secrets; shown in the pull request.")
+    ] = None,
     watch: Watch = False,
     json: Json = False,
 ) -> None:
-    """Start a failed or cancelled run again, where it stopped."""
+    """Retry a failed or cancelled run from the stage where it stopped."""
     from moonmind.cli import runs as steer
 
     code = steer.retry(
@@ -165,7 +170,7 @@ def retry(
 
 @app.command()
 def cancel(context: typer.Context, run: RunId, json: Json = False) -> None:
-    """Stop a run; its work so far is kept."""
+    """Cancel a run; its work so far is kept."""
     from moonmind.cli import runs as steer
 
     raise typer.Exit(steer.cancel(_looking(context), run, as_json=json))
@@ -174,10 +179,12 @@ def cancel(context: typer.Context, run: RunId, json: Json = False) -> None:
 @app.command()
 def doctor(
     context: typer.Context,
-    repo: Annotated[str | None, typer.Option(metavar="OWNER/NAME", help="Probe access to this one too.")] = None,
+    repo: Annotated[
+        str | None, typer.Option(metavar="OWNER/NAME", help="Also check access to this repository.")
+    ] = None,
     json: Json = False,
 ) -> None:
-    """Check everything that a run needs, with the fix beside each failure."""
+    """Check everything that a run needs, and show how to fix what fails."""
     from moonmind.cli import look
 
     raise typer.Exit(look.doctor(_probing(context), repository=repo, as_json=json))
@@ -185,14 +192,14 @@ def doctor(
 
 @database.callback(invoke_without_command=True)
 def db(context: typer.Context) -> None:
-    """Migrate the database: DATABASE_URL, or the one in CELERY_RESULT_BACKEND."""
+    """Migrate the database (DATABASE_URL, else CELERY_RESULT_BACKEND), or show its version."""
     if context.invoked_subcommand is None:
         print(context.get_help())
 
 
 @database.command("upgrade")
 def upgrade_database(json: Json = False) -> None:
-    """Bring the schema to this program's version; nothing happens where it has it."""
+    """Migrate the schema to the version that this program needs."""
     from moonmind.cli import database as kept
 
     raise typer.Exit(kept.upgrade(as_json=json))
@@ -200,7 +207,7 @@ def upgrade_database(json: Json = False) -> None:
 
 @database.command("current")
 def current_version(json: Json = False) -> None:
-    """Show the schema's version, and the one that this program needs."""
+    """Show the schema's version; exit with 1 if this program needs another one."""
     from moonmind.cli import database as kept
 
     raise typer.Exit(kept.current(as_json=json))
@@ -242,9 +249,7 @@ def _stray(error: Exception, *, as_json: bool, debug: bool) -> int:
     if debug:
         traceback.print_exc()
     advice = (
-        "Report it as a defect."
-        if debug
-        else "Run it again as `moonmind --debug ...` for the traceback, and report it."
+        "Report it as a bug." if debug else "Run it again as `moonmind --debug ...` for the traceback, and report it."
     )
     say(Unexpected(f"{type(error).__name__}: {error}", remediation=advice).info(), as_json=as_json)
     return Exit.DEFECT

@@ -1,5 +1,6 @@
 """The commands that start and steer runs: `run`, `retry`, `cancel`."""
 
+import re
 import sys
 from collections.abc import Sequence
 from typing import Any, TypeVar
@@ -64,7 +65,16 @@ def retry(
 ) -> int:
     """Start an ended run again; `accept` and `why` excuse findings that look like secrets."""
     if bool(accept) != bool(why):
-        raise InvalidRequest("--accept needs the reason in --why, and --why a fingerprint in --accept")
+        raise InvalidRequest(
+            "--accept and --why belong together: one is missing",
+            remediation='Run the command with both: --accept FINGERPRINT --why "REASON".',
+        )
+    for fingerprint in accept:
+        if not re.fullmatch(wire.FINGERPRINT, fingerprint):
+            raise InvalidRequest(
+                f"--accept {fingerprint[:100]!r} is not a fingerprint, which has 16 digits of 0-9 and a-f",
+                remediation=f"Copy it from the run's error: moonmind show {run}",
+            )
     accepted = _body(wire.AcceptFindings, fingerprints=list(accept), reason=why) if accept else None
     mode = RetryMode.RESTART_FROM_DISCOVERY if from_discovery else RetryMode.RESUME_FAILED_TASK
     body = _body(wire.RetryRun, mode=mode, notes=notes, accept_findings=accepted)

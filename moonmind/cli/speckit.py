@@ -56,7 +56,7 @@ def status(given: argparse.Namespace) -> int:
 
 
 def following(given: argparse.Namespace) -> int:
-    """Show what a run would do next, and why just that."""
+    """Show which tasks a run would do next, and why."""
     checkout = Checkout.around(given.path)
     choice, found = _work(checkout, _asked(given), Selection.read(given.story, given.task))
     work = found if isinstance(found, Work) else None
@@ -72,13 +72,13 @@ def following(given: argparse.Namespace) -> int:
 
 
 def prompt(given: argparse.Namespace) -> int:
-    """Print what an agent would be told."""
+    """Print the prompt that an agent would get."""
     from moonmind.speckit.prompt import render_prompt
 
     checkout = Checkout.around(given.path)
     _, found = _work(checkout, _asked(given), Selection.read(given.story, given.task))
     if isinstance(found, NoWork):
-        raise NotFound(found.reason, remediation="There is nothing to tell an agent.")
+        raise NotFound(found.reason, remediation="There is no prompt without open tasks.")
     text = render_prompt(
         work=found,
         documents=documents_of(found.feature, checkout.listing),
@@ -91,7 +91,7 @@ def prompt(given: argparse.Namespace) -> int:
 
 
 def ticking(given: argparse.Namespace) -> int:
-    """Tick one box; every other byte of the file stays."""
+    """Tick one task's box; the rest of the file stays as it is."""
     place = _file(given.path, _asked(given))
     before = read_file(place)
     task = find_task(read_tasks(before, name=str(place)), given.id, given.line)
@@ -99,7 +99,7 @@ def ticking(given: argparse.Namespace) -> int:
 
 
 def unticking(given: argparse.Namespace) -> int:
-    """Open one ticked box again; every other byte of the file stays."""
+    """Untick one task's box; the rest of the file stays as it is."""
     place = _file(given.path, _asked(given))
     before = read_file(place)
     task = find_task(read_tasks(before, name=str(place)), given.id, given.line)
@@ -107,7 +107,7 @@ def unticking(given: argparse.Namespace) -> int:
 
 
 def doctor(given: argparse.Namespace) -> int:
-    """Say what in this project would stop a run, or surprise it, and how to mend it."""
+    """Check what in this project would stop or mislead a run, and show how to fix it."""
     from moonmind.cli.speckit_doctor import examine
     from moonmind.cli.tables import checks_listed, checks_table
 
@@ -132,7 +132,7 @@ class _Parser(argparse.ArgumentParser):
 
 def _parser() -> argparse.ArgumentParser:
     """Build the command line with the standard library: a command that is typed all day must not wait for imports."""
-    whole = _Parser(prog="speckit", description="Read a folder's Spec Kit files as MoonMind does.")
+    whole = _Parser(prog="speckit", description="Read and tick a checkout's Spec Kit files, as MoonMind does.")
     whole.add_argument("--version", action="version", version=f"speckit {__version__}")
     commands = whole.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for name, work in (
@@ -148,7 +148,7 @@ def _parser() -> argparse.ArgumentParser:
         command.set_defaults(work=work)
         if name in {"tick", "untick"}:
             command.add_argument("id", metavar="ID", help="the task: T012")
-            command.add_argument("--line", type=int, help="which line, where the id stands more than once")
+            command.add_argument("--line", type=int, help="the task's line, where several tasks have the ID")
         command.add_argument("path", nargs="?", type=_there, default=Path(), metavar="PATH", help=_PLACES[name])
         if name != "doctor":
             command.add_argument("--feature", help="the feature: 042, 042-x or specs/042-x")
@@ -156,13 +156,13 @@ def _parser() -> argparse.ArgumentParser:
             command.add_argument("--story", help="only this story's tasks: US1")
             command.add_argument("--task", action="append", default=[], help="only these: T012, T001-T010; repeatable")
         if name == "prompt":
-            command.add_argument("--notes", default="", help="what you would tell the agent beside it")
+            command.add_argument("--notes", default="", help="instructions for the agent, in addition to the spec")
         if name in {"status", "next", "doctor"}:
             command.add_argument("--json", action="store_true", help="print JSON and nothing else")
     return whole
 
 
-_FOLDER = "a checkout, or a folder in it; the current one without"
+_FOLDER = "a checkout, or a folder in it (default: the current folder)"
 _PLACES = dict.fromkeys(("next", "prompt", "doctor"), _FOLDER) | dict.fromkeys(
     ("status", "tick", "untick"), f"{_FOLDER}; or one tasks.md"
 )

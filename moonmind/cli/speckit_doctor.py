@@ -55,7 +55,7 @@ def _choice(checkout: Checkout, asked: Asked) -> Iterator[Check]:
     pointer = _pointer(checkout)
     known = {feature.path for feature in checkout.features}
     if pointer is not None and pointer.strip("/") not in known:
-        yield _look("feature.json", f"{FEATURE_JSON} names {pointer}, which is no feature", "Mend it, or remove it.")
+        yield _look("feature.json", f"{FEATURE_JSON} names {pointer}, which is no feature", "Correct it, or remove it.")
     try:
         choice = checkout.choose(asked)
     except SpecUnreadable:

@@ -142,15 +142,15 @@ class Container:
         except MoonMindError as error:
             checks.append(Check("database", CheckStatus.FAILED, error.message, error.advice))
         if self.publisher.ready:
-            checks.append(Check("publisher", CheckStatus.PASSED, "hints can be published"))
+            checks.append(Check("publisher", CheckStatus.PASSED, "the task queue takes messages"))
         else:
-            message = "three publishes hang in the broker"
+            message = "the broker (CELERY_BROKER_URL) does not answer: three messages to it hang"
             checks.append(
                 Check(
                     "publisher",
                     CheckStatus.FAILED,
                     message,
-                    "Look at the broker; publishing goes on by itself once it answers.",
+                    "Check the broker. Sending resumes by itself once it answers.",
                 )
             )
         return checks
@@ -168,10 +168,10 @@ class Container:
         for probe in self.probes:
             checks.extend(probe())
         if self.attended():
-            checks.append(Check("workers", CheckStatus.PASSED, "somebody runs stages"))
+            checks.append(Check("workers", CheckStatus.PASSED, "a worker is online"))
         else:
             how = "Start `moonmind up`." if self.settings.embedded else "Start a worker, as the quickstart says."
-            message = "nobody runs stages now; runs wait in the database"
+            message = "no worker is online; runs wait in the database until one starts"
             checks.append(Check("workers", CheckStatus.UNKNOWN, message, how))
         return [*checks, *self.preflight.run(repository)]
 
@@ -188,7 +188,7 @@ class Container:
             self.check_start()
         except NotConfigured as error:
             return [Check("folders", CheckStatus.FAILED, error.message, error.advice)]
-        return [Check("folders", CheckStatus.PASSED, "artifacts and agents' folders can be written")]
+        return [Check("folders", CheckStatus.PASSED, "the folders for artifacts and agents are writable")]
 
     def server(self) -> ServerInfo | None:
         """Find the API process of this installation on this machine."""

@@ -32,7 +32,7 @@ def hosts(database: Database) -> tuple[Check, ...]:
     except MoonMindError as error:
         return (Check("hosts", CheckStatus.UNKNOWN, error.message, error.advice),)
     if len(names) < 2:
-        return (Check("hosts", CheckStatus.PASSED, "no second host runs stages, so all find the artifacts"),)
+        return (Check("hosts", CheckStatus.PASSED, "all workers are on one host, so all of them find the artifacts"),)
     return (
         Check(
             "hosts",

@@ -6,11 +6,12 @@ from moonmind.wire.base import Instant, Text, WireModel, writable
 from moonmind.wire.event import RunEvent
 from moonmind.wire.health import CheckOutcome, CheckResult, Health, Readiness
 from moonmind.wire.problem import Problem, RunError
-from moonmind.wire.requests import AcceptFindings, CreateRun, RetryRun
+from moonmind.wire.requests import FINGERPRINT, AcceptFindings, CreateRun, RetryRun
 from moonmind.wire.run import Progress, RunPage, SpecWorkflowRun, Usage, Waiting
 from moonmind.wire.task import TaskName, WorkflowTaskState
 
 __all__ = [
+    "FINGERPRINT",
     "AcceptFindings",
     "CheckOutcome",
     "CheckResult",

@@ -39,6 +39,10 @@ FeatureName = Annotated[
 Notes = Annotated[Text, Field(max_length=NOTES_LENGTH)]
 
 
+FINGERPRINT = r"^[0-9a-f]{16}$"
+"""How a finding is named."""
+
+
 class _Request(WireModel):
     """A body from outside: a misspelt field is an error, never ignored."""
 
@@ -61,7 +65,7 @@ class CreateRun(_Request):
 class AcceptFindings(_Request):
     """What a person takes for harmless although it looks like a secret."""
 
-    fingerprints: Annotated[list[Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]], Field(min_length=1, max_length=50)]
+    fingerprints: Annotated[list[Annotated[str, Field(pattern=FINGERPRINT)]], Field(min_length=1, max_length=50)]
     """As the run's error names them."""
     reason: Annotated[Text, Field(min_length=1, max_length=500)]
     """Kept with the run and named in the pull request."""

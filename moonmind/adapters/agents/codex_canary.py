@@ -31,6 +31,11 @@ _FIX = (
     "If a system-wide configuration (/etc/codex) trusts folders, remove that."
 )
 
+_UNTRIED = "whether Codex ignores a repository's .codex folder could not be tried"
+_TRY = (
+    "Run `codex exec` once in an empty folder to see what it says, and correct that; then run `moonmind doctor` again."
+)
+
 _proven: set[tuple[object, ...]] = set()
 """Of this process: the program's file and the configuration with which it left no mark."""
 
@@ -48,16 +53,19 @@ def project_check(options: AgentOptions, login: Login, binary: str) -> Check:
         if key not in _proven:
             marks, asked, words = _try(options, binary, config)
             if marks:
-                message = f"Codex runs what a repository's own configuration names ({', '.join(marks)})"
+                message = (
+                    f"Codex runs commands that a repository's .codex folder names ({', '.join(marks)}): anyone who can "
+                    "push to the repository could run programs outside of the sandbox"
+                )
                 return Check(NAME, CheckStatus.FAILED, message, _FIX)
             if not asked:
-                message = "whether Codex leaves a repository's configuration alone was not seen: it asked no model"
-                return Check(NAME, CheckStatus.UNKNOWN, f"{message} ({words})" if words else message)
+                ending = words or "it said nothing"
+                message = f"{_UNTRIED}: Codex ended before it asked the model ({ending})"
+                return Check(NAME, CheckStatus.UNKNOWN, message, _TRY)
             _proven.add(key)
     except (OSError, MoonMindError) as error:
-        message = f"whether Codex leaves a repository's configuration alone could not be tried: {error}"
-        return Check(NAME, CheckStatus.UNKNOWN, message)
-    return Check(NAME, CheckStatus.PASSED, "Codex runs nothing that a repository's own configuration names (tried)")
+        return Check(NAME, CheckStatus.UNKNOWN, f"{_UNTRIED}: {error}", _TRY)
+    return Check(NAME, CheckStatus.PASSED, "Codex ignores a repository's .codex folder (tried)")
 
 
 def _configuration(options: AgentOptions, login: Login) -> dict[str, Any]:

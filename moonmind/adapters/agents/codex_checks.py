@@ -80,22 +80,24 @@ def _login(options: AgentOptions, login: Login) -> Check:
 
 def _project(options: AgentOptions, login: Login, binary: Check, stored: Check) -> Check:
     if binary.status is not CheckStatus.PASSED or stored.failed:
-        return Check(PROJECT, CheckStatus.SKIPPED, "Codex cannot be started here yet")
+        return Check(PROJECT, CheckStatus.SKIPPED, "not tried: codex.binary or codex.login has to pass first")
     return project_check(options, login, binary.facts["path"])
 
 
 def _key(options: AgentOptions, login: Login) -> Check:
     if login.kind is LoginKind.NONE:
-        return Check("codex.key", CheckStatus.SKIPPED, "there is no login to ask about")
+        return Check("codex.key", CheckStatus.SKIPPED, "not tried: there is no login")
     if login.key is None:
-        return Check("codex.key", CheckStatus.SKIPPED, "a ChatGPT login is tried by the first request of a job")
+        return Check("codex.key", CheckStatus.SKIPPED, "a ChatGPT login is checked by an agent's first request")
     base = (options.codex_base_url or DEFAULT_BASE_URL).rstrip("/")
     try:
         answer = httpx.get(f"{base}/models", headers={"Authorization": f"Bearer {login.key}"}, timeout=_SECONDS)
     except (httpx.HTTPError, httpx.InvalidURL, ImportError, ValueError) as error:
         # ImportError: a SOCKS proxy without its package. Values are not quoted: a header may be among them.
         return Check(
-            "codex.key", CheckStatus.UNKNOWN, f"{base} could not be asked about the key ({type(error).__name__})"
+            "codex.key",
+            CheckStatus.UNKNOWN,
+            f"{base} could not be asked whether it accepts the key ({type(error).__name__})",
         )
     if answer.status_code in (401, 403):
         return Check(

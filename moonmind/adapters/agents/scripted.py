@@ -32,7 +32,7 @@ class ScriptedAgent(SupervisedAgent):
                         "agent.script",
                         CheckStatus.FAILED,
                         f"the script {script} cannot be read: {error}",
-                        remediation="Mend the file that MOONMIND_SCRIPT names, or unset it.",
+                        remediation="Correct the file that MOONMIND_SCRIPT names, or unset it.",
                     ),
                 )
         return (
@@ -68,7 +68,7 @@ class ScriptedAgent(SupervisedAgent):
             except OSError as error:
                 raise NotConfigured(
                     f"the script {self._options.script} cannot be read: {error.strerror}",
-                    remediation="Mend the file that MOONMIND_SCRIPT names, or unset it.",
+                    remediation="Correct the file that MOONMIND_SCRIPT names, or unset it.",
                 ) from error
         packaged = self._options.script_for(brief.phase) if self._options.script_for is not None else None
         return packaged if packaged is not None else improvised(brief)

@@ -107,7 +107,7 @@ def _read(path: Path) -> Register:
     except (ValueError, KeyError, TypeError) as error:
         raise ForgeError(
             f"the record of pull requests {path.name} cannot be read: {error}",
-            remediation="Mend the file or remove it; pull requests then start again at 1.",
+            remediation="Correct the file or remove it; pull requests then start again at 1.",
             path=str(path),
         ) from error
 

@@ -33,9 +33,7 @@ def test_a_queued_run_without_a_server_is_said_plainly(session: Session, capsys:
     assert capsys.readouterr().err == ""
     session.found = None
     warn_if_alone(session)
-    assert (
-        capsys.readouterr().err == "No MoonMind is running: start it with `moonmind up`; the run is kept and waits.\n"
-    )
+    assert capsys.readouterr().err == "No worker is online: start one with `moonmind up`; the run is saved and waits.\n"
 
 
 def test_with_a_broker_the_missing_workers_are_named(session: Session, capsys: pytest.CaptureFixture[str]) -> None:
@@ -57,7 +55,7 @@ def test_whoever_follows_a_run_that_nobody_works_on_is_told_once(
     session.found = None
     session.runs.add(a_run(1), a_run(1), a_run(2), a_run(5))
     moonmind(*arguments)
-    assert capsys.readouterr().err.count("No MoonMind is running") == 1
+    assert capsys.readouterr().err.count("No worker is online") == 1
 
 
 def test_a_change_is_said_and_only_a_change(session: Session, capsys: Capture) -> None:
@@ -66,7 +64,7 @@ def test_a_change_is_said_and_only_a_change(session: Session, capsys: Capture) -
         session.found = found
         attendance.look()
     said = [line.split(":")[0] for line in capsys.readouterr().err.splitlines()]
-    assert said == ["No MoonMind is running", "MoonMind is running", "No MoonMind is running"]
+    assert said == ["No worker is online", "A worker is online again", "No worker is online"]
 
 
 def test_between_two_looks_nobody_is_asked(session: Session, capsys: Capture) -> None:
@@ -83,10 +81,10 @@ def test_a_run_that_is_shown_or_retried_and_waits_for_nobody_says_so(
     session.found = None
     session.runs.add(a_run(1))
     assert moonmind("show", ID) == 0
-    assert "No MoonMind is running" in capsys.readouterr().err
+    assert "No worker is online" in capsys.readouterr().err
     session.runs.add(a_run(2, status=RunStatus.FAILED, completed_at=NOW))
     assert moonmind("retry", ID) == 0
-    assert "No MoonMind is running" in capsys.readouterr().err
+    assert "No worker is online" in capsys.readouterr().err
 
 
 def test_a_run_that_has_ended_needs_nobody(moonmind: Command, session: Session, capsys: Capture) -> None:
@@ -102,7 +100,7 @@ def test_an_active_run_that_nobody_works_on_is_no_run_to_wait_for(
 ) -> None:
     session.found, session.runs = None, Busy()
     assert moonmind("run", "a/b") == 3
-    assert capsys.readouterr().err.startswith("No MoonMind is running")
+    assert capsys.readouterr().err.startswith("No worker is online")
 
 
 def test_a_cancellation_that_nobody_sees_says_so(moonmind: Command, session: Session, capsys: Capture) -> None:
@@ -111,4 +109,4 @@ def test_a_cancellation_that_nobody_sees_says_so(moonmind: Command, session: Ses
     assert moonmind("cancel", ID) == 0
     out, err = capsys.readouterr()
     assert "is being cancelled" in out
-    assert "No MoonMind is running" in err
+    assert "No worker is online" in err

@@ -213,10 +213,22 @@ def test_retry_accepts_findings_with_a_reason_only(moonmind: Command, session: S
     assert session.runs.asked == [
         RetryRun(accept_findings=AcceptFindings(fingerprints=[one, two], reason="a test's key"))
     ]
-    for arguments in (("--accept", one), ("--why", "so"), ("--accept", "not-one", "--why", "so")):
-        assert moonmind("retry", ID, *arguments) != 0
+    for arguments in (("--accept", one), ("--why", "so")):
+        assert moonmind("retry", ID, *arguments) == 2
+        assert "belong together" in capsys.readouterr().err
     assert len(session.runs.asked) == 1
-    assert "Traceback" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("given", ["zz", "1" * 15, "1" * 17, "A" * 16, "1" * 16 + "\n"])
+def test_what_is_no_fingerprint_is_named_with_its_option(
+    moonmind: Command, session: Session, capsys: Capture, given: str
+) -> None:
+    assert moonmind("retry", ID, "--accept", "1" * 16, "--accept", given, "--why", "a test's key") == 2
+    assert capsys.readouterr().err == (
+        f"error: --accept {given!r} is not a fingerprint, which has 16 digits of 0-9 and a-f\n"
+        f"fix: Copy it from the run's error: moonmind show {ID}\n"
+    )
+    assert session.runs.asked == []
 
 
 def test_what_the_state_does_not_allow_is_a_three(moonmind: Command, session: Session, capsys: Capture) -> None:

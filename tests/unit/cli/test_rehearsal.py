@@ -45,7 +45,9 @@ def test_a_repository_that_is_not_admitted_is_refused_and_nothing_is_left(
 ) -> None:
     monkeypatch.setenv("MOONMIND_REPOSITORIES", "acme/other,*/docs")
     assert main(["run", NAME, *arguments]) == 4
-    assert f"{NAME} may not be run here: MOONMIND_REPOSITORIES admits acme/other, */docs" in capsys.readouterr().err
+    assert (
+        f"{NAME} may not be run here: MOONMIND_REPOSITORIES allows only acme/other, */docs" in capsys.readouterr().err
+    )
     monkeypatch.setenv("MOONMIND_REPOSITORIES", "ACME/d*")
     assert main(["run", NAME, "--dry-run"]) == 0
 

@@ -97,7 +97,7 @@ def test_whatever_changes_is_tried_again(options: AgentOptions, tmp_path: Path, 
     [
         ("sys.exit('no such option')", "no such option"),
         ("import time; time.sleep(60)", "no end within"),
-        ("sys.exit()", "no model"),
+        ("sys.exit()", "it said nothing"),
     ],
 )
 def test_one_that_asks_no_model_shows_nothing(
@@ -107,6 +107,7 @@ def test_one_that_asks_no_model_shows_nothing(
     check = checked(options, stand_in(tmp_path, deed))
     assert check.status is CheckStatus.UNKNOWN
     assert words in check.message
+    assert check.remediation
 
 
 def test_a_state_folder_that_cannot_be_made_shows_nothing(options: AgentOptions, tmp_path: Path) -> None:

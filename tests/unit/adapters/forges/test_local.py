@@ -149,7 +149,7 @@ def test_a_broken_record_is_an_error_that_names_it(forge: LocalForge, folder: Pa
     (folder / "octo" / "docs.pulls.json").write_text(content)
     with pytest.raises(ForgeError, match=r"docs\.pulls\.json") as caught:
         forge.pull_requests(NAME, "topic")
-    assert "Mend the file" in caught.value.advice
+    assert "Correct the file" in caught.value.advice
 
 
 def test_a_broken_repository_is_the_forges_error(forge: LocalForge, folder: Path) -> None:
