@@ -91,7 +91,7 @@ def _wire(settings: Settings | None) -> Container:
 
 
 class PlainStartup:
-    """Tells the server in one sentence why the application cannot start, where the framework would send a trace."""
+    """Reports to the server in one sentence why the application cannot start, where the framework would send a trace."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

@@ -16,7 +16,7 @@ from moonmind.settings import Settings
 log = structlog.get_logger(__name__)
 
 OPEN_PATHS = frozenset({"/healthz"})
-"""Says no more than that the process lives, so a probe needs no token."""
+"""Shows no more than that the process lives, so a probe needs no token."""
 LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 _FORWARDED = re.compile(
     r"""
@@ -114,7 +114,7 @@ def _by_host(settings: Settings, headers: Headers) -> MoonMindError | None:
 
 
 def _host_name(host: str) -> str | None:
-    """Give a Host header's name without its port, or None where it is not one."""
+    """Return a Host header's name without its port, or None where it is not one."""
     try:
         parts = urlsplit(f"//{host}")
         _ = parts.port  # raises for a port that is none

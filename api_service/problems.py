@@ -33,7 +33,7 @@ _FIELD_LENGTH = 100
 
 
 def respond(error: MoonMindError, request_id: str | None, headers: dict[str, str] | None = None) -> Response:
-    """Give an error's answer; a status number on its class decides everything else."""
+    """Return an error's answer; a status number on its class decides everything else."""
     info = error.info()
     body = Problem(
         code=info.code,
@@ -64,7 +64,7 @@ def _writable(value: Any) -> Any:
 
 
 def unexpected(request_id: str | None) -> Response:
-    """Give the answer to a defect: the id that finds it in the log, and nothing of what broke."""
+    """Return the answer to a defect: the id that finds it in the log, and nothing of what broke."""
     return respond(Unexpected("something broke that should not; the server's log has the details"), request_id)
 
 
@@ -76,7 +76,7 @@ def install(app: FastAPI) -> None:
 
 
 def request_id(request: Request) -> str | None:
-    """Give the id that the middleware chose for this request."""
+    """Return the id that the middleware chose for this request."""
     found: str | None = request.scope.get("moonmind.request_id")
     return found
 
@@ -99,7 +99,7 @@ def _invalid(request: Request, error: Exception) -> Response:
 
 
 def _not_json(request: Request) -> InvalidRequest | None:
-    """Say that the body was not even read as JSON: everything that is then missed in it is there."""
+    """Report that the body was not even read as JSON: everything that is then missed in it is there."""
     given = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     kind, _, subtype = given.partition("/")
     json = kind == "application" and (subtype == "json" or subtype.endswith("+json"))

@@ -67,7 +67,7 @@ TRACES: Traces = {Stage.PUBLISH: publish.traces}
 
 @cache
 def celery_app() -> "Celery":
-    """Give this process's Celery app; its settings are read when it is first used."""
+    """Return this process's Celery app; its settings are read when it is first used."""
     from celery import Celery  # late: commands that only look need none of it, and it is a fifth of their start
 
     app = Celery("moonmind")

@@ -32,7 +32,7 @@ class ErrorInfo:
     details: Mapping[str, Any] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
-        """Give the stored and public form; empty parts are left out."""
+        """Return the stored and public form; empty parts are left out."""
         body: dict[str, Any] = {"code": self.code, "message": self.message}
         if self.remediation:
             body["remediation"] = self.remediation
@@ -69,7 +69,7 @@ class MoonMindError(Exception):
 
     @property
     def advice(self) -> str:
-        """Say what a person does next: the instance's own words, else the class's."""
+        """Return what a person does next: the instance's own words, else the class's."""
         return self._remediation if self._remediation is not None else self.remediation
 
     def info(self) -> ErrorInfo:

@@ -111,7 +111,7 @@ class Redaction:
         self._redactor = redactor
 
     def __call__(self, _logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-        """Give the event with nothing in it but masked text, numbers and containers of them."""
+        """Return the event with nothing in it but masked text, numbers and containers of them."""
         return {self._text(str(key)): self._clean(value, _DEPTH) for key, value in event.items()}
 
     def _clean(self, value: Any, depth: int) -> Any:

@@ -66,7 +66,7 @@ def run_events(
     last_event_id: LastEventId = None,
     accept: Accept = "",
 ) -> Any:
-    """Give one run's events; positions are `seq`. A stream ends with `run.closed`."""
+    """Return one run's events; positions are `seq`. A stream ends with `run.closed`."""
     if "text/event-stream" not in accept:
         return runs.events(run_id, after=after, limit=limit)
     position = after if last_event_id is None else last_event_id

@@ -17,7 +17,7 @@ _HANDED_ON: ContextVar[tuple[int, ...]] = ContextVar("_HANDED_ON", default=())
 
 
 def handed_on() -> tuple[int, ...]:
-    """Give the file descriptors of the locks that a command begun here and now is to hold as well."""
+    """Return the file descriptors of the locks that a command begun here and now is to hold as well."""
     return _HANDED_ON.get()
 
 

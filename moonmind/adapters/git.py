@@ -156,7 +156,7 @@ class Git:
         return done
 
     def failure(self, verb: str, done: process.Completed, *, network: bool) -> VcsError:
-        """Say what went wrong with a command, as the kind of error that tells whether another try can help."""
+        """Report what went wrong with a command, as the kind of error that tells whether another try can help."""
         # git's last words matter most, and a remote may have sent a great many before them
         words = self._options.redactor.text(done.error_text)[-2000:]
         details = {"command": f"git {verb}", "stderr": words}

@@ -1,4 +1,4 @@
-"""Removes folders that somebody else filled, however deep, wide or closed they are.
+"""Removes folders that other programs filled, however deep, wide or closed they are.
 
 Nothing here recurses, builds a long path or follows a link: folders are opened one inside the other.
 """

@@ -83,7 +83,7 @@ class Checkout:
 
     @cached_property
     def branch(self) -> str | None:
-        """Give the branch that is checked out, read from git's own file."""
+        """Return the branch that is checked out, read from git's own file."""
         head = self._text(".git/HEAD") or ""
         return head.removeprefix("ref: refs/heads/").strip() if head.startswith("ref: refs/heads/") else None
 

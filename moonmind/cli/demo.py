@@ -94,7 +94,7 @@ def _started(child: Child, console: Console) -> str:
 
 
 def _busy(console: Console, doing: str) -> AbstractContextManager[object]:
-    """Say on a terminal what is being waited for; the words go when it is done."""
+    """Show on a terminal what is being waited for; the words go when it is done."""
     return console.status(doing, spinner_style="cyan") if console.is_terminal else nullcontext()
 
 
@@ -164,7 +164,7 @@ def _sum_up(run: SpecWorkflowRun, changes: list[Change], folder: Path, console: 
 
 
 def _onward(run: SpecWorkflowRun) -> str:
-    """Say what the next call does; after the sample's last phase there is nothing left to land on this pull request."""
+    """Report what the next call does; after the sample's last phase this pull request gets no more commits."""
     path = f"specs/{FEATURE_KEY}/tasks.md"
     last = read_tasks(files()[path], name=path).phases[-1].title
     if run.phase == last:
@@ -201,7 +201,7 @@ def _near(path: Path) -> str:
 
 
 def _state_dir(folder: Path) -> Path:
-    """Give the demo's own state folder, outside of any checkout; a removed demo folder takes its state with it."""
+    """Return the demo's own state folder, outside of any checkout; a removed demo folder takes its state with it."""
     base = ambient_environment().get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
     mark = hashlib.sha256(str(folder).encode()).hexdigest()[:12]
     state = Path(base).expanduser().absolute() / "moonmind" / f"demo-{mark}"

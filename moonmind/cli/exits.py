@@ -88,7 +88,7 @@ def of_status(status: str) -> Exit:
 
 
 def say(error: ErrorInfo, *, as_json: bool = False) -> None:
-    """Say an error on standard error; with `--json`, standard output gets its JSON form too."""
+    """Print an error on standard error; with `--json`, standard output gets its JSON form too."""
     width = os.get_terminal_size(sys.stderr.fileno()).columns if sys.stderr.isatty() else 0
     print(wrapped(f"error: {in_commands(clean(error.message))}", width), file=sys.stderr)
     if error.remediation:
@@ -98,7 +98,7 @@ def say(error: ErrorInfo, *, as_json: bool = False) -> None:
 
 
 def in_commands(text: str) -> str:
-    """Say in the command line's words what the API's users are told in theirs."""
+    """Translate into the command line's words what the API's users are told in theirs."""
     return _API_WORDS.sub(lambda found: _COMMAND_WORDS[found[0]], text)
 
 

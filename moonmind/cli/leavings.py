@@ -1,4 +1,4 @@
-"""Say what an ended run leaves to look at: tasks that were not ticked, and a branch in a local repository."""
+"""Report what an ended run leaves to look at: tasks that were not ticked, and a branch in a local repository."""
 
 import json
 import shlex
@@ -33,7 +33,7 @@ def say_leavings(console: Console, run: SpecWorkflowRun, source: Source, setting
 
 
 def unticked(run: SpecWorkflowRun, source: Source) -> Iterator[Text]:
-    """Say which boxes rest on the agent's word alone, and for each that stayed open why, as apply_output judged it."""
+    """Report which boxes rest on the agent's word alone, and for each that stayed open why, as apply_output judged it."""
     paths = [artifact.path for artifact in run.artifacts or [] if artifact.artifact_type == "apply_output"]
     if not paths:
         return

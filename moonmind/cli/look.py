@@ -101,7 +101,7 @@ def logs(connect: Connect, run: str, *, follow: bool, as_json: bool) -> int:
 
 
 def doctor(connect: Connect, *, repository: str | None, as_json: bool) -> int:
-    """Probe everything that a run needs, and say what mends what."""
+    """Probe everything that a run needs, and show how to fix what fails."""
     try:
         with opened(connect) as session:
             checks = list(session.doctor(repository))

@@ -214,7 +214,7 @@ def current_version(json: Json = False) -> None:
 
 
 def main(arguments: Sequence[str] | None = None, *, connect: Any = None) -> int:
-    """Run one command and give its exit code; `connect` puts another container in the real one's place."""
+    """Run one command and return its exit code; `connect` puts another container in the real one's place."""
     given = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
     as_json = "--json" in given
     keep_private()

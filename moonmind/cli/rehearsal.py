@@ -62,7 +62,7 @@ def rehearse(connect: Callable[[], Rehearsal], body: wire.CreateRun, *, as_json:
 
 
 def _next(run: wire.SpecWorkflowRun, found: Mapping[str, Any]) -> dict[str, Any]:
-    """Say it as `speckit next --json` does, and where it would go."""
+    """Return it in the form of `speckit next --json`, and where it would go."""
     has_work = bool(found.get("tasks")) and run.status not in {RunStatus.NO_WORK, RunStatus.FAILED}
     return {
         "feature": found.get("featureKey"),

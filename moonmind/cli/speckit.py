@@ -124,7 +124,7 @@ def doctor(given: argparse.Namespace) -> int:
 
 
 class _Parser(argparse.ArgumentParser):
-    """Says a wrong command line as every other error is said."""
+    """Reports a wrong command line as it does every other error."""
 
     def error(self, message: str) -> NoReturn:
         raise InvalidRequest(message, remediation=f"See `{self.prog} --help`.")
@@ -176,7 +176,7 @@ def _there(text: str) -> Path:
 
 
 def _asked(given: argparse.Namespace) -> Asked:
-    """Say which feature is meant: Spec Kit's own two variables count where the command line names none."""
+    """Return which feature is meant: Spec Kit's own two variables count where the command line names none."""
     return Asked(
         getattr(given, "feature", None),
         os.environ.get("SPECIFY_FEATURE_DIRECTORY"),
@@ -185,7 +185,7 @@ def _asked(given: argparse.Namespace) -> Asked:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and give its exit code."""
+    """Run one command and return its exit code."""
     words = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
     try:
         given = _parser().parse_args(words)
@@ -220,7 +220,7 @@ def _read(path: Path) -> TasksFile | SpecUnreadable:
 
 
 def _next_of(checkout: Checkout, asked: Asked) -> dict[str, Any]:
-    """Say what comes next, or why that cannot be said: the features are shown in any case."""
+    """Report what comes next, or why that cannot be said: the features are shown in any case."""
     try:
         choice, found = _work(checkout, asked, Selection())
     except MoonMindError as error:

@@ -71,17 +71,17 @@ def state_of(task: WorkflowTaskState, run: SpecWorkflowRun) -> str:
 
 
 def chain(run: SpecWorkflowRun) -> Sequence[WorkflowTaskState]:
-    """Give the five stages in their order; rows of operators' retries are left out."""
+    """Return the five stages in their order; rows of operators' retries are left out."""
     return [task for task in run.tasks or [] if task.task_name is not TaskName.RETRY]
 
 
 def waiting_text(waiting: Waiting) -> str:
-    """Say what a run waits for."""
+    """Describe what a run waits for."""
     return _WAITS[waiting.reason].format(until=clock(waiting.until))
 
 
 def note(task: WorkflowTaskState, run: SpecWorkflowRun) -> str:
-    """Say in a few words what came of a stage, or what it waits for."""
+    """Describe in a few words what came of a stage, or what it waits for."""
     if task.task_name == run.current_task_name and not run.status.terminal:
         if run.cancel_requested_at is not None:
             return "is being cancelled"
@@ -117,7 +117,7 @@ def _outcome(task: WorkflowTaskState, run: SpecWorkflowRun) -> str:
 
 
 def model_calls_text(run: SpecWorkflowRun) -> str:
-    """Say how many calls of the model the run's agents made; empty where none has asked one."""
+    """Describe how many calls of the model the run's agents made; empty where none has asked one."""
     if run.model_calls_capped is False:
         return "model calls not capped"
     if run.model_calls is None:
@@ -126,7 +126,7 @@ def model_calls_text(run: SpecWorkflowRun) -> str:
 
 
 def heading(run: SpecWorkflowRun) -> Text:
-    """Say in two lines which run this is."""
+    """Describe in two lines which run this is."""
     first = run.phase or run.feature_key or run.repository
     rest = (part for part in (run.repository, run.feature_key, str(run.id)[:8]) if part and part != first)
     return Text.assemble((one_line(first), "bold"), "\n", (" · ".join(one_line(part) for part in rest), "dim"))
@@ -186,7 +186,7 @@ def words(entries: Iterable[Entry]) -> RenderableType:
 
 
 def began(run: SpecWorkflowRun) -> datetime | None:
-    """Give the moment from which a run's length counts: its last retry's start, else its first stage's."""
+    """Return the moment from which a run's length counts: its last retry's start, else its first stage's."""
     retries = [task for task in run.tasks or [] if task.task_name is TaskName.RETRY]
     if retries:
         return retries[-1].started_at
@@ -208,14 +208,14 @@ def facts(run: SpecWorkflowRun) -> list[tuple[str, Text]]:
 
 
 def verdict(run: SpecWorkflowRun) -> list[Text]:
-    """Say how a run ended, after how long, and why if it had nothing to do."""
+    """Describe how a run ended, after how long, and why if it had nothing to do."""
     took = between(began(run), run.completed_at)
     lines = [Text.assemble(status_text(run.status.value), (f" after {took}" if took else "", "dim"), _no_tick(run))]
     return [*lines, Text(one_line(run.reason))] if run.reason else lines
 
 
 def _no_tick(run: SpecWorkflowRun) -> tuple[str, str]:
-    """Say of a run that succeeded without ticking a box that it did not."""
+    """Describe a success that ticked no box."""
     for task in chain(run):
         said = task.message
         if run.status is RunStatus.SUCCEEDED and task.task_name is TaskName.FINALIZE and said.get("tasks"):
@@ -224,7 +224,7 @@ def _no_tick(run: SpecWorkflowRun) -> tuple[str, str]:
 
 
 def ending(run: SpecWorkflowRun) -> RenderableType:
-    """Say how the run ended and what there is of it."""
+    """Describe how the run ended and what there is of it."""
     table = Table.grid(padding=(0, 2, 0, 0))
     table.add_column(style="dim", no_wrap=True)
     table.add_column(overflow="fold")

@@ -120,7 +120,7 @@ def checks_listed(checks: Iterable[Check]) -> list[dict[str, str | None]]:
 
 
 def checks_table(checks: Iterable[Check], console: Console) -> Table:
-    """List checks, with what mends each that failed beneath it."""
+    """List checks, each that failed with its fix beneath it."""
     shown = marks(console)
     table = Table.grid(padding=(0, 2, 0, 0))
     table.add_column(width=1)
@@ -136,7 +136,7 @@ def checks_table(checks: Iterable[Check], console: Console) -> Table:
 
 
 def checks_legend(checks: Iterable[Check], console: Console) -> str:
-    """Say what the marks mean that do not speak for themselves, where they were drawn; else nothing."""
+    """Report what the marks mean that do not speak for themselves, where they were drawn; else nothing."""
     shown, found = marks(console), {check.status for check in checks}
     words = ((CheckStatus.UNKNOWN, "could not be made, or needs a look"), (CheckStatus.SKIPPED, "not needed here"))
     return "   ".join(f"{shown[_CHECKS[status][0]]} {said}" for status, said in words if status in found)

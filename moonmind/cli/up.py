@@ -96,7 +96,7 @@ def serve(host: str, port: int) -> int:
         timeout_graceful_shutdown=_GRACE_SECONDS,
     )
     server = _Server(config, url, settings, application.state)
-    # uvicorn raises the signal that ended it once more, for whoever handled it before: an end asked for is no failure.
+    # uvicorn raises the signal that ended it once more, for the handler before this one: an end asked for is no failure.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _end)
     with listener:
@@ -113,7 +113,7 @@ def serve(host: str, port: int) -> int:
 
 
 def warn_of(probe: Callable[[], Iterable[Check]]) -> None:
-    """Say in one line that runs will fail at their agent, where its own check says so."""
+    """Report in one line that runs will fail at their agent, where its own check says so."""
     failed = [check for check in probe() if check.failed]
     if failed:
         said = "; ".join(one_line(check.message) for check in failed)
@@ -123,7 +123,7 @@ def warn_of(probe: Callable[[], Iterable[Check]]) -> None:
 
 
 def _leave(code: int) -> int:
-    """Give the exit code, or end right here when a stage still works: the interpreter would wait for its thread.
+    """Return the exit code, or end right here when a stage still works: the interpreter would wait for its thread.
 
     Everything else was closed, and the stage's lease was given back: its run goes on when MoonMind is started again.
     """

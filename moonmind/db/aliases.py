@@ -5,5 +5,5 @@ from moonmind.speckit.feature import may_be_one
 
 
 def works_on(run: Run, asked: str) -> bool:
-    """Tell whether the run works on what the request can mean: the feature it chose, or before that what it was asked for."""
+    """Return True if the run works on what the request can mean: the feature it chose, or before that what it was asked for."""
     return may_be_one(run.feature_key or run.requested_key, asked)

@@ -35,11 +35,11 @@ class Attempts:
         self._connection = connection
 
     def latest(self, run_id: UUID) -> list[Attempt]:
-        """Give the latest attempt of every stage, in chain order."""
+        """Return the latest attempt of every stage, in chain order."""
         return rows.attempts_of(self._connection.execute(_LATEST, {"of_run": run_id}).all())
 
     def all(self, run_id: UUID) -> list[Attempt]:
-        """Give every attempt, in chain order, then by number."""
+        """Return every attempt, in chain order, then by number."""
         query = select(*rows.ATTEMPT).where(attempt.c.run_id == run_id).order_by(attempt.c.stage, attempt.c.number)
         return rows.attempts_of(self._connection.execute(query).all())
 
@@ -50,5 +50,5 @@ class Attempts:
         return frozenset(commit for commit in found if isinstance(commit, str))
 
     def outputs(self, run_id: UUID) -> dict[Stage, Mapping[str, Any]]:
-        """Give what the stages recorded that are done; a stage that was opened again does not count."""
+        """Return what the stages recorded that are done; a stage that was opened again does not count."""
         return {one.stage: one.outputs or {} for one in self.latest(run_id) if one.state is AttemptState.SUCCEEDED}

@@ -23,7 +23,7 @@ class Events:
         self._connection = connection
 
     def after(self, run_id: UUID | None, after: int, limit: int) -> list[Event]:
-        """Give the events after one: of a run by `seq`, or of all runs by the `id` of the last event received.
+        """Return the events after one: of a run by `seq`, or of all runs by the `id` of the last event received.
 
         The stream over all runs is in an order in which nothing appears late: by the writing transaction, then by id,
         without the rows of transactions that an unfinished one (of any database of the server) may still precede.
@@ -41,7 +41,7 @@ class Events:
         return [Event(*row) for row in self._connection.execute(query)]
 
     def last_id(self) -> int:
-        """Give the id of the last event of the stream over all runs, from which only what happens next follows; 0: none."""
+        """Return the id of the last event of the stream over all runs, from which only what happens next follows; 0: none."""
         query = (
             select(event.c.id)
             .where(event.c.transaction_number < oldest_running_transaction())

@@ -202,7 +202,7 @@ class Runs:
 
 
 def run_active(other: Run | None) -> RunActive:
-    """Say which run is in the way; it may have ended between the refusal and the look."""
+    """Report which run is in the way; it may have ended between the refusal and the look."""
     if other is None:
         return RunActive("Another run of this feature was active a moment ago; try again.")
     feature = other.feature_key or other.requested_key or "the next unfinished feature"

@@ -33,14 +33,14 @@ def migrate(url: str) -> None:
 
 
 def head() -> str:
-    """Give the version that this program was built for."""
+    """Return the version that this program was built for."""
     newest = ScriptDirectory(str(MIGRATIONS)).get_current_head()
     assert newest is not None  # noqa: S101 (the package ships its migrations)
     return newest
 
 
 def current(connection: Connection) -> str | None:
-    """Give the database's version; None when it was never migrated."""
+    """Return the database's version; None when it was never migrated."""
     return MigrationContext.configure(connection).get_current_revision()
 
 

@@ -91,7 +91,7 @@ class Database:
             schema.check(connection)
 
     def installation_id(self) -> UUID:
-        """Give the id of this installation, made by the first migration."""
+        """Return the id of this installation, made by the first migration."""
         with self.read() as unit:
             return unit.hosts.installation()
 

@@ -156,7 +156,7 @@ class Container:
         return checks
 
     def attended(self) -> bool:
-        """Tell whether anybody runs stages: an embedded engine holds its lock, workers are heard of every ten seconds."""
+        """Return True if a worker is online: an embedded engine holds its lock, workers are heard of every ten seconds."""
         if self.settings.embedded:
             return self._lock is not None or _held(self._lock_place())
         with self.database.read() as uow:
@@ -221,7 +221,7 @@ def _taken(lock: IO[str]) -> bool:
 
 
 def _held(place: Path) -> bool:
-    """Tell whether another process holds a lock, without keeping it from anybody for longer than this takes."""
+    """Return True if another process holds a lock, without keeping it from anybody for longer than this takes."""
     if not place.exists():
         return False
     with place.open("a+") as lock:

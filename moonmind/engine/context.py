@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 
 class LeaseLost(MoonMindError):
-    """The claim is no longer ours: somebody else may work on the run, so nothing more is done or written."""
+    """The claim is no longer ours: another worker may have the run, so nothing more is done or written."""
 
     code = "lease_lost"
 
@@ -105,7 +105,7 @@ class Office(Protocol):
         ...
 
     def gate(self, name: str) -> datetime | None:
-        """Give the time at which a closed gate opens again; None when it is open."""
+        """Return the time at which a closed gate opens again; None when it is open."""
         ...
 
     def close_gate(self, name: str, until: datetime, reason: str) -> None:
@@ -125,7 +125,7 @@ class Office(Protocol):
         ...
 
     def earlier_run(self, feature_key: str) -> EarlierRun | None:
-        """Give the feature's last other run that reached apply and was judged there, passed or refused."""
+        """Return the feature's last other run that reached apply and was judged there, passed or refused."""
         ...
 
 
@@ -153,7 +153,7 @@ class StageContext:
     """How long a run parked on its agent sleeps at most."""
 
     def output_of(self, stage: Stage) -> Mapping[str, Any]:
-        """Give an earlier stage's outputs; raises Unexpected where there are none (a broken row)."""
+        """Return an earlier stage's outputs; raises Unexpected where there are none (a broken row)."""
         try:
             return self.outputs[stage]
         except KeyError:

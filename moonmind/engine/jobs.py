@@ -10,7 +10,7 @@ from moonmind.runs.chain import Stage
 
 
 def goes_on(context: StageContext) -> bool:
-    """Tell whether what was kept belongs to the present plan: another phase or another start begins afresh."""
+    """Return True if what was kept belongs to the present plan: another phase or another start begins afresh."""
     plan, kept = context.outputs.get(Stage.DISCOVER, {}), context.kept
     return "startingCommit" in kept and all(kept.get(name) == plan.get(name) for name in ("startingCommit", "phase"))
 
@@ -40,7 +40,7 @@ def key(context: StageContext) -> str:
 
 
 def label(context: StageContext) -> str:
-    """Give `<attempt>`, with `.<k>` for its k-th further job: what the job's artifacts are named by."""
+    """Return `<attempt>`, with `.<k>` for its k-th further job: what the job's artifacts are named by."""
     return key(context).rpartition("-")[2]
 
 

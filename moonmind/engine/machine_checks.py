@@ -17,14 +17,14 @@ _HOST_MEMORY = timedelta(days=1)
 
 
 def settings_file(settings: Settings) -> Check:
-    """Say which file the settings were read from, if any."""
+    """Report which file the settings were read from, if any."""
     if settings.env_file is None:
         return Check("settings", CheckStatus.PASSED, "read from the environment; there is no .env in this folder")
     return Check("settings", CheckStatus.PASSED, f"read from the environment and {settings.env_file}")
 
 
 def hosts(database: Database) -> tuple[Check, ...]:
-    """Say what several hosts would miss: artifacts are kept in a folder of each."""
+    """Report what several hosts would miss: artifacts are kept in a folder of each."""
     try:
         with database.read() as uow:
             now = uow.now()
@@ -45,7 +45,7 @@ def hosts(database: Database) -> tuple[Check, ...]:
 
 
 def open_to_agents(agent: Agent, *, has_token: bool) -> tuple[Check, ...]:
-    """Say that commands of agents could call the API as its user; nothing where they cannot."""
+    """Report that commands of agents could call the API as its user; nothing where they cannot."""
     if has_token or not agent.reaches_host():
         return ()
     return (

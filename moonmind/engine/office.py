@@ -99,7 +99,7 @@ class RunOffice:
             return uow.slots.take(self._claim.run.id, self._claim.fence, self._host.id, self._max_agents)
 
     def gate(self, name: str) -> datetime | None:
-        """Give the time at which a closed gate opens again; None when it is open."""
+        """Return the time at which a closed gate opens again; None when it is open."""
         with self._database.read() as uow:
             closed = uow.gates.get(name)
         return closed.until if closed is not None else None
@@ -122,7 +122,7 @@ class RunOffice:
         return until
 
     def earlier_run(self, feature_key: str) -> EarlierRun | None:
-        """Give the feature's last other run that reached apply, where its work was judged there.
+        """Return the feature's last other run that reached apply, where its work was judged there.
 
         A refusal is a judgement that ticked nothing; a run that was stopped or broke before one says nothing.
         """

@@ -88,6 +88,6 @@ class Retention:
 
 
 def _mirrored(run: Run, outputs: Mapping[Stage, Mapping[str, Any]]) -> str:
-    """Give the name under which the run's objects are mirrored: the forge's, which a renamed repository has anew."""
+    """Return the name under which the run's objects are mirrored: the forge's, which a renamed repository has anew."""
     found = outputs.get(Stage.DISCOVER, {}).get("repository")
     return str(found["fullName"]) if isinstance(found, Mapping) and "fullName" in found else run.repository

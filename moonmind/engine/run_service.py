@@ -195,7 +195,7 @@ class RunService:
             return [views.event_view(event) for event in uow.events.after(run_id, after, max(1, min(limit, 1000)))]
 
     def last_event_id(self) -> int:
-        """Give the position in the events of all runs after which only what happens from now on follows."""
+        """Return the position in the events of all runs after which only what happens from now on follows."""
         with self._database.read() as uow:
             return uow.events.last_id()
 
@@ -218,7 +218,7 @@ class RunService:
                 run_id, mode, notes=body.notes, deadline_seconds=self._deadline, chain_id=uuid4(), accepted=accepted
             )
             if retried is None:
-                # Somebody else's retry was faster; the status says so.
+                # Another retry was faster; the status says so.
                 self._check_retry(_found(uow.runs.get(run_id), run_id), mode)
                 raise NotRetryable("the run was changed at the same moment; look at it and try again")
             if not self._hint_at_once:

@@ -27,7 +27,7 @@ class ServerInfo:
 
 
 def announce(var_dir: Path, url: str) -> None:
-    """Tell other processes of this folder that this process serves `url`; replaces what stood there."""
+    """Announce to other processes of this folder that this process serves `url`; replaces what stood there."""
     make_folder(var_dir, 0o750)
     pid = os.getpid()
     body = json.dumps({"url": url, "pid": pid, "startTime": _started(pid)})
@@ -52,7 +52,7 @@ def find(var_dir: Path) -> ServerInfo | None:
 
 
 def lives(server: ServerInfo) -> bool:
-    """Tell whether a server's process is still there, announced or not: it ends later than it takes its word back."""
+    """Return True if a server's process is still there, announced or not: it ends later than it takes its word back."""
     return _alive(server.pid) and server.start == _started(server.pid)
 
 
@@ -68,7 +68,7 @@ def _read(var_dir: Path) -> ServerInfo | None:
 def _alive(pid: int) -> bool:
     if pid <= 0:
         return False
-    with suppress(PermissionError):  # somebody else's process is alive too
+    with suppress(PermissionError):  # another user's process is alive too
         try:
             os.kill(pid, 0)
         except (ProcessLookupError, OverflowError):

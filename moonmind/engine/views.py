@@ -194,7 +194,7 @@ def _paths(artifacts: Sequence[Artifact], name: TaskName) -> list[str]:
 
 
 def _message(attempt: Attempt, before: Attempt | None) -> dict[str, Any]:
-    """Say what an attempt came to: its error, why it is tried again, or a small part of its outputs."""
+    """Report what an attempt came to: its error, why it is tried again, or a small part of its outputs."""
     if attempt.error is not None:
         error = attempt.error
         return {"code": error.code, "message": error.message, "remediation": error.remediation}

@@ -41,7 +41,7 @@ class Waker:
         self._loop.close()
 
     def look(self) -> None:
-        """Say that this host works, and wake every run of it whose job is not running any more."""
+        """Record a heartbeat of this host, and wake every run of it whose job is not running any more."""
         self._beat()
         with self._database.read() as uow:
             parked = uow.recovery.parked_on_agent(self._host.id, _BATCH)

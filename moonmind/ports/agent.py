@@ -104,7 +104,7 @@ class Usage:
     reasoning_output_tokens: int = 0
 
     def as_json(self) -> dict[str, int]:
-        """Give the public form."""
+        """Return the public form."""
         return {
             "inputTokens": self.input_tokens,
             "cachedInputTokens": self.cached_input_tokens,
@@ -165,7 +165,7 @@ class Agent(Protocol):
     name: str
 
     def secrets(self) -> tuple[str, ...]:
-        """Give the values of the agent's own credential as it is now: no log, artifact or patch may hold them."""
+        """Return the values of the agent's own credential as it is now: no log, artifact or patch may hold them."""
         ...
 
     def check(self) -> tuple[Check, ...]:

@@ -30,7 +30,7 @@ class ArtifactStore(Protocol):
         ...
 
     def growing(self, run_id: UUID, path: str) -> Path:
-        """Give the local path of a file that another process appends to; its folder is made."""
+        """Return the local path of a file that another process appends to; its folder is made."""
         ...
 
     def seal(self, run_id: UUID, path: str) -> StoredFile | None:
@@ -38,7 +38,7 @@ class ArtifactStore(Protocol):
         ...
 
     def size(self, run_id: UUID, path: str) -> int | None:
-        """Give a file's size now, None where there is none."""
+        """Return a file's size now, None where there is none."""
         ...
 
     def read(self, run_id: UUID, path: str, start: int = 0, length: int | None = None) -> Iterator[bytes]:

@@ -129,7 +129,7 @@ class Vcs(Protocol):
         ...
 
     def is_ancestor(self, repository: str, older: str, newer: str) -> bool:
-        """Tell whether `older` is reachable from `newer` (or is it)."""
+        """Return True if `older` is reachable from `newer` (or is it)."""
         ...
 
     def trailers(self, repository: str, commit: str) -> Mapping[str, str]:
@@ -177,7 +177,7 @@ class Vcs(Protocol):
         ...
 
     def wip(self, repository: str, run_id: UUID) -> str | None:
-        """Give the pinned `wip` commit of a run."""
+        """Return the pinned `wip` commit of a run."""
         ...
 
     def changes(self, repository: str, before: str, after: str) -> tuple[Change, ...]:

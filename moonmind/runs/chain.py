@@ -19,12 +19,12 @@ class Stage(StrEnum):
 
     @property
     def position(self) -> int:
-        """Give the position in the chain, from 0; rows store the stage this way so that SQL can compare."""
+        """Return the position in the chain, from 0; rows store the stage this way so that SQL can compare."""
         return _INDEX[self]
 
     @property
     def task_name(self) -> str:
-        """Give the name of the Celery task, which is the public `taskName` too."""
+        """Return the name of the Celery task, which is the public `taskName` too."""
         return f"moonmind.speckit.{self.value}"
 
 
@@ -33,15 +33,15 @@ _INDEX = {stage: position for position, stage in enumerate(STAGES)}
 
 
 def at(index: int) -> Stage:
-    """Give the stage at a position of the chain."""
+    """Return the stage at a position of the chain."""
     return STAGES[index]
 
 
 def following(stage: Stage) -> Stage | None:
-    """Give the stage after this one, or None after the last."""
+    """Return the stage after this one, or None after the last."""
     return STAGES[stage.position + 1] if stage.position + 1 < len(STAGES) else None
 
 
 def from_stage(stage: Stage) -> tuple[Stage, ...]:
-    """Give the chain that starts at this stage: first start, retry, rescue and wake-up are all this."""
+    """Return the chain that starts at this stage: first start, retry, rescue and wake-up are all this."""
     return STAGES[stage.position :]

@@ -26,7 +26,7 @@ def repository(text: str) -> str:
 
 
 def repository_key(name: str) -> str:
-    """Give the form in which two spellings of one repository are equal."""
+    """Return the form in which two spellings of one repository are equal."""
     return name.casefold()
 
 
@@ -83,7 +83,7 @@ def job_key(run_id: UUID, stage: Stage, attempt: int) -> str:
 
 
 def run_of_job(key: str) -> UUID | None:
-    """Give the run that a job belongs to; None for a key that is not of this form."""
+    """Return the run that a job belongs to; None for a key that is not of this form."""
     try:
         return UUID(key.partition("/")[0])
     except ValueError:

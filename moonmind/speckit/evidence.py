@@ -64,7 +64,7 @@ def evidence_of(task_id: str, text: str, feature: str = "") -> Evidence:
 
 
 def is_test(path: str) -> bool:
-    """Tell whether a path looks like a test, by its folders or its name, in the common languages' habits."""
+    """Return True if a path looks like a test, by its folders or its name, in the common languages' habits."""
     folders, _, name = path.rpartition("/")
     return not _TEST_FOLDERS.isdisjoint(folders.casefold().split("/")) or _TEST_NAME.search(name) is not None
 

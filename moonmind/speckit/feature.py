@@ -22,12 +22,12 @@ class Feature:
 
     @property
     def folder(self) -> str:
-        """Give the last part of the path: `x` of `specs/feature/x`."""
+        """Return the last part of the path: `x` of `specs/feature/x`."""
         return self.path.rpartition("/")[2]
 
     @property
     def number(self) -> int | None:
-        """Give the number or the time stamp that the folder's name starts with."""
+        """Return the number or the time stamp that the folder's name starts with."""
         found = _NUMBER.match(self.folder)
         return _as_int(found[1]) if found else None
 
@@ -59,7 +59,7 @@ def normalise_key(requested: str) -> str:
 
 
 def matches(feature: Feature, requested: str) -> bool:
-    """Tell whether the request can mean this feature: `042`, `042-x` and `specs/042-x` all do."""
+    """Return True if the request can mean this feature: `042`, `042-x` and `specs/042-x` all do."""
     return closeness(feature, requested) is not None
 
 

@@ -71,7 +71,7 @@ def find_features(paths: Iterable[str]) -> tuple[Feature, ...]:
 
 
 def _key(folder: str) -> str | None:
-    """Give the part below the innermost `specs`; None when the folder is no place for a feature."""
+    """Return the part below the innermost `specs`; None when the folder is no place for a feature."""
     parts = folder.split("/")
     if "specs" not in parts[:-1] or any(part.casefold() in _NOT_FEATURES for part in parts):
         return None

@@ -10,7 +10,7 @@ from moonmind.runs import naming
 from moonmind.speckit.feature import Feature
 
 HIGHEST = 1000
-"""A higher number was not given by MoonMind but by somebody's own hand, and says nothing about the feature."""
+"""A higher number was not given by MoonMind but by a person, and says nothing about the feature."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class BranchFact:
 
     @property
     def used(self) -> bool:
-        """Tell whether the name was ever taken."""
+        """Return True if the name was ever taken."""
         return self.tip is not None or bool(self.pulls)
 
 

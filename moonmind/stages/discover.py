@@ -128,7 +128,7 @@ def _task(task: SpecTask, feature: Feature) -> PlanTask:
 
 
 def _order(work: Work) -> Iterable[str]:
-    """Say which tasks are handed out although one they wait for is left to a person."""
+    """Return which tasks are handed out although one they wait for is left to a person."""
     left = {task.id for task in work.left_for_people}
     for task in work.tasks:
         if waits := [one for one in task.depends_on if one in left]:

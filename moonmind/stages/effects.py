@@ -145,7 +145,7 @@ def _substance(change: Change, read: Callable[[bool, str], bytes | None]) -> Sub
 def effect_of(
     name: str, tree: ChangedTree, asked: Collection[Asked], places: Collection[str], *, may_go: bool, must_go: bool
 ) -> Effect:
-    """Say what became of one target; `places` are folders that its task names."""
+    """Return what became of one target; `places` are folders that its task names."""
     changed = _changed(name, tree, places)
     after, gone = tree.find(name, tree.after), tree.gone(name)
     if must_go:

@@ -83,12 +83,12 @@ def _wait(
 
 
 def lost(kept: Mapping[str, Any]) -> Failed:
-    """Say that a job's supervisor is gone without a result; the next attempt goes on with its thread."""
+    """Return the outcome of a job whose supervisor left no result; the next attempt goes on with its thread."""
     error = AgentLost("The agent's supervisor is gone and left no result (was the machine restarted?).")
     return Failed(error.info(), transient=True, kept={**kept, "ended": error.message})
 
 
 def sentence(result: JobResult) -> str:
-    """Say how a job ended, with the agent's or the service's own words."""
+    """Return how a job ended, with the agent's or the service's own words."""
     words = result.message.strip()
     return f"{_WORDS.get(result.end, 'The agent ended')}{': ' + words if words else '.'}"

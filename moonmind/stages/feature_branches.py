@@ -30,7 +30,7 @@ class FeatureBranches:
     _slugs: dict[str, str] = field(init=False)
 
     def __post_init__(self) -> None:
-        """Give each feature its slug."""
+        """Return the slug of each feature."""
         self._slugs = slugs(self.features)
 
     def is_alone(self, feature: Feature) -> bool:
@@ -97,7 +97,7 @@ class FeatureBranches:
         return worked_on(self.snapshot.history(tip, self.base), self.features) if tip else frozenset()
 
     def _is_others(self, feature: Feature, slug: str, number: int) -> bool:
-        """Tell whether the n-th name is the first name of another feature: `x-2` of `x` is that of a feature `x-2`.
+        """Return True if the n-th name is the first name of another feature: `x-2` of `x` is that of a feature `x-2`.
 
         A branch of that name that works on this feature was made before there was the other one.
         """
@@ -106,7 +106,7 @@ class FeatureBranches:
         return number > 1 and first and feature.path not in self._owners(name)
 
     def _next_own(self, feature: Feature, slug: str, number: int) -> int:
-        """Give the first number from this one on whose name is not another feature's."""
+        """Return the first number from this one on whose name is not another feature's."""
         while self._is_others(feature, slug, number):
             number += 1
         return number

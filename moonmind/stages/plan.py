@@ -73,7 +73,7 @@ class Plan:
         return self.called or self.feature.key
 
     def as_outputs(self) -> dict[str, Any]:
-        """Give the recorded form; `featureKey`, `phase` and `branchName` become columns of the run."""
+        """Return the recorded form; `featureKey`, `phase` and `branchName` become columns of the run."""
         return {
             "v": VERSION,
             "featureKey": self.feature.path,
@@ -169,7 +169,7 @@ class Plan:
         return tuple(found[task.key] for task in self.tasks)
 
     def work(self, file: TasksFile) -> Work:
-        """Give the plan in the form that the prompt is written from."""
+        """Return the plan in the form that the prompt is written from."""
         tasks = self.spec_tasks(file)
         phase = next(phase for phase in file.phases if tasks[0] in phase.tasks)
         wanted = set(self.left_for_people)

@@ -108,7 +108,7 @@ def _refuse_conflicts(context: StageContext, plan: Plan) -> None:
 
 
 def traces(context: StageContext) -> str:
-    """Say what an earlier try of this stage left at the forge; raises ForgeError and VcsError where nobody can tell."""
+    """Return what an earlier try of this stage left at the forge; raises ForgeError and VcsError where nobody can tell."""
     plan = Plan.from_outputs(context.output_of(Stage.DISCOVER))
     commit = str(context.output_of(Stage.APPLY)["commit"])
     repository = plan.repository.full_name
@@ -131,7 +131,7 @@ def _only_pushed(plan: Plan) -> str:
 
 
 def _speaks_of(pull: PullRequest, context: StageContext, commit: str) -> bool:
-    """Tell whether this run wrote of this commit; it may have landed an earlier phase there, and started anew since."""
+    """Return True if this run wrote of this commit; it may have published an earlier phase there and started over since."""
     return body_sections.marker(context.run.id) in pull.body and commit in pull.body
 
 
@@ -149,7 +149,7 @@ def _landed(
 
 
 def _is_pushed(context: StageContext, plan: Plan, commit: str, tip: str | None) -> bool:
-    """Tell whether the branch holds our commit: at its tip, or below what somebody pushed on top since."""
+    """Return True if the branch holds our commit: at its tip, or below commits that were pushed on top since."""
     if tip is None or tip == commit:
         return tip == commit
     return has(context, plan, commit) and context.vcs.is_ancestor(plan.repository.full_name, commit, tip)

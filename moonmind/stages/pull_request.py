@@ -21,7 +21,7 @@ def title(plan: Plan, phases: int = 1) -> str:
 
 
 def is_ours(text: str, plan: Plan) -> bool:
-    """Tell whether a title is one that we wrote, so that a person's own title stays."""
+    """Return True if a title is one that we wrote, so that a person's own title stays."""
     # By either name: another feature with the same key may have come or gone since it was written.
     return any(text.startswith(inert(f"{name}: ", TITLE_LENGTH)) for name in (plan.feature.key, plan.feature.path))
 

@@ -38,7 +38,7 @@ def find_wip(context: StageContext, plan: Plan, submitted: Mapping[str, Any]) ->
 
 
 def has(context: StageContext, plan: Plan, commit: str) -> bool:
-    """Tell whether a commit made on the plan's starting commit is in this host's mirror."""
+    """Return True if a commit made on the plan's starting commit is in this host's mirror."""
     try:
         return context.vcs.is_ancestor(plan.repository.full_name, plan.starting_commit, commit)
     except VcsRefused:

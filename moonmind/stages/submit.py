@@ -200,7 +200,7 @@ def _said(report: str) -> str:
 
 
 def _nothing(context: StageContext, plan: Plan, captured: Captured) -> str:
-    """Say that nothing changed, or what was made and could not be taken, each with the rule."""
+    """Report that nothing changed, or what was made and could not be taken, each with the rule."""
     repository = plan.repository.full_name
     workspace = context.vcs.find_workspace(repository, context.run.id)
     found = list(captured.left_out)

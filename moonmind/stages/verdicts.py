@@ -134,7 +134,7 @@ def _without_targets(
 
 
 def _shared(task: PlanTask, tasks: Collection[PlanTask], effects: Mapping[str, Effect], word: Word) -> str | None:
-    """Say why a change to one file is not this task's, where several tasks name only that file; None if it is."""
+    """Return why a change to one file is not this task's, where several tasks name only that file; None if it is."""
     others = [other for other in tasks if other.key != task.key and set(other.targets) == set(task.targets)]
     if len(task.targets) != 1 or not others:
         return None

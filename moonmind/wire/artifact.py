@@ -11,7 +11,7 @@ _INERT = frozenset({"application/json", "application/x-ndjson", "application/gzi
 
 
 def served_type(stored: str) -> str:
-    """Say what an artifact is sent as in a way that no browser runs: agent output is hostile."""
+    """Return what an artifact is sent as, in a way that no browser runs: agent output is hostile."""
     plain = stored.partition(";")[0].strip().lower()
     if plain.startswith("text/"):
         return "text/plain; charset=utf-8"

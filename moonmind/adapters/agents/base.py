@@ -63,7 +63,7 @@ class SupervisedAgent(ABC):
         """Save what the home holds and others need."""
 
     def secrets(self) -> tuple[str, ...]:
-        """Give the values that no log, artifact or patch may hold."""
+        """Return the values that no log, artifact or patch may hold."""
         return self._options.secrets
 
     def _environment(self, job: AgentJob) -> dict[str, str]:

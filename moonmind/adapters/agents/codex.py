@@ -143,7 +143,7 @@ class CodexAgent(SupervisedAgent):
         return self._jobs.home(home_key) / "codex"
 
     def secrets(self) -> tuple[str, ...]:
-        """Give the values that no log, artifact or patch may hold: the stored login's among them."""
+        """Return the values that no log, artifact or patch may hold: the stored login's among them."""
         return (*self._options.secrets, *find_login(self._options).secrets)
 
 

@@ -24,7 +24,7 @@ _INSTALL = (
 
 
 def find_codex(options: AgentOptions) -> str:
-    """Give the binary's path: CODEX_BIN, else `codex` on PATH, else beside this interpreter. Raises CredentialInvalid."""
+    """Return the binary's path: CODEX_BIN, else `codex` on PATH, else beside this interpreter. Raises CredentialInvalid."""
     wanted = options.codex_bin or "codex"
     found = shutil.which(wanted, path=harmless(options.environment)["PATH"])
     if found is None and options.codex_bin is None:

@@ -35,7 +35,7 @@ QUIET: Mapping[str, Any] = {
 
 
 def configuration(options: AgentOptions, login: Login) -> dict[str, Any]:
-    """Give config.toml of a run: the labelled profile of the operator, with what MoonMind relies on laid over it."""
+    """Return config.toml of a run: the labelled profile of the operator, with what MoonMind relies on laid over it."""
     ours: dict[str, Any] = {
         "approval_policy": "never",
         "sandbox_mode": options.sandbox,
@@ -113,7 +113,7 @@ def furnish(home: Path, config: Mapping[str, Any], instructions: str = "") -> No
 
 
 def knows_thread(home: Path, thread_id: str) -> bool:
-    """Tell whether a conversation can be resumed from this home."""
+    """Return True if a conversation can be resumed from this home."""
     # Codex keeps them by year, month and day. The folder is the agent's: however deep it made it, we look no deeper.
     places = ("rollout-*", "*/rollout-*", "*/*/rollout-*", "*/*/*/rollout-*")
     return any(path.stem.endswith(thread_id) for place in places for path in (home / "sessions").glob(place))

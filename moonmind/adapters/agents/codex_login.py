@@ -41,7 +41,7 @@ class Login:
 
     @property
     def auth_file(self) -> Path:
-        """Give the file in which `codex login` stores."""
+        """Return the file in which `codex login` stores."""
         return self.home / AUTH_FILE
 
 

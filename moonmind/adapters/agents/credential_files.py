@@ -41,7 +41,7 @@ def account_home() -> Path:
 def credential_files(homes: Iterable[Path]) -> tuple[Path, ...]:
     """Return the files and folders of these homes and of the system, where they really lie.
 
-    Those that are not there yet are listed too, patterns excepted: somebody may log in while an agent works.
+    Those that are not there yet are listed too, patterns excepted: a user may log in while an agent works.
     """
     found: set[Path] = set()
     for home in homes:

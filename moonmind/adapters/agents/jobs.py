@@ -46,21 +46,21 @@ class Jobs:
         self._environment = harmless(environment) | {"PYTHONPATH": package}
 
     def folder(self, key: str) -> JobFolder:
-        """Give a job's folder. Raises AgentError for a key that would leave ours."""
+        """Return a job's folder. Raises AgentError for a key that would leave ours."""
         return JobFolder(_below(self._jobs, key))
 
     def home(self, home_key: str) -> Path:
-        """Give the agent home of a run, made if missing, for this user alone."""
+        """Return the agent home of a run, made if missing, for this user alone."""
         home = _below(self._homes, home_key)
         home.mkdir(parents=True, exist_ok=True, mode=0o700)
         return home
 
     def mark(self, key: str) -> str:
-        """Give the value that marks a job's processes."""
+        """Return the value that marks a job's processes."""
         return f"{self._installation_id}/{key}"
 
     def started(self, key: str) -> bool:
-        """Tell whether the key has been used: its job runs, ended or was lost."""
+        """Return True if the key has been used: its job runs, ended or was lost."""
         return self.folder(key).handle.exists()
 
     def usage_of(self, home_key: str, thread_id: str) -> dict[str, int]:

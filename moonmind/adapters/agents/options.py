@@ -34,4 +34,4 @@ class AgentOptions:
     script: Path | None = None
     """The scripted agent's script, for every job."""
     script_for: Callable[[str], bytes | None] | None = field(default=None, repr=False)
-    """Gives the scripted agent's script by the phase's title, where there is one."""
+    """Returns the scripted agent's script by the phase's title, where there is one."""

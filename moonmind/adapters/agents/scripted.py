@@ -21,7 +21,7 @@ class ScriptedAgent(SupervisedAgent):
     name = "scripted"
 
     def check(self) -> tuple[Check, ...]:
-        """Say that there is nothing to probe, or what is wrong with the script."""
+        """Report that there is nothing to probe, or what is wrong with the script."""
         script = self._options.script
         if script is not None:
             try:

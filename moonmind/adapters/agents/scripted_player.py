@@ -162,7 +162,7 @@ def _snake(name: str) -> str:
 
 
 def emit(event: Mapping[str, Any]) -> None:
-    """Say one line."""
+    """Write one line of the agent's output."""
     sys.stdout.write(json.dumps(event) + "\n")
     sys.stdout.flush()
 
@@ -182,7 +182,7 @@ def steps_of(script: object, play: int) -> Sequence[Mapping[str, Any]]:
 
 
 def count_play(state: Path) -> int:
-    """Give how often this home's script was played before, and count this play."""
+    """Return how often this home's script was played before, and count this play."""
     try:
         plays = int(json.loads(state.read_text("utf-8"))["plays"])
     except FileNotFoundError:

@@ -56,7 +56,7 @@ class FilesystemArtifactStore:
         return StoredFile(path, len(content), f"sha256:{hashlib.sha256(content).hexdigest()}")
 
     def growing(self, run_id: UUID, path: str) -> Path:
-        """Give the local path of a file that another process appends to; its folder is made."""
+        """Return the local path of a file that another process appends to; its folder is made."""
         *folders, name = _parts(path)
         with _told(path), self._folder(run_id, folders, make=True) as folder:
             _refuse_what_is_no_file(folder, name, path)
@@ -77,7 +77,7 @@ class FilesystemArtifactStore:
         return StoredFile(path, size, f"sha256:{digest.hexdigest()}")
 
     def size(self, run_id: UUID, path: str) -> int | None:
-        """Give a file's size now."""
+        """Return a file's size now."""
         try:
             with self._open(run_id, path) as handle:
                 return os.fstat(handle).st_size

@@ -29,7 +29,7 @@ class Pull:
     labels: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
-        """Give the recorded form."""
+        """Return the recorded form."""
         return {
             "number": self.number,
             "state": self.state.value,

@@ -44,7 +44,7 @@ class CallCount:
             self._write()
 
     def words(self) -> str:
-        """Say how far the allowance is used."""
+        """Return how far the allowance is used."""
         with self._guard:
             used, most = self._total - self._terms.calls_base, self._terms.calls_most
         return f"{used} calls were made" + ("" if most is None else f", {most - self._terms.calls_base} are allowed")

@@ -33,17 +33,17 @@ class JobFolder:
 
     @property
     def lock(self) -> Path:
-        """Give the file whose flock says that the supervisor lives."""
+        """Return the file whose flock says that the supervisor lives."""
         return self.path / "lock"
 
     @property
     def handle(self) -> Path:
-        """Give the file that says who runs."""
+        """Return the file that says who runs."""
         return self.path / "handle.json"
 
     @property
     def facts(self) -> Path:
-        """Give the file of what is known so far."""
+        """Return the file of what is known so far."""
         return self.path / "facts.json"
 
     @property
@@ -63,22 +63,22 @@ class JobFolder:
 
     @property
     def stop(self) -> Path:
-        """Give the file that asks for the end."""
+        """Return the file that asks for the end."""
         return self.path / "stop"
 
     @property
     def result(self) -> Path:
-        """Give the file that says how it ended."""
+        """Return the file that says how it ended."""
         return self.path / "result.json"
 
     @property
     def stderr(self) -> Path:
-        """Give the log of the agent's standard error."""
+        """Return the log of the agent's standard error."""
         return self.path / "stderr.log"
 
     @property
     def temporary(self) -> Path:
-        """Give the agent's TMPDIR."""
+        """Return the agent's TMPDIR."""
         return self.path / "tmp"
 
     def make(self) -> None:
@@ -92,7 +92,7 @@ class JobFolder:
 
     @property
     def locked(self) -> bool:
-        """Tell whether a supervisor lives. To look is to hold the lock for a moment: who starts a job tries it again."""
+        """Return True if a supervisor lives. To look is to hold the lock for a moment: who starts a job tries it again."""
         try:
             descriptor = os.open(self.lock, os.O_RDONLY | os.O_CLOEXEC)
         except FileNotFoundError:
@@ -107,7 +107,7 @@ class JobFolder:
 
 
 def try_lock(path: Path) -> int | None:
-    """Take an exclusive flock without waiting; the descriptor holds it, None means that somebody else does."""
+    """Take an exclusive flock without waiting; the descriptor holds it, None means that another process holds it."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

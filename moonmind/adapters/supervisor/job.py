@@ -162,7 +162,7 @@ class Job:
         self._end = self._end or (End.EXITED if self._complete() else End.CALL_LIMIT)
 
     def _spent(self, now: float) -> End | None:
-        """Say when an agent that was refused a call of the model has had time enough to end by itself."""
+        """Return when an agent that was refused a call of the model has had time enough to end by itself."""
         refused = self._calls.refused_at if self._calls is not None else None
         return End.CALL_LIMIT if refused is not None and now >= refused + self._order.stop_seconds else None
 

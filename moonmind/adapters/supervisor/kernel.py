@@ -33,7 +33,7 @@ class Process:
 
     @property
     def alive(self) -> bool:
-        """Tell whether this very process still runs; a zombie does not."""
+        """Return True if this very process still runs; a zombie does not."""
         stat = _stat(self.pid)
         return stat is not None and stat.state not in "ZX" and stat.started == self.started
 
@@ -64,7 +64,7 @@ class _Stat:
 
 
 def sees_processes() -> bool:
-    """Tell whether the kernel shows its processes here."""
+    """Return True if the kernel shows its processes here."""
     return (_PROC / "self").exists()
 
 

@@ -76,7 +76,7 @@ class Proxy:
 
 
 def address_of(upstream: str, target: str) -> str:
-    """Give the address below `upstream` for a request's target; the key goes nowhere else. Raises ValueError.
+    """Return the address below `upstream` for a request's target; the key goes nowhere else. Raises ValueError.
 
     The target comes from the agent and is not to be trusted: joined as text, `:8080/x` or `.example.org/x` would change
     the host. Only a plain path with an optional query is taken.

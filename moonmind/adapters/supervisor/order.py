@@ -62,7 +62,7 @@ class Order:
     """How long the agent may take to end after SIGINT."""
 
     def as_bytes(self) -> bytes:
-        """Give the document that travels on the pipe."""
+        """Return the document that travels on the pipe."""
         return json.dumps({"v": 1, **asdict(self)}).encode()
 
     @classmethod

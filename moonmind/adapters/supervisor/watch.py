@@ -32,7 +32,7 @@ class Watch:
     received: int = 0
 
     def verdict(self, now: float) -> End | None:
-        """Say which limit is reached, if any."""
+        """Return which limit is reached, if any."""
         if self.received > self.output_bytes:
             return End.OUTPUT_LIMIT
         if now - self.started >= self.total_seconds:

@@ -110,7 +110,7 @@ class _Choice:
         return taken, gone
 
     def kept_gitlinks(self) -> Iterator[tuple[bytes, str]]:
-        """Give the repository's own gitlinks whose folders are still folders, whatever is in them now."""
+        """Return the repository's own gitlinks whose folders are still folders, whatever is in them now."""
         for path, commit in self._gitlinks.items():
             if self._tree.entry(path).kind in {Kind.FOLDER, Kind.CLOSED}:
                 yield path, commit
@@ -168,7 +168,7 @@ class _Choice:
         return False
 
     def _named_and_hidden(self, seen: set[bytes], generated: Generated) -> Iterator[bytes]:
-        """Give the files that a task names and an ignore rule hides; note folders that it names and that are hidden."""
+        """Return the files that a task names and an ignore rule hides; note folders that it names and that are hidden."""
         files, folders = [], []
         for name in sorted(self._named - seen):
             kind = self._tree.entry(name).kind

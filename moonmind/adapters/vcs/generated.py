@@ -90,7 +90,7 @@ _PROGRAMS = (b"\x7fELF", b"\xcf\xfa\xed\xfe", b"\xce\xfa\xed\xfe", b"\xca\xfe\xb
 
 
 class Generated:
-    """Says of each untracked file whether a tool made it, and under which folder or name it is counted."""
+    """Decides for each untracked file whether a tool made it, and under which folder or name it is counted."""
 
     def __init__(self, tree: WorkTree, tracked: Collection[bytes]) -> None:
         self._tree = tree

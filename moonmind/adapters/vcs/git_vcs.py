@@ -69,7 +69,7 @@ class GitVcs:
         return self._objects.read(self._mirrors.existing(repository), commit, path, limit)
 
     def is_ancestor(self, repository: str, older: str, newer: str) -> bool:
-        """Tell whether `older` is reachable from `newer`."""
+        """Return True if `older` is reachable from `newer`."""
         return self._objects.is_ancestor(self._mirrors.existing(repository), older, newer)
 
     def trailers(self, repository: str, commit: str) -> Mapping[str, str]:
@@ -126,7 +126,7 @@ class GitVcs:
             return hidden_files(self._git, workspace)
 
     def wip(self, repository: str, run_id: UUID) -> str | None:
-        """Give the pinned `wip` commit of a run."""
+        """Return the pinned `wip` commit of a run."""
         return self._mirrors.pinned(repository, run_id, "wip")
 
     def changes(self, repository: str, before: str, after: str) -> tuple[Change, ...]:

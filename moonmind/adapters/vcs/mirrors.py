@@ -47,13 +47,13 @@ class Mirrors:
         self.credentials = options.git_environment
 
     def place(self, repository: str) -> Path:
-        """Say where the mirror of a repository is, or will be; different forges never share one."""
+        """Return where the mirror of a repository is, or will be; different forges never share one."""
         origin = f"{self._scheme}://{self._host}" if self._host else self._scheme
         key = hashlib.sha256(f"{origin} {repository_key(repository)}".encode()).hexdigest()
         return self._folder / f"{key}.git"
 
     def existing(self, repository: str) -> Path:
-        """Give the mirror's folder; VcsRefused if this host has never fetched the repository."""
+        """Return the mirror's folder; VcsRefused if this host has never fetched the repository."""
         place = self.place(repository)
         if not place.is_dir():
             raise VcsRefused(
@@ -122,7 +122,7 @@ class Mirrors:
         except OSError:
             if not place.is_dir():
                 raise
-            remove_tree(building)  # somebody who did not wait for our lock was faster
+            remove_tree(building)  # another process, which did not wait for our lock, was faster
 
     def branches(self, repository: str) -> dict[str, str]:
         """Map the mirrored branch names to their commits."""
@@ -142,7 +142,7 @@ class Mirrors:
         self._git.run("update-ref", run_ref(run_id, name), object_name(commit), git_dir=self.existing(repository))
 
     def pinned(self, repository: str, run_id: UUID, name: str) -> str | None:
-        """Give the commit that a run has pinned."""
+        """Return the commit that a run has pinned."""
         if not self.place(repository).is_dir():
             return None
         ref = run_ref(run_id, name)

@@ -33,7 +33,7 @@ def raw_name(path: str) -> bytes:
 
 
 def is_plain(path: str) -> bool:
-    """Tell whether a path can name a file of a tree as it is written; git would resolve `..` and refuse NUL."""
+    """Return True if a path can name a file of a tree as it is written; git would resolve `..` and refuse NUL."""
     return "\0" not in path and not set(path.split("/")) & {"", ".", ".."}
 
 
@@ -63,7 +63,7 @@ class Objects:
         return self._blob(mirror, found.object_id)
 
     def is_ancestor(self, mirror: Path, older: str, newer: str) -> bool:
-        """Tell whether `older` is reachable from `newer`."""
+        """Return True if `older` is reachable from `newer`."""
         pair = (self._commit(mirror, older), self._commit(mirror, newer))
         return self._git.run("merge-base", "--is-ancestor", *pair, git_dir=mirror, accept=(0, 1)).exit_code == 0
 
@@ -140,13 +140,13 @@ class Objects:
         return self._git.run(*_DIFF, *form, *pair, git_dir=mirror).stdout
 
     def tree(self, mirror: Path, commit: str) -> str:
-        """Give the tree of a commit."""
+        """Return the tree of a commit."""
         return self._git.run(
             "rev-parse", "--verify", f"{self._commit(mirror, commit)}^{{tree}}", git_dir=mirror
         ).text.strip()
 
     def date(self, mirror: Path, commit: str) -> str:
-        """Give a commit's committer date in git's raw form, at UTC."""
+        """Return a commit's committer date in git's raw form, at UTC."""
         form = ("log", "--no-walk", "--no-show-signature", "--format=%ct")
         said = self._git.run(*form, self._commit(mirror, commit), git_dir=mirror).text.strip()
         # A commit may name no date, or one that git reads and does not write.

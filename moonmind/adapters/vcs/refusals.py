@@ -46,7 +46,7 @@ _NO_RIGHT = re.compile(r"returned error: 403|Permission to .{0,200} denied")
 
 
 def refusal(failure: VcsError, branch: str, *, summary: str | None, **facts: Any) -> Exception:
-    """Give the error for a push that failed. `summary` is git's line on the branch, where the push got as far as one."""
+    """Return the error for a push that failed. `summary` is git's line on the branch, where the push got as far as one."""
     words = str(failure.details["stderr"])
     said = words_of_the_forge(words)
     details = {"branch": branch, **facts, **failure.details}

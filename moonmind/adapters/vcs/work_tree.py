@@ -221,7 +221,7 @@ class WorkTree:
         return rules
 
     def _folder(self, folder: bytes) -> Kind:
-        """Say whether a path goes through folders only: FOLDER if it does, CLOSED if nobody knows."""
+        """Return whether a path goes through folders only: FOLDER if it does, CLOSED if that cannot be seen."""
         asked = []
         while folder not in self._folders:
             asked.append(folder)

@@ -142,7 +142,7 @@ class Workspaces:
 
 
 def is_folder(path: Path) -> bool:
-    """Tell whether there is a folder here, not a link to one."""
+    """Return True if there is a folder here, not a link to one."""
     return path.is_dir() and not path.is_symlink()
 
 

@@ -20,12 +20,12 @@ GRACE_SECONDS = 5.0
 
 _container: Container | None = None
 _adopted = False
-"""The container belongs to somebody else, who starts and ends it."""
+"""The container belongs to another part of the process, which starts and ends it."""
 _guard = threading.Lock()
 
 
 def container() -> Container:
-    """Give this process's container, built at first use; a forked child builds its own."""
+    """Return this process's container, built at first use; a forked child builds its own."""
     global _container  # noqa: PLW0603 - one per process, as Celery's own app is
     with _guard:
         if _container is None:
@@ -88,7 +88,7 @@ def _forked(**_: Any) -> None:
 
 
 def _ending(**_: Any) -> None:
-    """Give stages a moment to end, then give their leases back: others go on at once, and nothing counts as a crash.
+    """Return stages a moment to end, then give their leases back: others go on at once, and nothing counts as a crash.
 
     Celery itself waits for running stages, longer than most supervisors wait for Celery.
     """
