@@ -2,7 +2,8 @@
 
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -248,3 +249,17 @@ class World:
             notes=self.notes,
             job_key=self.job_key,
         )
+
+
+@contextmanager
+def discovered(world: World) -> Iterator[World]:
+    """Let the run find its phase, and forget its agent's files at the end."""
+    assert isinstance(world.step(Stage.DISCOVER), Done)
+    yield world
+    world.agent.forget(str(world.run_id))
+
+
+def failed(outcome: object) -> Failed:
+    """Return an outcome that has to be a failure."""
+    assert isinstance(outcome, Failed), outcome
+    return outcome

@@ -12,25 +12,14 @@ from moonmind import bootstrap, env_file
 from moonmind.adapters.agents.codex import CodexAgent
 from moonmind.adapters.agents.codex_login import find_login
 from moonmind.cli.main import main
-from moonmind.errors import EnvFileRefused
 from moonmind.settings import Settings, load_settings
-
-EVIL = "CODEX_BIN=/tmp/evil\n"
+from tests.support.env_files import EVIL, go_to_a_clone, refusal
 
 
 @pytest.fixture
 def clone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Make a stranger's work tree, and go there."""
-    folder = tmp_path / "clone"
-    (folder / ".git").mkdir(parents=True)
-    monkeypatch.chdir(folder)
-    return folder
-
-
-def refusal() -> str:
-    with pytest.raises(EnvFileRefused) as refused:
-        load_settings()
-    return refused.value.message
+    return go_to_a_clone(tmp_path, monkeypatch)
 
 
 # --- the file that is named ---------------------------------------------------------------------------------------------

@@ -10,10 +10,9 @@ import pytest
 from moonmind import env_file
 from moonmind.cli.main import main
 from moonmind.env_file import KINDS, Kind
-from moonmind.errors import EnvFileRefused
 from moonmind.settings import Settings, ambient_environment, load_settings
+from tests.support.env_files import EVIL, go_to_a_clone, refusal
 
-EVIL = "CODEX_BIN=/tmp/evil\n"
 NAMES = {
     name: field
     for field, info in Settings.model_fields.items()
@@ -24,16 +23,7 @@ NAMES = {
 @pytest.fixture
 def clone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Make a stranger's work tree, and go there."""
-    folder = tmp_path / "clone"
-    (folder / ".git").mkdir(parents=True)
-    monkeypatch.chdir(folder)
-    return folder
-
-
-def refusal() -> str:
-    with pytest.raises(EnvFileRefused) as refused:
-        load_settings()
-    return refused.value.message
+    return go_to_a_clone(tmp_path, monkeypatch)
 
 
 # --- what each setting decides ----------------------------------------------------------------------------------------

@@ -8,19 +8,16 @@ from moonmind.engine.closing import keep_work
 from moonmind.engine.context import LeaseLost
 from moonmind.ports.agent import JobState
 from moonmind.runs.chain import Stage
-from moonmind.runs.machine import Done
 from tests.support.stage_parts import REPOSITORY
-from tests.support.stage_world import World
+from tests.support.stage_world import World, discovered
 from tests.support.trees import deepen
 from tests.support.waiting import until
 
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
-    made = World(tmp_path)
-    assert isinstance(made.step(Stage.DISCOVER), Done)
-    yield made
-    made.agent.forget(str(made.run_id))
+    with discovered(World(tmp_path)) as made:
+        yield made
 
 
 def test_stopping_a_run_ends_its_agent_and_keeps_patch_and_thread(world: World) -> None:

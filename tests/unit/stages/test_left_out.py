@@ -13,17 +13,16 @@ from moonmind.sample import source
 from moonmind.stages import apply
 from tests.support.git_repos import git
 from tests.support.stage_parts import REPOSITORY
-from tests.support.stage_world import World
+from tests.support.stage_world import World, discovered
 
 FILES: dict[str, bytes | str] = dict(source.files())
 
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
-    made = World(tmp_path, files={**FILES, ".gitignore": "*.log\n\nrefresh_docs/\n/secret.py\n"})
-    assert isinstance(made.step(Stage.DISCOVER), Done)
-    yield made
-    made.agent.forget(str(made.run_id))
+    files = {**FILES, ".gitignore": "*.log\n\nrefresh_docs/\n/secret.py\n"}
+    with discovered(World(tmp_path, files=files)) as made:
+        yield made
 
 
 def write(folder: Path, **files: str) -> None:

@@ -9,23 +9,16 @@ import pytest
 from moonmind.errors import CredentialInvalid
 from moonmind.ports.agent import JobLimits, JobState
 from moonmind.runs.chain import Stage
-from moonmind.runs.machine import Done, Failed, Park, WaitingReason
+from moonmind.runs.machine import Done, Park, WaitingReason
 from moonmind.sample import source
 from tests.support.stage_parts import REPOSITORY
-from tests.support.stage_world import FOLDER, World
+from tests.support.stage_world import FOLDER, World, discovered, failed
 
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
-    made = World(tmp_path)
-    assert isinstance(made.step(Stage.DISCOVER), Done)
-    yield made
-    made.agent.forget(str(made.run_id))
-
-
-def failed(outcome: object) -> Failed:
-    assert isinstance(outcome, Failed), outcome
-    return outcome
+    with discovered(World(tmp_path)) as made:
+        yield made
 
 
 def is_at_work(pid: int) -> bool:

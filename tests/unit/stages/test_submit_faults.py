@@ -17,24 +17,17 @@ from moonmind.errors import AgentUnknown, Unavailable, VcsError
 from moonmind.ports.agent import AgentJob, JobLimits, JobState, JobStatus
 from moonmind.ports.vcs import Capture, Workspace
 from moonmind.runs.chain import Stage
-from moonmind.runs.machine import Done, Failed, Park, WaitingReason
+from moonmind.runs.machine import Done, Park, WaitingReason
 from tests.support.processes import alive
 from tests.support.stage_parts import Listed
-from tests.support.stage_world import World
+from tests.support.stage_world import World, discovered, failed
 from tests.support.waiting import until
 
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
-    made = World(tmp_path)
-    assert isinstance(made.step(Stage.DISCOVER), Done)
-    yield made
-    made.agent.forget(str(made.run_id))
-
-
-def failed(outcome: object) -> Failed:
-    assert isinstance(outcome, Failed), outcome
-    return outcome
+    with discovered(World(tmp_path)) as made:
+        yield made
 
 
 class Stumbling(GitVcs):

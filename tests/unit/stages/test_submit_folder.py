@@ -7,22 +7,15 @@ import pytest
 
 from moonmind.adapters.trees import remove_tree
 from moonmind.runs.chain import Stage
-from moonmind.runs.machine import Done, Failed, Outcome
-from tests.support.stage_world import World
+from moonmind.runs.machine import Done
+from tests.support.stage_world import World, discovered, failed
 from tests.support.waiting import until
 
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
-    made = World(tmp_path)
-    assert isinstance(made.step(Stage.DISCOVER), Done)
-    yield made
-    made.agent.forget(str(made.run_id))
-
-
-def failed(outcome: Outcome) -> Failed:
-    assert isinstance(outcome, Failed), outcome
-    return outcome
+    with discovered(World(tmp_path)) as made:
+        yield made
 
 
 @pytest.mark.parametrize("put", [None, "link", "file", "dangling"])
