@@ -5,7 +5,12 @@ from collections.abc import Iterator
 
 import pytest
 
-pytest_plugins = ["tests.support.databases", "tests.support.further", "tests.support.marker_counts", "tests.support.trees"]
+pytest_plugins = [
+    "tests.support.databases",
+    "tests.support.further",
+    "tests.support.marker_counts",
+    "tests.support.trees",
+]
 
 _OURS = (
     "MOONMIND_",
