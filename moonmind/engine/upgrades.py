@@ -58,6 +58,11 @@ CHANGES: tuple[Change, ...] = (
         "A change that adds a private key or what looks like a live token ends its run with secret_suspected; the work is kept.",
     ),
     Change(
+        "secret-withheld",
+        "The listed patch of a run that ended with secret_suspected leaves out the files with the secret and binary files; the "
+        "whole patch is kept for the retry alone.",
+    ),
+    Change(
         "credential-files",
         "Where Codex keeps to a permission profile, its commands cannot read the credential files of the worker and root.",
     ),

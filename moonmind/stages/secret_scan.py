@@ -3,6 +3,7 @@
 import re
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import NoReturn
 
 from moonmind.engine.context import StageContext
@@ -10,6 +11,7 @@ from moonmind.engine.patches import MEDIA_TYPE, PATCH_LIMIT, Patch
 from moonmind.errors import SecretSuspected, VcsError
 from moonmind.ports.scanner import Hit
 from moonmind.ports.vcs import Change
+from moonmind.stages import withheld
 from moonmind.stages.plain import storable
 from moonmind.stages.plan import Plan
 from moonmind.stages.policy import Finding, Severity
@@ -58,12 +60,22 @@ def as_findings(found: Sequence[Suspect], patch: Patch, excused: Mapping[str, st
 
 
 def refuse(context: StageContext, patch: Patch, patch_path: str | None, stopping: Sequence[Suspect]) -> NoReturn:
-    """Keep the work where only the service reads it, leave a masked patch for people, and raise SecretSuspected."""
+    """Keep the work where only the service reads it, leave the patch without the files in question for people, and raise SecretSuspected."""
     if patch_path and patch.content is not None and context.artifacts.hidden(patch_path) is None:
         context.artifacts.hide(patch_path, patch.content)
     if patch_path and patch.content is not None:
-        shown = _values_masked(patch.content, [one.value for one in stopping])
-        context.artifacts.save("codex_patch", patch_path, shown, MEDIA_TYPE)
+        rules = {
+            change.path: one.rule
+            for one in stopping
+            for change in patch.changes
+            if one.path == _shown_path(context, change.path)
+        }
+        names = any(one.path == NAMES or one.path not in map(partial(_shown_path, context), rules) for one in stopping)
+        found = [one.value for one in stopping]
+        part = withheld.shown(patch, patch.content, rules, found, context.scanner, names)
+        context.artifacts.save(
+            "codex_patch", patch_path, context.redactor.text(part.decode("utf-8", "replace")).encode(), MEDIA_TYPE
+        )
     places = "; ".join(f"{one.place}: {one.words}, fingerprint {one.fingerprint}" for one in stopping[:_SHOWN])
     more = f"; and {len(stopping) - _SHOWN} more" if len(stopping) > _SHOWN else ""
     raise SecretSuspected(
@@ -78,19 +90,14 @@ def _said(one: Suspect, why: str | None) -> tuple[Severity, str]:
     return one.severity, f"it looks like a secret ({one.words})"
 
 
-def _values_masked(content: bytes, found: Sequence[str]) -> bytes:
-    """Mask the values in a patch: line by line, since each line of a patch begins with a sign."""
-    for value in sorted(found, key=len, reverse=True):
-        for line in value.splitlines():
-            if len(line.strip()) >= len("secrets!"):
-                content = content.replace(line.strip().encode("utf-8", "surrogateescape"), b"[redacted]")
-    return content
+def _shown_path(context: StageContext, path: str) -> str:
+    return storable(context.redactor.text(path))
 
 
 def _suspect(context: StageContext, hit: Hit, now: float, *, whole: bool) -> Suspect:
     level = severity(hit, now)
     name = fingerprint(str(context.run.id), hit.name, hit) if level is Severity.REFUSED else ""
-    path = storable(context.redactor.text(hit.name))
+    path = _shown_path(context, hit.name)
     return Suspect(path, None if whole else hit.line, hit.rule, storable(masked(hit.value)), level, name, hit.value)
 
 
