@@ -1,4 +1,4 @@
-"""A short seed of each campaign; the long ones are run by their own commands, as docs/reliability.md says."""
+"""Short seeds of the campaigns; the long ones are run by their own commands, as docs/reliability.md says."""
 
 import json
 import shutil
@@ -38,6 +38,7 @@ def test_chaos_among_processes_and_servers_loses_and_doubles_nothing() -> None:
     assert sum(figures["kills"].values()) >= 5
 
 
+@pytest.mark.full
 @pytest.mark.sqlite
 def test_an_engine_that_is_killed_again_and_again_loses_and_doubles_nothing() -> None:
     (figures,) = run("benchmarks.chaos", "--profile=embedded", "--runs=12", "--faults=9", "--seed=7", "--lease=6")
