@@ -13,7 +13,7 @@ from moonmind.adapters.agents.environment import MARK, harmless
 from moonmind.adapters.agents.job_files import calls_noted, overdue_limit
 from moonmind.adapters.agents.results import read_result
 from moonmind.adapters.supervisor import __main__ as launcher
-from moonmind.adapters.supervisor import cgroups, kernel
+from moonmind.adapters.supervisor import cgroups, kernel, own
 from moonmind.adapters.supervisor.folder import JobFolder, read_json
 from moonmind.adapters.supervisor.heartbeat import last_beat
 from moonmind.adapters.supervisor.order import Order
@@ -40,6 +40,8 @@ class Jobs:
         self._jobs = state_folder / "jobs"
         self._homes = state_folder / "homes"
         self._workspaces = state_folder / "workspaces"
+        self._processes = state_folder / "processes"
+        own.register(self._processes)
         self._installation_id = installation_id
         # The supervisor itself needs certificates and proxies too: it speaks to the model service for the agent.
         package = str(Path(moonmind.__file__).parents[1])
@@ -228,9 +230,18 @@ class Jobs:
 
         def left() -> list[kernel.Process]:
             found = [process for process in known if process.alive] + kernel.marked(MARK, self.mark(key))
-            return found or (leftovers(trace) if trace is not None else [])
+            return found or (leftovers(trace, self._own(key)) if trace is not None else [])
 
         _require_gone(key, kernel.kill_all(left, seconds=_KILL_SECONDS))
+
+    def _own(self, key: str) -> set[kernel.Process]:
+        """Return the processes of this installation, and the supervisors of the run's other jobs."""
+        found = own.registered(self._processes)
+        for place in _below(self._jobs, key.partition("/")[0]).glob("*/handle.json"):
+            handle = read_json(place) or {}
+            if place.parent != self.folder(key).path and handle.get("boot") == kernel.boot_id():
+                found.add(kernel.Process(handle["pid"], handle["started"]))
+        return found
 
     def _folders(self, key: str) -> list[Path]:
         """List the folders in which nothing but the run's agents works."""

@@ -5,7 +5,7 @@ of the job as well: an editor or a shell that stands in a run's folder has a liv
 """
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 from moonmind.adapters.supervisor import kernel
 from moonmind.adapters.supervisor.folder import write_json
 from moonmind.adapters.supervisor.kernel import Process
+from moonmind.adapters.supervisor.own import lineage
 
 NOTE_SECONDS = 0.5
 MOST_SEEN = 2000
@@ -74,13 +75,16 @@ def trace_of(handle: Mapping[str, Any], seen: Iterable[Mapping[str, Any]], folde
     )
 
 
-def leftovers(trace: Trace) -> list[Process]:
-    """List the living processes that carry a trace and belong to nobody else."""
-    user, me = os.geteuid(), os.getpid()
+def leftovers(trace: Trace, own: Collection[Process] = ()) -> list[Process]:
+    """List the living processes that carry a trace and belong to nobody else; `own` read the folders of runs."""
+    user = os.geteuid()
+    own = {*own, *lineage()}
     parents, ours = {}, {}
     for process, parent in kernel.processes():
         parents[process.pid] = parent
-        if process.pid not in (me, 1) and int(process.started) >= trace.begun and _carries(process.pid, trace, user):
+        if process.pid == 1 or process in own or int(process.started) < trace.begun:
+            continue
+        if _carries(process.pid, trace, user):
             ours[process.pid] = process
     adopters = {1, *(pid for pid, parent in parents.items() if parent == 1 and _adopts(pid))}
     return [process for process in ours.values() if _orphaned(process.pid, parents, ours, adopters)]
@@ -106,8 +110,6 @@ def _carries(pid: int, trace: Trace, user: int) -> bool:
         command = (place / "cmdline").read_bytes()
     except OSError:
         return False
-    if any(word in command for word in (b"moonmind.cli", b"celery", b"uvicorn", b"-m\0moonmind")):
-        return False  # servers and workers read the folders of runs
     if kernel.session_of(pid) in trace.sessions:
         return True
     words = command.decode("utf-8", "surrogateescape")

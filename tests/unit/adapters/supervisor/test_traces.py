@@ -11,7 +11,7 @@ from uuid import uuid4
 import pytest
 
 from moonmind.adapters.agents.jobs import Jobs
-from moonmind.adapters.supervisor import kernel
+from moonmind.adapters.supervisor import kernel, own
 from moonmind.adapters.supervisor.folder import write_json
 from moonmind.adapters.supervisor.traces import pipes_of
 from tests.support.processes import alive, argv_with
@@ -60,10 +60,17 @@ class Lost:
         write_json(self.folder.handle, self.handle)
 
     def orphan(
-        self, *words: str, cwd: str = "/", root: str = "", keep: int = -1, path: str = "", body: str = ""
+        self,
+        *words: str,
+        cwd: str = "/",
+        root: str = "",
+        keep: int = -1,
+        path: str = "",
+        body: str = "",
+        runs: str = SLEEP,
     ) -> int:
         """Leave a process under init that has the token, these words and this one trace."""
-        argv = [sys.executable, "-I", "-S", "-c", SLEEP, self.token, *words]
+        argv = [sys.executable, "-I", "-S", "-c", runs, self.token, *words]
         code = ORPHAN.format(cwd=cwd, root=root, keep=keep, path=path, body=body, python=sys.executable, argv=argv)
         subprocess.run([sys.executable, "-I", "-S", "-c", code], pass_fds=[self.end], check=True, env={})
         (pid,) = until(lambda: argv_with(self.token), "the orphan")
@@ -156,8 +163,68 @@ def test_what_somebody_started_who_is_not_of_the_job_lives_on(lost: Lost, argv: 
         os.killpg(child.pid, signal.SIGKILL)
 
 
-@pytest.mark.parametrize("server", [("-m", "moonmind.cli.main", "up"), ("-m", "celery", "worker")])
-def test_a_server_that_reads_the_runs_files_lives_on(lost: Lost, server: tuple[str, ...]) -> None:
-    pid = lost.orphan(*server, path=str(lost.workspace / "file"))
+SERVERS = [
+    ("-m", "moonmind.cli.main", "up"), ("-m", "moonmind.cli", "worker"), ("-m", "celery", "worker"),
+    ("celery", "worker"), ("uvicorn", "x:app"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("words", SERVERS)
+def test_an_orphan_that_is_called_like_a_server_is_ended(lost: Lost, words: tuple[str, ...]) -> None:
+    pid = lost.orphan(*words, cwd=str(lost.workspace))
+    lost.jobs.stop(KEY)
+    assert not alive(pid)
+
+
+REGISTER = """
+import sys
+sys.path[:0] = {path!r}
+from pathlib import Path
+from moonmind.adapters.agents.jobs import Jobs
+Jobs(Path({state!r}), "", {{}})
+file = open({file!r})
+import time; time.sleep(600)
+"""
+
+
+@pytest.mark.parametrize("words", SERVERS)
+def test_a_server_that_reads_the_runs_files_lives_on(lost: Lost, words: tuple[str, ...]) -> None:
+    names = {"path": sys.path, "state": str(lost.state), "file": str(lost.workspace / "file")}
+    pid = lost.orphan(*words, runs=REGISTER.format(**names))
+    until(lambda: list((lost.state / "processes").glob(f"*.{pid}.*")), "its note")
+    until(lambda: kernel_links(pid, lost.workspace / "file"), "its open file")
     lost.jobs.stop(KEY)
     assert alive(pid)
+
+
+def test_notes_of_processes_that_are_gone_are_removed(lost: Lost) -> None:
+    folder = lost.state / "processes"
+    gone = [folder / name for name in (f"{kernel.boot_id()}.{os.getpid()}.1", f"another.{os.getpid()}.2", "torn")]
+    for note in gone:
+        note.touch()
+    assert own.registered(folder) == {kernel.identify(os.getpid())}
+    assert not any(note.exists() for note in gone)
+
+
+@pytest.mark.parametrize("who", ["itself", "its parent", "a sibling's supervisor"])
+def test_who_ends_the_job_is_never_of_it(lost: Lost, who: str) -> None:
+    # Whatever it stands in: here, at the job's pipe and file.
+    with (lost.workspace / "file").open():
+        begun = {**lost.handle, "started": "0"}
+        write_json(lost.folder.handle, begun)
+        match who:
+            case "itself":
+                one = kernel.identify(os.getpid())
+            case "its parent":
+                one = kernel.identify(os.getppid())
+            case _:
+                one = kernel.identify(lost.orphan(cwd=str(lost.workspace)))
+                other = lost.jobs.folder("run/submit-2")
+                other.make()
+                write_json(other.handle, {**lost.handle, "pid": one.pid, "started": one.started})
+        lost.jobs.stop(KEY)
+        assert one.alive
+
+
+def kernel_links(pid: int, file: Path) -> bool:
+    return any(os.path.realpath(link) == str(file) for link in Path(f"/proc/{pid}/fd").iterdir())

@@ -1,0 +1,44 @@
+"""Which processes are MoonMind's own: known by pid and start time, since anybody may choose the words of a command line.
+
+Each process that can end jobs leaves an empty file named after itself in a folder of the installation.
+"""
+
+import contextlib
+import os
+from pathlib import Path
+
+from moonmind.adapters.supervisor import kernel
+from moonmind.adapters.supervisor.kernel import Process
+
+
+def register(folder: Path) -> None:
+    """Note this process in the folder; where that cannot be done, others do not know it, and nothing else fails."""
+    with contextlib.suppress(OSError):
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        me = kernel.identify(os.getpid())
+        (folder / f"{kernel.boot_id()}.{me.pid}.{me.started}").touch(mode=0o600)
+
+
+def registered(folder: Path) -> set[Process]:
+    """Return the noted processes that live, and remove the notes of the others."""
+    found = set()
+    with contextlib.suppress(FileNotFoundError):
+        for note in folder.iterdir():
+            boot, _, rest = note.name.partition(".")
+            pid, _, started = rest.partition(".")
+            if boot == kernel.boot_id() and pid.isdigit() and (process := Process(int(pid), started)).alive:
+                found.add(process)
+            else:
+                note.unlink(missing_ok=True)
+    return found
+
+
+def lineage() -> set[Process]:
+    """Return this process and its ancestors."""
+    parents = {process.pid: (process, parent) for process, parent in kernel.processes()}
+    found: set[Process] = set()
+    pid = os.getpid()
+    while pid in parents:
+        process, pid = parents.pop(pid)
+        found.add(process)
+    return found
