@@ -141,6 +141,10 @@ CHANGES: tuple[Change, ...] = (
         "feature-key-paths",
         "featureKey takes a path of up to 512 characters, with or without its `specs`, such as backend/001-a.",
     ),
+    Change(
+        "feature-key-folders",
+        "featureKey is refused with 422 where it starts with `/`, holds `\\`, or a folder of it is empty, `.` or `..`.",
+    ),
     Change("surrogates", "The API refuses text with half of a surrogate pair with 422."),
     Change("head-requests", "The API answers HEAD wherever it answers GET."),
     Change(

@@ -18,7 +18,7 @@ SHORT_DIGEST, LONG_DIGEST = 8, 64
 def repository(text: str) -> str:
     """Check a repository's `owner/name` as the forge spells such names; raises InvalidRequest."""
     name = text.strip()
-    if not _REPOSITORY.fullmatch(name) or name.split("/")[1] in {".", ".."} or name.endswith(".git"):
+    if not _REPOSITORY.fullmatch(name) or name.split("/")[1] in {".", ".."} or name.casefold().endswith(".git"):
         raise InvalidRequest(
             f"repository must be owner/name as the forge spells it, not {text[:200]!r}", field="repository"
         )
@@ -36,6 +36,13 @@ def requested_key(text: str | None) -> str:
     A leading `specs/` stays: where several folders have the same name, it tells which is meant.
     """
     return (text or "").strip().removeprefix("./").rstrip("/")
+
+
+def is_feature_request(text: str) -> bool:
+    """Return True for what may name a feature: nothing, or a path inside the repository whose every folder has a name."""
+    asked = text.strip()
+    folders = requested_key(asked).split("/")
+    return not asked or ("\\" not in asked and all(folder.strip() not in {"", ".", ".."} for folder in folders))
 
 
 def feature_slug(feature_key: str) -> str:

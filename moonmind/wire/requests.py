@@ -12,8 +12,9 @@ from moonmind.wire.base import Text, WireModel
 
 REPOSITORY_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9-]{0,38}/[A-Za-z0-9._-]{1,100}$"
 FEATURE_KEY_LENGTH, FEATURE_PATH_LENGTH = 120, 512
-FEATURE_PATTERN = rf"^([^/]{{0,{FEATURE_KEY_LENGTH}}}|[^/]*/[\s\S]*)$"
-"""A key, or a path, which may be longer."""
+_FOLDER = r"(?!\s*\.{0,2}\s*(/|$))[^/\\]+"
+FEATURE_PATTERN = rf"^(?=[^/]{{0,{FEATURE_KEY_LENGTH}}}$|[^/]*/)\s*((\./)?{_FOLDER}(/{_FOLDER})*/*\s*)?$"
+"""A key, or a path, which may be longer: no folder of it is empty, `.` or `..`, but for `./` in front and `/` behind."""
 NOTES_LENGTH = 1024
 
 
@@ -27,6 +28,11 @@ def _repository(value: str) -> str:
 def _feature(value: str) -> str:
     if len(value) > FEATURE_KEY_LENGTH and "/" not in value:
         raise ValueError(f"at most {FEATURE_KEY_LENGTH} characters, or {FEATURE_PATH_LENGTH} of a path")
+    if not naming.is_feature_request(value):
+        raise ValueError(
+            "must be a feature's folder, number or path from the top of the repository, such as specs/001-a: "
+            "no `/` in front, no `\\`, and no folder that is empty, `.` or `..`"
+        )
     return value
 
 

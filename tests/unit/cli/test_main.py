@@ -290,3 +290,10 @@ def test_notes_that_are_too_long_are_refused_in_words(moonmind: Command, capsys:
     err = capsys.readouterr().err
     assert "notes: at most 1024 characters" in err
     assert "--feature: at most 120 characters" in err
+
+
+@pytest.mark.parametrize("options", [[], ["--dry-run"]])
+@pytest.mark.parametrize("feature", ["specs/../x", "specs//x", "specs/./x", "/specs/x", "specs\\x"])
+def test_a_feature_outside_is_refused(moonmind: Command, capsys: Capture, feature: str, options: list[str]) -> None:
+    assert moonmind("run", "acme/rockets", "--feature", feature, *options) == 2
+    assert "--feature: must be a feature's folder, number or path" in capsys.readouterr().err

@@ -1,6 +1,7 @@
 """An installation that is limited to some repositories starts and retries no run of another one."""
 
 import pytest
+from pydantic import ValidationError
 
 from moonmind.engine.publisher import Silent
 from moonmind.engine.run_service import RunService
@@ -36,6 +37,20 @@ def test_no_run_of_another_repository_is_made(room: EngineRoom, name: str, force
 
 def test_a_run_of_an_admitted_one_is_made_in_any_case_of_letters(room: EngineRoom) -> None:
     assert limited(room, "acme/app*").create(CreateRun.model_validate({"repository": "ACME/App2"})).id
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "other/app.git", "other/app.Git", "other/app/", "acme/app.git", "acme/app/", "https://github.com/other/app",
+        "https://github.com/acme/app.git", "git@github.com:other/app.git", "file:///srv/other/app.git", "/srv/acme/app",
+    ],
+)  # fmt: skip
+def test_no_other_spelling_of_a_repository_gets_past_the_limit(room: EngineRoom, name: str) -> None:
+    before = everything(room.database)
+    with pytest.raises(ValidationError, match="owner/name as the forge spells it"):
+        limited(room, "acme/*").create(CreateRun.model_validate({"repository": name}))
+    assert everything(room.database) == before
 
 
 @pytest.mark.parametrize("mode", list(RetryMode))

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from moonmind import wire
 from moonmind.runs.chain import Stage
 from moonmind.runs.machine import RetryMode
-from moonmind.wire.requests import REPOSITORY_PATTERN
+from moonmind.wire.requests import FEATURE_PATTERN, REPOSITORY_PATTERN
 
 
 def test_the_quickstarts_body_is_read() -> None:
@@ -67,3 +67,37 @@ def test_every_repository_of_the_published_pattern_passes_but_for_dots_and_git(n
     if repository.endswith((".git", "/.", "/..")):
         return
     assert wire.CreateRun(repository=name).repository == repository
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "specs/../x", "..", "../specs/x", "specs/x/..", "specs/ .. /x", ".", "./", "././x", "specs/./x", "specs/x/.",
+        "specs//x", ".//x", "/specs/x", " /x", "/", "//", "C:\\x", "specs\\x", "x\\", "specs/ /x", "specs/x\0", "\0",
+    ],
+)  # fmt: skip
+def test_a_feature_that_is_no_place_in_the_repository_is_refused(key: str) -> None:
+    with pytest.raises(ValidationError):
+        wire.CreateRun(repository="a/b", feature_key=key)
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "", " ", "001", "001-a", "specs/001-a", " ./specs/001-a/ ", "x//", "backend/specs/001-a", ".x", "..x", "...", "a..b",
+        "specs/.x/..y", "x.", "ein Name/ü", "y" * 120, "y" * 121 + "/x",
+    ],
+)  # fmt: skip
+def test_a_feature_that_may_be_in_the_repository_passes(key: str) -> None:
+    assert wire.CreateRun(repository="a/b", feature_key=key).feature_key == key
+    assert re.search(FEATURE_PATTERN, key)
+
+
+@given(st.text(alphabet="./\\ x\n", max_size=12))
+def test_a_feature_passes_if_and_only_if_it_fits_the_published_pattern(key: str) -> None:
+    try:
+        wire.CreateRun(repository="a/b", feature_key=key)
+        passes = True
+    except ValidationError:
+        passes = False
+    assert passes == bool(re.search(FEATURE_PATTERN, key))
