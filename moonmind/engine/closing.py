@@ -9,7 +9,8 @@ import structlog
 from moonmind.engine import jobs, model_calls
 from moonmind.engine.context import LeaseLost, StageContext, StopRequested
 from moonmind.engine.keeping import keep_files
-from moonmind.engine.patches import read_patch, store_patch
+from moonmind.engine.patches import Patch, keep_patch, read_patch
+from moonmind.engine.secret_scan import list_unfinished
 from moonmind.errors import MoonMindError
 from moonmind.ports.agent import JobState, JobStatus
 from moonmind.ports.vcs import LeftOut
@@ -29,7 +30,7 @@ class Captured:
     patch_path: str | None
     """The stored patch; None when nothing changed, or when it may not be stored."""
     digest: str | None
-    leaks: tuple[str, ...] = ()
+    patch: Patch
     left_out: tuple[LeftOut, ...] = ()
     archive_path: str | None = None
     """The stored archive of what no patch holds; None where a patch holds everything."""
@@ -41,6 +42,8 @@ def keep_work(context: StageContext) -> Mapping[str, Any]:
     Returns what the next attempt goes on from. A job or a folder that is not there is no error; AgentError is raised
     when the agent cannot be stopped for certain, since then nothing may be said to have ended.
     """
+    if context.run.stage is Stage.APPLY:
+        _list_taken(context)
     if context.run.stage is not Stage.SUBMIT:
         return context.kept
     status: JobStatus | None = None
@@ -60,6 +63,20 @@ def keep_work(context: StageContext) -> Mapping[str, Any]:
         except MoonMindError as error:  # the log's size is missing in the list; that must not cost the run's end
             log.warning("agent.log_not_sealed", error=error.message)
     return {**kept, **partial(context)}
+
+
+def _list_taken(context: StageContext) -> None:
+    """List the finished work of a run that ends before apply has looked at it; an error hinders no end."""
+    plan, taken = context.outputs.get(Stage.DISCOVER), context.outputs.get(Stage.SUBMIT)
+    if plan is None or taken is None or not taken.get("patchPath"):
+        return
+    try:
+        patch = read_patch(context, plan["repository"]["fullName"], plan["startingCommit"], taken["wip"])
+        list_unfinished(context, patch, taken["patchPath"])
+    except (LeaseLost, StopRequested):
+        raise
+    except MoonMindError as error:  # its commit may be on another host
+        log.warning("patch.not_listed", path=taken["patchPath"], error=error.message)
 
 
 def stop_agent(context: StageContext) -> None:
@@ -87,6 +104,8 @@ def partial(context: StageContext) -> dict[str, Any]:
     """
     try:
         captured = capture(context, f"patches/partial-{jobs.label(context)}.diff")
+        if captured is not None and captured.patch_path:
+            list_unfinished(context, captured.patch, captured.patch_path)
     except (LeaseLost, StopRequested):
         raise
     except MoonMindError as error:
@@ -106,7 +125,8 @@ def partial(context: StageContext) -> dict[str, Any]:
         "startingCommit": plan.get("startingCommit"),
         "phase": plan.get("phase"),
     }
-    return {**kept, "leaks": list(captured.leaks)} if captured.leaks else kept
+    leaks = captured.patch.leaks
+    return {**kept, "leaks": list(leaks)} if leaks else kept
 
 
 def capture(context: StageContext, path: str) -> Captured | None:
@@ -131,14 +151,14 @@ def capture(context: StageContext, path: str) -> Captured | None:
         keep_files(context, repository, workspace, label)
         raise
     patch = read_patch(context, repository, workspace.starting_commit, taken.commit)
-    digest = store_patch(context, patch, path)
+    digest = keep_patch(context, patch, path)
     stored = path if digest else None
     archive = None
     if patch.content is None:
         archive = keep_files(context, repository, workspace, label)
     elif taken.only_here:
         archive = keep_files(context, repository, workspace, label, taken.only_here)
-    return Captured(taken.commit, bool(patch.changes), stored, digest, patch.leaks, taken.left_out, archive)
+    return Captured(taken.commit, bool(patch.changes), stored, digest, patch, taken.left_out, archive)
 
 
 def named_paths(plan: Mapping[str, Any]) -> tuple[str, ...]:

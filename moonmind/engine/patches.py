@@ -1,5 +1,6 @@
 """Reads a change as a patch, and finds known secrets in it before anything of it is stored."""
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -10,13 +11,20 @@ PATCH_LIMIT = 64 * 1024 * 1024
 """Bytes of all changed files together; a larger change is not rendered, only listed."""
 
 MEDIA_TYPE = "text/x-diff"
+NOT_SEEN_YET = (
+    "This patch has not been looked through for secrets. It is shown once it has been; until then the service keeps it "
+    "for itself.\n"
+)
 _REGULAR = frozenset({"100644", "100755"})
 
 
 @dataclass(frozen=True, slots=True)
 class Patch:
-    """A change in full. `content` is None where it is too large to render."""
+    """A change in full, from one commit to another. `content` is None where it is too large to render."""
 
+    repository: str
+    before: str
+    after: str
     changes: tuple[Change, ...]
     sizes: Mapping[str, int]
     """Bytes of every file after the change, by path: its keys are the tree."""
@@ -30,37 +38,57 @@ def read_patch(context: StageContext, repository: str, before: str, after: str) 
     changes = context.vcs.changes(repository, before, after)
     sizes = {file.path: file.size for file in context.vcs.listing(repository, after)}
     if sum(sizes.get(change.path, 0) for change in changes) > PATCH_LIMIT:
-        return Patch(changes, sizes, None, ())
+        return Patch(repository, before, after, changes, sizes, None, ())
     content = context.vcs.patch(repository, before, after)
-    return Patch(changes, sizes, content, _leaks(context, repository, after, changes, content))
+    return Patch(
+        repository, before, after, changes, sizes, content, _leaks(context, repository, after, changes, content)
+    )
 
 
-def store_patch(context: StageContext, patch: Patch, path: str) -> str | None:
-    """Store the patch as an artifact, unless it holds a secret or cannot be rendered; returns its digest."""
+def keep_patch(context: StageContext, patch: Patch, path: str) -> str | None:
+    """Keep the patch for the service alone, and list a sentence in its place until it has been looked through.
+
+    Returns the digest of the whole patch; None where it holds a known secret, is empty or cannot be rendered.
+    """
     if patch.leaks or patch.content is None or not patch.changes:
         return None
-    return context.artifacts.save("codex_patch", path, patch.content, MEDIA_TYPE)
+    context.artifacts.hide(path, patch.content)
+    list_patch(context, path, NOT_SEEN_YET.encode())
+    return f"sha256:{hashlib.sha256(patch.content).hexdigest()}"
 
 
-def store_masked(
-    context: StageContext, repository: str, before: str, after: str, patch: Patch, path: str
-) -> str | None:
-    """Store the work with the values of known secrets masked in every file; returns the path, None where it cannot be.
+def list_patch(context: StageContext, path: str, content: bytes) -> None:
+    """List what people may see of a kept patch."""
+    context.artifacts.save("codex_patch", path, content, MEDIA_TYPE)
+
+
+def read_kept(context: StageContext, path: str) -> bytes:
+    """Return a kept patch whole; raises NotFound. A patch of an earlier program is kept where it is listed only."""
+    kept = context.artifacts.hidden(path)
+    return context.artifacts.read(path) if kept is None else kept
+
+
+def masked_patch(context: StageContext, patch: Patch) -> Patch:
+    """Return the patch of the same work with the values of known secrets masked in every file.
 
     A name or a line of the starting commit that holds a secret cannot be masked in a patch that still applies.
     """
     texts = {}
     for change in patch.changes:
         if change.new_mode in _REGULAR:
-            blob = context.vcs.read(repository, after, change.path, limit=PATCH_LIMIT)
+            blob = context.vcs.read(patch.repository, patch.after, change.path, limit=PATCH_LIMIT)
             if blob is not None and context.redactor.holds_known(blob):
                 texts[change.path] = context.redactor.data(blob)
     when = context.run.created_at
     clean = context.vcs.commit(
-        repository, tree_of=after, parent=before, replace=texts, message="Work with secrets masked", when=when
+        patch.repository,
+        tree_of=patch.after,
+        parent=patch.before,
+        replace=texts,
+        message="Work with secrets masked",
+        when=when,
     )
-    masked = read_patch(context, repository, before, clean)
-    return path if store_patch(context, masked, path) else None
+    return read_patch(context, patch.repository, patch.before, clean)
 
 
 def _leaks(

@@ -59,8 +59,12 @@ CHANGES: tuple[Change, ...] = (
     ),
     Change(
         "secret-withheld",
-        "The listed patch of a run that ended with secret_suspected leaves out the files with the secret and binary files; the "
-        "whole patch is kept for the retry alone.",
+        "A listed patch leaves out files with a secret that stopped the run, and then binary files too; no patch is listed "
+        "before it has been looked through, and the whole one is kept for the service alone.",
+    ),
+    Change(
+        "secret-compressed",
+        "Secrets are also looked for in gzip, bzip2, xz and zip files that a change adds, up to 8 MiB of their content.",
     ),
     Change(
         "credential-files",

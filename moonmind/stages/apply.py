@@ -7,18 +7,20 @@ from typing import Any
 
 from moonmind.engine import jobs
 from moonmind.engine.context import StageContext
-from moonmind.engine.patches import Patch, read_patch, store_masked, store_patch
-from moonmind.errors import AgentNoChange, NotFound, PatchRefused, SecretFound, Unexpected, VcsRefused
+from moonmind.engine.patches import Patch, keep_patch, masked_patch, read_patch
+from moonmind.engine.secret_rules import Suspect
+from moonmind.engine.secret_scan import list_unfinished, list_work
+from moonmind.errors import AgentNoChange, MoonMindError, NotFound, PatchRefused, SecretFound, Unexpected, VcsRefused
 from moonmind.runs.chain import Stage
+from moonmind.runs.findings import Finding, Severity
 from moonmind.runs.machine import Done, Outcome, Redo
 from moonmind.speckit.evidence import claims, denials, said_of
 from moonmind.speckit.tasks_md import read_tasks
-from moonmind.stages import policy, pull_request, secret_scan, substance, verdicts
+from moonmind.stages import policy, pull_request, secret_findings, substance, verdicts
 from moonmind.stages.commit_message import commit_message, subject
 from moonmind.stages.effects import changed_tree
 from moonmind.stages.plain import storable
 from moonmind.stages.plan import Plan
-from moonmind.stages.policy import Finding, Severity
 from moonmind.stages.restore import ensure_start, find_wip
 from moonmind.stages.ticking import ticked
 from moonmind.stages.verdicts import Judgement, Word
@@ -53,27 +55,22 @@ def run(context: StageContext) -> Outcome:
     if patch.leaks:
         _report(context, plan, patch, findings, (), of=submitted.get("wip"))
         name = f"patches/masked-{context.attempt.number}.diff"
-        store_masked(context, repository, plan.starting_commit, wip, patch, name)
+        if keep_patch(context, masked := masked_patch(context, patch), name):
+            list_unfinished(context, masked, name)
         _throw_away(context, repository)
         raise _secret_found(patch.leaks)
     patch_path, digest = _stored(context, submitted, patch)
-    suspected = secret_scan.suspects(context, plan, patch, wip) if patch.content is not None else ()
-    excused = secret_scan.accepted(context)
-    findings = (*findings, *secret_scan.as_findings(suspected, patch, excused))
+    excused = secret_findings.accepted(context)
+    suspected = secret_findings.suspects(context, plan, patch) if patch.content is not None else ()
     stopping = [one for one in suspected if one.severity is Severity.REFUSED and one.fingerprint not in excused]
-    if stopping:
+    if patch_path:
+        list_work(context, patch, patch_path, stopping)
+    findings = (*findings, *secret_findings.as_findings(suspected, patch, excused))
+    if (error := _refusal(submitted, patch_path, findings, stopping)) is not None:
         _report(context, plan, patch, findings, ())
-        secret_scan.refuse(context, patch, patch_path, stopping)
-    if refused := policy.refused(findings):
-        _report(context, plan, patch, findings, ())
-        said = (
-            "The change breaks the patch policy: " + _some([f"{item.path!r}: {item.words}" for item in refused]) + "."
-        )
         if jobs.new_notes(context, submitted):
-            return _asked_again(submitted, patch_path, said)
-        if patch_path is None and submitted.get("archivePath"):
-            said = f"{said} The work is kept in the artifact {submitted['archivePath']}."
-        raise PatchRefused(said, findings=[item.as_json() for item in refused[:50]])
+            return _asked_again(submitted, patch_path, error.message)
+        raise error
     if all(change.path == plan.feature.tasks_path for change in patch.changes):
         _report(context, plan, patch, findings, ())
         raise AgentNoChange("The agent changed nothing but the boxes of tasks.md, which show nothing by themselves.")
@@ -103,6 +100,21 @@ def run(context: StageContext) -> Outcome:
             **({"accepted": context.kept["accepted"]} if excused else {}),
         }
     )
+
+
+def _refusal(
+    submitted: Mapping[str, Any], patch_path: str | None, findings: Sequence[Finding], stopping: Sequence[Suspect]
+) -> MoonMindError | None:
+    """Return why the change may not be published: secrets first, then the patch policy; None where it may be."""
+    if stopping:
+        return secret_findings.refusal(stopping)
+    refused = policy.refused(findings)
+    if not refused:
+        return None
+    said = "The change breaks the patch policy: " + _some([f"{item.path!r}: {item.words}" for item in refused]) + "."
+    if patch_path is None and submitted.get("archivePath"):
+        said = f"{said} The work is kept in the artifact {submitted['archivePath']}."
+    return PatchRefused(said, findings=[item.as_json() for item in refused[:50]])
 
 
 def _asked_again(submitted: Mapping[str, Any], patch_path: str | None, said: str) -> Redo:
@@ -141,7 +153,7 @@ def _stored(context: StageContext, submitted: Mapping[str, Any], patch: Patch) -
     if path and patch.content is not None and digest == f"sha256:{hashlib.sha256(patch.content).hexdigest()}":
         return str(path), str(digest)
     path = f"patches/attempt-{context.attempt.number}.diff"
-    digest = store_patch(context, patch, path)
+    digest = keep_patch(context, patch, path)
     return (path, digest) if digest else (None, None)
 
 

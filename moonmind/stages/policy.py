@@ -2,11 +2,9 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from enum import StrEnum
-from typing import Any
 
 from moonmind.ports.vcs import Change
+from moonmind.runs.findings import Finding, Severity
 
 FILE_LIMIT = 10 * 1024 * 1024
 """Bytes of one added or changed file; larger ones belong elsewhere than in a reviewed change."""
@@ -31,27 +29,6 @@ _AGENT_RULES = re.compile(
     re.IGNORECASE,
 )
 _ATTRIBUTES = re.compile(r"(?:.+/)?\.gitattributes", re.IGNORECASE)
-
-
-class Severity(StrEnum):
-    """What a finding means for the run."""
-
-    REFUSED = "refused"
-    WARNING = "warning"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One rule that one path of the change meets."""
-
-    path: str
-    rule: str
-    severity: Severity
-    words: str
-
-    def as_json(self) -> dict[str, Any]:
-        """Give the form in `apply_output` and in an error's details."""
-        return {"path": self.path, "rule": self.rule, "severity": self.severity.value, "words": self.words}
 
 
 def judge(changes: Iterable[Change], sizes: Mapping[str, int], tasks_path: str) -> tuple[Finding, ...]:

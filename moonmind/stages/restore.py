@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from moonmind.engine.context import StageContext
+from moonmind.engine.patches import read_kept
 from moonmind.errors import NotFound, VcsRefused
 from moonmind.stages.plan import Plan
 
@@ -28,12 +29,10 @@ def find_wip(context: StageContext, plan: Plan, submitted: Mapping[str, Any]) ->
     path = submitted.get("patchPath")
     if not path:
         return None
-    patch = context.artifacts.hidden(str(path))
-    if patch is None:
-        try:
-            patch = context.artifacts.read(str(path))
-        except NotFound:
-            return None
+    try:
+        patch = read_kept(context, str(path))
+    except NotFound:
+        return None
     return context.vcs.restore(repository, context.run.id, plan.starting_commit, patch)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from moonmind.engine import jobs, model_calls
 from moonmind.engine.closing import Captured, capture, partial, thread
 from moonmind.engine.context import LeaseLost, StageContext, StopRequested
+from moonmind.engine.patches import read_kept
 from moonmind.engine.workflow_right import workflows_named
 from moonmind.errors import (
     AgentBusy,
@@ -259,7 +260,7 @@ def _resume_point(context: StageContext, plan: Plan) -> str | None:
         return None
     try:
         return context.vcs.restore(
-            repository, context.run.id, plan.starting_commit, context.artifacts.read(str(patch_path))
+            repository, context.run.id, plan.starting_commit, read_kept(context, str(patch_path))
         )
     except (NotFound, VcsRefused):
         return None  # the thread still knows what it did; it does it again from the starting commit

@@ -1,9 +1,10 @@
+import hashlib
 from pathlib import Path
 
 import pytest
 
 from moonmind.engine import patches
-from moonmind.engine.patches import read_patch, store_patch
+from moonmind.engine.patches import keep_patch, read_patch
 from moonmind.runs.chain import Stage
 from tests.support.git_repos import commit_to, make_bare
 from tests.support.stage_world import REPOSITORY, World
@@ -19,16 +20,18 @@ def patch_of(folder: Path, files: dict[str, bytes | str | None], modes: dict[str
     world.vcs.fetch(world.forge.repository(REPOSITORY))
     context = world.context(Stage.APPLY)
     patch = read_patch(context, REPOSITORY, before, after)
-    return world, patch, store_patch(context, patch, "patches/x.diff")
+    return world, patch, keep_patch(context, patch, "patches/x.diff")
 
 
-def test_an_honest_change_is_read_and_stored(tmp_path: Path) -> None:
+def test_an_honest_change_is_kept_and_not_shown_before_a_look(tmp_path: Path) -> None:
     world, patch, digest = patch_of(tmp_path, {"a.py": "print()\n"})
     assert [change.path for change in patch.changes] == ["a.py"]
     assert patch.sizes["a.py"] == 8
     assert patch.leaks == ()
-    assert world.artifacts.read("patches/x.diff") == patch.content
-    assert digest == world.artifacts.rows["patches/x.diff"][1]
+    assert world.artifacts.hidden("patches/x.diff") == patch.content
+    assert world.artifacts.read("patches/x.diff") == patches.NOT_SEEN_YET.encode()
+    assert patch.content is not None
+    assert digest == f"sha256:{hashlib.sha256(patch.content).hexdigest()}"
 
 
 @pytest.mark.parametrize(

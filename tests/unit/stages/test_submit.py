@@ -1,3 +1,4 @@
+import hashlib
 import os
 import signal
 import time
@@ -54,7 +55,10 @@ def test_log_prompt_and_patch_are_artifacts_with_their_digests(world: World) -> 
     assert FOLDER in prompt
     assert "T004" not in prompt
     assert all(digest for _, digest in world.artifacts.rows.values())
-    assert world.artifacts.rows[done.outputs["patchPath"]] == ("codex_patch", done.outputs["patchDigest"])
+    path = done.outputs["patchPath"]
+    assert world.artifacts.of("codex_patch") == [path]
+    kept = world.artifacts.hidden(path) or b""
+    assert done.outputs["patchDigest"] == f"sha256:{hashlib.sha256(kept).hexdigest()}"
 
 
 def test_a_second_claim_while_the_agent_works_starts_nothing(world: World, tmp_path: Path) -> None:

@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 
 from moonmind.engine.patches import Patch
+from moonmind.engine.withheld import shown
 from moonmind.errors import ScannerError
 from moonmind.ports.scanner import Hit
 from moonmind.runs.chain import Stage
 from moonmind.runs.machine import Done
-from moonmind.stages.withheld import shown
 from tests.support.stage_world import World
-from tests.unit.stages.test_secret_scan import GHP, made, pem, refused, work
+from tests.unit.stages.test_secret_findings import GHP, made, pem, refused, work
 
 KEY = pem("RSA PRIVATE KEY")
 LINES = KEY.split("\n")
@@ -107,6 +107,6 @@ def test_nothing_is_shown_where_the_rest_cannot_be_judged(world: World, names: b
     (path,) = world.artifacts.of("codex_patch")
     whole = world.artifacts.hidden(path) or b""
     assert GHP.encode() in whole
-    part = shown(Patch((), {}, whole, ()), whole, {"a.txt": "github-token"}, [GHP], Broken(), names)  # type: ignore[arg-type]
+    part = shown(Patch("o/r", "a", "b", (), {}, whole, ()), whole, {"a.txt": "github-token"}, [GHP], Broken(), names)  # type: ignore[arg-type]
     assert part.startswith(b"The whole patch is withheld: ")
     assert part.count(b"\n") == 1

@@ -4,10 +4,10 @@ import re
 from collections.abc import Collection, Iterable, Sequence
 
 from moonmind.engine.patches import Patch
+from moonmind.engine.secret_rules import own_hits
 from moonmind.errors import ScannerError
 from moonmind.ports.scanner import Hit, Scanner
 from moonmind.redact import Redactor
-from moonmind.stages.secret_rules import own_hits
 
 _SECTION = re.compile(rb"(?m)^(?=diff --git )")
 _BINARY = re.compile(rb"(?m)^GIT binary patch$")

@@ -4,9 +4,9 @@ import time
 
 import pytest
 
+from moonmind.engine.secret_rules import file_name_words, fingerprint, masked, merged, own_hits, severity
 from moonmind.ports.scanner import Hit
-from moonmind.stages.policy import Severity
-from moonmind.stages.secret_rules import file_name_words, fingerprint, masked, merged, own_hits, severity
+from moonmind.runs.findings import Severity
 
 SURE = Hit("a", 1, "github-pat", "ghp_q7Rk2mZx9LpVb4TnWc8JfHs3DgYu6EaKi1Qo", sure=True)
 

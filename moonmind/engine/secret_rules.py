@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from moonmind.ports.scanner import Hit
-from moonmind.stages.policy import Severity
+from moonmind.runs.findings import Severity
 
 _SHOWN = 4
 _FEWEST_SIGNS = 4
@@ -86,6 +86,8 @@ class Suspect:
     """Names the finding when a person accepts it; empty for what only warns."""
     value: str = field(repr=False)
     """The secret itself; it is in no other form of this."""
+    name: str = field(repr=False)
+    """The file as the change names it; `path` may be masked."""
 
     @property
     def place(self) -> str:

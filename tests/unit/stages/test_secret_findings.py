@@ -1,8 +1,11 @@
 """Other people's secrets in a change: what stops a run, what warns, what the base allows, what a person accepts."""
 
 import base64
+import bz2
+import gzip
 import hashlib
 import json
+import lzma
 import random
 import string
 import time
@@ -13,7 +16,7 @@ from typing import Any
 import pytest
 
 from moonmind.runs.chain import Stage
-from moonmind.runs.machine import Done, Failed
+from moonmind.runs.machine import Done, Failed, Redo
 from moonmind.sample import source
 from tests.support.stage_parts import REPOSITORY
 from tests.support.stage_world import World
@@ -177,6 +180,10 @@ def test_what_is_no_secret_passes_without_a_word(world: World) -> None:
         ("package-lock.json", GHP.encode()),
         ("logo.svg", b"<svg><!-- " + GHP.encode() + b" --></svg>"),
         (f"src/{GHP}.txt", b"x"),
+        ("log.gz", gzip.compress(GHP.encode(), mtime=0)),
+        ("log.bz2", bz2.compress(GHP.encode())),
+        ("log.xz", lzma.compress(GHP.encode())),
+        ("image.png", gzip.compress(f"token {GHP}".encode("utf-16"), mtime=0)),
     ],
 )
 def test_every_kind_of_file_is_looked_into(world: World, name: str, content: bytes) -> None:
@@ -219,4 +226,22 @@ def test_a_secret_that_stood_there_before_is_not_the_changes(tmp_path: Path) -> 
         (folder / "src/moved.py").write_text("# moved\n" + text)
 
     assert isinstance(world.submit_with(edit), Done)
+    assert isinstance(world.step(Stage.APPLY), Done)
+
+
+@pytest.mark.parametrize("shape", ["GitHub", "OpenSSH", "base64 of a token"])
+def test_notes_send_the_change_back_to_the_agent_with_its_work(world: World, shape: str) -> None:
+    work(world, {"src/a.py": LIVE[shape], "src/b.py": "b = 1\n"})
+    refused(world)
+    world.notes = "Read the token from the environment."
+    asked = world.step(Stage.APPLY)
+    assert isinstance(asked, Redo), asked
+    assert asked.stage is Stage.SUBMIT
+    assert "src/a.py" in asked.note
+    assert not any(word in asked.note for word in LIVE[shape].split() if len(word) > 30)
+    # Also on a host that has nothing of the run but its artifacts.
+    world.on_host("two")
+    world.plays({"write": "src/a.py", "content": "import os\n"})
+    assert isinstance(world.drive(Stage.SUBMIT), Done)
+    assert (world.workspace / "src/b.py").read_text() == "b = 1\n"
     assert isinstance(world.step(Stage.APPLY), Done)

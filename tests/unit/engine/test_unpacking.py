@@ -1,0 +1,68 @@
+"""What is read of compressed files: all kinds, bounded, and nothing of it fails."""
+
+import bz2
+import gzip
+import io
+import lzma
+import zipfile
+
+import pytest
+
+from moonmind.engine import unpacking
+from moonmind.engine.unpacking import LIMIT, unpacked
+
+TEXT = b"token of somebody\n"
+
+
+def zipped(*members: tuple[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", method) as archive:
+        for name, content in members:
+            archive.writestr(name, content)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        gzip.compress(TEXT, mtime=0),
+        gzip.compress(TEXT * 100, mtime=0)[:-12],
+        bz2.compress(TEXT),
+        lzma.compress(TEXT),
+        zipped(("a/b.txt", TEXT)),
+        zipped(("a.txt", b"x"), ("b.txt", TEXT), method=zipfile.ZIP_STORED),
+        zipped(("a.txt", TEXT), method=zipfile.ZIP_BZIP2),
+        zipped(("a.txt", TEXT), method=zipfile.ZIP_LZMA),
+    ],
+    ids=["gzip", "cut gzip", "bzip2", "xz", "zip", "stored zip", "bzip2 zip", "lzma zip"],
+)
+def test_what_a_compressed_file_holds_is_read(data: bytes) -> None:
+    assert TEXT in unpacked(data)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"plain text", b"\x1f\x8b", b"\x1f\x8bxx", b"BZh9nothing", b"\xfd7zXZ\0x", b"PK\x03\x04", b"PK\x05\x06"],
+)
+def test_other_and_damaged_files_hold_nothing(data: bytes) -> None:
+    assert unpacked(data) == b""
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        gzip.compress(bytes(8 * LIMIT), mtime=0),
+        bz2.compress(bytes(8 * LIMIT)),
+        lzma.compress(bytes(8 * LIMIT)),
+        zipped(*((f"{number}", bytes(LIMIT)) for number in range(4))),
+    ],
+    ids=["gzip", "bzip2", "xz", "zip"],
+)
+def test_no_more_than_the_limit_is_unpacked(data: bytes) -> None:
+    assert 0 < len(unpacked(data)) <= LIMIT + unpacking.MEMBERS
+
+
+def test_a_member_that_cannot_be_read_does_not_hide_the_next() -> None:
+    data = bytearray(zipped(("a.txt", b"first" * 50), ("b.txt", TEXT)))
+    data[data.index(b"a.txt") + len("a.txt") + 1] ^= 0xFF
+    assert TEXT in unpacked(bytes(data))
