@@ -8,7 +8,16 @@ import httpx
 import pytest
 
 from tests.support.crashes import Crashes
-from tests.support.engines import BRANCH, ENGINES, SHORT_LEASES, TEST_MODE, assert_landed_once, attempts, place_of
+from tests.support.engines import (
+    BRANCH,
+    ENGINES,
+    SHORT_LEASES,
+    TEST_MODE,
+    assert_landed_once,
+    attempts,
+    in_turn,
+    place_of,
+)
 from tests.support.processes import Process
 from tests.support.team import RUNS, Team, team
 
@@ -85,7 +94,7 @@ def room(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         yield Room(members, Crashes(tmp_path_factory.mktemp("crashes")), embedded=request.param == "embedded")
 
 
-@pytest.mark.parametrize("place", STAGES)
+@pytest.mark.parametrize(("room", "place"), in_turn(STAGES), indirect=["room"])
 def test_a_run_survives_a_kill_of_its_stage(place: str, room: Room) -> None:
     room.start()
     assert room.worker is not None
@@ -96,7 +105,7 @@ def test_a_run_survives_a_kill_of_its_stage(place: str, room: Room) -> None:
     room.landed(run_id, place)
 
 
-@pytest.mark.parametrize("place", FIRST)
+@pytest.mark.parametrize(("room", "place"), in_turn(FIRST), indirect=["room"])
 def test_a_run_survives_a_kill_of_whoever_takes_the_request(place: str, room: Room) -> None:
     room.start()
     assert room.api is not None
