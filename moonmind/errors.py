@@ -534,8 +534,8 @@ class SecretSuspected(PatchRefused):
     code = "secret_suspected"
     remediation = (
         "Nothing was published, and the work is kept. If it is no secret (a test's key, an example), accept it by its "
-        'fingerprint: moonmind retry RUN --accept FINGERPRINT --why "...". Else revoke it, add notes for the agent, and '
-        "retry with restart_from_discovery."
+        'fingerprint: moonmind retry RUN --accept FINGERPRINT --why "...". Else revoke it, and '
+        "retry with notes for the agent: its thread goes on with its work."
     )
 
 

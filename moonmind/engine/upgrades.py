@@ -70,6 +70,11 @@ CHANGES: tuple[Change, ...] = (
         "credential-files",
         "Where Codex keeps to a permission profile, its commands cannot read the credential files of the worker and root.",
     ),
+    Change(
+        "suspected-notes",
+        "A retry with notes of a run that ended with secret_suspected goes back to the agent's thread, with its work; before, it "
+        "ended again without asking the agent.",
+    ),
     Change("proxy-password", "Agents get network proxies without user and password."),
     Change(
         "pid-namespace",

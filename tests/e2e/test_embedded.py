@@ -185,3 +185,26 @@ def ends_well(members: Team, codes: list[int]) -> None:
     """Every code is 0, and no process of this installation is left."""
     assert codes == [0] * len(codes)
     until(lambda: processes_of(str(members.folder)) == [], "the end of every process", 15)
+
+
+@pytest.mark.slow
+def test_a_suspected_secret_goes_back_to_the_agent_with_notes(members: Team, shell: Shell) -> None:
+    token = "ghp_" + "aB3dE5fG7hJ9kL1mN3pQ5rS7tU9vW1xY3zA5"
+    end = [{"claim": ["T001", "T002", "T003"]}, {"end": "completed", "message": "done"}]
+    bad = [
+        {"write": "refresh_docs/a.py", "content": f"T = '{token}'\n"},
+        {"write": "refresh_docs/b.py", "content": "B = 1\n"},
+    ]
+    good = [{"write": "refresh_docs/a.py", "content": "import os\n\nT = os.environ['T']\n"}]
+    script = members.folder / "script.json"
+    script.write_text(json.dumps({"version": 1, "attempts": [{"steps": [*bad, *end]}, {"steps": [*good, *end]}]}))
+    members.env["MOONMIND_SCRIPT"] = str(script)
+    members.up()
+    failed = json.loads(shell.moonmind("run", SAMPLE, "--watch", "--json").out.splitlines()[-1])
+    assert (failed["status"], failed["error"]["code"]) == ("failed", "secret_suspected")
+    assert shell.moonmind("retry", failed["id"][:8], "--notes", "Read it from the environment", "--json").code == 0
+    done = members.succeed(failed["id"])
+    assert done["codexTaskId"] == failed["codexTaskId"]
+    assert {"refresh_docs/a.py", "refresh_docs/b.py"} <= set(
+        git_repos.tree_of(members.bare(), f"refs/heads/{done['branchName']}")
+    )
