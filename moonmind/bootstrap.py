@@ -96,6 +96,7 @@ def build(
     Embedded, the schema is brought up to date first. `publishes=False` is for the command line: its rows are picked
     up by a running process. `stages` replaces the five stages, for benchmarks of the engine alone.
     """
+    settings.claim_var(*_written_to(settings))
     database = Database(settings.database_url, pool_size=_DATABASE_CONNECTIONS)
     if settings.embedded:
         migrate_in_turn(database, settings.var_dir)
@@ -188,6 +189,12 @@ def build(
         retention=Retention(database, store, agent, vcs, days=settings.retention_days),
         probes=() if settings.embedded else (_broker,),
     )
+
+
+def _written_to(settings: Settings) -> tuple[str, ...]:
+    """Return the variables of the places that are written to as soon as there is a container."""
+    database = ("MOONMIND_VAR_DIR",) if settings.sqlite else ()
+    return (*database, "MOONMIND_LOCAL_REPOS") if settings.forge == "local" else database
 
 
 def build_when_there(settings: Settings) -> Container:

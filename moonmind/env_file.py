@@ -115,7 +115,7 @@ def read(named: str | None) -> EnvFile | None:
         raise _unreadable(Path(NAME), error.strerror or str(error)) from None
     if stat.S_ISDIR(found.st_mode):
         return None  # a virtual environment, as some name theirs
-    return _read(path, _stranger(path))
+    return _read(path, stranger(path.parent, Path(os.path.realpath(path)).parent))
 
 
 def harmless(field: str) -> bool:
@@ -123,9 +123,8 @@ def harmless(field: str) -> bool:
     return KINDS.get(field) is Kind.HARMLESS
 
 
-def _stranger(path: Path) -> Path | None:
-    """Return the work tree around a file, or around the one that it links to, unless the running program is in it."""
-    places = (path.parent, Path(os.path.realpath(path)).parent)
+def stranger(*places: Path) -> Path | None:
+    """Return the first work tree around these folders that the running program is not in; None where there is none."""
     programs = (Path(__file__).resolve().parent, Path(sys.prefix).resolve())
     for place in places:
         tree = work_tree(place)

@@ -222,6 +222,12 @@ class EnvFileRefused(NotConfigured):
     code = "env_file_refused"
 
 
+class FolderRefused(NotConfigured):
+    """The folder `var` of a work tree may have come with it, and nobody said that it is theirs."""
+
+    code = "folder_refused"
+
+
 class SchemaMismatch(NotConfigured):
     """The database's schema is not the one this program was built for."""
 

@@ -16,6 +16,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from moonmind import var_folder
 from moonmind.env_file import VARIABLE
 from moonmind.errors import NotConfigured
 from moonmind.github_urls import GitHubUrls, checked_origin, github_urls
@@ -223,6 +224,25 @@ class Settings(BaseSettings):
         base = self.xdg_state_home or Path.home() / ".local" / "state"
         return base.expanduser().absolute() / "moonmind" / installation_id
 
+    def defaulted(self) -> dict[str, Path]:
+        """Return the variables that nobody set and that stand for places in the working directory, with these places."""
+        return {
+            str(field.validation_alias): field.default
+            for name, field in type(self).model_fields.items()
+            if name not in self.model_fields_set and isinstance(field.default, Path) and not field.default.is_absolute()
+        }
+
+    def check_var(self) -> None:
+        """Refuse a `var` that may have come with a clone, where a setting would mean it by default. Raises FolderRefused."""
+        if defaults := self.defaulted():
+            var_folder.check(defaults, self.xdg_state_home)
+
+    def claim_var(self, *variables: str) -> None:
+        """Make and note `var` before it is written to, where one of these means it by default. Raises FolderRefused."""
+        defaults = self.defaulted()
+        if any(variable in defaults for variable in variables):
+            var_folder.claim(defaults, self.xdg_state_home)
+
     def secrets(self) -> tuple[str, ...]:
         """Return the values that must appear nowhere.
 
@@ -246,9 +266,12 @@ class DatabaseSettings(Settings):
 
 
 def load_settings(kind: type[Settings] = Settings, **overrides: Any) -> Settings:
-    """Read the settings of this process; raises NotConfigured with the variable's name and what is wrong with it."""
+    """Read the settings of this process; raises NotConfigured with the variable's name and what is wrong with it.
+
+    Raises FolderRefused where a folder that may have come with a clone would be this installation's by default.
+    """
     try:
-        return kind(**overrides)
+        settings = kind(**overrides)
     except ValidationError as error:
         lines = []
         for problem in error.errors():
@@ -256,6 +279,8 @@ def load_settings(kind: type[Settings] = Settings, **overrides: Any) -> Settings
             said = problem["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
             lines.append(f"{where}: {said}" if where else said)
         raise NotConfigured("; ".join(lines)) from None
+    settings.check_var()
+    return settings
 
 
 def ambient_environment() -> dict[str, str]:

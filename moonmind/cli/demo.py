@@ -22,6 +22,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from moonmind import var_folder
 from moonmind.cli import screen
 from moonmind.cli.child import Child, undisturbed
 from moonmind.cli.client import Client, HttpSource
@@ -57,6 +58,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     console = screen.err() if given.json else screen.out()
     folder = _FOLDER.absolute()
     try:
+        state_home = ambient_environment().get("XDG_STATE_HOME")
+        var_folder.claim({}, Path(state_home) if state_home else None)
         with _alone(folder):
             run = _show(folder, console, keep=given.keep)
     except MoonMindError as error:

@@ -18,7 +18,7 @@ from moonmind.cli.runs import watch as watch_run
 from moonmind.cli.session import Connect, NothingHere, database_file, find_run, opened
 from moonmind.cli.stages import entry_text
 from moonmind.cli.tables import checks_legend, checks_listed, checks_table, run_sheet, runs_table
-from moonmind.errors import EnvFileRefused, NotConfigured, NotFound, SchemaMismatch, Unavailable
+from moonmind.errors import EnvFileRefused, FolderRefused, NotConfigured, NotFound, SchemaMismatch, Unavailable
 from moonmind.ports.check import Check, CheckStatus
 from moonmind.wire import RunPage
 
@@ -105,7 +105,7 @@ def doctor(connect: Connect, *, repository: str | None, as_json: bool) -> int:
     try:
         with opened(connect) as session:
             checks = list(session.doctor(repository))
-    except EnvFileRefused:
+    except (EnvFileRefused, FolderRefused):
         raise  # as every command ends: nothing is looked at in a place that may be a stranger's
     except (NotConfigured, Unavailable) as error:
         # Nothing else can be asked without a database, but this answer belongs into the same table.

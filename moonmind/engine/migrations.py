@@ -12,6 +12,8 @@ from moonmind.settings import Settings
 
 def upgrade_schema(settings: Settings) -> None:
     """Bring the database's schema to this program's version; raises SchemaMismatch, NotConfigured, Unavailable."""
+    if settings.sqlite:
+        settings.claim_var("MOONMIND_VAR_DIR")
     database = Database(settings.database_url, pool_size=1)
     try:
         if settings.sqlite:

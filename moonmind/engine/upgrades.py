@@ -54,6 +54,11 @@ CHANGES: tuple[Change, ...] = (
         "MOONMIND_ENV_FILE names a file of your own.",
     ),
     Change(
+        "var-folder",
+        "A var folder in a git work tree that is not MoonMind's own is refused unless this user's MoonMind made it; set "
+        "MOONMIND_VAR_DIR, SPEC_WORKFLOW_ARTIFACT_ROOT and MOONMIND_LOCAL_REPOS to one of your own.",
+    ),
+    Change(
         "secret-scan",
         "A change that adds a private key or what looks like a live token ends its run with secret_suspected; the work is kept.",
     ),

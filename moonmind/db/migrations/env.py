@@ -68,7 +68,10 @@ if _given is not None:
 else:
     # The command line `alembic`, which shows a sentence for errors of its own and a traceback for all others.
     try:
-        url = load_settings().database_url
+        settings = load_settings()
+        if settings.sqlite and not context.is_offline_mode():
+            settings.claim_var("MOONMIND_VAR_DIR")
+        url = settings.database_url
         with answering(url):
             _migrate(url)
     except MoonMindError as error:

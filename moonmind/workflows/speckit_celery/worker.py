@@ -104,4 +104,6 @@ def _shutdown(**_: Any) -> None:
 
 
 def _beat(**_: Any) -> None:
-    make_folder(load_settings().var_dir, 0o750)
+    settings = load_settings()
+    settings.claim_var("MOONMIND_VAR_DIR")
+    make_folder(settings.var_dir, 0o750)

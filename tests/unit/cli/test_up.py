@@ -73,7 +73,8 @@ def served(folder: Path, *arguments: str, **environment: str) -> "subprocess.Pop
 
 def test_what_fails_at_the_start_ends_with_what_mends_it(tmp_path: Path) -> None:
     (tmp_path / ".git").mkdir()  # agents would take this folder for their own repository
-    server = served(tmp_path, SPEC_WORKFLOW_TEST_MODE="1", MOONMIND_STATE_DIR=str(tmp_path / "state"))
+    home = {"HOME": str(Path.home())}  # outside of it
+    server = served(tmp_path, SPEC_WORKFLOW_TEST_MODE="1", MOONMIND_STATE_DIR=str(tmp_path / "state"), **home)
     _, err = server.communicate(timeout=60)
     error, fix = err.splitlines()[-2:]
     assert server.returncode == 4

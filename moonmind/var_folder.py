@@ -1,0 +1,140 @@
+"""The folder `var` of the working directory, and whether this installation made the one in a stranger's work tree.
+
+A clone can bring along a database, repositories with hooks, and files that name processes. So the first use notes, outside
+of the work tree, which folder it made there: path, device and inode. Without its note, such a folder is not used.
+"""
+
+import hashlib
+import json
+import os
+import stat
+import tempfile
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from moonmind import env_file
+from moonmind.errors import FolderRefused
+from moonmind.private import make_folder
+
+NAME = "var"
+_MODE = 0o750  # artifacts, which the group may read, are below it
+_NOTES = Path("moonmind/folders")
+_KNOWN = ("moonmind.db", "server.json", "celerybeat-schedule", "artifacts", "repositories")
+
+
+def check(defaults: Mapping[str, Path], state_home: Path | None) -> None:
+    """Raise FolderRefused if `var` belongs to a stranger's work tree, has content, and has no note of this user.
+
+    `defaults` are the variables that nobody set, and what they stand for; `state_home` is the folder for users' state.
+    """
+    found = _in_strangers_tree()
+    if found is not None and (why := _foreign(*found, state_home)) is not None:
+        place, tree = found
+        raise _refusal(
+            f"{place} was not made by this MoonMind ({why}), and {tree} is a git work tree that is not its own",
+            defaults,
+        )
+
+
+def claim(defaults: Mapping[str, Path], state_home: Path | None) -> None:
+    """Make `var` in a stranger's work tree, and note that it is ours; elsewhere do nothing. Raises FolderRefused."""
+    check(defaults, state_home)
+    found = _in_strangers_tree()
+    if found is None:
+        return
+    place, tree = found
+    notes = _notes(tree, state_home)
+    if notes is None:
+        raise _refusal(
+            f"nothing outside of the git work tree {tree} can note that {place} is this MoonMind's", defaults
+        )
+    made = not place.exists()
+    try:
+        make_folder(place, _MODE)
+        if not _noted(place, place.lstat(), notes):
+            _note(place, notes)
+    except OSError as error:
+        if made:
+            with suppress(OSError):
+                place.rmdir()
+        raise _refusal(
+            f"{place} cannot be made and noted in {notes} ({error.strerror or error}), as the git work tree {tree}, which "
+            "is not this MoonMind's own, needs it",
+            defaults,
+        ) from None
+
+
+def _in_strangers_tree() -> tuple[Path, Path] | None:
+    """Return `var` and the stranger's work tree that it is in, or that it is; None where it is the operator's."""
+    try:
+        place = Path.cwd() / NAME
+    except FileNotFoundError:  # the working directory was removed
+        return None
+    # A clone can have the name `var` itself, and a link can lead into one; what is closed to us is not used either way.
+    tree = env_file.stranger(place.parent, *([place] if os.access(place, os.X_OK) else []))
+    return None if tree is None else (place, tree)
+
+
+def _foreign(place: Path, tree: Path, state_home: Path | None) -> str | None:
+    """Return why the folder is not ours; None for one that is, is empty, or is not there."""
+    try:
+        found = place.lstat()
+        if not stat.S_ISDIR(found.st_mode):
+            return "it is a link" if stat.S_ISLNK(found.st_mode) else "it is no folder"
+        names = [
+            path.name for path in place.iterdir()
+        ]  # before the note is read: another process of ours may just have begun
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        return f"it cannot be looked into: {error.strerror}"
+    notes = _notes(tree, state_home)
+    if not names or (notes is not None and _noted(place, found, notes)):
+        return None
+    known = [name for name in _KNOWN if name in names]
+    return f"it holds {', '.join(known) or 'files'}"
+
+
+def _notes(tree: Path, state_home: Path | None) -> Path | None:
+    """Return the folder of notes; None where there is none that the work tree could not have brought along."""
+    try:
+        base = state_home if state_home is not None else Path.home() / ".local" / "state"
+        notes = base.expanduser().absolute() / _NOTES
+    except RuntimeError:  # the user has no home
+        return None
+    return None if Path(os.path.realpath(notes)).is_relative_to(tree) else notes
+
+
+def _file(place: Path, notes: Path) -> Path:
+    return notes / f"{hashlib.sha256(os.fsencode(place)).hexdigest()}.json"
+
+
+def _body(place: Path, found: os.stat_result) -> dict[str, object]:
+    return {"path": str(place), "device": found.st_dev, "inode": found.st_ino}
+
+
+def _noted(place: Path, found: os.stat_result, notes: Path) -> bool:
+    try:
+        return bool(json.loads(_file(place, notes).read_text("utf-8")) == _body(place, found))
+    except (OSError, ValueError):
+        return False
+
+
+def _note(place: Path, notes: Path) -> None:
+    make_folder(notes, 0o700)
+    handle, fresh = tempfile.mkstemp(dir=notes)  # for this user alone
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        json.dump(_body(place, place.lstat()), file)
+    Path(fresh).replace(_file(place, notes))
+
+
+def _refusal(what: str, defaults: Mapping[str, Path]) -> FolderRefused:
+    if not defaults:
+        return FolderRefused(what, remediation="Start it in another folder.")
+    unset = " and ".join(filter(None, (", ".join([*defaults][:-1]), [*defaults][-1])))
+    settings = " ".join(f"{variable}={path.absolute()}" for variable, path in defaults.items())
+    return FolderRefused(
+        f"{what}: it is not used while {unset} {'are' if len(defaults) > 1 else 'is'} not set",
+        remediation=f"If the folder is yours, set {settings}. If not, leave that work tree, or set other places.",
+    )
