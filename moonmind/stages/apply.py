@@ -7,7 +7,7 @@ from typing import Any
 
 from moonmind.engine import jobs
 from moonmind.engine.context import StageContext
-from moonmind.engine.patches import Patch, keep_patch, masked_patch, read_patch
+from moonmind.engine.patches import PATCH_LIMIT, Patch, keep_patch, masked_patch, read_patch
 from moonmind.engine.secret_rules import Suspect
 from moonmind.engine.secret_scan import list_unfinished, list_work
 from moonmind.errors import AgentNoChange, MoonMindError, NotFound, PatchRefused, SecretFound, Unexpected, VcsRefused
@@ -163,8 +163,12 @@ def _findings(plan: Plan, patch: Patch) -> tuple[Finding, ...]:
         for item in policy.judge(patch.changes, patch.sizes, plan.feature.tasks_path)
     ]
     if patch.content is None:
-        words = "its changed files are too large together to be shown as a patch"
-        found.append(Finding(".", "size", Severity.REFUSED, words))
+        size, largest = max((patch.sizes.get(change.path, 0), change.path) for change in patch.changes)
+        words = (
+            "the changed files are too large together to be shown as a patch, "
+            f"this one the most with {size} bytes; {PATCH_LIMIT} are allowed together"
+        )
+        found.append(Finding(storable(largest), "size", Severity.REFUSED, words))
     return tuple(found)
 
 

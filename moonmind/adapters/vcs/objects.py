@@ -17,6 +17,13 @@ _LATEST = 4_102_444_800
 _DIFF = ("diff-tree", "-r", "--no-renames", "--no-ext-diff", "--no-textconv", "--no-color", "--diff-algorithm=myers")
 
 
+LARGEST_BEFORE = 32 * 1024 * 1024
+"""Bytes that the changed files held before, together, of what a patch shows."""
+_MOST_LARGE = 1000
+"""Files that one command can name."""
+_PATCH_BYTES = 256 * 1024 * 1024
+_ALL_BINARY = {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "core.bigFileThreshold", "GIT_CONFIG_VALUE_0": "1"}
+
 _OBJECT = re.compile(r"[0-9a-f]{40}")
 _FORM = "%H%x00%P%x00%an%x00%cn%x00%s%x00%(trailers:only=true,unfold=true)"
 _FIELDS = 6
@@ -134,10 +141,46 @@ class Objects:
         )
 
     def patch(self, mirror: Path, before: str, after: str) -> bytes:
-        """Render the difference in the one form that is stored."""
-        pair = (self._commit(mirror, before), self._commit(mirror, after))
-        form = ("--patch", "--binary", "--full-index", "--unified=3", "--src-prefix=a/", "--dst-prefix=b/")
-        return self._git.run(*_DIFF, *form, *pair, git_dir=mirror).stdout
+        """Render the difference in the one form that is stored.
+
+        Where the changed files were large together, the largest are shown as removed without what they held, which the
+        starting commit has, and as added where they are still there.
+        """
+        old, new = self._commit(mirror, before), self._commit(mirror, after)
+        large = self._large(mirror, old, new)
+        if not large:
+            return self._render(mirror, old, new, binary=True)
+        none = self._git.run("hash-object", "-t", "tree", "--stdin", git_dir=mirror).text.strip()
+        parts = (
+            self._render(mirror, old, new, *(f":(top,exclude,literal){path}" for path in large), binary=True),
+            self._render(mirror, old, none, *(f":(top,literal){path}" for path in large), binary=False),
+            self._render(mirror, none, new, *(f":(top,literal){path}" for path in large), binary=True),
+        )
+        return b"".join(parts)
+
+    def _render(self, mirror: Path, before: str, after: str, *paths: str, binary: bool) -> bytes:
+        form = ("--patch", "--full-index", "--unified=3", "--src-prefix=a/", "--dst-prefix=b/")
+        how = ("--binary",) if binary else ()
+        environment = {"GIT_LITERAL_PATHSPECS": "0"} if paths else {}
+        return self._git.run(
+            *_DIFF, *form, *how, before, after, "--", *paths,
+            git_dir=mirror, environment=environment if binary else environment | _ALL_BINARY, limit=_PATCH_BYTES,
+        ).stdout  # fmt: skip
+
+    def _large(self, mirror: Path, before: str, after: str) -> list[str]:
+        """Return the changed files to show without what they held: the largest, until the rest fits into a patch."""
+        done = self._git.run(*_DIFF, "--name-only", "-z", before, after, git_dir=mirror)
+        changed = {name_of(raw) for raw in done.stdout.split(b"\0") if raw}
+        files = sorted(
+            (file for file in self.listing(mirror, before) if file.path in changed), key=lambda file: file.size
+        )
+        total = sum(file.size for file in files)
+        large: list[str] = []
+        while total > LARGEST_BEFORE and files and len(large) < _MOST_LARGE:
+            last = files.pop()
+            total -= last.size
+            large.append(last.path)
+        return sorted(large)
 
     def tree(self, mirror: Path, commit: str) -> str:
         """Return the tree of a commit."""
