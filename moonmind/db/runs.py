@@ -23,6 +23,9 @@ from moonmind.runs.machine import TERMINAL, AttemptState, RunStatus
 from moonmind.runs.retry import HINT_SECONDS
 from moonmind.speckit.feature import short_path
 
+_REQUESTS = 1_297_050_177
+"""Tells the locks of requests from other advisory locks of the database."""
+
 CANDIDATES = 200
 """How many of a repository's newest ended runs are looked through for a feature's own."""
 
@@ -57,6 +60,10 @@ class Runs:
     def _refuse_alias(self, repository_key: str, requested_key: str) -> None:
         if not requested_key:
             return
+        if self._connection.dialect.name == "postgresql":
+            # Two names of one feature meet no unique index, so requests for a repository wait for each other here until
+            # the transaction ends; SQLite has one writer at a time.
+            self._connection.execute(select(func.pg_advisory_xact_lock(_REQUESTS, func.hashtext(repository_key))))
         query = select(*rows.RUN).where(run.c.repository_key == repository_key, active)
         for other in rows.runs_of(self._connection.execute(query)):
             if works_on(other, requested_key):
