@@ -12,7 +12,7 @@ from moonmind.engine.patches import PATCH_LIMIT, Patch, list_patch
 from moonmind.engine.secret_rules import Suspect, fingerprint, masked, merged, own_hits, severity
 from moonmind.engine.unpacking import unpacked
 from moonmind.engine.withheld import shown
-from moonmind.errors import MoonMindError
+from moonmind.errors import MoonMindError, VcsRefused
 from moonmind.ports.scanner import Hit
 from moonmind.ports.vcs import Change
 from moonmind.runs.findings import Severity
@@ -40,7 +40,7 @@ def look(context: StageContext, patch: Patch) -> Look:
     shown = {path: text for path, (text, _) in texts.items() if text} | {NAMES: names}
     hits = merged(iter([*context.scanner.scan(shown), *(hit for name in shown for hit in own_hits(name, shown[name]))]))
     if hits:
-        old = "\n".join(_text(context, patch, patch.before, one, one.old_mode)[0] for one in patch.changes)
+        old = "\n".join(_old_text(context, patch, one) for one in patch.changes)
         hits = tuple(hit for hit in hits if hit.value not in old)
     return Look(hits, shown, frozenset({path for path, (_, is_binary) in texts.items() if is_binary} | {NAMES}))
 
@@ -85,6 +85,13 @@ def _suspect(context: StageContext, hit: Hit, now: float, *, whole: bool) -> Sus
 
 def _data(context: StageContext, patch: Patch, commit: str, change: Change) -> bytes:
     return context.vcs.read(patch.repository, commit, change.path, limit=PATCH_LIMIT) or b""
+
+
+def _old_text(context: StageContext, patch: Patch, change: Change) -> str:
+    try:
+        return _text(context, patch, patch.before, change, change.old_mode)[0]
+    except VcsRefused:  # too large to be read: what stands there may be a secret of the change then
+        return ""
 
 
 def _text(context: StageContext, patch: Patch, commit: str, change: Change, mode: str) -> tuple[str, bool]:

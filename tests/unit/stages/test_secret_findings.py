@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from moonmind.engine import secret_scan
 from moonmind.runs.chain import Stage
 from moonmind.runs.machine import Done, Failed, Redo
 from moonmind.sample import source
@@ -245,3 +246,21 @@ def test_notes_send_the_change_back_to_the_agent_with_its_work(world: World, sha
     assert isinstance(world.drive(Stage.SUBMIT), Done)
     assert (world.workspace / "src/b.py").read_text() == "b = 1\n"
     assert isinstance(world.step(Stage.APPLY), Done)
+
+
+@pytest.mark.parametrize("after", [None, "small\n", f"{GHP}\n"])
+def test_an_old_file_that_is_too_large_to_read_hinders_no_look(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: str | None
+) -> None:
+    monkeypatch.setattr(secret_scan, "PATCH_LIMIT", 1000)
+    world = based_on(tmp_path, "old.txt", "x\n" * 1000)
+
+    def edit(folder: Path) -> None:
+        (folder / "old.txt").unlink()
+        if after is not None:
+            (folder / "old.txt").write_text(after)
+        (folder / "src").mkdir(exist_ok=True)
+        (folder / "src/a.py").write_text(LIVE["GitHub"])
+
+    assert isinstance(world.submit_with(edit), Done)
+    refused(world)
