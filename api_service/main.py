@@ -8,7 +8,7 @@ from moonmind.errors import NotConfigured
 from moonmind.settings import load_settings
 
 try:
-    load_settings()
+    load_settings().claim_var("MOONMIND_VAR_DIR")
 except NotConfigured as refused:
     # Here and not in the lifespan: a server's own exit code for a failed start does not say that a setting is wrong.
     sys.stderr.write(f"{startup_sentence(refused)}\n")

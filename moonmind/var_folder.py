@@ -1,16 +1,19 @@
 """The folder `var` of the working directory, and whether this installation made the one in a stranger's work tree.
 
 A clone can bring along a database, repositories with hooks, and files that name processes. So the first use notes, outside
-of the work tree, which folder it made there: path, device and inode. Without its note, such a folder is not used.
+of the work tree, which folder it made there: path, device, inode, and a mark that lies in the folder too, since a file
+system gives the inode of a removed folder to the next one. Without its note, such a folder is not used.
 """
 
+import fcntl
 import hashlib
 import json
 import os
+import secrets
 import stat
 import tempfile
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from moonmind import env_file
@@ -18,6 +21,8 @@ from moonmind.errors import FolderRefused
 from moonmind.private import make_folder
 
 NAME = "var"
+MARK = ".moonmind"
+_LONGEST_MARK = 64
 _MODE = 0o750  # artifacts, which the group may read, are below it
 _NOTES = Path("moonmind/folders")
 _KNOWN = ("moonmind.db", "server.json", "celerybeat-schedule", "artifacts", "repositories")
@@ -31,6 +36,12 @@ def check(defaults: Mapping[str, Path], state_home: Path | None) -> None:
     found = _in_strangers_tree()
     if found is not None and (why := _foreign(*found, state_home)) is not None:
         place, tree = found
+        notes = _notes(tree, state_home)
+        if notes is not None and notes.is_dir():
+            with suppress(OSError), _alone(notes):  # another process of ours may just make its note
+                why = _foreign(*found, state_home)
+        if why is None:
+            return
         raise _refusal(
             f"{place} was not made by this MoonMind ({why}), and {tree} is a git work tree that is not its own",
             defaults,
@@ -52,8 +63,9 @@ def claim(defaults: Mapping[str, Path], state_home: Path | None) -> None:
     made = not place.exists()
     try:
         make_folder(place, _MODE)
-        if not _noted(place, place.lstat(), notes):
-            _note(place, notes)
+        with _alone(notes):  # processes that start together make one note
+            if _foreign(place, tree, state_home) is None and not _noted(place, place.lstat(), notes):
+                _note(place, notes)
     except OSError as error:
         if made:
             with suppress(OSError):
@@ -110,23 +122,42 @@ def _file(place: Path, notes: Path) -> Path:
     return notes / f"{hashlib.sha256(os.fsencode(place)).hexdigest()}.json"
 
 
-def _body(place: Path, found: os.stat_result) -> dict[str, object]:
-    return {"path": str(place), "device": found.st_dev, "inode": found.st_ino}
+def _body(place: Path, found: os.stat_result, mark: str) -> dict[str, object]:
+    return {"path": str(place), "device": found.st_dev, "inode": found.st_ino, "mark": mark}
+
+
+def _mark(place: Path) -> str:
+    """Read the folder's mark, which a stranger may have put there; raises OSError."""
+    with os.fdopen(os.open(place / MARK, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
+        return file.read(_LONGEST_MARK).decode("ascii", "replace")
+
+
+@contextmanager
+def _alone(notes: Path) -> Iterator[None]:
+    """Let one process at a time read and write the notes; raises OSError."""
+    make_folder(notes, 0o700)
+    with os.fdopen(os.open(notes / "lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600), "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _noted(place: Path, found: os.stat_result, notes: Path) -> bool:
     try:
-        return bool(json.loads(_file(place, notes).read_text("utf-8")) == _body(place, found))
+        return bool(json.loads(_file(place, notes).read_text("utf-8")) == _body(place, found, _mark(place)))
     except (OSError, ValueError):
         return False
 
 
 def _note(place: Path, notes: Path) -> None:
-    make_folder(notes, 0o700)
+    """Write the note, then the mark: an empty folder is taken at any time."""
+    mark = secrets.token_hex(_LONGEST_MARK // 2)
     handle, fresh = tempfile.mkstemp(dir=notes)  # for this user alone
     with os.fdopen(handle, "w", encoding="utf-8") as file:
-        json.dump(_body(place, place.lstat()), file)
+        json.dump(_body(place, place.lstat(), mark), file)
     Path(fresh).replace(_file(place, notes))
+    handle = os.open(place / MARK, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    with os.fdopen(handle, "w", encoding="ascii") as file:
+        file.write(mark)
 
 
 def _refusal(what: str, defaults: Mapping[str, Path]) -> FolderRefused:
