@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, exists, or_, select, update
+from sqlalchemy import Connection, exists, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from moonmind.db import rows
@@ -15,7 +15,7 @@ from moonmind.db.journal import move_one, record
 from moonmind.db.outcomes import closing
 from moonmind.db.records import Run
 from moonmind.db.renewals import open_attempts, reopened, successor
-from moonmind.db.runs import run_active
+from moonmind.db.runs import refuse_alias, run_active
 from moonmind.db.tables import ONE_FEATURE, ONE_REQUEST, active, attempt, run, unleased
 from moonmind.errors import ErrorInfo
 from moonmind.runs.chain import Stage
@@ -51,6 +51,8 @@ class Requests:
         values: dict[str, Any] = {"stage": Stage.DISCOVER, "feature_key": None} if restart else {}
         if notes is not None:
             values["notes"] = notes
+        if (own := self._name(run_id, requested=restart)) is not None:
+            refuse_alias(self._connection, own[0], own[1], besides=run_id)
         allowed = sorted(status for status, modes in RETRYABLE_WITH.items() if mode in modes)
         try:
             changed = move_one(
@@ -90,6 +92,12 @@ class Requests:
             said["accepted"] = [dict(one) for one in accepted]
         record(self._connection, changed, EventType.RUN_RETRIED, said)
         return changed
+
+    def _name(self, run_id: UUID, *, requested: bool) -> tuple[str, str] | None:
+        """Return the run's repository and the feature that it will work on: the one it chose, else what was asked for."""
+        asked = run.c.requested_key if requested else func.coalesce(run.c.feature_key, run.c.requested_key)
+        found = self._connection.execute(select(run.c.repository_key, asked).where(run.c.id == run_id)).first()
+        return None if found is None else (found[0], found[1])
 
     def _holder(self, run_id: UUID, index: str) -> Run | None:
         key = run.c.requested_key if index == ONE_REQUEST else run.c.feature_key

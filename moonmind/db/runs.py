@@ -42,7 +42,7 @@ class Runs:
         Either error ends the whole transaction: nothing written in it is kept.
         """
         key = naming.repository_key(new.repository)
-        self._refuse_alias(key, new.requested_key)
+        refuse_alias(self._connection, key, new.requested_key)
         try:
             added = self._insert(new, key)
         except IntegrityError as error:
@@ -56,18 +56,6 @@ class Runs:
         self._add_attempts(new, added)
         record(self._connection, added, EventType.RUN_CREATED, {"chainId": str(added.chain_id)})
         return added
-
-    def _refuse_alias(self, repository_key: str, requested_key: str) -> None:
-        if not requested_key:
-            return
-        if self._connection.dialect.name == "postgresql":
-            # Two names of one feature meet no unique index, so requests for a repository wait for each other here until
-            # the transaction ends; SQLite has one writer at a time.
-            self._connection.execute(select(func.pg_advisory_xact_lock(_REQUESTS, func.hashtext(repository_key))))
-        query = select(*rows.RUN).where(run.c.repository_key == repository_key, active)
-        for other in rows.runs_of(self._connection.execute(query)):
-            if works_on(other, requested_key):
-                raise run_active(other)
 
     def _insert(self, new: NewRun, repository_key: str) -> Run:
         statement = insert(run).values(
@@ -206,6 +194,20 @@ class Runs:
 
     def _first(self, *conditions: ColumnElement[bool]) -> Run | None:
         return rows.run_of(self._connection.execute(select(*rows.RUN).where(*conditions)).first())
+
+
+def refuse_alias(connection: Connection, repository_key: str, asked: str, *, besides: UUID | None = None) -> None:
+    """Raise RunActive if an active run of the repository, other than `besides`, works on what the name can mean."""
+    if not asked:
+        return
+    if connection.dialect.name == "postgresql":
+        # Two names of one feature meet no unique index, so requests for a repository wait for each other here until
+        # the transaction ends; SQLite has one writer at a time.
+        connection.execute(select(func.pg_advisory_xact_lock(_REQUESTS, func.hashtext(repository_key))))
+    query = select(*rows.RUN).where(run.c.repository_key == repository_key, active)
+    for other in rows.runs_of(connection.execute(query)):
+        if other.id != besides and works_on(other, asked):
+            raise run_active(other)
 
 
 def run_active(other: Run | None) -> RunActive:

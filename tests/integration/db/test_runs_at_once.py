@@ -2,12 +2,16 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event
+from uuid import uuid4
 
 import pytest
 
+from moonmind.db.records import Run
 from moonmind.db.unit_of_work import Database
 from moonmind.errors import RunActive
-from tests.support.databases import add_run, at_once, new_run
+from moonmind.runs.machine import RetryMode, RunStatus
+from tests.integration.db.test_runs import end
+from tests.support.databases import add_run, at_once, new_run, read_run
 
 
 @pytest.mark.parametrize(
@@ -56,3 +60,31 @@ def test_a_request_waits_for_one_that_is_not_written_yet(database: Database) -> 
         refused = answer.result(30)
     assert isinstance(refused, RunActive)
     assert refused.details["runId"] == str(first.id)
+
+
+@pytest.mark.parametrize("names", [("042", "specs/042-x"), ("specs/042-x", "42"), ("042-x", "docs/specs/042-x")])
+def test_a_retry_is_refused_while_another_name_of_the_feature_is_at_work(
+    database: Database, names: tuple[str, str]
+) -> None:
+    ended = end(database, repository="octo/cat", requested_key=names[0])
+    working = add_run(database, repository="octo/cat", requested_key=names[1])
+    with database.write() as unit, pytest.raises(RunActive) as refused:
+        unit.transitions.retry(ended.id, RetryMode.RESUME_FAILED_TASK, None, 60.0, uuid4())
+    assert refused.value.details["runId"] == str(working.id)
+    assert read_run(database, ended.id).status is RunStatus.FAILED
+
+
+@pytest.mark.parametrize("names", [("042", "specs/042-x"), ("specs/042-x", "42"), ("042-x", "docs/specs/042-x")])
+def test_of_a_retry_and_another_request_at_once_one_wins(database: Database, names: tuple[str, str]) -> None:
+    for turn in range(5):
+        repository = f"octo/cat{turn}"
+        ended = end(database, repository=repository, requested_key=names[0])
+
+        def act(number: int, ended: Run = ended, to: str = repository) -> Run | None:
+            if number:
+                return add_run(database, repository=to, requested_key=names[1])
+            with database.write() as unit:
+                return unit.transitions.retry(ended.id, RetryMode.RESUME_FAILED_TASK, None, 60.0, uuid4())
+
+        results = at_once(2, act)
+        assert [isinstance(one, RunActive) for one in results].count(True) == 1, results
