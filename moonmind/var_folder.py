@@ -1,8 +1,8 @@
 """The folder `var` of the working directory, and whether this installation made the one in a stranger's work tree.
 
 A clone can bring along a database, repositories with hooks, and files that name processes. So the first use notes, outside
-of the work tree, which folder it made there: path, device, inode, and a mark that lies in the folder too, since a file
-system gives the inode of a removed folder to the next one. Without its note, such a folder is not used.
+of the work tree, which folder it made there: its path, and a mark that lies in the folder too. Without its note, such a
+folder is not used. Device and inode say nothing: they change with a reboot, and the next folder can get the same ones.
 """
 
 import fcntl
@@ -60,11 +60,13 @@ def claim(defaults: Mapping[str, Path], state_home: Path | None) -> None:
         raise _refusal(
             f"nothing outside of the git work tree {tree} can note that {place} is this MoonMind's", defaults
         )
+    if _noted(place, notes):
+        return
     made = not place.exists()
     try:
         make_folder(place, _MODE)
         with _alone(notes):  # processes that start together make one note
-            if _foreign(place, tree, state_home) is None and not _noted(place, place.lstat(), notes):
+            if _foreign(place, tree, state_home) is None and not _noted(place, notes):
                 _note(place, notes)
     except OSError as error:
         if made:
@@ -95,14 +97,14 @@ def _foreign(place: Path, tree: Path, state_home: Path | None) -> str | None:
         if not stat.S_ISDIR(found.st_mode):
             return "it is a link" if stat.S_ISLNK(found.st_mode) else "it is no folder"
         names = [
-            path.name for path in place.iterdir()
+            path.name for path in place.iterdir() if not path.name.startswith(MARK)
         ]  # before the note is read: another process of ours may just have begun
     except FileNotFoundError:
         return None
     except OSError as error:
         return f"it cannot be looked into: {error.strerror}"
     notes = _notes(tree, state_home)
-    if not names or (notes is not None and _noted(place, found, notes)):
+    if not names or (notes is not None and _noted(place, notes)):
         return None
     known = [name for name in _KNOWN if name in names]
     return f"it holds {', '.join(known) or 'files'}"
@@ -122,8 +124,8 @@ def _file(place: Path, notes: Path) -> Path:
     return notes / f"{hashlib.sha256(os.fsencode(place)).hexdigest()}.json"
 
 
-def _body(place: Path, found: os.stat_result, mark: str) -> dict[str, object]:
-    return {"path": str(place), "device": found.st_dev, "inode": found.st_ino, "mark": mark}
+def _body(place: Path, mark: str) -> dict[str, object]:
+    return {"path": str(place), "mark": mark}
 
 
 def _mark(place: Path) -> str:
@@ -141,23 +143,32 @@ def _alone(notes: Path) -> Iterator[None]:
         yield
 
 
-def _noted(place: Path, found: os.stat_result, notes: Path) -> bool:
+def _noted(place: Path, notes: Path) -> bool:
     try:
-        return bool(json.loads(_file(place, notes).read_text("utf-8")) == _body(place, found, _mark(place)))
+        return bool(json.loads(_file(place, notes).read_text("utf-8")) == _body(place, _mark(place)))
     except (OSError, ValueError):
         return False
 
 
 def _note(place: Path, notes: Path) -> None:
-    """Write the note, then the mark: an empty folder is taken at any time."""
+    """Write the note, then the mark: a folder that holds no more than a mark is taken at any time."""
     mark = secrets.token_hex(_LONGEST_MARK // 2)
-    handle, fresh = tempfile.mkstemp(dir=notes)  # for this user alone
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        json.dump(_body(place, place.lstat(), mark), file)
-    Path(fresh).replace(_file(place, notes))
-    handle = os.open(place / MARK, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-    with os.fdopen(handle, "w", encoding="ascii") as file:
-        file.write(mark)
+    _write(_file(place, notes), json.dumps(_body(place, mark)))
+    _write(place / MARK, mark)
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a file for this user alone, whole or not at all, whatever stood there."""
+    handle, fresh = tempfile.mkstemp(dir=path.parent, prefix=f"{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(handle)
+        Path(fresh).replace(path)
+    except BaseException:
+        Path(fresh).unlink(missing_ok=True)
+        raise
 
 
 def _refusal(what: str, defaults: Mapping[str, Path]) -> FolderRefused:
