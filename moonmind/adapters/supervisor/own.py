@@ -16,21 +16,31 @@ def register(folder: Path) -> None:
     with contextlib.suppress(OSError):
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         me = kernel.identify(os.getpid())
-        (folder / f"{kernel.boot_id()}.{me.pid}.{me.started}").touch(mode=0o600)
+        (folder / f"{_seen_from()}.{me.pid}.{me.started}").touch(mode=0o600)
 
 
 def registered(folder: Path) -> set[Process]:
-    """Return the noted processes that live, and remove the notes of the others."""
+    """Return the noted processes that live, and remove the notes of those that ended.
+
+    Another container that shares the folder counts its processes in its own way: its notes are left alone.
+    """
     found = set()
     with contextlib.suppress(FileNotFoundError):
         for note in folder.iterdir():
             boot, _, rest = note.name.partition(".")
+            space, _, rest = rest.partition(".")
             pid, _, started = rest.partition(".")
-            if boot == kernel.boot_id() and pid.isdigit() and (process := Process(int(pid), started)).alive:
+            if f"{boot}.{space}" == _seen_from() and pid.isdigit() and (process := Process(int(pid), started)).alive:
                 found.add(process)
-            else:
+            elif boot != kernel.boot_id() or f"{boot}.{space}" == _seen_from() or not pid:
                 note.unlink(missing_ok=True)
     return found
+
+
+def _seen_from() -> str:
+    """Return what pids mean here: this start of the machine, in this pid namespace."""
+    space = str(Path("/proc/self/ns/pid").readlink()).strip("pid:[]")
+    return f"{kernel.boot_id()}.{space}"
 
 
 def lineage() -> set[Process]:

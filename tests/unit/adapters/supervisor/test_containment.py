@@ -172,7 +172,7 @@ def test_an_ordinary_users_job_ends_with_its_supervisor_too(site: Site, kind: Ki
     if os.geteuid() != 0 or not readable_by_others():
         pytest.skip("only root can become an ordinary user, who has to reach this checkout and a Python")
     site.python, site.user = "/usr/bin/python3", 65534
-    for folder in (site.root, site.workspace):
+    for folder in (site.root, site.workspace, *site.root.rglob("*")):
         os.chown(folder, site.user, site.user)
     probe = subprocess.run(["unshare", "-Urpf", "true"], user=site.user, check=False, capture_output=True)
     if kind is Kind.NAMESPACE and probe.returncode != 0:

@@ -18,6 +18,7 @@ from tests.support.processes import alive, argv_with
 from tests.support.waiting import until
 
 KEY = "run/submit-1"
+SPACE = os.readlink("/proc/self/ns/pid").strip("pid:[]")
 SLEEP = "import time; time.sleep(600)"
 ORPHAN = """
 import os, sys
@@ -199,11 +200,15 @@ def test_a_server_that_reads_the_runs_files_lives_on(lost: Lost, words: tuple[st
 
 def test_notes_of_processes_that_are_gone_are_removed(lost: Lost) -> None:
     folder = lost.state / "processes"
-    gone = [folder / name for name in (f"{kernel.boot_id()}.{os.getpid()}.1", f"another.{os.getpid()}.2", "torn")]
-    for note in gone:
+    gone = [
+        folder / name for name in (f"{kernel.boot_id()}.{SPACE}.{os.getpid()}.1", f"another.{os.getpid()}.2", "torn")
+    ]
+    elsewhere = folder / f"{kernel.boot_id()}.1{SPACE}.{os.getpid()}.1"  # another container's, which counts for itself
+    for note in (*gone, elsewhere):
         note.touch()
     assert own.registered(folder) == {kernel.identify(os.getpid())}
     assert not any(note.exists() for note in gone)
+    assert elsewhere.exists()
 
 
 @pytest.mark.parametrize("who", ["itself", "its parent", "a sibling's supervisor"])
