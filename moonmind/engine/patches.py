@@ -1,10 +1,12 @@
 """Reads a change as a patch, and finds known secrets in it before anything of it is stored."""
 
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from moonmind.engine.context import StageContext
+from moonmind.errors import NotFound, VcsRefused
 from moonmind.ports.vcs import Change
 
 PATCH_LIMIT = 64 * 1024 * 1024
@@ -12,9 +14,10 @@ PATCH_LIMIT = 64 * 1024 * 1024
 
 MEDIA_TYPE = "text/x-diff"
 NOT_SEEN_YET = (
-    "This patch has not been looked through for secrets. It is shown once it has been; until then the service keeps it "
-    "for itself.\n"
+    "This patch has not been looked through for secrets, so it is not shown. The service keeps it for itself, and a retry "
+    "goes on from it.\n"
 )
+_WITHHELD = re.compile(rb"(?m)^Withheld ")
 _REGULAR = frozenset({"100644", "100755"})
 
 
@@ -39,7 +42,10 @@ def read_patch(context: StageContext, repository: str, before: str, after: str) 
     sizes = {file.path: file.size for file in context.vcs.listing(repository, after)}
     if sum(sizes.get(change.path, 0) for change in changes) > PATCH_LIMIT:
         return Patch(repository, before, after, changes, sizes, None, ())
-    content = context.vcs.patch(repository, before, after)
+    try:
+        content = context.vcs.patch(repository, before, after)
+    except VcsRefused:  # both commits are there: what they removed and added is more than one command may say
+        return Patch(repository, before, after, changes, sizes, None, ())
     return Patch(
         repository, before, after, changes, sizes, content, _leaks(context, repository, after, changes, content)
     )
@@ -63,9 +69,17 @@ def list_patch(context: StageContext, path: str, content: bytes) -> None:
 
 
 def read_kept(context: StageContext, path: str) -> bytes:
-    """Return a kept patch whole; raises NotFound. A patch of an earlier program is kept where it is listed only."""
+    """Return a kept patch whole; raises NotFound where it is not kept, or not whole.
+
+    A patch of an earlier program is kept only where it is listed.
+    """
     kept = context.artifacts.hidden(path)
-    return context.artifacts.read(path) if kept is None else kept
+    if kept is not None:
+        return kept
+    listed = context.artifacts.read(path)
+    if not listed.startswith(b"diff --git ") or _WITHHELD.search(listed):
+        raise NotFound(f"The patch {path} is not kept whole any more: what is listed leaves something out.")
+    return listed
 
 
 def masked_patch(context: StageContext, patch: Patch) -> Patch:

@@ -1,5 +1,6 @@
 """Reads commits, trees and differences out of a mirror; nothing here looks at a work tree."""
 
+import os
 import re
 from pathlib import Path
 
@@ -21,6 +22,8 @@ LARGEST_BEFORE = 32 * 1024 * 1024
 """Bytes that the changed files held before, together, of what a patch shows."""
 _MOST_LARGE = 1000
 """Files that one command can name."""
+_NAMED_BYTES = 512 * 1024
+"""Bytes of their names together, nearly."""
 _PATCH_BYTES = 256 * 1024 * 1024
 _ALL_BINARY = {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "core.bigFileThreshold", "GIT_CONFIG_VALUE_0": "1"}
 
@@ -176,9 +179,11 @@ class Objects:
         )
         total = sum(file.size for file in files)
         large: list[str] = []
-        while total > LARGEST_BEFORE and files and len(large) < _MOST_LARGE:
+        named = 0
+        while total > LARGEST_BEFORE and files and len(large) < _MOST_LARGE and named < _NAMED_BYTES:
             last = files.pop()
             total -= last.size
+            named += len(os.fsencode(last.path))
             large.append(last.path)
         return sorted(large)
 
