@@ -72,11 +72,12 @@ def _list_taken(context: StageContext) -> None:
         return
     try:
         patch = read_patch(context, plan["repository"]["fullName"], plan["startingCommit"], taken["wip"])
-        list_unfinished(context, patch, taken["patchPath"])
     except (LeaseLost, StopRequested):
         raise
-    except MoonMindError as error:  # its commit may be on another host
-        log.warning("patch.not_listed", path=taken["patchPath"], error=error.message)
+    except Exception:  # its commit may be on another host
+        log.exception("patch.not_listed", path=taken["patchPath"])
+        return
+    list_unfinished(context, patch, taken["patchPath"])
 
 
 def stop_agent(context: StageContext) -> None:
@@ -104,8 +105,6 @@ def partial(context: StageContext) -> dict[str, Any]:
     """
     try:
         captured = capture(context, f"patches/partial-{jobs.label(context)}.diff")
-        if captured is not None and captured.patch_path:
-            list_unfinished(context, captured.patch, captured.patch_path)
     except (LeaseLost, StopRequested):
         raise
     except MoonMindError as error:
@@ -117,6 +116,8 @@ def partial(context: StageContext) -> dict[str, Any]:
         }
     if captured is None or not captured.changed:
         return {}
+    if captured.patch_path:
+        list_unfinished(context, captured.patch, captured.patch_path)
     plan = context.outputs[Stage.DISCOVER]
     kept: dict[str, Any] = {
         "v": VERSION,

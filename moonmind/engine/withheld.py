@@ -14,6 +14,8 @@ _BINARY = re.compile(rb"(?m)^GIT binary patch$")
 _DENSE = re.compile(r"[A-Za-z0-9+/=]{40,}")
 _MOST = 2000
 """Words of withheld files that are looked for in the rest; with more of them, nothing is shown."""
+_SHORT = 8
+"""Characters of a secret that is looked for as it stands; longer ones are looked for in all encodings."""
 KEPT = "the whole patch is kept privately, for the service alone"
 
 
@@ -47,7 +49,10 @@ def shown(
     pieces = []
     for number, section in enumerate(sections):
         reason = why[number]
-        if not reason and (str(number) in hit or parts.holds_known(section) or _holds(parts, texts[str(number)])):
+        short = (value.encode("utf-8", "surrogateescape") in section for value in found if len(value) < _SHORT)
+        if not reason and (
+            any(short) or str(number) in hit or parts.holds_known(section) or _holds(parts, texts[str(number)])
+        ):
             reason = f"{_named(section)}: it holds a secret too, or a part of one"
         pieces.append(_line(f"Withheld {reason}; {KEPT}.") if reason else section)
     return b"".join(pieces)
@@ -80,8 +85,8 @@ def _holds(parts: Redactor, text: str) -> bool:
 
 
 def _added(section: bytes) -> str:
-    lines = section.decode("utf-8", "replace").split("\n")
-    return "\n".join(line[1:] for line in lines if line.startswith("+") and not line.startswith("+++ "))
+    _, _, hunks = section.decode("utf-8", "replace").partition("\n@@")
+    return "\n".join(line[1:] for line in hunks.split("\n") if line.startswith("+"))
 
 
 def _header(path: str) -> bytes:

@@ -56,16 +56,17 @@ def run(context: StageContext) -> Outcome:
         _report(context, plan, patch, findings, (), of=submitted.get("wip"))
         name = f"patches/masked-{context.attempt.number}.diff"
         if keep_patch(context, masked := masked_patch(context, patch), name):
-            list_unfinished(context, masked, name)
+            # A scanner that fails now may work at the next try, and then the work is still there.
+            list_unfinished(context, masked, name, must=True)
         _throw_away(context, repository)
         raise _secret_found(patch.leaks)
     patch_path, digest = _stored(context, submitted, patch)
     excused = secret_findings.accepted(context)
-    suspected = secret_findings.suspects(context, plan, patch) if patch.content is not None else ()
+    suspected, unread = secret_findings.suspects(context, plan, patch) if patch.content is not None else ((), ())
     stopping = [one for one in suspected if one.severity is Severity.REFUSED and one.fingerprint not in excused]
     if patch_path:
         list_work(context, patch, patch_path, stopping)
-    findings = (*findings, *secret_findings.as_findings(suspected, patch, excused))
+    findings = (*findings, *secret_findings.as_findings(suspected, unread, patch, excused))
     if (error := _refusal(submitted, patch_path, findings, stopping)) is not None:
         _report(context, plan, patch, findings, ())
         if jobs.new_notes(context, submitted):

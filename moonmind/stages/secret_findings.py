@@ -14,12 +14,13 @@ from moonmind.stages.plan import Plan
 from moonmind.stages.secret_allow import FILE_LIMIT, FILES, read_allowed
 
 _SHOWN = 5
+_UNREAD = "it is compressed, and holds more than was looked through for secrets"
 _RECORDED = 200
 _REGULAR = frozenset({"100644", "100755"})
 
 
-def suspects(context: StageContext, plan: Plan, patch: Patch) -> tuple[Suspect, ...]:
-    """Find secrets that the change brings and that the repository does not allow already.
+def suspects(context: StageContext, plan: Plan, patch: Patch) -> tuple[tuple[Suspect, ...], tuple[str, ...]]:
+    """Find secrets that the change brings and that the repository does not allow already, and files not read whole.
 
     A comment that silences scanners counts only where it stood before, together with the secret that it excuses. The
     allow files are those of the base branch, since a run's own branch may hold what an agent wrote. Raises ScannerError.
@@ -30,7 +31,8 @@ def suspects(context: StageContext, plan: Plan, patch: Patch) -> tuple[Suspect, 
         allowed = read_allowed(_allow_files(context, plan))
         hits = allowed.keep(hits, [_line(seen.texts[hit.name], hit.line) for hit in hits], context.scanner)
     found = as_suspects(context, seen, hits)
-    return tuple(replace(one, path=storable(one.path), masked=storable(one.masked)) for one in found)
+    shown = tuple(replace(one, path=storable(one.path), masked=storable(one.masked)) for one in found)
+    return shown, tuple(storable(context.redactor.text(path)) for path in seen.unread)
 
 
 def accepted(context: StageContext) -> Mapping[str, str]:
@@ -38,11 +40,14 @@ def accepted(context: StageContext) -> Mapping[str, str]:
     return {str(one["fingerprint"]): str(one["why"]) for one in context.kept.get("accepted") or ()}
 
 
-def as_findings(found: Sequence[Suspect], patch: Patch, excused: Mapping[str, str]) -> tuple[Finding, ...]:
+def as_findings(
+    found: Sequence[Suspect], unread: Sequence[str], patch: Patch, excused: Mapping[str, str]
+) -> tuple[Finding, ...]:
     """Return what is to be said of a change in the words of the patch policy."""
     said = [Finding(one.place, "secret", *_said(one, excused.get(one.fingerprint))) for one in found]
     named = (change.path for change in patch.changes if change.status == "A" and change.new_mode in _REGULAR)
     likely = [(path, words) for path in named if (words := file_name_words(path))]
+    said += [Finding(path, "secret_unread", Severity.WARNING, _UNREAD) for path in unread]
     return (*said, *(Finding(storable(path), "secret_file", Severity.WARNING, words) for path, words in likely))
 
 

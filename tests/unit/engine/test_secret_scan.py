@@ -9,8 +9,8 @@ import pytest
 
 from moonmind.adapters.scanners.betterleaks import Betterleaks
 from moonmind.engine.closing import keep_work
-from moonmind.engine.patches import NOT_SEEN_YET
-from moonmind.errors import ScannerError
+from moonmind.engine.patches import NOT_SEEN_YET, read_kept
+from moonmind.errors import NotFound, ScannerError
 from moonmind.runs.chain import Stage
 from moonmind.runs.machine import Done, Failed, Park
 from tests.support.stage_world import World, discovered
@@ -106,6 +106,36 @@ def test_where_the_scanner_fails_nothing_is_listed(world: World, monkeypatch: py
     keep_work(world.context(stage))
     assert listed(world) == NOT_SEEN_YET.encode()
     assert GHP.encode() in kept(world)
+
+
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), MemoryError(), ValueError("odd")])
+@pytest.mark.parametrize("stage", [Stage.SUBMIT, Stage.APPLY])
+def test_whatever_breaks_the_look_the_work_is_kept(
+    world: World, monkeypatch: pytest.MonkeyPatch, stage: Stage, error: Exception
+) -> None:
+    def broken(*_: object) -> None:
+        raise error
+
+    wrote(world, "a token")
+    if stage is Stage.APPLY:
+        assert isinstance(world.drive(Stage.SUBMIT), Done)
+    else:
+        world.step(Stage.SUBMIT)
+        world.wait_for_agent()
+    monkeypatch.setattr(Betterleaks, "scan", broken)
+    left = keep_work(world.context(stage))
+    assert stage is Stage.APPLY or (left["wip"] and left["partialPatch"])
+    assert listed(world) == NOT_SEEN_YET.encode()
+    assert GHP.encode() in kept(world)
+
+
+@pytest.mark.parametrize(
+    "text", [NOT_SEEN_YET, "Withheld 'a': rule x.\n", "diff --git a/x b/x\nWithheld 'a': rule x.\n"]
+)
+def test_a_sentence_is_never_taken_for_the_work(world: World, text: str) -> None:
+    world.artifacts.save("codex_patch", "patches/agent-1.diff", text.encode(), "text/x-diff")
+    with pytest.raises(NotFound):
+        read_kept(world.context(Stage.APPLY), "patches/agent-1.diff")
 
 
 def test_a_patch_of_an_earlier_program_is_taken_back_and_kept(world: World) -> None:

@@ -4,12 +4,12 @@ import bz2
 import gzip
 import io
 import lzma
+import os
 import zipfile
 
 import pytest
 
-from moonmind.engine import unpacking
-from moonmind.engine.unpacking import LIMIT, unpacked
+from moonmind.engine.unpacking import LIMIT, Room, unpacked
 
 TEXT = b"token of somebody\n"
 
@@ -27,17 +27,38 @@ def zipped(*members: tuple[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> b
     [
         gzip.compress(TEXT, mtime=0),
         gzip.compress(TEXT * 100, mtime=0)[:-12],
+        gzip.compress(TEXT, mtime=0)[:-8] + bytes(8),
+        gzip.compress(b"", mtime=0) + gzip.compress(b"x", mtime=0) + gzip.compress(TEXT, mtime=0),
+        gzip.compress(TEXT + os.urandom(200_000), mtime=0)[:150_000] + bytes(99),
         bz2.compress(TEXT),
+        bz2.compress(b"") + bz2.compress(TEXT),
         lzma.compress(TEXT),
+        lzma.compress(b"x") + lzma.compress(TEXT),
         zipped(("a/b.txt", TEXT)),
+        b"#!/bin/sh\n" + zipped(("a.txt", TEXT)),
         zipped(("a.txt", b"x"), ("b.txt", TEXT), method=zipfile.ZIP_STORED),
         zipped(("a.txt", TEXT), method=zipfile.ZIP_BZIP2),
         zipped(("a.txt", TEXT), method=zipfile.ZIP_LZMA),
     ],
-    ids=["gzip", "cut gzip", "bzip2", "xz", "zip", "stored zip", "bzip2 zip", "lzma zip"],
+    ids=[
+        "gzip",
+        "cut gzip",
+        "gzip with a wrong checksum",
+        "gzips",
+        "damaged gzip",
+        "bzip2",
+        "bzip2s",
+        "xz",
+        "xzs",
+        "zip",
+        "zip behind a script",
+        "stored zip",
+        "bzip2 zip",
+        "lzma zip",
+    ],
 )
 def test_what_a_compressed_file_holds_is_read(data: bytes) -> None:
-    assert TEXT in unpacked(data)
+    assert TEXT in unpacked(data, Room())
 
 
 @pytest.mark.parametrize(
@@ -45,7 +66,7 @@ def test_what_a_compressed_file_holds_is_read(data: bytes) -> None:
     [b"", b"plain text", b"\x1f\x8b", b"\x1f\x8bxx", b"BZh9nothing", b"\xfd7zXZ\0x", b"PK\x03\x04", b"PK\x05\x06"],
 )
 def test_other_and_damaged_files_hold_nothing(data: bytes) -> None:
-    assert unpacked(data) == b""
+    assert unpacked(data, Room()) == b""
 
 
 @pytest.mark.parametrize(
@@ -59,10 +80,29 @@ def test_other_and_damaged_files_hold_nothing(data: bytes) -> None:
     ids=["gzip", "bzip2", "xz", "zip"],
 )
 def test_no_more_than_the_limit_is_unpacked(data: bytes) -> None:
-    assert 0 < len(unpacked(data)) <= LIMIT + unpacking.MEMBERS
+    room = Room()
+    assert len(unpacked(data, room)) == LIMIT
+    assert room.cut
+    while room.left:
+        unpacked(data, room)
+    assert unpacked(data, room) == b""
 
 
 def test_a_member_that_cannot_be_read_does_not_hide_the_next() -> None:
     data = bytearray(zipped(("a.txt", b"first" * 50), ("b.txt", TEXT)))
     data[data.index(b"a.txt") + len("a.txt") + 1] ^= 0xFF
-    assert TEXT in unpacked(bytes(data))
+    assert TEXT in unpacked(bytes(data), Room())
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_no_changed_byte_makes_a_zip_raise(method: int) -> None:
+    data = zipped(("a.txt", TEXT * 3), ("b.txt", b"x" * 90), method=method)
+    for place in range(len(data)):
+        for value in (0, 0xFF, data[place] ^ 0x41):
+            unpacked(data[:place] + bytes([value]) + data[place + 1 :], Room())
+
+
+def test_a_damaged_member_does_not_hide_the_others_of_lzma_zips() -> None:
+    data = bytearray(zipped(("a.txt", os.urandom(500)), ("b.txt", TEXT), method=zipfile.ZIP_LZMA))
+    data[80:90] = bytes(10)
+    assert TEXT in unpacked(bytes(data), Room())

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from moonmind.engine import secret_scan
+from moonmind.engine import secret_scan, unpacking
 from moonmind.runs.chain import Stage
 from moonmind.runs.machine import Done, Failed, Redo
 from moonmind.sample import source
@@ -181,6 +181,7 @@ def test_what_is_no_secret_passes_without_a_word(world: World) -> None:
         ("package-lock.json", GHP.encode()),
         ("logo.svg", b"<svg><!-- " + GHP.encode() + b" --></svg>"),
         (f"src/{GHP}.txt", b"x"),
+        ("(file names)", GHP.encode()),
         ("log.gz", gzip.compress(GHP.encode(), mtime=0)),
         ("log.bz2", bz2.compress(GHP.encode())),
         ("log.xz", lzma.compress(GHP.encode())),
@@ -264,3 +265,12 @@ def test_an_old_file_that_is_too_large_to_read_hinders_no_look(
 
     assert isinstance(world.submit_with(edit), Done)
     refused(world)
+
+
+def test_compressed_content_that_is_not_looked_through_is_named(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(unpacking, "LIMIT", 1000)
+    work(world, {name: pack(bytes(2000)) for name, pack in {"a.gz": gzip.compress, "b.bz2": bz2.compress}.items()})
+    outcome = world.step(Stage.APPLY)
+    assert isinstance(outcome, Done), outcome
+    warnings = "\n".join(outcome.outputs["warnings"])
+    assert [name for name in ("a.gz: it is compressed", "b.bz2: it is compressed") if name not in warnings] == []
