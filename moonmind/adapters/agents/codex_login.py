@@ -41,7 +41,7 @@ class Login:
 
     @property
     def auth_file(self) -> Path:
-        """Return the file in which `codex login` stores."""
+        """Return the file in which `codex login` stores its credentials."""
         return self.home / AUTH_FILE
 
 

@@ -88,7 +88,7 @@ def _forked(**_: Any) -> None:
 
 
 def _ending(**_: Any) -> None:
-    """Return stages a moment to end, then give their leases back: others go on at once, and nothing counts as a crash.
+    """Wait a moment for stages to end, then return their leases: others go on at once, and nothing counts as a crash.
 
     Celery itself waits for running stages, longer than most supervisors wait for Celery.
     """
