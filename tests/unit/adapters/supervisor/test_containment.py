@@ -170,7 +170,7 @@ def readable_by_others() -> bool:
 @pytest.mark.parametrize("kind", [Kind.NAMESPACE, Kind.TRACES])
 def test_an_ordinary_users_job_ends_with_its_supervisor_too(site: Site, kind: Kind) -> None:
     if os.geteuid() != 0 or not readable_by_others():
-        pytest.skip("only root can become an ordinary user, who has to reach this checkout and a Python")
+        pytest.skip("machine: only root can become an ordinary user, who has to reach this checkout and a Python")
     site.python, site.user = "/usr/bin/python3", 65534
     for folder in (site.root, site.workspace, *site.root.rglob("*")):
         os.chown(folder, site.user, site.user)

@@ -74,8 +74,16 @@ class Lost:
         argv = [sys.executable, "-I", "-S", "-c", runs, self.token, *words]
         code = ORPHAN.format(cwd=cwd, root=root, keep=keep, path=path, body=body, python=sys.executable, argv=argv)
         subprocess.run([sys.executable, "-I", "-S", "-c", code], pass_fds=[self.end], check=True, env={})
-        (pid,) = until(lambda: argv_with(self.token), "the orphan")
+        # The interpreter that it is started by has the token in its program, and still holds what the orphan sheds.
+        (pid,) = until(lambda: [each for each in argv_with(self.token) if self.token in words_of(each)], "the orphan")
         return int(pid)
+
+
+def words_of(pid: str) -> list[str]:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text().split("\0")
+    except OSError:
+        return []  # it ended while we looked
 
 
 @pytest.fixture
