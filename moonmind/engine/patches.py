@@ -14,8 +14,7 @@ PATCH_LIMIT = 64 * 1024 * 1024
 
 MEDIA_TYPE = "text/x-diff"
 NOT_SEEN_YET = (
-    "This patch has not been looked through for secrets, so it is not shown. The service keeps it for itself, and a retry "
-    "goes on from it.\n"
+    "This patch has not been looked through for secrets, so it is not shown. The service keeps it for itself.\n"
 )
 _WITHHELD = re.compile(rb"(?m)^Withheld ")
 _REGULAR = frozenset({"100644", "100755"})
@@ -44,7 +43,10 @@ def read_patch(context: StageContext, repository: str, before: str, after: str) 
         return Patch(repository, before, after, changes, sizes, None, ())
     try:
         content = context.vcs.patch(repository, before, after)
-    except VcsRefused:  # both commits are there: what they removed and added is more than one command may say
+    except VcsRefused as error:
+        if not error.details.get("overflowed"):
+            raise
+        # It is what was removed: what is there is within the limit.
         return Patch(repository, before, after, changes, sizes, None, ())
     return Patch(
         repository, before, after, changes, sizes, content, _leaks(context, repository, after, changes, content)

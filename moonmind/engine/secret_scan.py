@@ -74,10 +74,10 @@ def list_work(context: StageContext, patch: Patch, path: str, stopping: Sequence
     list_patch(context, path, content)
 
 
-def list_unfinished(context: StageContext, patch: Patch, path: str, *, must: bool = False) -> None:
+def list_unfinished(context: StageContext, patch: Patch, path: str) -> None:
     """Look through the kept patch of a run that ends or waits, and list it.
 
-    What cannot be looked through stays unlisted; with `must` the error is raised then.
+    What cannot be looked through stays unlisted.
     """
     try:
         seen = look(context, patch)
@@ -86,8 +86,6 @@ def list_unfinished(context: StageContext, patch: Patch, path: str, *, must: boo
     except (LeaseLost, StopRequested):
         raise
     except Exception:  # whatever it is: the work is kept, and the sentence that stands in its place says so
-        if must:
-            raise
         log.exception("patch.not_listed", path=path)
 
 

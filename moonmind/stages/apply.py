@@ -56,8 +56,7 @@ def run(context: StageContext) -> Outcome:
         _report(context, plan, patch, findings, (), of=submitted.get("wip"))
         name = f"patches/masked-{context.attempt.number}.diff"
         if keep_patch(context, masked := masked_patch(context, patch), name):
-            # A scanner that fails now may work at the next try, and then the work is still there.
-            list_unfinished(context, masked, name, must=True)
+            list_unfinished(context, masked, name)
         _throw_away(context, repository)
         raise _secret_found(patch.leaks)
     patch_path, digest = _stored(context, submitted, patch)
@@ -169,6 +168,8 @@ def _findings(plan: Plan, patch: Patch) -> tuple[Finding, ...]:
             "the changed files are too large together to be shown as a patch, "
             f"this one the most with {size} bytes; {PATCH_LIMIT} are allowed together"
         )
+        if sum(patch.sizes.get(change.path, 0) for change in patch.changes) <= PATCH_LIMIT:
+            largest, words = ".", "what the change removes is too much to be shown as a patch"
         found.append(Finding(storable(largest), "size", Severity.REFUSED, words))
     return tuple(found)
 

@@ -5,6 +5,7 @@ import gzip
 import io
 import lzma
 import os
+import struct
 import zipfile
 
 import pytest
@@ -106,3 +107,61 @@ def test_a_damaged_member_does_not_hide_the_others_of_lzma_zips() -> None:
     data = bytearray(zipped(("a.txt", os.urandom(500)), ("b.txt", TEXT), method=zipfile.ZIP_LZMA))
     data[80:90] = bytes(10)
     assert TEXT in unpacked(bytes(data), Room())
+
+
+def with_zip64_offset(data: bytes) -> bytes:
+    """Let the only member begin where no file reaches."""
+    at = data.index(b"PK\x01\x02")
+    name = struct.unpack_from("<H", data, at + 28)[0]
+    extra = struct.pack("<HHQ", 1, 8, 2**64 - 1)
+    entry = bytearray(data[at : at + 46 + name])
+    struct.pack_into("<H", entry, 30, len(extra))
+    struct.pack_into("<I", entry, 42, 0xFFFFFFFF)
+    end = bytearray(data[data.index(b"PK\x05\x06") :])
+    struct.pack_into("<I", end, 12, len(entry) + len(extra))
+    return data[:at] + bytes(entry) + extra + bytes(end)
+
+
+def with_method(data: bytes, method: int) -> bytes:
+    changed = bytearray(data)
+    changed[8] = changed[data.index(b"PK\x01\x02") + 10] = method
+    return bytes(changed)
+
+
+LEFT_OUT = {
+    "more members than are looked into": zipped(*((f"{number}", b"x") for number in range(201))),
+    "more streams than are looked into": gzip.compress(b"x", mtime=0) * 300,
+    "a member that begins nowhere": with_zip64_offset(zipped(("a.txt", TEXT))),
+    "an unknown method": with_method(zipped(("a.txt", TEXT)), 9),
+    "a long list of members": zipped(*((f"{number:0900}", b"") for number in range(5000))),
+    "a damaged stream": bz2.compress(os.urandom(3000))[:1500] + b"\xff" * 1500,
+}
+
+
+@pytest.mark.parametrize("case", LEFT_OUT)
+def test_what_is_left_out_is_noted(case: str) -> None:
+    room = Room()
+    unpacked(LEFT_OUT[case], room)
+    assert room.cut
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        lzma.compress(TEXT, preset=9),
+        gzip.compress(b"a", mtime=0) + bytes(512) + gzip.compress(TEXT, mtime=0),
+        zipped(("a.txt", TEXT))[:-2] + b"\xff\xff" + b"c" * 0xFFFF,
+    ],
+    ids=["the strongest xz", "zeros between streams", "a zip with a long comment"],
+)
+def test_odd_but_whole_files_are_read_whole(data: bytes) -> None:
+    room = Room()
+    assert TEXT in unpacked(data, room)
+    assert not room.cut
+
+
+@pytest.mark.parametrize("stream", [gzip.compress(b"", mtime=0), bz2.compress(b""), lzma.compress(b"")])
+def test_many_empty_streams_end_soon(stream: bytes) -> None:
+    room = Room()
+    assert unpacked(stream * 200_000, room) == b""
+    assert room.cut
