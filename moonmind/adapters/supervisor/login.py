@@ -21,6 +21,8 @@ CLIENT_ID = "app_EMoamEEZ73f0CkXaXp7hrann"
 REFRESH_URL = "https://auth.openai.com/oauth/token"
 _EARLY_SECONDS = 300.0
 _LOCK_SECONDS = 30.0
+_WRITING_SECONDS = 2.0
+"""How long a login may be incomplete on the disk: Codex itself empties the file and then writes it."""
 _ANSWER_SECONDS = 30.0
 
 
@@ -58,8 +60,9 @@ class Key:
 class ChatGpt:
     """A stored ChatGPT login. Many jobs may use it at once; one at a time renews it, and the file has the newest tokens."""
 
-    def __init__(self, source: Path, refresh_url: str) -> None:
+    def __init__(self, source: Path, refresh_url: str, writing_seconds: float = _WRITING_SECONDS) -> None:
         self._source = source
+        self._writing_seconds = writing_seconds
         self._refresh_url = refresh_url or REFRESH_URL
         self._guard = threading.Lock()
 
@@ -116,15 +119,23 @@ class ChatGpt:
         return {name: given[name] for name in names if isinstance(given, dict) and isinstance(given.get(name), str)}
 
     def _stored(self) -> dict[str, Any]:
-        try:
-            body = json.loads(self._source.read_bytes())
-        except FileNotFoundError:
-            raise LoginRefused("the operator has logged out") from None
-        except ValueError:
-            raise LoginRefused(f"{self._source} is not valid JSON") from None
+        deadline = time.monotonic() + self._writing_seconds
+        while (body := self._read()) is None:
+            if time.monotonic() > deadline:
+                raise LoginRefused(f"{self._source} is not valid JSON")
+            time.sleep(0.02)
         if not isinstance(body, dict) or not isinstance(body.get("tokens"), dict):
             raise LoginRefused(f"{self._source} holds no ChatGPT login")
         return body
+
+    def _read(self) -> object:
+        """Return what the file holds; None while it is not valid JSON, as one that is just being written. Raises LoginRefused."""
+        try:
+            return json.loads(self._source.read_bytes())
+        except FileNotFoundError:
+            raise LoginRefused("the operator has logged out") from None
+        except ValueError:
+            return None
 
 
 def relayed(stored: Mapping[str, Any]) -> tuple[str, str] | None:

@@ -2,7 +2,7 @@ import json
 import os
 import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any
 
@@ -116,12 +116,27 @@ def test_what_is_renewed_elsewhere_meanwhile_is_used(issuer: Issuer, tmp_path: P
     assert issuer.renewals == []
 
 
+@pytest.mark.parametrize("torn", [b"", b"{", b'{"tokens": {"access_tok', '{"tokens": "\u00e4'.encode()[:-1]])
+@pytest.mark.parametrize("use", ["headers", "renewed"])
+def test_a_login_that_is_just_being_written_is_waited_for(tmp_path: Path, torn: bytes, use: str) -> None:
+    file, old, new = tmp_path / "auth.json", jwt(1), jwt(2)
+    file.write_bytes(torn)
+    login = ChatGpt(file, "http://127.0.0.1:1", writing_seconds=30)
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(
+            login.headers if use == "headers" else lambda: login.renewed({"Authorization": f"Bearer {old}"})
+        )
+        assert not wait([waiting], 0.2).done  # would be refused by now
+        file.write_text(json.dumps(stored(new)))
+        assert waiting.result(10) in (True, {"Authorization": f"Bearer {new}", "ChatGPT-Account-ID": "acc-1"})
+
+
 @pytest.mark.parametrize("content", [None, "", "[]", "{}", '{"tokens": 1}', '{"tokens": {"access_token": "x"}}'])
 def test_a_file_that_is_no_login_is_refused(tmp_path: Path, content: str | None) -> None:
     if content is not None:
         (tmp_path / "auth.json").write_text(content)
     with pytest.raises(LoginRefused):
-        ChatGpt(tmp_path / "auth.json", "http://127.0.0.1:1").headers()
+        ChatGpt(tmp_path / "auth.json", "http://127.0.0.1:1", writing_seconds=0).headers()
 
 
 @pytest.mark.parametrize("token", [None, "", 7])
