@@ -35,7 +35,7 @@ class ArtifactContent(Protocol):
 
 
 class RunService(Protocol):
-    """Create, look at, retry and cancel runs: `moonmind.engine.run_service`."""
+    """Create, look at, retry and cancel runs: `moonmind.services.run_service`."""
 
     def create(self, body: wire.CreateRun, *, idempotency_key: str | None = None) -> wire.SpecWorkflowRun:
         """Accept a run."""

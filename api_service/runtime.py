@@ -3,11 +3,11 @@
 from typing import TYPE_CHECKING
 
 from api_service.information import Information
-from moonmind.engine.container import Container
-from moonmind.engine.machine_checks import open_to_agents
-from moonmind.engine.run_service import RunService
 from moonmind.ports.check import Check
+from moonmind.preflight.machine_checks import open_to_agents
 from moonmind.redact import Redactor
+from moonmind.runtime.container import Container
+from moonmind.services.run_service import RunService
 from moonmind.settings import Settings
 
 if TYPE_CHECKING:

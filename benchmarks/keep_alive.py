@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from benchmarks import stand
-from moonmind.engine import server_file
+from moonmind.runtime import server_file
 
 LIMIT = 1.3
 """Of plain uvicorn's median: what `moonmind up` may take."""

@@ -19,7 +19,7 @@ from uuid import UUID
 from benchmarks import big_repository, stand
 from moonmind.adapters.forges.local import LocalForge
 from moonmind.adapters.vcs.git_vcs import GitVcs
-from moonmind.adapters.vcs.options import VcsOptions
+from moonmind.adapters.vcs.vcs_options import VcsOptions
 from moonmind.ports.forge import PullRequest, Repository
 from moonmind.runs.chain import Stage
 from moonmind.runs.machine import Done

@@ -10,7 +10,7 @@ from celery import signals
 from sqlalchemy import event
 
 from moonmind import bootstrap
-from moonmind.engine.context import StageContext
+from moonmind.engine.stage_context import StageContext
 from moonmind.runs.chain import Stage
 from moonmind.runs.machine import Done, Outcome
 from moonmind.settings import load_settings

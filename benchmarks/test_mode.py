@@ -17,7 +17,7 @@ import psycopg
 
 from benchmarks import stand
 from moonmind import bootstrap
-from moonmind.engine.container import Container
+from moonmind.runtime.container import Container
 from moonmind.settings import Settings
 from moonmind.wire import CreateRun
 

@@ -9,42 +9,46 @@ import structlog
 
 from moonmind.adapters import registry
 from moonmind.adapters.agents import codex_setup
+from moonmind.adapters.agents.agent_options import AgentOptions
 from moonmind.adapters.agents.containment_checks import processes
-from moonmind.adapters.agents.options import AgentOptions
-from moonmind.adapters.forges.options import ForgeOptions
+from moonmind.adapters.forges.allowed_forge import AllowedForge
+from moonmind.adapters.forges.forge_options import ForgeOptions
 from moonmind.adapters.scanners.betterleaks import Betterleaks
 from moonmind.adapters.supervisor.kernel import hide_memory
 from moonmind.adapters.vcs.git_vcs import GitVcs
-from moonmind.adapters.vcs.options import VcsOptions
+from moonmind.adapters.vcs.vcs_options import VcsOptions
 from moonmind.db.unit_of_work import Database
-from moonmind.engine.allowed_forge import AllowedForge
-from moonmind.engine.container import Container
+from moonmind.engine.context_factory import ContextFactory
+from moonmind.engine.dispatch_loop import Publisher, Silent
 from moonmind.engine.executor import Executor, StageFunction, Traces
-from moonmind.engine.factory import ContextFactory
 from moonmind.engine.host import this_host
 from moonmind.engine.janitor import Janitor
+from moonmind.engine.job_poller import Waker
 from moonmind.engine.lease import LeaseKeeper
-from moonmind.engine.machine_checks import hosts, open_to_agents, speckit
-from moonmind.engine.migrations import migrate_in_turn
-from moonmind.engine.preflight import Preflight
-from moonmind.engine.publisher import Publisher, Silent
 from moonmind.engine.recorder import Recorder
 from moonmind.engine.retention import Retention
-from moonmind.engine.run_service import RunService
-from moonmind.engine.start import when_there
-from moonmind.engine.waker import Waker
 from moonmind.log import configure
 from moonmind.ports.agent import JobLimits
 from moonmind.ports.check import Check, CheckStatus
 from moonmind.ports.dispatcher import Dispatcher
+from moonmind.preflight.checks import Preflight
+from moonmind.preflight.machine_checks import hosts, open_to_agents, speckit
 from moonmind.private import keep_private
 from moonmind.redact import Redactor
 from moonmind.repository_patterns import RepositoryPatterns
 from moonmind.runs.chain import Stage
 from moonmind.runs.retry import RetryPolicy
+from moonmind.runtime.container import Container
+from moonmind.runtime.schema_upgrade import migrate_in_turn
+from moonmind.runtime.start_wait import when_there
 from moonmind.sample import source as sample
+from moonmind.services.run_service import RunService
 from moonmind.settings import Settings, ambient_environment
-from moonmind.stages import apply, discover, finalize, publish, submit
+from moonmind.stages.apply import apply
+from moonmind.stages.discover import discover
+from moonmind.stages.finalize import finalize
+from moonmind.stages.publish import publish
+from moonmind.stages.submit import submit
 
 if TYPE_CHECKING:
     from celery import Celery

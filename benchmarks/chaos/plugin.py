@@ -16,8 +16,8 @@ from urllib.parse import quote, urlsplit
 from zlib import crc32
 
 from moonmind.adapters.agents.scripted import ScriptedAgent
+from moonmind.adapters.forges.forge_options import ForgeOptions
 from moonmind.adapters.forges.local import LocalForge
-from moonmind.adapters.forges.options import ForgeOptions
 from moonmind.adapters.supervisor.order import Order
 from moonmind.errors import ForgeUnavailable
 from moonmind.ports.agent import AgentJob

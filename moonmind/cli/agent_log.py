@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from moonmind.cli.plain import clean, one_line
+from moonmind.cli.terminal_text import clean, one_line
 
 _SHOWN_OUTPUT_LINES = 12
 _WORKSPACE = re.compile(r"^/.*/workspaces/[0-9a-f-]{36}/tree/")

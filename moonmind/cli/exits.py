@@ -19,7 +19,7 @@ import sys
 import textwrap
 from enum import IntEnum
 
-from moonmind.cli.plain import clean
+from moonmind.cli.terminal_text import clean
 from moonmind.errors import (
     Conflict,
     CredentialInvalid,

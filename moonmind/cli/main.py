@@ -91,7 +91,7 @@ def run(
     json: Json = False,
 ) -> None:
     """Open a pull request for a repository's next unfinished phase."""
-    from moonmind.cli import runs as steer
+    from moonmind.cli import run_commands as steer
 
     if dry_run:
         raise typer.Exit(steer.rehearse(_rehearsing(context), repository, feature=feature, notes=notes, as_json=json))
@@ -108,17 +108,19 @@ def runs(
     json: Json = False,
 ) -> None:
     """List runs, newest first."""
-    from moonmind.cli import look
+    from moonmind.cli import view_commands
 
-    raise typer.Exit(look.runs(_looking(context), status=status, repository=repository, limit=limit, as_json=json))
+    raise typer.Exit(
+        view_commands.runs(_looking(context), status=status, repository=repository, limit=limit, as_json=json)
+    )
 
 
 @app.command()
 def show(context: typer.Context, run: RunId, watch: Watch = False, json: Json = False) -> None:
     """Show a run: its stages, its result and its artifacts."""
-    from moonmind.cli import look
+    from moonmind.cli import view_commands
 
-    raise typer.Exit(look.show(_looking(context), run, watch=watch, as_json=json))
+    raise typer.Exit(view_commands.show(_looking(context), run, watch=watch, as_json=json))
 
 
 @app.command()
@@ -129,9 +131,9 @@ def logs(
     json: Annotated[bool, typer.Option("--json", help="Print the log as it is stored: JSON lines.")] = False,
 ) -> None:
     """Print the agent's log: its messages, commands and changed files."""
-    from moonmind.cli import look
+    from moonmind.cli import view_commands
 
-    raise typer.Exit(look.logs(_looking(context), run, follow=follow, as_json=json))
+    raise typer.Exit(view_commands.logs(_looking(context), run, follow=follow, as_json=json))
 
 
 @app.command()
@@ -153,7 +155,7 @@ def retry(
     json: Json = False,
 ) -> None:
     """Retry a failed or cancelled run from the stage where it stopped."""
-    from moonmind.cli import runs as steer
+    from moonmind.cli import run_commands as steer
 
     code = steer.retry(
         _looking(context),
@@ -171,7 +173,7 @@ def retry(
 @app.command()
 def cancel(context: typer.Context, run: RunId, json: Json = False) -> None:
     """Cancel a run; its work so far is kept."""
-    from moonmind.cli import runs as steer
+    from moonmind.cli import run_commands as steer
 
     raise typer.Exit(steer.cancel(_looking(context), run, as_json=json))
 
@@ -185,9 +187,9 @@ def doctor(
     json: Json = False,
 ) -> None:
     """Check everything that a run needs, and show how to fix what fails."""
-    from moonmind.cli import look
+    from moonmind.cli import view_commands
 
-    raise typer.Exit(look.doctor(_probing(context), repository=repo, as_json=json))
+    raise typer.Exit(view_commands.doctor(_probing(context), repository=repo, as_json=json))
 
 
 @database.callback(invoke_without_command=True)
@@ -200,7 +202,7 @@ def db(context: typer.Context) -> None:
 @database.command("upgrade")
 def upgrade_database(json: Json = False) -> None:
     """Migrate the schema to the version that this program needs."""
-    from moonmind.cli import database as kept
+    from moonmind.cli import database_commands as kept
 
     raise typer.Exit(kept.upgrade(as_json=json))
 
@@ -208,7 +210,7 @@ def upgrade_database(json: Json = False) -> None:
 @database.command("current")
 def current_version(json: Json = False) -> None:
     """Show the schema's version; exit with 1 if this program needs another one."""
-    from moonmind.cli import database as kept
+    from moonmind.cli import database_commands as kept
 
     raise typer.Exit(kept.current(as_json=json))
 
@@ -275,13 +277,13 @@ def _looking(context: typer.Context) -> Any:
 
 
 def _rehearsing(context: typer.Context) -> Any:
-    from moonmind.cli.trial import connect_to_rehearse
+    from moonmind.cli.temporary_database import connect_to_rehearse
 
     return connect_to_rehearse if context.obj is _connect else context.obj
 
 
 def _probing(context: typer.Context) -> Any:
-    from moonmind.cli.trial import connect_to_probe
+    from moonmind.cli.temporary_database import connect_to_probe
 
     return connect_to_probe if context.obj is _connect else context.obj
 

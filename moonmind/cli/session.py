@@ -8,9 +8,9 @@ from typing import Protocol
 from uuid import UUID
 
 from moonmind import wire
-from moonmind.engine.server_file import ServerInfo
 from moonmind.errors import InvalidRequest, NotFound
 from moonmind.ports.check import Check
+from moonmind.runtime.server_file import ServerInfo
 from moonmind.settings import Settings, load_settings
 
 _PREFIX = re.compile(r"[0-9a-f-]{4,36}")

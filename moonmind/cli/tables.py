@@ -8,10 +8,10 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from moonmind.cli.moments import ago
-from moonmind.cli.plain import clean, one_line
-from moonmind.cli.screen import marks
-from moonmind.cli.stages import ending, heading, model_calls_text, stage_table, status_text, waiting_text
+from moonmind.cli.consoles import marks
+from moonmind.cli.durations import ago
+from moonmind.cli.run_drawing import ending, heading, model_calls_text, stage_table, status_text, waiting_text
+from moonmind.cli.terminal_text import clean, one_line
 from moonmind.ports.check import Check, CheckStatus
 from moonmind.wire import SpecWorkflowRun
 

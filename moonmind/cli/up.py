@@ -19,13 +19,13 @@ from rich.text import Text
 from uvicorn.importer import import_from_string
 
 from moonmind import __version__
-from moonmind.cli import screen
+from moonmind.cli import consoles
 from moonmind.cli.exits import Exit, code_of, say
-from moonmind.cli.plain import one_line
-from moonmind.engine import server_file
+from moonmind.cli.terminal_text import one_line
 from moonmind.errors import Conflict, InvalidRequest, MoonMindError, Unavailable
 from moonmind.ports.check import Check
 from moonmind.redact import Redactor
+from moonmind.runtime import server_file
 from moonmind.settings import Settings, load_settings
 
 _APPLICATION = "api_service.main:app"
@@ -118,7 +118,7 @@ def warn_of(probe: Callable[[], Iterable[Check]]) -> None:
     if failed:
         said = "; ".join(one_line(check.message) for check in failed)
         fix = f" {one_line(failed[0].remediation)}" if failed[0].remediation else ""
-        screen.out().print(Text(f"  Runs will fail at submit: {said}.{fix}", "yellow"), soft_wrap=True)
+        consoles.out().print(Text(f"  Runs will fail at submit: {said}.{fix}", "yellow"), soft_wrap=True)
         sys.stdout.flush()
 
 
@@ -173,7 +173,7 @@ def _loopback(host: str) -> bool:
 
 def greet(url: str, settings: Settings, warnings: Iterable[Check] = ()) -> None:
     """Print where the server is and what it works with; a warning's message and remediation each on a line."""
-    console = screen.out()
+    console = consoles.out()
     facts = Table.grid(padding=(0, 2, 0, 0))
     facts.add_column(style="dim", no_wrap=True)
     facts.add_column(overflow="fold")

@@ -4,14 +4,14 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, Connection, bindparam, func, or_, select, update
 
-from moonmind.db import rows
+from moonmind.db import row_mapping
 from moonmind.db.clock import db_now, db_now_plus
 from moonmind.db.journal import move_one, record
-from moonmind.db.records import Attempt, Claim, Pulse
 from moonmind.db.tables import active, attempt, leased, run, unleased
 from moonmind.runs.chain import Stage
 from moonmind.runs.events import EventType
 from moonmind.runs.machine import AttemptState, RunStatus, WaitingReason
+from moonmind.runs.records import Attempt, Claim, Pulse
 
 due: ColumnElement[bool] = or_(
     run.c.not_before <= db_now(), run.c.cancel_requested_at.is_not(None), run.c.deadline <= db_now()
@@ -33,7 +33,7 @@ _START = (
         claims=attempt.c.claims + 1,
         started_at=func.coalesce(attempt.c.started_at, db_now()),
     )
-    .returning(*rows.ATTEMPT, attempt.c.claims)
+    .returning(*row_mapping.ATTEMPT, attempt.c.claims)
 )
 """The start of a stage's latest attempt; built once, since a claim is made for every stage of every run."""
 

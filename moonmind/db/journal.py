@@ -5,22 +5,22 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, update
 
-from moonmind.db import rows
+from moonmind.db import row_mapping
 from moonmind.db.clock import db_now, transaction_number
-from moonmind.db.records import Run
 from moonmind.db.tables import event, run
 from moonmind.runs.chain import Stage
 from moonmind.runs.events import EventType
+from moonmind.runs.records import Run
 
 # Built once: naming some forty columns anew for every statement costs as much as sending it.
-_CHANGED = update(run).returning(*rows.RUN)
+_CHANGED = update(run).returning(*row_mapping.RUN)
 _NEW_EVENT = insert(event)
 
 
 def move(connection: Connection, *guards: Any, **values: Any) -> list[Run]:
     """Change the guarded runs and number the event of each change; zero rows: the guard did not hold."""
     statement = _CHANGED.where(*guards).values(event_seq=run.c.event_seq + 1, updated_at=db_now(), **values)
-    return rows.runs_of(connection.execute(statement))
+    return row_mapping.runs_of(connection.execute(statement))
 
 
 def move_one(connection: Connection, *guards: Any, **values: Any) -> Run | None:

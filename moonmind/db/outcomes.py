@@ -7,19 +7,19 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, case, literal, select, update
 from sqlalchemy.exc import IntegrityError
 
-from moonmind.db import rows
-from moonmind.db.attempts import Attempts
+from moonmind.db import row_mapping
+from moonmind.db.attempt_rows import Attempts
 from moonmind.db.clock import db_now, db_now_plus, earlier
 from moonmind.db.conflicts import violated
 from moonmind.db.journal import move_one, record
-from moonmind.db.records import Claim, Run
-from moonmind.db.renewals import open_attempts, reopened, successor
+from moonmind.db.new_attempts import open_attempts, reopened, successor
 from moonmind.db.tables import ONE_FEATURE, active, attempt, leased, run
 from moonmind.db.types import Timestamp
 from moonmind.errors import ErrorInfo, FeatureBusy
 from moonmind.runs.chain import Stage
 from moonmind.runs.events import EventType
 from moonmind.runs.machine import AttemptState, RunStatus, WaitingReason
+from moonmind.runs.records import Claim, Run
 from moonmind.runs.retry import HINT_SECONDS
 
 DAY = 86400.0
@@ -218,7 +218,7 @@ class Outcomes:
             run.c.id != mine.id,
             active,
         ]
-        other = rows.run_of(self._connection.execute(select(*rows.RUN).where(*same)).first())
+        other = row_mapping.run_of(self._connection.execute(select(*row_mapping.RUN).where(*same)).first())
         if other is None:
             return FeatureBusy(f"Another run worked on {feature_key} of {mine.repository} a moment ago.")
         return FeatureBusy(f"Run {other.id} works on {feature_key} of {mine.repository}.", runId=str(other.id))

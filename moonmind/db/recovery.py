@@ -1,8 +1,8 @@
 """Every move of a run that no claim and no operator makes: what publisher, janitor and waker do."""
 
-from moonmind.db.hints import Hints
+from moonmind.db.dispatch_rows import Hints
 from moonmind.db.rescues import Rescues
-from moonmind.db.wakes import Wakes
+from moonmind.db.wakeups import Wakes
 
 
 class Recovery(Hints, Rescues, Wakes):

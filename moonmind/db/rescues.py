@@ -6,18 +6,18 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, Connection, Select, case, delete, or_, select, update
 
-from moonmind.db import rows
-from moonmind.db.attempts import Attempts
+from moonmind.db import row_mapping
+from moonmind.db.attempt_rows import Attempts
 from moonmind.db.clock import db_chance, db_now, db_now_plus
 from moonmind.db.journal import move, record_all
+from moonmind.db.new_attempts import open_attempts, successor
+from moonmind.db.operator_requests import CANCELLED, end_open_attempts
 from moonmind.db.outcomes import closing, dispatch_at
-from moonmind.db.records import Run
-from moonmind.db.renewals import open_attempts, successor
-from moonmind.db.requests import CANCELLED, end_open_attempts
 from moonmind.db.tables import active, agent_slot, attempt, host, leased, run, unleased
 from moonmind.errors import DeadlineReached, ErrorInfo, Unanswered, WorkerLost
 from moonmind.runs.events import EventType
 from moonmind.runs.machine import AttemptState, RunStatus, WaitingReason
+from moonmind.runs.records import Run
 from moonmind.runs.retry import CRASH_SPREAD_SECONDS, RetryPolicy
 
 _NO_LEASE: dict[str, Any] = {"lease_owner": None, "lease_until": None}
@@ -121,12 +121,12 @@ class Rescues:
     def ended_with_job(self, host_id: UUID, limit: int) -> list[Run]:
         """List ended runs of a host whose job nobody has seen end; a retry that comes first clears the job."""
         query = (
-            select(*rows.RUN)
+            select(*row_mapping.RUN)
             .where(~active, run.c.agent_host == host_id, run.c.job_key.is_not(None))
             .order_by(run.c.completed_at.desc())
             .limit(limit)
         )
-        return rows.runs_of(self._connection.execute(query))
+        return row_mapping.runs_of(self._connection.execute(query))
 
     def strays(self, host_id: UUID, run_ids: Collection[UUID]) -> set[UUID]:
         """Pick those whose agents have no business on a host any more: ended, or given to another host meanwhile.

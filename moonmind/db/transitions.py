@@ -1,8 +1,8 @@
 """Every move of a run that a claim or an operator makes."""
 
 from moonmind.db.claims import Claims
+from moonmind.db.operator_requests import Requests
 from moonmind.db.outcomes import Outcomes
-from moonmind.db.requests import Requests
 
 
 class Transitions(Claims, Outcomes, Requests):

@@ -8,19 +8,19 @@ from uuid import UUID
 from sqlalchemy import Connection, select
 
 from moonmind.db import schema
-from moonmind.db.answers import answering
-from moonmind.db.artifacts import Artifacts
-from moonmind.db.attempts import Attempts
-from moonmind.db.audits import Audits
+from moonmind.db.agent_slots import Slots
+from moonmind.db.artifact_rows import Artifacts
+from moonmind.db.attempt_rows import Attempts
+from moonmind.db.audit_rows import Audits
 from moonmind.db.clock import db_now
 from moonmind.db.conflicts import DuplicateIdempotencyKey
+from moonmind.db.cooldowns import Gates
+from moonmind.db.database_errors import answering
 from moonmind.db.engine import WRITES, create_engine
-from moonmind.db.events import Events
-from moonmind.db.gates import Gates
-from moonmind.db.hosts import Hosts
+from moonmind.db.event_rows import Events
+from moonmind.db.host_rows import Hosts
 from moonmind.db.recovery import Recovery
-from moonmind.db.runs import Runs
-from moonmind.db.slots import Slots
+from moonmind.db.run_rows import Runs
 from moonmind.db.transitions import Transitions
 
 __all__ = ["Database", "DuplicateIdempotencyKey", "UnitOfWork"]

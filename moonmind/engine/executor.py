@@ -10,15 +10,13 @@ from uuid import UUID
 
 import structlog
 
-from moonmind.db.records import Claim
 from moonmind.db.unit_of_work import Database
-from moonmind.engine import gates
-from moonmind.engine.closing import keep_work, stop_agent
-from moonmind.engine.context import LeaseLost, StageContext, StopRequested
+from moonmind.engine import forge_cooldown
+from moonmind.engine.dispatch_loop import Hinter
 from moonmind.engine.host import Host
 from moonmind.engine.lease import HeldLease, LeaseKeeper
-from moonmind.engine.publisher import Hinter
 from moonmind.engine.recorder import Recorder
+from moonmind.engine.stage_context import LeaseLost, StageContext, StopRequested
 from moonmind.errors import AgentError, DeadlineReached, ErrorInfo, ForgeLimited, MoonMindError, Unavailable, Unexpected
 from moonmind.runs.chain import Stage
 from moonmind.runs.machine import (
@@ -35,7 +33,9 @@ from moonmind.runs.machine import (
     Wait,
     decide,
 )
+from moonmind.runs.records import Claim
 from moonmind.runs.retry import RetryPolicy
+from moonmind.stages.submit.work_capture import keep_work, stop_agent
 
 log = structlog.get_logger(__name__)
 
@@ -156,7 +156,7 @@ class Executor:
             return self._stages[stage](context)
         except ForgeLimited as error:
             log.info("forge.limited", seconds=error.seconds, message=error.message)
-            return gates.parked(context, error)
+            return forge_cooldown.parked(context, error)
 
     def _decide(self, claim: Claim, outcome: Outcome) -> Decision:
         counts = Counts(claim.run.errors, claim.run.rounds)
@@ -200,14 +200,14 @@ class Executor:
             return said
         lease.check_held()
         try:
-            if gates.held_back(context) is not None:
+            if forge_cooldown.held_back(context) is not None:
                 why = "it takes no requests at the moment"
             else:
                 return look(context) or said
         except LeaseLost:
             raise
         except ForgeLimited as error:
-            gates.parked(context, error)
+            forge_cooldown.parked(context, error)
             why = error.message
         except MoonMindError as error:
             log.warning("traces.not_found", code=error.code, message=error.message)

@@ -6,14 +6,14 @@ from uuid import UUID
 
 import structlog
 
-from moonmind.db.records import Run
 from moonmind.db.unit_of_work import Database, UnitOfWork
+from moonmind.engine.dispatch_loop import Publisher
 from moonmind.engine.host import Host
-from moonmind.engine.loop import Loop
-from moonmind.engine.publisher import Publisher
+from moonmind.engine.paced_loop import Loop
 from moonmind.errors import MoonMindError
 from moonmind.ports.agent import Agent
 from moonmind.runs import naming
+from moonmind.runs.records import Run
 from moonmind.runs.retry import RetryPolicy
 
 log = structlog.get_logger(__name__)

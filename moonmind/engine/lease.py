@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from moonmind.db.records import Claim
 from moonmind.db.unit_of_work import Database
-from moonmind.engine.context import LeaseLost, StopRequested
-from moonmind.engine.loop import Loop
+from moonmind.engine.paced_loop import Loop
+from moonmind.engine.stage_context import LeaseLost, StopRequested
 from moonmind.errors import MoonMindError
+from moonmind.runs.records import Claim
 
 log = structlog.get_logger(__name__)
 

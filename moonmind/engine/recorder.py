@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import structlog
 
-from moonmind.db.records import Claim, Run
 from moonmind.db.unit_of_work import Database, UnitOfWork
 from moonmind.errors import FeatureBusy
 from moonmind.runs.chain import Stage
@@ -20,6 +19,7 @@ from moonmind.runs.machine import (
     Wait,
     WaitingReason,
 )
+from moonmind.runs.records import Claim, Run
 
 log = structlog.get_logger(__name__)
 

@@ -7,13 +7,13 @@ from uuid import UUID
 
 import structlog
 
-from moonmind.db.records import Run
 from moonmind.db.unit_of_work import Database
 from moonmind.errors import MoonMindError
 from moonmind.ports.agent import Agent
 from moonmind.ports.artifact_store import ArtifactStore
 from moonmind.ports.vcs import Vcs
 from moonmind.runs.chain import Stage
+from moonmind.runs.records import Run
 
 log = structlog.get_logger(__name__)
 

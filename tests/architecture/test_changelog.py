@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from moonmind.engine.upgrades import CHANGES, Change
+from moonmind.runtime.upgrades import CHANGES, Change
 
 ROOT = Path(__file__).parents[2]
 FIRST, SECOND = Change("first", "The first thing changed."), Change("second", "The second thing changed.")
@@ -20,7 +20,7 @@ FIRST, SECOND = Change("first", "The first thing changed."), Change("second", "T
         ("- <!-- first, second -->\n  Both,\n  in two lines.\n", []),
         (
             "- <!-- first, second -->\n  Both.\n- A third.\n",
-            ["no `<!-- change -->` of moonmind/engine/upgrades.py is named above: A third."],
+            ["no `<!-- change -->` of moonmind/runtime/upgrades.py is named above: A third."],
         ),
         ("- <!-- first -->\n  One.\n", ["no line names the change second"]),
         ("- <!-- first, second, other -->\n  Three.\n", ["there is no change other"]),
@@ -44,7 +44,7 @@ def differences(upgrading: str, changes: Sequence[Change]) -> list[str]:
     known = {change.name for change in changes}
     return [
         *(
-            f"no `<!-- change -->` of moonmind/engine/upgrades.py is named above: {line.splitlines()[0]}"
+            f"no `<!-- change -->` of moonmind/runtime/upgrades.py is named above: {line.splitlines()[0]}"
             for line, tag in zip(lines, tags, strict=True)
             if not tag
         ),

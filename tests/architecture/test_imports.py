@@ -16,7 +16,7 @@ ENVIRONMENT_READERS = (
     "moonmind/settings.py",
     "moonmind/adapters/supervisor/",
     "moonmind/adapters/agents/scripted_player.py",
-    "moonmind/cli/speckit.py",
+    "moonmind/cli/speckit/speckit_command.py",
 )
 """Settings are read once; the supervisor hands on what it was given; the player is an agent, a program of its own;
 `speckit` answers to Spec Kit's own two variables, and starts without the settings' libraries."""
@@ -31,7 +31,7 @@ VIOLATIONS = {
     ),
     "The faces know services, neither tables nor adapters": ("api_service/trespass.py", "import moonmind.db"),
     "Only bootstrap knows concrete adapters": ("moonmind/workflows/trespass.py", "import moonmind.adapters"),
-    "Stages never import each other": ("moonmind/stages/submit/trespass.py", "import moonmind.stages.apply"),
+    "Stages never import each other": ("moonmind/stages/submit/trespass.py", "import moonmind.stages.apply.apply"),
     "Adapter families never import each other": (
         "moonmind/adapters/agents/trespass.py",
         "import moonmind.adapters.forges",

@@ -16,7 +16,7 @@ LONG_FILES = {
 }
 
 UNTESTED = {
-    "moonmind/engine/context.py": "what a stage is given: values and protocols, nothing that runs",
+    "moonmind/engine/stage_context.py": "what a stage is given: values and protocols, nothing that runs",
 }
 """Modules of the core without a test module of their own, and why."""
 

@@ -82,7 +82,7 @@ def test_a_job_is_found_from_another_process_by_its_key(scene: Scene) -> None:
     code = f"""
 from pathlib import Path
 from {type(scene.agent).__module__} import {type(scene.agent).__name__} as Agent
-from moonmind.adapters.agents.options import AgentOptions
+from moonmind.adapters.agents.agent_options import AgentOptions
 status = Agent(AgentOptions(Path({str(scene.state)!r}), {scene.installation_id!r})).poll({job.key!r})
 print(status.state.value, status.thread_id, status.pid, status.agent_pid, status.agent_started)
 """

@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from moonmind.adapters.forges.forge_options import ForgeOptions
 from moonmind.adapters.forges.github import GitHubForge
 from moonmind.adapters.forges.local import LocalForge
-from moonmind.adapters.forges.options import ForgeOptions
 from moonmind.errors import ForgeError, RepositoryUnavailable
 from moonmind.ports.check import CheckStatus
 from moonmind.ports.forge import Forge, PullRequestDraft, PullState

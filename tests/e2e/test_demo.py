@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from moonmind.engine import server_file
+from moonmind.runtime import server_file
 from moonmind.settings import ambient_environment
 
 pytestmark = [pytest.mark.sqlite, pytest.mark.slow]
@@ -31,7 +31,7 @@ def environment(tmp_path: Path) -> dict[str, str]:
 
 def start(work: Path, environment: dict[str, str], *arguments: str) -> "subprocess.Popen[str]":
     return subprocess.Popen(
-        [sys.executable, "-m", "moonmind.cli.demo", *arguments],
+        [sys.executable, "-m", "moonmind.demo.demo", *arguments],
         cwd=work,
         env=environment,
         stdout=subprocess.PIPE,

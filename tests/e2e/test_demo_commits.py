@@ -34,7 +34,7 @@ def demos() -> Iterator[tuple[Team, list[dict[str, Any]], list[str]]]:
         runs = []
         for number in (1, 2):
             done = subprocess.run(
-                [PYTHON, "-m", "moonmind.cli.demo", "--json"], cwd=members.work, env=env, timeout=60,
+                [PYTHON, "-m", "moonmind.demo.demo", "--json"], cwd=members.work, env=env, timeout=60,
                 capture_output=True, text=True, check=False,
             )  # fmt: skip
             assert done.returncode == 0, f"demo {number}: {done.stderr}"

@@ -50,7 +50,7 @@ def test_every_command_names_the_file_and_ends_with_4_before_anything_is_execute
 def test_speckit_reads_no_file_of_settings(members: Team) -> None:
     lay_out(members)
     (members.work / ".env").write_bytes(TEXT.encode("utf-16"))
-    process = members.start("speckit", "moonmind.cli.speckit", "--version")
+    process = members.start("speckit", "moonmind.cli.speckit.speckit_command", "--version")
     assert process.wait(30) == 0, process.text()
     assert process.text().startswith("speckit ")
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from moonmind.engine import server_file
+from moonmind.runtime import server_file
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.sqlite

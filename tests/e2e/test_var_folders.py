@@ -31,7 +31,7 @@ def test_every_command_refuses_a_clones_folder_and_leaves_it_as_it_was(members: 
         **COMMANDS,
         "run": ("moonmind.cli.main", "run", "acme/app"),
         "db": ("moonmind.cli.main", "db", "upgrade"),
-        "demo": ("moonmind.cli.demo",),
+        "demo": ("moonmind.demo.demo",),
     }
     started = {name: members.start(name, *command, SPEC_WORKFLOW_TEST_MODE="1") for name, command in commands.items()}
     for name, process in started.items():

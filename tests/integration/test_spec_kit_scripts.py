@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from moonmind.cli.speckit import main
+from moonmind.cli.speckit.speckit_command import main
 from tests.support import git_repos, spec_kit
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]

@@ -7,12 +7,12 @@ from uuid import UUID, uuid4
 
 from sqlalchemy import event
 
-from moonmind.db.records import Claim, NewRun, Run
 from moonmind.db.unit_of_work import Database, UnitOfWork
 from moonmind.engine.recorder import Recorder
 from moonmind.errors import RunActive
 from moonmind.runs.chain import STAGES, Stage
 from moonmind.runs.machine import Park, RetryMode
+from moonmind.runs.records import Claim, NewRun, Run
 from tests.model.tables import Tables
 from tests.model.values import LEASE, LIFETIME, LIMIT, POLICY, SILENCE, Held, Report
 

@@ -9,11 +9,10 @@ import pytest
 from hypothesis.stateful import run_state_machine_as_test
 from sqlalchemy import Connection, select, true
 
-from moonmind.db import claims, outcomes, requests, rescues
+from moonmind.db import claims, operator_requests, outcomes, rescues
 from moonmind.db.claims import Claims
 from moonmind.db.journal import record
 from moonmind.db.outcomes import Outcomes
-from moonmind.db.records import Claim, Pulse, Run
 from moonmind.db.rescues import Rescues
 from moonmind.db.tables import run
 from moonmind.engine import recorder
@@ -29,6 +28,7 @@ from moonmind.runs.machine import (
     decide,
     may_retry,
 )
+from moonmind.runs.records import Claim, Pulse, Run
 from moonmind.runs.retry import RetryPolicy
 from tests.model import values, world
 from tests.model.moves import Moves, beside
@@ -80,7 +80,7 @@ def claims_what_is_held(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def retries_what_succeeded(monkeypatch: pytest.MonkeyPatch) -> None:
     anything = dict(RETRYABLE_WITH) | {RunStatus.SUCCEEDED: frozenset(RetryMode)}
-    monkeypatch.setattr(requests, "RETRYABLE_WITH", anything)
+    monkeypatch.setattr(operator_requests, "RETRYABLE_WITH", anything)
 
 
 def parks_without_a_word(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 from moonmind.ports.vcs import Change
 from moonmind.speckit.evidence import evidence_of
-from moonmind.stages.effects import ChangedTree, changed_tree
-from moonmind.stages.plan import PlanTask
+from moonmind.stages.apply.effects import ChangedTree, changed_tree
+from moonmind.stages.kit.plan import PlanTask
 
 FEATURE = "specs/001-shop"
 

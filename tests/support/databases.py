@@ -14,11 +14,11 @@ import pytest
 from sqlalchemy import create_engine, make_url, select, text, update
 
 from moonmind.db.clock import db_now_plus
-from moonmind.db.records import Claim, Event, NewRun, Run
 from moonmind.db.tables import run
 from moonmind.db.unit_of_work import Database
 from moonmind.runs.chain import Stage
 from moonmind.runs.machine import WaitingReason
+from moonmind.runs.records import Claim, Event, NewRun, Run
 
 SERVER = "MOONMIND_TEST_POSTGRES_URL"
 HOST = UUID("00000000-0000-4000-8000-000000000001")

@@ -9,28 +9,28 @@ from typing import Any
 from uuid import UUID
 
 from moonmind.adapters.artifact_stores.filesystem import FilesystemArtifactStore
+from moonmind.adapters.forges.forge_options import ForgeOptions
 from moonmind.adapters.forges.local import LocalForge
-from moonmind.adapters.forges.options import ForgeOptions
 from moonmind.adapters.scanners.betterleaks import Betterleaks
 from moonmind.adapters.vcs.git_vcs import GitVcs, VcsOptions
-from moonmind.db.records import Claim, Run
 from moonmind.db.unit_of_work import Database, UnitOfWork
-from moonmind.engine.context import StageContext
+from moonmind.engine.context_factory import ContextFactory
 from moonmind.engine.executor import Executor, Passage, StageFunction
-from moonmind.engine.factory import ContextFactory
 from moonmind.engine.host import Host
 from moonmind.engine.lease import LeaseKeeper
-from moonmind.engine.preflight import Preflight
 from moonmind.engine.recorder import Recorder
-from moonmind.engine.run_service import RunService
+from moonmind.engine.stage_context import StageContext
 from moonmind.errors import AgentError, DispatchError, MoonMindError, Unavailable
 from moonmind.ports.agent import AgentJob, JobLimits, JobState, JobStatus
 from moonmind.ports.check import Check, CheckStatus
 from moonmind.ports.dispatcher import Hint
+from moonmind.preflight.checks import Preflight
 from moonmind.redact import Redactor
 from moonmind.runs.chain import STAGES, Stage
 from moonmind.runs.machine import Done, Outcome
+from moonmind.runs.records import Claim, Run
 from moonmind.runs.retry import RetryPolicy
+from moonmind.services.run_service import RunService
 from moonmind.settings import ambient_environment
 from tests.support.databases import HOST, add_run, enrol, read_run
 

@@ -5,7 +5,7 @@ from typing import Any
 from moonmind.ports.forge import Repository
 from moonmind.ports.vcs import Change
 from moonmind.speckit.features import Feature
-from moonmind.stages.plan import Plan, PlanTask
+from moonmind.stages.kit.plan import Plan, PlanTask
 
 KEY = "spec-42-refresh-docs"
 FOLDER = f"specs/{KEY}"

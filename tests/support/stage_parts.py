@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import BinaryIO
 from uuid import UUID
 
-from moonmind.db.records import Run
-from moonmind.engine.artifacts import write_whole
-from moonmind.engine.context import EarlierRun, LeaseLost, StopRequested, T
+from moonmind.engine.run_artifacts import write_whole
+from moonmind.engine.stage_context import EarlierRun, LeaseLost, StopRequested, T
 from moonmind.errors import MoonMindError, NotFound
 from moonmind.ports.artifact_store import ArtifactStore
 from moonmind.runs.chain import Stage
 from moonmind.runs.machine import RunStatus
+from moonmind.runs.records import Run
 from moonmind.sample.source import FEATURE_KEY
 
 REPOSITORY = "acme/demo"

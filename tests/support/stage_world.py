@@ -9,24 +9,28 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
-from moonmind.adapters.agents.options import AgentOptions
+from moonmind.adapters.agents.agent_options import AgentOptions
 from moonmind.adapters.agents.scripted import ScriptedAgent
 from moonmind.adapters.artifact_stores.filesystem import FilesystemArtifactStore
+from moonmind.adapters.forges.forge_options import ForgeOptions
 from moonmind.adapters.forges.local import LocalForge
-from moonmind.adapters.forges.options import ForgeOptions
 from moonmind.adapters.scanners.betterleaks import Betterleaks
 from moonmind.adapters.vcs.git_vcs import GitVcs, VcsOptions
-from moonmind.db.records import Attempt, Run
-from moonmind.engine.context import LeaseLost, StageContext, StopRequested
+from moonmind.engine.stage_context import LeaseLost, StageContext, StopRequested
 from moonmind.errors import MoonMindError
 from moonmind.ports.agent import JobLimits, JobState
 from moonmind.ports.forge import PullRequest
 from moonmind.redact import Redactor
 from moonmind.runs.chain import STAGES, Stage
 from moonmind.runs.machine import AttemptState, Done, Failed, Outcome, Park, Redo, WaitingReason
+from moonmind.runs.records import Attempt, Run
 from moonmind.sample import source
 from moonmind.settings import ambient_environment
-from moonmind.stages import apply, discover, finalize, publish, submit
+from moonmind.stages.apply import apply
+from moonmind.stages.discover import discover
+from moonmind.stages.finalize import finalize
+from moonmind.stages.publish import publish
+from moonmind.stages.submit import submit
 from tests.support.git_repos import make_bare, tip_of, tree_of
 from tests.support.stage_parts import A_RUN, CREATED, REPOSITORY, Desk, HeldByTest, Listed
 

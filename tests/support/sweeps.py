@@ -7,9 +7,9 @@ from sqlalchemy import update
 from moonmind.db.clock import db_now_plus
 from moonmind.db.tables import host
 from moonmind.db.unit_of_work import Database
+from moonmind.engine.dispatch_loop import Publisher
 from moonmind.engine.host import Host
 from moonmind.engine.janitor import Janitor
-from moonmind.engine.publisher import Publisher
 from moonmind.runs.retry import RetryPolicy
 from tests.support.databases import HOST
 from tests.support.engine_room import Clock, IdleAgent

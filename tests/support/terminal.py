@@ -7,10 +7,10 @@ from typing import Any
 from uuid import UUID
 
 from moonmind import wire
-from moonmind.engine.server_file import ServerInfo
 from moonmind.errors import NotCancellable, NotFound, NotRetryable
 from moonmind.ports.check import Check
 from moonmind.runs.machine import AttemptState, RunStatus
+from moonmind.runtime.server_file import ServerInfo
 from moonmind.settings import Settings
 from moonmind.wire import SpecWorkflowRun, TaskName, WorkflowArtifact, WorkflowTaskState
 

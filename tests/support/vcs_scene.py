@@ -6,7 +6,7 @@ from pathlib import Path
 from uuid import UUID
 
 from moonmind.adapters.vcs.git_vcs import GitVcs
-from moonmind.adapters.vcs.options import VcsOptions
+from moonmind.adapters.vcs.vcs_options import VcsOptions
 from moonmind.ports.forge import Repository
 from moonmind.ports.vcs import Vcs
 from moonmind.settings import ambient_environment

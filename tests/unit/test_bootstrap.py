@@ -12,14 +12,14 @@ import pytest
 from celery import Celery
 
 from moonmind import __version__, bootstrap
-from moonmind.engine.container import Container
-from moonmind.engine.context import StageContext
 from moonmind.engine.executor import Passage
-from moonmind.engine.machine_checks import speckit
+from moonmind.engine.stage_context import StageContext
 from moonmind.errors import NotConfigured, SchemaMismatch, Unavailable
 from moonmind.ports.check import Check, CheckStatus
+from moonmind.preflight.machine_checks import speckit
 from moonmind.runs.chain import STAGES, Stage
 from moonmind.runs.machine import NothingToDo, Outcome, RunStatus
+from moonmind.runtime.container import Container
 from moonmind.settings import Settings, load_settings
 from moonmind.wire import CreateRun
 from tests.support.databases import due, enrol

@@ -11,9 +11,9 @@ import pytest
 from sqlalchemy import text
 
 from moonmind.db.engine import create_engine
-from moonmind.engine import server_file
-from moonmind.engine.places import close_to_others
 from moonmind.private import keep_private, make_folder, make_private
+from moonmind.runtime import server_file
+from moonmind.runtime.folders import close_to_others
 
 UMASKS = [0o000, 0o002, 0o022, 0o027, 0o077]
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from moonmind import env_file, var_folder
-from moonmind.cli import demo
 from moonmind.cli.main import main
+from moonmind.demo import demo
 from moonmind.errors import FolderRefused
 from moonmind.settings import DatabaseSettings, Settings, load_settings
 

@@ -2,9 +2,9 @@
 
 from abc import ABC, abstractmethod
 
+from moonmind.adapters.agents.agent_options import AgentOptions
 from moonmind.adapters.agents.environment import agent_environment
-from moonmind.adapters.agents.jobs import Jobs
-from moonmind.adapters.agents.options import AgentOptions
+from moonmind.adapters.agents.supervised_jobs import Jobs
 from moonmind.adapters.supervisor.order import Order
 from moonmind.errors import AgentUnknown
 from moonmind.ports.agent import AgentJob, JobStatus

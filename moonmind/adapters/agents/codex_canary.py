@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from moonmind.adapters import process
+from moonmind.adapters.agents.agent_options import AgentOptions
 from moonmind.adapters.agents.codex_home import PROVIDER, TOKEN_VARIABLE, configuration, furnish
 from moonmind.adapters.agents.codex_login import Login
 from moonmind.adapters.agents.codex_project import distrusting
 from moonmind.adapters.agents.environment import MARK, harmless
-from moonmind.adapters.agents.options import AgentOptions
 from moonmind.adapters.agents.toml import toml_text
 from moonmind.adapters.supervisor import kernel
 from moonmind.errors import MoonMindError

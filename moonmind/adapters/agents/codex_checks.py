@@ -7,12 +7,12 @@ from pathlib import Path
 import httpx
 
 from moonmind.adapters import process
+from moonmind.adapters.agents.agent_options import AgentOptions
 from moonmind.adapters.agents.codex_canary import NAME as PROJECT
 from moonmind.adapters.agents.codex_canary import project_check
 from moonmind.adapters.agents.codex_home import DEFAULT_BASE_URL, profile
 from moonmind.adapters.agents.codex_login import Login, LoginKind, find_login
 from moonmind.adapters.agents.environment import harmless
-from moonmind.adapters.agents.options import AgentOptions
 from moonmind.errors import CredentialInvalid, NotConfigured
 from moonmind.ports.check import Check, CheckStatus
 

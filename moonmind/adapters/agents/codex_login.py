@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
-from moonmind.adapters.agents.options import AgentOptions
+from moonmind.adapters.agents.agent_options import AgentOptions
 from moonmind.adapters.supervisor.login import relayed
 
 AUTH_FILE = "auth.json"

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from moonmind.adapters.agents.agent_options import AgentOptions
 from moonmind.adapters.agents.codex_login import LoginKind, find_login
-from moonmind.adapters.agents.options import AgentOptions
 from moonmind.adapters.agents.toml import toml_text
 from moonmind.adapters.supervisor.folder import write_whole
 from moonmind.errors import NotConfigured

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from moonmind.adapters.forges.askpass import Askpass
+from moonmind.adapters.forges.forge_options import ForgeOptions
 from moonmind.adapters.forges.github_api import GitHubApi, answer_of
 from moonmind.adapters.forges.github_checks import github_checks
-from moonmind.adapters.forges.options import ForgeOptions
 from moonmind.errors import ForgeError, ForgeRefused, RepositoryArchived, RepositoryUnavailable
 from moonmind.ports.check import Check
 from moonmind.ports.forge import PullRequest, PullRequestDraft, PullState, Repository, always

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
+from moonmind.adapters.forges.forge_options import ForgeOptions
 from moonmind.adapters.forges.github_errors import RENEW, Answer, translate, unreachable
-from moonmind.adapters.forges.options import ForgeOptions
 from moonmind.errors import CredentialInvalid, ForgeRefused, MoonMindError, RepositoryUnavailable
 from moonmind.runs import naming
 

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from urllib.parse import quote
 
+from moonmind.adapters.forges.forge_options import ForgeOptions
 from moonmind.adapters.forges.local_pulls import Pull, Register, opened
 from moonmind.adapters.forges.local_repository import BareRepositories, BareRepository
-from moonmind.adapters.forges.options import ForgeOptions
 from moonmind.adapters.git import Git, GitOptions
 from moonmind.errors import ForgeError, ForgeRefused, VcsError
 from moonmind.ports.check import Check, CheckStatus

@@ -10,11 +10,11 @@ from moonmind.adapters.git import Git, GitOptions
 from moonmind.adapters.vcs.archive import write_archive
 from moonmind.adapters.vcs.capture import Taker
 from moonmind.adapters.vcs.commits import Commits, wip_message
-from moonmind.adapters.vcs.hidden import changed_files, hidden_files
+from moonmind.adapters.vcs.ignored_files import changed_files, hidden_files
 from moonmind.adapters.vcs.mirrors import Mirrors, object_name
 from moonmind.adapters.vcs.objects import Objects, is_plain, raw_name
-from moonmind.adapters.vcs.options import VcsOptions
-from moonmind.adapters.vcs.publish import Publisher
+from moonmind.adapters.vcs.push import Publisher
+from moonmind.adapters.vcs.vcs_options import VcsOptions
 from moonmind.adapters.vcs.work_tree import WorkTree
 from moonmind.adapters.vcs.workspaces import Workspaces, is_folder
 from moonmind.errors import VcsError, VcsRefused

@@ -14,7 +14,7 @@ import structlog
 from moonmind.adapters.files import building_folder, locked, replace_file
 from moonmind.adapters.git import Git
 from moonmind.adapters.trees import remove_tree
-from moonmind.adapters.vcs.options import VcsOptions
+from moonmind.adapters.vcs.vcs_options import VcsOptions
 from moonmind.errors import VcsRefused
 from moonmind.ports.forge import Repository
 from moonmind.runs.naming import repository_key, run_ref

@@ -7,7 +7,7 @@ from typing import Any
 from alembic import context
 from sqlalchemy import Connection, text
 
-from moonmind.db.answers import answering
+from moonmind.db.database_errors import answering
 from moonmind.db.engine import WRITES, create_engine
 from moonmind.db.tables import metadata
 from moonmind.errors import MoonMindError, NotConfigured

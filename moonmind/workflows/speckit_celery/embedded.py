@@ -7,8 +7,8 @@ import structlog
 from celery.beat import EmbeddedService, Scheduler
 from celery.worker import WorkController, state
 
-from moonmind.engine.container import Container
 from moonmind.errors import Unavailable
+from moonmind.runtime.container import Container
 from moonmind.workflows.speckit_celery import worker
 from moonmind.workflows.speckit_celery.tasks import app
 

@@ -7,9 +7,9 @@ import structlog
 from celery import signals
 
 from moonmind import bootstrap
-from moonmind.engine.container import Container
 from moonmind.errors import MoonMindError
 from moonmind.private import make_folder
+from moonmind.runtime.container import Container
 from moonmind.settings import load_settings
 from moonmind.workflows.speckit_celery.refusal import refuse, refuse_for
 

@@ -1,10 +1,10 @@
 from typing import Any
 
-from moonmind.db.records import Attempt, Claim, Run
 from moonmind.db.unit_of_work import Database, UnitOfWork
 from moonmind.errors import ErrorInfo
 from moonmind.runs.chain import Stage
 from moonmind.runs.machine import AttemptState, RunStatus
+from moonmind.runs.records import Attempt, Claim, Run
 from tests.support.databases import (
     HOST,
     add_run,

@@ -3,8 +3,8 @@
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
-from moonmind.db.records import CredentialAudit
 from moonmind.db.unit_of_work import Database
+from moonmind.runs.records import CredentialAudit
 from tests.support.databases import HOST, add_run, enrol
 
 FAR = datetime(2100, 1, 1, 12, 30, 15, 123456, tzinfo=UTC)

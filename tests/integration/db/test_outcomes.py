@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from moonmind.db.records import Attempt, Claim, Run
 from moonmind.db.unit_of_work import Database, UnitOfWork
 from moonmind.errors import ErrorInfo, FeatureBusy
 from moonmind.runs.chain import Stage
 from moonmind.runs.machine import AttemptState, RunStatus, WaitingReason
+from moonmind.runs.records import Attempt, Claim, Run
 from tests.support.databases import (
     HOST,
     add_run,

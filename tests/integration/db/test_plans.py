@@ -7,11 +7,11 @@ import pytest
 from sqlalchemy import event, insert, text
 
 from moonmind.db.clock import db_now, db_now_plus
-from moonmind.db.records import RunFilter
 from moonmind.db.tables import run
 from moonmind.db.unit_of_work import Database, UnitOfWork
 from moonmind.runs.chain import Stage
 from moonmind.runs.machine import RunStatus
+from moonmind.runs.records import RunFilter
 from tests.support.databases import HOST, add_run
 
 ENDED = 3000

@@ -3,11 +3,11 @@ from uuid import UUID, uuid4
 from sqlalchemy import update
 
 from moonmind.db.clock import db_now, db_now_plus
-from moonmind.db.records import Run
 from moonmind.db.tables import host
 from moonmind.db.unit_of_work import Database
 from moonmind.runs.chain import Stage
 from moonmind.runs.machine import AttemptState, RetryMode, RunStatus, WaitingReason
+from moonmind.runs.records import Run
 from moonmind.runs.retry import CRASH_SPREAD_SECONDS
 from tests.support.databases import (
     HOST,

@@ -7,8 +7,8 @@ from sqlalchemy import event, make_url, text
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from moonmind.db import engine
-from moonmind.db.answers import answering
 from moonmind.db.clock import db_now
+from moonmind.db.database_errors import answering
 from moonmind.db.unit_of_work import Database
 from moonmind.errors import NotConfigured, SchemaMismatch, Unavailable
 from moonmind.runs.chain import Stage

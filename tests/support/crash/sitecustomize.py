@@ -45,11 +45,11 @@ def always(arguments, answer):
 RECORD = ("moonmind.engine.recorder", "Recorder", "record")
 CLAIM = ("moonmind.engine.executor", "Executor", "_claim")
 AGENT = ("moonmind.adapters.agents.base", "SupervisedAgent", "start")
-JOBS = ("moonmind.adapters.agents.jobs", "Jobs", "start")
+JOBS = ("moonmind.adapters.agents.supervised_jobs", "Jobs", "start")
 VCS = ("moonmind.adapters.vcs.git_vcs", "GitVcs")
 FORGE = ("moonmind.adapters.forges.local", "LocalForge", "ensure_pull_request")
 HINT = ("moonmind.adapters.dispatchers.celery", "CeleryDispatcher", "publish")
-SOON = ("moonmind.engine.publisher", "Publisher", "soon")
+SOON = ("moonmind.engine.dispatch_loop", "Publisher", "soon")
 ACK = ("celery.worker.request", "Request", "acknowledge")
 
 PLACES = {
@@ -63,14 +63,14 @@ PLACES = {
     "after-discovery": (*RECORD, BEFORE, decision("discover", "Advance")),
     "after-record-of-discover": (*RECORD, AFTER, decision("discover", "Advance")),
     "before-ack": (*ACK, BEFORE, always),
-    "after-slot": ("moonmind.engine.office", "RunOffice", "take_slot", AFTER, always),
+    "after-slot": ("moonmind.engine.stage_services", "RunOffice", "take_slot", AFTER, always),
     "after-workspace": (*AGENT, BEFORE, always),
     "before-supervisor": (*JOBS, BEFORE, always),
     "after-supervisor": (*JOBS, AFTER, always),
     "after-start": (*AGENT, AFTER, always),
     "before-park": (*RECORD, BEFORE, decision("submit", "Wait")),
     "after-park": (*RECORD, AFTER, decision("submit", "Wait")),
-    "before-wake": ("moonmind.db.wakes", "Wakes", "wake", BEFORE, always),
+    "before-wake": ("moonmind.db.wakeups", "Wakes", "wake", BEFORE, always),
     "after-wake": (*SOON, BEFORE, in_thread("waker")),
     "after-capture": (*VCS, "capture", AFTER, always),
     "after-result": (*RECORD, BEFORE, decision("submit", "Advance")),

@@ -10,8 +10,8 @@ import pytest
 
 from moonmind.cli.main import main
 from moonmind.cli.up import greet, listen, warn_of
-from moonmind.engine import server_file
 from moonmind.ports.check import Check, CheckStatus
+from moonmind.runtime import server_file
 from moonmind.settings import Settings
 from tests.support.waiting import until
 

@@ -7,9 +7,9 @@ import pytest
 import typer
 
 from moonmind import errors
-from moonmind.cli import speckit
 from moonmind.cli.exits import EPILOG
 from moonmind.cli.main import app
+from moonmind.cli.speckit import speckit_command
 
 PRIVATE = re.compile(
     r"\b(hint\w*|mend\w*|land(s|ed|ing)?|somebody\w*|nobody\w*|anew|defects?|beat|enrol\w*)\b", re.IGNORECASE
@@ -25,7 +25,7 @@ def helps() -> Iterator[tuple[str, str]]:
         for parameter in found.params:
             yield f"moonmind {found.name} {parameter.name}", getattr(parameter, "help", None) or ""
     for name in ("status", "next", "prompt", "tick", "untick", "doctor"):
-        parser = speckit._parser()._subparsers._group_actions[0].choices[name]
+        parser = speckit_command._parser()._subparsers._group_actions[0].choices[name]
         yield f"speckit {name}", parser.format_help()
 
 

@@ -10,8 +10,8 @@ from sqlalchemy import delete
 from moonmind.db.tables import gate, host, run
 from moonmind.db.unit_of_work import Database
 from moonmind.engine import janitor as janitor_module
+from moonmind.engine.dispatch_loop import Publisher
 from moonmind.engine.janitor import Janitor
-from moonmind.engine.publisher import Publisher
 from tests.support.databases import KINDS
 from tests.support.engine_room import Clock, EngineRoom, IdleAgent, Outbox
 from tests.support.sweeps import build

@@ -8,13 +8,13 @@ import pytest
 from structlog.testing import capture_logs
 
 from moonmind.db.clock import db_now_plus
-from moonmind.db.records import Run
-from moonmind.engine.context import StageContext
 from moonmind.engine.executor import Passage
+from moonmind.engine.stage_context import StageContext
 from moonmind.errors import AgentError, VcsDenied, VcsError
 from moonmind.ports.agent import JobState
 from moonmind.runs.chain import Stage
 from moonmind.runs.machine import Outcome, Park, RunStatus, WaitingReason
+from moonmind.runs.records import Run
 from tests.support.databases import HOST, event_types, everything, make_due, set_columns
 from tests.support.engine_room import EngineRoom, complaints
 

@@ -9,17 +9,17 @@ import pytest
 from structlog.testing import capture_logs
 
 from moonmind.db.clock import db_now, db_now_plus
-from moonmind.db.records import Run
 from moonmind.db.unit_of_work import Database
-from moonmind.engine.context import StageContext, StopRequested
 from moonmind.engine.executor import Passage
-from moonmind.engine.gates import FORGE_GATE
+from moonmind.engine.forge_cooldown import FORGE_GATE
 from moonmind.engine.lease import LeaseKeeper
 from moonmind.engine.recorder import Recorder
+from moonmind.engine.stage_context import StageContext, StopRequested
 from moonmind.errors import ForgeLimited, VcsDenied, VcsUnreachable
 from moonmind.ports.agent import JobState
 from moonmind.runs.chain import Stage
 from moonmind.runs.machine import AttemptState, Done, Outcome, Park, RunStatus, WaitingReason
+from moonmind.runs.records import Run
 from tests.support.databases import HOST, add_run, claim_run, everything, make_due, set_columns
 from tests.support.engine_room import PLAN, EngineRoom, Outage, complaints
 from tests.support.waiting import until

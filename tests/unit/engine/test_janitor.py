@@ -6,14 +6,14 @@ import pytest
 from structlog.testing import capture_logs
 
 from moonmind.db.clock import db_now_plus
-from moonmind.db.records import Run
 from moonmind.db.unit_of_work import Database
-from moonmind.engine import publisher as publisher_module
+from moonmind.engine import dispatch_loop as publisher_module
+from moonmind.engine.dispatch_loop import Publisher
 from moonmind.engine.janitor import Janitor
-from moonmind.engine.publisher import Publisher
 from moonmind.errors import Unavailable
 from moonmind.runs.chain import Stage
 from moonmind.runs.machine import RunStatus, WaitingReason
+from moonmind.runs.records import Run
 from tests.support.databases import (
     HOST,
     add_run,

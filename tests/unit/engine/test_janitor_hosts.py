@@ -5,8 +5,8 @@ from structlog.testing import capture_logs
 
 from moonmind.db.clock import db_now, db_now_plus
 from moonmind.db.unit_of_work import Database
+from moonmind.engine.dispatch_loop import Publisher
 from moonmind.engine.janitor import Janitor
-from moonmind.engine.publisher import Publisher
 from moonmind.ports.agent import JobState
 from moonmind.runs.chain import Stage
 from moonmind.runs.machine import RunStatus, WaitingReason

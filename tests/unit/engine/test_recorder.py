@@ -6,7 +6,6 @@ from uuid import UUID
 import pytest
 from structlog.testing import capture_logs
 
-from moonmind.db.records import Claim, Run
 from moonmind.db.unit_of_work import Database
 from moonmind.engine.recorder import Recorded, Recorder
 from moonmind.errors import ErrorInfo
@@ -22,6 +21,7 @@ from moonmind.runs.machine import (
     Wait,
     WaitingReason,
 )
+from moonmind.runs.records import Claim, Run
 from tests.support.databases import HOST, add_run, claim_run, enrol, everything, park, reach, read_run, set_columns
 from tests.support.engine_room import complaints
 

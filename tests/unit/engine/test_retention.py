@@ -9,13 +9,13 @@ from structlog.testing import capture_logs
 
 from moonmind.adapters.artifact_stores.filesystem import FilesystemArtifactStore
 from moonmind.adapters.vcs.git_vcs import GitVcs
-from moonmind.adapters.vcs.options import VcsOptions
+from moonmind.adapters.vcs.vcs_options import VcsOptions
 from moonmind.db.clock import db_now_plus
-from moonmind.db.records import Run
 from moonmind.engine.retention import LONGEST_PAUSE_SECONDS, Retention
 from moonmind.errors import StoreError
 from moonmind.runs.chain import Stage
 from moonmind.runs.machine import Done, RunStatus
+from moonmind.runs.records import Run
 from moonmind.settings import ambient_environment
 from moonmind.wire import RetryRun
 from tests.support.databases import add_run, events_of, set_columns

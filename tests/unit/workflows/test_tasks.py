@@ -8,10 +8,10 @@ import pytest
 from celery.exceptions import Ignore
 
 from moonmind import bootstrap
-from moonmind.engine.container import Container
-from moonmind.engine.context import StageContext
+from moonmind.engine.stage_context import StageContext
 from moonmind.runs.chain import STAGES, Stage
 from moonmind.runs.machine import Done, Outcome, RunStatus
+from moonmind.runtime.container import Container
 from moonmind.settings import load_settings
 from moonmind.wire import CreateRun
 from moonmind.workflows.speckit_celery import tasks, worker

@@ -12,7 +12,7 @@ from celery import signals
 
 from moonmind import bootstrap
 from moonmind.db.unit_of_work import Database
-from moonmind.engine.container import Container
+from moonmind.runtime.container import Container
 from moonmind.settings import load_settings
 from moonmind.workflows.speckit_celery import worker
 from tests.support.databases import add_run, claim_run, event_types, read_run

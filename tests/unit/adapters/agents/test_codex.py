@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from moonmind.adapters.agents.agent_options import AgentOptions
 from moonmind.adapters.agents.codex import CodexAgent
-from moonmind.adapters.agents.options import AgentOptions
 from moonmind.errors import AgentBusy, CredentialInvalid
 from moonmind.ports.agent import JobEnd, JobState, ModelCalls
 from tests.support.agents import KEY, CodexScene, codex_binary

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from moonmind.adapters.agents.agent_options import AgentOptions
 from moonmind.adapters.agents.codex import CodexAgent
 from moonmind.adapters.agents.codex_checks import find_codex
-from moonmind.adapters.agents.options import AgentOptions
 from moonmind.errors import CredentialInvalid
 from moonmind.ports.check import Check, CheckStatus
 from tests.support.agents import codex_binary

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from moonmind.adapters.agents.agent_options import AgentOptions
 from moonmind.adapters.agents.codex_home import TOKEN_VARIABLE, configuration, furnish, knows_thread, opens_network
 from moonmind.adapters.agents.codex_login import find_login
 from moonmind.adapters.agents.codex_setup import ensure_codex_home
-from moonmind.adapters.agents.options import AgentOptions
 from moonmind.adapters.trees import remove_tree
 from moonmind.errors import NotConfigured
 from tests.support.agents import codex_binary

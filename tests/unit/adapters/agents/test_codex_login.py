@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
+from moonmind.adapters.agents.agent_options import AgentOptions
 from moonmind.adapters.agents.codex_login import LoginKind, find_login
-from moonmind.adapters.agents.options import AgentOptions
 
 KEY = "sk-stored-0123456789"
 TOKENS = {

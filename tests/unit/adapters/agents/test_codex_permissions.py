@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from moonmind.adapters.agents.agent_options import AgentOptions
 from moonmind.adapters.agents.codex import CodexAgent
 from moonmind.adapters.agents.codex_permissions import PROFILE, Reach, confined
-from moonmind.adapters.agents.options import AgentOptions
 from moonmind.ports.agent import AgentJob, JobEnd
 from tests.support.agents import CodexScene, codex_binary
 

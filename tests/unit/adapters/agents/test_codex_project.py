@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from moonmind.adapters.agents import codex
+from moonmind.adapters.agents.agent_options import AgentOptions
 from moonmind.adapters.agents.codex_project import INSTRUCTIONS_BYTES, distrusting, instructions
-from moonmind.adapters.agents.options import AgentOptions
 from moonmind.adapters.agents.toml import toml_text
 from moonmind.ports.agent import JobEnd, JobState, JobStatus
 from tests.support.agents import CodexScene, codex_binary

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from moonmind.adapters.agents.agent_options import AgentOptions
 from moonmind.adapters.agents.codex import CodexAgent
-from moonmind.adapters.agents.options import AgentOptions
 from moonmind.ports.agent import JobEnd, JobState, ModelCalls
 from tests.support.agents import CodexScene, codex_binary
 from tests.support.chatgpt import Issuer, jwt, stored

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from moonmind.adapters.forges.forge_options import ForgeOptions
 from moonmind.adapters.forges.github import GitHubForge
-from moonmind.adapters.forges.options import ForgeOptions
 from moonmind.redact import Redactor
 from moonmind.settings import ambient_environment
 from tests.support.github_site import MANY, GitHub, github, take

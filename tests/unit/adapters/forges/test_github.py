@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
+from moonmind.adapters.forges.forge_options import ForgeOptions
 from moonmind.adapters.forges.github import GitHubForge
-from moonmind.adapters.forges.options import ForgeOptions
 from moonmind.adapters.vcs.git_vcs import GitVcs
-from moonmind.adapters.vcs.options import VcsOptions
+from moonmind.adapters.vcs.vcs_options import VcsOptions
 from moonmind.errors import (
     CredentialInvalid,
     ForgeLimited,

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from moonmind.adapters.forges.forge_options import ForgeOptions
 from moonmind.adapters.forges.local import LocalForge
-from moonmind.adapters.forges.options import ForgeOptions
 from moonmind.adapters.vcs.git_vcs import GitVcs
-from moonmind.adapters.vcs.options import VcsOptions
+from moonmind.adapters.vcs.vcs_options import VcsOptions
 from moonmind.errors import ForgeError, RepositoryUnavailable
 from moonmind.ports.check import CheckStatus
 from moonmind.ports.forge import PullRequestDraft

@@ -10,7 +10,7 @@ from uuid import uuid4
 
 import pytest
 
-from moonmind.adapters.agents.jobs import Jobs
+from moonmind.adapters.agents.supervised_jobs import Jobs
 from moonmind.adapters.supervisor import kernel, own
 from moonmind.adapters.supervisor.folder import write_json
 from moonmind.adapters.supervisor.traces import pipes_of
@@ -189,7 +189,7 @@ REGISTER = """
 import sys
 sys.path[:0] = {path!r}
 from pathlib import Path
-from moonmind.adapters.agents.jobs import Jobs
+from moonmind.adapters.agents.supervised_jobs import Jobs
 Jobs(Path({state!r}), "", {{}})
 file = open({file!r})
 import time; time.sleep(600)

@@ -8,7 +8,7 @@ import pytest
 
 from moonmind.adapters.vcs import archive as subject
 from moonmind.adapters.vcs.git_vcs import GitVcs
-from moonmind.adapters.vcs.options import VcsOptions
+from moonmind.adapters.vcs.vcs_options import VcsOptions
 from moonmind.errors import VcsError
 from moonmind.ports.vcs import Archived, Workspace
 from moonmind.redact import Redactor

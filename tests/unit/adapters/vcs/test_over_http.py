@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from moonmind.adapters.vcs.git_vcs import GitVcs
-from moonmind.adapters.vcs.options import VcsOptions
+from moonmind.adapters.vcs.vcs_options import VcsOptions
 from moonmind.errors import BranchMoved, PushRejected, VcsDenied, VcsError, VcsRefused, VcsUnreachable
 from moonmind.ports.forge import Repository
 from moonmind.redact import Redactor

@@ -14,7 +14,7 @@ import pytest
 
 from moonmind.adapters.files import locked
 from moonmind.adapters.vcs.git_vcs import GitVcs
-from moonmind.adapters.vcs.options import VcsOptions
+from moonmind.adapters.vcs.vcs_options import VcsOptions
 from moonmind.ports.forge import Repository
 from moonmind.settings import ambient_environment
 from tests.support.git_repos import commit_to, git

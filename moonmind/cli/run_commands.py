@@ -1,0 +1,139 @@
+"""The commands that start and steer runs: `run`, `retry`, `cancel`."""
+
+import re
+import sys
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+
+from moonmind import wire
+from moonmind.cli import consoles
+from moonmind.cli.exits import Exit, of_status
+from moonmind.cli.follow import ServiceSource, follow
+from moonmind.cli.run_display import JsonView, view_for
+from moonmind.cli.run_drawing import ending, heading, status_text
+from moonmind.cli.run_summary import say_leavings
+from moonmind.cli.session import Connect, Session, find_run, opened
+from moonmind.cli.worker_presence import Attendance, warn_if_alone
+from moonmind.errors import InvalidRequest, RunActive
+from moonmind.runs.machine import RetryMode
+from moonmind.wire.refusals import in_words
+
+Body = TypeVar("Body", bound=wire.WireModel)
+
+
+def start(
+    connect: Connect,
+    repository: str,
+    *,
+    feature: str | None,
+    notes: str | None,
+    stage: str | None,
+    watch: bool,
+    as_json: bool,
+) -> int:
+    """Create a run, and follow it if asked to."""
+    body = _body(wire.CreateRun, repository=repository, feature_key=feature, notes=notes, force_phase=stage)
+    with opened(connect) as session:
+        try:
+            run = session.runs.create(body)
+        except RunActive:
+            warn_if_alone(session)  # waiting for the other run, as the answer advises, would be in vain
+            raise
+        return _shown(session, run, watch=watch, as_json=as_json)
+
+
+def rehearse(connect: Any, repository: str, *, feature: str | None, notes: str | None, as_json: bool) -> int:
+    """Show what a run would do, and start none."""
+    from moonmind.cli import dry_run
+
+    body = _body(wire.CreateRun, repository=repository, feature_key=feature, notes=notes)
+    return dry_run.rehearse(connect, body, as_json=as_json)
+
+
+def retry(
+    connect: Connect,
+    run: str,
+    *,
+    from_discovery: bool,
+    notes: str | None,
+    watch: bool,
+    as_json: bool,
+    accept: Sequence[str] = (),
+    why: str | None = None,
+) -> int:
+    """Start an ended run again; `accept` and `why` excuse findings that look like secrets."""
+    if bool(accept) != bool(why):
+        raise InvalidRequest(
+            "--accept and --why belong together: one is missing",
+            remediation='Run the command with both: --accept FINGERPRINT --why "REASON".',
+        )
+    for fingerprint in accept:
+        if not re.fullmatch(wire.FINGERPRINT, fingerprint):
+            raise InvalidRequest(
+                f"--accept {fingerprint[:100]!r} is not a fingerprint, which has 16 digits of 0-9 and a-f",
+                remediation=f"Copy it from the run's error: moonmind show {run}",
+            )
+    accepted = _body(wire.AcceptFindings, fingerprints=list(accept), reason=why) if accept else None
+    mode = RetryMode.RESTART_FROM_DISCOVERY if from_discovery else RetryMode.RESUME_FAILED_TASK
+    body = _body(wire.RetryRun, mode=mode, notes=notes, accept_findings=accepted)
+    with opened(connect) as session:
+        retried = session.runs.retry(find_run(session.runs, run), body)
+        return _shown(session, retried, watch=watch, as_json=as_json)
+
+
+def cancel(connect: Connect, run: str, *, as_json: bool) -> int:
+    """Ask a run to stop."""
+    with opened(connect) as session:
+        cancelled = session.runs.cancel(find_run(session.runs, run))
+        if not cancelled.status.terminal:
+            warn_if_alone(session)
+        if as_json:
+            print(cancelled.model_dump_json(by_alias=True))
+        elif cancelled.status.terminal:
+            print(f"{cancelled.id} is {cancelled.status.value}.")
+        else:
+            print(f"{cancelled.id} is being cancelled; it ends once its agent is stopped.")
+    return Exit.FINE
+
+
+def watch(session: Session, run_id: str, *, as_json: bool) -> int:
+    """Follow a run to its end; what is interrupted is the watching, never the run."""
+    source = ServiceSource(session, run_id)
+    try:
+        with JsonView() if as_json else view_for(consoles.out()) as view:
+            ended = follow(source, view, meanwhile=Attendance(session).look)
+        if not as_json:
+            say_leavings(consoles.out(), ended, source, session.settings)
+        return of_status(ended.status.value)
+    except KeyboardInterrupt:
+        print(f"\nThe run goes on; watch it again with `moonmind show {run_id[:8]} --watch`.", file=sys.stderr)
+        return Exit.INTERRUPTED
+
+
+def _shown(session: Session, run: wire.SpecWorkflowRun, *, watch: bool, as_json: bool) -> int:
+    if watch:
+        return _watch(session, str(run.id), as_json=as_json)
+    if not run.status.terminal:
+        warn_if_alone(session)
+    if as_json:
+        print(run.model_dump_json(by_alias=True))
+        return Exit.FINE
+    console = consoles.out()
+    console.print(heading(run))
+    console.print("")
+    console.print(ending(run) if run.status.terminal else status_text(run.status.value))
+    console.print(f"\nWatch it with `moonmind show {str(run.id)[:8]} --watch`.", style="dim")
+    return Exit.FINE
+
+
+_watch = watch  # `_shown` has an option of that name
+
+
+def _body(kind: type[Body], **given: object) -> Body:
+    try:
+        return kind.model_validate({name: value for name, value in given.items() if value is not None})
+    except ValidationError as error:
+        problems = [f"{problem['loc'][-1]}: {in_words(problem)}" for problem in error.errors()]
+        raise InvalidRequest("; ".join(problems), remediation="Correct it and try again.") from None

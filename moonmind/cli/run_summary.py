@@ -1,0 +1,75 @@
+"""Report what an ended run leaves to look at: tasks that were not ticked, and a branch in a local repository."""
+
+import json
+import shlex
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from moonmind.cli.follow import Source
+from moonmind.cli.terminal_text import one_line
+from moonmind.runs.verdict import Verdict, current_word
+from moonmind.settings import Settings
+from moonmind.wire import SpecWorkflowRun
+
+_LONGEST = 1 << 20
+"""Bytes; a report that is longer is not read here, only named."""
+
+
+_TICKED = frozenset({Verdict.CHANGED, Verdict.CLAIMED})
+
+
+def say_leavings(console: Console, run: SpecWorkflowRun, source: Source, settings: Settings) -> None:
+    """Print what is left of an ended run; nothing where nothing is."""
+    if run.status.terminal:
+        for line in unticked(run, source):
+            console.print(line, soft_wrap=True)
+    if run.branch_name and settings.forge == "local":
+        place = settings.local_repos.expanduser().absolute() / f"{run.repository}.git"
+        command = shlex.join(["git", "--git-dir", str(place), "log", run.branch_name])
+        console.print(Text.assemble(("\nlook at the branch: ", "dim"), command), soft_wrap=True)
+
+
+def unticked(run: SpecWorkflowRun, source: Source) -> Iterator[Text]:
+    """Report which boxes rest on the agent's word alone, and for each that stayed open why, as apply_output judged it."""
+    paths = [artifact.path for artifact in run.artifacts or [] if artifact.artifact_type == "apply_output"]
+    if not paths:
+        return
+    judged = [each for each in _list(_report(source.log(paths[-1], 0)), "verdicts") if isinstance(each, dict)]
+    verdicts = {_key(each): current_word(str(each.get("verdict", ""))) for each in judged}
+    claimed = [each for each in judged if verdicts[_key(each)] == Verdict.CLAIMED]
+    left = [each for each in judged if verdicts[_key(each)] not in _TICKED]
+    if claimed:
+        yield Text(
+            f"\nticked on the agent's word alone: {one_line(', '.join(str(each.get('id')) for each in claimed))}",
+            "yellow",
+        )
+    if not left:
+        return
+    none = "; no box was ticked" if len(left) == len(judged) else ""
+    yield Text(f"\nleft open: {len(left)} of {len(judged)} tasks{none}", "yellow")
+    for each in left:
+        because = one_line(str(each.get("because", ""))) or "no reason was given"
+        yield Text(f"  {one_line(str(each.get('id')))}  {one_line(verdicts[_key(each)])}: {because}")
+    yield Text(f"  more in the artifact {paths[-1]}, and in `moonmind logs {str(run.id)[:8]}`", "dim")
+
+
+def _key(each: Mapping[str, Any]) -> str:
+    return f"{each.get('line')}:{each.get('id')}"
+
+
+def _list(report: Mapping[str, Any], name: str) -> list[Any]:
+    found = report.get(name)
+    return found if isinstance(found, list) else []
+
+
+def _report(content: bytes) -> Mapping[str, Any]:
+    if len(content) > _LONGEST:
+        return {}
+    try:
+        found = json.loads(content)
+    except ValueError:
+        return {}  # gone by retention, or another version's: the artifacts' list still names it
+    return found if isinstance(found, dict) else {}

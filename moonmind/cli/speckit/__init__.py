@@ -1,0 +1,1 @@
+"""The command `speckit`: what MoonMind reads in a folder's Spec Kit files."""

@@ -1,0 +1,136 @@
+"""A folder with Spec Kit files, as it lies on this disk: nothing is fetched, and no server is asked."""
+
+import contextlib
+import os
+import tempfile
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from moonmind.cli.speckit.bounded_reading import read_file, walk
+from moonmind.errors import InvalidRequest, NotFound, SpecUnreadable
+from moonmind.speckit.feature import Feature
+from moonmind.speckit.features import Choice, choose_feature, find_features
+from moonmind.speckit.tasks import SpecTask, TasksFile
+from moonmind.speckit.tasks_md import read_tasks
+
+FEATURE_JSON = ".specify/feature.json"
+_PASSED_OVER = frozenset({".git", "node_modules", ".venv", "__pycache__"})
+_LARGEST_POINTER = 1 << 16
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Which feature is meant: said on the command line, else by Spec Kit's own two variables."""
+
+    feature: str | None = None
+    directory: str | None = None
+    """`SPECIFY_FEATURE_DIRECTORY`: a path from the root, or an absolute one."""
+    name: str | None = None
+    """`SPECIFY_FEATURE`."""
+
+
+@dataclass
+class Checkout:
+    """One project's files. Features are read once."""
+
+    root: Path
+    _files: dict[str, TasksFile | SpecUnreadable] = field(default_factory=dict)
+
+    @classmethod
+    def around(cls, place: Path) -> "Checkout":
+        """Find the project that a folder belongs to: the nearest one above with `.specify/`, else the folder itself."""
+        start = place.absolute()
+        return cls(next((folder for folder in (start, *start.parents) if (folder / ".specify").is_dir()), start))
+
+    @cached_property
+    def listing(self) -> tuple[str, ...]:
+        """List the files as git would name them; linked folders are passed over."""
+        return tuple(sorted(walk(self.root, _PASSED_OVER)))
+
+    @cached_property
+    def features(self) -> tuple[Feature, ...]:
+        """Find the features there are; raises NotFound where there is none."""
+        found = find_features(self.listing)
+        if not found:
+            raise NotFound(
+                f"{self.root} holds no feature (specs/*/tasks.md)", remediation="Name the folder that holds specs/."
+            )
+        return found
+
+    def file(self, feature: Feature) -> TasksFile | SpecUnreadable:
+        """Read a feature's tasks.md, or give why it cannot be read."""
+        if feature.path not in self._files:
+            try:
+                data = read_file(self.root / feature.tasks_path)
+                self._files[feature.path] = read_tasks(data, name=feature.tasks_path)
+            except SpecUnreadable as error:
+                self._files[feature.path] = error
+        return self._files[feature.path]
+
+    def choose(self, asked: Asked) -> Choice:
+        """Choose the feature as a run would, and as Spec Kit's variables say before that."""
+        files = {one.path: file for one in self.features if isinstance(file := self.file(one), TasksFile)}
+        refused = {one.path: file for one in self.features if isinstance(file := self.file(one), SpecUnreadable)}
+        return choose_feature(
+            self.features,
+            files,
+            requested=asked.feature or self._directory(asked.directory) or asked.name or "",
+            feature_json=self._text(FEATURE_JSON),
+            branch=self.branch,
+            unreadable=refused,
+        )
+
+    @cached_property
+    def branch(self) -> str | None:
+        """Return the branch that is checked out, read from git's own file."""
+        head = self._text(".git/HEAD") or ""
+        return head.removeprefix("ref: refs/heads/").strip() if head.startswith("ref: refs/heads/") else None
+
+    def _directory(self, given: str | None) -> str | None:
+        if not given:
+            return None
+        place = Path(given)
+        with contextlib.suppress(ValueError):
+            return place.relative_to(self.root).as_posix() if place.is_absolute() else place.as_posix()
+        raise InvalidRequest(
+            f"SPECIFY_FEATURE_DIRECTORY names {given}, which is not below {self.root}",
+            remediation="Set it to a folder of this project, or unset it.",
+        )
+
+    def _text(self, path: str) -> str | None:
+        try:
+            return read_file(self.root / path, _LARGEST_POINTER)[:_LARGEST_POINTER].decode("utf-8", "replace")
+        except SpecUnreadable:
+            return None
+
+
+def find_task(file: TasksFile, task_id: str, line: int | None) -> SpecTask:
+    """Find the task of an id, by its line where the id stands more than once; raises NotFound and InvalidRequest."""
+    found = [task for task in file.tasks if task.id == task_id and line in {None, task.line}]
+    if not found:
+        where = f" on line {line}" if line is not None else ""
+        raise NotFound(f"there is no task {task_id}{where}", remediation="`speckit status` shows the tasks there are.")
+    if len(found) > 1:
+        lines = ", ".join(str(task.line) for task in found)
+        raise InvalidRequest(
+            f"{task_id} stands on the lines {lines}", remediation="Say which one is meant with --line."
+        )
+    return found[0]
+
+
+def rewrite(place: Path, before: bytes, after: bytes) -> None:
+    """Put new bytes in a file's place, whole; raises SpecUnreadable when it is not what was read any more."""
+    handle, name = tempfile.mkstemp(dir=place.parent, prefix=f".{place.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(after)
+            file.flush()
+            os.fsync(file.fileno())
+        if read_file(place) != before:
+            raise SpecUnreadable(f"{place} changed while it was read.", remediation="Do it again.")
+        Path(name).chmod(place.stat().st_mode & 0o7777)
+        Path(name).replace(place)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise

@@ -1,0 +1,56 @@
+"""Attempts, read. Transitions write them."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, and_, bindparam, func, select
+
+from moonmind.db import row_mapping
+from moonmind.db.tables import attempt
+from moonmind.runs.chain import Stage
+from moonmind.runs.machine import AttemptState
+from moonmind.runs.records import Attempt
+
+_OF_RUN = attempt.c.run_id == bindparam("of_run", type_=attempt.c.run_id.type)
+_NEWEST = (
+    select(attempt.c.stage, func.max(attempt.c.number).label("number"))
+    .where(_OF_RUN)
+    .group_by(attempt.c.stage)
+    .subquery()
+)
+_LATEST = (
+    select(*row_mapping.ATTEMPT)
+    .join(_NEWEST, and_(_NEWEST.c.stage == attempt.c.stage, _NEWEST.c.number == attempt.c.number))
+    .where(_OF_RUN)
+    .order_by(attempt.c.stage)
+)
+"""The latest attempt of every stage; built once, since every claim reads it."""
+
+
+class Attempts:
+    """The attempts of one transaction."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def latest(self, run_id: UUID) -> list[Attempt]:
+        """Return the latest attempt of every stage, in chain order."""
+        return row_mapping.attempts_of(self._connection.execute(_LATEST, {"of_run": run_id}).all())
+
+    def all(self, run_id: UUID) -> list[Attempt]:
+        """Return every attempt, in chain order, then by number."""
+        query = (
+            select(*row_mapping.ATTEMPT).where(attempt.c.run_id == run_id).order_by(attempt.c.stage, attempt.c.number)
+        )
+        return row_mapping.attempts_of(self._connection.execute(query).all())
+
+    def commits(self, run_ids: Iterable[UUID]) -> frozenset[str]:
+        """Return the commits that apply recorded for these runs, those of earlier rounds too."""
+        query = select(attempt.c.outputs).where(attempt.c.run_id.in_(list(run_ids)), attempt.c.stage == Stage.APPLY)
+        found = ((row[0] or {}).get("commit") for row in self._connection.execute(query))
+        return frozenset(commit for commit in found if isinstance(commit, str))
+
+    def outputs(self, run_id: UUID) -> dict[Stage, Mapping[str, Any]]:
+        """Return what the stages recorded that are done; a stage that was opened again does not count."""
+        return {one.stage: one.outputs or {} for one in self.latest(run_id) if one.state is AttemptState.SUCCEEDED}

@@ -1,0 +1,32 @@
+"""Closed doors with a reopening time: a credential without quota, a forge that asked to wait."""
+
+from datetime import datetime
+
+from sqlalchemy import Connection, delete, select
+
+from moonmind.db import row_mapping
+from moonmind.db.clock import db_now
+from moonmind.db.tables import gate
+from moonmind.db.upsert import upsert
+from moonmind.runs.records import Gate
+
+
+class Gates:
+    """The gates of one transaction."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def close(self, name: str, until: datetime, reason: str) -> None:
+        """Close a gate until an instant; what was said last holds."""
+        upsert(self._connection, gate, {"name": name, "until": until, "reason": reason})
+
+    def get(self, name: str) -> Gate | None:
+        """Read a gate that is closed now."""
+        query = select(*row_mapping.GATE).where(gate.c.name == name, gate.c.until > db_now())
+        row = self._connection.execute(query).one_or_none()
+        return None if row is None else Gate(*row)
+
+    def open(self, name: str) -> None:
+        """Open a gate before its time; an open one stays open."""
+        self._connection.execute(delete(gate).where(gate.c.name == name))

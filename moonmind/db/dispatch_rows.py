@@ -1,0 +1,76 @@
+"""Which runs to tell workers of, and when again."""
+
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Connection, case, func, select, update
+
+from moonmind.db import row_mapping
+from moonmind.db.claims import due
+from moonmind.db.clock import db_now, db_now_plus, earlier, later
+from moonmind.db.tables import active, run, unleased
+from moonmind.runs.records import Run
+from moonmind.runs.retry import HINT_CAP_SECONDS, hint_interval
+
+UNCONFIRMED_SECONDS = 5.0
+
+
+class Hints:
+    """The hints of one transaction. They are no news about a run, so they write no event."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def due_for_hint(self, limit: int) -> list[Run]:
+        """List the runs that are due, held by nobody, and not hinted lately; the longest overdue first."""
+        query = (
+            select(*row_mapping.RUN)
+            .where(active, unleased, run.c.dispatch_after <= db_now(), due)
+            .order_by(run.c.dispatch_after)
+            .limit(limit)
+        )
+        return row_mapping.runs_of(self._connection.execute(query))
+
+    def hint(self, run_id: UUID, *, hints: int | None = None) -> Run | None:
+        """Note that a hint is published now; None when the run is not to be hinted any more.
+
+        `hints` is the count that the caller saw: of several publishers that saw one row, one goes on.
+        """
+        seen = [] if hints is None else [run.c.hints == hints]
+        statement = (
+            update(run)
+            .where(run.c.id == run_id, active, unleased, due, *seen)
+            .values(dispatch_after=db_now_plus(_interval()), hints=run.c.hints + 1)
+            .returning(*row_mapping.RUN)
+        )
+        return row_mapping.run_of(self._connection.execute(statement).one_or_none())
+
+    def dispatch_now(self, run_id: UUID) -> None:
+        """Leave a run's first hint to the next sweep of any running process, instead of ten seconds later."""
+        self._connection.execute(update(run).where(run.c.id == run_id, active).values(dispatch_after=db_now()))
+
+    def unconfirmed(self, run_id: UUID) -> None:
+        """Take a hint back that the broker did not confirm; it is tried again soon."""
+        self._connection.execute(
+            update(run)
+            .where(run.c.id == run_id, active, unleased)
+            .values(
+                dispatch_after=db_now_plus(UNCONFIRMED_SECONDS), hints=case((run.c.hints > 0, run.c.hints - 1), else_=0)
+            )
+        )
+
+    def next_due_in(self) -> float | None:
+        """Give the seconds until the next run is to be hinted, 0 when one is overdue; None when none is open."""
+        turn = case(
+            (run.c.cancel_requested_at.is_not(None), run.c.dispatch_after),
+            else_=later(earlier(run.c.not_before, run.c.deadline), run.c.dispatch_after),
+        )
+        query = select(func.min(turn, type_=run.c.not_before.type), db_now()).where(active, unleased)
+        first, now = self._connection.execute(query).one()
+        return None if first is None else max(0.0, (first - now).total_seconds())
+
+
+def _interval() -> ColumnElement[float]:
+    steps: dict[int, float] = {}
+    while (seconds := hint_interval(len(steps))) < HINT_CAP_SECONDS:
+        steps[len(steps)] = seconds
+    return case(steps, value=run.c.hints, else_=HINT_CAP_SECONDS)

@@ -1,0 +1,44 @@
+"""The machines that run agents, and the installation they belong to."""
+
+import builtins
+from uuid import UUID
+
+from sqlalchemy import Connection, select, update
+
+from moonmind.db import row_mapping
+from moonmind.db.clock import db_now, db_now_plus
+from moonmind.db.tables import host, installation
+from moonmind.db.upsert import upsert
+from moonmind.runs.records import Host
+
+
+class Hosts:
+    """The hosts of one transaction."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def enrol(self, host_id: UUID, name: str) -> None:
+        """Make a host known, or known again, as alive now; only an enrolled host can take agent slots."""
+        values = {"id": host_id, "name": name, "enrolled_at": db_now(), "seen_at": db_now()}
+        upsert(self._connection, host, values, kept=frozenset({"enrolled_at"}))
+
+    def beat(self, host_id: UUID) -> bool:
+        """Say that a host is alive; False when it was never enrolled."""
+        statement = update(host).where(host.c.id == host_id).values(seen_at=db_now()).returning(host.c.id)
+        return self._connection.execute(statement).one_or_none() is not None
+
+    def list(self) -> builtins.list[Host]:
+        """List the hosts, the one heard of last first."""
+        query = select(*row_mapping.HOST).order_by(host.c.seen_at.desc(), host.c.id)
+        return [Host(*row) for row in self._connection.execute(query)]
+
+    def heard(self, seconds: float) -> bool:
+        """Tell whether any host that runs stages was heard of within so many seconds."""
+        query = select(host.c.id).where(host.c.seen_at >= db_now_plus(-seconds)).limit(1)
+        return self._connection.execute(query).first() is not None
+
+    def installation(self) -> UUID:
+        """Give the id that the first migration gave this installation."""
+        found: UUID = self._connection.execute(select(installation.c.id)).scalar_one()
+        return found

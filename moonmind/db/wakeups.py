@@ -1,0 +1,69 @@
+"""Ending a wait before its time."""
+
+from uuid import UUID
+
+from sqlalchemy import Connection, select
+
+from moonmind.db import row_mapping
+from moonmind.db.clock import db_now, db_now_plus
+from moonmind.db.journal import move, move_one, record, record_all
+from moonmind.db.tables import active, run, unleased
+from moonmind.runs.events import EventType
+from moonmind.runs.machine import WaitingReason
+from moonmind.runs.records import Run
+from moonmind.runs.retry import HINT_SECONDS
+
+
+class Wakes:
+    """The wakes of one transaction."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def wake(self, run_id: UUID) -> Run | None:
+        """Make a run due whose agent has ended; None when it does not wait for one or is due already."""
+        woken = move_one(
+            self._connection,
+            run.c.id == run_id,
+            run.c.waiting_reason == WaitingReason.AGENT,
+            active,
+            unleased,
+            run.c.not_before > db_now(),
+            not_before=db_now(),
+            dispatch_after=db_now_plus(HINT_SECONDS),
+            hints=0,
+        )
+        if woken is not None:
+            record(self._connection, woken, EventType.ATTEMPT_WOKEN, {"reason": WaitingReason.AGENT.value})
+        return woken
+
+    def parked_on_agent(self, host_id: UUID, limit: int) -> list[Run]:
+        """List the runs that wait for agents of this host and are not due yet."""
+        query = (
+            select(*row_mapping.RUN)
+            .where(active, unleased, run.c.waiting_reason == WaitingReason.AGENT, run.c.agent_host == host_id)
+            .where(run.c.not_before > db_now())
+            .order_by(run.c.not_before)
+            .limit(limit)
+        )
+        return row_mapping.runs_of(self._connection.execute(query))
+
+    def wake_capacity(self, limit: int = 1) -> list[Run]:
+        """Make the oldest runs due that wait for an agent slot, since one was freed."""
+        waits = run.c.waiting_reason == WaitingReason.CAPACITY
+        oldest = (
+            select(run.c.id)
+            .where(active, unleased, waits, run.c.not_before > db_now())
+            .order_by(run.c.created_at, run.c.id)
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+        )
+        # PostgreSQL may run a subquery with a limit more than once; a list of ids it cannot.
+        ids = list(self._connection.execute(oldest).scalars())
+        if not ids:
+            return []
+        guards = (run.c.id.in_(ids), active, unleased, waits)
+        woken = move(self._connection, *guards, not_before=db_now(), dispatch_after=db_now(), hints=0)
+        data = {"reason": WaitingReason.CAPACITY.value}
+        record_all(self._connection, [(one, EventType.ATTEMPT_WOKEN, data) for one in woken])
+        return sorted(woken, key=lambda one: ids.index(one.id))

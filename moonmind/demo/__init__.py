@@ -1,0 +1,1 @@
+"""`script/demo`: one phase of a sample repository, on this machine alone."""

@@ -1,0 +1,170 @@
+"""The few further writes and reads a stage may make while it works: audit, slot, gates, history."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from types import MappingProxyType
+from typing import Literal
+from uuid import UUID
+
+from moonmind.db.unit_of_work import Database
+from moonmind.engine.host import Host
+from moonmind.engine.lease import HeldLease
+from moonmind.engine.stage_context import EarlierRun
+from moonmind.errors import AgentNoChange, MoonMindError, PatchRefused, SecretFound, SecretSuspected
+from moonmind.ports.check import CheckStatus
+from moonmind.preflight.checks import Preflight, require, summary
+from moonmind.preflight.workflow_right import workflow_right
+from moonmind.redact import Redactor
+from moonmind.runs.chain import Stage
+from moonmind.runs.records import Claim, CredentialAudit
+
+_REFUSALS = frozenset({AgentNoChange.code, PatchRefused.code, SecretFound.code, SecretSuspected.code})
+"""How apply ends when it has judged a change and found nothing to tick in it."""
+
+
+class RunOffice:
+    """Implements `context.Office` for one claim."""
+
+    def __init__(
+        self,
+        database: Database,
+        preflight: Preflight,
+        host: Host,
+        redactor: Redactor,
+        claim: Claim,
+        lease: HeldLease,
+        *,
+        max_agents: int,
+    ) -> None:
+        self._database = database
+        self._preflight = preflight
+        self._host = host
+        self._redactor = redactor
+        self._claim = claim
+        self._lease = lease
+        self._max_agents = max_agents
+
+    def audit_credentials(self) -> None:
+        """Probe all that a run needs, store agent's and forge's audit; raises CredentialInvalid with the failing check."""
+        agent = self._preflight.agent()
+        forge = self._preflight.forge(self._claim.run.repository)
+        tools = self._preflight.tools()
+        codex_status, codex_message = summary(agent)
+        github_status, github_message = summary(forge)
+        snapshot = {name: value for check in (*tools, *agent, *forge) for name, value in check.facts.items()}
+        self._save(codex_status, codex_message, github_status, github_message, snapshot)
+        require((*agent, *forge, *tools))
+
+    def check_workflows(self, named: tuple[str, ...]) -> None:
+        """Probe whether the token may change these workflows and store the answer; raises CredentialInvalid."""
+        checks = self._preflight.forge(self._claim.run.repository)
+        facts = {name: value for check in checks for name, value in check.facts.items()}
+        right = workflow_right(facts, named)
+        if right is not None:
+            self._note("forge", *summary((*checks, right)), facts)
+            require((right,))
+
+    def note_refused_credential(self, error: MoonMindError, *, whose: Literal["agent", "forge"] = "forge") -> None:
+        """Store in the audit row that a service refused its credential while a stage used it."""
+        self._note(whose, CheckStatus.FAILED, error.message)
+
+    def audit_forge(self) -> None:
+        """Probe the forge's credential and store the answer in the audit row; refuses nothing."""
+        checks = self._preflight.forge(self._claim.run.repository)
+        facts = {name: value for check in checks for name, value in check.facts.items()}
+        self._note("forge", *summary(checks), facts)
+
+    def _note(
+        self,
+        whose: Literal["agent", "forge"],
+        status: CheckStatus,
+        message: str,
+        facts: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
+        with self._database.read() as uow:
+            known = uow.audits.get(self._claim.run.id)
+        skipped = (CheckStatus.SKIPPED, "not reached")
+        codex = (CheckStatus(known.codex_status), known.codex_message) if known is not None else skipped
+        github = (CheckStatus(known.github_status), known.github_message) if known is not None else skipped
+        if whose == "agent":
+            codex = (status, message)
+        else:
+            github = (status, message)
+        self._save(*codex, *github, {**(known.snapshot if known is not None else {}), **facts})
+
+    def take_slot(self) -> bool:
+        """Take one of this host's agent slots for the run; False when all are taken."""
+        self._lease.check()
+        with self._database.write() as uow:
+            return uow.slots.take(self._claim.run.id, self._claim.fence, self._host.id, self._max_agents)
+
+    def gate(self, name: str) -> datetime | None:
+        """Return the time at which a closed gate opens again; None when it is open."""
+        with self._database.read() as uow:
+            closed = uow.gates.get(name)
+        return closed.until if closed is not None else None
+
+    def close_gate(self, name: str, until: datetime, reason: str) -> None:
+        """Close a gate for every run of the installation."""
+        self._lease.check()
+        with self._database.write() as uow:
+            uow.gates.close(name, until, self._redactor.text(reason))
+
+    def pause(self, name: str, seconds: float, reason: str) -> datetime:
+        """Close a gate for so many seconds; one that is closed for longer stays so. Also a run that ends may."""
+        self._lease.check_held()
+        with self._database.write() as uow:
+            until = uow.now() + timedelta(seconds=seconds)
+            closed = uow.gates.get(name)
+            if closed is not None and closed.until >= until:
+                return closed.until
+            uow.gates.close(name, until, self._redactor.text(reason))
+        return until
+
+    def earlier_run(self, feature_key: str) -> EarlierRun | None:
+        """Return the feature's last other run that reached apply, where its work was judged there.
+
+        A refusal is a judgement that ticked nothing; a run that was stopped or broke before one says nothing.
+        """
+        run = self._claim.run
+        with self._database.read() as uow:
+            found = uow.runs.last_applied(run.repository_key, feature_key, run.id)
+            if found is None:
+                return None
+            earlier = uow.runs.get(found)
+            outputs = uow.attempts.outputs(found)
+            applied = uow.attempts.latest(found)[Stage.APPLY.position]
+        refused = applied.error is not None and applied.error.code in _REFUSALS
+        if earlier is None or Stage.DISCOVER not in outputs or not (Stage.APPLY in outputs or refused):
+            return None
+        judged = outputs.get(Stage.APPLY, {})
+        return EarlierRun(found, earlier.notes, outputs[Stage.DISCOVER], judged, outputs.get(Stage.PUBLISH))
+
+    def commits_of(self, run_ids: Iterable[UUID]) -> frozenset[str]:
+        """Return the commits that these runs made, as far as this installation knows them."""
+        with self._database.read() as uow:
+            return uow.attempts.commits(run_ids)
+
+    def _save(
+        self,
+        codex_status: CheckStatus,
+        codex_message: str,
+        github_status: CheckStatus,
+        github_message: str,
+        snapshot: dict[str, str],
+    ) -> None:
+        self._lease.check()
+        with self._database.write() as uow:
+            now = uow.now()
+            uow.audits.save(
+                CredentialAudit(
+                    run_id=self._claim.run.id,
+                    codex_status=codex_status.value,
+                    codex_message=self._redactor.text(codex_message),
+                    codex_checked_at=None if codex_status is CheckStatus.SKIPPED else now,
+                    github_status=github_status.value,
+                    github_message=self._redactor.text(github_message),
+                    github_checked_at=None if github_status is CheckStatus.SKIPPED else now,
+                    snapshot={name: self._redactor.text(value) for name, value in snapshot.items()},
+                )
+            )

@@ -1,0 +1,1 @@
+"""The one list of checks before an agent costs money: for submit, `doctor`, `/readyz` and retry."""

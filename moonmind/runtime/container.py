@@ -1,0 +1,229 @@
+"""One process's set of services, and how they start and end together."""
+
+import fcntl
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+import structlog
+
+from moonmind.db.unit_of_work import Database
+from moonmind.engine.dispatch_loop import Publisher
+from moonmind.engine.executor import Executor
+from moonmind.engine.host import Host
+from moonmind.engine.janitor import Janitor
+from moonmind.engine.job_poller import Waker
+from moonmind.engine.lease import LeaseKeeper
+from moonmind.engine.retention import Retention
+from moonmind.errors import MoonMindError, NotConfigured
+from moonmind.ports.agent import Agent
+from moonmind.ports.check import Check, CheckStatus
+from moonmind.preflight.checks import Preflight, Probe
+from moonmind.preflight.machine_checks import settings_file
+from moonmind.private import make_folder
+from moonmind.redact import Redactor
+from moonmind.runs.chain import Stage
+from moonmind.runs.records import RunFilter
+from moonmind.runtime.folders import check_state_folder, check_writable, close_to_others
+from moonmind.runtime.server_file import ServerInfo, find
+from moonmind.runtime.upgrades import announce
+from moonmind.services.run_service import RunService
+from moonmind.settings import Settings
+from moonmind.wire import CreateRun, SpecWorkflowRun
+
+log = structlog.get_logger(__name__)
+
+_HANDOVER_SECONDS = 8.0
+ATTENDED_SECONDS = 30.0
+"""Three beats of a host: after so long without one, nobody works."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsal:
+    """What a run would begin with: itself after discover, and what discover found."""
+
+    run: SpecWorkflowRun
+    found: Mapping[str, Any]
+
+
+@dataclass(slots=True)
+class Container:
+    """Everything that bootstrap built for this process."""
+
+    settings: Settings
+    redactor: Redactor
+    database: Database
+    host: Host
+    state_folder: Path
+    agent: Agent
+    preflight: Preflight
+    runs: RunService
+    executor: Executor
+    keeper: LeaseKeeper
+    publisher: Publisher
+    janitor: Janitor
+    waker: Waker
+    retention: Retention
+    probes: tuple[Probe, ...] = ()
+    """What only `doctor` looks at, beside the preflight."""
+    _lock: IO[str] | None = field(default=None, init=False)
+    _healing: bool = field(default=False, init=False)
+    _waking: bool = field(default=False, init=False)
+
+    def check_start(self) -> None:
+        """Refuse to serve or to work from places that fail later; raises NotConfigured with the setting to change."""
+        check_state_folder(self.state_folder, Path.cwd())
+        self.settings.claim_var("MOONMIND_VAR_DIR", "SPEC_WORKFLOW_ARTIFACT_ROOT")
+        check_writable(self.state_folder, "MOONMIND_STATE_DIR")
+        check_writable(self.settings.artifact_root, "SPEC_WORKFLOW_ARTIFACT_ROOT", mode=0o750)
+        close_to_others(self.settings.var_dir, self.state_folder)
+
+    def own_embedded_engine(self) -> None:
+        """Become the one process that runs the embedded engine; raises NotConfigured when another one is.
+
+        What leases there are were held by a process that is gone: nobody else could have held this lock.
+        """
+        place = self._lock_place()
+        make_folder(place.parent, 0o750)
+        lock = place.open("a+")
+        # One that is just shutting down has withdrawn its address and lets go within seconds; one that serves does not.
+        deadline = time.monotonic() + (0.0 if self.server() is not None else _HANDOVER_SECONDS)
+        while not _taken(lock):
+            if time.monotonic() >= deadline:
+                lock.close()
+                server = self.server()
+                where = f" at {server.url}" if server is not None else ""
+                raise NotConfigured(
+                    f"another MoonMind runs the embedded engine of {self.settings.var_dir.absolute()}{where}",
+                    remediation="Use that one, or set CELERY_BROKER_URL to run several processes on RabbitMQ.",
+                )
+            time.sleep(0.05)  # a lock has no other way to tell that it is free, short of waiting without an end
+        self._lock = lock
+        with self.database.write() as uow:
+            released = uow.recovery.release_all_leases()
+        if released:
+            log.info("leases.released", count=released)
+
+    def _lock_place(self) -> Path:
+        # Beside the database, which is what must have one owner; by default that is var/moonmind.lock.
+        return Path(self.settings.database_url.removeprefix("sqlite:///")).with_suffix(".lock")
+
+    def enrol(self) -> None:
+        """Make this host known as one that runs stages, before the first of them asks for an agent slot."""
+        with self.database.write() as uow:
+            uow.hosts.enrol(self.host.id, self.host.name)
+
+    def announce_changes(self) -> None:
+        """Log once what this version does differently from the one that made the runs here."""
+        with self.database.read() as uow:
+            used_before = bool(uow.runs.page(RunFilter(), 1))
+        announce(self.state_folder, used_before=used_before)
+
+    def start_api(self) -> None:
+        """Begin to publish hints and to heal: what every API process does."""
+        if not self._healing:
+            self.janitor.start()
+            self._healing = True
+
+    def start_engine(self) -> None:
+        """Begin what a process does that runs stages: heal, and wake runs whose agents ended."""
+        self.start_api()
+        if not self._waking:
+            self.waker.start()
+            self._waking = True
+
+    def ready(self) -> list[Check]:
+        """Probe what this process itself needs, quickly: the database and the way to the broker."""
+        checks = []
+        try:
+            self.database.check_schema()
+            checks.append(Check("database", CheckStatus.PASSED, "the database answers and has this version's schema"))
+        except MoonMindError as error:
+            checks.append(Check("database", CheckStatus.FAILED, error.message, error.advice))
+        if self.publisher.ready:
+            checks.append(Check("publisher", CheckStatus.PASSED, "the task queue takes messages"))
+        else:
+            message = "the broker (CELERY_BROKER_URL) does not answer: three messages to it hang"
+            checks.append(
+                Check(
+                    "publisher",
+                    CheckStatus.FAILED,
+                    message,
+                    "Check the broker. Sending resumes by itself once it answers.",
+                )
+            )
+        return checks
+
+    def attended(self) -> bool:
+        """Return True if a worker is online: an embedded engine holds its lock, workers are heard of every ten seconds."""
+        if self.settings.embedded:
+            return self._lock is not None or _held(self._lock_place())
+        with self.database.read() as uow:
+            return uow.hosts.heard(ATTENDED_SECONDS)
+
+    def doctor(self, repository: str | None = None) -> list[Check]:
+        """Probe everything that a run needs, from the database to the agent's credential."""
+        checks = [settings_file(self.settings), *self.ready(), *self._places()]
+        for probe in self.probes:
+            checks.extend(probe())
+        if self.attended():
+            checks.append(Check("workers", CheckStatus.PASSED, "a worker is online"))
+        else:
+            how = "Start `moonmind up`." if self.settings.embedded else "Start a worker, as the quickstart says."
+            message = "no worker is online; runs wait in the database until one starts"
+            checks.append(Check("workers", CheckStatus.UNKNOWN, message, how))
+        return [*checks, *self.preflight.run(repository)]
+
+    def rehearse(self, body: CreateRun) -> Rehearsal:
+        """Make a run and discover its work, here and now; for a database that goes again, where nobody takes it up."""
+        run = self.runs.create(body)
+        self.executor.execute(run.id, Stage.DISCOVER)
+        with self.database.read() as uow:
+            outputs = uow.attempts.latest(run.id)[Stage.DISCOVER.position].outputs or {}
+        return Rehearsal(self.runs.get(run.id), outputs)
+
+    def _places(self) -> list[Check]:
+        try:
+            self.check_start()
+        except NotConfigured as error:
+            return [Check("folders", CheckStatus.FAILED, error.message, error.advice)]
+        return [Check("folders", CheckStatus.PASSED, "the folders for artifacts and agents are writable")]
+
+    def server(self) -> ServerInfo | None:
+        """Find the API process of this installation on this machine."""
+        return find(self.settings.var_dir)
+
+    def close(self) -> None:
+        """End threads, give leases back, let connections go. Runs are safe in any case."""
+        if self._waking:
+            self.waker.close()
+        if self._healing:
+            self.janitor.close()
+        self.keeper.close()
+        self.publisher.close()
+        self.database.dispose()
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+    def abandon(self) -> None:
+        """Forget connections and threads that a fork left behind, without touching the parent's."""
+        self.database.dispose(close=False)
+
+
+def _taken(lock: IO[str]) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def _held(place: Path) -> bool:
+    """Return True if another process holds a lock, without keeping it from anybody for longer than this takes."""
+    if not place.exists():
+        return False
+    with place.open("a+") as lock:
+        return not _taken(lock)

@@ -1,0 +1,100 @@
+"""A forced start: what an earlier run of the feature left for the stages that are skipped, or why there is nothing."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from moonmind.db.unit_of_work import UnitOfWork
+from moonmind.errors import InvalidRequest, NothingToResume
+from moonmind.runs import naming
+from moonmind.runs.chain import STAGES, Stage
+from moonmind.runs.facts import facts_of
+from moonmind.runs.records import Artifact, NewRun, Run
+
+Outputs = Mapping[Stage, Mapping[str, Any]]
+
+_PLAN = ("featureKey", "startingCommit", "branchName", "tasks")
+"""What discover's outputs name when they are a plan, and not the reason for having none."""
+
+_SHOWN = frozenset({"phase", "branch", "codex_task_id"})
+"""The facts that hold for the new run too. Its usage, job and log are its own, and it has none yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """A forced run as it is to be created, and the artifacts to copy for it: its patches are among them."""
+
+    new: NewRun
+    artifacts: tuple[Artifact, ...]
+
+
+def left_for(uow: UnitOfWork, new: NewRun, stage: Stage) -> Left:
+    """Find the newest ended run of the feature that left all that the stage starts from.
+
+    The feature is the one that its newest plan is about. A newer plan with another starting commit makes what was left
+    before it useless: a branch that moved takes no commit made on its old tip. Raises NothingToResume.
+    """
+    _refuse_several(uow, new)
+    needed = STAGES[: stage.position]
+    newest: Mapping[str, Any] | None = None
+    short: list[str] = []
+    for earlier in uow.runs.ended(naming.repository_key(new.repository), new.requested_key):
+        outputs = uow.attempts.outputs(earlier.id)
+        plan = outputs.get(Stage.DISCOVER, {})
+        if any(plan.get(name) is None for name in _PLAN):
+            continue
+        newest = newest or plan
+        if plan["featureKey"] == newest["featureKey"] and Stage.PUBLISH in outputs:
+            # Its commit is the branch's tip by now: nothing that starts where it started could be published again.
+            raise _nothing(stage, f"run {earlier.id} has published it; start a new run for what comes next")
+        if plan["featureKey"] != newest["featureKey"]:
+            continue
+        lacks = _lacks(earlier, outputs, needed)
+        if lacks:
+            short = short or lacks
+            continue
+        if plan["startingCommit"] != newest["startingCommit"]:
+            raise _nothing(
+                stage,
+                f"run {earlier.id} left it, but at {plan['startingCommit'][:12]}; since then a run of this feature "
+                f"started from {newest['startingCommit'][:12]}",
+            )
+        artifacts = tuple(uow.artifacts.list(earlier.id)) if stage is not Stage.SUBMIT else ()
+        return Left(_new(new, stage, {each: outputs[each] for each in needed}), artifacts)
+    raise _nothing(stage, f"missing: {', '.join(short)}" if short else "")
+
+
+def _refuse_several(uow: UnitOfWork, new: NewRun) -> None:
+    """Raise InvalidRequest where the request's key fits ended runs of several features; a path names one."""
+    if not new.requested_key:
+        return
+    ended = uow.runs.ended(naming.repository_key(new.repository), new.requested_key)
+    paths = sorted({one.feature_key for one in ended if one.feature_key})
+    if len(paths) > 1:
+        raise InvalidRequest(
+            f"{new.requested_key!r} fits ended runs of {len(paths)} features: {', '.join(paths[:20])}",
+            field="featureKey",
+            remediation=f"Name one by its path with featureKey, such as {paths[0]}.",
+        )
+
+
+def _lacks(earlier: Run, outputs: Outputs, needed: tuple[Stage, ...]) -> list[str]:
+    missing = [each.value for each in needed if each not in outputs]
+    if not missing and earlier.pruned_at is not None and Stage.SUBMIT in needed:
+        return ["files, which retention has removed"]
+    return missing
+
+
+def _new(new: NewRun, stage: Stage, outputs: Outputs) -> NewRun:
+    facts: dict[str, Any] = {}
+    for each in outputs.values():
+        facts |= facts_of(each)
+    shown = {column: value for column, value in facts.items() if column in _SHOWN}
+    return replace(new, stage=stage, outputs=outputs, feature_key=facts["feature_key"], facts=shown)
+
+
+def _nothing(stage: Stage, why: str) -> NothingToResume:
+    return NothingToResume(
+        f"no ended run of this feature left what {stage} starts from" + (f" ({why})" if why else ""),
+        forcePhase=stage.value,
+    )

@@ -1,0 +1,286 @@
+"""What users do with runs: one method, one short transaction, and the public JSON out."""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from uuid import UUID, uuid4
+
+from moonmind import wire
+from moonmind.db.unit_of_work import Database, DuplicateIdempotencyKey, UnitOfWork
+from moonmind.engine.dispatch_loop import Hinter
+from moonmind.engine.run_artifacts import copy_patches, list_artifact
+from moonmind.errors import (
+    IdempotencyMismatch,
+    InvalidRequest,
+    NotCancellable,
+    NotFound,
+    NotRetryable,
+    RunActive,
+    SecretSuspected,
+)
+from moonmind.ports.artifact_store import ArtifactStore
+from moonmind.preflight.checks import Preflight
+from moonmind.preflight.retry_precheck import KnownBad
+from moonmind.repository_patterns import RepositoryPatterns
+from moonmind.runs import naming
+from moonmind.runs.chain import Stage
+from moonmind.runs.machine import RetryMode, RunStatus, may_retry
+from moonmind.runs.records import Artifact, NewRun, Run, RunFilter
+from moonmind.services import run_views
+from moonmind.services.forced_start import left_for
+from moonmind.services.listing_cursor import read_cursor, write_cursor
+
+
+@dataclass(frozen=True, slots=True)
+class ArtifactContent:
+    """An artifact opened for reading, whole or in part."""
+
+    content_type: str
+    size: int
+    """Of the whole file, in bytes, now."""
+    growing: bool
+    chunks: Iterator[bytes]
+
+
+class RunService:
+    """Create, look at, retry and cancel runs."""
+
+    def __init__(
+        self,
+        database: Database,
+        store: ArtifactStore,
+        hinter: Hinter,
+        preflight: Preflight,
+        *,
+        run_deadline_seconds: float,
+        hint_at_once: bool = True,
+        works_here: bool = True,
+        host_id: UUID | None = None,
+        admitted: RepositoryPatterns = RepositoryPatterns(),  # noqa: B008 - frozen, and admits all
+    ) -> None:
+        """`works_here`: this process runs stages itself; else `host_id` names the machine that it could speak of."""
+        self._database = database
+        self._store = store
+        self._hinter = hinter
+        self._known_bad = KnownBad(database, preflight, works_here=works_here, host_id=host_id)
+        self._admitted = admitted
+        self._deadline = run_deadline_seconds
+        # Without a publisher of our own (the command line), rows are left due for the janitor of a running process.
+        self._hint_at_once = hint_at_once
+
+    # --- start ------------------------------------------------------------------------------------------------------
+
+    def create(self, body: wire.CreateRun, *, idempotency_key: str | None = None) -> wire.SpecWorkflowRun:
+        """Accept a run; it is safe once this returns, whether the broker is up or not.
+
+        Raises RepositoryNotAllowed, RunActive, NothingToResume, IdempotencyMismatch. The same key with the same body finds the first run.
+        """
+        repository = naming.repository(body.repository)
+        self._admitted.require(repository)
+        digest = hashlib.sha256(body.model_dump_json(by_alias=True, exclude_none=True).encode()).hexdigest()
+        if idempotency_key is not None and (known := self._by_idempotency_key(idempotency_key, digest)):
+            return known
+        new = NewRun(
+            id=uuid4(),
+            repository=repository,
+            requested_key=naming.requested_key(body.feature_key),
+            stage=Stage.DISCOVER,
+            chain_id=uuid4(),
+            deadline_seconds=self._deadline,
+            notes=body.notes,
+            idempotency_key=idempotency_key,
+            request_digest=digest if idempotency_key is not None else None,
+        )
+        patches: tuple[Artifact, ...] = ()
+        if body.force_phase is not None and body.force_phase is not Stage.DISCOVER:
+            with self._database.read() as uow:
+                left = left_for(uow, new, body.force_phase)
+            new, patches = left.new, copy_patches(left.artifacts, new.id, self._store)
+        try:
+            with self._database.write() as uow:
+                run = uow.runs.add(new)
+                for patch in patches:
+                    list_artifact(uow, patch)
+                if not self._hint_at_once:
+                    uow.recovery.dispatch_now(run.id)
+                attempts = uow.attempts.all(run.id)
+        except (RunActive, DuplicateIdempotencyKey):
+            self._store.delete(new.id)
+            # Two requests with one key at once: the other one was first, and whichever constraint refused this one,
+            # that run is the answer to both.
+            if idempotency_key is not None and (known := self._by_idempotency_key(idempotency_key, digest)):
+                return known
+            raise
+        self._hinter.soon(run)
+        # Shown as it was created, without another look: the first worker is about to read the same rows.
+        return run_views.run_view(run, attempts, patches, None, now=run.created_at)
+
+    def _by_idempotency_key(self, key: str, digest: str) -> wire.SpecWorkflowRun | None:
+        with self._database.read() as uow:
+            run = uow.runs.find_by_idempotency_key(key)
+        if run is None:
+            return None
+        if run.request_digest != digest:
+            raise IdempotencyMismatch("this Idempotency-Key was used with another request body")
+        return self.get(run.id)
+
+    # --- look -------------------------------------------------------------------------------------------------------
+
+    def get(self, run_id: UUID) -> wire.SpecWorkflowRun:
+        """Show a run whole; raises NotFound."""
+        with self._database.read() as uow:
+            return self._view(uow, _found(uow.runs.get(run_id), run_id))
+
+    def page(
+        self,
+        *,
+        status: str | None = None,
+        repository: str | None = None,
+        feature_key: str | None = None,
+        q: str | None = None,
+        limit: int = 50,
+        cursor: str | None = None,
+    ) -> wire.RunPage:
+        """List runs, newest first, from after the cursor; raises InvalidRequest for a cursor that is not ours."""
+        wanted = RunFilter(
+            status=_status(status),
+            repository=repository,
+            feature_key=naming.requested_key(feature_key) if feature_key else None,
+            text=q,
+        )
+        limit = max(1, min(limit, 100))
+        with self._database.read() as uow:
+            runs = uow.runs.page(wanted, limit + 1, read_cursor(cursor))
+            now = uow.now()
+        more = len(runs) > limit
+        shown = runs[:limit]
+        return wire.RunPage(
+            items=[run_views.run_view(run, now=now) for run in shown],
+            next_cursor=write_cursor(shown[-1].created_at, shown[-1].id) if more else None,
+        )
+
+    def tasks(self, run_id: UUID, *, every_attempt: bool = False) -> list[wire.WorkflowTaskState]:
+        """List a run's stages with their latest attempts, or every attempt there was."""
+        with self._database.read() as uow:
+            _found(uow.runs.get(run_id), run_id)
+            attempts, artifacts = uow.attempts.all(run_id), uow.artifacts.list(run_id)
+        return run_views.task_views(attempts, artifacts, every=every_attempt)
+
+    def artifacts(self, run_id: UUID) -> list[wire.WorkflowArtifact]:
+        """List the files that a run left."""
+        with self._database.read() as uow:
+            _found(uow.runs.get(run_id), run_id)
+            return [run_views.artifact_view(artifact) for artifact in uow.artifacts.list(run_id)]
+
+    def open_artifact(self, run_id: UUID, path: str, *, start: int = 0, length: int | None = None) -> ArtifactContent:
+        """Open a listed artifact, or a range of it; raises NotFound."""
+        with self._database.read() as uow:
+            artifact = uow.artifacts.get(run_id, path)
+        if artifact is None:
+            raise NotFound(f"the run has no artifact {path!r}")
+        size = self._store.size(run_id, path)
+        if size is None:
+            raise NotFound(
+                f"the file of artifact {path!r} is gone",
+                remediation="Retention removes files of ended runs after MOONMIND_RETENTION_DAYS.",
+            )
+        growing = artifact.size is None
+        return ArtifactContent(artifact.content_type, size, growing, self._store.read(run_id, path, start, length))
+
+    def events(self, run_id: UUID | None, *, after: int = 0, limit: int = 100) -> list[wire.RunEvent]:
+        """List what happened after a position: a run's own `seq`, or the global id when no run is named."""
+        with self._database.read() as uow:
+            if run_id is not None:
+                _found(uow.runs.get(run_id), run_id)
+            return [run_views.event_view(event) for event in uow.events.after(run_id, after, max(1, min(limit, 1000)))]
+
+    def last_event_id(self) -> int:
+        """Return the position in the events of all runs after which only what happens from now on follows."""
+        with self._database.read() as uow:
+            return uow.events.last_id()
+
+    # --- steer ------------------------------------------------------------------------------------------------------
+
+    def retry(self, run_id: UUID, body: wire.RetryRun) -> wire.SpecWorkflowRun:
+        """Start an ended run again.
+
+        Raises RepositoryNotAllowed, NotRetryable, CredentialInvalid (409) when it is known to fail again.
+        """
+        mode = RetryMode(body.mode)
+        with self._database.read() as uow:
+            run = _found(uow.runs.get(run_id), run_id)
+        self._admitted.require(run.repository)
+        self._check_retry(run, mode)
+        accepted = _accepted(run, mode, body.accept_findings)
+        self._known_bad.refuse(run, Stage.DISCOVER if mode is RetryMode.RESTART_FROM_DISCOVERY else run.stage)
+        with self._database.write() as uow:
+            retried = uow.transitions.retry(
+                run_id, mode, notes=body.notes, deadline_seconds=self._deadline, chain_id=uuid4(), accepted=accepted
+            )
+            if retried is None:
+                # Another retry was faster; the status says so.
+                self._check_retry(_found(uow.runs.get(run_id), run_id), mode)
+                raise NotRetryable("the run was changed at the same moment; look at it and try again")
+            if not self._hint_at_once:
+                uow.recovery.dispatch_now(run_id)
+            view = self._view(uow, retried)
+        self._hinter.soon(retried)
+        return view
+
+    def cancel(self, run_id: UUID) -> wire.SpecWorkflowRun:
+        """Ask a run to stop; it is closed once its agent is provably gone. Raises NotCancellable."""
+        with self._database.write() as uow:
+            run = _found(uow.runs.get(run_id), run_id)
+            if run.status is RunStatus.CANCELLED:
+                return self._view(uow, run)
+            if run.status.terminal:
+                raise NotCancellable(f"the run has already ended: {run.status}", status=run.status.value)
+            asked = _found(uow.transitions.request_cancel(run_id) or uow.runs.get(run_id), run_id)
+            view = self._view(uow, asked)
+        if not asked.status.terminal:
+            self._hinter.soon(asked)
+        return view
+
+    def _check_retry(self, run: Run, mode: RetryMode) -> None:
+        if may_retry(run.status, mode):
+            return
+        if run.status is RunStatus.NO_WORK:
+            raise NotRetryable("a run that found no work can only restart from discovery", status=run.status.value)
+        raise NotRetryable(
+            f"the run is {run.status}; only an ended, unsuccessful run is retried", status=run.status.value
+        )
+
+    def _view(self, uow: UnitOfWork, run: Run) -> wire.SpecWorkflowRun:
+        return run_views.run_view(
+            run, uow.attempts.all(run.id), uow.artifacts.list(run.id), uow.audits.get(run.id), now=uow.now()
+        )
+
+
+def _accepted(run: Run, mode: RetryMode, asked: wire.AcceptFindings | None) -> list[dict[str, str]]:
+    """Return what a person accepts of what stopped the run; raises InvalidRequest for anything else."""
+    if asked is None:
+        return []
+    found = run.error.details.get("findings", ()) if run.error and run.error.code == SecretSuspected.code else ()
+    known = {one.get("fingerprint") for one in found}
+    if mode is not RetryMode.RESUME_FAILED_TASK or not known.issuperset(asked.fingerprints):
+        raise InvalidRequest(
+            "acceptFindings names fingerprints of the findings that stopped the run, and goes with resume_failed_task",
+            field="acceptFindings",
+        )
+    return [{"fingerprint": one, "why": asked.reason} for one in dict.fromkeys(asked.fingerprints)]
+
+
+def _found(run: Run | None, run_id: UUID) -> Run:
+    if run is None:
+        raise NotFound(f"there is no run {run_id}")
+    return run
+
+
+def _status(text: str | None) -> RunStatus | None:
+    if text is None:
+        return None
+    try:
+        return RunStatus(text)
+    except ValueError:
+        known = ", ".join(status.value for status in RunStatus)
+        raise InvalidRequest(f"status must be one of {known}, not {text[:40]!r}", field="status") from None

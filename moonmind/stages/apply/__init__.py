@@ -1,0 +1,1 @@
+"""Apply: judge the change, tick boxes, make the commit."""

@@ -1,0 +1,249 @@
+"""Judge the agent's change, tick what it shows, make the commit; nothing leaves this host here."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from moonmind.engine.stage_context import StageContext
+from moonmind.errors import AgentNoChange, MoonMindError, NotFound, PatchRefused, SecretFound, Unexpected, VcsRefused
+from moonmind.runs.chain import Stage
+from moonmind.runs.findings import Finding, Severity
+from moonmind.runs.machine import Done, Outcome, Redo
+from moonmind.speckit.evidence import claims, denials, said_of
+from moonmind.speckit.tasks_md import read_tasks
+from moonmind.stages.apply import judging, patch_policy, secret_findings, substance
+from moonmind.stages.apply.commit_message import commit_message, subject
+from moonmind.stages.apply.effects import changed_tree
+from moonmind.stages.apply.judging import Judgement, Word
+from moonmind.stages.kit import pull_request_text
+from moonmind.stages.kit.harmless_text import storable
+from moonmind.stages.kit.patches import PATCH_LIMIT, Patch, keep_patch, masked_patch, read_patch
+from moonmind.stages.kit.plan import Plan
+from moonmind.stages.kit.restored_work import ensure_start, find_wip
+from moonmind.stages.kit.secret_rules import Suspect
+from moonmind.stages.kit.secret_scan import list_unfinished, list_work
+from moonmind.stages.kit.ticking import ticked
+from moonmind.stages.submit import agent_job
+
+VERSION = 2
+"""2: verdicts `changed`, `claimed`, `open`, and `leftOpen`; 1 had `proven`, `attested`, `unproven`, read still."""
+OUTPUT_PATH = "apply/output.json"
+NO_VERIFICATION = "no test was run"
+TASKS_LIMIT = 4 * 1024 * 1024
+"""Bytes of the agent's tasks.md that are read for its claims; a longer one claims nothing."""
+_SHOWN = 10
+_SHOWN_LEFT_OUT = 40
+
+
+def run(context: StageContext) -> Outcome:
+    """Make the run's one commit from the agent's work, or refuse it with reasons; repeating it makes the same commit."""
+    plan = Plan.from_outputs(context.output_of(Stage.DISCOVER))
+    submitted = context.output_of(Stage.SUBMIT)
+    ensure_start(context, plan)
+    wip = find_wip(context, plan, submitted)
+    if wip is None:
+        if leaked := _leaked_before(context, submitted):
+            raise _secret_found(leaked)
+        # Without the commit that is gone; the agent's own conversation may still be there, and goes on.
+        kept = {name: submitted.get(name) for name in ("v", "codexTaskId", "startingCommit", "phase", "callsBase")}
+        return Redo(
+            Stage.SUBMIT, "The work of the last attempt was lost with the machine it was on. Do the tasks again.", kept
+        )
+    repository = plan.repository.full_name
+    patch = read_patch(context, repository, plan.starting_commit, wip)
+    findings = _findings(plan, patch)
+    if patch.leaks:
+        _report(context, plan, patch, findings, (), of=submitted.get("wip"))
+        name = f"patches/masked-{context.attempt.number}.diff"
+        if keep_patch(context, masked := masked_patch(context, patch), name):
+            list_unfinished(context, masked, name)
+        _throw_away(context, repository)
+        raise _secret_found(patch.leaks)
+    patch_path, digest = _stored(context, submitted, patch)
+    excused = secret_findings.accepted(context)
+    suspected, unread = secret_findings.suspects(context, plan, patch) if patch.content is not None else ((), ())
+    stopping = [one for one in suspected if one.severity is Severity.REFUSED and one.fingerprint not in excused]
+    if patch_path:
+        list_work(context, patch, patch_path, stopping)
+    findings = (*findings, *secret_findings.as_findings(suspected, unread, patch, excused))
+    if (error := _refusal(submitted, patch_path, findings, stopping)) is not None:
+        _report(context, plan, patch, findings, ())
+        if agent_job.new_notes(context, submitted):
+            return _asked_again(submitted, patch_path, error.message)
+        raise error
+    if all(change.path == plan.feature.tasks_path for change in patch.changes):
+        _report(context, plan, patch, findings, ())
+        raise AgentNoChange("The agent changed nothing but the boxes of tasks.md, which show nothing by themselves.")
+    judgements, tasks_file = _judge(context, plan, patch, wip, str(submitted.get("report") or ""))
+    message = commit_message(plan, judgements, context.run.id)
+    if context.redactor.holds_known(message.encode()):
+        raise SecretFound("The commit message would hold a known secret: it stands in the phase's title or a path.")
+    summary = _report(context, plan, patch, findings, judgements)
+    commit = context.vcs.commit(
+        repository,
+        tree_of=wip,
+        parent=plan.starting_commit,
+        replace={plan.feature.tasks_path: tasks_file},
+        message=message,
+        when=context.run.created_at,
+    )
+    return Done(
+        {
+            **summary,
+            "commit": commit,
+            "patchPath": patch_path,
+            "patchDigest": digest,
+            "message": message,
+            "committedAt": context.run.created_at.isoformat(),
+            "title": pull_request_text.title(plan),
+            "summary": subject(plan, judgements),
+            **({"accepted": context.kept["accepted"]} if excused else {}),
+        }
+    )
+
+
+def _refusal(
+    submitted: Mapping[str, Any], patch_path: str | None, findings: Sequence[Finding], stopping: Sequence[Suspect]
+) -> MoonMindError | None:
+    """Return why the change may not be published: secrets first, then the patch policy; None where it may be."""
+    if stopping:
+        return secret_findings.refusal(stopping)
+    refused = patch_policy.refused(findings)
+    if not refused:
+        return None
+    said = "The change breaks the patch policy: " + _some([f"{item.path!r}: {item.words}" for item in refused]) + "."
+    if patch_path is None and submitted.get("archivePath"):
+        said = f"{said} The work is kept in the artifact {submitted['archivePath']}."
+    return PatchRefused(said, findings=[item.as_json() for item in refused[:50]])
+
+
+def _asked_again(submitted: Mapping[str, Any], patch_path: str | None, said: str) -> Redo:
+    """Send a refused change back to the agent's own conversation, with its work: the operator wrote what to do about it."""
+    names = ("v", "codexTaskId", "startingCommit", "phase", "callsBase", "wip")
+    kept = {name: submitted.get(name) for name in names} | {"partialPatch": patch_path}
+    return Redo(Stage.SUBMIT, said, kept)
+
+
+def _secret_found(paths: Sequence[str]) -> SecretFound:
+    return SecretFound(
+        f"The change holds a known secret, in {_some(paths)}. Nothing was published; what is kept has the values masked.",
+        paths=list(paths),
+    )
+
+
+def _leaked_before(context: StageContext, submitted: Mapping[str, Any]) -> tuple[str, ...]:
+    """Find what an earlier claim of this work refused and threw away, and could not record."""
+    try:
+        said = json.loads(context.artifacts.read(OUTPUT_PATH))
+    except (NotFound, ValueError):
+        return ()
+    return tuple(said.get("secrets") or ()) if said.get("of") and said["of"] == submitted.get("wip") else ()
+
+
+def _throw_away(context: StageContext, repository: str) -> None:
+    """Remove what holds the secret: the folder, the commit it was captured in, and the agent's own conversation."""
+    context.lease.check()
+    context.agent.forget(str(context.run.id))
+    context.vcs.erase(repository, context.run.id)
+
+
+def _stored(context: StageContext, submitted: Mapping[str, Any], patch: Patch) -> tuple[str | None, str | None]:
+    """Name the stored patch: the one that submit stored, unless the work was found again in another form."""
+    path, digest = submitted.get("patchPath"), submitted.get("patchDigest")
+    if path and patch.content is not None and digest == f"sha256:{hashlib.sha256(patch.content).hexdigest()}":
+        return str(path), str(digest)
+    path = f"patches/attempt-{context.attempt.number}.diff"
+    digest = keep_patch(context, patch, path)
+    return (path, digest) if digest else (None, None)
+
+
+def _findings(plan: Plan, patch: Patch) -> tuple[Finding, ...]:
+    found = [
+        Finding(storable(item.path), item.rule, item.severity, item.words)
+        for item in patch_policy.judge(patch.changes, patch.sizes, plan.feature.tasks_path)
+    ]
+    if patch.content is None:
+        size, largest = max((patch.sizes.get(change.path, 0), change.path) for change in patch.changes)
+        words = (
+            "the changed files are too large together to be shown as a patch, "
+            f"this one the most with {size} bytes; {PATCH_LIMIT} are allowed together"
+        )
+        if sum(patch.sizes.get(change.path, 0) for change in patch.changes) <= PATCH_LIMIT:
+            largest, words = ".", "what the change removes is too much to be shown as a patch"
+        found.append(Finding(storable(largest), "size", Severity.REFUSED, words))
+    return tuple(found)
+
+
+def _judge(
+    context: StageContext, plan: Plan, patch: Patch, wip: str, report: str
+) -> tuple[tuple[Judgement, ...], bytes]:
+    """Return the verdicts, and tasks.md as it was at the starting commit with the boxes ticked that they allow."""
+    repository, tasks_path = plan.repository.full_name, plan.feature.tasks_path
+    before = context.vcs.read(repository, plan.starting_commit, tasks_path)
+    if before is None:
+        raise Unexpected(f"{tasks_path} is not in the starting commit {plan.starting_commit[:12]} any more")
+    readable = patch.sizes.get(tasks_path, 0) <= TASKS_LIMIT
+    after = context.vcs.read(repository, wip, tasks_path) if readable else None
+    file = read_tasks(before, name=tasks_path)
+
+    def content(of_work: bool, path: str) -> bytes | None:
+        commit = wip if of_work else plan.starting_commit
+        try:
+            return context.vcs.read(repository, commit, path, limit=substance.LARGEST)
+        except VcsRefused:
+            return None  # too large to look into
+
+    changes = [change for change in patch.changes if change.path != tasks_path]
+    named = [name for task in plan.tasks for name in task.targets]
+    tree = changed_tree(changes, patch.sizes, plan.feature.path, named, content)
+    judgements = judging.judge(plan.tasks, tree, Word(claims(file, after, report), denials(report), said_of(report)))
+    return judgements, ticked(plan, before, judgements)
+
+
+def _report(
+    context: StageContext,
+    plan: Plan,
+    patch: Patch,
+    findings: Sequence[Finding],
+    judgements: Sequence[Judgement],
+    *,
+    of: str | None = None,
+) -> dict[str, Any]:
+    """Store what was found before anything can fail after it, and give it as outputs."""
+    files = [change for change in patch.changes if change.path != plan.feature.tasks_path]
+    found: dict[str, Any] = {
+        "v": VERSION,
+        "verdicts": [item.as_json() for item in judgements],
+        "ticked": [item.id for item in judgements if item.verdict.ticks],
+        "leftOpen": [item.id for item in judgements if not item.verdict.ticks],
+        "files": [
+            {"path": storable(change.path), "status": change.status, "added": change.added, "deleted": change.deleted}
+            for change in files
+        ],
+        "added": sum(max(change.added, 0) for change in files),
+        "deleted": sum(max(change.deleted, 0) for change in files),
+        "warnings": [*plan.warnings, *_left_out(context), *_look_first(findings)],
+        "verification": NO_VERIFICATION,
+    }
+    shown: Mapping[str, Any] = {**found, "policy": [item.as_json() for item in findings], "secrets": list(patch.leaks)}
+    if of:
+        shown = {**shown, "of": of}
+    text = context.redactor.text(json.dumps(shown, ensure_ascii=False, indent=2))
+    context.artifacts.save("apply_output", OUTPUT_PATH, text.encode(), "application/json")
+    return found
+
+
+def _left_out(context: StageContext) -> list[str]:
+    """Say what the agent left that is not in the change, as submit took it."""
+    items = context.output_of(Stage.SUBMIT).get("leftOut") or ()
+    return [storable(f"{item['path']}: {item['words']}") for item in items[:_SHOWN_LEFT_OUT]]
+
+
+def _look_first(findings: Sequence[Finding]) -> list[str]:
+    return [f"{item.path}: {item.words}" for item in findings if item.severity is Severity.WARNING]
+
+
+def _some(words: Sequence[str]) -> str:
+    more = len(words) - _SHOWN
+    return storable("; ".join(words[:_SHOWN])) + (f"; and {more} more" if more > 0 else "")

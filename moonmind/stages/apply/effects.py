@@ -1,0 +1,182 @@
+"""What a change does to each path that a task names."""
+
+from bisect import bisect_left
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from moonmind.ports.vcs import Change
+from moonmind.speckit.wording import Asked
+from moonmind.stages.apply.substance import Kind, Substance, substance_of
+
+BUDGET = 16 * 1024 * 1024
+"""Bytes of changed files that are looked into for one change; of what is beyond, only that it differs is known."""
+
+_REGULAR = frozenset({"100644", "100755"})
+
+
+class State(Enum):
+    """What became of a target."""
+
+    DONE = auto()
+    THERE = auto()
+    """It was there before and is as it was."""
+    UNCHANGED = auto()
+    """Nothing in it changed that counts."""
+    MISSING = auto()
+    DESTROYED = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """What became of a target, and why it is judged so."""
+
+    state: State
+    words: str
+    paths: tuple[str, ...] = ()
+    """The changed paths that count."""
+    added: frozenset[str] = frozenset()
+    """Names in the lines added to them."""
+
+
+class Paths:
+    """A tree's paths, to be found by name, by folder and by tail without looking at all of them."""
+
+    def __init__(self, paths: Iterable[str]) -> None:
+        self.all = frozenset(paths)
+        self._sorted = sorted(self.all)
+        self._by_part: dict[str, list[str]] = {}
+        for path in self._sorted:
+            for part in dict.fromkeys(path.split("/")):
+                self._by_part.setdefault(part, []).append(path)
+
+    def exact(self, name: str) -> tuple[str, ...]:
+        """Find the file of that path, else what lies in the folder of that path."""
+        bare = name.rstrip("/")
+        if bare in self.all:
+            return (bare,)
+        begin = bisect_left(self._sorted, f"{bare}/")
+        end = bisect_left(self._sorted, f"{bare}0", lo=begin)  # "0" follows "/"
+        return tuple(self._sorted[begin:end])
+
+    def tail(self, name: str) -> tuple[str, ...]:
+        """Find the files that end in the path, and those in folders that do."""
+        bare = name.rstrip("/")
+        return tuple(path for path in self._by_part.get(bare.rpartition("/")[2], ()) if f"/{bare}/" in f"/{path}/")
+
+
+@dataclass(frozen=True, slots=True)
+class ChangedTree:
+    """A tree before and after a change, and what the change of each path comes to."""
+
+    before: Paths
+    after: Paths
+    changed: Mapping[str, Substance]
+    """By path; deleted ones are not in it."""
+    feature: str = ""
+    """The feature's folder."""
+
+    def has(self, name: str) -> bool:
+        """Return True if the name stands for something that is there afterwards."""
+        return bool(self.find(name, self.after)) or self.is_reference(name)
+
+    def lost(self, name: str) -> bool:
+        """Return True if the name stood for something before, and for nothing afterwards."""
+        return bool(self.before.exact(name)) and not self.after.exact(name)
+
+    def is_reference(self, name: str) -> bool:
+        """Return True if a name means a file of the feature's own folder."""
+        inside = f"{self.feature}/{name}"
+        return bool(self.feature) and not self._exact(name) and bool(self._exact(inside))
+
+    def find(self, name: str, paths: Paths) -> tuple[str, ...]:
+        """Find the paths that a name stands for: the file, what lies in the folder, else the same tail further down."""
+        # A task of a sub-project names files from there; the tail counts only where the root holds no such path.
+        return paths.exact(name) if self._exact(name) else paths.tail(name)
+
+    def gone(self, name: str) -> tuple[str, ...]:
+        """Find the deleted paths that a name stands for."""
+        return tuple(path for path in self.find(name, self.before) if path not in self.after.all)
+
+    def _exact(self, name: str) -> bool:
+        return bool(self.before.exact(name) or self.after.exact(name))
+
+
+def changed_tree(
+    changes: Collection[Change],
+    sizes: Mapping[str, int],
+    feature: str,
+    names: Iterable[str],
+    read: Callable[[bool, str], bytes | None],
+) -> ChangedTree:
+    """Look into the changed files that the names stand for; `read(after, path)` returns a file's content, None if
+    it is too large to look into.
+
+    `sizes` are the bytes of all files after the change.
+    """
+    added = {change.path for change in changes if change.status == "A"}
+    deleted = {change.path for change in changes if change.status == "D"}
+    kept = {change.path: change for change in changes if change.status != "D"}
+    places = Paths(kept)
+    wanted = {path for name in names for path in places.tail(name)}
+    found: dict[str, Substance] = {path: Substance(Kind.COUNTS) for path in kept}
+    left = BUDGET
+    for path in sorted(wanted, key=lambda path: (sizes.get(path, 0), path)):
+        left -= sizes.get(path, 0)
+        if left < 0:
+            break
+        found[path] = _substance(kept[path], read)
+    return ChangedTree(Paths((sizes.keys() - added) | deleted), Paths(sizes), found, feature)
+
+
+def _substance(change: Change, read: Callable[[bool, str], bytes | None]) -> Substance:
+    if change.new_mode not in _REGULAR:
+        return Substance(Kind.COUNTS)
+    was_there = change.status != "A" and change.old_mode in _REGULAR
+    after = read(True, change.path)
+    before = read(False, change.path) if was_there else None
+    if after is None or (was_there and before is None):
+        return Substance(Kind.COUNTS)
+    if before == after and change.old_mode != change.new_mode:
+        return Substance(Kind.MODE)
+    return substance_of(change.path, before, after)
+
+
+def effect_of(
+    name: str, tree: ChangedTree, asked: Collection[Asked], places: Collection[str], *, may_go: bool, must_go: bool
+) -> Effect:
+    """Return what became of one target; `places` are folders that its task names."""
+    changed = _changed(name, tree, places)
+    after, gone = tree.find(name, tree.after), tree.gone(name)
+    if must_go:
+        if after:
+            return Effect(State.UNCHANGED, "still there")
+        return Effect(State.DONE, "deleted", gone) if gone else Effect(State.THERE, "not there before either")
+    counting = tuple(path for path, substance in changed.items() if substance.counts(asked))
+    if counting:
+        names = frozenset[str]().union(*(changed[path].added for path in counting))
+        return Effect(State.DONE, "changed", counting, names)
+    if gone and (may_go or not after):
+        return Effect(State.DONE, "deleted", gone) if may_go else Effect(State.DESTROYED, "deleted")
+    kinds = [substance.kind for substance in changed.values()]
+    if emptied := [kind for kind in kinds if kind in {Kind.EMPTIED, Kind.GUTTED}]:
+        words = str(emptied[0])
+        return Effect(State.DONE, words, tuple(changed)) if may_go else Effect(State.DESTROYED, words)
+    if kinds:
+        return Effect(State.UNCHANGED, str(kinds[0]))
+    if after:
+        return Effect(State.THERE, "unchanged")
+    return Effect(State.MISSING, "missing")
+
+
+def _changed(name: str, tree: ChangedTree, places: Collection[str]) -> dict[str, Substance]:
+    found = [path for path in tree.find(name, tree.after) if path in tree.changed]
+    if not found and "/" not in name:
+        # "`config.py` in `src/core/`", where the root has a file of that name too.
+        below = [f"/{place.rstrip('/')}/" for place in places]
+        found = [
+            path
+            for path in tree.after.tail(name)
+            if path in tree.changed and any(place in f"/{path}" for place in below)
+        ]
+    return {path: tree.changed[path] for path in found}

@@ -1,0 +1,1 @@
+"""Discover: which phase of which feature, from which commit, on which branch."""

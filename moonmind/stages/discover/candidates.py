@@ -1,0 +1,127 @@
+"""Gathers what discover chooses from: the features of the repository, and where work on each would start."""
+
+from dataclasses import dataclass, field
+
+from moonmind.engine.stage_context import StageContext
+from moonmind.errors import FeatureMissing, SpecUnreadable
+from moonmind.runs import naming
+from moonmind.speckit.features import Choice, Feature, choose_feature, matches, refuse_shared_key
+from moonmind.speckit.tasks import TasksFile
+from moonmind.speckit.tasks_md import read_tasks
+from moonmind.stages.discover.feature_branches import FeatureBranches
+from moonmind.stages.discover.snapshot import Snapshot
+
+FEATURE_JSON = ".specify/feature.json"
+LINK = "120000"
+"""Git's mode of a symbolic link."""
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Where work on a feature starts: on its open branch, else at the tip of the base branch."""
+
+    base: str
+    commit: str
+    branch: str
+    branch_tip: str | None
+    reason: str
+    called: str
+    """The feature's name for people: its key, or its path where another feature has the same key."""
+
+
+@dataclass(slots=True)
+class Candidates:
+    """Reads lazily and once: tasks.md of each feature at the commit where work on it would start."""
+
+    context: StageContext
+    snapshot: Snapshot
+    _starts: dict[str, Start] = field(default_factory=dict)
+    _branches: dict[str, FeatureBranches] = field(default_factory=dict)
+
+    def choose(self) -> tuple[Choice, str]:
+        """Choose the feature, and give the base branch that holds its tasks.md.
+
+        The default branch goes first; a branch that is named as a feature and holds it is asked only when the default
+        branch does not have what is wanted.
+        """
+        requested = self.context.run.requested_key
+        base = self.snapshot.repository.default_branch
+        refuse_shared_key(self.snapshot.features(base), requested)
+        try:
+            return self._choose_on(base, self.snapshot.features(base), requested), base
+        except FeatureMissing:
+            for branch in self._feature_branches(requested):
+                named = [one for one in self.snapshot.features(branch) if _is_named(one, branch)]
+                refuse_shared_key(named, requested)
+                if found := [one for one in named if not requested or matches(one, requested)]:
+                    choice = self._choose_on(branch, tuple(found), requested)
+                    if choice.feature is not None:
+                        return choice, branch
+            raise
+
+    def start_of(self, feature: Feature, base: str) -> Start:
+        """Find the branch that a run on this feature goes on with, and its starting commit."""
+        if feature.path not in self._starts:
+            branches = self._branches_of(base)
+            name, found = branches.choose(feature)
+            commit = found.tip or self.snapshot.branches[base]
+            called = feature.key if branches.is_alone(feature) else feature.path
+            self._starts[feature.path] = Start(base, commit, name, found.tip, f"{name}: {found.reason}", called)
+        return self._starts[feature.path]
+
+    def _branches_of(self, base: str) -> FeatureBranches:
+        if base not in self._branches:
+            both = (*self.snapshot.features(self.snapshot.repository.default_branch), *self.snapshot.features(base))
+            known = {feature.path: feature for feature in both}
+            self._branches[base] = FeatureBranches(self.context, self.snapshot, tuple(known.values()), base)
+        return self._branches[base]
+
+    def _choose_on(self, base: str, features: tuple[Feature, ...], requested: str) -> Choice:
+        files: dict[str, TasksFile] = {}
+        unreadable: dict[str, SpecUnreadable] = {}
+        for feature in features:
+            if requested and not matches(feature, requested):
+                continue  # what was asked for decides; the others' state plays no part
+            try:
+                start = self.start_of(feature, base)
+                data = self.snapshot.read(start.commit, feature.tasks_path)
+                if data is None:
+                    raise self._no_file(start, feature.tasks_path)
+                files[feature.path] = read_tasks(data, name=feature.tasks_path)
+            except SpecUnreadable as error:
+                unreadable[feature.path] = error
+        pointer = self.snapshot.read(self.snapshot.branches[base], FEATURE_JSON) if features else None
+        return choose_feature(
+            features,
+            files,
+            requested=requested,
+            feature_json=pointer.decode("utf-8", "replace") if pointer else None,
+            branch=None if base == self.snapshot.repository.default_branch else base,
+            unreadable=unreadable,
+        )
+
+    def _no_file(self, start: Start, path: str) -> SpecUnreadable:
+        where = start.base if start.branch_tip is None else start.branch
+        found = self.snapshot.tree(start.commit).get(path)
+        if found is None:
+            return SpecUnreadable(f"{path} is missing on {where}.")
+        kind = "a symbolic link" if found.mode == LINK else "not a file"
+        return SpecUnreadable(
+            f"{path} is {kind} on {where}.",
+            remediation="Put the file itself in its place: MoonMind ticks boxes in it. Push, and start a new run.",
+        )
+
+    def _feature_branches(self, requested: str) -> list[str]:
+        """List the branches that may be named as a feature; those named as the request come first."""
+        names = [name for name in self.snapshot.branches if not name.startswith(naming.BRANCH_PREFIX)]
+        holds = [name for name in names if name != self.snapshot.repository.default_branch and self._holds_own(name)]
+        return sorted(holds, key=lambda name: (name != requested, name))
+
+    def _holds_own(self, branch: str) -> bool:
+        tip = self.snapshot.branches[branch]
+        names = dict.fromkeys((branch, branch.rpartition("/")[2]))
+        return any(self.snapshot.read(tip, f"specs/{name}/tasks.md") is not None for name in names)
+
+
+def _is_named(feature: Feature, branch: str) -> bool:
+    return feature.key in {branch, branch.rpartition("/")[2]}

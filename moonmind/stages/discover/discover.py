@@ -1,0 +1,152 @@
+"""Find the feature, the phase and the starting commit, or say why there is nothing to do."""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from moonmind.engine.stage_context import StageContext
+from moonmind.errors import Rejected, SpecUnreadable
+from moonmind.ports.forge import Repository
+from moonmind.runs.machine import Done, NothingToDo, Outcome
+from moonmind.speckit.documents import constitution_in, documents_of, skills_in
+from moonmind.speckit.evidence import evidence_of
+from moonmind.speckit.features import Feature, find_features
+from moonmind.speckit.tasks import SpecTask
+from moonmind.speckit.tasks_md import read_tasks
+from moonmind.speckit.work import NoWork, Work, next_work
+from moonmind.stages.discover import agent_files
+from moonmind.stages.discover.candidates import Candidates, Start
+from moonmind.stages.discover.foreign_commits import foreign_commits
+from moonmind.stages.discover.progress import without_progress
+from moonmind.stages.discover.snapshot import Snapshot
+from moonmind.stages.kit import forge_answers, forge_cooldown
+from moonmind.stages.kit.branch_conflicts import refuse_conflicts
+from moonmind.stages.kit.harmless_text import storable
+from moonmind.stages.kit.plan import VERSION, Plan, PlanTask
+
+
+def run(context: StageContext) -> Outcome:
+    """Read the repository from git objects alone and decide by rule; nothing outside is changed."""
+    if (wait := forge_cooldown.held_back(context)) is not None:
+        return wait
+    with forge_answers.noted(context):
+        return _discover(context)
+
+
+def _discover(context: StageContext) -> Outcome:
+    repository = _repository(context)
+    branches = {} if repository.empty else dict(context.vcs.branches(repository.full_name))
+    if not branches:
+        context.office.audit_forge()
+        return NothingToDo(f"{repository.full_name} is empty: there is no commit, so there is no feature.")
+    if repository.default_branch not in branches:
+        raise Rejected(
+            f"{repository.full_name} has no branch {repository.default_branch}, which the forge calls its default.",
+            remediation="Set the repository's default branch to one that exists, then retry from discovery.",
+        )
+    candidates = Candidates(context, Snapshot(repository, branches, context.vcs))
+    choice, base = candidates.choose()
+    if choice.feature is None:
+        return NothingToDo(_sentence(choice.reason))
+    start = candidates.start_of(choice.feature, base)
+    return _plan(context, candidates, choice.feature, start, choice.reason)
+
+
+def _repository(context: StageContext) -> Repository:
+    repository = context.forge.repository(context.run.repository)
+    if not repository.empty:
+        context.lease.check()
+        context.vcs.fetch(repository)
+    return repository
+
+
+def _plan(
+    context: StageContext, candidates: Candidates, feature: Feature, start: Start, reason: str
+) -> Done | NothingToDo:
+    listing = tuple(candidates.snapshot.tree(start.commit))
+    there = next((one for one in find_features(listing) if one.path == feature.path), None)
+    data = candidates.snapshot.read(start.commit, feature.tasks_path)
+    if there is None or data is None:
+        raise SpecUnreadable(
+            f"{feature.tasks_path} is on {start.base} but not on {start.branch}, where the feature's work goes on.",
+            remediation="Merge the base into that branch, or close its pull request; then retry from discovery.",
+        )
+    file = read_tasks(data, name=there.tasks_path)
+    work = next_work(there, file)
+    if isinstance(work, NoWork):
+        # The feature's own column is set all the same, so that the run is found under it.
+        return NothingToDo(_sentence(work.reason), {"v": VERSION, "featureKey": there.path, "choice": reason})
+    constitution = constitution_in(listing)
+    plan = Plan(
+        repository=candidates.snapshot.repository,
+        feature=there,
+        called=start.called,
+        phase=storable(work.phase.title),
+        tasks=tuple(_task(task, there) for task in work.tasks),
+        base=start.base,
+        starting_commit=start.commit,
+        branch=start.branch,
+        branch_tip=start.branch_tip,
+        left_for_people=tuple(task.id for task in work.left_for_people),
+        documents=documents_of(there, listing),
+        constitution=constitution,
+        skills=skills_in(listing),
+        hashes=_hashes(candidates, there, start.commit),
+        choice=_sentence(f"{reason}; {start.reason}"),
+        checkpoint=_words(work.phase.checkpoint),
+        independent_test=_words(work.phase.independent_test),
+        passed_over=work.passed_over,
+        warnings=tuple(
+            storable(text)
+            for text in (
+                *_not_ours(candidates, start),
+                *file.warnings,
+                *_order(work),
+                *agent_files.warnings(listing),
+            )
+        ),
+    )
+    if stuck := without_progress(plan, context.run.notes, context.office.earlier_run(there.path)):
+        return NothingToDo(stuck, plan.as_outputs())
+    if start.branch_tip is None:
+        refuse_conflicts(start.branch, candidates.snapshot.branches, candidates.snapshot.repository.default_branch)
+    return Done(plan.as_outputs())
+
+
+def _not_ours(candidates: Candidates, start: Start) -> tuple[str, ...]:
+    if start.branch_tip is None:
+        return ()
+    return foreign_commits(candidates.context, start.branch, candidates.snapshot.history(start.branch_tip, start.base))
+
+
+def _task(task: SpecTask, feature: Feature) -> PlanTask:
+    found = evidence_of(task.id, task.text, feature.path)
+    text = storable(task.text)
+    return PlanTask(
+        task.id, task.line, text, found.targets, found.references, found.removals, found.gone, story=task.story
+    )
+
+
+def _order(work: Work) -> Iterable[str]:
+    """Return which tasks are handed out although one they wait for is left to a person."""
+    left = {task.id for task in work.left_for_people}
+    for task in work.tasks:
+        if waits := [one for one in task.depends_on if one in left]:
+            yield f"{task.id} depends on {', '.join(waits)}, left for people."
+
+
+def _hashes(candidates: Candidates, feature: Feature, commit: str) -> Mapping[str, str | None]:
+    paths: dict[str, Any] = {"spec": feature.spec_path, "plan": feature.plan_path, "tasks": feature.tasks_path}
+    found = {name: candidates.snapshot.read(commit, path) if path else None for name, path in paths.items()}
+    return {name: None if data is None else hashlib.sha256(data).hexdigest() for name, data in found.items()}
+
+
+def _words(text: str | None) -> str | None:
+    return None if text is None else storable(text)
+
+
+def _sentence(text: str) -> str:
+    whole = storable(text).strip()
+    # A path keeps its spelling, wherever it stands.
+    begin = whole[:1] if "/" in whole.partition(" ")[0] else whole[:1].upper()
+    return begin + whole[1:] + ("" if whole.endswith((".", "!", "?")) else ".")

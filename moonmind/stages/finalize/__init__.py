@@ -1,0 +1,1 @@
+"""Finalize: add up and clean up."""

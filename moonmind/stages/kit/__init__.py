@@ -1,0 +1,1 @@
+"""What several stages use: the plan, patches, secrets, texts of others."""

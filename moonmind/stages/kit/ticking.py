@@ -1,0 +1,14 @@
+"""Sets the boxes that the verdicts allow, in tasks.md as it was at the starting commit."""
+
+from collections.abc import Iterable
+
+from moonmind.speckit.tasks_md import read_tasks, tick
+from moonmind.stages.apply.judging import Judgement
+from moonmind.stages.kit.plan import Plan
+
+
+def ticked(plan: Plan, before: bytes, judgements: Iterable[Judgement]) -> bytes:
+    """Give the file with those boxes ticked and every other byte as it was."""
+    wanted = {item.key for item in judgements if item.verdict.ticks}
+    file = read_tasks(before, name=plan.feature.tasks_path)
+    return tick(before, [task for task in plan.spec_tasks(file) if task.key in wanted])

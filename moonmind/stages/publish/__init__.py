@@ -1,0 +1,1 @@
+"""Publish: push the branch, ensure the pull request."""

@@ -1,0 +1,214 @@
+"""Push the branch and ensure its one pull request; found done already, it is done."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from moonmind.engine.stage_context import StageContext, StopRequested
+from moonmind.errors import (
+    BranchMoved,
+    ForgeLimited,
+    MoonMindError,
+    PullRequestClosed,
+    PushRejected,
+    SecretFound,
+    Unexpected,
+)
+from moonmind.ports.forge import PullRequest, PullRequestDraft, PullState, Repository
+from moonmind.runs.chain import Stage
+from moonmind.runs.machine import Done, Outcome
+from moonmind.stages.apply.judging import Judgement
+from moonmind.stages.kit import forge_answers, forge_cooldown, pull_request_text
+from moonmind.stages.kit.branch_conflicts import refuse_conflicts
+from moonmind.stages.kit.plan import Plan
+from moonmind.stages.kit.restored_work import find_wip, has
+from moonmind.stages.kit.ticking import ticked
+from moonmind.stages.publish import body_sections
+
+VERSION = 1
+PAYLOAD_PATH = "publish/pull-request.json"
+
+
+def run(context: StageContext) -> Outcome:
+    """Publish apply's commit, fast-forward only, and make the branch's pull request speak of it."""
+    if (wait := forge_cooldown.held_back(context)) is not None:
+        return wait
+    with forge_answers.noted(context):
+        return _publish(context)
+
+
+def _publish(context: StageContext) -> Done:
+    plan = Plan.from_outputs(context.output_of(Stage.DISCOVER))
+    applied = context.output_of(Stage.APPLY)
+    commit = str(applied["commit"])
+    repository = plan.repository.full_name
+    context.lease.check()
+    # Under its present address: it may have been renamed while the agent worked. The mirror keeps the name it had.
+    place = replace(plan.repository, clone_url=context.forge.repository(repository).clone_url)
+    context.vcs.fetch(place)
+    branches = context.vcs.branches(repository)
+    context.lease.check()  # a fetch takes its time; whoever lost the run meanwhile asks the forge for nothing
+    pulls = context.forge.pull_requests(repository, plan.branch)
+    if landed := _landed(context, plan, commit, branches.get(plan.base), pulls):
+        return _done(context, plan, commit, landed)
+    opened = next((pull for pull in pulls if pull.state is PullState.OPEN), None)
+    if pulls and opened is None:
+        last = pulls[0]
+        raise PullRequestClosed(
+            f"Pull request #{last.number} of {plan.branch} was {last.state.value} while the run worked.", url=last.url
+        )
+    draft = _draft(context, plan, applied, opened)
+    tip = branches.get(plan.branch)
+    if not _is_pushed(context, plan, commit, tip):
+        if tip != plan.branch_tip:
+            raise BranchMoved(
+                f"{plan.branch} is at {_short(tip)}, not at {_short(plan.branch_tip)} where this run started.",
+                branch=plan.branch,
+                found=tip,
+                expected=plan.branch_tip,
+            )
+        _ensure_commit(context, plan, applied, commit)
+        _push(context, plan, place, commit)
+    try:
+        context.lease.check()
+        pull = context.forge.ensure_pull_request(repository, draft, allowed=context.lease.check)
+    except StopRequested as stop:
+        # Nothing is taken back, so the run says what there is. The pull request may be made, and only its labels missing.
+        try:
+            stop.details["outside"] = _words_of_pull_request(context, plan, commit) or _only_pushed(plan)
+        except MoonMindError as error:  # the token may have been revoked meanwhile: the run is cancelled all the same
+            if isinstance(error, ForgeLimited):
+                forge_cooldown.parked(context, error)
+            stop.details["outside"] = (
+                f"The branch {plan.branch} is pushed. Whether a pull request speaks of it could not be found out: "
+                f"{error.message}"
+            )
+        raise
+    return _done(context, plan, commit, pull)
+
+
+def _push(context: StageContext, plan: Plan, place: Repository, commit: str) -> None:
+    """Push the commit; raises BranchConflict where another branch's name is in the way, since discovery or only now."""
+    _refuse_conflicts(context, plan)
+    context.lease.check()
+    try:
+        context.vcs.push(place, plan.branch, commit, plan.branch_tip)
+    except PushRejected:
+        context.vcs.fetch(place)
+        _refuse_conflicts(context, plan)
+        raise
+
+
+def _refuse_conflicts(context: StageContext, plan: Plan) -> None:
+    if plan.branch_tip is None:
+        existing = context.vcs.branches(plan.repository.full_name)
+        refuse_conflicts(plan.branch, existing, plan.repository.default_branch)
+
+
+def traces(context: StageContext) -> str:
+    """Return what an earlier try of this stage left at the forge; raises ForgeError and VcsError where nobody can tell."""
+    plan = Plan.from_outputs(context.output_of(Stage.DISCOVER))
+    commit = str(context.output_of(Stage.APPLY)["commit"])
+    repository = plan.repository.full_name
+    if words := _words_of_pull_request(context, plan, commit):
+        return words
+    context.vcs.fetch(replace(plan.repository, clone_url=context.forge.repository(repository).clone_url))
+    tip = context.vcs.branches(repository).get(plan.branch)
+    return _only_pushed(plan) if _is_pushed(context, plan, commit, tip) else ""
+
+
+def _words_of_pull_request(context: StageContext, plan: Plan, commit: str) -> str:
+    for pull in context.forge.pull_requests(plan.repository.full_name, plan.branch):
+        if _speaks_of(pull, context, commit):
+            return f"What it published stays: {pull.url}"
+    return ""
+
+
+def _only_pushed(plan: Plan) -> str:
+    return f"The branch {plan.branch} is pushed; its pull request does not speak of it yet."
+
+
+def _speaks_of(pull: PullRequest, context: StageContext, commit: str) -> bool:
+    """Return True if this run wrote of this commit; it may have published an earlier phase there and started over since."""
+    return body_sections.marker(context.run.id) in pull.body and commit in pull.body
+
+
+def _landed(
+    context: StageContext, plan: Plan, commit: str, base_tip: str | None, pulls: tuple[PullRequest, ...]
+) -> PullRequest | None:
+    """Find the merged pull request that an earlier try of this run opened, or whose merge brought our commit."""
+    merged = [pull for pull in pulls if pull.state is PullState.MERGED]
+    for pull in merged:
+        if _speaks_of(pull, context, commit):
+            return pull
+    if merged and base_tip and has(context, plan, commit):
+        return merged[0] if context.vcs.is_ancestor(plan.repository.full_name, commit, base_tip) else None
+    return None
+
+
+def _is_pushed(context: StageContext, plan: Plan, commit: str, tip: str | None) -> bool:
+    """Return True if the branch holds our commit: at its tip, or below commits that were pushed on top since."""
+    if tip is None or tip == commit:
+        return tip == commit
+    return has(context, plan, commit) and context.vcs.is_ancestor(plan.repository.full_name, commit, tip)
+
+
+def _draft(
+    context: StageContext, plan: Plan, applied: Mapping[str, Any], opened: PullRequest | None
+) -> PullRequestDraft:
+    own = pull_request_text.section(plan, applied, context.run.id)
+    whole = body_sections.merge(opened.body if opened else None, context.run.id, own)
+    text = pull_request_text.title(plan, len(body_sections.runs_in(whole)))
+    if opened and not pull_request_text.is_ours(opened.title, plan):
+        text = opened.title  # a person renamed it
+    if context.redactor.holds_known(f"{text}\n{own}".encode()):
+        raise SecretFound("The pull request's text would hold a known secret: it stands in the tasks or in a path.")
+    return PullRequestDraft(plan.branch, plan.base, text, whole)
+
+
+def _ensure_commit(context: StageContext, plan: Plan, applied: Mapping[str, Any], commit: str) -> None:
+    """Make apply's commit again where this host's mirror lacks it: its parts are all recorded."""
+    if has(context, plan, commit):
+        return
+    submitted = context.outputs.get(Stage.SUBMIT, {})
+    wip = find_wip(context, plan, {**submitted, "patchPath": applied["patchPath"]})
+    before = context.vcs.read(plan.repository.full_name, plan.starting_commit, plan.feature.tasks_path)
+    if wip is None or before is None:
+        raise Unexpected(
+            f"commit {commit[:12]} and the patch it was made from are not on this host",
+            remediation="Retry with restart_from_discovery.",
+        )
+    verdicts = [Judgement.from_json(item) for item in applied["verdicts"]]
+    again = context.vcs.commit(
+        plan.repository.full_name,
+        tree_of=wip,
+        parent=plan.starting_commit,
+        replace={plan.feature.tasks_path: ticked(plan, before, verdicts)},
+        message=str(applied["message"]),
+        when=datetime.fromisoformat(applied["committedAt"]),
+    )
+    if again != commit:
+        raise Unexpected(
+            f"the commit was made again as {again[:12]}, not as {commit[:12]}: the stored patch does not fit",
+            remediation="Retry with restart_from_discovery.",
+        )
+
+
+def _done(context: StageContext, plan: Plan, commit: str, pull: PullRequest) -> Done:
+    payload = json.dumps(pull.as_json(), ensure_ascii=False, indent=2)
+    context.artifacts.save("pr_payload", PAYLOAD_PATH, payload.encode(), "application/json")
+    return Done(
+        {
+            "v": VERSION,
+            "branchName": plan.branch,
+            "pullRequestUrl": pull.url,
+            "pullRequestNumber": pull.number,
+            "commit": commit,
+        }
+    )
+
+
+def _short(commit: str | None) -> str:
+    return commit[:12] if commit else "no commit"

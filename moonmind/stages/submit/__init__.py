@@ -1,0 +1,1 @@
+"""Submit: the agent's job, and what is kept of its work."""

@@ -1,0 +1,49 @@
+"""Names of the job that a submit attempt is at, and of the files it leaves; derived, so that a re-claim finds them."""
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+from moonmind.engine.stage_context import StageContext
+from moonmind.runs import naming
+from moonmind.runs.chain import Stage
+
+
+def goes_on(context: StageContext) -> bool:
+    """Return True if what was kept belongs to the present plan: another phase or another start begins afresh."""
+    plan, kept = context.outputs.get(Stage.DISCOVER, {}), context.kept
+    return "startingCommit" in kept and all(kept.get(name) == plan.get(name) for name in ("startingCommit", "phase"))
+
+
+def spent(context: StageContext) -> int:
+    """Count the jobs of this attempt that are over although the attempt goes on: a quota's reset needs a fresh one."""
+    return int(context.kept.get("spentJobs") or 0) if context.kept.get("attempt") == context.attempt.number else 0
+
+
+def notes_mark(context: StageContext) -> str:
+    """Name the operator's notes as they are now."""
+    return hashlib.sha256((context.run.notes or "").encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def new_notes(context: StageContext, before: Mapping[str, Any]) -> bool:
+    """Return True if the operator wrote other notes since something was recorded: the agent is to be asked again."""
+    return before.get("notesMark") not in {None, notes_mark(context)}
+
+
+def key(context: StageContext) -> str:
+    """Name the job: the attempt's own, or an earlier attempt's that is complete and only waits to be taken over."""
+    finished = context.kept.get("finishedJob")
+    if finished and goes_on(context) and not new_notes(context, context.kept):
+        return str(finished)
+    suffix = f".{spent(context)}" if spent(context) else ""
+    return naming.job_key(context.run.id, Stage.SUBMIT, context.attempt.number) + suffix
+
+
+def label(context: StageContext) -> str:
+    """Return `<attempt>`, with `.<k>` for its k-th further job: what the job's artifacts are named by."""
+    return key(context).rpartition("-")[2]
+
+
+def log_path(context: StageContext) -> str:
+    """Name the artifact that the job's log grows into."""
+    return f"codex/attempt-{label(context)}.jsonl"

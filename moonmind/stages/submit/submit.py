@@ -1,0 +1,280 @@
+"""Hand the phase to the agent, wait for it without holding a worker, and keep what it did."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from moonmind.engine.stage_context import LeaseLost, StageContext, StopRequested
+from moonmind.errors import (
+    AgentBusy,
+    AgentError,
+    AgentLost,
+    AgentNoChange,
+    AgentUnknown,
+    CredentialInvalid,
+    MoonMindError,
+    NotFound,
+    SpecUnreadable,
+    VcsRefused,
+)
+from moonmind.ports.agent import AgentJob, Brief, BriefTask, JobEnd, JobResult, JobState, JobStatus, Usage
+from moonmind.preflight.workflow_right import workflows_named
+from moonmind.runs.chain import Stage
+from moonmind.runs.machine import Done, Failed, Outcome, Park, WaitingReason
+from moonmind.speckit.prompt import render_prompt
+from moonmind.speckit.tasks_md import read_tasks
+from moonmind.stages.kit.harmless_text import storable
+from moonmind.stages.kit.patches import read_kept
+from moonmind.stages.kit.plan import Plan
+from moonmind.stages.kit.restored_work import ensure_start
+from moonmind.stages.submit import agent_job, job_outcomes, model_calls
+from moonmind.stages.submit.work_capture import Captured, capture, partial, thread
+
+VERSION = 1
+CAPACITY_SECONDS = 60.0
+QUOTA_GATE = "agent-quota"
+_SHOWN = 10
+REPORT_LENGTH = 20_000
+"""Characters of the agent's last message that are recorded: its end."""
+
+
+def run(context: StageContext) -> Outcome:
+    """Look at the attempt's one job: start it, go on waiting, or take what it left."""
+    plan = Plan.from_outputs(context.output_of(Stage.DISCOVER))
+    key = agent_job.key(context)
+    try:
+        status = context.agent.poll(key)
+    except AgentUnknown:
+        if key not in (context.kept.get("jobKey"), context.run.job_key):
+            raise
+        # The job was started and may well be at work: not being able to look ends nothing. The deadline bounds this.
+        return Park(WaitingReason.AGENT, seconds=context.relook_seconds, kept=context.kept)
+    match status.state:
+        case JobState.RUNNING if status.overdue is not None:
+            return _outlived(context, plan, status.overdue)
+        case JobState.RUNNING:
+            return _wait(context, plan, status)
+        case JobState.ENDED if status.result is not None:
+            return _harvest(context, plan, status, status.result)
+        case JobState.LOST | JobState.ENDED:
+            # The supervisor is gone, its agent may not be: nothing else may work in the folder before it is.
+            context.lease.check()
+            context.agent.stop(key)
+            context.artifacts.seal(agent_job.log_path(context))
+            return job_outcomes.lost({**_kept(context, plan, status), **partial(context)})
+        case JobState.ABSENT:
+            return _start(context, plan, key)
+
+
+def _start(context: StageContext, plan: Plan, key: str) -> Outcome:
+    if (opens := context.office.gate(QUOTA_GATE)) is not None:
+        return Park(WaitingReason.QUOTA, until=opens, kept=context.kept)
+    if not context.office.take_slot():
+        return Park(WaitingReason.CAPACITY, seconds=CAPACITY_SECONDS, kept=context.kept)
+    # Behind the slot: runs that wait for one come by every minute, and must not use the services' limits up with probes.
+    context.office.audit_credentials()
+    if workflows := _workflows(plan):
+        context.office.check_workflows(workflows)
+    ensure_start(context, plan)
+    prompt = context.redactor.text(_prompt(context, plan))
+    context.artifacts.save(
+        "prompt", f"codex/prompt-{agent_job.label(context)}.md", prompt.encode(), "text/markdown; charset=utf-8"
+    )
+    log_path = context.artifacts.grow("codex_logs", agent_job.log_path(context), "application/x-ndjson")
+    repository = plan.repository.full_name
+    context.lease.check()
+    if not agent_job.goes_on(context):
+        # No job of this plan has run yet: what lies there is from a plan that discover has replaced since.
+        context.vcs.close_workspace(repository, context.run.id)
+    workspace = context.vcs.open_workspace(
+        repository, context.run.id, plan.starting_commit, resume=_resume_point(context, plan)
+    )
+    job = AgentJob(
+        key=key,
+        workspace=workspace.path,
+        prompt=prompt,
+        brief=Brief(
+            plan.feature.path, plan.phase, tuple(BriefTask(task.id, task.text, task.targets) for task in plan.tasks)
+        ),
+        log_path=log_path,
+        environment={
+            "SPECIFY_FEATURE_DIRECTORY": plan.feature.path,
+            "SPECIFY_FEATURE": plan.feature.path.rpartition("/")[2],
+        },
+        resume_thread=context.kept.get("codexTaskId") if agent_job.goes_on(context) else None,
+        home_key=str(context.run.id),
+        limits=context.limits,
+        calls_before=model_calls.before(context),
+        calls_base=model_calls.base(context),
+    )
+    context.lease.check()
+    try:
+        context.agent.start(job)
+    except AgentBusy:
+        # The login serves one agent at a time; the slot goes to a run that can use it.
+        return Park(WaitingReason.CAPACITY, seconds=CAPACITY_SECONDS, kept=context.kept)
+    try:
+        status = context.agent.poll(key)
+    except AgentUnknown:
+        status = JobStatus(JobState.RUNNING)  # it has been started; the next look says more
+    return _wait(context, plan, status)
+
+
+def _workflows(plan: Plan) -> tuple[str, ...]:
+    named = (path for task in plan.tasks for path in workflows_named((*task.targets, task.text), task.references))
+    return tuple(dict.fromkeys(named))
+
+
+def _wait(context: StageContext, plan: Plan, status: JobStatus) -> Park:
+    return Park(WaitingReason.AGENT, seconds=context.relook_seconds, kept=_kept(context, plan, status))
+
+
+def _outlived(context: StageContext, plan: Plan, limit: JobEnd) -> Outcome:
+    """End a job that its supervisor should have ended, and take what it left."""
+    key = agent_job.key(context)
+    context.lease.check()
+    context.agent.stop(key)
+    status = context.agent.poll(key)
+    result = status.result
+    if result is None or result.end is JobEnd.STOPPED:
+        words = "its supervisor did not see to that (it was stopped itself, or hung), so the run ended the job"
+        result = replace(result or JobResult(limit), end=limit, message=words)
+    return _harvest(context, plan, status, result)
+
+
+def _harvest(context: StageContext, plan: Plan, status: JobStatus, result: JobResult) -> Outcome:
+    """Take what the job left; after a passing fault only this is done again, by this job's name."""
+    key = agent_job.key(context)
+    try:
+        if status.facts.get("survivors"):
+            # Something of the agent's was still there at its end, and may go on changing the folder.
+            context.lease.check()
+            context.agent.stop(key)
+        context.artifacts.seal(agent_job.log_path(context))
+        return _ended(context, plan, status, result)
+    except (LeaseLost, StopRequested):
+        raise
+    except MoonMindError as error:
+        # Taken again by a retry: the agent is not paid for the same end twice, unless new notes ask it for another one.
+        again = {"finishedJob": key, "notesMark": agent_job.notes_mark(context)}
+        kept = {**_kept(context, plan, status, result.usage), **again, "ended": error.message}
+        return Failed(error.info(), error.retryable, kept, error.outage)
+
+
+def _ended(context: StageContext, plan: Plan, status: JobStatus, result: JobResult) -> Outcome:
+    kept = _kept(context, plan, status, result.usage)
+    if result.end is not JobEnd.COMPLETED:
+        shown = replace(result, message=storable(context.redactor.text(result.message)))
+        if result.end is JobEnd.QUOTA and result.resets_at is not None:
+            # Every run uses the same credential: none starts an agent that would only meet the same limit.
+            context.office.close_gate(QUOTA_GATE, result.resets_at, job_outcomes.sentence(shown))
+        if result.end is JobEnd.CREDENTIAL:
+            context.office.note_refused_credential(CredentialInvalid(job_outcomes.sentence(shown)), whose="agent")
+        return job_outcomes.bad_end(shown, {**kept, **partial(context)}, agent_job.spent(context), datetime.now(UTC))
+    captured = capture(context, f"patches/agent-{agent_job.label(context)}.diff")
+    if captured is None:
+        return _without_folder(context, plan, kept)
+    report = storable(context.redactor.text(result.report))[-REPORT_LENGTH:]
+    if not captured.changed:
+        error = AgentNoChange(f"{_nothing(context, plan, captured)}{_said(report)}")
+        # Said to the agent too, if a person asks it again.
+        return Failed(error.info(), kept={**kept, "ended": error.message})
+    return Done({**kept, **_work(captured), "report": report, "notesMark": agent_job.notes_mark(context)})
+
+
+def _without_folder(context: StageContext, plan: Plan, kept: dict[str, Any]) -> Failed:
+    if context.vcs.lost_folder(plan.repository.full_name, context.run.id):
+        # On this very host, under its own record: the same agent would do it again.
+        error = AgentError(
+            "The agent removed its folder, or put something else in its place; what it did there is gone.",
+            remediation="Read the agent's log. A retry starts it again in a new folder: say in notes what it must leave alone.",
+        )
+        return Failed(error.info(), kept={**kept, "ended": error.message})
+    lost = AgentLost("The agent is done, but its folder is not on this host any more; the phase is done again.")
+    return Failed(lost.info(), transient=True, kept=kept)
+
+
+def _said(report: str) -> str:
+    words = report.strip()[-2000:]
+    return f" It said: {words}" if words else " It said nothing."
+
+
+def _nothing(context: StageContext, plan: Plan, captured: Captured) -> str:
+    """Report that nothing changed, or what was made and could not be taken, each with the rule."""
+    repository = plan.repository.full_name
+    workspace = context.vcs.find_workspace(repository, context.run.id)
+    found = list(captured.left_out)
+    if workspace is not None:
+        seen = {item.path for item in found}
+        found += [item for item in context.vcs.hidden(repository, context.run.id, workspace) if item.path not in seen]
+    if not found:
+        return "The agent ended without changing a file."
+    shown = "; ".join(f"{item.path}: {item.words}" for item in found[:_SHOWN])
+    more = f"; and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
+    return storable(f"The agent changed nothing that can be taken. {shown}{more}.")
+
+
+def _work(captured: Captured) -> dict[str, Any]:
+    return {
+        "v": VERSION,
+        "wip": captured.wip,
+        "patchPath": captured.patch_path,
+        "patchDigest": captured.digest,
+        "archivePath": captured.archive_path,
+        "leftOut": [item.as_json() for item in captured.left_out],
+    }
+
+
+def _kept(context: StageContext, plan: Plan, status: JobStatus, tokens: Usage | None = None) -> dict[str, Any]:
+    """Name the job and its thread, and the plan they belong to."""
+    before = context.kept if agent_job.goes_on(context) else {}
+    carried = {name: before.get(name) for name in ("codexTaskId", "wip", "partialPatch", "ended")}
+    return {
+        # What was kept is merged over what was kept before: a name that no longer holds has to be said as None.
+        **carried,
+        "finishedJob": None,
+        "notKept": None,
+        **thread(status),
+        **model_calls.kept(context, status, tokens),
+        "v": VERSION,
+        "attempt": context.attempt.number,
+        "spentJobs": agent_job.spent(context),
+        "jobKey": agent_job.key(context),
+        "codexLogsPath": agent_job.log_path(context),
+        "startingCommit": plan.starting_commit,
+        "phase": plan.phase,
+    }
+
+
+def _resume_point(context: StageContext, plan: Plan) -> str | None:
+    """Find the commit with this run's unfinished work: pinned here, else rebuilt from the stored patch."""
+    wip = context.kept.get("wip")
+    if not wip or not agent_job.goes_on(context):
+        return None
+    repository = plan.repository.full_name
+    if context.vcs.wip(repository, context.run.id) == wip:
+        return str(wip)
+    patch_path = context.kept.get("partialPatch") or context.kept.get("patchPath")
+    if not patch_path:
+        return None
+    try:
+        return context.vcs.restore(
+            repository, context.run.id, plan.starting_commit, read_kept(context, str(patch_path))
+        )
+    except (NotFound, VcsRefused):
+        return None  # the thread still knows what it did; it does it again from the starting commit
+
+
+def _prompt(context: StageContext, plan: Plan) -> str:
+    data = context.vcs.read(plan.repository.full_name, plan.starting_commit, plan.feature.tasks_path)
+    if data is None:
+        raise SpecUnreadable(f"{plan.feature.tasks_path} is not in commit {plan.starting_commit[:12]}.")
+    went_before = context.kept if agent_job.goes_on(context) else {}
+    return render_prompt(
+        work=plan.work(read_tasks(data, name=plan.feature.tasks_path)),
+        documents=plan.documents or {},
+        constitution_path=plan.constitution,
+        skills=plan.skills,
+        notes=context.run.notes or "",
+        previous="\n\n".join(str(words) for words in (went_before.get("ended"), context.note) if words),
+    )

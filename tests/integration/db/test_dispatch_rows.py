@@ -1,0 +1,116 @@
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from moonmind.db.clock import db_now, db_now_plus
+from moonmind.db.unit_of_work import Database
+from moonmind.runs.records import Run
+from moonmind.runs.retry import hint_interval
+from tests.support.databases import (
+    add_run,
+    at_once,
+    claim_run,
+    due,
+    event_types,
+    everything,
+    make_due,
+    read_run,
+    set_columns,
+)
+
+FAR = datetime(2100, 1, 1, tzinfo=UTC)
+
+
+def hint(database: Database, run: Run, **values: int) -> Run | None:
+    with database.write() as unit:
+        return unit.recovery.hint(run.id, **values)
+
+
+def test_a_new_run_is_left_to_its_own_publisher_for_ten_seconds(database: Database) -> None:
+    run = add_run(database)
+    assert due(database) == []
+    set_columns(database, run.id, dispatch_after=db_now_plus(-0.001))
+    assert due(database) == [run.id]
+
+
+def test_only_what_is_due_and_free_is_hinted_the_longest_overdue_first(database: Database) -> None:
+    first, second, early, held = (add_run(database) for _ in range(4))
+    claim_run(database, held.id)
+    for number, one in enumerate((first, second, early, held)):
+        set_columns(database, one.id, dispatch_after=db_now_plus(number - 100.0))
+    set_columns(database, early.id, not_before=FAR)
+    assert due(database) == [first.id, second.id]
+    assert due(database, 1) == [first.id]
+    set_columns(database, early.id, cancel_requested_at=db_now())
+    assert due(database) == [first.id, second.id, early.id]
+    set_columns(database, early.id, cancel_requested_at=None, deadline=db_now_plus(-1.0))
+    assert due(database) == [first.id, second.id, early.id]
+    before = everything(database)
+    assert hint(database, held) is None
+    assert everything(database) == before
+
+
+@pytest.mark.parametrize("hints", [0, 1, 5, 6, 7, 30])
+def test_hints_that_nobody_follows_grow_rare(database: Database, hints: int) -> None:
+    run = add_run(database)
+    set_columns(database, run.id, hints=hints)
+    with database.write() as unit:
+        now = unit.now()
+        after = unit.recovery.hint(run.id)
+    assert after is not None
+    assert after.hints == hints + 1
+    assert after.dispatch_after is not None
+    assert abs(after.dispatch_after - now - timedelta(seconds=hint_interval(hints))) < timedelta(seconds=2)
+    assert event_types(database, run.id) == ["run.created"]
+
+
+def test_of_several_publishers_that_saw_one_row_one_goes_on(database: Database) -> None:
+    run = add_run(database)
+    make_due(database, run.id)
+    results = at_once(6, lambda _: hint(database, run, hints=0))
+    assert [one for one in results if isinstance(one, Exception)] == []
+    assert len([one for one in results if one is not None]) == 1
+
+
+def test_an_unconfirmed_hint_does_not_count_and_is_tried_again_soon(database: Database) -> None:
+    run = add_run(database)
+    set_columns(database, run.id, hints=5)
+    hint(database, run)
+    with database.write() as unit:
+        now = unit.now()
+        unit.recovery.unconfirmed(run.id)
+    after = read_run(database, run.id)
+    assert after.hints == 5
+    assert after.dispatch_after is not None
+    assert timedelta(seconds=4) < after.dispatch_after - now < timedelta(seconds=7)
+    claim_run(database, run.id)
+    before = everything(database)
+    with database.write() as unit:
+        unit.recovery.unconfirmed(run.id)
+    assert everything(database) == before
+
+
+def test_the_next_turn_is_known_so_that_nobody_polls(database: Database) -> None:
+    def next_due_in() -> float | None:
+        with database.read() as unit:
+            return unit.recovery.next_due_in()
+
+    assert next_due_in() is None
+    run = add_run(database)
+    assert 8 < (next_due_in() or 0) <= 10
+    set_columns(database, run.id, not_before=db_now_plus(600.0))
+    assert 590 < (next_due_in() or 0) <= 600
+    set_columns(database, run.id, deadline=db_now_plus(100.0))
+    assert 90 < (next_due_in() or 0) <= 100
+    set_columns(database, run.id, cancel_requested_at=db_now(), dispatch_after=db_now_plus(-5.0))
+    assert next_due_in() == 0
+    claim_run(database, run.id)
+    assert next_due_in() is None
+
+
+def test_a_first_hint_may_be_left_to_the_next_sweep(database: Database) -> None:
+    run = add_run(database)
+    with database.write() as unit:
+        unit.recovery.dispatch_now(run.id)
+    assert due(database) == [run.id]
+    assert event_types(database, run.id) == ["run.created"]

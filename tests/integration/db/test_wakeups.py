@@ -1,0 +1,69 @@
+from datetime import timedelta
+from uuid import UUID
+
+from moonmind.db.unit_of_work import Database
+from moonmind.runs.chain import Stage
+from moonmind.runs.machine import WaitingReason
+from moonmind.runs.records import Run
+from tests.support.databases import (
+    HOST,
+    add_run,
+    at_once,
+    claim_run,
+    due,
+    enrol,
+    event_types,
+    everything,
+    park,
+    reach,
+    read_run,
+)
+
+OTHER = UUID("00000000-0000-4000-8000-000000000002")
+
+
+def test_a_run_whose_agent_ended_is_woken_once(database: Database) -> None:
+    enrol(database)
+    run = park(database, reach(database, Stage.SUBMIT))
+    with database.read() as unit:
+        assert [one.id for one in unit.recovery.parked_on_agent(HOST, 10)] == [run.id]
+        assert unit.recovery.parked_on_agent(OTHER, 10) == []
+    results = at_once(4, lambda _: wake(database, run))
+    assert len([one for one in results if one is not None]) == 1
+    after = read_run(database, run.id)
+    assert after.dispatch_after == after.not_before + timedelta(seconds=10)
+    assert event_types(database, run.id)[-1] == "attempt.woken"
+    with database.read() as unit:
+        assert unit.recovery.parked_on_agent(HOST, 10) == []
+    claim = claim_run(database, run.id, Stage.SUBMIT)
+    assert claim.attempt.outputs == {"k": 1}
+    assert wake(database, run) is None
+
+
+def wake(database: Database, run: Run) -> Run | None:
+    with database.write() as unit:
+        return unit.recovery.wake(run.id)
+
+
+def test_only_a_wait_for_the_agent_is_woken(database: Database) -> None:
+    parked = park(database, add_run(database), WaitingReason.QUOTA)
+    fresh = add_run(database)
+    before = everything(database)
+    assert wake(database, parked) is None
+    assert wake(database, fresh) is None
+    assert everything(database) == before
+
+
+def test_a_freed_slot_makes_the_oldest_waiter_due_and_the_next_one_another(database: Database) -> None:
+    waiting = [park(database, add_run(database), WaitingReason.CAPACITY) for _ in range(3)]
+    park(database, add_run(database), WaitingReason.QUOTA)
+
+    def wake_capacity(limit: int = 1) -> list[UUID]:
+        with database.write() as unit:
+            return [run.id for run in unit.recovery.wake_capacity(limit)]
+
+    assert wake_capacity() == [waiting[0].id]
+    assert wake_capacity(5) == [waiting[1].id, waiting[2].id]
+    assert wake_capacity() == []
+    assert sorted(due(database)) == sorted(one.id for one in waiting)
+    assert event_types(database, waiting[0].id)[-1] == "attempt.woken"

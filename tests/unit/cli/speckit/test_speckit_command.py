@@ -1,0 +1,232 @@
+import json
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from moonmind import __version__
+from moonmind.cli.speckit.speckit_command import main
+
+ROOT = Path(__file__).parents[4]
+FIXTURES = ROOT / "tests/fixtures/tasks_md"
+TASKS = "specs/spec-42-refresh-docs/tasks.md"
+
+Capture = pytest.CaptureFixture[str]
+
+
+def test_the_version_is_said_as_the_quickstart_asks(capsys: Capture) -> None:
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"speckit {__version__}\n"
+
+
+def test_status_shows_each_phase_and_what_comes_next(checkout: Path, capsys: Capture) -> None:
+    assert main(["status", str(checkout)]) == 0
+    out = capsys.readouterr().out
+    assert "specs/spec-42-refresh-docs" in out
+    assert "Phase 1: Setup" in out
+    assert "0/3" in out
+    assert "next: T001, T002, T003" in out
+
+
+def test_status_with_json_says_the_same_to_programs(checkout: Path, capsys: Capture) -> None:
+    tasks = checkout / "specs/spec-42-refresh-docs/tasks.md"
+    tasks.write_text(tasks.read_text("utf-8").replace("- [ ] T001", "- [X] T001"), "utf-8")
+    assert main(["status", str(checkout), "--feature", "spec-42-refresh-docs", "--json"]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    (feature,) = shown["features"]
+    assert feature["completed"] == 1
+    assert feature["next_pending"] == ["T002", "T003"]
+    assert shown["next"]["tasks"] == ["T002", "T003"]
+    assert feature["phases"][0]["completed"] == 1
+
+
+def test_a_finished_feature_says_that_nothing_is_left(checkout: Path, capsys: Capture) -> None:
+    tasks = checkout / "specs/spec-42-refresh-docs/tasks.md"
+    tasks.write_text(tasks.read_text("utf-8").replace("- [ ]", "- [x]"), "utf-8")
+    assert main(["status", str(checkout), "--json"]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert shown["features"][0]["all_complete"]
+    assert shown["next"]["tasks"] == []
+    assert "is done" in shown["next"]["reason"]
+
+
+def test_a_file_that_cannot_be_read_with_certainty_is_said_and_the_others_are_shown(
+    checkout: Path, capsys: Capture
+) -> None:
+    other = checkout / "specs/043-broken"
+    other.mkdir()
+    (other / "tasks.md").write_text("# nothing that asks for work\n")
+    assert main(["status", str(checkout)]) == 4
+    out = capsys.readouterr().out
+    assert "fix: " in out
+    assert "Phase 1: Setup" in out
+    assert main(["status", str(checkout), "--json"]) == 4
+    features = {each["key"]: each for each in json.loads(capsys.readouterr().out)["features"]}
+    assert features["043-broken"]["refused"]
+    assert "no line such as" in features["043-broken"]["reason"]
+
+
+def test_a_folder_without_features_is_not_found(tmp_path: Path, capsys: Capture) -> None:
+    assert main(["status", str(tmp_path)]) == 3
+    assert "error: " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments", [["land"], ["status", "/no/such/folder"]])
+def test_a_wrong_command_line_is_explained(arguments: list[str], capsys: Capture) -> None:
+    assert main(arguments) == 2
+    assert capsys.readouterr().err.startswith("error: ")
+
+
+def test_a_spec_cannot_steer_the_terminal(tmp_path: Path, capsys: Capture) -> None:
+    feature = tmp_path / "specs/001-x"
+    feature.mkdir(parents=True)
+    (feature / "tasks.md").write_text("## Phase 1: \x1b[2Jx\n\n- [ ] T001 Write `a.py` \x1b]0;t\x07\n")
+    main(["status", str(tmp_path)])
+    assert "\x1b" not in capsys.readouterr().out
+
+
+# --- one file ------------------------------------------------------------------------------------------------------
+
+
+def test_one_file_is_one_object(checkout: Path, capsys: Capture) -> None:
+    file = checkout / TASKS
+    file.write_text("# Tasks: X\n\n## Phase 1: A\n\n- [x] T001 Do a.py\n- [ ] T002 Deploy by hand (manual)\n", "utf-8")
+    assert main(["status", str(file), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {
+        "refused": False,
+        "reason": None,
+        "total": 2,
+        "completed": 1,
+        "all_complete": False,
+        "phases": [{"title": "Phase 1: A", "total": 2, "completed": 1}],
+        "next_phase": "Phase 1: A",
+        "next_pending": ["T002"],
+        "flags": [{"id": "T002", "line": 6, "flags": ["manual"]}],
+        "warnings": [],
+    }
+    assert main(["status", str(file)]) == 0
+    assert "1/2" in capsys.readouterr().out
+
+
+def test_a_file_that_is_refused_is_an_object_of_the_same_shape(checkout: Path, capsys: Capture) -> None:
+    file = checkout / TASKS
+    file.write_text("<<<<<<< HEAD\n- [ ] T001 x\n", "utf-8")
+    assert main(["status", str(file), "--json"]) == 4
+    shown = json.loads(capsys.readouterr().out)
+    assert shown["refused"]
+    assert "line 1" in shown["reason"]
+    assert (shown["total"], shown["all_complete"], shown["phases"], shown["next_phase"]) == (0, False, [], None)
+
+
+def test_what_is_printed_is_what_the_schema_says(checkout: Path, capsys: Capture) -> None:
+    schema = json.loads((ROOT / "docs/speckit-status.schema.json").read_text("utf-8"))
+    jsonschema.Draft202012Validator.check_schema(schema)
+    for arguments, code in (
+        (["status", str(checkout)], 0),
+        (["status", str(checkout / TASKS)], 0),
+        (["status", str(FIXTURES / "case-01.md")], 0),
+        (["status", str(FIXTURES / "case-22.md")], None),
+    ):
+        ended = main([*arguments, "--json"])
+        assert code in {None, ended}
+        jsonschema.validate(json.loads(capsys.readouterr().out), schema)
+
+
+def test_the_shape_of_the_json_is_the_one_that_was_promised(checkout: Path, capsys: Capture) -> None:
+    """Names, order and types of everything: who parses it must not be surprised by a new version."""
+    assert main(["status", str(checkout), "--json"]) == 0
+    snapshot = (ROOT / "tests/fixtures/speckit_status.json").read_text("utf-8")
+    assert json.dumps(json.loads(capsys.readouterr().out), indent=2, ensure_ascii=False) + "\n" == snapshot
+
+
+# --- what comes next -----------------------------------------------------------------------------------------------
+
+
+def test_next_says_what_a_run_would_do_and_why(checkout: Path, capsys: Capture) -> None:
+    assert main(["next", str(checkout)]) == 0
+    out = capsys.readouterr().out
+    assert "Phase 1: Setup" in out
+    assert "only feature with open tasks" in out
+    assert "T003  [P] Declare the project" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "tasks"),
+    [
+        (["--story", "US1"], ["T007", "T008", "T009", "T010"]),
+        (["--story", "1"], ["T007", "T008", "T009", "T010"]),
+        (["--task", "T005"], ["T005"]),
+        (["--task", "T002-T005"], ["T002", "T003"]),
+        (["--task", "T002,T003", "--task", "T001"], ["T001", "T002", "T003"]),
+        (["--story", "US1", "--task", "T001-T008"], ["T007", "T008"]),
+    ],
+)
+def test_a_person_may_choose_among_the_open_tasks(
+    checkout: Path, capsys: Capture, arguments: list[str], tasks: list[str]
+) -> None:
+    assert main(["next", str(checkout), *arguments, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["tasks"] == tasks
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--task", "T999"], ["--task", "x y"], ["--story", "one"], ["--task", "T003-T001"]]
+)
+def test_a_choice_that_names_nothing_is_explained(checkout: Path, capsys: Capture, arguments: list[str]) -> None:
+    assert main(["next", str(checkout), *arguments]) == 2
+    err = capsys.readouterr().err
+    assert err.startswith("error: ")
+    assert "fix: " in err
+
+
+def test_nothing_to_do_has_its_reason_and_its_own_exit_code(checkout: Path, capsys: Capture) -> None:
+    tasks = checkout / TASKS
+    tasks.write_text(tasks.read_text("utf-8").replace("- [ ]", "- [x]"), "utf-8")
+    assert main(["next", str(checkout), "--json"]) == 3
+    assert "done" in json.loads(capsys.readouterr().out)["reason"]
+    assert main(["next", str(checkout), "--feature", "spec-42-refresh-docs", "--task", "T001", "--json"]) == 3
+    assert "None of the 1 selected" in json.loads(capsys.readouterr().out)["reason"]
+
+
+def test_spec_kits_variables_name_the_feature_and_the_command_line_wins(
+    checkout: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in ("001-a", "002-b", "003-c"):
+        place = checkout / "specs" / number
+        place.mkdir()
+        (place / "tasks.md").write_text(f"## Phase 1: {number}\n\n- [ ] T001 Do it\n")
+
+    def chosen(*arguments: str) -> str:
+        assert main(["next", str(checkout), "--json", *arguments]) == 0
+        return str(json.loads(capsys.readouterr().out)["feature"])
+
+    assert chosen() == "specs/001-a"
+    monkeypatch.setenv("SPECIFY_FEATURE", "002-b")
+    assert chosen() == "specs/002-b"
+    monkeypatch.setenv("SPECIFY_FEATURE_DIRECTORY", str(checkout / "specs/003-c"))
+    assert chosen() == "specs/003-c"
+    monkeypatch.setenv("SPECIFY_FEATURE_DIRECTORY", "specs/003-c")
+    assert chosen() == "specs/003-c"
+    assert chosen("--feature", "001") == "specs/001-a"
+    monkeypatch.setenv("SPECIFY_FEATURE_DIRECTORY", "/elsewhere/specs/001-a")
+    assert main(["next", str(checkout)]) == 2
+    assert "SPECIFY_FEATURE_DIRECTORY" in capsys.readouterr().err
+
+
+def test_the_project_is_found_from_inside_and_its_branch_counts(checkout: Path, capsys: Capture) -> None:
+    for number in ("001-a", "002-b"):
+        place = checkout / "specs" / number
+        place.mkdir()
+        (place / "tasks.md").write_text(f"## Phase 1: {number}\n\n- [ ] T001 Do it\n")
+    (checkout / ".git").mkdir()
+    (checkout / ".git/HEAD").write_text("ref: refs/heads/002-b\n")
+    assert main(["next", str(checkout / "specs"), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["feature"] == "specs/002-b"
+
+
+def test_prompt_prints_what_an_agent_would_be_told(checkout: Path, capsys: Capture) -> None:
+    assert main(["prompt", str(checkout), "--task", "T002", "--notes", "Be brief."]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("Implement one phase of the feature in `specs/spec-42-refresh-docs`: 1 task, T002.")
+    assert "specs/spec-42-refresh-docs/plan.md" in out
+    assert ".specify/memory/constitution.md" in out
+    assert "Be brief." in out

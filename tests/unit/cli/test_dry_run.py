@@ -1,0 +1,168 @@
+"""A run that is only rehearsed shows what it would do, and leaves nothing."""
+
+import json
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from moonmind import wire
+from moonmind.cli import dry_run
+from moonmind.cli.main import main
+from moonmind.ports.check import Check, CheckStatus
+from moonmind.sample import source
+from tests.support.git_repos import branches_of, commit_to, make_bare, tip_of
+from tests.support.terminal import a_run
+
+pytestmark = pytest.mark.sqlite
+
+Capture = pytest.CaptureFixture[str]
+NAME = "acme/demo"
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A place where MoonMind never ran, in test mode, with the sample as `acme/demo`."""
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    place = tmp_path / "here"
+    place.mkdir()
+    monkeypatch.chdir(place)
+    monkeypatch.setattr(tempfile, "tempdir", str(scratch))
+    for name, value in {
+        "SPEC_WORKFLOW_TEST_MODE": "1",
+        "MOONMIND_STATE_DIR": str(tmp_path / "state"),
+        "MOONMIND_LOCAL_REPOS": str(tmp_path / "repositories"),
+    }.items():
+        monkeypatch.setenv(name, value)
+    make_bare(tmp_path / "repositories" / f"{NAME}.git", source.files())
+    return place
+
+
+@pytest.mark.parametrize("arguments", [["--dry-run"], ["--dry-run", "--json"], [], ["--from", "apply"]])
+def test_a_repository_that_is_not_admitted_is_refused_and_nothing_is_left(
+    folder: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch, arguments: list[str]
+) -> None:
+    monkeypatch.setenv("MOONMIND_REPOSITORIES", "acme/other,*/docs")
+    assert main(["run", NAME, *arguments]) == 4
+    assert (
+        f"{NAME} may not be run here: MOONMIND_REPOSITORIES allows only acme/other, */docs" in capsys.readouterr().err
+    )
+    monkeypatch.setenv("MOONMIND_REPOSITORIES", "ACME/d*")
+    assert main(["run", NAME, "--dry-run"]) == 0
+
+
+class Session:
+    """A session whose run would change a workflow."""
+
+    def __init__(self, **facts: str) -> None:
+        self.facts = facts
+
+    def preflight(self, repository: str) -> list[Check]:
+        return [Check("github.token", CheckStatus.PASSED, repository, facts=self.facts)]
+
+    def rehearse(self, body: wire.CreateRun) -> tuple[wire.SpecWorkflowRun, dict[str, object]]:
+        task = {"id": "T001", "text": "Add CI", "targets": [".github/workflows/ci.yml"]}
+        return a_run(0), {"tasks": [task], "phase": "Phase 1", "branchName": "moonmind/x", "base": "main"}
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize(
+    ("facts", "code", "status"),
+    [
+        ({"tokenKind": "classic", "tokenScopes": "repo"}, 1, "failed"),
+        ({"tokenKind": "classic", "tokenScopes": "repo, workflow"}, 0, "passed"),
+        ({"tokenKind": "fine-grained"}, 0, "unknown"),
+        ({"tokenKind": "GitHub App installation"}, 0, "unknown"),
+    ],
+)
+def test_a_workflow_that_the_token_may_not_push_is_said_before(
+    capsys: Capture, facts: dict[str, str], code: int, status: str
+) -> None:
+    body = wire.CreateRun.model_validate({"repository": NAME})
+    assert dry_run.rehearse(lambda: Session(**facts), body, as_json=True) == code
+    shown = json.loads(capsys.readouterr().out)
+    (check,) = [check for check in shown["checks"] if check["name"] == "github.workflows"]
+    assert check["status"] == status
+    assert ".github/workflows/ci.yml" in check["message"]
+
+
+def rehearsed(capsys: Capture, code: int, *arguments: str) -> dict[str, object]:
+    assert main(["run", NAME, "--dry-run", "--json", *arguments]) == code
+    return dict(json.loads(capsys.readouterr().out))
+
+
+def test_the_work_and_the_preflight_are_shown_and_nothing_is_left(
+    folder: Path, capsys: Capture, tmp_path: Path
+) -> None:
+    assert main(["run", NAME, "--dry-run"]) == 0
+    shown = capsys.readouterr()
+    assert "git.binary" in shown.out
+    assert "Phase 1: Setup" in shown.out
+    assert "T003  Declare the project" in shown.out
+    assert "nothing was started" in shown.out
+    assert shown.err == ""
+    assert list(folder.iterdir()) == []
+    assert list((tmp_path / "scratch").iterdir()) == []
+    assert not (tmp_path / "state" / "jobs").exists()
+    assert branches_of(tmp_path / "repositories" / f"{NAME}.git") == ["main"]
+
+
+def test_programs_are_told_the_same(folder: Path, capsys: Capture) -> None:
+    found = rehearsed(capsys, 0, "--feature", "spec-42-refresh-docs")
+    assert found["ready"] is True
+    assert found["next"] == {
+        "feature": "specs/spec-42-refresh-docs",
+        "choice": "specs/spec-42-refresh-docs was asked for; moonmind/spec-42-refresh-docs: it is the feature's first.",
+        "phase": "Phase 1: Setup (Shared Infrastructure)",
+        "tasks": ["T001", "T002", "T003"],
+        "left_for_people": [],
+        "reason": None,
+        "branch": "moonmind/spec-42-refresh-docs",
+        "base": "main",
+    }
+
+
+def test_why_there_is_nothing_to_do_is_said(
+    folder: Path, capsys: Capture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert main(["run", NAME, "--dry-run", "--feature", "999"]) == 1
+    out = capsys.readouterr().out
+    assert "no feature '999'" in out
+    assert "fix: " in out
+    found = rehearsed(capsys, 1, "--feature", "999")
+    assert "no feature '999'" in str(found["next"]["reason"])  # type: ignore[index]
+    done = {path: content.replace(b"- [ ]", b"- [x]") for path, content in source.files().items()}
+    monkeypatch.setenv("MOONMIND_LOCAL_REPOS", str(tmp_path / "others"))
+    make_bare(tmp_path / "others" / f"{NAME}.git", done)
+    found = rehearsed(capsys, 0)
+    assert "is done" in str(found["next"]["reason"])  # type: ignore[index]
+
+
+@pytest.mark.parametrize("other", ["moonmind/spec-42-refresh-docs/foo"])
+def test_a_branch_that_leaves_no_room_is_said_with_the_command(
+    folder: Path, capsys: Capture, tmp_path: Path, other: str
+) -> None:
+    bare = tmp_path / "repositories" / f"{NAME}.git"
+    commit_to(bare, other, {"x": "y"}, "By hand", start=tip_of(bare, "main"))
+    assert main(["run", NAME, "--dry-run"]) == 1
+    out = capsys.readouterr().out
+    assert f"cannot be made beside {other}" in out
+    assert "fix: Rename it: `git fetch origin && git push origin" in out
+
+
+def test_a_credential_that_is_missing_fails_it(folder: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SPEC_WORKFLOW_TEST_MODE", "0")
+    monkeypatch.setenv("MOONMIND_AGENT", "scripted")
+    found = rehearsed(capsys, 1)
+    assert found["ready"] is False
+    assert "GH_TOKEN is not set" in str(found["next"]["reason"])  # type: ignore[index]
+    assert list(folder.iterdir()) == []
+
+
+def test_a_wrong_name_is_refused_before_anything_is_made(folder: Path, capsys: Capture, tmp_path: Path) -> None:
+    assert main(["run", "not a name", "--dry-run"]) == 2
+    assert capsys.readouterr().err.startswith("error: ")
+    assert list((tmp_path / "scratch").iterdir()) == []

@@ -1,0 +1,239 @@
+"""Hints on their way to the broker: each at most once, none in anybody's way."""
+
+import threading
+from uuid import UUID
+
+import pytest
+from structlog.testing import capture_logs
+
+from moonmind.db.clock import db_now_plus
+from moonmind.db.unit_of_work import Database
+from moonmind.engine import dispatch_loop as module
+from moonmind.engine.dispatch_loop import Publisher, Silent
+from moonmind.runs.chain import Stage
+from moonmind.runs.machine import RetryMode, RunStatus
+from moonmind.runs.records import Run
+from tests.support.databases import add_run, claim_run, due, make_due, reach, read_run, set_columns
+from tests.support.engine_room import Outage, Outbox, complaints
+from tests.support.waiting import until
+
+
+def sent(outbox: Outbox, count: int) -> None:
+    until(lambda: len(outbox.hints) >= count, f"{count} hints", 5, pause=0.005)
+
+
+def make_overdue(database: Database, run_id: UUID) -> Run:
+    make_due(database, run_id)
+    return read_run(database, run_id)
+
+
+# --- what a hint says ----------------------------------------------------------------------------------------------
+
+
+def test_the_first_hint_of_a_run_has_the_chain_id_that_creation_promised(
+    database: Database, publisher: Publisher, outbox: Outbox
+) -> None:
+    run = add_run(database)
+    publisher.soon(run)
+    sent(outbox, 1)
+    (hint,) = outbox.hints
+    assert (hint.run_id, hint.stage, hint.chain_id, hint.expires_seconds) == (
+        run.id,
+        Stage.DISCOVER,
+        run.chain_id,
+        10.0,
+    )
+
+
+def test_the_first_hint_of_a_retry_has_the_chain_id_that_the_answer_promised(
+    database: Database, publisher: Publisher, outbox: Outbox
+) -> None:
+    run = add_run(database)
+    promised = UUID(int=42)
+    set_columns(database, run.id, status=RunStatus.FAILED, dispatch_after=None, completed_at=run.created_at, fence=3)
+    with database.write() as unit:
+        retried = unit.transitions.retry(
+            run.id, RetryMode.RESUME_FAILED_TASK, notes=None, deadline_seconds=60.0, chain_id=promised
+        )
+    assert retried is not None
+    publisher.soon(retried)
+    sent(outbox, 1)
+    assert outbox.hints[0].chain_id == promised
+
+
+def test_further_hints_are_chains_of_their_own_from_where_the_run_is(
+    database: Database, publisher: Publisher, outbox: Outbox
+) -> None:
+    run = reach(database, Stage.APPLY)
+    for expires in (10.0, 20.0, 40.0):
+        publisher.overdue(make_overdue(database, run.id))
+        until(lambda wanted=expires: outbox.hints and outbox.hints[-1].expires_seconds == wanted, "the hint", 5)
+    assert [hint.stage for hint in outbox.hints] == [Stage.APPLY] * 3
+    assert len({run.chain_id, *(hint.chain_id for hint in outbox.hints)}) == 4
+    assert read_run(database, run.id).hints == 3
+
+
+def test_a_hint_says_when_it_comes_again_before_it_is_published(
+    database: Database, publisher: Publisher, outbox: Outbox
+) -> None:
+    run = add_run(database)
+    publisher.overdue(make_overdue(database, run.id))
+    sent(outbox, 1)
+    after = read_run(database, run.id)
+    assert after.dispatch_after is not None
+    with database.read() as unit:
+        ahead = (after.dispatch_after - unit.now()).total_seconds()
+    assert 5 < ahead <= 10
+    assert due(database) == []
+
+
+# --- what is not published -----------------------------------------------------------------------------------------
+
+
+def test_a_row_that_has_changed_since_it_was_seen_is_not_hinted(
+    database: Database, publisher: Publisher, outbox: Outbox
+) -> None:
+    faster, claimed, closed, last = (add_run(database) for _ in range(4))
+    seen = [make_overdue(database, run.id) for run in (faster, claimed, closed, last)]
+    with database.write() as unit:
+        assert unit.recovery.hint(faster.id, hints=0)
+        assert unit.transitions.request_cancel(closed.id)
+    claim_run(database, claimed.id)
+    for run in seen:
+        publisher.overdue(run)
+    sent(outbox, 1)
+    assert [hint.run_id for hint in outbox.hints] == [last.id]
+
+
+def test_two_publishers_that_saw_one_row_publish_one_hint(database: Database, outbox: Outbox) -> None:
+    runs = [make_overdue(database, add_run(database).id) for _ in range(10)]
+    both = [Publisher(database, outbox.dispatcher) for _ in range(2)]
+    for run in runs:
+        for one in both:
+            one.overdue(run)
+    for one in both:
+        one.close()
+    assert sorted(hint.run_id for hint in outbox.hints) == sorted(run.id for run in runs)
+
+
+def test_without_a_database_nothing_is_published_and_the_next_hint_goes(database: Database, outbox: Outbox) -> None:
+    first, second = (make_overdue(database, add_run(database).id) for _ in range(2))
+    publisher = Publisher(Outage(database, times=1), outbox.dispatcher)
+    with capture_logs() as logs:
+        publisher.overdue(first)
+        publisher.overdue(second)
+        sent(outbox, 1)
+    assert [hint.run_id for hint in outbox.hints] == [second.id]
+    assert complaints(logs) == ["hint.not_recorded"]
+    assert due(database) == [first.id]
+    publisher.close()
+
+
+def test_the_command_line_leaves_hints_to_running_processes(database: Database) -> None:
+    run = add_run(database)
+    Silent().soon(run)
+    assert read_run(database, run.id) == run
+
+
+# --- a broker that refuses -----------------------------------------------------------------------------------------
+
+
+def test_an_unconfirmed_hint_is_not_counted_and_comes_again_soon(
+    database: Database, publisher: Publisher, outbox: Outbox
+) -> None:
+    run = reach(database, Stage.SUBMIT)
+    set_columns(database, run.id, hints=4)
+    outbox.refuse()
+    with capture_logs() as logs:
+        publisher.overdue(make_overdue(database, run.id))
+        until(lambda: not outbox.refusals and read_run(database, run.id).hints == 4, "the hint taken back", 5)
+    assert (outbox.hints, complaints(logs)) == ([], ["hint.unconfirmed"])
+    after = read_run(database, run.id)
+    assert after.dispatch_after is not None
+    with database.read() as unit:
+        assert 0 < (after.dispatch_after - unit.now()).total_seconds() <= 5
+    assert publisher.ready
+
+
+def test_a_first_hint_that_is_refused_comes_again_sooner_than_the_row_said(
+    database: Database, publisher: Publisher, outbox: Outbox
+) -> None:
+    run = add_run(database)
+    assert run.dispatch_after is not None
+    set_columns(database, run.id, dispatch_after=db_now_plus(600.0))
+    outbox.refuse()
+    with capture_logs():
+        publisher.soon(run)
+        until(
+            lambda: (read_run(database, run.id).dispatch_after or run.created_at) < run.dispatch_after,
+            "the hint taken back",
+            5,
+        )
+    assert read_run(database, run.id).hints == 0
+
+
+def test_a_defect_while_publishing_does_not_end_the_thread(
+    database: Database, publisher: Publisher, outbox: Outbox
+) -> None:
+    outbox.refusals.append(RuntimeError("nobody planned for this"))
+    first, second = add_run(database), add_run(database)
+    with capture_logs() as logs:
+        publisher.soon(first)
+        publisher.soon(second)
+        sent(outbox, 1)
+    assert [hint.run_id for hint in outbox.hints] == [second.id]
+    assert complaints(logs) == ["publisher.failed"]
+    assert outbox.made == 1
+
+
+# --- too much, and the end -----------------------------------------------------------------------------------------
+
+
+def test_what_does_not_fit_is_left_to_the_janitor(
+    database: Database, outbox: Outbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_BACKLOG", 1)
+    publisher = Publisher(database, outbox.dispatcher)
+    outbox.hanging = threading.Event()
+    first, second, third = (make_overdue(database, add_run(database).id) for _ in range(3))
+    publisher.soon(first)
+    until(lambda: outbox.waits == 1, "the first at the broker", 5, pause=0.005)
+    publisher.overdue(second)
+    with capture_logs() as logs:
+        publisher.overdue(third)
+    assert complaints(logs, "run_id") == [("hint.dropped", str(third.id))]
+    outbox.hanging.set()
+    sent(outbox, 2)
+    assert third.id in due(database)
+    publisher.close()
+
+
+def test_a_full_backlog_that_nobody_takes_from_holds_no_process_back(
+    database: Database, outbox: Outbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_BACKLOG", 1)
+    publisher = Publisher(database, outbox.dispatcher)
+    monkeypatch.setattr(module, "MAX_ABANDONED", 0)
+    publisher.soon(add_run(database))
+    ended = threading.Thread(target=publisher.close, daemon=True)
+    ended.start()
+    ended.join(timeout=10)
+    assert not ended.is_alive()
+    assert outbox.made == 0
+
+
+def test_closing_publishes_what_waits_and_nothing_after(database: Database, outbox: Outbox) -> None:
+    publisher = Publisher(database, outbox.dispatcher)
+    runs = [add_run(database) for _ in range(20)]
+    for run in runs:
+        publisher.soon(run)
+    publisher.close()
+    assert [hint.run_id for hint in outbox.hints] == [run.id for run in runs]
+    assert outbox.closed == 1
+    publisher.soon(runs[0])
+    assert (len(outbox.hints), outbox.made) == (20, 1)
+
+
+def test_closing_what_never_published_is_quick(database: Database, outbox: Outbox) -> None:
+    Publisher(database, outbox.dispatcher).close()
+    assert outbox.made == 0

@@ -1,0 +1,180 @@
+"""Agents end without a word; the waker looks."""
+
+from datetime import datetime
+from types import SimpleNamespace
+
+import pytest
+from structlog.testing import capture_logs
+
+from moonmind.db.unit_of_work import Database
+from moonmind.engine import job_poller as module
+from moonmind.engine.host import Host
+from moonmind.engine.job_poller import Waker
+from moonmind.errors import Unavailable
+from moonmind.ports.agent import JobEnd, JobState, JobStatus
+from moonmind.runs.chain import Stage
+from moonmind.runs.machine import WaitingReason
+from moonmind.runs.records import Run
+from tests.support.databases import (
+    HOST,
+    claim_run,
+    enrol,
+    event_types,
+    everything,
+    make_due,
+    park,
+    reach,
+    read_run,
+    set_columns,
+)
+from tests.support.engine_room import Clock, IdleAgent, Outage, Told, complaints
+from tests.support.sweeps import OTHER
+from tests.support.waiting import until
+
+
+@pytest.fixture
+def told() -> Told:
+    return Told()
+
+
+@pytest.fixture
+def waker(database: Database, agent: IdleAgent, told: Told) -> Waker:
+    enrol(database)
+    return Waker(database, agent, told, Host(HOST, "a-host"), pace_seconds=0.02)
+
+
+def parked(database: Database, key: str) -> Run:
+    run = park(database, reach(database, Stage.SUBMIT))
+    set_columns(database, run.id, job_key=key)
+    return read_run(database, run.id)
+
+
+def is_due(database: Database, run: Run) -> bool:
+    with database.read() as unit:
+        return read_run(database, run.id).not_before <= unit.now()
+
+
+@pytest.mark.parametrize(
+    ("state", "wakes"),
+    [(JobState.RUNNING, False), (JobState.ENDED, True), (JobState.LOST, True), (JobState.ABSENT, True)],
+)
+def test_a_run_is_woken_when_its_job_is_not_running_any_more(
+    database: Database, waker: Waker, agent: IdleAgent, told: Told, state: JobState, wakes: bool
+) -> None:
+    run = parked(database, "job")
+    agent.at("job", state)
+    with capture_logs() as logs:
+        waker.look()
+        waker.look()
+    assert is_due(database, run) is wakes
+    assert told.runs == ([run.id] if wakes else [])
+    assert [entry["event"] for entry in logs] == (["attempt.woken"] if wakes else [])
+    assert (event_types(database, run.id)[-1] == "attempt.woken") is wakes
+
+
+@pytest.mark.parametrize("limit", [JobEnd.TIMED_OUT, JobEnd.STALLED])
+def test_a_run_is_woken_when_its_job_has_outlived_a_limit(
+    database: Database, waker: Waker, agent: IdleAgent, told: Told, limit: JobEnd
+) -> None:
+    run = parked(database, "job")
+    agent.at("job", JobState.RUNNING, overdue=limit)
+    waker.look()
+    assert told.runs == [run.id]
+    assert is_due(database, run)
+
+
+def test_a_run_without_a_job_has_nothing_to_wait_for(database: Database, waker: Waker, told: Told) -> None:
+    run = park(database, reach(database, Stage.SUBMIT))
+    set_columns(database, run.id, job_key=None)
+    waker.look()
+    assert told.runs == [run.id]
+
+
+def test_only_waiting_for_an_agent_of_this_host_is_ended(database: Database, waker: Waker, told: Told) -> None:
+    with database.write() as unit:
+        unit.hosts.enrol(OTHER, "another")
+    elsewhere = parked(database, "elsewhere")
+    set_columns(database, elsewhere.id, agent_host=OTHER)
+    park(database, reach(database, Stage.SUBMIT), WaitingReason.CAPACITY)
+    park(database, reach(database, Stage.SUBMIT), WaitingReason.QUOTA)
+    claimed = parked(database, "claimed")
+    make_due(database, claimed.id)
+    claim_run(database, claimed.id, Stage.SUBMIT)
+    waker.look()
+    before = everything(database)
+    waker.look()
+    assert (told.runs, everything(database)) == ([], before)
+
+
+def test_a_job_that_cannot_be_looked_at_keeps_no_other_asleep(
+    database: Database, waker: Waker, agent: IdleAgent, told: Told
+) -> None:
+    broken, ended = parked(database, "broken"), parked(database, "ended")
+    agent.unreadable.add("broken")
+    agent.at("ended", JobState.ENDED)
+    with capture_logs() as logs:
+        waker.look()
+    assert told.runs == [ended.id]
+    assert not is_due(database, broken)
+    assert complaints(logs, "run_id") == [("agent.not_polled", str(broken.id))]
+
+
+def test_a_waker_beats_for_its_host_every_ten_seconds(
+    database: Database, agent: IdleAgent, told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock()
+    monkeypatch.setattr(module, "time", clock)
+    waker = Waker(database, agent, told, Host(OTHER, "another"))
+    waker.look()
+    first = heard(database)
+    clock.now += 9.9
+    waker.look()
+    assert heard(database) == first
+    clock.now += 0.2
+    waker.look()
+    assert heard(database) > first
+
+
+def heard(database: Database) -> datetime:
+    with database.read() as unit:
+        (one,) = unit.hosts.list()
+    assert (one.id, one.name) == (OTHER, "another")
+    return one.seen_at
+
+
+def test_a_defect_at_one_job_keeps_no_other_asleep(
+    database: Database, waker: Waker, agent: IdleAgent, told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken, ended = parked(database, "broken"), parked(database, "ended")
+    plainly = agent.poll
+    agent.at("ended", JobState.ENDED)
+
+    def poll(key: str) -> JobStatus:
+        if key == "broken":
+            raise ZeroDivisionError
+        return plainly(key)
+
+    monkeypatch.setattr(waker, "_agent", SimpleNamespace(poll=poll))
+    with capture_logs() as logs:
+        waker.look()
+    assert told.runs == [ended.id]
+    assert complaints(logs, "run_id") == [("agent.not_polled", str(broken.id))]
+
+
+def test_an_outage_loses_no_end(database: Database, agent: IdleAgent, told: Told) -> None:
+    enrol(database)
+    run = parked(database, "job")
+    waker = Waker(Outage(database, times=1), agent, told, Host(HOST, "a-host"))
+    with pytest.raises(Unavailable):
+        waker.look()
+    waker.look()
+    assert told.runs == [run.id]
+
+
+def test_a_started_waker_sees_the_end_by_itself(database: Database, waker: Waker, agent: IdleAgent, told: Told) -> None:
+    run = parked(database, "job")
+    agent.at("job", JobState.RUNNING)
+    waker.start()
+    agent.at("job", JobState.ENDED)
+    until(lambda: told.runs == [run.id], "the wake", 5)
+    waker.close()

@@ -1,0 +1,268 @@
+"""What a stage may write while it works, for one claim."""
+
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import pytest
+from sqlalchemy import update
+
+from moonmind.db.clock import db_now_plus
+from moonmind.db.tables import attempt
+from moonmind.engine.lease import HeldLease
+from moonmind.engine.stage_context import LeaseLost, StopRequested
+from moonmind.engine.stage_services import RunOffice
+from moonmind.errors import (
+    AgentNoChange,
+    CredentialInvalid,
+    MoonMindError,
+    PatchRefused,
+    RepositoryUnavailable,
+    SecretFound,
+    VcsRefused,
+)
+from moonmind.ports.check import Check, CheckStatus
+from moonmind.preflight.checks import Preflight
+from moonmind.runs.chain import Stage
+from moonmind.runs.machine import RetryMode
+from moonmind.runs.records import Claim, CredentialAudit
+from tests.support.databases import HOST, claim_run, everything, reach, set_columns
+from tests.support.engine_room import PLAN, SECRET, EngineRoom, failed, passed
+
+SOON = datetime(2031, 1, 1, tzinfo=UTC)
+
+
+def office_of(room: EngineRoom, claim: Claim, *, max_agents: int = 1, lease: HeldLease | None = None) -> RunOffice:
+    return RunOffice(
+        room.database,
+        room.preflight,
+        room.host,
+        room.redactor,
+        claim,
+        lease or HeldLease(claim, 60.0),
+        max_agents=max_agents,
+    )
+
+
+@pytest.fixture
+def claim(room: EngineRoom) -> Claim:
+    return claim_run(room.database, reach(room.database, Stage.SUBMIT).id, Stage.SUBMIT)
+
+
+def audit(room: EngineRoom, claim: Claim) -> CredentialAudit:
+    with room.database.read() as unit:
+        found = unit.audits.get(claim.run.id)
+    assert found is not None
+    return found
+
+
+# --- credentials ---------------------------------------------------------------------------------------------------
+
+
+def test_good_credentials_are_written_down_with_versions_and_time(room: EngineRoom, claim: Claim) -> None:
+    room.agent.checks = (passed("codex.binary", "codex 0.163", version="0.163"), passed("codex.login", "logged in"))
+    room.forge.checks = (passed("forge.token", "may push", user="octo"),)
+    office_of(room, claim).audit_credentials()
+    found = audit(room, claim)
+    assert (found.codex_status, found.codex_message) == ("passed", "codex 0.163; logged in")
+    assert (found.github_status, found.github_message) == ("passed", "may push")
+    (git,) = room.vcs.check()
+    assert found.snapshot == {"version": "0.163", "user": "octo", **git.facts}
+    assert found.codex_checked_at == found.github_checked_at is not None
+
+
+def test_a_bad_credential_is_written_down_before_the_stage_fails(room: EngineRoom, claim: Claim) -> None:
+    room.agent.checks = (Check("codex", CheckStatus.SKIPPED, "scripted"),)
+    room.forge.checks = (failed("forge.token", f"the token {SECRET} has expired", "Make a new one."),)
+    with pytest.raises(CredentialInvalid) as error:
+        office_of(room, claim).audit_credentials()
+    assert (error.value.details, error.value.advice) == ({"check": "forge.token"}, "Make a new one.")
+    found = audit(room, claim)
+    assert (found.codex_status, found.codex_checked_at) == ("skipped", None)
+    assert (found.github_status, found.github_message) == ("failed", "the token [redacted] has expired")
+    assert SECRET not in str(everything(room.database))
+
+
+def test_a_missing_tool_stops_the_stage_too_and_leaves_the_credentials_audit_as_it_is(
+    room: EngineRoom, claim: Claim
+) -> None:
+    missing = failed("speckit", "the command speckit is not installed", "Install it.")
+    room.preflight = Preflight(room.agent, room.forge, room.vcs, (lambda: (missing,),))
+    with pytest.raises(CredentialInvalid) as error:
+        office_of(room, claim).audit_credentials()
+    assert (error.value.message, error.value.details) == (missing.message, {"check": "speckit"})
+    found = audit(room, claim)
+    assert (found.codex_status, found.github_status) == ("passed", "passed")
+
+
+def test_no_secret_gets_into_the_snapshot(room: EngineRoom, claim: Claim) -> None:
+    room.agent.checks = (passed("codex.login", environment=f"KEY={SECRET}"),)
+    office_of(room, claim).audit_credentials()
+    assert audit(room, claim).snapshot["environment"] == "KEY=[redacted]"
+
+
+def test_a_repository_that_discover_may_not_see_is_a_failed_forge_credential(room: EngineRoom, claim: Claim) -> None:
+    office_of(room, claim).note_refused_credential(RepositoryUnavailable("octo/demo cannot be seen"))
+    found = audit(room, claim)
+    assert (found.github_status, found.github_message) == ("failed", "octo/demo cannot be seen")
+    assert (found.codex_status, found.codex_checked_at) == ("skipped", None)
+
+
+def test_the_forge_alone_is_audited_where_a_run_ends_before_it_needs_an_agent(room: EngineRoom, claim: Claim) -> None:
+    room.forge.checks = (failed("github.push", f"may not push, says {SECRET}", "Mend it."), passed("x", user="octo"))
+    office_of(room, claim).audit_forge()
+    found = audit(room, claim)
+    assert (found.github_status, found.github_message) == ("failed", "may not push, says [redacted]")
+    assert (found.codex_status, found.codex_checked_at) == ("skipped", None)
+    assert found.snapshot == {"user": "octo"}
+
+
+# --- slots and gates -----------------------------------------------------------------------------------------------
+
+
+def test_slots_are_this_hosts_and_a_run_takes_one_only(room: EngineRoom, claim: Claim) -> None:
+    other = claim_run(room.database, reach(room.database, Stage.SUBMIT).id, Stage.SUBMIT)
+    assert [office_of(room, one).take_slot() for one in (claim, claim, other)] == [True, True, False]
+    assert office_of(room, other, max_agents=2).take_slot()
+    assert room.read(claim.run).agent_host == HOST
+
+
+def test_a_claim_that_was_overtaken_takes_no_slot(room: EngineRoom, claim: Claim) -> None:
+    set_columns(room.database, claim.run.id, fence=claim.fence + 1)
+    before = everything(room.database)
+    assert not office_of(room, claim).take_slot()
+    assert everything(room.database) == before
+
+
+def test_a_gate_is_closed_for_the_whole_installation_until_it_opens(room: EngineRoom, claim: Claim) -> None:
+    office = office_of(room, claim)
+    assert office.gate("codex") is None
+    office.close_gate("codex", SOON, f"quota of {SECRET}")
+    other = claim_run(room.database, reach(room.database, Stage.SUBMIT).id, Stage.SUBMIT)
+    assert office_of(room, other).gate("codex") == SOON
+    assert office_of(room, other).gate("github") is None
+    assert SECRET not in str(everything(room.database))
+
+
+@pytest.mark.parametrize(("flag", "refusal"), [("lost", LeaseLost), ("cancelled", StopRequested)])
+def test_nothing_is_written_without_the_lease(
+    room: EngineRoom, claim: Claim, flag: str, refusal: type[Exception]
+) -> None:
+    lease = HeldLease(claim, 60.0)
+    setattr(lease, flag, True)
+    office = office_of(room, claim, lease=lease)
+    before = everything(room.database)
+    for write in (
+        office.audit_credentials,
+        lambda: office.note_refused_credential(RepositoryUnavailable("no")),
+        office.take_slot,
+        lambda: office.close_gate("codex", SOON, "quota"),
+    ):
+        with pytest.raises(refusal):
+            write()
+    assert everything(room.database) == before
+
+
+# --- history -------------------------------------------------------------------------------------------------------
+
+
+def test_the_features_last_other_run_is_what_came_before(room: EngineRoom) -> None:
+    feature = "specs/001-demo"
+    applied = room.reach(Stage.FINALIZE, repository="octo/demo", notes="be careful")
+    set_columns(room.database, applied.id, feature_key=feature, status="cancelled", **ended())
+    unfinished = room.reach(Stage.APPLY, repository="octo/demo")
+    set_columns(room.database, unfinished.id, feature_key=feature, status="cancelled", **ended())
+    run = room.reach(Stage.APPLY, repository="Octo/Demo")
+    office = office_of(room, claim_run(room.database, run.id, Stage.APPLY))
+    found = office.earlier_run(feature)
+    assert found is not None
+    assert (found.id, found.notes, found.discovered) == (applied.id, "be careful", PLAN)
+    assert (found.applied, found.published) == ({"from": "apply"}, {"from": "publish"})
+    assert office.earlier_run("specs/002-other") is None
+
+
+@pytest.mark.parametrize(
+    ("error", "judged"),
+    [
+        (PatchRefused("it writes into .git"), True),
+        (SecretFound("it holds a secret"), True),
+        (AgentNoChange("only boxes were ticked"), True),
+        (VcsRefused("git does not take it"), False),
+    ],
+)
+def test_a_run_whose_work_apply_refused_came_before_and_ticked_nothing(
+    room: EngineRoom, error: MoonMindError, judged: bool
+) -> None:
+    ticked = room.reach(Stage.FINALIZE, repository="octo/demo")
+    set_columns(room.database, ticked.id, feature_key="specs/001-demo", status="cancelled", **ended())
+    refused = room.reach(Stage.APPLY, repository="octo/demo", notes="be careful")
+    room.reports(Stage.APPLY, error)
+    room.execute(refused, Stage.APPLY)
+    set_columns(room.database, refused.id, feature_key="specs/001-demo")
+    run = room.reach(Stage.SUBMIT, repository="octo/demo")
+    found = office_of(room, claim_run(room.database, run.id, Stage.SUBMIT)).earlier_run("specs/001-demo")
+    if not judged:
+        assert found is None
+        return
+    assert found is not None
+    assert (found.id, found.notes, found.discovered) == (refused.id, "be careful", PLAN)
+    assert (dict(found.applied), found.published) == ({}, None)
+
+
+def test_the_commits_of_a_run_are_those_of_all_its_rounds_and_of_no_other(room: EngineRoom) -> None:
+    runs = [room.reach(Stage.PUBLISH, repository=name) for name in ("octo/demo", "octo/other")]
+    for number, run in enumerate(runs):
+        recorded = update(attempt).where(attempt.c.run_id == run.id, attempt.c.stage == Stage.APPLY)
+        with room.database._engine.begin() as connection:
+            connection.execute(recorded.values(outputs={"commit": str(number) * 40}))
+    office = office_of(room, claim_run(room.database, runs[0].id, Stage.PUBLISH))
+    assert office.commits_of([runs[0].id, uuid4()]) == {"0" * 40}
+    assert office.commits_of(run.id for run in runs) == {"0" * 40, "1" * 40}
+    assert office.commits_of([]) == frozenset()
+    set_columns(room.database, runs[0].id, status="failed", lease_owner=None, lease_until=None, **ended())
+    with room.database.write() as unit:
+        unit.transitions.retry(
+            runs[0].id, RetryMode.RESTART_FROM_DISCOVERY, notes=None, deadline_seconds=60, chain_id=uuid4()
+        )
+    assert office.commits_of([runs[0].id]) == {"0" * 40}
+
+
+def ended() -> dict[str, object]:
+    return {"dispatch_after": None, "completed_at": db_now_plus(0.0)}
+
+
+def test_a_pause_is_counted_by_the_databases_clock_and_never_shortened(room: EngineRoom, claim: Claim) -> None:
+    office = office_of(room, claim)
+    with room.database.read() as unit:
+        before = unit.now()
+    until = office.pause("forge", 300, f"wait, says {SECRET}")
+    assert timedelta(seconds=300) <= until - before < timedelta(seconds=330)
+    assert office.gate("forge") == until
+    assert office.pause("forge", 5, "again") == until
+    assert office.pause("forge", 900, "longer") > until
+    assert SECRET not in str(everything(room.database))
+
+
+# --- workflows -----------------------------------------------------------------------------------------------------
+
+
+def test_a_token_without_the_scope_is_refused_for_workflows_and_written_down(room: EngineRoom, claim: Claim) -> None:
+    room.forge.checks = (passed("github.token", tokenKind="classic"), passed("github.scopes", tokenScopes="repo"))
+    with pytest.raises(CredentialInvalid, match=r"\.github/workflows/ci\.yml"):
+        office_of(room, claim).check_workflows((".github/workflows/ci.yml",))
+    found = audit(room, claim)
+    assert found.github_status == "failed"
+    assert "lacks the scope `workflow`" in found.github_message
+    room.forge.checks = (
+        passed("github.token", tokenKind="classic"),
+        passed("github.scopes", tokenScopes="repo, workflow"),
+    )
+    office_of(room, claim).check_workflows((".github/workflows/ci.yml",))
+    assert audit(room, claim).github_status == "passed"
+
+
+def test_a_token_whose_right_cannot_be_known_is_warned_of_in_the_audit(room: EngineRoom, claim: Claim) -> None:
+    room.forge.checks = (passed("github.token", tokenKind="fine-grained"),)
+    office_of(room, claim).check_workflows((".github/workflows/ci.yml",))
+    found = audit(room, claim)
+    assert found.github_status == "passed"
+    assert "shows at the push only" in found.github_message

@@ -1,0 +1,82 @@
+import time
+
+import pytest
+
+from moonmind.stages.apply.effects import BUDGET, Paths, State, changed_tree, effect_of
+from moonmind.stages.apply.substance import Kind
+from tests.support.changed_trees import FEATURE, a_spec_task, a_tree
+from tests.support.plans import a_change
+
+PATHS = Paths(["src/a.py", "src/models/user.py", "src-old/a.py", "backend/src/b.py", "README.md"])
+
+
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [
+        ("src/a.py", ["src/a.py"]),
+        ("src/", ["src/a.py", "src/models/user.py"]),
+        ("src", ["src/a.py", "src/models/user.py"]),
+        ("src/mod", []),
+        ("b.py", []),
+    ],
+)
+def test_a_name_is_the_file_or_what_lies_in_the_folder(name: str, found: list[str]) -> None:
+    assert list(PATHS.exact(name)) == found
+
+
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [
+        ("src/b.py", ["backend/src/b.py"]),
+        ("user.py", ["src/models/user.py"]),
+        ("models", ["src/models/user.py"]),
+        ("ser.py", []),
+    ],
+)
+def test_a_tail_ends_a_path_or_a_folder(name: str, found: list[str]) -> None:
+    assert list(PATHS.tail(name)) == found
+
+
+def test_many_tasks_over_a_large_tree_are_judged_in_a_moment() -> None:
+    tree = a_tree({f"a/{number % 300}/{number}.py": "x" for number in range(60_000)}, {"b.py": "x = 1"})
+    before = time.process_time()
+    for number in range(2_000):
+        effect_of(f"{number}/{number}.py", tree, (), (), may_go=False, must_go=False)
+    assert time.process_time() - before < 10
+
+
+def test_only_what_the_tasks_name_is_looked_into_and_only_so_much() -> None:
+    changes = [a_change(path) for path in ("src/a.py", "src/b.py", "other.py")]
+    read: list[str] = []
+
+    def content(_: bool, path: str) -> bytes:
+        read.append(path)
+        return b""
+
+    sizes = {"src/a.py": 10, "src/b.py": BUDGET, "other.py": 1}
+    tree = changed_tree(changes, sizes, FEATURE, ["src/a.py", "src/b.py"], content)
+    assert read == ["src/a.py"]
+    assert {path: found.kind for path, found in tree.changed.items()} == {
+        "src/a.py": Kind.EMPTY,
+        "src/b.py": Kind.COUNTS,
+        "other.py": Kind.COUNTS,
+    }
+
+
+def test_what_is_too_large_to_read_and_what_is_a_link_counts_as_changed() -> None:
+    changes = [a_change("a.py", "M", old="100644"), a_change("link", mode="120000", link="a.py")]
+    tree = changed_tree(changes, {"a.py": 9, "link": 4}, FEATURE, ["a.py", "link"], lambda _, __: None)
+    assert {found.kind for found in tree.changed.values()} == {Kind.COUNTS}
+
+
+def test_a_file_of_the_features_own_folder_is_a_reference() -> None:
+    tree = a_tree({f"{FEATURE}/contracts/a.yaml": "x", "contracts/b.yaml": "x"}, {"contracts/b.yaml": "x"})
+    assert tree.is_reference("contracts/a.yaml")
+    assert not tree.is_reference("contracts/b.yaml")
+
+
+def test_what_became_of_a_target_says_the_paths_and_the_names_added() -> None:
+    task = a_spec_task("Create src/")
+    tree = a_tree({}, {"src/a.py": "answer = 42\n", "src/b.py": "# nothing\n"}, task)
+    effect = effect_of("src/", tree, (), (), may_go=False, must_go=False)
+    assert (effect.state, effect.paths, effect.added) == (State.DONE, ("src/a.py",), {"answer"})

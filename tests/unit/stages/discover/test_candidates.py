@@ -1,0 +1,145 @@
+from pathlib import Path
+
+import pytest
+
+from moonmind.adapters.forges.local import LocalForge
+from moonmind.engine.stage_context import LeaseLost
+from moonmind.ports.forge import PullRequest, PullState
+from moonmind.runs.chain import Stage
+from moonmind.speckit.features import Choice
+from moonmind.stages.discover.candidates import Candidates, Start
+from moonmind.stages.discover.snapshot import Snapshot
+from tests.support.git_repos import commit_to, merge
+from tests.support.stage_world import BRANCH, KEY, TASKS, World
+
+
+def feature(*lines: str) -> str:
+    return "\n".join(["# Tasks: X", "", "## Phase 1: Things", "", *lines, ""])
+
+
+def candidates_of(world: World) -> Candidates:
+    repository = world.forge.repository("acme/demo")
+    world.vcs.fetch(repository)
+    return Candidates(
+        world.context(Stage.DISCOVER), Snapshot(repository, world.vcs.branches(repository.full_name), world.vcs)
+    )
+
+
+def choice_of(world: World) -> tuple[Choice, Start]:
+    candidates = candidates_of(world)
+    choice, base = candidates.choose()
+    assert choice.feature
+    return choice, candidates.start_of(choice.feature, base)
+
+
+def test_a_branch_pushed_without_a_pull_request_goes_on(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    tip = commit_to(world.bare, BRANCH, {"x": "y"}, "Pushed, then crashed", start=world.tip("main"))
+    _, start = choice_of(world)
+    assert (start.branch, start.commit, start.branch_tip) == (BRANCH, tip, tip)
+    assert "without a pull request" in start.reason
+
+
+def test_a_branch_without_anything_new_is_not_gone_on_with(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    merge(world.bare, "main", BRANCH)
+    _, start = choice_of(world)
+    assert (start.branch, start.branch_tip, start.commit) == (f"{BRANCH}-2", None, world.tip("main"))
+
+
+def test_the_second_branch_of_one_feature_never_takes_the_name_of_another_feature(tmp_path: Path) -> None:
+    files = {"specs/001-x/tasks.md": feature("- [ ] T001 a.py"), "specs/001-x-2/tasks.md": feature("- [ ] T001 b.py")}
+    world = World(tmp_path, files=files)
+    world.requested = "001-x"
+    merge(world.bare, "main", "moonmind/001-x")
+    choice, start = choice_of(world)
+    assert choice.feature
+    assert (choice.feature.key, start.branch) == ("001-x", "moonmind/001-x-3")
+
+
+class Asked(LocalForge):
+    """A forge that counts what it is asked, and knows pull requests of branches that are deleted by now."""
+
+    asked: list[str]
+    merged: tuple[str, ...] = ()
+
+    def pull_requests(self, repository: str, branch: str) -> tuple[PullRequest, ...]:
+        self.asked.append(branch)
+        if branch in self.merged:
+            return (PullRequest(1, "file:///1", PullState.MERGED, branch, "main", "t", "b"),)
+        return super().pull_requests(repository, branch)
+
+
+def asked_of(world: World, *merged: str) -> Asked:
+    forge = Asked(world.forge_options)
+    forge.asked, forge.merged = [], merged
+    world.forge = forge
+    return forge
+
+
+@pytest.mark.parametrize("number", ["900000", "999999", "1001", "99999999999999999999"])
+def test_a_branch_with_an_absurd_number_is_nobodys(tmp_path: Path, number: str) -> None:
+    world = World(tmp_path)
+    commit_to(world.bare, f"{BRANCH}-{number}", {"x": "y"}, "By hand", start=world.tip("main"))
+    forge = asked_of(world)
+    _, start = choice_of(world)
+    assert (start.branch, start.branch_tip) == (BRANCH, None)
+    assert forge.asked == [BRANCH]
+
+
+def test_the_forge_is_asked_about_branches_that_exist_and_few_others(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    tip = commit_to(world.bare, f"{BRANCH}-1000", {"x": "y"}, "Far out", start=world.tip("main"))
+    forge = asked_of(world)
+    _, start = choice_of(world)
+    assert (start.branch, start.commit) == (f"{BRANCH}-1000", tip)
+    assert sorted(forge.asked) == [BRANCH, f"{BRANCH}-1000"]
+
+
+def test_a_name_beyond_a_gap_that_only_a_pull_request_knows_is_not_used_again(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    merge(world.bare, "main", f"{BRANCH}-5")
+    forge = asked_of(world, BRANCH, f"{BRANCH}-2", f"{BRANCH}-6")
+    _, start = choice_of(world)
+    assert (start.branch, start.branch_tip) == (f"{BRANCH}-7", None)
+    assert sorted(forge.asked) == [BRANCH, *(f"{BRANCH}-{number}" for number in (2, 3, 5, 6, 7))]
+
+
+def test_a_lease_that_is_lost_ends_the_questions(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    forge = asked_of(world, BRANCH, f"{BRANCH}-2", f"{BRANCH}-3")
+    world.lease.break_after = 2
+    with pytest.raises(LeaseLost):
+        choice_of(world)
+    assert len(forge.asked) == 2
+
+
+def test_a_feature_that_lives_on_a_branch_of_its_name_has_that_branch_as_base(tmp_path: Path) -> None:
+    world = World(tmp_path, files={"README.md": "x"})
+    tip = commit_to(
+        world.bare, "042-x", {"specs/042-x/tasks.md": feature("- [ ] T001 Write a.py")}, "Spec", start=world.tip("main")
+    )
+    for requested in ("042-x", "042", ""):
+        world.requested = requested
+        _, start = choice_of(world)
+        assert (start.base, start.commit, start.branch) == ("042-x", tip, "moonmind/042-x")
+
+
+def test_without_a_request_the_lowest_number_with_open_tasks_is_chosen(tmp_path: Path) -> None:
+    files = {
+        "specs/001-a/tasks.md": feature("- [x] T001 Write a.py"),
+        "specs/002-b/tasks.md": feature("- [ ] T001 Write b.py"),
+        "specs/003-c/tasks.md": feature("- [ ] T001 Write c.py"),
+    }
+    world = World(tmp_path, files=files)
+    world.requested = ""
+    choice, _ = choice_of(world)
+    assert choice.feature
+    assert choice.feature.key == "002-b"
+
+
+def test_the_default_branch_decides_where_it_holds_what_is_asked_for(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    commit_to(world.bare, KEY, {TASKS: feature("- [ ] T001 Write other.py")}, "Spec", start=world.tip("main"))
+    _, start = choice_of(world)
+    assert start.base == "main"

@@ -1,0 +1,40 @@
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from moonmind.engine.stage_context import EarlierRun
+from moonmind.stages.discover.progress import without_progress
+from tests.support.plans import a_plan, a_task
+
+
+def earlier(plan=None, notes=None, ticked=(), commit="b" * 40, **changed: Any) -> EarlierRun:
+    discovered = (plan or a_plan()).as_outputs() | changed
+    return EarlierRun(UUID(int=7), notes, discovered, {"ticked": list(ticked), "commit": commit}, {"commit": commit})
+
+
+def test_the_same_request_in_the_same_state_is_not_tried_again() -> None:
+    words = without_progress(a_plan(), None, earlier())
+    assert words
+    assert "T001" in words
+    assert str(UUID(int=7)) in words
+
+
+def test_the_earlier_runs_own_commit_is_no_new_state() -> None:
+    assert without_progress(a_plan(starting_commit="b" * 40), "", earlier())
+
+
+@pytest.mark.parametrize(
+    ("plan", "notes", "before"),
+    [
+        (a_plan(), "try harder", earlier()),
+        (a_plan(), None, earlier(ticked=["T001"])),
+        (a_plan(starting_commit="c" * 40), None, earlier()),
+        (a_plan(hashes={"spec": "new", "plan": None, "tasks": "3"}), None, earlier()),
+        (a_plan(a_task("T001", text="Do it well")), None, earlier()),
+        (a_plan(a_task(), a_task("T002", 11)), None, earlier()),
+        (a_plan(), None, None),
+    ],
+)
+def test_anything_new_is_worth_another_run(plan, notes, before) -> None:
+    assert without_progress(plan, notes, before) is None

@@ -1,0 +1,58 @@
+from pathlib import Path
+
+import pytest
+
+from moonmind.runs.chain import Stage
+from moonmind.runs.machine import Done
+from moonmind.stages.kit.plan import Plan
+from moonmind.stages.kit.restored_work import ensure_start, find_wip, has
+from tests.support.stage_world import REPOSITORY, World
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    made = World(tmp_path)
+    made.land(through=Stage.SUBMIT)
+    return made
+
+
+def plan_of(world: World) -> Plan:
+    return Plan.from_outputs(world.outputs[Stage.DISCOVER])
+
+
+def test_the_recorded_commit_is_found_without_the_folder(world: World) -> None:
+    world.vcs.close_workspace(REPOSITORY, world.run_id)
+    submitted = world.outputs[Stage.SUBMIT]
+    assert find_wip(world.context(Stage.APPLY), plan_of(world), submitted) == submitted["wip"]
+
+
+def test_the_folder_gives_the_same_commit_where_the_record_is_of_no_use(world: World) -> None:
+    submitted = world.outputs[Stage.SUBMIT]
+    found = find_wip(world.context(Stage.APPLY), plan_of(world), {"wip": "f" * 40})
+    assert found == submitted["wip"]
+
+
+def test_the_stored_patch_gives_the_same_commit_on_another_machine(world: World) -> None:
+    submitted, plan = world.outputs[Stage.SUBMIT], plan_of(world)
+    world.on_host("two")
+    context = world.context(Stage.APPLY)
+    assert not has(context, plan, plan.starting_commit)
+    ensure_start(context, plan)
+    assert has(context, plan, plan.starting_commit)
+    assert find_wip(context, plan, submitted) == submitted["wip"]
+
+
+def test_without_any_trace_nothing_is_found(world: World) -> None:
+    world.on_host("two")
+    context, plan = world.context(Stage.APPLY), plan_of(world)
+    ensure_start(context, plan)
+    assert find_wip(context, plan, {"wip": "f" * 40, "patchPath": "patches/none.diff"}) is None
+    assert find_wip(context, plan, {}) is None
+
+
+def test_a_commit_that_was_never_made_is_not_there(world: World) -> None:
+    outcome = world.step(Stage.APPLY)
+    assert isinstance(outcome, Done)
+    context, plan = world.context(Stage.PUBLISH), plan_of(world)
+    assert has(context, plan, outcome.outputs["commit"])
+    assert not has(context, plan, "f" * 40)

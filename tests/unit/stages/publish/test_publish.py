@@ -1,0 +1,299 @@
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from moonmind.adapters.forges.forge_options import ForgeOptions
+from moonmind.adapters.forges.local import LocalForge
+from moonmind.engine.forge_cooldown import FORGE_GATE
+from moonmind.engine.stage_context import LeaseLost, StopRequested
+from moonmind.errors import CredentialInvalid, ForgeLimited, ForgeUnavailable, MoonMindError
+from moonmind.ports.forge import PullRequest, PullRequestDraft, PullState, Repository, always
+from moonmind.runs.chain import Stage
+from moonmind.runs.machine import Done, Failed, NothingToDo, Park, WaitingReason
+from moonmind.stages.publish.body_sections import marker, runs_in
+from moonmind.stages.publish.publish import traces
+from tests.support.git_repos import commit_to, delete_branch, log_of, merge
+from tests.support.stage_world import BRANCH, World
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    made = World(tmp_path)
+    made.land(through=Stage.APPLY)
+    yield made
+    made.agent.forget(str(made.run_id))
+
+
+def published(world: World) -> Done:
+    outcome = world.step(Stage.PUBLISH)
+    assert isinstance(outcome, Done), outcome
+    return outcome
+
+
+def refused(world: World, code: str) -> Failed:
+    outcome = world.step(Stage.PUBLISH)
+    assert isinstance(outcome, Failed), outcome
+    assert (outcome.error.code, outcome.transient) == (code, False)
+    return outcome
+
+
+def test_the_branch_and_its_pull_request_are_there(world: World) -> None:
+    outputs = published(world).outputs
+    assert world.tip() == outputs["commit"] == world.outputs[Stage.APPLY]["commit"]
+    (pull,) = world.pulls()
+    assert (pull.url, pull.number) == (outputs["pullRequestUrl"], outputs["pullRequestNumber"])
+    assert (pull.base, pull.state) == ("main", PullState.OPEN)
+    assert marker(world.run_id) in pull.body
+    assert "- [x] **T001**" in pull.body
+    assert pull.title == "spec-42-refresh-docs: Phase 1: Setup (Shared Infrastructure)"
+    payload = json.loads(world.artifacts.read("publish/pull-request.json"))
+    assert payload["url"] == pull.url
+
+
+def test_publishing_again_changes_nothing(world: World) -> None:
+    first = published(world)
+    pulls = world.pulls()
+    assert published(world).outputs == first.outputs
+    assert world.pulls() == pulls
+    assert len(log_of(world.bare, f"refs/heads/{BRANCH}")) == 2
+
+
+@pytest.mark.parametrize("check", range(4))
+def test_a_worker_that_dies_before_an_effect_leaves_it_to_the_next(world: World, check: int) -> None:
+    world.lease.break_after = world.lease.checks + check
+    with pytest.raises(LeaseLost):
+        world.step(Stage.PUBLISH)
+    assert (world.tip() is not None) is (check == 3)
+    assert world.pulls() == ()
+    world.lease.break_after = None
+    published(world)
+    assert len(world.pulls()) == 1
+
+
+def test_a_worker_that_loses_the_run_while_it_fetches_asks_the_forge_for_nothing_more(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fetch, asked = world.vcs.fetch, world.forge.pull_requests
+    asks: list[str] = []
+
+    def fetch_and_lose(repository: Repository) -> None:
+        fetch(repository)
+        world.lease.break_after = world.lease.checks
+
+    def ask(repository: str, branch: str) -> tuple[PullRequest, ...]:
+        asks.append(branch)
+        return asked(repository, branch)
+
+    monkeypatch.setattr(world.vcs, "fetch", fetch_and_lose)
+    monkeypatch.setattr(world.forge, "pull_requests", ask)
+    with pytest.raises(LeaseLost):
+        world.step(Stage.PUBLISH)
+    assert asks == []
+
+
+def test_what_a_lost_worker_left_is_found(world: World) -> None:
+    def found() -> str:
+        return traces(world.context(Stage.PUBLISH))
+
+    assert found() == ""
+    ensure = world.forge.ensure_pull_request
+
+    def lose(*_: Any, **__: Any) -> PullRequest:
+        raise LeaseLost("lost")
+
+    world.forge.ensure_pull_request = lose  # type: ignore[method-assign]
+    with pytest.raises(LeaseLost):
+        world.step(Stage.PUBLISH)
+    assert found().startswith(f"The branch {BRANCH} is pushed")
+    world.forge.ensure_pull_request = ensure  # type: ignore[method-assign]
+    published(world)
+    assert found() == f"What it published stays: {world.pulls()[0].url}"
+
+
+def test_another_machine_publishes_the_very_same_commit(world: World) -> None:
+    commit = world.outputs[Stage.APPLY]["commit"]
+    world.on_host("two")
+    assert published(world).outputs["commit"] == commit
+    assert world.tip() == commit
+
+
+def test_a_branch_that_somebody_made_meanwhile_is_not_touched(world: World) -> None:
+    theirs = commit_to(world.bare, BRANCH, {"theirs": "x"}, "Theirs", start=world.tip("main"))
+    error = refused(world, "branch_moved").error
+    assert error.details["found"] == theirs
+    assert "restart_from_discovery" in error.remediation
+    assert world.tip() == theirs
+
+
+@pytest.mark.parametrize("after", ["push", "look-up"])
+def test_a_cancel_between_push_and_pull_request_says_what_there_is(world: World, after: str) -> None:
+    push, ensure = world.vcs.push, world.forge.ensure_pull_request
+
+    def push_and_cancel(*arguments: Any) -> None:
+        push(*arguments)
+        world.lease.stopped = after == "push"
+
+    def cancel_and_ensure(*arguments: Any, **named: Any) -> PullRequest:
+        world.lease.stopped = True  # the forge asks once more, right before it makes it
+        return ensure(*arguments, **named)
+
+    world.vcs.push = push_and_cancel  # type: ignore[method-assign]
+    world.forge.ensure_pull_request = cancel_and_ensure  # type: ignore[method-assign]
+    with pytest.raises(StopRequested) as stop:
+        world.step(Stage.PUBLISH)
+    assert stop.value.details["outside"].startswith(f"The branch {BRANCH} is pushed")
+    assert world.pulls() == ()
+    assert world.tip() == world.outputs[Stage.APPLY]["commit"]
+
+
+@pytest.mark.parametrize("answer", ["made", "away", "limited", "revoked"])
+def test_a_cancel_right_after_the_pull_request_was_made_names_it(
+    world: World, monkeypatch: pytest.MonkeyPatch, answer: str
+) -> None:
+    ensure, found = world.forge.ensure_pull_request, world.forge.pull_requests
+    problems: dict[str, MoonMindError] = {
+        "away": ForgeUnavailable("no answer"),
+        "limited": ForgeLimited("slow down", seconds=60.0),
+        "revoked": CredentialInvalid("the token was revoked"),
+    }
+
+    def make_and_cancel(repository: str, draft: PullRequestDraft, *, allowed: Callable[[], None]) -> PullRequest:
+        ensure(repository, draft, allowed=allowed)
+        world.lease.stopped = True
+        monkeypatch.setattr(world.forge, "pull_requests", look)
+        allowed()  # before its labels
+        raise AssertionError("it was cancelled")
+
+    def look(repository: str, branch: str) -> tuple[PullRequest, ...]:
+        if answer in problems:
+            raise problems[answer]
+        return found(repository, branch)
+
+    monkeypatch.setattr(world.forge, "ensure_pull_request", make_and_cancel)
+    with pytest.raises(StopRequested) as stop:
+        world.step(Stage.PUBLISH)
+    monkeypatch.undo()
+    unknown = f"The branch {BRANCH} is pushed. Whether a pull request speaks of it could not be found out: "
+    (pull,) = world.pulls()
+    words = {"made": f"What it published stays: {pull.url}"}
+    assert stop.value.details["outside"] == words.get(answer, f"{unknown}{problems.get(answer)}")
+    assert (world.desk.gate(FORGE_GATE) is not None) is (answer == "limited")
+
+
+def test_a_commit_pushed_on_top_of_ours_is_left_where_it_is(world: World) -> None:
+    published(world)
+    theirs = commit_to(world.bare, BRANCH, {"theirs": "x"}, "Theirs")
+    published(world)
+    assert world.tip() == theirs
+
+
+def test_a_pull_request_that_was_closed_meanwhile_ends_the_run(tmp_path: Path) -> None:
+    first = World(tmp_path)
+    first.land()
+    second = first.next_run(2)
+    second.land(through=Stage.APPLY)
+    delete_branch(second.bare, BRANCH)
+    error = refused(second, "pull_request_closed").error
+    assert "closed" in error.message
+    assert second.tip() is None
+
+
+def test_our_own_pull_request_merged_between_two_tries_is_done(world: World) -> None:
+    first = published(world)
+    merge(world.bare, BRANCH, "main")
+    assert published(world).outputs == first.outputs
+
+
+def test_the_second_phase_lands_on_the_same_pull_request_and_keeps_the_first_ones_words(tmp_path: Path) -> None:
+    first = World(tmp_path)
+    first.land()
+    second = first.next_run(2)
+    second.land()
+    (pull,) = second.pulls()
+    assert runs_in(pull.body) == (str(first.run_id), str(second.run_id))
+    assert pull.title == "spec-42-refresh-docs: 2 phases"
+    assert len(log_of(second.bare, f"refs/heads/{BRANCH}")) == 3
+
+
+def test_after_a_merge_the_next_phase_gets_a_new_branch_and_pull_request(tmp_path: Path) -> None:
+    first = World(tmp_path)
+    first.land()
+    merge(first.bare, BRANCH, "main")
+    second = first.next_run(2)
+    second.land()
+    assert second.outputs[Stage.PUBLISH]["branchName"] == f"{BRANCH}-2"
+    assert second.outputs[Stage.DISCOVER]["phase"].startswith("Phase 2")
+
+
+def test_a_title_that_a_person_gave_stays(tmp_path: Path) -> None:
+    first = World(tmp_path)
+    first.land()
+    (pull,) = first.pulls()
+    first.rewrite_pull(pull.number, title="Docs, at last", body=f"My words.\n\n{pull.body}")
+    second = first.next_run(2)
+    second.land()
+    (after,) = second.pulls()
+    assert after.title == "Docs, at last"
+    assert after.body.startswith("My words.")
+
+
+def test_all_four_phases_of_the_sample_land_one_after_another(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.land()
+    for number in (2, 3, 4):
+        world = world.next_run(number)
+        world.land()
+    tasks = world.tree()["specs/spec-42-refresh-docs/tasks.md"]
+    assert b"- [ ] T" not in tasks
+    assert tasks.count(b"- [x] T") == 13
+    assert isinstance(world.next_run(5).step(Stage.DISCOVER), NothingToDo)
+
+
+def test_a_merge_of_the_runs_earlier_phase_is_not_taken_for_this_one(world: World) -> None:
+    published(world)
+    # An operator's restart_from_discovery: the same run goes on with the next phase.
+    world.outputs.clear()
+    world.kept.clear()
+    world.numbers = dict.fromkeys(world.numbers, 2)
+    world.land(through=Stage.APPLY)
+    assert world.outputs[Stage.DISCOVER]["phase"].startswith("Phase 2")
+    merge(world.bare, BRANCH, "main")
+    assert "merged" in refused(world, "pull_request_closed").error.message
+
+
+def test_a_closed_gate_holds_publishing_back(world: World) -> None:
+    opens = world.desk.pause(FORGE_GATE, 60, "the forge asked to wait")
+    outcome = world.step(Stage.PUBLISH)
+    assert isinstance(outcome, Park)
+    assert (outcome.reason, outcome.until) == (WaitingReason.RATE_LIMIT, opens)
+    assert world.tip() is None
+
+
+def test_a_repository_that_was_renamed_meanwhile_is_published_to_at_its_new_place(world: World) -> None:
+    moved = world.bare.with_name("renamed.git")
+    world.bare.rename(moved)
+    world.forge = Renamed(world.forge_options, moved)
+    published(world)
+    assert log_of(moved, f"refs/heads/{BRANCH}")[0].commit == world.outputs[Stage.APPLY]["commit"]
+
+
+class Renamed(LocalForge):
+    """A forge that answers for the old name of a repository with its new place."""
+
+    def __init__(self, options: ForgeOptions, place: Path) -> None:
+        super().__init__(options)
+        self._new = f"{place.parent.name}/{place.stem}"
+
+    def repository(self, name: str) -> Repository:
+        return super().repository(self._new)
+
+    def pull_requests(self, repository: str, branch: str) -> tuple[PullRequest, ...]:
+        return super().pull_requests(self._new, branch)
+
+    def ensure_pull_request(
+        self, repository: str, draft: PullRequestDraft, *, allowed: Callable[[], None] = always
+    ) -> PullRequest:
+        return super().ensure_pull_request(self._new, draft, allowed=allowed)

@@ -1,0 +1,71 @@
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from moonmind.engine.stage_context import StageContext
+from moonmind.ports.agent import JobState, JobStatus, ModelCalls, Usage
+from moonmind.stages.submit import model_calls
+from tests.support.stage_parts import A_RUN
+
+
+def context(usage: dict[str, Any] | None = None, *, retry: bool = False, number: int = 1, **kept: Any) -> StageContext:
+    """Give a context with what this module reads, and nothing else."""
+
+    class Attempt:
+        operator_retry = retry
+
+    Attempt.number = number  # type: ignore[attr-defined]
+    made = object.__new__(StageContext)
+    for name, value in {"run": replace(A_RUN, usage=usage), "attempt": Attempt, "kept": kept}.items():
+        object.__setattr__(made, name, value)
+    return made
+
+
+def status(*calls: Any, **more: Any) -> JobStatus:
+    return JobStatus(JobState.RUNNING, model_calls=ModelCalls(*calls, **more))
+
+
+def test_a_jobs_count_is_kept_beside_the_tokens() -> None:
+    found = model_calls.kept(context({"inputTokens": 5}), status(7, 2))
+    assert found == {"usage": {"inputTokens": 5, "modelCalls": 7, "modelCallsCapped": True}, "callsBase": 2}
+    found = model_calls.kept(context({"inputTokens": 5, "modelCalls": 3}), status(7, 2), Usage(10, 0, 4))
+    assert (found["usage"]["inputTokens"], found["usage"]["modelCalls"]) == (10, 7)
+
+
+@pytest.mark.parametrize("seen", [JobStatus(JobState.LOST), status(2, 0), status(capped=False)])
+def test_the_count_never_falls(seen: JobStatus) -> None:
+    usage = model_calls.kept(context({"modelCalls": 9}), seen)["usage"]
+    assert usage["modelCalls"] == 9
+
+
+def test_a_job_that_asks_no_model_says_nothing() -> None:
+    assert model_calls.kept(context(), JobStatus(JobState.ENDED)) == {}
+
+
+def test_only_a_persons_retry_begins_a_new_allowance() -> None:
+    assert model_calls.base(context()) is None
+    assert model_calls.base(context(number=2, attempt=1, callsBase=0)) == 0
+    assert model_calls.base(context(retry=True, number=2, attempt=1, callsBase=0)) is None
+    # Once its first job has been started the attempt has a base of its own.
+    usage = {"modelCalls": 410}
+    assert model_calls.base(context(usage, retry=True, number=2, attempt=2, callsBase=400)) == 400
+    assert model_calls.base(context(usage, number=3, attempt=2, callsBase=400)) == 400
+
+
+def test_what_another_run_had_made_gives_a_forced_start_no_more() -> None:
+    assert model_calls.base(context(None, number=2, attempt=1, callsBase=400)) == 0
+
+
+@pytest.mark.parametrize(
+    ("usage", "shown", "tokens"),
+    [
+        (None, (None, None), None),
+        ({"inputTokens": 1}, (None, None), {"inputTokens": 1}),
+        ({"modelCalls": 3, "modelCallsCapped": True}, (3, True), None),
+        ({"inputTokens": 1, "modelCallsCapped": False}, (None, False), {"inputTokens": 1}),
+    ],
+)
+def test_rows_of_every_age_are_shown(usage: Any, shown: Any, tokens: Any) -> None:
+    assert model_calls.shown(usage) == shown
+    assert model_calls.tokens(usage) == tokens
