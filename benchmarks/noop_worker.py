@@ -10,6 +10,7 @@ from celery import signals
 from sqlalchemy import event
 
 from moonmind import bootstrap
+from moonmind.engine.stage import StageDefinition
 from moonmind.engine.stage_context import StageContext
 from moonmind.runs.chain import Stage
 from moonmind.runs.machine import Done, Outcome
@@ -24,7 +25,7 @@ def nothing(_: StageContext) -> Outcome:
     return Done({"v": 1})
 
 
-container = bootstrap.build(load_settings(), stages=dict.fromkeys(Stage, nothing))
+container = bootstrap.build(load_settings(), stages=dict.fromkeys(Stage, StageDefinition(nothing)))
 worker.adopt(container)
 executed = 0
 

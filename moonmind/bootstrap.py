@@ -20,13 +20,14 @@ from moonmind.adapters.vcs.vcs_options import VcsOptions
 from moonmind.db.unit_of_work import Database
 from moonmind.engine.context_factory import ContextFactory
 from moonmind.engine.dispatch_loop import Publisher, Silent
-from moonmind.engine.executor import Executor, StageFunction, Traces
+from moonmind.engine.executor import Executor
 from moonmind.engine.host import this_host
 from moonmind.engine.janitor import Janitor
 from moonmind.engine.job_poller import Waker
 from moonmind.engine.lease import LeaseKeeper
 from moonmind.engine.recorder import Recorder
 from moonmind.engine.retention import Retention
+from moonmind.engine.stage import Stages
 from moonmind.log import configure
 from moonmind.ports.agent import JobLimits
 from moonmind.ports.check import Check, CheckStatus
@@ -59,14 +60,13 @@ _EMBEDDED_SWEEP_SECONDS = 1.0
 _SWEEP_SECONDS = 5.0
 _DATABASE_CONNECTIONS = 48  # the API's 40 request threads, and the threads that heal
 
-STAGES: dict[Stage, StageFunction] = {
-    Stage.DISCOVER: discover.run,
-    Stage.SUBMIT: submit.run,
-    Stage.APPLY: apply.run,
-    Stage.PUBLISH: publish.run,
-    Stage.FINALIZE: finalize.run,
+STAGES: Stages = {
+    Stage.DISCOVER: discover.STAGE,
+    Stage.SUBMIT: submit.STAGE,
+    Stage.APPLY: apply.STAGE,
+    Stage.PUBLISH: publish.STAGE,
+    Stage.FINALIZE: finalize.STAGE,
 }
-TRACES: Traces = {Stage.PUBLISH: publish.traces}
 
 
 @cache
@@ -93,7 +93,7 @@ def build(
     settings: Settings,
     *,
     publishes: bool = True,
-    stages: dict[Stage, StageFunction] | None = None,
+    stages: Stages = STAGES,
 ) -> Container:
     """Build this process's container; raises SchemaMismatch, Unavailable, NotConfigured.
 
@@ -156,7 +156,7 @@ def build(
         relook_seconds=settings.agent_relook_seconds,
         max_agents=settings.max_agents,
     )
-    recorder = Recorder(database, run_deadline_seconds=settings.run_deadline_seconds)
+    recorder = Recorder(database, stages, run_deadline_seconds=settings.run_deadline_seconds)
     pace = settings.sweep_seconds or (_EMBEDDED_SWEEP_SECONDS if settings.embedded else _SWEEP_SECONDS)
     return Container(
         settings=settings,
@@ -171,13 +171,14 @@ def build(
             store,
             hinter,
             preflight,
+            stages,
             run_deadline_seconds=settings.run_deadline_seconds,
             hint_at_once=publishes,
             works_here=settings.embedded,
             host_id=host.id,
             admitted=admitted,
         ),
-        executor=Executor(database, stages or STAGES, contexts, keeper, hinter, host, policy, recorder, TRACES),
+        executor=Executor(database, stages, contexts, keeper, hinter, host, policy, recorder),
         keeper=keeper,
         publisher=publisher,
         janitor=Janitor(
@@ -190,7 +191,9 @@ def build(
             host_silence_seconds=settings.host_silence_seconds,
         ),
         waker=Waker(database, agent, publisher, host),
-        retention=Retention(database, store, agent, vcs, days=settings.retention_days),
+        retention=Retention(
+            database, store, agent, vcs, mirrored=discover.mirrored_repository, days=settings.retention_days
+        ),
         probes=() if settings.embedded else (_broker,),
     )
 

@@ -20,8 +20,7 @@ from moonmind.runs.events import EventType
 from moonmind.runs.machine import TERMINAL, AttemptState, RunStatus
 from moonmind.runs.records import NewRun, Run, RunFilter
 from moonmind.runs.retry import HINT_SECONDS
-from moonmind.speckit.feature import short_path
-from moonmind.speckit.feature_aliases import works_on
+from moonmind.speckit.feature import may_be_one, short_path
 
 _REQUESTS = 1_297_050_177
 """Tells the locks of requests from other advisory locks of the database."""
@@ -145,19 +144,19 @@ class Runs:
         found = row_mapping.runs_of(self._connection.execute(query))
         return [one for one in found if not feature_alias or works_on(one, feature_alias)]
 
-    def last_applied(self, repository_key: str, feature_key: str, excluding: UUID) -> UUID | None:
-        """Find the feature's newest other run that reached apply in its last round, whatever came of it there."""
+    def last_that_reached(self, stage: Stage, repository_key: str, feature_key: str, excluding: UUID) -> UUID | None:
+        """Find the feature's newest other run that reached the stage in its last round, whatever came of it there."""
         tries = attempt.alias()
         newest = (
             select(func.max(tries.c.number))
             .where(tries.c.run_id == attempt.c.run_id, tries.c.stage == attempt.c.stage)
             .scalar_subquery()
         )
-        applied = (
+        reached = (
             select(attempt.c.id)
             .where(
                 attempt.c.run_id == run.c.id,
-                attempt.c.stage == Stage.APPLY,
+                attempt.c.stage == stage,
                 attempt.c.number == newest,
                 attempt.c.state != AttemptState.WAITING,
             )
@@ -166,7 +165,7 @@ class Runs:
         query = (
             select(run.c.id)
             .where(run.c.repository_key == repository_key, run.c.feature_key == feature_key, run.c.id != excluding)
-            .where(applied)
+            .where(reached)
             .order_by(run.c.created_at.desc(), run.c.id.desc())
             .limit(1)
         )
@@ -254,3 +253,8 @@ def _by_id(text: str) -> list[ColumnElement[bool]]:
         return [run.c.id == UUID(text.strip())]
     except ValueError:
         return []
+
+
+def works_on(run: Run, asked: str) -> bool:
+    """Return True if the run works on what the request can mean: the feature it chose, or before that what it was asked for."""
+    return may_be_one(run.feature_key or run.requested_key, asked)

@@ -2,9 +2,8 @@
 
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from enum import StrEnum
-from types import MappingProxyType
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -16,9 +15,10 @@ from moonmind.engine.dispatch_loop import Hinter
 from moonmind.engine.host import Host
 from moonmind.engine.lease import HeldLease, LeaseKeeper
 from moonmind.engine.recorder import Recorder
+from moonmind.engine.stage import Stages
 from moonmind.engine.stage_context import LeaseLost, StageContext, StopRequested
 from moonmind.errors import AgentError, DeadlineReached, ErrorInfo, ForgeLimited, MoonMindError, Unavailable, Unexpected
-from moonmind.runs.chain import Stage
+from moonmind.runs.chain import FIRST, Stage
 from moonmind.runs.machine import (
     Advance,
     AttemptState,
@@ -35,13 +35,9 @@ from moonmind.runs.machine import (
 )
 from moonmind.runs.records import Claim
 from moonmind.runs.retry import RetryPolicy
-from moonmind.stages.submit.work_capture import keep_work, stop_agent
 
 log = structlog.get_logger(__name__)
 
-StageFunction = Callable[[StageContext], Outcome]
-Traces = Mapping[Stage, Callable[[StageContext], str]]
-"""What says, for a run that ends at a stage, what earlier tries of it left outside: a sentence, empty for nothing."""
 Outputs = Mapping[Stage, Mapping[str, Any]]
 
 
@@ -68,14 +64,13 @@ class Executor:
     def __init__(
         self,
         database: Database,
-        stages: Mapping[Stage, StageFunction],
+        stages: Stages,
         contexts: Contexts,
         keeper: LeaseKeeper,
         hinter: Hinter,
         host: Host,
         policy: RetryPolicy,
         recorder: Recorder,
-        traces: Traces = MappingProxyType({}),
     ) -> None:
         self._database = database
         self._stages = stages
@@ -85,7 +80,6 @@ class Executor:
         self._host = host
         self._policy = policy
         self._recorder = recorder
-        self._traces = traces
 
     def execute(self, run_id: UUID, stage: Stage, chain_id: UUID | None = None) -> Passage:
         """Claim the stage, do its work outside of any transaction, and record what came of it under the fence."""
@@ -120,7 +114,7 @@ class Executor:
             )
             if claim is not None:
                 # In the claim's own transaction: what it reads cannot be older than the claim.
-                return claim, {} if stage is Stage.DISCOVER else uow.attempts.outputs(run_id)
+                return claim, {} if stage is FIRST else uow.attempts.outputs(run_id)
             # A message for a stage that is past goes on: that heals a crash between the record and the next link.
             return Passage.GO_ON if uow.transitions.passed(run_id, stage) else Passage.STOP
 
@@ -148,12 +142,12 @@ class Executor:
             outcome = Failed(defect.info(), transient=False, kept=self._kept(context))
         if isinstance(outcome, Failed):
             # A slot is freed and a retry is allowed with this write: no agent of this attempt may be left at work.
-            stop_agent(context)
+            self._stages[claim.run.stage].stop_job(context)
         return self._decide(claim, outcome)
 
     def _outcome(self, stage: Stage, context: StageContext) -> Outcome:
         try:
-            return self._stages[stage](context)
+            return self._stages[stage].run(context)
         except ForgeLimited as error:
             log.info("forge.limited", seconds=error.seconds, message=error.message)
             return forge_cooldown.parked(context, error)
@@ -182,20 +176,21 @@ class Executor:
 
         Raises LeaseLost, and AgentError while the agent may still be at work.
         """
+        stage = self._stages[context.run.stage]
         try:
-            return keep_work(context)
+            return stage.abandon(context)
         except (LeaseLost, AgentError):
             raise
         except Exception as error:
             log.exception("work.not_kept")
-            stop_agent(context)
+            stage.stop_job(context)
             why = error.message if isinstance(error, MoonMindError) else f"unexpected ({type(error).__name__})"
             return {**context.kept, "notKept": f"what the stage had done could not be kept: {why}"}
 
     def _left_before(self, claim: Claim, lease: HeldLease, context: StageContext) -> str:
         url = claim.run.pull_request_url
         said = f"What it published stays: {url}" if url else ""
-        look = self._traces.get(claim.run.stage)
+        look = self._stages[claim.run.stage].leftovers
         if look is None or not claim.again:
             return said
         lease.check_held()
@@ -210,10 +205,10 @@ class Executor:
             forge_cooldown.parked(context, error)
             why = error.message
         except MoonMindError as error:
-            log.warning("traces.not_found", code=error.code, message=error.message)
+            log.warning("leftovers.not_found", code=error.code, message=error.message)
             why = error.message
         except Exception as error:
-            log.exception("traces.broke")
+            log.exception("leftovers.broke")
             why = f"an error nobody planned for ({type(error).__name__})"
         # The run ends all the same, and a person knows where to look.
         return ". ".join(filter(None, (said, f"What an earlier try left at the forge could not be found out: {why}")))

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import structlog
 
 from moonmind.db.unit_of_work import Database, UnitOfWork
+from moonmind.engine.stage import Stages
 from moonmind.errors import FeatureBusy
-from moonmind.runs.chain import Stage
 from moonmind.runs.facts import facts_of
 from moonmind.runs.machine import (
     Advance,
@@ -38,8 +38,9 @@ class Recorded:
 class Recorder:
     """Applies decisions. A stale fence writes nothing at all."""
 
-    def __init__(self, database: Database, *, run_deadline_seconds: float) -> None:
+    def __init__(self, database: Database, stages: Stages, *, run_deadline_seconds: float) -> None:
         self._database = database
+        self._stages = stages
         self._deadline = run_deadline_seconds
 
     def record(self, claim: Claim, decision: Decision) -> Recorded:
@@ -57,7 +58,7 @@ class Recorder:
                 log.warning("attempt.stale", fence=claim.fence)
                 return Recorded(advanced=False, written=False)
             due: list[Run] = []
-            if _frees_slot(claim, decision) and uow.slots.free(claim.run.id) and not _waits_for_capacity(decision):
+            if self._frees_slot(claim, decision) and uow.slots.free(claim.run.id) and not _waits_for_capacity(decision):
                 due.extend(uow.recovery.wake_capacity())
         match decision:
             case Advance() | Close(status=RunStatus.SUCCEEDED):
@@ -99,17 +100,17 @@ class Recorder:
                     clear_host=status is RunStatus.SUCCEEDED,
                 )
 
-
-def _frees_slot(claim: Claim, decision: Decision) -> bool:
-    """Tell whether the agent's slot is over with this write: only submit holds one."""
-    match decision:
-        case Wait(frees_slot=frees):
-            return frees and claim.run.stage is Stage.SUBMIT
-        case Close():
-            # The claim may have taken its slot after it was made: the row that it knows does not show that.
-            return claim.run.agent_host is not None or claim.run.stage is Stage.SUBMIT
-        case _:
-            return claim.run.stage is Stage.SUBMIT
+    def _frees_slot(self, claim: Claim, decision: Decision) -> bool:
+        """Return True if the agent's slot is over with this write."""
+        holds = self._stages[claim.run.stage].holds_slot
+        match decision:
+            case Wait(frees_slot=frees):
+                return frees and holds
+            case Close():
+                # The claim may have taken its slot after it was made: the row that it knows does not show that.
+                return claim.run.agent_host is not None or holds
+            case _:
+                return holds
 
 
 def _waits_for_capacity(decision: Decision) -> bool:

@@ -13,9 +13,10 @@ from moonmind.ports.agent import Agent
 from moonmind.ports.artifact_store import ArtifactStore
 from moonmind.ports.vcs import Vcs
 from moonmind.runs.chain import Stage
-from moonmind.runs.records import Run
 
 log = structlog.get_logger(__name__)
+
+Outputs = Mapping[Stage, Mapping[str, Any]]
 
 _BATCH = 100
 FIRST_PAUSE_SECONDS = 600.0
@@ -24,7 +25,10 @@ LONGEST_PAUSE_SECONDS = 86_400.0
 
 
 class Retention:
-    """One setting, `MOONMIND_RETENTION_DAYS`, for all files of a run. Idempotent, and safe to run twice at once."""
+    """One setting, `MOONMIND_RETENTION_DAYS`, for all files of a run. Idempotent, and safe to run twice at once.
+
+    `mirrored` returns the name under which a run's objects are mirrored, None where it was not recorded.
+    """
 
     def __init__(
         self,
@@ -33,6 +37,7 @@ class Retention:
         agent: Agent,
         vcs: Vcs,
         *,
+        mirrored: Callable[[Outputs], str | None],
         days: float,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -40,6 +45,7 @@ class Retention:
         self._store = store
         self._agent = agent
         self._vcs = vcs
+        self._mirrored = mirrored
         self._days = days
         self._clock = clock
         self._refused: dict[UUID, tuple[int, float]] = {}
@@ -55,7 +61,7 @@ class Retention:
         resting = [run_id for run_id, (_, until) in self._refused.items() if until > now]
         with self._database.read() as uow:
             expired = uow.runs.expired_files(self._days, _BATCH, without=resting)
-            mirrored = {run.id: _mirrored(run, uow.attempts.outputs(run.id)) for run in expired}
+            mirrored = {run.id: self._mirrored(uow.attempts.outputs(run.id)) or run.repository for run in expired}
         removed = 0
         for run in expired:
             with self._database.write() as uow:
@@ -85,9 +91,3 @@ class Retention:
         self._refused[run_id] = (times, self._clock() + pause)
         with self._database.write() as uow:
             uow.runs.give_back_unpruned(run_id)
-
-
-def _mirrored(run: Run, outputs: Mapping[Stage, Mapping[str, Any]]) -> str:
-    """Return the name under which the run's objects are mirrored: the forge's, which a renamed repository has anew."""
-    found = outputs.get(Stage.DISCOVER, {}).get("repository")
-    return str(found["fullName"]) if isinstance(found, Mapping) and "fullName" in found else run.repository

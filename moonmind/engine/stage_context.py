@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Literal, Protocol, TypeVar
 from uuid import UUID
 
-from moonmind.errors import MoonMindError, Unexpected
+from moonmind.errors import ErrorInfo, MoonMindError, Unexpected
 from moonmind.ports.agent import Agent, JobLimits
 from moonmind.ports.forge import Forge
 from moonmind.ports.scanner import Scanner
@@ -76,13 +76,13 @@ class Artifacts(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class EarlierRun:
-    """The feature's last other run that reached apply: what it was given and what became of it."""
+    """The feature's last other run that reached a stage: what it was given, and what its stages recorded."""
 
     id: UUID
     notes: str | None
-    discovered: Mapping[str, Any]
-    applied: Mapping[str, Any]
-    published: Mapping[str, Any] | None
+    outputs: Mapping[Stage, Mapping[str, Any]]
+    error: ErrorInfo | None
+    """How that stage ended without outputs."""
 
 
 class Office(Protocol):
@@ -124,8 +124,8 @@ class Office(Protocol):
         """Return the commits that these runs made, as far as this installation knows them."""
         ...
 
-    def earlier_run(self, feature_key: str) -> EarlierRun | None:
-        """Return the feature's last other run that reached apply and was judged there, passed or refused."""
+    def earlier_run(self, feature_key: str, reached: Stage) -> EarlierRun | None:
+        """Return the feature's last other run that reached that stage, whatever came of it there."""
         ...
 
 

@@ -10,16 +10,13 @@ from moonmind.db.unit_of_work import Database
 from moonmind.engine.host import Host
 from moonmind.engine.lease import HeldLease
 from moonmind.engine.stage_context import EarlierRun
-from moonmind.errors import AgentNoChange, MoonMindError, PatchRefused, SecretFound, SecretSuspected
+from moonmind.errors import MoonMindError
 from moonmind.ports.check import CheckStatus
 from moonmind.preflight.checks import Preflight, require, summary
 from moonmind.preflight.workflow_right import workflow_right
 from moonmind.redact import Redactor
 from moonmind.runs.chain import Stage
 from moonmind.runs.records import Claim, CredentialAudit
-
-_REFUSALS = frozenset({AgentNoChange.code, PatchRefused.code, SecretFound.code, SecretSuspected.code})
-"""How apply ends when it has judged a change and found nothing to tick in it."""
 
 
 class RunOffice:
@@ -121,24 +118,16 @@ class RunOffice:
             uow.gates.close(name, until, self._redactor.text(reason))
         return until
 
-    def earlier_run(self, feature_key: str) -> EarlierRun | None:
-        """Return the feature's last other run that reached apply, where its work was judged there.
-
-        A refusal is a judgement that ticked nothing; a run that was stopped or broke before one says nothing.
-        """
+    def earlier_run(self, feature_key: str, reached: Stage) -> EarlierRun | None:
+        """Return the feature's last other run that reached that stage, whatever came of it there."""
         run = self._claim.run
         with self._database.read() as uow:
-            found = uow.runs.last_applied(run.repository_key, feature_key, run.id)
-            if found is None:
+            found = uow.runs.last_that_reached(reached, run.repository_key, feature_key, run.id)
+            earlier = uow.runs.get(found) if found is not None else None
+            if earlier is None:
                 return None
-            earlier = uow.runs.get(found)
-            outputs = uow.attempts.outputs(found)
-            applied = uow.attempts.latest(found)[Stage.APPLY.position]
-        refused = applied.error is not None and applied.error.code in _REFUSALS
-        if earlier is None or Stage.DISCOVER not in outputs or not (Stage.APPLY in outputs or refused):
-            return None
-        judged = outputs.get(Stage.APPLY, {})
-        return EarlierRun(found, earlier.notes, outputs[Stage.DISCOVER], judged, outputs.get(Stage.PUBLISH))
+            ended = uow.attempts.latest(earlier.id)[reached.position]
+            return EarlierRun(earlier.id, earlier.notes, uow.attempts.outputs(earlier.id), ended.error)
 
     def commits_of(self, run_ids: Iterable[UUID]) -> frozenset[str]:
         """Return the commits that these runs made, as far as this installation knows them."""

@@ -1,6 +1,7 @@
 """One list of probes for submit, `doctor`, `/readyz` and retry: what a run needs before an agent costs money."""
 
 from collections.abc import Callable, Iterable, Sequence
+from enum import StrEnum
 
 from moonmind.errors import CredentialInvalid
 from moonmind.ports.agent import Agent
@@ -9,6 +10,14 @@ from moonmind.ports.forge import Forge
 from moonmind.ports.vcs import Vcs
 
 Probe = Callable[[], tuple[Check, ...]]
+
+
+class Need(StrEnum):
+    """What a stage depends on beside the database: a group of checks."""
+
+    AGENT = "agent"
+    FORGE = "forge"
+    TOOLS = "tools"
 
 
 class Preflight:

@@ -1,14 +1,13 @@
-"""What is known to be bad before a retry: only what this process can say of the machine that will do the work."""
+"""Whether a retry is known to fail again: only what this process can say of the machine that will do the work."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import timedelta
 from uuid import UUID
 
 from moonmind.db.unit_of_work import Database
 from moonmind.errors import CredentialInvalid
 from moonmind.ports.check import Check, CheckStatus
-from moonmind.preflight.checks import Preflight
-from moonmind.runs.chain import Stage
+from moonmind.preflight.checks import Need, Preflight
 from moonmind.runs.records import CredentialAudit, Run
 
 _FRESH = timedelta(minutes=5)
@@ -18,7 +17,7 @@ _INSTALLED = frozenset({"binary", "login", "project"})
 """Last parts of the names of checks that look at what is installed on one machine. A key is good or bad everywhere."""
 
 
-class KnownBad:
+class RetryPrecheck:
     """Probes what the next stages of a run need.
 
     Embedded, this process does the work itself and its answers count. Otherwise the workers do, maybe elsewhere: that a
@@ -31,14 +30,14 @@ class KnownBad:
         self._works_here = works_here
         self._host_id = host_id
 
-    def refuse(self, run: Run, stage: Stage) -> None:
-        """Raise CredentialInvalid when a retry from that stage is known to fail again, with what mends it."""
+    def refuse(self, run: Run, needs: Collection[Need]) -> None:
+        """Raise CredentialInvalid, with the fix, when a retry of stages that need this is known to fail again."""
         checks: list[Check] = []
-        if stage.position <= Stage.SUBMIT.position:
+        if Need.AGENT in needs:
             checks += self._telling(run, self._preflight.agent())
-        if stage is not Stage.FINALIZE:
+        if Need.FORGE in needs:
             checks += self._preflight.forge(run.repository)
-        if stage.position <= Stage.SUBMIT.position:
+        if Need.TOOLS in needs:
             checks += self._telling(run, self._preflight.tools(), all_installed=True)
         for check in checks:
             if check.failed:

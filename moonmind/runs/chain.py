@@ -29,6 +29,7 @@ class Stage(StrEnum):
 
 
 STAGES: tuple[Stage, ...] = tuple(Stage)
+FIRST = STAGES[0]
 _INDEX = {stage: position for position, stage in enumerate(STAGES)}
 
 

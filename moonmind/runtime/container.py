@@ -24,7 +24,7 @@ from moonmind.preflight.checks import Preflight, Probe
 from moonmind.preflight.machine_checks import settings_file
 from moonmind.private import make_folder
 from moonmind.redact import Redactor
-from moonmind.runs.chain import Stage
+from moonmind.runs.chain import FIRST
 from moonmind.runs.records import RunFilter
 from moonmind.runtime.folders import check_state_folder, check_writable, close_to_others
 from moonmind.runtime.server_file import ServerInfo, find
@@ -179,9 +179,9 @@ class Container:
     def rehearse(self, body: CreateRun) -> Rehearsal:
         """Make a run and discover its work, here and now; for a database that goes again, where nobody takes it up."""
         run = self.runs.create(body)
-        self.executor.execute(run.id, Stage.DISCOVER)
+        self.executor.execute(run.id, FIRST)
         with self.database.read() as uow:
-            outputs = uow.attempts.latest(run.id)[Stage.DISCOVER.position].outputs or {}
+            outputs = uow.attempts.latest(run.id)[FIRST.position].outputs or {}
         return Rehearsal(self.runs.get(run.id), outputs)
 
     def _places(self) -> list[Check]:

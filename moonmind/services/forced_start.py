@@ -5,16 +5,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from moonmind.db.unit_of_work import UnitOfWork
+from moonmind.engine.stage import Stages, StartingPoint
 from moonmind.errors import InvalidRequest, NothingToResume
 from moonmind.runs import naming
-from moonmind.runs.chain import STAGES, Stage
+from moonmind.runs.chain import FIRST, STAGES, Stage
 from moonmind.runs.facts import facts_of
 from moonmind.runs.records import Artifact, NewRun, Run
 
 Outputs = Mapping[Stage, Mapping[str, Any]]
-
-_PLAN = ("featureKey", "startingCommit", "branchName", "tasks")
-"""What discover's outputs name when they are a plan, and not the reason for having none."""
 
 _SHOWN = frozenset({"phase", "branch", "codex_task_id"})
 """The facts that hold for the new run too. Its usage, job and log are its own, and it has none yet."""
@@ -28,7 +26,7 @@ class Left:
     artifacts: tuple[Artifact, ...]
 
 
-def left_for(uow: UnitOfWork, new: NewRun, stage: Stage) -> Left:
+def left_for(uow: UnitOfWork, new: NewRun, stage: Stage, stages: Stages) -> Left:
     """Find the newest ended run of the feature that left all that the stage starts from.
 
     The feature is the one that its newest plan is about. A newer plan with another starting commit makes what was left
@@ -36,30 +34,31 @@ def left_for(uow: UnitOfWork, new: NewRun, stage: Stage) -> Left:
     """
     _refuse_several(uow, new)
     needed = STAGES[: stage.position]
-    newest: Mapping[str, Any] | None = None
+    files = any(stages[each].leaves_files for each in needed)
+    newest: StartingPoint | None = None
     short: list[str] = []
     for earlier in uow.runs.ended(naming.repository_key(new.repository), new.requested_key):
         outputs = uow.attempts.outputs(earlier.id)
-        plan = outputs.get(Stage.DISCOVER, {})
-        if any(plan.get(name) is None for name in _PLAN):
+        start = stages[FIRST].starting_point(outputs.get(FIRST, {}))
+        if start is None:
             continue
-        newest = newest or plan
-        if plan["featureKey"] == newest["featureKey"] and Stage.PUBLISH in outputs:
+        newest = newest or start
+        if start.feature_key != newest.feature_key:
+            continue
+        if any(stages[each].publishes for each in outputs):
             # Its commit is the branch's tip by now: nothing that starts where it started could be published again.
             raise _nothing(stage, f"run {earlier.id} has published it; start a new run for what comes next")
-        if plan["featureKey"] != newest["featureKey"]:
-            continue
-        lacks = _lacks(earlier, outputs, needed)
+        lacks = _lacks(earlier, outputs, needed, files=files)
         if lacks:
             short = short or lacks
             continue
-        if plan["startingCommit"] != newest["startingCommit"]:
+        if start.commit != newest.commit:
             raise _nothing(
                 stage,
-                f"run {earlier.id} left it, but at {plan['startingCommit'][:12]}; since then a run of this feature "
-                f"started from {newest['startingCommit'][:12]}",
+                f"run {earlier.id} left it, but at {start.commit[:12]}; since then a run of this feature "
+                f"started from {newest.commit[:12]}",
             )
-        artifacts = tuple(uow.artifacts.list(earlier.id)) if stage is not Stage.SUBMIT else ()
+        artifacts = tuple(uow.artifacts.list(earlier.id)) if files else ()
         return Left(_new(new, stage, {each: outputs[each] for each in needed}), artifacts)
     raise _nothing(stage, f"missing: {', '.join(short)}" if short else "")
 
@@ -78,9 +77,9 @@ def _refuse_several(uow: UnitOfWork, new: NewRun) -> None:
         )
 
 
-def _lacks(earlier: Run, outputs: Outputs, needed: tuple[Stage, ...]) -> list[str]:
+def _lacks(earlier: Run, outputs: Outputs, needed: tuple[Stage, ...], *, files: bool) -> list[str]:
     missing = [each.value for each in needed if each not in outputs]
-    if not missing and earlier.pruned_at is not None and Stage.SUBMIT in needed:
+    if not missing and earlier.pruned_at is not None and files:
         return ["files, which retention has removed"]
     return missing
 

@@ -9,6 +9,7 @@ from moonmind import wire
 from moonmind.db.unit_of_work import Database, DuplicateIdempotencyKey, UnitOfWork
 from moonmind.engine.dispatch_loop import Hinter
 from moonmind.engine.run_artifacts import copy_patches, list_artifact
+from moonmind.engine.stage import Stages
 from moonmind.errors import (
     IdempotencyMismatch,
     InvalidRequest,
@@ -20,10 +21,10 @@ from moonmind.errors import (
 )
 from moonmind.ports.artifact_store import ArtifactStore
 from moonmind.preflight.checks import Preflight
-from moonmind.preflight.retry_precheck import KnownBad
+from moonmind.preflight.retry_precheck import RetryPrecheck
 from moonmind.repository_patterns import RepositoryPatterns
 from moonmind.runs import naming
-from moonmind.runs.chain import Stage
+from moonmind.runs.chain import FIRST, from_stage
 from moonmind.runs.machine import RetryMode, RunStatus, may_retry
 from moonmind.runs.records import Artifact, NewRun, Run, RunFilter
 from moonmind.services import run_views
@@ -51,6 +52,7 @@ class RunService:
         store: ArtifactStore,
         hinter: Hinter,
         preflight: Preflight,
+        stages: Stages,
         *,
         run_deadline_seconds: float,
         hint_at_once: bool = True,
@@ -60,9 +62,10 @@ class RunService:
     ) -> None:
         """`works_here`: this process runs stages itself; else `host_id` names the machine that it could speak of."""
         self._database = database
+        self._stages = stages
         self._store = store
         self._hinter = hinter
-        self._known_bad = KnownBad(database, preflight, works_here=works_here, host_id=host_id)
+        self._precheck = RetryPrecheck(database, preflight, works_here=works_here, host_id=host_id)
         self._admitted = admitted
         self._deadline = run_deadline_seconds
         # Without a publisher of our own (the command line), rows are left due for the janitor of a running process.
@@ -84,7 +87,7 @@ class RunService:
             id=uuid4(),
             repository=repository,
             requested_key=naming.requested_key(body.feature_key),
-            stage=Stage.DISCOVER,
+            stage=FIRST,
             chain_id=uuid4(),
             deadline_seconds=self._deadline,
             notes=body.notes,
@@ -92,9 +95,9 @@ class RunService:
             request_digest=digest if idempotency_key is not None else None,
         )
         patches: tuple[Artifact, ...] = ()
-        if body.force_phase is not None and body.force_phase is not Stage.DISCOVER:
+        if body.force_phase is not None and body.force_phase is not FIRST:
             with self._database.read() as uow:
-                left = left_for(uow, new, body.force_phase)
+                left = left_for(uow, new, body.force_phase, self._stages)
             new, patches = left.new, copy_patches(left.artifacts, new.id, self._store)
         try:
             with self._database.write() as uow:
@@ -113,7 +116,7 @@ class RunService:
             raise
         self._hinter.soon(run)
         # Shown as it was created, without another look: the first worker is about to read the same rows.
-        return run_views.run_view(run, attempts, patches, None, now=run.created_at)
+        return run_views.run_view(run, attempts, patches, None, stages=self._stages, now=run.created_at)
 
     def _by_idempotency_key(self, key: str, digest: str) -> wire.SpecWorkflowRun | None:
         with self._database.read() as uow:
@@ -164,7 +167,7 @@ class RunService:
         with self._database.read() as uow:
             _found(uow.runs.get(run_id), run_id)
             attempts, artifacts = uow.attempts.all(run_id), uow.artifacts.list(run_id)
-        return run_views.task_views(attempts, artifacts, every=every_attempt)
+        return run_views.task_views(attempts, artifacts, stages=self._stages, every=every_attempt)
 
     def artifacts(self, run_id: UUID) -> list[wire.WorkflowArtifact]:
         """List the files that a run left."""
@@ -212,7 +215,8 @@ class RunService:
         self._admitted.require(run.repository)
         self._check_retry(run, mode)
         accepted = _accepted(run, mode, body.accept_findings)
-        self._known_bad.refuse(run, Stage.DISCOVER if mode is RetryMode.RESTART_FROM_DISCOVERY else run.stage)
+        first = FIRST if mode is RetryMode.RESTART_FROM_DISCOVERY else run.stage
+        self._precheck.refuse(run, {need for stage in from_stage(first) for need in self._stages[stage].needs})
         with self._database.write() as uow:
             retried = uow.transitions.retry(
                 run_id, mode, notes=body.notes, deadline_seconds=self._deadline, chain_id=uuid4(), accepted=accepted
@@ -252,7 +256,12 @@ class RunService:
 
     def _view(self, uow: UnitOfWork, run: Run) -> wire.SpecWorkflowRun:
         return run_views.run_view(
-            run, uow.attempts.all(run.id), uow.artifacts.list(run.id), uow.audits.get(run.id), now=uow.now()
+            run,
+            uow.attempts.all(run.id),
+            uow.artifacts.list(run.id),
+            uow.audits.get(run.id),
+            stages=self._stages,
+            now=uow.now(),
         )
 
 

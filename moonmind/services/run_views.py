@@ -1,6 +1,5 @@
 """From rows to the public JSON: the only place that knows both. Pure."""
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from itertools import groupby
@@ -8,24 +7,12 @@ from types import MappingProxyType
 from typing import Any
 
 from moonmind import wire
-from moonmind.runs import naming
-from moonmind.runs.chain import STAGES, Stage
+from moonmind.engine.stage import Stages
+from moonmind.runs import model_usage, naming
+from moonmind.runs.chain import STAGES
 from moonmind.runs.machine import AttemptState, RunStatus, WaitingReason
 from moonmind.runs.records import Artifact, Attempt, CredentialAudit, Event, Run
-from moonmind.runs.verdict import current_word
-from moonmind.stages.submit import model_calls
 from moonmind.wire import TaskName
-
-_SHOWN: Mapping[Stage, tuple[str, ...]] = MappingProxyType(
-    {
-        Stage.DISCOVER: ("featureKey", "phase", "branchName", "base", "startingCommit", "choice"),
-        Stage.SUBMIT: ("codexTaskId", "usage"),
-        Stage.APPLY: ("ticked", "commit", "accepted"),
-        Stage.PUBLISH: ("branchName", "pullRequestUrl", "commit"),
-        Stage.FINALIZE: ("tasks", "ticked", "claimed", "leftOpen", "files", "added", "deleted"),
-    }
-)
-"""Which of a stage's outputs its task's message shows; everything else is between stages."""
 
 _TASK_OF_ARTIFACT: Mapping[str, TaskName] = MappingProxyType(
     {
@@ -51,13 +38,14 @@ def run_view(
     artifacts: Sequence[Artifact] | None = None,
     audit: CredentialAudit | None = None,
     *,
+    stages: Stages = MappingProxyType({}),
     now: datetime | None = None,
 ) -> wire.SpecWorkflowRun:
-    """Show a run; attempts or artifacts of None were not asked for and stay null.
+    """Show a run; attempts or artifacts of None were not asked for and stay null. Attempts are shown with `stages`.
 
     With `now`, a wait that is over is no longer shown: the run is due and will be claimed.
     """
-    tokens, (calls, capped) = model_calls.tokens(run.usage), model_calls.shown(run.usage)
+    tokens, (calls, capped) = model_usage.tokens(run.usage), model_usage.shown(run.usage)
     return wire.SpecWorkflowRun(
         id=run.id,
         repository=run.repository,
@@ -83,13 +71,13 @@ def run_view(
         cancel_requested_at=run.cancel_requested_at,
         notes=run.notes,
         artifacts=None if artifacts is None else [artifact_view(artifact) for artifact in artifacts],
-        tasks=None if attempts is None else task_views(attempts, artifacts or ()),
+        tasks=None if attempts is None else task_views(attempts, artifacts or (), stages=stages),
         credential_audit=None if audit is None else audit_view(audit),
     )
 
 
 def task_views(
-    attempts: Iterable[Attempt], artifacts: Sequence[Artifact] = (), *, every: bool = False
+    attempts: Iterable[Attempt], artifacts: Sequence[Artifact] = (), *, stages: Stages, every: bool = False
 ) -> list[wire.WorkflowTaskState]:
     """Show one task per stage in chain order (its latest attempt), then one row per operator's retry."""
     ordered = sorted(attempts, key=lambda attempt: (attempt.stage.position, attempt.number))
@@ -102,7 +90,7 @@ def task_views(
             if latest or every:
                 before = tries[index - 1] if index else None
                 paths = _paths(artifacts, name) if latest else []
-                shown.append(_task(name, attempt, paths, _message(attempt, before), index))
+                shown.append(_task(name, attempt, paths, _message(attempt, before, stages), index))
     retries = sorted((attempt for attempt in ordered if attempt.operator_retry), key=lambda attempt: attempt.id)
     for retry in retries:
         message = {"stage": retry.stage.value, "attempt": retry.number}
@@ -193,22 +181,11 @@ def _paths(artifacts: Sequence[Artifact], name: TaskName) -> list[str]:
     return [artifact.path for artifact in artifacts if _TASK_OF_ARTIFACT.get(artifact.type) is name]
 
 
-def _message(attempt: Attempt, before: Attempt | None) -> dict[str, Any]:
+def _message(attempt: Attempt, before: Attempt | None, stages: Stages) -> dict[str, Any]:
     """Report what an attempt came to: its error, why it is tried again, or a small part of its outputs."""
     if attempt.error is not None:
         error = attempt.error
         return {"code": error.code, "message": error.message, "remediation": error.remediation}
     if attempt.state is AttemptState.RETRYING and before is not None and before.error is not None:
         return {"previousCode": before.error.code, "previousMessage": before.error.message}
-    return _summary(attempt.stage, attempt.outputs or {})
-
-
-def _summary(stage: Stage, outputs: Mapping[str, Any]) -> dict[str, Any]:
-    shown = {name: outputs[name] for name in _SHOWN[stage] if outputs.get(name) is not None}
-    if stage is Stage.DISCOVER and outputs.get("tasks"):
-        shown["tasks"] = [task["id"] for task in outputs["tasks"]]
-    if stage is Stage.APPLY and outputs.get("verdicts"):
-        shown["verdicts"] = dict(Counter(current_word(verdict["verdict"]) for verdict in outputs["verdicts"]))
-    if stage is Stage.FINALIZE and "unproven" in outputs:
-        shown["leftOpen"] = outputs["unproven"]  # an earlier program's word
-    return shown
+    return stages[attempt.stage].summary(attempt.outputs or {})

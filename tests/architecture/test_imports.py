@@ -29,7 +29,8 @@ VIOLATIONS = {
         "moonmind/adapters/vcs/trespass.py",
         "import moonmind.db",
     ),
-    "The faces know services, neither tables nor adapters": ("api_service/trespass.py", "import moonmind.db"),
+    "Stages and tasks never touch the database": ("moonmind/stages/kit/trespass.py", "import moonmind.db.unit_of_work"),
+    "Interfaces know services, neither tables nor adapters": ("api_service/trespass.py", "import moonmind.db"),
     "Only bootstrap knows concrete adapters": ("moonmind/workflows/trespass.py", "import moonmind.adapters"),
     "Stages never import each other": ("moonmind/stages/submit/trespass.py", "import moonmind.stages.apply.apply"),
     "Adapter families never import each other": (
@@ -40,7 +41,7 @@ VIOLATIONS = {
         "moonmind/adapters/supervisor/trespass.py",
         "import moonmind.ports",
     ),
-    "SQLAlchemy stays in the database room": ("moonmind/engine/trespass.py", "import sqlalchemy"),
+    "SQLAlchemy stays in moonmind.db": ("moonmind/engine/trespass.py", "import sqlalchemy"),
     "Celery stays at the edge": ("moonmind/adapters/agents/broker.py", "import celery"),
 }
 

@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 
 from sqlalchemy import event
 
+from moonmind import bootstrap
 from moonmind.db.unit_of_work import Database, UnitOfWork
 from moonmind.engine.recorder import Recorder
 from moonmind.errors import RunActive
@@ -25,7 +26,7 @@ class Repositories:
         if url.startswith("sqlite"):
             # The rows outlive no crash, so no commit waits for the disk.
             event.listen(self._database._engine, "connect", lambda made, _: made.execute("PRAGMA synchronous=OFF"))
-        self._recorder = Recorder(self._database, run_deadline_seconds=LIFETIME)
+        self._recorder = Recorder(self._database, bootstrap.STAGES, run_deadline_seconds=LIFETIME)
         self.tables = Tables(url)
         self._claims: dict[tuple[str, int], Claim] = {}
 

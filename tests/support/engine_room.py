@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+from moonmind import bootstrap
 from moonmind.adapters.artifact_stores.filesystem import FilesystemArtifactStore
 from moonmind.adapters.forges.forge_options import ForgeOptions
 from moonmind.adapters.forges.local import LocalForge
@@ -15,10 +16,11 @@ from moonmind.adapters.scanners.betterleaks import Betterleaks
 from moonmind.adapters.vcs.git_vcs import GitVcs, VcsOptions
 from moonmind.db.unit_of_work import Database, UnitOfWork
 from moonmind.engine.context_factory import ContextFactory
-from moonmind.engine.executor import Executor, Passage, StageFunction
+from moonmind.engine.executor import Executor, Passage
 from moonmind.engine.host import Host
 from moonmind.engine.lease import LeaseKeeper
 from moonmind.engine.recorder import Recorder
+from moonmind.engine.stage import StageDefinition
 from moonmind.engine.stage_context import StageContext
 from moonmind.errors import AgentError, DispatchError, MoonMindError, Unavailable
 from moonmind.ports.agent import AgentJob, JobLimits, JobState, JobStatus
@@ -221,7 +223,9 @@ class EngineRoom:
         self.preflight = Preflight(self.agent, self.forge, self.vcs)
         self.told = Told()
         self.keeper = LeaseKeeper(database, lease_seconds=lease_seconds, heartbeat_seconds=heartbeat_seconds)
-        self.recorder = Recorder(database, run_deadline_seconds=3600.0)
+        self.worked: list[Stage] = []
+        self.stages = {stage: self._plainly(stage) for stage in STAGES}
+        self.recorder = Recorder(database, self.stages, run_deadline_seconds=3600.0)
         self.contexts = ContextFactory(
             database,
             self.store,
@@ -236,9 +240,9 @@ class EngineRoom:
             relook_seconds=11.0,
             max_agents=1,
         )
-        self.runs = RunService(database, self.store, self.told, self.preflight, run_deadline_seconds=3600.0)
-        self.worked: list[Stage] = []
-        self.stages: dict[Stage, StageFunction] = {stage: self._plainly(stage) for stage in STAGES}
+        self.runs = RunService(
+            database, self.store, self.told, self.preflight, self.stages, run_deadline_seconds=3600.0
+        )
         self.executor = self.build_executor()
 
     def build_executor(self, **parts: Any) -> Executor:
@@ -264,7 +268,11 @@ class EngineRoom:
                 raise outcome
             return outcome
 
-        self.stages[stage] = work
+        self.does(stage, work)
+
+    def does(self, stage: Stage, work: Callable[[StageContext], Outcome]) -> None:
+        """Let a stage do this."""
+        self.stages[stage] = replace(self.stages[stage], run=work)
 
     def execute(self, run: Run, stage: Stage, chain_id: UUID | None = None) -> Passage:
         """Deliver a message."""
@@ -289,9 +297,9 @@ class EngineRoom:
         with self.keeper.keep(claim) as lease:
             return self.contexts.make(claim, lease, outputs)
 
-    def _plainly(self, stage: Stage) -> StageFunction:
+    def _plainly(self, stage: Stage) -> StageDefinition:
         def work(context: StageContext) -> Outcome:
             self.worked.append(stage)
             return Done(dict(PLAN) if stage is Stage.DISCOVER else {"from": stage.value})
 
-        return work
+        return replace(bootstrap.STAGES[stage], run=work)

@@ -132,7 +132,7 @@ class Desk:
     def commits_of(self, run_ids: Iterable[UUID]) -> frozenset[str]:
         return frozenset(commit for run_id in run_ids for commit in self.made.get(run_id, ()))
 
-    def earlier_run(self, feature_key: str) -> EarlierRun | None:
+    def earlier_run(self, feature_key: str, reached: Stage) -> EarlierRun | None:
         return self.earlier
 
 

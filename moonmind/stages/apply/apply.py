@@ -2,29 +2,38 @@
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from moonmind.engine.stage_context import StageContext
+import structlog
+
+from moonmind.engine.stage import StageDefinition
+from moonmind.engine.stage_context import LeaseLost, StageContext, StopRequested
 from moonmind.errors import AgentNoChange, MoonMindError, NotFound, PatchRefused, SecretFound, Unexpected, VcsRefused
 from moonmind.runs.chain import Stage
 from moonmind.runs.findings import Finding, Severity
 from moonmind.runs.machine import Done, Outcome, Redo
+from moonmind.runs.verdict import current_word
 from moonmind.speckit.evidence import claims, denials, said_of
 from moonmind.speckit.tasks_md import read_tasks
 from moonmind.stages.apply import judging, patch_policy, secret_findings, substance
 from moonmind.stages.apply.commit_message import commit_message, subject
 from moonmind.stages.apply.effects import changed_tree
-from moonmind.stages.apply.judging import Judgement, Word
+from moonmind.stages.apply.judging import Word
 from moonmind.stages.kit import pull_request_text
 from moonmind.stages.kit.harmless_text import storable
+from moonmind.stages.kit.judgement import Judgement
+from moonmind.stages.kit.operator_notes import new_notes
 from moonmind.stages.kit.patches import PATCH_LIMIT, Patch, keep_patch, masked_patch, read_patch
 from moonmind.stages.kit.plan import Plan
 from moonmind.stages.kit.restored_work import ensure_start, find_wip
 from moonmind.stages.kit.secret_rules import Suspect
 from moonmind.stages.kit.secret_scan import list_unfinished, list_work
+from moonmind.stages.kit.summaries import shown
 from moonmind.stages.kit.ticking import ticked
-from moonmind.stages.submit import agent_job
+
+log = structlog.get_logger(__name__)
 
 VERSION = 2
 """2: verdicts `changed`, `claimed`, `open`, and `leftOpen`; 1 had `proven`, `attested`, `unproven`, read still."""
@@ -69,7 +78,7 @@ def run(context: StageContext) -> Outcome:
     findings = (*findings, *secret_findings.as_findings(suspected, unread, patch, excused))
     if (error := _refusal(submitted, patch_path, findings, stopping)) is not None:
         _report(context, plan, patch, findings, ())
-        if agent_job.new_notes(context, submitted):
+        if new_notes(context, submitted):
             return _asked_again(submitted, patch_path, error.message)
         raise error
     if all(change.path == plan.feature.tasks_path for change in patch.changes):
@@ -101,6 +110,22 @@ def run(context: StageContext) -> Outcome:
             **({"accepted": context.kept["accepted"]} if excused else {}),
         }
     )
+
+
+def list_taken_work(context: StageContext) -> Mapping[str, Any]:
+    """List the agent's finished work where a run ends before it was judged; an error hinders no end."""
+    plan, taken = context.outputs.get(Stage.DISCOVER), context.outputs.get(Stage.SUBMIT)
+    if plan is None or taken is None or not taken.get("patchPath"):
+        return context.kept
+    try:
+        patch = read_patch(context, plan["repository"]["fullName"], plan["startingCommit"], taken["wip"])
+    except (LeaseLost, StopRequested):
+        raise
+    except Exception:  # its commit may be on another host
+        log.exception("patch.not_listed", path=taken["patchPath"])
+        return context.kept
+    list_unfinished(context, patch, taken["patchPath"])
+    return context.kept
 
 
 def _refusal(
@@ -247,3 +272,13 @@ def _look_first(findings: Sequence[Finding]) -> list[str]:
 def _some(words: Sequence[str]) -> str:
     more = len(words) - _SHOWN
     return storable("; ".join(words[:_SHOWN])) + (f"; and {more} more" if more > 0 else "")
+
+
+def summary(outputs: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the task's message says: the boxes ticked, the commit, and how many verdicts there are of each kind."""
+    found = shown(outputs, ("ticked", "commit", "accepted"))
+    counted = Counter(current_word(verdict["verdict"]) for verdict in outputs.get("verdicts") or ())
+    return {**found, "verdicts": dict(counted)} if counted else found
+
+
+STAGE = StageDefinition(run, abandon=list_taken_work, summary=summary)

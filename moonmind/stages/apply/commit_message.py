@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Sequence
 from uuid import UUID
 
-from moonmind.stages.apply.judging import Judgement
 from moonmind.stages.kit.harmless_text import inert, one_line
+from moonmind.stages.kit.judgement import Judgement
 from moonmind.stages.kit.plan import Plan
 
 SUBJECT_LENGTH = 72

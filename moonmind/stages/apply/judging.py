@@ -3,58 +3,19 @@
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
-from moonmind.runs.verdict import Verdict, read_verdict
+from moonmind.runs.verdict import Verdict
 from moonmind.speckit.mentions import paths_in
 from moonmind.speckit.targets import is_folder
 from moonmind.speckit.wording import asked_in, asks_for_change
 from moonmind.stages.apply.effects import ChangedTree, Effect, State, effect_of
+from moonmind.stages.kit.judgement import Judgement
 from moonmind.stages.kit.plan import PlanTask
 
 _SHOWN = 3
 _CODE_NAME = re.compile(
     r"`([A-Za-z_]\w{2,})(?:\(\))?`|\b([A-Za-z]\w*_\w+|[a-z]+[A-Z]\w*|[A-Z][a-z]+[A-Z]\w*)\b|\b([A-Za-z_]\w{2,})\("
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Judgement:
-    """The verdict on one spec task and the reason in words."""
-
-    id: str
-    line: int
-    verdict: Verdict
-    because: str
-    claimed: bool = False
-
-    @property
-    def key(self) -> str:
-        """Name the task as `SpecTask.key` does."""
-        return f"{self.line}:{self.id}"
-
-    @property
-    def words(self) -> str:
-        """The verdict and its reason in one line."""
-        return f"{self.verdict.value}: {self.because}"
-
-    def as_json(self) -> dict[str, Any]:
-        """Return the form in apply's outputs and the `apply_output` artifact."""
-        return {
-            "id": self.id,
-            "line": self.line,
-            "verdict": self.verdict.value,
-            "because": self.because,
-            "claimed": self.claimed,
-        }
-
-    @classmethod
-    def from_json(cls, body: dict[str, Any]) -> "Judgement":
-        """Read what `as_json` wrote, earlier programs' words included."""
-        because = str(body["because"])
-        if body["verdict"] == "proven":
-            because = because.removeprefix("changed: ")
-        return cls(body["id"], body["line"], read_verdict(body["verdict"]), because, bool(body["claimed"]))
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 
 from moonmind.ports.vcs import Change
 from moonmind.runs.findings import Finding, Severity
+from moonmind.stages.kit.file_names import plain_name
 
 FILE_LIMIT = 10 * 1024 * 1024
 """Bytes of one added or changed file; larger ones belong elsewhere than in a reviewed change."""
@@ -12,8 +13,6 @@ FILE_LIMIT = 10 * 1024 * 1024
 GITLINK = "160000"
 LINK = "120000"
 
-# Characters that HFS+ leaves out when it compares names: `.g<U+200C>it` is `.git` there.
-_IGNORED = dict.fromkeys([*range(0x200C, 0x2010), *range(0x202A, 0x202F), *range(0x206A, 0x2070), 0xFEFF])
 _GIT_NAMES = frozenset({".git", "git~1"})
 _MODULES = re.compile(r"\.gitmodules|gitmod~\d|gi7eba~\d")
 _DRIVE = re.compile(r"[A-Za-z]:")
@@ -76,11 +75,6 @@ def unsafe_path(path: str) -> str | None:
         if plain_name(part) in _GIT_NAMES:
             return "it is inside a git directory"
     return None
-
-
-def plain_name(name: str) -> str:
-    """Give the name as the file systems of macOS and Windows compare it: no hidden marks, stream or trailing dots."""
-    return name.translate(_IGNORED).casefold().partition(":")[0].rstrip(" .")
 
 
 def unsafe_link(path: str, target: str | None) -> str | None:

@@ -4,9 +4,13 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from moonmind.engine import forge_cooldown
+from moonmind.engine.stage import StageDefinition, StartingPoint
 from moonmind.engine.stage_context import StageContext
 from moonmind.errors import Rejected, SpecUnreadable
 from moonmind.ports.forge import Repository
+from moonmind.preflight.checks import Need
+from moonmind.runs.chain import Stage
 from moonmind.runs.machine import Done, NothingToDo, Outcome
 from moonmind.speckit.documents import constitution_in, documents_of, skills_in
 from moonmind.speckit.evidence import evidence_of
@@ -19,10 +23,11 @@ from moonmind.stages.discover.candidates import Candidates, Start
 from moonmind.stages.discover.foreign_commits import foreign_commits
 from moonmind.stages.discover.progress import without_progress
 from moonmind.stages.discover.snapshot import Snapshot
-from moonmind.stages.kit import forge_answers, forge_cooldown
+from moonmind.stages.kit import forge_answers
 from moonmind.stages.kit.branch_conflicts import refuse_conflicts
 from moonmind.stages.kit.harmless_text import storable
 from moonmind.stages.kit.plan import VERSION, Plan, PlanTask
+from moonmind.stages.kit.summaries import shown
 
 
 def run(context: StageContext) -> Outcome:
@@ -106,7 +111,7 @@ def _plan(
             )
         ),
     )
-    if stuck := without_progress(plan, context.run.notes, context.office.earlier_run(there.path)):
+    if stuck := without_progress(plan, context.run.notes, context.office.earlier_run(there.path, Stage.APPLY)):
         return NothingToDo(stuck, plan.as_outputs())
     if start.branch_tip is None:
         refuse_conflicts(start.branch, candidates.snapshot.branches, candidates.snapshot.repository.default_branch)
@@ -150,3 +155,25 @@ def _sentence(text: str) -> str:
     # A path keeps its spelling, wherever it stands.
     begin = whole[:1] if "/" in whole.partition(" ")[0] else whole[:1].upper()
     return begin + whole[1:] + ("" if whole.endswith((".", "!", "?")) else ".")
+
+
+def summary(outputs: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the task's message says: what was chosen, and the ids of its tasks."""
+    found = shown(outputs, ("featureKey", "phase", "branchName", "base", "startingCommit", "choice"))
+    return {**found, "tasks": [task["id"] for task in outputs["tasks"]]} if outputs.get("tasks") else found
+
+
+def starting_point(outputs: Mapping[str, Any]) -> StartingPoint | None:
+    """Return what a plan is about; None where the outputs give the reason for having none."""
+    if any(outputs.get(name) is None for name in ("featureKey", "startingCommit", "branchName", "tasks")):
+        return None
+    return StartingPoint(outputs["featureKey"], outputs["startingCommit"])
+
+
+def mirrored_repository(outputs: Mapping[Stage, Mapping[str, Any]]) -> str | None:
+    """Return the name under which a run's objects are mirrored: the forge's, which a renamed repository has anew."""
+    found = outputs.get(Stage.DISCOVER, {}).get("repository")
+    return str(found["fullName"]) if isinstance(found, Mapping) and "fullName" in found else None
+
+
+STAGE = StageDefinition(run, needs=frozenset({Need.FORGE}), summary=summary, starting_point=starting_point)

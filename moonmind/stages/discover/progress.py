@@ -1,18 +1,27 @@
 """The no-progress rule: a run that would be given exactly what the last one got nowhere with is not started."""
 
 from moonmind.engine.stage_context import EarlierRun
+from moonmind.errors import AgentNoChange, PatchRefused, SecretFound, SecretSuspected
+from moonmind.runs.chain import Stage
 from moonmind.stages.kit.plan import Plan
+
+_REFUSALS = frozenset({AgentNoChange.code, PatchRefused.code, SecretFound.code, SecretSuspected.code})
+"""How apply ends when it has judged a change and found nothing to tick in it."""
 
 
 def without_progress(plan: Plan, notes: str | None, earlier: EarlierRun | None) -> str | None:
-    """Say in words why there is no use in asking the agent again; None when something is different now.
+    """Return in words why there is no use in asking the agent again; None when something is different now.
 
+    A refusal is a judgement that ticked nothing; a run that was stopped or broke before one says nothing.
     The starting commit may have moved by the earlier run's own commit: that one ticked nothing.
     """
-    if earlier is None or earlier.applied.get("ticked"):
+    if earlier is None:
         return None
-    before = earlier.discovered
-    own = {before.get("startingCommit"), earlier.applied.get("commit"), (earlier.published or {}).get("commit")}
+    before, applied = earlier.outputs.get(Stage.DISCOVER), earlier.outputs.get(Stage.APPLY)
+    if before is None or (applied is None and not _was_refused(earlier)) or (applied or {}).get("ticked"):
+        return None
+    published = earlier.outputs.get(Stage.PUBLISH, {})
+    own = {before.get("startingCommit"), (applied or {}).get("commit"), published.get("commit")}
     same = (
         before.get("featureKey") == plan.feature.path
         and [(task["id"], task["text"]) for task in before.get("tasks", ())] == [(t.id, t.text) for t in plan.tasks]
@@ -27,3 +36,7 @@ def without_progress(plan: Plan, notes: str | None, earlier: EarlierRun | None) 
         f"No progress on {ids}: run {earlier.id} was given the same tasks at the same state of the repository and ticked "
         "none of them. Change the tasks or the spec, or start a run with other notes for the agent."
     )
+
+
+def _was_refused(earlier: EarlierRun) -> bool:
+    return earlier.error is not None and earlier.error.code in _REFUSALS

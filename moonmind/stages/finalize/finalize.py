@@ -4,12 +4,14 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from moonmind.engine.stage import StageDefinition
 from moonmind.engine.stage_context import StageContext
 from moonmind.runs.chain import Stage
 from moonmind.runs.machine import Done
 from moonmind.runs.verdict import Verdict
-from moonmind.stages.apply.judging import Judgement
+from moonmind.stages.kit.judgement import Judgement
 from moonmind.stages.kit.plan import Plan
+from moonmind.stages.kit.summaries import shown
 
 VERSION = 2
 SUMMARY_PATH = "finalize/summary.json"
@@ -56,3 +58,12 @@ def _totals(plan: Plan, submitted: Mapping[str, Any], applied: Mapping[str, Any]
         "warnings": list(applied.get("warnings", ())),
         "usage": dict(submitted.get("usage") or {}),
     }
+
+
+def summary(outputs: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the task's message says: the run's totals."""
+    found = shown(outputs, ("tasks", "ticked", "claimed", "leftOpen", "files", "added", "deleted"))
+    return {**found, "leftOpen": outputs["unproven"]} if "unproven" in outputs else found  # an earlier program's word
+
+
+STAGE = StageDefinition(run, summary=summary)

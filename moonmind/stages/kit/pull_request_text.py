@@ -5,8 +5,8 @@ from typing import Any
 from uuid import UUID
 
 from moonmind.runs.verdict import Verdict
-from moonmind.stages.apply.judging import Judgement
 from moonmind.stages.kit.harmless_text import inert, markdown, one_line
+from moonmind.stages.kit.judgement import Judgement
 from moonmind.stages.kit.plan import Plan
 
 TITLE_LENGTH = 120

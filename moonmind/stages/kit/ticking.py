@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from moonmind.speckit.tasks_md import read_tasks, tick
-from moonmind.stages.apply.judging import Judgement
+from moonmind.stages.kit.judgement import Judgement
 from moonmind.stages.kit.plan import Plan
 
 

@@ -6,6 +6,8 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from moonmind.engine import forge_cooldown
+from moonmind.engine.stage import StageDefinition
 from moonmind.engine.stage_context import StageContext, StopRequested
 from moonmind.errors import (
     BranchMoved,
@@ -17,13 +19,15 @@ from moonmind.errors import (
     Unexpected,
 )
 from moonmind.ports.forge import PullRequest, PullRequestDraft, PullState, Repository
+from moonmind.preflight.checks import Need
 from moonmind.runs.chain import Stage
 from moonmind.runs.machine import Done, Outcome
-from moonmind.stages.apply.judging import Judgement
-from moonmind.stages.kit import forge_answers, forge_cooldown, pull_request_text
+from moonmind.stages.kit import forge_answers, pull_request_text
 from moonmind.stages.kit.branch_conflicts import refuse_conflicts
+from moonmind.stages.kit.judgement import Judgement
 from moonmind.stages.kit.plan import Plan
 from moonmind.stages.kit.restored_work import find_wip, has
+from moonmind.stages.kit.summaries import shown
 from moonmind.stages.kit.ticking import ticked
 from moonmind.stages.publish import body_sections
 
@@ -107,7 +111,7 @@ def _refuse_conflicts(context: StageContext, plan: Plan) -> None:
         refuse_conflicts(plan.branch, existing, plan.repository.default_branch)
 
 
-def traces(context: StageContext) -> str:
+def leftovers(context: StageContext) -> str:
     """Return what an earlier try of this stage left at the forge; raises ForgeError and VcsError where nobody can tell."""
     plan = Plan.from_outputs(context.output_of(Stage.DISCOVER))
     commit = str(context.output_of(Stage.APPLY)["commit"])
@@ -212,3 +216,12 @@ def _done(context: StageContext, plan: Plan, commit: str, pull: PullRequest) -> 
 
 def _short(commit: str | None) -> str:
     return commit[:12] if commit else "no commit"
+
+
+STAGE = StageDefinition(
+    run,
+    leftovers=leftovers,
+    needs=frozenset({Need.FORGE}),
+    publishes=True,
+    summary=lambda outputs: shown(outputs, ("branchName", "pullRequestUrl", "commit")),
+)

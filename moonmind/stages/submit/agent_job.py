@@ -1,12 +1,9 @@
 """Names of the job that a submit attempt is at, and of the files it leaves; derived, so that a re-claim finds them."""
 
-import hashlib
-from collections.abc import Mapping
-from typing import Any
-
 from moonmind.engine.stage_context import StageContext
 from moonmind.runs import naming
 from moonmind.runs.chain import Stage
+from moonmind.stages.kit.operator_notes import new_notes
 
 
 def goes_on(context: StageContext) -> bool:
@@ -18,16 +15,6 @@ def goes_on(context: StageContext) -> bool:
 def spent(context: StageContext) -> int:
     """Count the jobs of this attempt that are over although the attempt goes on: a quota's reset needs a fresh one."""
     return int(context.kept.get("spentJobs") or 0) if context.kept.get("attempt") == context.attempt.number else 0
-
-
-def notes_mark(context: StageContext) -> str:
-    """Name the operator's notes as they are now."""
-    return hashlib.sha256((context.run.notes or "").encode("utf-8", "surrogatepass")).hexdigest()[:16]
-
-
-def new_notes(context: StageContext, before: Mapping[str, Any]) -> bool:
-    """Return True if the operator wrote other notes since something was recorded: the agent is to be asked again."""
-    return before.get("notesMark") not in {None, notes_mark(context)}
 
 
 def key(context: StageContext) -> str:

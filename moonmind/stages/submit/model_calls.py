@@ -1,12 +1,10 @@
 """What a run's calls of the model come to: the numbers that a stage keeps, and where the present allowance began."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from moonmind.engine.stage_context import StageContext
 from moonmind.ports.agent import JobStatus, Usage
-
-COUNT, CAPPED = "modelCalls", "modelCallsCapped"
+from moonmind.runs.model_usage import CAPPED, COUNT
 
 
 def kept(context: StageContext, status: JobStatus, tokens: Usage | None = None) -> dict[str, Any]:
@@ -39,15 +37,3 @@ def base(context: StageContext) -> int | None:
     found = context.kept.get("callsBase")
     # At most what this run has made: a forced start goes on from the outputs of another run.
     return None if fresh or found is None else min(int(found), before(context))
-
-
-def shown(usage: Mapping[str, Any] | None) -> tuple[int | None, bool | None]:
-    """Return a run's number of calls and whether they were limited, None each where that is not known."""
-    found = usage or {}
-    return found.get(COUNT), found.get(CAPPED)
-
-
-def tokens(usage: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    """Return the tokens of a run's usage; None where none were reported."""
-    found = {name: count for name, count in (usage or {}).items() if name not in (COUNT, CAPPED)}
-    return found or None

@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+from moonmind.engine.stage import StageDefinition
 from moonmind.engine.stage_context import LeaseLost, StageContext, StopRequested
 from moonmind.errors import (
     AgentBusy,
@@ -18,17 +19,20 @@ from moonmind.errors import (
     VcsRefused,
 )
 from moonmind.ports.agent import AgentJob, Brief, BriefTask, JobEnd, JobResult, JobState, JobStatus, Usage
+from moonmind.preflight.checks import Need
 from moonmind.preflight.workflow_right import workflows_named
 from moonmind.runs.chain import Stage
 from moonmind.runs.machine import Done, Failed, Outcome, Park, WaitingReason
 from moonmind.speckit.prompt import render_prompt
 from moonmind.speckit.tasks_md import read_tasks
 from moonmind.stages.kit.harmless_text import storable
+from moonmind.stages.kit.operator_notes import notes_mark
 from moonmind.stages.kit.patches import read_kept
 from moonmind.stages.kit.plan import Plan
 from moonmind.stages.kit.restored_work import ensure_start
+from moonmind.stages.kit.summaries import shown
 from moonmind.stages.submit import agent_job, job_outcomes, model_calls
-from moonmind.stages.submit.work_capture import Captured, capture, partial, thread
+from moonmind.stages.submit.work_capture import Captured, capture, keep_work, partial, stop_agent, thread
 
 VERSION = 1
 CAPACITY_SECONDS = 60.0
@@ -156,7 +160,7 @@ def _harvest(context: StageContext, plan: Plan, status: JobStatus, result: JobRe
         raise
     except MoonMindError as error:
         # Taken again by a retry: the agent is not paid for the same end twice, unless new notes ask it for another one.
-        again = {"finishedJob": key, "notesMark": agent_job.notes_mark(context)}
+        again = {"finishedJob": key, "notesMark": notes_mark(context)}
         kept = {**_kept(context, plan, status, result.usage), **again, "ended": error.message}
         return Failed(error.info(), error.retryable, kept, error.outage)
 
@@ -179,7 +183,7 @@ def _ended(context: StageContext, plan: Plan, status: JobStatus, result: JobResu
         error = AgentNoChange(f"{_nothing(context, plan, captured)}{_said(report)}")
         # Said to the agent too, if a person asks it again.
         return Failed(error.info(), kept={**kept, "ended": error.message})
-    return Done({**kept, **_work(captured), "report": report, "notesMark": agent_job.notes_mark(context)})
+    return Done({**kept, **_work(captured), "report": report, "notesMark": notes_mark(context)})
 
 
 def _without_folder(context: StageContext, plan: Plan, kept: dict[str, Any]) -> Failed:
@@ -278,3 +282,14 @@ def _prompt(context: StageContext, plan: Plan) -> str:
         notes=context.run.notes or "",
         previous="\n\n".join(str(words) for words in (went_before.get("ended"), context.note) if words),
     )
+
+
+STAGE = StageDefinition(
+    run,
+    abandon=keep_work,
+    stop_job=stop_agent,
+    needs=frozenset(Need),
+    holds_slot=True,
+    leaves_files=True,
+    summary=lambda outputs: shown(outputs, ("codexTaskId", "usage")),
+)

@@ -42,10 +42,6 @@ def keep_work(context: StageContext) -> Mapping[str, Any]:
     Returns what the next attempt goes on from. A job or a folder that is not there is no error; AgentError is raised
     when the agent cannot be stopped for certain, since then nothing may be said to have ended.
     """
-    if context.run.stage is Stage.APPLY:
-        _list_taken(context)
-    if context.run.stage is not Stage.SUBMIT:
-        return context.kept
     status: JobStatus | None = None
     for key in dict.fromkeys((agent_job.key(context), context.run.job_key or agent_job.key(context))):
         seen = context.agent.poll(key)
@@ -65,25 +61,8 @@ def keep_work(context: StageContext) -> Mapping[str, Any]:
     return {**kept, **partial(context)}
 
 
-def _list_taken(context: StageContext) -> None:
-    """List the finished work of a run that ends before apply has looked at it; an error hinders no end."""
-    plan, taken = context.outputs.get(Stage.DISCOVER), context.outputs.get(Stage.SUBMIT)
-    if plan is None or taken is None or not taken.get("patchPath"):
-        return
-    try:
-        patch = read_patch(context, plan["repository"]["fullName"], plan["startingCommit"], taken["wip"])
-    except (LeaseLost, StopRequested):
-        raise
-    except Exception:  # its commit may be on another host
-        log.exception("patch.not_listed", path=taken["patchPath"])
-        return
-    list_unfinished(context, patch, taken["patchPath"])
-
-
 def stop_agent(context: StageContext) -> None:
     """Make sure that no agent of this attempt is at work; raises AgentError when that is not certain."""
-    if context.run.stage is not Stage.SUBMIT:
-        return
     key = agent_job.key(context)
     if context.agent.poll(key).state in {JobState.RUNNING, JobState.LOST}:
         context.agent.stop(key)

@@ -233,7 +233,7 @@ def test_the_last_run_that_reached_apply_is_found_whatever_came_of_it(database: 
 
     def last(feature: str, excluding: Run) -> UUID | None:
         with database.read() as unit:
-            return unit.runs.last_applied("octo/cat", feature, excluding.id)
+            return unit.runs.last_that_reached(Stage.APPLY, "octo/cat", feature, excluding.id)
 
     assert last("specs/042-x", mine) == applied.id
     assert last("specs/042-x", applied) == mine.id

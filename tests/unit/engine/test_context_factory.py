@@ -47,7 +47,7 @@ def test_artifacts_and_office_write_for_this_claim_alone(room: EngineRoom) -> No
         context.office.close_gate("codex", datetime(2031, 1, 1, tzinfo=UTC), "quota")
         return Done()
 
-    room.stages[Stage.SUBMIT] = work
+    room.does(Stage.SUBMIT, work)
     room.execute(first, Stage.SUBMIT)
     with room.database.read() as unit:
         assert [artifact.path for artifact in unit.artifacts.list(first.id)] == ["a.diff"]

@@ -57,7 +57,7 @@ def test_a_stage_reads_what_earlier_stages_recorded(room: EngineRoom) -> None:
         seen.append(context)
         return Done()
 
-    room.stages[Stage.PUBLISH] = work
+    room.does(Stage.PUBLISH, work)
     room.execute(run, Stage.PUBLISH)
     (context,) = seen
     assert context.outputs == {
@@ -134,7 +134,7 @@ def test_an_exception_nobody_planned_for_ends_the_run_and_stays_out_of_the_row(r
     def work(context: StageContext) -> Outcome:
         raise ZeroDivisionError("in /root/secret/place.py")
 
-    room.stages[Stage.APPLY] = work
+    room.does(Stage.APPLY, work)
     with capture_logs() as logs:
         assert room.execute(run, Stage.APPLY) is Passage.STOP
     after = room.read(run)
@@ -220,7 +220,7 @@ def test_the_second_of_two_messages_is_dropped_while_the_first_is_worked_on(room
         second.append(room.execute(run, Stage.DISCOVER))
         return Done(dict(PLAN))
 
-    room.stages[Stage.DISCOVER] = work
+    room.does(Stage.DISCOVER, work)
     assert room.execute(run, Stage.DISCOVER) is Passage.GO_ON
     assert second == [Passage.STOP]
     assert room.read(run).fence == 1
@@ -237,7 +237,7 @@ def test_a_stage_that_lost_its_lease_writes_nothing(room: EngineRoom) -> None:
         before.append(everything(room.database))
         raise LeaseLost("somebody else has it")
 
-    room.stages[Stage.DISCOVER] = work
+    room.does(Stage.DISCOVER, work)
     assert room.execute(run, Stage.DISCOVER) is Passage.STOP
     assert [everything(room.database)] == before
 
@@ -265,7 +265,7 @@ def test_whatever_a_late_stage_reports_the_new_holder_is_not_disturbed(room: Eng
         before.append(everything(room.database))
         return outcome
 
-    room.stages[Stage.SUBMIT] = work
+    room.does(Stage.SUBMIT, work)
     assert room.execute(run, Stage.SUBMIT) is Passage.STOP
     assert [everything(room.database)] == before
     assert (room.read(run).fence, room.told.runs) == (3, [])

@@ -1,6 +1,7 @@
 """A submit attempt that goes wrong: its slot, its decision, and no agent that works on for nobody."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -36,7 +37,7 @@ def starts_and_raises(room: EngineRoom, run: Run, error: Exception) -> None:
         room.agent.at(key_of(run), JobState.RUNNING, thread_id="thread")
         raise error
 
-    room.stages[Stage.SUBMIT] = work
+    room.does(Stage.SUBMIT, work)
 
 
 @pytest.mark.parametrize(
@@ -67,13 +68,11 @@ def test_a_stage_that_broke_keeps_what_its_agent_had_said(room: EngineRoom) -> N
 
 
 @pytest.mark.parametrize("error", [RecursionError(), MemoryError(), ValueError("null byte"), VcsError("disk full")])
-def test_a_run_ends_as_it_was_told_to_whatever_keeping_its_work_raises(
-    room: EngineRoom, monkeypatch: pytest.MonkeyPatch, error: Exception
-) -> None:
+def test_a_run_ends_as_it_was_told_to_whatever_keeping_its_work_raises(room: EngineRoom, error: Exception) -> None:
     def broken(context: StageContext) -> Mapping[str, Any]:
         raise error
 
-    monkeypatch.setattr("moonmind.engine.executor.keep_work", broken)
+    room.stages[Stage.SUBMIT] = replace(room.stages[Stage.SUBMIT], abandon=broken)
     run = room.reach(Stage.SUBMIT)
     room.agent.at(key_of(run), JobState.RUNNING, thread_id="thread")
     set_columns(room.database, run.id, agent_host=HOST)  # so that a claimer ends it
@@ -97,7 +96,7 @@ def test_nothing_is_written_while_nobody_knows_whether_the_agent_works(room: Eng
             room.agent.at(key, JobState.RUNNING)
         return Park(WaitingReason.AGENT, kept={"jobKey": key})
 
-    room.stages[Stage.SUBMIT] = work
+    room.does(Stage.SUBMIT, work)
     room.execute(run, Stage.SUBMIT)
     make_due(room.database, run.id)
     room.agent.unreadable.add(key)  # as when the process has no file descriptor left for a moment
@@ -124,7 +123,7 @@ def test_a_run_that_gives_its_slot_back_because_it_cannot_be_used_does_not_wake_
         assert context.office.take_slot()
         return Park(WaitingReason.CAPACITY, seconds=60.0)
 
-    room.stages[Stage.SUBMIT] = work
+    room.does(Stage.SUBMIT, work)
     room.execute(run, Stage.SUBMIT)
     happened = event_types(room.database, run.id)
     assert room.execute(run, Stage.SUBMIT) is Passage.STOP

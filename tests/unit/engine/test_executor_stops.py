@@ -1,6 +1,7 @@
 """What ends or outlives a stage from outside: a cancel, the deadline, an outage, a full house."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
@@ -35,7 +36,7 @@ def with_agent(room: EngineRoom) -> tuple[Run, str]:
         room.agent.at(key, JobState.RUNNING, thread_id="thread")
         return Park(WaitingReason.AGENT, kept={"jobKey": key})
 
-    room.stages[Stage.SUBMIT] = work
+    room.does(Stage.SUBMIT, work)
     room.execute(run, Stage.SUBMIT)
     room.worked.clear()
     return room.read(run), key
@@ -78,7 +79,7 @@ def test_a_cancelled_run_says_what_there_is_of_it_outside(room: EngineRoom) -> N
             unit.transitions.heartbeat(stopped.id, room.read(stopped).fence, 60.0)
         raise StopRequested("stop", outside="The branch b is pushed.")
 
-    room.stages[Stage.PUBLISH] = stop
+    room.does(Stage.PUBLISH, stop)
     room.execute(stopped, Stage.PUBLISH)
     set_columns(room.database, published.id, pull_request_url="https://forge/1", agent_host=HOST)
     room.runs.cancel(published.id)
@@ -100,7 +101,7 @@ def left_by_a_lost_worker(room: EngineRoom, look: Callable[[StageContext], str])
     with room.database.write() as unit:
         unit.recovery.release_all_leases()
     assert room.runs.cancel(run.id).status is RunStatus.RUNNING
-    room.executor = room.build_executor(traces={Stage.PUBLISH: look})
+    room.stages[Stage.PUBLISH] = replace(room.stages[Stage.PUBLISH], leftovers=look)
     room.execute(run, Stage.PUBLISH)
     assert room.worked[-1:] != [Stage.PUBLISH]
     ended = room.read(run)
@@ -150,7 +151,7 @@ def test_nobody_looks_for_what_nobody_can_have_left(room: EngineRoom) -> None:
     run = room.reach(Stage.PUBLISH)
     set_columns(room.database, run.id, agent_host=HOST)  # so that a claimer ends it
     room.runs.cancel(run.id)
-    room.executor = room.build_executor(traces={Stage.PUBLISH: look})
+    room.stages[Stage.PUBLISH] = replace(room.stages[Stage.PUBLISH], leftovers=look)
     room.execute(run, Stage.PUBLISH)
     assert end_of(room, run) == (RunStatus.CANCELLED, "cancelled")
 
@@ -198,7 +199,7 @@ def test_a_heartbeat_tells_a_working_stage_to_stop(
         until(context.lease.check, "the heartbeat's word", 5, pause=0.01)
         raise AssertionError("unreachable: it waits until the check raises")
 
-    room.stages[Stage.APPLY] = work
+    room.does(Stage.APPLY, work)
     assert room.execute(run, Stage.APPLY) is Passage.STOP
     assert end_of(room, run) == end
     assert room.read(run).lease_owner is None
@@ -221,7 +222,7 @@ def test_what_a_stopped_stage_had_kept_is_there_for_a_retry(room: EngineRoom) ->
 
 def test_a_short_outage_at_the_record_costs_nothing(room: EngineRoom) -> None:
     line = Outage(room.database, times=2)
-    executor = room.build_executor(recorder=Recorder(line, run_deadline_seconds=3600.0))
+    executor = room.build_executor(recorder=Recorder(line, room.stages, run_deadline_seconds=3600.0))
     run = add_run(room.database)
     assert executor.execute(run.id, Stage.DISCOVER) is Passage.GO_ON
     assert line.refused == 2
@@ -234,7 +235,7 @@ def test_an_outage_that_outlasts_the_lease_leaves_the_run_to_the_janitor(room: E
     line = Outage(room.database, times=1000)
     # Nobody renews in time, and the keeper's line is cut too.
     keeper = LeaseKeeper(line, lease_seconds=0.3, heartbeat_seconds=60.0)
-    executor = room.build_executor(recorder=Recorder(line, run_deadline_seconds=3600.0), keeper=keeper)
+    executor = room.build_executor(recorder=Recorder(line, room.stages, run_deadline_seconds=3600.0), keeper=keeper)
     run = add_run(room.database)
     with capture_logs() as logs:
         assert executor.execute(run.id, Stage.DISCOVER) is Passage.STOP
@@ -280,7 +281,7 @@ def test_a_slot_taken_by_the_very_claim_that_fails_is_given_back(room: EngineRoo
         assert context.office.take_slot()
         raise VcsDenied("the token was refused")
 
-    room.stages[Stage.SUBMIT] = work
+    room.does(Stage.SUBMIT, work)
     room.execute(run, Stage.SUBMIT)
     assert end_of(room, run) == (RunStatus.FAILED, "git_denied")
     assert (slots(room), room.told.runs) == (0, [second])

@@ -6,6 +6,7 @@ from uuid import UUID
 import pytest
 from structlog.testing import capture_logs
 
+from moonmind import bootstrap
 from moonmind.db.unit_of_work import Database
 from moonmind.engine.recorder import Recorded, Recorder
 from moonmind.errors import ErrorInfo
@@ -38,7 +39,7 @@ def waits(reason: WaitingReason, *, until: datetime | None = None) -> Wait:
 @pytest.fixture
 def recorder(database: Database) -> Recorder:
     enrol(database)
-    return Recorder(database, run_deadline_seconds=3600.0)
+    return Recorder(database, bootstrap.STAGES, run_deadline_seconds=3600.0)
 
 
 def ids(recorded: Recorded) -> list[UUID]:

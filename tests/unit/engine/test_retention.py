@@ -17,6 +17,7 @@ from moonmind.runs.chain import Stage
 from moonmind.runs.machine import Done, RunStatus
 from moonmind.runs.records import Run
 from moonmind.settings import ambient_environment
+from moonmind.stages.discover.discover import mirrored_repository
 from moonmind.wire import RetryRun
 from tests.support.databases import add_run, events_of, set_columns
 from tests.support.engine_room import PLAN, EngineRoom, complaints
@@ -25,7 +26,7 @@ DAY = 86400.0
 
 
 def retention(room: EngineRoom) -> Retention:
-    return Retention(room.database, room.store, room.agent, room.vcs, days=30.0)
+    return Retention(room.database, room.store, room.agent, room.vcs, mirrored=mirrored_repository, days=30.0)
 
 
 def ended(room: EngineRoom, days_ago: float) -> Run:
@@ -86,7 +87,7 @@ def test_a_run_whose_files_cannot_be_removed_is_tried_next_time_and_holds_no_oth
     stuck, fine = ended(room, 40), ended(room, 31)
     store = Stuck(room.folder / "artifacts")
     store.stuck, store.error = stuck.id, error
-    sweeper = Retention(room.database, store, room.agent, room.vcs, days=30.0)
+    sweeper = Retention(room.database, store, room.agent, room.vcs, mirrored=mirrored_repository, days=30.0)
     with capture_logs() as logs:
         assert sweeper.sweep() == 1
     assert complaints(logs) == ["run.not_pruned"]
@@ -104,7 +105,9 @@ def test_a_run_that_stays_stuck_is_tried_ever_more_seldom_and_takes_no_place_mea
     store = Stuck(room.folder / "artifacts")
     store.stuck = stuck.id
     now = [0.0]
-    sweeper = Retention(room.database, store, room.agent, room.vcs, days=30.0, clock=lambda: now[0])
+    sweeper = Retention(
+        room.database, store, room.agent, room.vcs, mirrored=mirrored_repository, days=30.0, clock=lambda: now[0]
+    )
     with capture_logs():
         assert [sweeper.sweep() for _ in range(3)] == [0, 0, 1]
         assert room.read(fine).pruned_at is not None
@@ -147,5 +150,5 @@ def test_what_a_run_pinned_is_let_go_under_the_name_that_the_forge_gave(room: En
     )
     before = ended(room, 31)
     vcs = Letting(VcsOptions(tmp_path / "other", "file", dict, ambient_environment()))
-    assert Retention(room.database, room.store, room.agent, vcs, days=30.0).sweep() == 2
+    assert Retention(room.database, room.store, room.agent, vcs, mirrored=mirrored_repository, days=30.0).sweep() == 2
     assert sorted(vcs.names) == sorted(["octo/renamed", before.repository])

@@ -12,13 +12,9 @@ from moonmind.engine.lease import HeldLease
 from moonmind.engine.stage_context import LeaseLost, StopRequested
 from moonmind.engine.stage_services import RunOffice
 from moonmind.errors import (
-    AgentNoChange,
     CredentialInvalid,
-    MoonMindError,
     PatchRefused,
     RepositoryUnavailable,
-    SecretFound,
-    VcsRefused,
 )
 from moonmind.ports.check import Check, CheckStatus
 from moonmind.preflight.checks import Preflight
@@ -173,39 +169,25 @@ def test_the_features_last_other_run_is_what_came_before(room: EngineRoom) -> No
     set_columns(room.database, unfinished.id, feature_key=feature, status="cancelled", **ended())
     run = room.reach(Stage.APPLY, repository="Octo/Demo")
     office = office_of(room, claim_run(room.database, run.id, Stage.APPLY))
-    found = office.earlier_run(feature)
+    found = office.earlier_run(feature, Stage.APPLY)
     assert found is not None
-    assert (found.id, found.notes, found.discovered) == (applied.id, "be careful", PLAN)
-    assert (found.applied, found.published) == ({"from": "apply"}, {"from": "publish"})
-    assert office.earlier_run("specs/002-other") is None
+    assert (found.id, found.notes, found.outputs[Stage.DISCOVER]) == (applied.id, "be careful", PLAN)
+    assert (found.outputs[Stage.PUBLISH], found.error) == ({"from": "publish"}, None)
+    assert office.earlier_run("specs/002-other", Stage.APPLY) is None
 
 
-@pytest.mark.parametrize(
-    ("error", "judged"),
-    [
-        (PatchRefused("it writes into .git"), True),
-        (SecretFound("it holds a secret"), True),
-        (AgentNoChange("only boxes were ticked"), True),
-        (VcsRefused("git does not take it"), False),
-    ],
-)
-def test_a_run_whose_work_apply_refused_came_before_and_ticked_nothing(
-    room: EngineRoom, error: MoonMindError, judged: bool
-) -> None:
+def test_a_run_that_a_stage_refused_came_before_with_its_error(room: EngineRoom) -> None:
     ticked = room.reach(Stage.FINALIZE, repository="octo/demo")
     set_columns(room.database, ticked.id, feature_key="specs/001-demo", status="cancelled", **ended())
     refused = room.reach(Stage.APPLY, repository="octo/demo", notes="be careful")
-    room.reports(Stage.APPLY, error)
+    room.reports(Stage.APPLY, PatchRefused("it writes into .git"))
     room.execute(refused, Stage.APPLY)
     set_columns(room.database, refused.id, feature_key="specs/001-demo")
     run = room.reach(Stage.SUBMIT, repository="octo/demo")
-    found = office_of(room, claim_run(room.database, run.id, Stage.SUBMIT)).earlier_run("specs/001-demo")
-    if not judged:
-        assert found is None
-        return
+    found = office_of(room, claim_run(room.database, run.id, Stage.SUBMIT)).earlier_run("specs/001-demo", Stage.APPLY)
     assert found is not None
-    assert (found.id, found.notes, found.discovered) == (refused.id, "be careful", PLAN)
-    assert (dict(found.applied), found.published) == ({}, None)
+    assert (found.id, found.error and found.error.code) == (refused.id, PatchRefused.code)
+    assert set(found.outputs) == {Stage.DISCOVER, Stage.SUBMIT}
 
 
 def test_the_commits_of_a_run_are_those_of_all_its_rounds_and_of_no_other(room: EngineRoom) -> None:

@@ -10,7 +10,7 @@ from moonmind.engine.stage_context import StageContext
 from moonmind.errors import CredentialInvalid, ErrorInfo, VcsRefused
 from moonmind.ports.check import Check
 from moonmind.preflight.checks import Preflight
-from moonmind.preflight.retry_precheck import KnownBad
+from moonmind.preflight.retry_precheck import RetryPrecheck
 from moonmind.runs.chain import Stage
 from moonmind.runs.machine import Failed, Outcome
 from tests.support.databases import HOST, enrol
@@ -22,9 +22,9 @@ BAD_KEY = failed("codex.key", "the service refuses the key", "Replace the key.")
 NO_TOOL = failed("speckit", "speckit is not installed", "Install it.")
 
 
-def known_bad(room: EngineRoom, *tools: Check, works_here: bool = False, host_id: UUID | None = HOST) -> KnownBad:
+def known_bad(room: EngineRoom, *tools: Check, works_here: bool = False, host_id: UUID | None = HOST) -> RetryPrecheck:
     preflight = Preflight(room.agent, room.forge, room.vcs, (lambda: tools,))
-    return KnownBad(room.database, preflight, works_here=works_here, host_id=host_id)
+    return RetryPrecheck(room.database, preflight, works_here=works_here, host_id=host_id)
 
 
 def failed_by(room: EngineRoom, *checks: Check, tools: tuple[Check, ...] = ()) -> UUID:
@@ -38,16 +38,16 @@ def failed_by(room: EngineRoom, *checks: Check, tools: tuple[Check, ...] = ()) -
         context.office.audit_credentials()
         return Failed(ErrorInfo("e", "the probes passed"))
 
-    room.stages[Stage.SUBMIT] = work
+    room.does(Stage.SUBMIT, work)
     room.execute(run, Stage.SUBMIT)
     room.contexts._preflight = preflight
     return run.id
 
 
-def refused(room: EngineRoom, probe: KnownBad, run_id: UUID, stage: Stage = Stage.SUBMIT) -> str | None:
+def refused(room: EngineRoom, probe: RetryPrecheck, run_id: UUID, stage: Stage = Stage.SUBMIT) -> str | None:
     """Give the check that the retry is refused for; None when it is accepted."""
     try:
-        probe.refuse(room.read(run_id), stage)
+        probe.refuse(room.read(run_id), room.stages[stage].needs)
     except CredentialInvalid as error:
         return str(error.details["check"])
     return None

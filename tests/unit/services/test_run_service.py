@@ -47,7 +47,13 @@ def test_an_accepted_run_is_due_and_hinted(room: EngineRoom) -> None:
 
 def test_without_a_publisher_the_run_is_left_to_the_next_sweep_of_another_process(room: EngineRoom) -> None:
     service = RunService(
-        room.database, room.store, Silent(), room.preflight, run_deadline_seconds=3600.0, hint_at_once=False
+        room.database,
+        room.store,
+        Silent(),
+        room.preflight,
+        room.stages,
+        run_deadline_seconds=3600.0,
+        hint_at_once=False,
     )
     made = service.create(request())
     assert due(room.database) == [made.id]

@@ -20,6 +20,7 @@ def limited(room: EngineRoom, *patterns: str) -> RunService:
         room.store,
         Silent(),
         room.preflight,
+        room.stages,
         run_deadline_seconds=3600.0,
         admitted=RepositoryPatterns(patterns),
     )

@@ -7,6 +7,7 @@ from uuid import UUID
 
 import pytest
 
+from moonmind import bootstrap
 from moonmind.errors import ErrorInfo
 from moonmind.runs import naming
 from moonmind.runs.chain import STAGES, Stage
@@ -83,7 +84,9 @@ def an_artifact(kind: str, path: str) -> Artifact:
 
 
 def test_a_run_is_shown_with_the_names_of_the_contract() -> None:
-    shown = run_views.run_view(RUN, [an_attempt(stage) for stage in STAGES], []).model_dump(mode="json", by_alias=True)
+    shown = run_views.run_view(RUN, [an_attempt(stage) for stage in STAGES], [], stages=bootstrap.STAGES).model_dump(
+        mode="json", by_alias=True
+    )
     expected = {
         "id": str(ID),
         "repository": "MoonMind/Reference",
@@ -202,7 +205,7 @@ def test_a_stage_is_shown_once_with_its_latest_attempt_and_counts_the_earlier_on
         an_attempt(Stage.DISCOVER, 2, AttemptState.RETRYING),
         an_attempt(Stage.DISCOVER, 1, AttemptState.FAILED, error=error, finished_at=NOW),
     ]
-    discover, submit = run_views.task_views(attempts)
+    discover, submit = run_views.task_views(attempts, stages=bootstrap.STAGES)
     assert (discover.task_name, discover.state, discover.retry_count) == ("discover", "retrying", 1)
     assert discover.message == {"previousCode": "git_failed", "previousMessage": "no answer"}
     assert (submit.task_name, submit.state, submit.retry_count) == ("submit", "waiting", 0)
@@ -214,7 +217,7 @@ def test_every_attempt_is_shown_where_all_are_asked_for() -> None:
         an_attempt(Stage.DISCOVER, 1, AttemptState.FAILED, error=error),
         an_attempt(Stage.DISCOVER, 2, AttemptState.STARTED, started_at=NOW),
     ]
-    first, second = run_views.task_views(attempts, every=True)
+    first, second = run_views.task_views(attempts, stages=bootstrap.STAGES, every=True)
     assert first.message == {"code": "git_failed", "message": "no answer", "remediation": "Try again."}
     assert (first.retry_count, second.retry_count) == (0, 1)
     assert second.started_at == NOW
@@ -227,7 +230,7 @@ def test_an_operators_retry_is_a_row_of_its_own_after_the_stages() -> None:
         an_attempt(Stage.FINALIZE),
     ]
     files = [an_artifact("retry_context", "retry/1.json")]
-    *stages, retry = run_views.task_views(attempts, files)
+    *stages, retry = run_views.task_views(attempts, files, stages=bootstrap.STAGES)
     assert [task.task_name for task in stages] == [TaskName.PUBLISH, TaskName.FINALIZE]
     assert (retry.task_name, retry.state, retry.message) == ("retry", "started", {"stage": "publish", "attempt": 2})
     assert retry.artifact_paths == ["retry/1.json"]
@@ -258,7 +261,7 @@ def test_a_message_shows_a_part_of_the_outputs_and_never_all() -> None:
         Stage.PUBLISH: {"branchName": "moonmind/x", "pullRequestUrl": "https://x/1", "body": "a long text"},
     }
     attempts = [an_attempt(stage, 1, AttemptState.SUCCEEDED, outputs=given) for stage, given in outputs.items()]
-    assert [task.message for task in run_views.task_views(attempts)] == [
+    assert [task.message for task in run_views.task_views(attempts, stages=bootstrap.STAGES)] == [
         {"phase": "Phase 2", "branchName": "moonmind/x", "tasks": ["T004", "T005"]},
         {"codexTaskId": "thread-1"},
         {"ticked": ["T004"], "verdicts": {"changed": 1, "open": 1}},
@@ -269,7 +272,7 @@ def test_a_message_shows_a_part_of_the_outputs_and_never_all() -> None:
 
 def test_artifacts_are_listed_under_the_task_that_left_them() -> None:
     files = [an_artifact("codex_logs", "codex/1.jsonl"), an_artifact("pr_payload", "pr.json"), an_artifact("new", "n")]
-    tasks = run_views.task_views([an_attempt(stage) for stage in STAGES], files)
+    tasks = run_views.task_views([an_attempt(stage) for stage in STAGES], files, stages=bootstrap.STAGES)
     assert {task.task_name.value: task.artifact_paths for task in tasks if task.artifact_paths} == {
         "submit": ["codex/1.jsonl"],
         "publish": ["pr.json"],

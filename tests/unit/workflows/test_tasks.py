@@ -8,6 +8,7 @@ import pytest
 from celery.exceptions import Ignore
 
 from moonmind import bootstrap
+from moonmind.engine.stage import StageDefinition
 from moonmind.engine.stage_context import StageContext
 from moonmind.runs.chain import STAGES, Stage
 from moonmind.runs.machine import Done, Outcome, RunStatus
@@ -39,7 +40,7 @@ def container(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, migrated_sqlite_f
     (tmp_path / "var" / "moonmind.db").write_bytes(migrated_sqlite_file.read_bytes())
     monkeypatch.setenv("SPEC_WORKFLOW_TEST_MODE", "1")
     monkeypatch.setenv("MOONMIND_STATE_DIR", str(tmp_path / "state"))
-    made = bootstrap.build(load_settings(), stages=dict.fromkeys(STAGES, done), publishes=False)
+    made = bootstrap.build(load_settings(), stages=dict.fromkeys(STAGES, StageDefinition(done)), publishes=False)
     monkeypatch.setattr(worker, "_container", made)
     monkeypatch.setattr(worker, "_adopted", True)
     yield made

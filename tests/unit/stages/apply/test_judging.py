@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from moonmind.runs.verdict import Verdict
 from moonmind.speckit.evidence import said_of
-from moonmind.stages.apply.judging import Judgement, Word, judge
+from moonmind.stages.apply.judging import Word, judge
+from moonmind.stages.kit.judgement import Judgement
 from tests.support.changed_trees import FEATURE, a_spec_task, a_tree
 
 OLD = "def old():\n    return 1\n"

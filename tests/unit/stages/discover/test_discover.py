@@ -145,7 +145,9 @@ def test_a_refused_credential_leaves_its_audit_row_and_is_not_tried_again(tmp_pa
 def test_the_same_request_that_ticked_nothing_is_not_started_again(tmp_path: Path) -> None:
     world = World(tmp_path)
     plan = plan_of(world)
-    world.desk.earlier = EarlierRun(UUID(int=5), None, plan.as_outputs(), {"ticked": [], "commit": "x"}, None)
+    world.desk.earlier = EarlierRun(
+        UUID(int=5), None, {Stage.DISCOVER: plan.as_outputs(), Stage.APPLY: {"ticked": [], "commit": "x"}}, None
+    )
     assert reason_of(world).startswith("No progress on T001, T002, T003")
     world.notes = "Use the standard library"
     assert plan_of(world) == plan

@@ -4,13 +4,24 @@ from uuid import UUID
 import pytest
 
 from moonmind.engine.stage_context import EarlierRun
+from moonmind.errors import AgentNoChange, MoonMindError, PatchRefused, SecretFound, VcsRefused
+from moonmind.runs.chain import Stage
 from moonmind.stages.discover.progress import without_progress
 from tests.support.plans import a_plan, a_task
 
 
 def earlier(plan=None, notes=None, ticked=(), commit="b" * 40, **changed: Any) -> EarlierRun:
     discovered = (plan or a_plan()).as_outputs() | changed
-    return EarlierRun(UUID(int=7), notes, discovered, {"ticked": list(ticked), "commit": commit}, {"commit": commit})
+    return EarlierRun(
+        UUID(int=7),
+        notes,
+        {
+            Stage.DISCOVER: discovered,
+            Stage.APPLY: {"ticked": list(ticked), "commit": commit},
+            Stage.PUBLISH: {"commit": commit},
+        },
+        None,
+    )
 
 
 def test_the_same_request_in_the_same_state_is_not_tried_again() -> None:
@@ -38,3 +49,21 @@ def test_the_earlier_runs_own_commit_is_no_new_state() -> None:
 )
 def test_anything_new_is_worth_another_run(plan, notes, before) -> None:
     assert without_progress(plan, notes, before) is None
+
+
+@pytest.mark.parametrize(
+    ("error", "judged"),
+    [
+        (PatchRefused("it writes into .git"), True),
+        (SecretFound("it holds a secret"), True),
+        (AgentNoChange("only boxes were ticked"), True),
+        (VcsRefused("git does not take it"), False),
+        (None, False),
+    ],
+)
+def test_a_run_whose_work_was_refused_ticked_nothing_and_one_that_broke_says_nothing(
+    error: MoonMindError | None, judged: bool
+) -> None:
+    outputs = {Stage.DISCOVER: a_plan().as_outputs()}
+    before = EarlierRun(UUID(int=7), None, outputs, error.info() if error else None)
+    assert bool(without_progress(a_plan(), None, before)) is judged

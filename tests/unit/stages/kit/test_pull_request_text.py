@@ -6,7 +6,7 @@ import pytest
 
 from moonmind.runs.verdict import Verdict
 from moonmind.speckit.features import Feature
-from moonmind.stages.apply.judging import Judgement
+from moonmind.stages.kit.judgement import Judgement
 from moonmind.stages.kit.pull_request_text import is_ours, section, title
 from tests.support.plans import FEATURE, a_plan, a_task
 

@@ -14,7 +14,7 @@ from moonmind.ports.forge import PullRequest, PullRequestDraft, PullState, Repos
 from moonmind.runs.chain import Stage
 from moonmind.runs.machine import Done, Failed, NothingToDo, Park, WaitingReason
 from moonmind.stages.publish.body_sections import marker, runs_in
-from moonmind.stages.publish.publish import traces
+from moonmind.stages.publish.publish import leftovers
 from tests.support.git_repos import commit_to, delete_branch, log_of, merge
 from tests.support.stage_world import BRANCH, World
 
@@ -96,7 +96,7 @@ def test_a_worker_that_loses_the_run_while_it_fetches_asks_the_forge_for_nothing
 
 def test_what_a_lost_worker_left_is_found(world: World) -> None:
     def found() -> str:
-        return traces(world.context(Stage.PUBLISH))
+        return leftovers(world.context(Stage.PUBLISH))
 
     assert found() == ""
     ensure = world.forge.ensure_pull_request

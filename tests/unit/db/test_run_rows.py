@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from moonmind.speckit.feature_aliases import works_on
+from moonmind.db.run_rows import works_on
 from tests.support.stage_parts import A_RUN
 
 
