@@ -41,12 +41,14 @@ def ran(package: Path, folder: Path, *command: str, **settings: str) -> subproce
     )
 
 
-def test_the_wheel_holds_the_licence_the_contract_the_migrations_and_the_sample(package: Path) -> None:
+def test_the_wheel_holds_the_licence_the_contract_the_type_markers_the_migrations_and_the_sample(package: Path) -> None:
     (metadata,) = package.glob("*.dist-info")
     assert (metadata / "licenses/LICENSE").read_bytes() == (ROOT / "LICENSE").read_bytes()
     assert "License-Expression: Apache-2.0\nLicense-File: LICENSE\n" in (metadata / "METADATA").read_text()
     assert "TERMS AND CONDITIONS FOR USE, REPRODUCTION, AND DISTRIBUTION" in (ROOT / "LICENSE").read_text()
     assert (package / "moonmind/wire/workflow.openapi.yaml").read_bytes() == (ROOT / CONTRACT).read_bytes()
+    assert (package / "moonmind/py.typed").is_file()
+    assert (package / "api_service/py.typed").is_file()
     for folder in ("moonmind/db/migrations", "moonmind/sample/repository"):
         ours = {
             path.relative_to(ROOT)
