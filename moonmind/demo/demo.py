@@ -1,8 +1,8 @@
-"""`script/demo [--json] [--keep]`: land one phase of a sample repository, on this machine alone.
+"""`script/demo [--json] [--keep]`: turn one phase of a sample repository into a pull request, on this machine alone.
 
 Starts MoonMind as a child in `var/demo` (embedded engine, scripted agent, local forge; git is real), asks for a run by
-HTTP as the quickstart does, shows it to its end, and leaves nothing running. Each further call lands the next phase on
-the same pull request; after the last phase a fresh copy of the sample is taken.
+HTTP as the quickstart does, shows it to its end, and leaves nothing running. Each further call adds the next phase to the
+same pull request; after the last phase a fresh copy of the sample is taken.
 """
 
 import argparse
@@ -46,7 +46,7 @@ Change = tuple[str, int, int]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Show the demo and give its exit code: 0 only if a phase landed."""
+    """Show the demo and return its exit code: 0 only if a phase is in the pull request."""
     parser = argparse.ArgumentParser(prog="script/demo", description=__doc__.split("\n", 1)[0])
     parser.add_argument(
         "--json", action="store_true", help="print the run as one line of JSON; the show goes to stderr"
@@ -110,7 +110,7 @@ def _land(client: Client, child: Child, console: Console) -> SpecWorkflowRun:
     repository = newest.repository if newest is not None else _SAMPLE
     run = _followed(client, client.create(repository, FEATURE_KEY), child, console)
     if run.status is RunStatus.NO_WORK:
-        console.print(Text("\nEvery phase has landed; here is a fresh sample.", "dim"))
+        console.print(Text("\nAll phases are in the pull request; starting over with a fresh sample.", "dim"))
         run = _followed(client, client.create(_next(repository), FEATURE_KEY), child, console)
     return run
 
@@ -172,7 +172,7 @@ def _onward(run: SpecWorkflowRun) -> str:
     last = read_tasks(files()[path], name=path).phases[-1].title
     if run.phase == last:
         return "That was the last phase; run the demo again to start over with a fresh sample."
-    return "Run the demo again to land the next phase on the same pull request."
+    return "Run the demo again to add the next phase to the same pull request."
 
 
 def _changes(client: Client, run: SpecWorkflowRun) -> list[Change]:
