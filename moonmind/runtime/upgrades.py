@@ -128,6 +128,9 @@ CHANGES: tuple[Change, ...] = (
         "Work that cannot be taken is kept in an archive among the run's artifacts; a retry judges it again without an agent, "
         "and with notes it goes back to the agent's thread.",
     ),
+    Change(
+        "codex-config-arguments", "ensure_codex_config refuses arguments with exit code 2; before, it ignored them."
+    ),
     Change("poetry-2-3", "Poetry 2.3 or newer is asked for, where MoonMind is installed by Poetry."),
     Change("python-3-11-2", "MoonMind needs Python 3.11.2 or newer; before, 3.11.0."),
     Change(
