@@ -37,3 +37,9 @@ def test_no_function_is_named_after_handling_or_processing() -> None:
         if name not in FOREIGN_NAMES
     ]
     assert found == []
+
+
+def test_the_first_page_names_files_that_exist() -> None:
+    named = re.findall(r"`([\w./-]+/[\w.-]*|[\w-]+\.(?:md|toml))`", (ROOT / "AGENTS.md").read_text("utf-8"))
+    assert "moonmind/settings.py" in named
+    assert [place for place in named if not (ROOT / place).exists()] == []
