@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from signal import SIGCONT, SIGSTOP
+from signal import SIGCONT, SIGSTOP, SIGUSR1
 
 from starlette.types import Scope
 
@@ -19,8 +19,7 @@ NOBODY = 65534
 DAEMON = 1
 
 _SERVER = """
-import os, sys, types
-import anyio
+import os, signal, sys, types
 from api_service.app import create_app
 from moonmind.settings import Settings
 import socket, uvicorn
@@ -37,15 +36,16 @@ async def told(scope, receive, send):
 
 narrow = socket.create_server(("127.0.0.1", 0))
 wide = socket.create_server(("::", 0), family=socket.AF_INET6, dualstack_ipv6=True)
-server = uvicorn.Server(uvicorn.Config(told, log_config=None))
-server.config.load()
-server.config.get_loop_factory()
-anyio.run(anyio.to_thread.run_sync, os.getpid)
-os.setgroups([]); os.setgid(int(sys.argv[1])); os.setuid(int(sys.argv[1]))
+
+def become(signum, frame):
+    os.setgroups([]); os.setgid(int(sys.argv[1])); os.setuid(int(sys.argv[1]))
+    print("user", os.geteuid(), flush=True)
+
+signal.signal(signal.SIGUSR1, become)
 print("ports", narrow.getsockname()[1], wide.getsockname()[1], flush=True)
-server.run(sockets=[narrow, wide])
+uvicorn.Server(uvicorn.Config(told, log_config=None, lifespan="on")).run(sockets=[narrow, wide])
 """
-"""It imports everything first: the user that it becomes may not be allowed to read these files."""
+"""It serves as root until it has imported everything: the user that it becomes may not be allowed to read these files."""
 
 _CLIENT = """
 import os, socket, sys
@@ -58,8 +58,8 @@ with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET) as ask
         asking.sendall(b"GET /healthz HTTP/1.1\\r\\nHost: localhost\\r\\n" + extra.encode() + b"\\r\\n")
         if then == "wait":
             answer = asking.recv(65536)
-            while b'"}' not in answer:
-                answer += asking.recv(65536)
+            while b'"}' not in answer and (more := asking.recv(65536)):
+                answer += more
             print(answer.split()[1].decode())
 """
 
@@ -77,6 +77,9 @@ class Answering:
         self._lines = lines
         until(lambda: "ports" in lines.read_text(), "the server's ports")
         self.narrow, self.wide = (int(port) for port in lines.read_text().split("\n")[0].split()[1:])
+        assert self.ask(0, "127.0.0.1", self.narrow) + self.ask(NOBODY, "127.0.0.1", self.narrow) == [200, 403]
+        process.send_signal(SIGUSR1)
+        until(lambda: "\nuser " in lines.read_text(), "the server's own user")
 
     def answered(self) -> list[int]:
         """Return the statuses that the server answered with, also to peers that were gone by then."""
