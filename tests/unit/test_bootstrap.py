@@ -49,8 +49,8 @@ def nothing(context: StageContext) -> Outcome:
 
 def test_every_stage_of_the_chain_has_its_function() -> None:
     assert list(bootstrap.STAGES) == list(STAGES)
-    modules = {stage: function.__module__ for stage, function in bootstrap.STAGES.items()}
-    assert modules == {stage: f"moonmind.stages.{stage.value}" for stage in STAGES}
+    modules = {stage: definition.run.__module__ for stage, definition in bootstrap.STAGES.items()}
+    assert modules == {stage: f"moonmind.stages.{stage}.{stage}" for stage in STAGES}
 
 
 def test_a_process_that_stays_keeps_others_of_its_user_out_of_its_memory_and_environment(tmp_path: Path) -> None:

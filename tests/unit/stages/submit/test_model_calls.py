@@ -55,17 +55,3 @@ def test_only_a_persons_retry_begins_a_new_allowance() -> None:
 
 def test_what_another_run_had_made_gives_a_forced_start_no_more() -> None:
     assert model_calls.base(context(None, number=2, attempt=1, callsBase=400)) == 0
-
-
-@pytest.mark.parametrize(
-    ("usage", "shown", "tokens"),
-    [
-        (None, (None, None), None),
-        ({"inputTokens": 1}, (None, None), {"inputTokens": 1}),
-        ({"modelCalls": 3, "modelCallsCapped": True}, (3, True), None),
-        ({"inputTokens": 1, "modelCallsCapped": False}, (None, False), {"inputTokens": 1}),
-    ],
-)
-def test_rows_of_every_age_are_shown(usage: Any, shown: Any, tokens: Any) -> None:
-    assert model_calls.shown(usage) == shown
-    assert model_calls.tokens(usage) == tokens

@@ -43,4 +43,4 @@ def test_a_folder_that_others_lost_is_made_again(world: World) -> None:
         remove_tree(folder.parent)
 
     outcome = failed(world.submit_with(lose))
-    assert (outcome.error.code, outcome.transient) == ("agent_lost", True)
+    assert (outcome.error.code, outcome.transient) == ("agent_lost", True), outcome.error.message

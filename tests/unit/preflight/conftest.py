@@ -1,0 +1,12 @@
+"""An engine on each kind of database."""
+
+from tests.support.engine_fixtures import (  # noqa: F401 - fixtures
+    agent,
+    clock,
+    database,
+    janitor,
+    lasting_database,
+    outbox,
+    publisher,
+    room,
+)
