@@ -12,17 +12,14 @@ from moonmind.cli.main import main
 from moonmind.demo import demo
 from moonmind.errors import FolderRefused
 from moonmind.settings import DatabaseSettings, Settings, load_settings
+from tests.support.env_files import go_to_a_clone
 
 VARIABLES = ("MOONMIND_VAR_DIR", "SPEC_WORKFLOW_ARTIFACT_ROOT", "MOONMIND_LOCAL_REPOS")
 
 
 @pytest.fixture
 def clone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Make a stranger's work tree, and go there."""
-    folder = tmp_path / "clone"
-    (folder / ".git").mkdir(parents=True)
-    monkeypatch.chdir(folder)
-    return folder
+    return go_to_a_clone(tmp_path, monkeypatch)
 
 
 def refusal() -> str:

@@ -7,6 +7,8 @@ from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
+import structlog
+
 import moonmind
 from moonmind.adapters import process
 from moonmind.adapters.agents.environment import MARK, harmless
@@ -21,6 +23,8 @@ from moonmind.adapters.supervisor.traces import leftovers, trace_of
 from moonmind.adapters.trees import remove_tree
 from moonmind.errors import AgentBusy, AgentError, AgentUnknown
 from moonmind.ports.agent import JobState, JobStatus, ModelCalls
+
+log = structlog.get_logger(__name__)
 
 _START_SECONDS = 60.0
 _SETTLE_SECONDS = 20.0
@@ -41,7 +45,11 @@ class Jobs:
         self._homes = state_folder / "homes"
         self._workspaces = state_folder / "workspaces"
         self._processes = state_folder / "processes"
-        own.register(self._processes)
+        try:
+            own.register(self._processes)
+        except OSError as error:
+            # Other processes of the installation cannot tell this one from an agent's; everything else works.
+            log.warning("process.not_registered", folder=str(self._processes), error=error.strerror or str(error))
         self._installation_id = installation_id
         # The supervisor itself needs certificates and proxies too: it speaks to the model service for the agent.
         package = str(Path(moonmind.__file__).parents[1])

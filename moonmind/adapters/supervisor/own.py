@@ -12,11 +12,10 @@ from moonmind.adapters.supervisor.kernel import Process
 
 
 def register(folder: Path) -> None:
-    """Note this process in the folder; where that cannot be done, others do not know it, and nothing else fails."""
-    with contextlib.suppress(OSError):
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        me = kernel.identify(os.getpid())
-        (folder / f"{_seen_from()}.{me.pid}.{me.started}").touch(mode=0o600)
+    """Note this process in the folder; raises OSError where that cannot be done."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    me = kernel.identify(os.getpid())
+    (folder / f"{_seen_from()}.{me.pid}.{me.started}").touch(mode=0o600)
 
 
 def registered(folder: Path) -> set[Process]:

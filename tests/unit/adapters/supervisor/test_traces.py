@@ -9,6 +9,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from structlog.testing import capture_logs
 
 from moonmind.adapters.agents.supervised_jobs import Jobs
 from moonmind.adapters.supervisor import kernel, own
@@ -237,6 +238,16 @@ def test_who_ends_the_job_is_never_of_it(lost: Lost, who: str) -> None:
                 write_json(other.handle, {**lost.handle, "pid": one.pid, "started": one.started})
         lost.jobs.stop(KEY)
         assert one.alive
+
+
+@pytest.mark.parametrize("at", ["state", "state/processes"])
+def test_a_process_that_cannot_be_noted_says_so_and_works(tmp_path: Path, at: str) -> None:
+    file = tmp_path / at
+    file.parent.mkdir(exist_ok=True)
+    file.touch()
+    with capture_logs() as logs:
+        Jobs(tmp_path / "state", "an-installation", {})
+    assert [(line["event"], line["log_level"]) for line in logs] == [("process.not_registered", "warning")]
 
 
 def kernel_links(pid: int, file: Path) -> bool:
