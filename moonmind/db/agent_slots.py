@@ -36,7 +36,7 @@ class Slots:
         return True
 
     def free(self, run_id: UUID) -> bool:
-        """Give the run's slot back; False when it held none."""
+        """Release the run's slot. Return False if it held none."""
         statement = delete(agent_slot).where(agent_slot.c.run_id == run_id).returning(agent_slot.c.run_id)
         return self._connection.execute(statement).one_or_none() is not None
 

@@ -100,7 +100,7 @@ class Claims:
         return Attempt(*fields), claims
 
     def passed(self, run_id: UUID, stage: Stage) -> bool:
-        """Tell whether an active run is beyond this stage, so that a late message passes through."""
+        """Return True if an active run is past this stage, so that a late message passes through."""
         query = select(run.c.id).where(run.c.id == run_id, active, run.c.stage > stage)
         return self._connection.execute(query).one_or_none() is not None
 
@@ -120,7 +120,7 @@ class Claims:
         return Pulse(cancel_requested_at is not None, deadline <= now)
 
     def return_lease(self, run_id: UUID, fence: int) -> bool:
-        """Give a claim back at a clean shutdown: the run is due at once and nothing is counted."""
+        """Return a claim at a clean shutdown: the run is due at once, and neither an error nor a crash is counted."""
         changed = move_one(
             self._connection,
             run.c.id == run_id,

@@ -59,7 +59,7 @@ class Hints:
         )
 
     def next_due_in(self) -> float | None:
-        """Give the seconds until the next run is to be hinted, 0 when one is overdue; None when none is open."""
+        """Return the seconds until the next run is to be dispatched, 0 if one is overdue; None if no run is open."""
         turn = case(
             (run.c.cancel_requested_at.is_not(None), run.c.dispatch_after),
             else_=later(earlier(run.c.not_before, run.c.deadline), run.c.dispatch_after),

@@ -24,7 +24,7 @@ class Hosts:
         upsert(self._connection, host, values, kept=frozenset({"enrolled_at"}))
 
     def beat(self, host_id: UUID) -> bool:
-        """Say that a host is alive; False when it was never enrolled."""
+        """Record that a host is alive. Return False if it was never registered."""
         statement = update(host).where(host.c.id == host_id).values(seen_at=db_now()).returning(host.c.id)
         return self._connection.execute(statement).one_or_none() is not None
 
@@ -34,11 +34,11 @@ class Hosts:
         return [Host(*row) for row in self._connection.execute(query)]
 
     def heard(self, seconds: float) -> bool:
-        """Tell whether any host that runs stages was heard of within so many seconds."""
+        """Return True if any host that runs stages has reported in within that many seconds."""
         query = select(host.c.id).where(host.c.seen_at >= db_now_plus(-seconds)).limit(1)
         return self._connection.execute(query).first() is not None
 
     def installation(self) -> UUID:
-        """Give the id that the first migration gave this installation."""
+        """Return the id that the first migration gave this installation."""
         found: UUID = self._connection.execute(select(installation.c.id)).scalar_one()
         return found

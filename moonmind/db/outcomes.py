@@ -68,7 +68,7 @@ class Outcomes:
         renews_deadline: bool,
         deadline_seconds: float = DAY,
     ) -> Run | None:
-        """Give the claim back until an instant, or for so many seconds; the same attempt goes on then.
+        """Release the claim until an instant, or for a number of seconds; the same attempt continues then.
 
         `deadline_seconds` is how long the run has from then on, where the wait renews its deadline.
         """
@@ -225,7 +225,7 @@ class Outcomes:
 
 
 def dispatch_at(turn: ColumnElement[Any], deadline: ColumnElement[Any]) -> ColumnElement[Any]:
-    """Give when a waiting run is to be hinted: at its turn or its deadline, and at once when its end was asked for.
+    """Return when a waiting run is to be dispatched: at its turn or its deadline, or at once if it is to be cancelled.
 
     The cancel may have come after the stage looked for it last.
     """
@@ -233,7 +233,7 @@ def dispatch_at(turn: ColumnElement[Any], deadline: ColumnElement[Any]) -> Colum
 
 
 def closing(changed: Run) -> dict[str, Any]:
-    """Give what the event of a closed run says."""
+    """Return the data of a closed run's event."""
     data: dict[str, Any] = {"status": changed.status.value}
     if changed.error is not None:
         data["error"] = changed.error.as_json()

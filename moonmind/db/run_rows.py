@@ -23,7 +23,7 @@ from moonmind.runs.retry import HINT_SECONDS
 from moonmind.speckit.feature import may_be_one, short_path
 
 _REQUESTS = 1_297_050_177
-"""Tells the locks of requests from other advisory locks of the database."""
+"""Separates the locks of requests from the database's other advisory locks."""
 
 CANDIDATES = 200
 """How many of a repository's newest ended runs are looked through for a feature's own."""

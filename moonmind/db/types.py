@@ -27,7 +27,7 @@ class Timestamp(TypeDecorator[datetime]):
     cache_ok = True
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        """Give the database's own type."""
+        """Return the database's own type for an instant."""
         native: TypeEngine[Any] = TIMESTAMP(timezone=True) if dialect.name == "postgresql" else BigInteger()
         return dialect.type_descriptor(native)
 
@@ -102,7 +102,7 @@ class Problem(TypeDecorator[ErrorInfo]):
     cache_ok = True
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        """Give the database's own JSON."""
+        """Return the database's own JSON type."""
         native: TypeEngine[Any] = JSONB(none_as_null=True) if dialect.name == "postgresql" else JSON(none_as_null=True)
         return dialect.type_descriptor(native)
 

@@ -81,7 +81,7 @@ class Publisher:
 
     @property
     def ready(self) -> bool:
-        """Tell whether hints can leave: false while three threads hang in the broker."""
+        """Return True if messages can be sent; False while three threads hang in the broker."""
         return len(self._hung) < MAX_ABANDONED
 
     def watch(self) -> None:

@@ -12,7 +12,7 @@ _SPREAD_SECONDS = 10.0
 
 
 def held_back(context: StageContext) -> Park | None:
-    """Give the wait for a gate that is closed; None where the stage may talk to the forge."""
+    """Return the wait until the forge's cooldown ends; None if the stage may call the forge now."""
     opens = context.office.gate(FORGE_GATE)
     return None if opens is None else Park(WaitingReason.RATE_LIMIT, until=opens, kept=context.kept)
 

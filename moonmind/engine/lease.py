@@ -40,7 +40,7 @@ class HeldLease:
     """The run's deadline has passed."""
 
     def gone(self) -> bool:
-        """Tell whether the claim must be treated as somebody else's."""
+        """Return True if the claim must be treated as another worker's."""
         return self.lost or _now() - self.renewed > self.silence_seconds
 
     def check_held(self) -> None:
@@ -87,7 +87,7 @@ class LeaseKeeper:
                 self._held.pop(id(lease), None)
 
     def close(self) -> None:
-        """Give every lease back, as a clean shutdown does, and end the thread; a second call does nothing more."""
+        """Return every lease, as a clean shutdown does, and end the thread; a second call does nothing."""
         self._closed = True
         self._loop.close()
         with self._guard:

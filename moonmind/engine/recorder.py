@@ -114,5 +114,5 @@ class Recorder:
 
 
 def _waits_for_capacity(decision: Decision) -> bool:
-    """Tell whether the run gives its slot back because there is no use for one: waking a waiter would only repeat that."""
+    """Return True if the run waits for an agent slot: waking another waiting run would only send that one back to wait."""
     return isinstance(decision, Wait) and decision.reason is WaitingReason.CAPACITY

@@ -47,7 +47,7 @@ class Preflight:
 
 
 def summary(checks: Iterable[Check]) -> tuple[CheckStatus, str]:
-    """Give the audit's one status and message for a group of checks: failed beats passed beats skipped.
+    """Return one status and message for a group of checks, for the audit: failed beats passed beats skipped.
 
     Unknown counts as passed: a service that cannot be probed now is not a credential known to be bad.
     """

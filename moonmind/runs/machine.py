@@ -36,7 +36,7 @@ class RunStatus(StrEnum):
 
     @property
     def terminal(self) -> bool:
-        """Tell whether only an operator's retry can move the run again."""
+        """Return True if only an operator's retry can move the run again."""
         return self in TERMINAL
 
 
@@ -130,7 +130,7 @@ class NothingToDo:
 
 @dataclass(frozen=True, slots=True)
 class Park:
-    """Give the worker back and be claimed again later.
+    """Release the worker and be claimed again later.
 
     `seconds` counts from the database's now; `until` (an instant another service stated) wins where it is given.
     """
@@ -266,5 +266,5 @@ def decide(stage: Stage, counts: Counts, outcome: Outcome, policy: RetryPolicy, 
 
 
 def may_retry(status: RunStatus, mode: RetryMode) -> bool:
-    """Tell whether an operator may retry a run in this status in this way."""
+    """Return True if an operator may retry a run with this status in this mode."""
     return mode in RETRYABLE_WITH.get(status, frozenset())

@@ -23,7 +23,7 @@ class RetryPolicy:
     cap_seconds: float = 300.0
 
     def pause(self, errors: int, chance: float, *, outage: bool = False) -> float | None:
-        """Give the seconds to wait after the error that makes it `errors + 1` in a row; None: it was the last.
+        """Return the seconds to wait after the error that makes it `errors + 1` in a row; None if no try is left.
 
         Half of the wait for a service that is away is certain, half jitter. So its tries together outlast an outage of
         known length however the dice fall: 38 minutes as these bounds stand.
@@ -45,5 +45,5 @@ HINT_CAP_SECONDS = 900.0
 
 
 def hint_interval(hints: int) -> float:
-    """Give the seconds until a published hint that nobody followed is published again."""
+    """Return the seconds until a dispatch that no worker followed is repeated."""
     return min(HINT_SECONDS * 2.0 ** min(hints, 16), HINT_CAP_SECONDS)
