@@ -25,7 +25,7 @@ class ArtifactContent(Protocol):
 
     @property
     def growing(self) -> bool:
-        """Tell whether more may come."""
+        """Return True if the artifact may still grow."""
         ...
 
     @property
@@ -83,7 +83,7 @@ class RunService(Protocol):
         ...
 
     def last_event_id(self) -> int:
-        """Give the position in the events of all runs after which only what happens from now on follows."""
+        """Return the id of the newest event of any run: a stream from there on sends only what happens next."""
         ...
 
 

@@ -10,13 +10,13 @@ from moonmind.wire import Text
 
 
 def container(request: Request) -> Container:
-    """Give the container that the lifespan opened."""
+    """Return the container that the lifespan opened."""
     found: Container = request.app.state.container
     return found
 
 
 def runs(request: Request) -> RunService:
-    """Give the service behind every route."""
+    """Return the service behind every route."""
     return container(request).runs
 
 

@@ -28,7 +28,7 @@ class Information:
         self._looking: threading.Thread | None = None
 
     def checks(self) -> list[Check]:
-        """Give what is known, at once; where that is old, a thread looks again for whoever asks next."""
+        """Return the cached checks at once; if they are stale, a thread refreshes them for the next caller."""
         with self._lock:
             idle = self._looking is None or not self._looking.is_alive()
             if idle and time.monotonic() >= self._stale_at:

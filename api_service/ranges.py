@@ -19,12 +19,12 @@ class Span:
         return self.end - self.start
 
     def header(self, size: int) -> str:
-        """Give the Content-Range of an answer with this part of a file of `size` bytes."""
+        """Return the Content-Range header for this part of a file of `size` bytes."""
         return f"bytes {self.start}-{self.end - 1}/{size}"
 
 
 def read_range(header: str | None, size: int) -> Span | None:
-    """Give the part that a Range header asks for; None means the whole file.
+    """Return the part that a Range header asks for; None means the whole file.
 
     What is not one well-formed byte range is ignored, as RFC 9110 wants. A range outside of the file is an empty Span.
     """

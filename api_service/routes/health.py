@@ -15,7 +15,7 @@ router = APIRouter(tags=["health"])
 
 @router.get("/healthz", operation_id="health", response_model=Health, responses=refusals())
 def healthz() -> Health:
-    """Say that the process answers."""
+    """Return that the process is alive."""
     return Health()
 
 
@@ -26,7 +26,7 @@ def healthz() -> Health:
     responses={503: {"model": Problem, "description": "Not ready; `details.checks` says why."}, **refusals()},
 )
 def readyz(parts: Parts) -> Readiness:
-    """Say whether runs are taken and moved now; informational checks tell what a run may still miss."""
+    """Return 200 if runs are accepted and processed now; informational checks list what a run may still lack."""
     checks = parts.ready()
     failed = [check for check in checks if check.failed and not check.informational]
     if failed:

@@ -61,7 +61,7 @@ class LogReader:
             yield from entries(line)
 
     def finish(self) -> Iterator[Entry]:
-        """Give the entries of a last line without its line feed."""
+        """Yield the entries of a last line that has no line feed."""
         line, self._rest = self._rest, b""
         yield from entries(line)
 

@@ -21,17 +21,17 @@ class _Console(Console):
 
 
 def out() -> Console:
-    """Give the console of standard output."""
+    """Return the console of standard output."""
     return console(sys.stdout)
 
 
 def err() -> Console:
-    """Give the console of standard error."""
+    """Return the console of standard error."""
     return console(sys.stderr)
 
 
 def console(stream: TextIO) -> Console:
-    """Give a console on a stream; texts are shown as they are, whatever they look like."""
+    """Return a console on a stream that prints text literally: no markup, no emoji codes, no highlighting."""
     width = None if stream.isatty() else _PIPED_WIDTH
     return _Console(file=stream, width=width, markup=False, emoji=False, highlight=False, soft_wrap=False)
 

@@ -1,10 +1,10 @@
-"""Say times as people do: how long something took, how long ago it was, until when it waits."""
+"""Durations and points in time, formatted for people."""
 
 from datetime import UTC, datetime
 
 
 def duration(seconds: float) -> str:
-    """Say a length of time in at most two units."""
+    """Format a duration in seconds with at most two units."""
     if seconds < 0.05:
         return "0.0 s"
     if seconds < 9.95:
@@ -20,14 +20,14 @@ def duration(seconds: float) -> str:
 
 
 def between(start: datetime | None, end: datetime | None) -> str:
-    """Say how long something took, or has taken until now; empty if it has not begun."""
+    """Format how long something took, or has taken until now; empty if it has not started."""
     if start is None:
         return ""
     return duration(max(0.0, ((end or datetime.now(UTC)) - start).total_seconds()))
 
 
 def ago(moment: datetime) -> str:
-    """Say how long ago a moment was, in its largest unit."""
+    """Format how long ago a moment was, in its largest unit."""
     seconds = (datetime.now(UTC) - moment).total_seconds()
     for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
         if seconds >= length:
@@ -36,7 +36,7 @@ def ago(moment: datetime) -> str:
 
 
 def clock(moment: datetime) -> str:
-    """Say a moment on this machine's clock; with its date, if that is not today's."""
+    """Format a moment in local time, with its date if that is not today."""
     local = moment.astimezone()
     today = datetime.now(UTC).astimezone().date()
     return f"{local:%H:%M:%S}" if local.date() == today else f"{local:%Y-%m-%d %H:%M}"

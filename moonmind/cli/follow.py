@@ -18,11 +18,11 @@ class Source(Protocol):
     """Where a run is looked at: the service in this process, or a server."""
 
     def look(self) -> SpecWorkflowRun:
-        """Give the run as it stands, tasks and artifacts included."""
+        """Return the run's current state, with tasks and artifacts."""
         ...
 
     def log(self, path: str, start: int) -> bytes:
-        """Give what the artifact holds from `start` on; nothing where it does not exist yet."""
+        """Return the artifact's bytes from offset `start` on; empty if it does not exist yet."""
         ...
 
 
@@ -71,15 +71,15 @@ class LogTail:
         self._reader = LogReader()
 
     def more(self, run: SpecWorkflowRun) -> list[Entry]:
-        """Give the entries that came since the last time."""
+        """Return the entries written since the last call."""
         return [entry for piece in self.pieces(run) for entry in self._reader.feed(piece)]
 
     def last(self) -> list[Entry]:
-        """Give what an ended log holds after its last line feed."""
+        """Return the entries of an ended log after its last line feed."""
         return list(self._reader.finish())
 
     def pieces(self, run: SpecWorkflowRun) -> Iterator[bytes]:
-        """Give the bytes that came since the last time; `more` is these, read."""
+        """Yield the bytes written since the last call; `more` returns the same as entries."""
         log = log_of(run)
         if log is None:
             return

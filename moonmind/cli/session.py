@@ -24,12 +24,12 @@ class Content(Protocol):
 
     @property
     def growing(self) -> bool:
-        """Tell whether more may come."""
+        """Return True if the artifact may still grow."""
         ...
 
     @property
     def chunks(self) -> Iterable[bytes]:
-        """Give the bytes that were asked for."""
+        """Return the requested bytes, in chunks."""
         ...
 
 
@@ -81,7 +81,7 @@ class Session(Protocol):
         ...
 
     def attended(self) -> bool:
-        """Tell whether anybody runs stages."""
+        """Return True if a worker has reported in recently."""
         ...
 
     def server(self) -> ServerInfo | None:
@@ -133,7 +133,7 @@ def opened(connect: Connect) -> Iterator[Session]:
 
 
 def database_file(settings: Settings) -> Path | None:
-    """Give the file that runs are kept in; None where they are on a server."""
+    """Return the SQLite file; None if the database is a server's."""
     return Path(settings.database_url.removeprefix("sqlite:///")) if settings.sqlite else None
 
 

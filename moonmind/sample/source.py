@@ -1,4 +1,4 @@
-"""Gives the sample repository as plain values, so that the local forge and the demo can make it real."""
+"""The sample repository as plain values, from which the local forge and the demo create it."""
 
 import re
 from importlib import resources

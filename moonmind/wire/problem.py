@@ -17,7 +17,7 @@ class RunError(WireModel):
 
     @classmethod
     def of(cls, error: ErrorInfo) -> "RunError":
-        """Give the public form of a recorded error."""
+        """Return the public form of a recorded error."""
         return cls(
             code=error.code,
             message=error.message,

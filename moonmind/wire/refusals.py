@@ -1,4 +1,4 @@
-"""Say for people what a value from outside has to be, where it is not: validators speak of types and steps."""
+"""Validation errors in words for people: pydantic's own messages name types and validation steps."""
 
 import re
 from collections.abc import Mapping
@@ -37,7 +37,7 @@ _MEMBER = re.compile(r"<[A-Za-z.]+[A-Z_.]*: ('[^']*')>")
 
 
 def in_words(problem: Mapping[str, Any]) -> str:
-    """Say what is wrong with one value; `problem` is one of pydantic's `errors()`. The value is not repeated."""
+    """Return what is wrong with one value, without repeating it; `problem` is one of pydantic's `errors()`."""
     words = _WORDS.get(str(problem["type"]))
     if words is None:
         return str(problem["msg"]).removeprefix("Value error, ")
