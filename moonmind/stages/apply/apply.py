@@ -260,7 +260,7 @@ def _report(
 
 
 def _left_out(context: StageContext) -> list[str]:
-    """Say what the agent left that is not in the change, as submit took it."""
+    """Return a line for each of the agent's files that submit left out of the change, with the reason."""
     items = context.output_of(Stage.SUBMIT).get("leftOut") or ()
     return [storable(f"{item['path']}: {item['words']}") for item in items[:_SHOWN_LEFT_OUT]]
 

@@ -63,7 +63,7 @@ def _of_change(change: Change, sizes: Mapping[str, int], tasks_path: str) -> Ite
 
 
 def unsafe_path(path: str) -> str | None:
-    """Say why a path may not be written, None when it may."""
+    """Return why a path may not be written; None if it may."""
     if not path or path.startswith(("/", "\\")) or _DRIVE.match(path):
         return "it is not relative to the repository"
     if any(sign < " " or sign == "\x7f" or "\ud800" <= sign <= "\udfff" for sign in path):
@@ -78,7 +78,7 @@ def unsafe_path(path: str) -> str | None:
 
 
 def unsafe_link(path: str, target: str | None) -> str | None:
-    """Say why a symbolic link may not be added, None when it stays inside the tree."""
+    """Return why a symbolic link may not be added; None if it stays inside the tree."""
     if not target:
         return "where it points cannot be read"
     if target.startswith("/") or _DRIVE.match(target) or "\\" in target or not target.isprintable():

@@ -20,18 +20,18 @@ _SHORTEST = 2
 
 
 def storable(text: str) -> str:
-    """Give the text without what a database's JSON refuses: NUL, and halves of characters."""
+    """Return the text without what a database's JSON refuses: NUL is removed, lone surrogates are escaped."""
     return text.replace("\0", "").encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def one_line(text: str, limit: int) -> str:
-    """Give the text on one line without hidden characters, at most `limit` characters of it."""
+    """Return the text on one line, without hidden characters, cut to `limit` characters."""
     line = _SPACE.sub(" ", "".join(sign for sign in strip_hidden(text) if sign.isprintable() or sign.isspace())).strip()
     return line if len(line) <= limit else line[: max(limit, _SHORTEST) - 1].rstrip() + "…"
 
 
 def inert(text: str, limit: int = 200) -> str:
-    """Give a line for a title or a commit message that mentions nobody, refers to nothing and closes nothing."""
+    """Return a line for a title or a commit message that mentions no user, references no issue and closes none."""
     line = one_line(text, limit)
     for pattern, replacement in _ACTS:
         line = pattern.sub(replacement, line)
@@ -39,7 +39,7 @@ def inert(text: str, limit: int = 200) -> str:
 
 
 def markdown(text: str, limit: int = 300) -> str:
-    """Give a line for a pull request's body that shows as it was written: no HTML, no markup, no mention."""
+    """Return a line for a pull request's body that renders literally: no HTML, no markup, no mention."""
     line = one_line(text, limit)
     line = _MARKUP.sub(r"\\\1", line).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     for pattern, replacement in _ACTS:

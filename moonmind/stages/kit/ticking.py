@@ -8,7 +8,7 @@ from moonmind.stages.kit.plan import Plan
 
 
 def ticked(plan: Plan, before: bytes, judgements: Iterable[Judgement]) -> bytes:
-    """Give the file with those boxes ticked and every other byte as it was."""
+    """Return the file with the boxes of tasks that the judgements tick ticked, and every other byte unchanged."""
     wanted = {item.key for item in judgements if item.verdict.ticks}
     file = read_tasks(before, name=plan.feature.tasks_path)
     return tick(before, [task for task in plan.spec_tasks(file) if task.key in wanted])

@@ -14,7 +14,7 @@ _SHORTENED = "_The details are in the run's artifacts._"
 
 
 def marker(run_id: UUID) -> str:
-    """Give the hidden mark by which a run finds its own section again."""
+    """Return the hidden comment that marks a run's section of a pull request's body."""
     return f"<!-- moonmind:run:{run_id} -->"
 
 

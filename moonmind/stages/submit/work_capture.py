@@ -69,7 +69,7 @@ def stop_agent(context: StageContext) -> None:
 
 
 def thread(status: JobStatus | None) -> dict[str, Any]:
-    """Give the agent's conversation, if the job has got as far as one."""
+    """Return the agent's thread id as `codexTaskId`; empty if the job has not started a thread."""
     if status is None:
         return {}
     found = status.thread_id or (status.result.thread_id if status.result else None)
