@@ -181,17 +181,17 @@ class Settings(BaseSettings):
 
     @cached_property
     def github(self) -> GitHubUrls:
-        """Give the two addresses of the GitHub that is meant; raises NotConfigured where one does not tell the other."""
+        """Return the URLs of GitHub's API and web server. Raises NotConfigured if one cannot be derived from the other."""
         return github_urls(api=self.github_api_url, server=self.github_server_url)
 
     @property
     def embedded(self) -> bool:
-        """Tell whether the API process runs the engine itself."""
+        """Return True if the API process runs the engine itself."""
         return self.broker_url is None
 
     @cached_property
     def database_url(self) -> str:
-        """Give SQLAlchemy's URL: DATABASE_URL, else the database in CELERY_RESULT_BACKEND, else SQLite under var/."""
+        """Return SQLAlchemy's URL: DATABASE_URL, else the database in CELERY_RESULT_BACKEND, else SQLite under var/."""
         url = self.database
         if url is None and self.result_backend and self.result_backend.startswith("db+"):
             url = self.result_backend.removeprefix("db+")
@@ -204,21 +204,21 @@ class Settings(BaseSettings):
 
     @property
     def sqlite(self) -> bool:
-        """Tell whether rows live in SQLite."""
+        """Return True if the database is SQLite."""
         return self.database_url.startswith("sqlite://")
 
     @property
     def agent(self) -> str:
-        """Give the agent adapter's name."""
+        """Return the agent adapter's name."""
         return "scripted" if self.test_mode else self.agent_name
 
     @property
     def forge(self) -> str:
-        """Give the forge adapter's name."""
+        """Return the forge adapter's name."""
         return "local" if self.test_mode else self.forge_name
 
     def state_folder(self, installation_id: str) -> Path:
-        """Give the folder of mirrors, workspaces, agent homes and run folders."""
+        """Return the folder of mirrors, workspaces, agent homes and run folders."""
         if self.state_dir is not None:
             return self.state_dir.expanduser().absolute()
         base = self.xdg_state_home or Path.home() / ".local" / "state"
@@ -284,5 +284,5 @@ def load_settings(kind: type[Settings] = Settings, **overrides: Any) -> Settings
 
 
 def ambient_environment() -> dict[str, str]:
-    """Give this process's environment, for adapters that build an allow-list out of it."""
+    """Return a copy of this process's environment, from which adapters build an allow-list."""
     return dict(os.environ)  # the one place that reads it, beside the supervisor

@@ -66,7 +66,7 @@ class Blocks:
     hidden: tuple[Hidden, ...]
 
     def visible(self) -> Iterator[Line]:
-        """Give the lines that are text, in order."""
+        """Return the lines outside of hidden blocks, in order."""
         covered = {number for block in self.hidden for number in range(block.first, block.last + 1)}
         return (line for line in self.lines if line.number not in covered)
 

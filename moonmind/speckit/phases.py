@@ -107,7 +107,7 @@ def _plain_phases(lines: tuple[Line, ...]) -> Iterable[Heading]:
 
 
 def is_phase_title(title: str) -> bool:
-    """Tell "Phase 2: ..." from "Tests for Phase 2" and "Phase Dependencies"."""
+    """Return True for "Phase 2: ...", False for "Tests for Phase 2" and "Phase Dependencies"."""
     return _PHASE.match(title) is not None
 
 

@@ -47,11 +47,11 @@ class Selection:
 
     @property
     def is_all(self) -> bool:
-        """Tell whether nothing is left out."""
+        """Return True if the selection includes every task."""
         return self.story is None and not self.ids and not self.ranges
 
     def of(self, file: TasksFile) -> frozenset[str]:
-        """Give the keys of the tasks that are meant, done ones included; raises InvalidRequest for an id that is not there."""
+        """Return the keys of the selected tasks, done ones included. Raises InvalidRequest for an id that the file lacks."""
         return frozenset(task.key for task in self._meant(file) if self.story is None or _is_of(task, self.story))
 
     def _meant(self, file: TasksFile) -> list[SpecTask]:

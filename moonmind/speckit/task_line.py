@@ -82,12 +82,12 @@ def read_item(line: str) -> Item | None:
 
 
 def is_placeholder(line: str) -> bool:
-    """Tell whether a line is one that Spec Kit's template leaves to be filled: `- [ ] TXXX ...`."""
+    """Return True if a line is a placeholder of Spec Kit's template: `- [ ] TXXX ...`."""
     return _PLACEHOLDER.match(line) is not None
 
 
 def is_about_tasks(words: str) -> bool:
-    """Tell "T005-T009 can run in parallel", which speaks of tasks, from "T005 Create x", which is one."""
+    """Return True for text about tasks ("T005-T009 can run in parallel"), False for a task ("T005 Create x")."""
     return _ABOUT_TASKS.match(words.lstrip("*`[")) is not None
 
 

@@ -47,7 +47,7 @@ class SpecTask:
 
     @property
     def pending(self) -> bool:
-        """Tell whether the box is open; flagged tasks are pending too."""
+        """Return True if the box is open; flagged tasks are pending too."""
         return self.mark is Mark.OPEN
 
 
@@ -103,7 +103,7 @@ class TasksFile:
 
     @property
     def all_complete(self) -> bool:
-        """Tell whether nothing is left to do; a file without tasks is never complete."""
+        """Return True if no task is left to do; a file without tasks is never complete."""
         return self.total > 0 and self.next_phase is None
 
     @property

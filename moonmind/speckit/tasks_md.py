@@ -135,7 +135,7 @@ def _refuse_heading_tasks(blocks: Blocks, items: list[_Found], families: frozens
 
 
 def _all_struck(items: list[_Found], places: Places) -> list[_Found]:
-    """Give the tasks of a list whose author strikes through what is done, where all of it is: nothing is left to guess."""
+    """Return the tasks as done where an author without boxes strikes through finished tasks and has struck all; else []."""
     named = [(line, item) for line, item in items if item.id and line.depth <= 1 and not _is_aside(places, line)]
     if len(named) < _FEWEST_STRUCK or any(item.mark is not Mark.SET_ASIDE or item.column >= 0 for _, item in named):
         return []
@@ -220,7 +220,7 @@ def _task(line: Line, item: Item, blocks: Blocks, flags: tuple[str, ...]) -> Spe
 
 
 def _wrapped(line: Line, blocks: Blocks) -> Iterator[str]:
-    """Give the indented lines that go on with a task's description."""
+    """Yield the indented lines that continue a task's description."""
     for following in blocks.lines[line.number : line.number + _LONGEST_WRAP]:
         if not following.text.startswith((" ", "\t")) or _BULLET.match(following.text):
             return

@@ -37,7 +37,7 @@ def set_boxes(data: bytes, present: TasksFile, tasks: Iterable[SpecTask], mark: 
 
 
 def mark_in(data: bytes, task: SpecTask) -> bytes:
-    """Give what stands in a task's box, byte for byte."""
+    """Return the bytes inside a task's box."""
     end = data.index(b"]", task.box_offset, task.box_offset + _LONGEST_MARK)
     return data[task.box_offset : end]
 
