@@ -33,17 +33,17 @@ class Completed:
 
     @property
     def ok(self) -> bool:
-        """Tell whether the command ended by itself, in time, with exit code 0."""
+        """Return True if the command ended by itself, in time, with exit code 0."""
         return self.exit_code == 0 and not self.timed_out and not self.overflowed
 
     @property
     def text(self) -> str:
-        """Give standard output as text, undecodable bytes replaced."""
+        """Return standard output as text, undecodable bytes replaced."""
         return self.stdout.decode("utf-8", "replace")
 
     @property
     def error_text(self) -> str:
-        """Give standard error as text without surrounding space, undecodable bytes replaced."""
+        """Return standard error as text without surrounding space, undecodable bytes replaced."""
         return self.stderr.decode("utf-8", "replace").strip()
 
 

@@ -32,5 +32,5 @@ class Check:
 
     @property
     def failed(self) -> bool:
-        """Tell whether this answer stops a run."""
+        """Return True if this result stops a run."""
         return self.status is CheckStatus.FAILED

@@ -26,5 +26,5 @@ class Dispatcher(Protocol):
         ...
 
     def close(self) -> None:
-        """Give connections back."""
+        """Close the connections."""
         ...

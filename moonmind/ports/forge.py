@@ -41,7 +41,7 @@ class PullRequest:
     body: str
 
     def as_json(self) -> dict[str, Any]:
-        """Give the form kept as the `pr_payload` artifact."""
+        """Return the content of the `pr_payload` artifact."""
         return {
             "number": self.number,
             "url": self.url,
@@ -99,5 +99,5 @@ class Forge(Protocol):
         ...
 
     def git_environment(self) -> dict[str, str]:
-        """Give the environment that lets git authenticate (an askpass program), for service processes only."""
+        """Return the environment that lets git authenticate (an askpass program); for the service's own git commands only."""
         ...

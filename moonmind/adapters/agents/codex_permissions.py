@@ -24,7 +24,7 @@ class Reach:
 
 
 def confined(config: Mapping[str, Any], reach: Reach) -> dict[str, Any]:
-    """Give the configuration with a permission profile in place of the `workspace-write` mode, which hides no file."""
+    """Return the configuration with a permission profile in place of the `workspace-write` mode, which hides no file."""
     replaced = ("sandbox_mode", "sandbox_workspace_write", "default_permissions")
     mode = config.get("sandbox_workspace_write", {})
     writable = [reach.workspace, reach.temporary, *(Path(root) for root in mode.get("writable_roots", ()))]
@@ -49,9 +49,9 @@ def confined(config: Mapping[str, Any], reach: Reach) -> dict[str, Any]:
 
 
 def holds(codex: str, reach: Reach, secret: Path, environment: Mapping[str, str]) -> bool:
-    """Tell whether this Codex, on this host, keeps commands to the profile in its home; profiles are young and may change.
+    """Return True if this Codex, on this host, enforces the profile in its home; profiles are new and may change.
 
-    `secret` is a hidden file that exists. False also where Codex cannot set up its sandbox at all.
+    `secret` is a hidden file that exists. Return False also if Codex cannot set up its sandbox at all.
     """
     question = 'test -w . && test -w "$TMPDIR" && ! cat "$1"'
     argv = [

@@ -6,14 +6,14 @@ from typing import Any
 
 
 def toml_text(body: Mapping[str, Any]) -> str:
-    """Give a document with the plain keys first and each table under its own header."""
+    """Return a document with the plain keys first and each table under its own header."""
     lines: list[str] = []
     _table(lines, (), body)
     return "\n".join(lines).lstrip("\n") + "\n"
 
 
 def toml_value(value: Any) -> str:
-    """Give one value in a single line; raises TypeError for what a configuration cannot hold."""
+    """Return one value on a single line. Raises TypeError for a value that TOML cannot hold."""
     match value:
         case bool():
             return "true" if value else "false"

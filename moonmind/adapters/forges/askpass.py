@@ -29,7 +29,7 @@ class Askpass:
         self._place = folder / "askpass"
 
     def environment(self, scheme: str, host: str, token: str) -> dict[str, str]:
-        """Give what lets git authenticate with the token at that origin, and nowhere else."""
+        """Return the environment that lets git authenticate with the token at that origin, and nowhere else."""
         self._ensure()
         return {
             "GIT_ASKPASS": str(self._place),

@@ -86,11 +86,11 @@ class GitHubForge:
             return _shown(pull)
 
     def git_environment(self) -> dict[str, str]:
-        """Give git a program that answers with the token, for the configured host only."""
+        """Return the environment of an askpass program that gives the token to the configured host only."""
         return self._askpass.environment(self.scheme, self.host, self._api.token)
 
     def _adopted(self, found: GitHubRepository, draft: PullRequestDraft, error: GithubException) -> GitHubPull:
-        """Give the pull request that somebody else made first; raises what GitHub's refusal means where there is none."""
+        """Return the pull request that another client created first. Raises the error that GitHub's refusal means if none."""
         if error.status != 422:
             raise error
         if (pull := _open(_of_branch(found, draft.branch))) is not None:
@@ -134,7 +134,7 @@ def _open(pulls: Iterable[GitHubPull]) -> GitHubPull | None:
 
 
 def _changes(pull: GitHubPull, draft: PullRequestDraft) -> dict[str, Any]:
-    """Say what to edit; a text that GitHub keeps with other line ends is the same text."""
+    """Return the fields to edit; texts that differ only in line endings are equal, since GitHub changes these."""
     wanted = {
         "title": (pull.title, draft.title),
         "body": (pull.body or "", draft.body),

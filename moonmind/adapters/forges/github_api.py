@@ -57,7 +57,7 @@ class GitHubApi:
 
     @property
     def token(self) -> str:
-        """Give the token; raises CredentialInvalid where there is none."""
+        """Return the token. Raises CredentialInvalid if there is none, or if it holds impossible characters."""
         token = (self._options.token or "").strip()
         if not token:
             message = "there is no token for GitHub: GH_TOKEN is not set"
@@ -144,7 +144,7 @@ def answer_of(error: Any) -> Answer:
 
 
 def is_name(name: str) -> bool:
-    """Tell whether a text can stand in an address as `owner/name`."""
+    """Return True if a text can be used in a URL as `owner/name`."""
     try:
         return naming.repository(name) == name
     except MoonMindError:

@@ -31,7 +31,7 @@ _SOON_DAYS = 7
 
 
 def github_checks(api: GitHubApi, repository: str | None) -> tuple[Check, ...]:
-    """Give the answers in order: github.token, github.scopes; with a repository github.repository, github.push."""
+    """Return the checks in order: github.token, github.scopes; with a repository also github.repository, github.push."""
     try:
         with api.client("say whose token this is", seconds=PROBE_SECONDS) as client:
             identity = api.identity(client)
@@ -45,7 +45,7 @@ def github_checks(api: GitHubApi, repository: str | None) -> tuple[Check, ...]:
 
 
 def _no_answer(name: str, error: MoonMindError, api: GitHubApi) -> Check:
-    """Say why a question was not answered. What cannot be asked now is not known to be bad: a run waits for it."""
+    """Return the check for an error. A service that cannot be asked now is `unknown`, not failed: a run waits for it."""
     status = CheckStatus.UNKNOWN if error.retryable else CheckStatus.FAILED
     facts = {"githubApi": api.api_url}
     return Check(str(error.details.get("check", name)), status, error.message, error.advice, facts)
@@ -144,7 +144,7 @@ def _trust(api: GitHubApi) -> ssl.SSLContext | bool:
 
 
 def kind_of(token: str, identity: Identity) -> str:
-    """Tell what kind of token it is: by its prefix, else by whether GitHub lists scopes for it."""
+    """Return the kind of token: by its prefix, else by whether GitHub lists scopes for it."""
     for prefix, kind in _KINDS.items():
         if token.startswith(prefix):
             return kind
@@ -152,7 +152,7 @@ def kind_of(token: str, identity: Identity) -> str:
 
 
 def _now(identity: Identity) -> datetime:
-    """Give the service's own time, where it tells it: an expiry is an instant of its clock."""
+    """Return GitHub's own time if it sent it, else ours: a token's expiry is an instant of GitHub's clock."""
     try:
         return parsedate_to_datetime(identity.headers.get("date", ""))
     except ValueError:

@@ -44,12 +44,12 @@ class Answer:
 
     @property
     def message(self) -> str:
-        """Give GitHub's own sentence, on one line and bounded; empty where it said none."""
+        """Return GitHub's own message, on one line and at most 300 characters; empty if it sent none."""
         return " ".join(str(self._body.get("message") or "").split())[:300]
 
     @property
     def complaints(self) -> tuple[str, ...]:
-        """Give what a 422 says of each field."""
+        """Return what a 422 says about each field."""
         found = []
         for item in self._body.get("errors") or ():
             if isinstance(item, Mapping):
@@ -60,7 +60,7 @@ class Answer:
         return tuple(found)
 
     def invalid(self, field: str) -> bool:
-        """Tell whether a 422 calls a field invalid."""
+        """Return True if a 422 calls the field invalid."""
         return any(
             isinstance(item, Mapping) and item.get("field") == field and item.get("code") == "invalid"
             for item in self._body.get("errors") or ()
@@ -68,7 +68,7 @@ class Answer:
 
 
 def translate(answer: Answer, asked: str, *, server: str) -> MoonMindError:
-    """Give the error for an answer. `asked` says what was tried, as in "look up acme/demo"; `server` is the web's origin."""
+    """Return the error for an answer. `asked` is what was tried, as in "look up acme/demo"; `server` the web's origin."""
     words = f": {answer.message}" if answer.message else ""
     said = f"GitHub answered {answer.status} when asked to {asked}{words}"
     details: dict[str, Any] = {"status": answer.status, "requestId": answer.headers.get("x-github-request-id", "")}
@@ -98,13 +98,13 @@ def translate(answer: Answer, asked: str, *, server: str) -> MoonMindError:
 
 
 def unreachable(error: Exception, asked: str, api_url: str, redactor: Redactor) -> ForgeError:
-    """Give the error for a request that got no answer; a library's words may quote the request."""
+    """Return the error for a request that got no answer, redacted: a library's message may quote the request."""
     host = urlsplit(api_url).netloc
     return ForgeUnavailable(f"{host} could not be asked to {asked} ({redactor.text(_reason(error))})", host=host)
 
 
 def _forbidden(answer: Answer, said: str, details: Mapping[str, Any]) -> CredentialInvalid:
-    """Say which permission or scope is missing, where GitHub tells."""
+    """Return the error for a refused operation, with the missing permission or scope if GitHub names it."""
     permissions = answer.headers.get("x-accepted-github-permissions", "")
     scopes = answer.headers.get("x-accepted-oauth-scopes", "")
     if permissions:
@@ -126,7 +126,7 @@ def _is_primary(answer: Answer) -> bool:
 
 
 def _pause(answer: Answer) -> float | None:
-    """Give the seconds that GitHub wants to be left alone for; None where that is not what it says.
+    """Return the seconds that GitHub asks to wait; None if the answer is no rate limit.
 
     A reset is an instant of GitHub's clock: it is measured against the answer's own date, not against ours.
     """
@@ -162,7 +162,7 @@ def _at(url: str, server: str) -> str:
 
 
 def _reason(error: BaseException) -> str:
-    """Say in a few words why a connection failed; the libraries wrap each other's errors, the innermost knows."""
+    """Return why a connection failed, from the innermost of the wrapped errors: only that one holds the cause."""
     seen: list[BaseException] = []
     inner: BaseException | None = error
     while inner is not None and inner not in seen:

@@ -31,7 +31,7 @@ class LocalForge:
         self._repositories = BareRepositories(git, options.local_repos, options.sample, options.sample_only)
 
     def check(self, repository: str | None = None) -> tuple[Check, ...]:  # noqa: ARG002 - every folder may be written
-        """Say that there is no credential to probe."""
+        """Return one skipped check: there is no credential to probe."""
         message = "the local forge keeps repositories in a folder and needs no credential"
         return (Check("github", CheckStatus.SKIPPED, message, facts={"forge": self.name}),)
 
@@ -78,7 +78,7 @@ class LocalForge:
             return _shown(found, pull)
 
     def git_environment(self) -> dict[str, str]:
-        """Give nothing: folders ask for no credential."""
+        """Return an empty environment: folders need no credential."""
         return {}
 
     @contextlib.contextmanager

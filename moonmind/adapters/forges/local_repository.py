@@ -54,7 +54,7 @@ class BareRepositories:
             raise ForgeError(f"the repository {wanted} cannot be made: {error}", path=str(self._folder)) from error
 
     def default_branch(self, repository: BareRepository) -> str:
-        """Give the branch that HEAD names."""
+        """Return the branch that HEAD names."""
         said = self._git.run("symbolic-ref", "HEAD", git_dir=repository.path)
         return said.text.strip().removeprefix("refs/heads/")
 
@@ -67,7 +67,7 @@ class BareRepositories:
         return {ref.removeprefix("refs/heads/"): commit for commit, ref in rows}
 
     def holds(self, repository: BareRepository, base: str, commit: str) -> bool:
-        """Tell whether a commit is part of another's history."""
+        """Return True if a commit is part of the history of `base`."""
         done = self._git.run("merge-base", "--is-ancestor", commit, base, git_dir=repository.path, accept=(0, 1, 128))
         return done.exit_code == 0  # 128: the commit is gone with its branch
 

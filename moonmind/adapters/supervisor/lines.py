@@ -14,7 +14,7 @@ class LineBuffer:
         self._cut = 0
 
     def feed(self, chunk: bytes) -> Iterator[tuple[bytes, int]]:
-        """Give each complete line, without its end, and how many of its bytes were dropped."""
+        """Yield each complete line, without its line end, and how many of its bytes were dropped."""
         *whole, rest = chunk.split(b"\n")
         for piece in whole:
             self._add(piece)
@@ -22,7 +22,7 @@ class LineBuffer:
         self._add(rest)
 
     def rest(self) -> Iterator[tuple[bytes, int]]:
-        """Give what came after the last line end."""
+        """Yield the incomplete line after the last line end, if there is one."""
         if self._parts:
             yield self._take()
 

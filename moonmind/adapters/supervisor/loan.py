@@ -38,7 +38,7 @@ def give_back(loan: Loan, descriptor: int) -> None:
 
 
 def settle(loan: Loan) -> None:
-    """Give back what a killed borrower kept, unless the login is lent to somebody else now."""
+    """Return the login that a killed borrower kept, unless it is lent to another job now."""
     source = Path(loan.source)
     descriptor = _lock(source)
     if descriptor is not None:

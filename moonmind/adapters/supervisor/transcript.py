@@ -31,7 +31,7 @@ class Transcript:
         """The last message that was no end: a retry, a warning."""
 
     def take(self, line: bytes) -> tuple[bytes, bool]:
-        """Give the line as it may be written down, and whether it is a sign of life rather than a sign of waiting."""
+        """Return the line as it may be logged, and True if it shows that the agent works rather than waits."""
         try:
             event = json.loads(line)
         except (ValueError, RecursionError):
@@ -43,7 +43,7 @@ class Transcript:
         return json.dumps(event, ensure_ascii=False).encode("utf-8", "replace"), alive
 
     def facts(self) -> dict[str, Any]:
-        """Give what is known, ready for JSON."""
+        """Return what the events so far say, ready for JSON."""
         return {
             "thread_id": self.thread_id,
             "completed": self.completed,
