@@ -41,10 +41,10 @@ log = structlog.get_logger(__name__)
 Outputs = Mapping[Stage, Mapping[str, Any]]
 
 
-class Passage(StrEnum):
+class ChainSignal(StrEnum):
     """What the delivering chain does next."""
 
-    GO_ON = "go_on"
+    CONTINUE = "continue"
     """The next link has something to do, now or already."""
     STOP = "stop"
     """The rest of this chain has nothing to do; the row says when the next one comes."""
@@ -81,11 +81,11 @@ class Executor:
         self._policy = policy
         self._recorder = recorder
 
-    def execute(self, run_id: UUID, stage: Stage, chain_id: UUID | None = None) -> Passage:
+    def execute(self, run_id: UUID, stage: Stage, chain_id: UUID | None = None) -> ChainSignal:
         """Claim the stage, do its work outside of any transaction, and record what came of it under the fence."""
         with structlog.contextvars.bound_contextvars(run_id=str(run_id), stage=stage.value):
             claimed = self._claim(run_id, stage, chain_id)
-            if isinstance(claimed, Passage):
+            if isinstance(claimed, ChainSignal):
                 return claimed
             claim, outputs = claimed
             log.info("attempt.claimed", attempt=claim.attempt.number, fence=claim.fence)
@@ -94,15 +94,15 @@ class Executor:
                     decision = self._work(claim, lease, outputs)
                 except LeaseLost:
                     log.warning("attempt.abandoned", fence=claim.fence)
-                    return Passage.STOP
+                    return ChainSignal.STOP
                 except MoonMindError as error:
                     # Its agent may still be at work, so nothing is written: the lease runs out, and the next claim
                     # tries again to stop it.
                     log.error("attempt.not_stopped", code=error.code, message=error.message)
-                    return Passage.STOP
+                    return ChainSignal.STOP
                 return self._record(claim, lease, decision)
 
-    def _claim(self, run_id: UUID, stage: Stage, chain_id: UUID | None) -> tuple[Claim, Outputs] | Passage:
+    def _claim(self, run_id: UUID, stage: Stage, chain_id: UUID | None) -> tuple[Claim, Outputs] | ChainSignal:
         with self._database.write() as uow:
             claim = uow.transitions.claim(
                 run_id,
@@ -116,7 +116,7 @@ class Executor:
                 # In the claim's own transaction: what it reads cannot be older than the claim.
                 return claim, {} if stage is FIRST else uow.attempts.outputs(run_id)
             # A message for a stage that is past goes on: that heals a crash between the record and the next link.
-            return Passage.GO_ON if uow.transitions.passed(run_id, stage) else Passage.STOP
+            return ChainSignal.CONTINUE if uow.transitions.passed(run_id, stage) else ChainSignal.STOP
 
     def _work(self, claim: Claim, lease: HeldLease, outputs: Outputs) -> Decision:
         try:
@@ -213,7 +213,7 @@ class Executor:
         # The run ends all the same, and a person knows where to look.
         return ". ".join(filter(None, (said, f"What an earlier try left at the forge could not be found out: {why}")))
 
-    def _record(self, claim: Claim, lease: HeldLease, decision: Decision) -> Passage:
+    def _record(self, claim: Claim, lease: HeldLease, decision: Decision) -> ChainSignal:
         """Write the decision; through a short outage of the database, as long as the lease is surely ours."""
         pause = 0.1
         while True:
@@ -223,7 +223,7 @@ class Executor:
             except Unavailable as error:
                 if lease.gone():
                     log.error("attempt.not_recorded", error=error.message)
-                    return Passage.STOP
+                    return ChainSignal.STOP
                 time.sleep(pause)  # the database is away; the lease bounds how long we try
                 pause = min(pause * 2, 2.0)
             except Exception as error:
@@ -237,7 +237,7 @@ class Executor:
             log.info("attempt.recorded", attempt=claim.attempt.number, decision=_said(decision))
         for run in recorded.due:
             self._hinter.soon(run)
-        return Passage.GO_ON if recorded.advanced else Passage.STOP
+        return ChainSignal.CONTINUE if recorded.advanced else ChainSignal.STOP
 
 
 def _said(decision: Decision) -> str:

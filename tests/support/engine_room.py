@@ -16,7 +16,7 @@ from moonmind.adapters.scanners.betterleaks import Betterleaks
 from moonmind.adapters.vcs.git_vcs import GitVcs, VcsOptions
 from moonmind.db.unit_of_work import Database, UnitOfWork
 from moonmind.engine.context_factory import ContextFactory
-from moonmind.engine.executor import Executor, Passage
+from moonmind.engine.executor import ChainSignal, Executor
 from moonmind.engine.host import Host
 from moonmind.engine.lease import LeaseKeeper
 from moonmind.engine.recorder import Recorder
@@ -274,7 +274,7 @@ class EngineRoom:
         """Let a stage do this."""
         self.stages[stage] = replace(self.stages[stage], run=work)
 
-    def execute(self, run: Run, stage: Stage, chain_id: UUID | None = None) -> Passage:
+    def execute(self, run: Run, stage: Stage, chain_id: UUID | None = None) -> ChainSignal:
         """Deliver a message."""
         return self.executor.execute(run.id, stage, chain_id)
 
@@ -282,7 +282,7 @@ class EngineRoom:
         """Create a run and bring it to a stage by delivering messages; discover leaves `PLAN`."""
         made = add_run(self.database, **values)
         for before in STAGES[: stage.position]:
-            assert self.execute(made, before) is Passage.GO_ON
+            assert self.execute(made, before) is ChainSignal.CONTINUE
         self.worked.clear()
         return self.read(made)
 

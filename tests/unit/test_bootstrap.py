@@ -12,7 +12,7 @@ import pytest
 from celery import Celery
 
 from moonmind import __version__, bootstrap
-from moonmind.engine.executor import Passage
+from moonmind.engine.executor import ChainSignal
 from moonmind.engine.stage import StageDefinition
 from moonmind.engine.stage_context import StageContext
 from moonmind.errors import NotConfigured, SchemaMismatch, Unavailable
@@ -124,7 +124,7 @@ def test_the_services_secrets_are_known_to_its_redactor(settings: Settings) -> N
 def test_stages_can_be_replaced_for_benchmarks_of_the_engine(settings: Settings) -> None:
     container = bootstrap.build(settings, stages=dict.fromkeys(STAGES, StageDefinition(nothing)), publishes=False)
     made = container.runs.create(CreateRun(repository="octo/demo"))
-    assert container.executor.execute(made.id, Stage.DISCOVER) is Passage.STOP
+    assert container.executor.execute(made.id, Stage.DISCOVER) is ChainSignal.STOP
     assert container.runs.get(made.id).status is RunStatus.NO_WORK
     container.close()
 

@@ -11,7 +11,7 @@ from celery import Celery
 from celery.exceptions import Ignore
 
 from moonmind.bootstrap import celery_app
-from moonmind.engine.executor import Passage
+from moonmind.engine.executor import ChainSignal
 from moonmind.errors import Unavailable
 from moonmind.runs.chain import Stage
 from moonmind.workflows.speckit_celery import worker
@@ -29,12 +29,12 @@ def _execute(run_id: str, stage: Stage, root_id: str | None) -> str:
         # A garbage message is dropped: acknowledged and forgotten, since no row asked for it.
         raise Ignore from None
     try:
-        passage = worker.container().executor.execute(run, stage, chain_id)
+        signal = worker.container().executor.execute(run, stage, chain_id)
     except Unavailable as error:
         # Nothing was claimed. The row is announced again once the database answers.
         log.warning("hint.not_followed", run_id=run_id, stage=stage.value, error=error.message)
         raise Ignore from None
-    if passage is Passage.STOP:
+    if signal is ChainSignal.STOP:
         raise Ignore
     return stage.value
 

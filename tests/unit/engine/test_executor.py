@@ -8,7 +8,7 @@ from structlog.testing import capture_logs
 
 from moonmind.db.clock import db_now, db_now_plus
 from moonmind.db.unit_of_work import Database
-from moonmind.engine.executor import Passage
+from moonmind.engine.executor import ChainSignal
 from moonmind.engine.stage_context import LeaseLost, StageContext
 from moonmind.errors import ErrorInfo, Unavailable, VcsDenied, VcsError
 from moonmind.runs.chain import STAGES, Stage
@@ -38,7 +38,7 @@ def latest(room: EngineRoom, run_id: UUID, stage: Stage) -> Any:
 def test_five_messages_in_order_take_a_run_to_its_end(room: EngineRoom) -> None:
     run = add_run(room.database)
     chain_id = uuid4()
-    assert [room.execute(run, stage, chain_id) for stage in STAGES] == [Passage.GO_ON] * 5
+    assert [room.execute(run, stage, chain_id) for stage in STAGES] == [ChainSignal.CONTINUE] * 5
     after = room.read(run)
     assert (after.status, after.lease_owner, after.chain_id) == (RunStatus.SUCCEEDED, None, chain_id)
     assert room.worked == list(STAGES)
@@ -70,26 +70,40 @@ def test_a_stage_reads_what_earlier_stages_recorded(room: EngineRoom) -> None:
 
 
 @pytest.mark.parametrize(
-    ("outcome", "passage", "status", "waiting", "attempt", "event"),
+    ("outcome", "signal", "status", "waiting", "attempt", "event"),
     [
-        (Done({"featureKey": "specs/1"}), Passage.GO_ON, RunStatus.RUNNING, None, "succeeded", "attempt.succeeded"),
-        (NothingToDo("all boxes are ticked"), Passage.STOP, RunStatus.NO_WORK, None, "succeeded", "run.closed"),
-        (Park(WaitingReason.RATE_LIMIT), Passage.STOP, RunStatus.RUNNING, "rate_limit", "started", "attempt.parked"),
+        (
+            Done({"featureKey": "specs/1"}),
+            ChainSignal.CONTINUE,
+            RunStatus.RUNNING,
+            None,
+            "succeeded",
+            "attempt.succeeded",
+        ),
+        (NothingToDo("all boxes are ticked"), ChainSignal.STOP, RunStatus.NO_WORK, None, "succeeded", "run.closed"),
+        (
+            Park(WaitingReason.RATE_LIMIT),
+            ChainSignal.STOP,
+            RunStatus.RUNNING,
+            "rate_limit",
+            "started",
+            "attempt.parked",
+        ),
         (
             Failed(ErrorInfo("git_failed", "no network"), transient=True),
-            Passage.STOP,
+            ChainSignal.STOP,
             RunStatus.RUNNING,
             "backoff",
             "retrying",
             "attempt.retried",
         ),
-        (Failed(ErrorInfo("no", "never")), Passage.STOP, RunStatus.FAILED, None, "failed", "run.closed"),
+        (Failed(ErrorInfo("no", "never")), ChainSignal.STOP, RunStatus.FAILED, None, "failed", "run.closed"),
     ],
 )
 def test_what_a_stage_reports_is_what_the_row_says(
     room: EngineRoom,
     outcome: Outcome,
-    passage: Passage,
+    signal: ChainSignal,
     status: RunStatus,
     waiting: str | None,
     attempt: str,
@@ -97,7 +111,7 @@ def test_what_a_stage_reports_is_what_the_row_says(
 ) -> None:
     run = add_run(room.database)
     room.reports(Stage.DISCOVER, outcome)
-    assert room.execute(run, Stage.DISCOVER) is passage
+    assert room.execute(run, Stage.DISCOVER) is signal
     after = room.read(run)
     assert (after.status, after.waiting_reason, after.lease_owner) == (status, waiting, None)
     assert latest(room, run.id, Stage.DISCOVER).state == attempt
@@ -120,7 +134,7 @@ def test_the_sixth_passing_error_of_a_stage_ends_the_run(room: EngineRoom) -> No
     run = add_run(room.database)
     room.reports(Stage.DISCOVER, VcsError("could not resolve host"))
     for errors in range(1, 6):
-        assert room.execute(run, Stage.DISCOVER) is Passage.STOP
+        assert room.execute(run, Stage.DISCOVER) is ChainSignal.STOP
         assert room.read(run).errors == errors
         make_due(room.database, run.id)
     room.execute(run, Stage.DISCOVER)
@@ -136,7 +150,7 @@ def test_an_exception_nobody_planned_for_ends_the_run_and_stays_out_of_the_row(r
 
     room.does(Stage.APPLY, work)
     with capture_logs() as logs:
-        assert room.execute(run, Stage.APPLY) is Passage.STOP
+        assert room.execute(run, Stage.APPLY) is ChainSignal.STOP
     after = room.read(run)
     assert after.status is RunStatus.FAILED
     assert after.error is not None
@@ -151,7 +165,7 @@ def test_an_exception_nobody_planned_for_ends_the_run_and_stays_out_of_the_row(r
 def test_going_back_hints_the_run_and_tells_the_earlier_stage_why(room: EngineRoom) -> None:
     run = room.reach(Stage.APPLY)
     room.reports(Stage.APPLY, Redo(Stage.SUBMIT, "the tests fail", {"codexTaskId": "thread"}))
-    assert room.execute(run, Stage.APPLY) is Passage.STOP
+    assert room.execute(run, Stage.APPLY) is ChainSignal.STOP
     assert room.told.runs == [run.id]
     after = room.read(run)
     assert (after.stage, after.rounds, due(room.database)) == (Stage.SUBMIT, 1, [])
@@ -166,7 +180,7 @@ def test_a_world_that_cannot_be_built_is_a_passing_error(room: EngineRoom) -> No
             raise Unavailable("The database does not answer")
 
     run = add_run(room.database)
-    assert room.build_executor(contexts=Broken()).execute(run.id, Stage.DISCOVER) is Passage.STOP
+    assert room.build_executor(contexts=Broken()).execute(run.id, Stage.DISCOVER) is ChainSignal.STOP
     assert (room.worked, room.read(run).waiting_reason) == ([], WaitingReason.BACKOFF)
 
 
@@ -177,7 +191,7 @@ def test_a_world_that_cannot_be_built_is_a_passing_error(room: EngineRoom) -> No
 def test_a_message_for_a_stage_that_is_past_goes_on_and_changes_nothing(room: EngineRoom, stage: Stage) -> None:
     run = room.reach(Stage.APPLY)
     before = everything(room.database)
-    assert room.execute(run, stage) is Passage.GO_ON
+    assert room.execute(run, stage) is ChainSignal.CONTINUE
     assert (room.worked, everything(room.database)) == ([], before)
 
 
@@ -194,7 +208,7 @@ def test_a_message_out_of_turn_is_dropped_with_its_chain(room: EngineRoom, colum
     run = room.reach(Stage.SUBMIT)
     set_columns(room.database, run.id, **columns)
     before = everything(room.database)
-    assert room.execute(run, Stage.SUBMIT) is Passage.STOP
+    assert room.execute(run, Stage.SUBMIT) is ChainSignal.STOP
     assert (room.worked, everything(room.database)) == ([], before)
 
 
@@ -203,26 +217,26 @@ def test_a_message_for_another_host_is_dropped(room: EngineRoom) -> None:
     with room.database.write() as unit:
         unit.hosts.enrol(OTHER_HOST, "another")
     set_columns(room.database, run.id, agent_host=OTHER_HOST)
-    assert room.execute(run, Stage.SUBMIT) is Passage.STOP
+    assert room.execute(run, Stage.SUBMIT) is ChainSignal.STOP
     set_columns(room.database, run.id, agent_host=HOST)
-    assert room.execute(run, Stage.SUBMIT) is Passage.GO_ON
+    assert room.execute(run, Stage.SUBMIT) is ChainSignal.CONTINUE
 
 
 def test_a_message_for_no_run_is_dropped(room: EngineRoom) -> None:
-    assert room.executor.execute(uuid4(), Stage.DISCOVER) is Passage.STOP
+    assert room.executor.execute(uuid4(), Stage.DISCOVER) is ChainSignal.STOP
 
 
 def test_the_second_of_two_messages_is_dropped_while_the_first_is_worked_on(room: EngineRoom) -> None:
     run = add_run(room.database)
-    second: list[Passage] = []
+    second: list[ChainSignal] = []
 
     def work(context: StageContext) -> Outcome:
         second.append(room.execute(run, Stage.DISCOVER))
         return Done(dict(PLAN))
 
     room.does(Stage.DISCOVER, work)
-    assert room.execute(run, Stage.DISCOVER) is Passage.GO_ON
-    assert second == [Passage.STOP]
+    assert room.execute(run, Stage.DISCOVER) is ChainSignal.CONTINUE
+    assert second == [ChainSignal.STOP]
     assert room.read(run).fence == 1
 
 
@@ -238,7 +252,7 @@ def test_a_stage_that_lost_its_lease_writes_nothing(room: EngineRoom) -> None:
         raise LeaseLost("somebody else has it")
 
     room.does(Stage.DISCOVER, work)
-    assert room.execute(run, Stage.DISCOVER) is Passage.STOP
+    assert room.execute(run, Stage.DISCOVER) is ChainSignal.STOP
     assert [everything(room.database)] == before
 
 
@@ -266,7 +280,7 @@ def test_whatever_a_late_stage_reports_the_new_holder_is_not_disturbed(room: Eng
         return outcome
 
     room.does(Stage.SUBMIT, work)
-    assert room.execute(run, Stage.SUBMIT) is Passage.STOP
+    assert room.execute(run, Stage.SUBMIT) is ChainSignal.STOP
     assert [everything(room.database)] == before
     assert (room.read(run).fence, room.told.runs) == (3, [])
 
@@ -277,8 +291,8 @@ def test_a_feature_that_another_run_holds_ends_the_run_that_discovered_it_last(
     first = add_run(database, repository="octo/demo", requested_key="1")
     second = add_run(database, repository="octo/demo", requested_key="")
     room.reports(Stage.DISCOVER, Done({**PLAN, "featureKey": "specs/001-demo"}))
-    assert room.execute(first, Stage.DISCOVER) is Passage.GO_ON
-    assert room.execute(second, Stage.DISCOVER) is Passage.STOP
+    assert room.execute(first, Stage.DISCOVER) is ChainSignal.CONTINUE
+    assert room.execute(second, Stage.DISCOVER) is ChainSignal.STOP
     ended = room.read(second)
     assert ended.status is RunStatus.FAILED
     assert ended.error is not None

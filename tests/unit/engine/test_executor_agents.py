@@ -9,7 +9,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from moonmind.db.clock import db_now_plus
-from moonmind.engine.executor import Passage
+from moonmind.engine.executor import ChainSignal
 from moonmind.engine.stage_context import StageContext
 from moonmind.errors import AgentError, VcsDenied, VcsError
 from moonmind.ports.agent import JobState
@@ -54,7 +54,7 @@ def test_an_agent_is_stopped_before_its_failed_attempt_is_written(
     run = room.reach(Stage.SUBMIT)
     starts_and_raises(room, run, error)
     with capture_logs():
-        assert room.execute(run, Stage.SUBMIT) is Passage.STOP
+        assert room.execute(run, Stage.SUBMIT) is ChainSignal.STOP
     assert room.agent.stopped == [key_of(run)]
     assert (room.read(run).status, slots(room)) == (status, 0)
 
@@ -101,7 +101,7 @@ def test_nothing_is_written_while_nobody_knows_whether_the_agent_works(room: Eng
     make_due(room.database, run.id)
     room.agent.unreadable.add(key)  # as when the process has no file descriptor left for a moment
     with capture_logs() as logs:
-        assert room.execute(run, Stage.SUBMIT) is Passage.STOP
+        assert room.execute(run, Stage.SUBMIT) is ChainSignal.STOP
     assert complaints(logs, "code") == [("attempt.failed", AgentError.code), ("attempt.not_stopped", AgentError.code)]
     held = room.read(run)
     assert (held.status, held.lease_owner is not None, slots(room)) == (RunStatus.RUNNING, True, 1)
@@ -126,7 +126,7 @@ def test_a_run_that_gives_its_slot_back_because_it_cannot_be_used_does_not_wake_
     room.does(Stage.SUBMIT, work)
     room.execute(run, Stage.SUBMIT)
     happened = event_types(room.database, run.id)
-    assert room.execute(run, Stage.SUBMIT) is Passage.STOP
+    assert room.execute(run, Stage.SUBMIT) is ChainSignal.STOP
     assert room.worked == [Stage.SUBMIT]
     assert (slots(room), room.told.runs) == (0, [])
     assert event_types(room.database, run.id) == happened
@@ -137,7 +137,7 @@ def test_what_cannot_be_written_ends_the_run_with_a_reason(room: EngineRoom) -> 
     # With a run's deadline on top, this is after the end of all dates.
     room.reports(Stage.SUBMIT, Park(WaitingReason.QUOTA, until=datetime(9999, 12, 31, 23, 59, tzinfo=UTC)))
     with capture_logs() as logs:
-        assert room.execute(run, Stage.SUBMIT) is Passage.STOP
+        assert room.execute(run, Stage.SUBMIT) is ChainSignal.STOP
     after = room.read(run)
     assert after.error is not None
     assert (after.status, after.error.code, after.lease_owner) == (RunStatus.FAILED, "unexpected", None)

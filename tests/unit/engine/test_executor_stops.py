@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 
 from moonmind.db.clock import db_now, db_now_plus
 from moonmind.db.unit_of_work import Database
-from moonmind.engine.executor import Passage
+from moonmind.engine.executor import ChainSignal
 from moonmind.engine.forge_cooldown import FORGE_GATE
 from moonmind.engine.lease import LeaseKeeper
 from moonmind.engine.recorder import Recorder
@@ -58,7 +58,7 @@ def end_of(room: EngineRoom, run: Run) -> tuple[RunStatus, str | None]:
 def test_a_cancelled_run_is_closed_once_its_agent_is_stopped(room: EngineRoom) -> None:
     run, key = with_agent(room)
     assert room.runs.cancel(run.id).status is RunStatus.RUNNING
-    assert room.execute(run, Stage.SUBMIT) is Passage.STOP
+    assert room.execute(run, Stage.SUBMIT) is ChainSignal.STOP
     assert room.agent.stopped == [key]
     assert end_of(room, run) == (RunStatus.CANCELLED, "cancelled")
     assert (room.worked, slots(room)) == ([], 0)
@@ -159,7 +159,7 @@ def test_nobody_looks_for_what_nobody_can_have_left(room: EngineRoom) -> None:
 def test_a_run_past_its_deadline_is_stopped_in_the_same_way(room: EngineRoom) -> None:
     run, key = with_agent(room)
     set_columns(room.database, run.id, deadline=db_now_plus(-1.0))
-    assert room.execute(run, Stage.SUBMIT) is Passage.STOP
+    assert room.execute(run, Stage.SUBMIT) is ChainSignal.STOP
     assert (room.agent.stopped, end_of(room, run), slots(room)) == ([key], (RunStatus.FAILED, "deadline"), 0)
 
 
@@ -168,7 +168,7 @@ def test_nothing_is_said_to_have_ended_while_its_agent_cannot_be_stopped(room: E
     room.runs.cancel(run.id)
     room.agent.unstoppable = True
     with capture_logs() as logs:
-        assert room.execute(run, Stage.SUBMIT) is Passage.STOP
+        assert room.execute(run, Stage.SUBMIT) is ChainSignal.STOP
     held = room.read(run)
     assert (held.status, held.lease_owner is not None, slots(room)) == (RunStatus.RUNNING, True, 1)
     assert complaints(logs) == ["attempt.not_stopped"]
@@ -200,7 +200,7 @@ def test_a_heartbeat_tells_a_working_stage_to_stop(
         raise AssertionError("unreachable: it waits until the check raises")
 
     room.does(Stage.APPLY, work)
-    assert room.execute(run, Stage.APPLY) is Passage.STOP
+    assert room.execute(run, Stage.APPLY) is ChainSignal.STOP
     assert end_of(room, run) == end
     assert room.read(run).lease_owner is None
     room.keeper.close()
@@ -224,7 +224,7 @@ def test_a_short_outage_at_the_record_costs_nothing(room: EngineRoom) -> None:
     line = Outage(room.database, times=2)
     executor = room.build_executor(recorder=Recorder(line, room.stages, run_deadline_seconds=3600.0))
     run = add_run(room.database)
-    assert executor.execute(run.id, Stage.DISCOVER) is Passage.GO_ON
+    assert executor.execute(run.id, Stage.DISCOVER) is ChainSignal.CONTINUE
     assert line.refused == 2
     after = room.read(run)
     assert (after.stage, after.errors, after.crashes) == (Stage.SUBMIT, 0, 0)
@@ -238,13 +238,13 @@ def test_an_outage_that_outlasts_the_lease_leaves_the_run_to_the_janitor(room: E
     executor = room.build_executor(recorder=Recorder(line, room.stages, run_deadline_seconds=3600.0), keeper=keeper)
     run = add_run(room.database)
     with capture_logs() as logs:
-        assert executor.execute(run.id, Stage.DISCOVER) is Passage.STOP
+        assert executor.execute(run.id, Stage.DISCOVER) is ChainSignal.STOP
     assert complaints(logs) == ["attempt.not_recorded"]
     assert room.read(run).stage is Stage.DISCOVER
     line.times = 0
     keeper.close()
     until(lambda: freed(room), "the lease's end", 5)
-    assert room.execute(run, Stage.DISCOVER) is Passage.GO_ON
+    assert room.execute(run, Stage.DISCOVER) is ChainSignal.CONTINUE
     assert room.read(run).crashes == 0
 
 
@@ -269,7 +269,7 @@ def test_the_end_of_an_agent_hints_the_run_that_waits_for_its_slot(room: EngineR
     assert (slots(room), room.told.runs) == (1, [])
     make_due(room.database, run.id)
     room.reports(Stage.SUBMIT, Done(dict(PLAN)))
-    assert room.execute(run, Stage.SUBMIT) is Passage.GO_ON
+    assert room.execute(run, Stage.SUBMIT) is ChainSignal.CONTINUE
     assert (slots(room), room.told.runs) == (0, [second])
 
 

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from moonmind.engine import forge_cooldown
-from moonmind.engine.executor import Passage
+from moonmind.engine.executor import ChainSignal
 from moonmind.errors import ForgeLimited
 from moonmind.runs.chain import Stage
 from moonmind.runs.machine import Park, RunStatus, WaitingReason
@@ -16,7 +16,7 @@ LIMITED = ForgeLimited(f"wait, says {SECRET}", seconds=600)
 def test_a_limited_run_waits_costs_no_attempt_and_closes_the_gate(room: EngineRoom) -> None:
     run = add_run(room.database)
     room.reports(Stage.DISCOVER, LIMITED)
-    assert room.execute(run, Stage.DISCOVER) is Passage.STOP
+    assert room.execute(run, Stage.DISCOVER) is ChainSignal.STOP
     after = room.read(run)
     assert (after.status, after.waiting_reason, after.errors) == (RunStatus.RUNNING, "rate_limit", 0)
     with room.database.read() as unit:
@@ -37,7 +37,7 @@ def test_it_goes_on_with_the_same_attempt_when_the_gate_opens(room: EngineRoom) 
     make_due(room.database, run.id)
     del room.stages[Stage.DISCOVER]
     room.stages[Stage.DISCOVER] = room._plainly(Stage.DISCOVER)
-    assert room.execute(run, Stage.DISCOVER) is Passage.GO_ON
+    assert room.execute(run, Stage.DISCOVER) is ChainSignal.CONTINUE
     assert room.read(run).stage is Stage.SUBMIT
 
 
