@@ -19,7 +19,7 @@ from moonmind.adapters.vcs.git_vcs import GitVcs
 from moonmind.adapters.vcs.vcs_options import VcsOptions
 from moonmind.db.unit_of_work import Database
 from moonmind.engine.context_factory import ContextFactory
-from moonmind.engine.dispatch_loop import Publisher, Silent
+from moonmind.engine.dispatch_loop import LeaveDue, Publisher
 from moonmind.engine.executor import Executor
 from moonmind.engine.host import this_host
 from moonmind.engine.janitor import Janitor
@@ -137,7 +137,7 @@ def build(
     )
     preflight = Preflight(agent, forge, vcs, tools)
     publisher = Publisher(database, lambda: _dispatcher(settings.queue))
-    hinter = publisher if publishes else Silent()
+    notifier = publisher if publishes else LeaveDue(database)
     keeper = LeaseKeeper(database, lease_seconds=settings.lease_seconds, heartbeat_seconds=settings.heartbeat_seconds)
     policy = RetryPolicy()
     contexts = ContextFactory(
@@ -169,16 +169,15 @@ def build(
         runs=RunService(
             database,
             store,
-            hinter,
+            notifier,
             preflight,
             stages,
             run_deadline_seconds=settings.run_deadline_seconds,
-            hint_at_once=publishes,
             works_here=settings.embedded,
             host_id=host.id,
             admitted=admitted,
         ),
-        executor=Executor(database, stages, contexts, keeper, hinter, host, policy, recorder),
+        executor=Executor(database, stages, contexts, keeper, notifier, host, policy, recorder),
         keeper=keeper,
         publisher=publisher,
         janitor=Janitor(

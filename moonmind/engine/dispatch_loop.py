@@ -25,19 +25,28 @@ MAX_ABANDONED = 3
 _BACKLOG = 10_000
 
 
-class Hinter(Protocol):
-    """Somebody who can be told that a run is due."""
+class Notifier(Protocol):
+    """Notifies whoever dispatches runs that one is due."""
 
-    def soon(self, run: Run) -> None:
-        """Publish the chain of a run that was just made due, as the row left that write; returns at once."""
+    def notify(self, run: Run) -> None:
+        """Have a run dispatched that was just made due, as the row left that write; raises nothing."""
         ...
 
 
-class Silent:
-    """Publishes nothing: for the command line, whose rows are picked up by the server or the workers."""
+class LeaveDue:
+    """The command line's notifier: it dispatches nothing, and the next sweep of any running process finds the run."""
 
-    def soon(self, run: Run) -> None:
-        """Leave it to the janitor of a running process."""
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def notify(self, run: Run) -> None:
+        """Make the run's dispatch due now, instead of seconds later."""
+        try:
+            with self._database.write() as uow:
+                uow.recovery.dispatch_now(run.id)
+        except MoonMindError as error:
+            # What the user asked for is written; the run is due by itself a moment later.
+            log.warning("dispatch.not_recorded", run_id=str(run.id), error=error.message)
 
 
 @dataclass(slots=True, eq=False)
@@ -62,7 +71,7 @@ class Publisher:
         """Abandoned threads that have not come back from the broker."""
         self._closed = False
 
-    def soon(self, run: Run) -> None:
+    def notify(self, run: Run) -> None:
         """Publish the chain of a run that was just made due; that write has already said when it is announced again."""
         self._enqueue(run, overdue=False)
 

@@ -11,7 +11,7 @@ import structlog
 
 from moonmind.db.unit_of_work import Database
 from moonmind.engine import forge_cooldown
-from moonmind.engine.dispatch_loop import Hinter
+from moonmind.engine.dispatch_loop import Notifier
 from moonmind.engine.host import Host
 from moonmind.engine.lease import HeldLease, LeaseKeeper
 from moonmind.engine.recorder import Recorder
@@ -67,7 +67,7 @@ class Executor:
         stages: Stages,
         contexts: Contexts,
         keeper: LeaseKeeper,
-        hinter: Hinter,
+        notifier: Notifier,
         host: Host,
         policy: RetryPolicy,
         recorder: Recorder,
@@ -76,7 +76,7 @@ class Executor:
         self._stages = stages
         self._contexts = contexts
         self._keeper = keeper
-        self._hinter = hinter
+        self._notifier = notifier
         self._host = host
         self._policy = policy
         self._recorder = recorder
@@ -236,7 +236,7 @@ class Executor:
         if recorded.written:
             log.info("attempt.recorded", attempt=claim.attempt.number, decision=_said(decision))
         for run in recorded.due:
-            self._hinter.soon(run)
+            self._notifier.notify(run)
         return ChainSignal.CONTINUE if recorded.advanced else ChainSignal.STOP
 
 

@@ -79,7 +79,7 @@ class Janitor:
         for run in expired:
             log.warning("lease.expired", run_id=str(run.id), stage=run.stage.value, crashes=run.crashes)
         for run in woken:
-            self._publisher.soon(run)
+            self._publisher.notify(run)
 
     def _free_slots(self, uow: UnitOfWork, runs: Iterable[Run]) -> list[Run]:
         freed = [run.id for run in runs if run.status.terminal and uow.slots.free(run.id)]
@@ -105,7 +105,7 @@ class Janitor:
         for run in stranded:
             log.warning("run.stranded", run_id=str(run.id), host=str(run.agent_host))
         for run in woken:
-            self._publisher.soon(run)
+            self._publisher.notify(run)
 
     def _reap(self) -> None:
         """Stop agents of this host whose runs have ended without them: given up, or closed by a dying process."""

@@ -5,7 +5,7 @@ import time
 import structlog
 
 from moonmind.db.unit_of_work import Database
-from moonmind.engine.dispatch_loop import Hinter
+from moonmind.engine.dispatch_loop import Notifier
 from moonmind.engine.host import Host
 from moonmind.engine.paced_loop import Loop
 from moonmind.errors import MoonMindError
@@ -23,11 +23,11 @@ class Waker:
     """Polls the parked jobs of its own host through the port."""
 
     def __init__(
-        self, database: Database, agent: Agent, hinter: Hinter, host: Host, *, pace_seconds: float = PACE_SECONDS
+        self, database: Database, agent: Agent, notifier: Notifier, host: Host, *, pace_seconds: float = PACE_SECONDS
     ) -> None:
         self._database = database
         self._agent = agent
-        self._hinter = hinter
+        self._notifier = notifier
         self._host = host
         self._loop = Loop("waker", pace_seconds, self.look)
         self._last_beat = float("-inf")
@@ -52,7 +52,7 @@ class Waker:
                 woken = uow.recovery.wake(run.id)
             if woken is not None:
                 log.info("attempt.woken", run_id=str(run.id))
-                self._hinter.soon(woken)
+                self._notifier.notify(woken)
 
     def _beat(self) -> None:
         """Beat for the host: only here, since a host that nobody wakes runs on has to count as silent."""

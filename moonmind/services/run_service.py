@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 
 from moonmind import wire
 from moonmind.db.unit_of_work import Database, DuplicateIdempotencyKey, UnitOfWork
-from moonmind.engine.dispatch_loop import Hinter
+from moonmind.engine.dispatch_loop import Notifier
 from moonmind.engine.run_artifacts import copy_patches, list_artifact
 from moonmind.engine.stage import Stages
 from moonmind.errors import (
@@ -50,12 +50,11 @@ class RunService:
         self,
         database: Database,
         store: ArtifactStore,
-        hinter: Hinter,
+        notifier: Notifier,
         preflight: Preflight,
         stages: Stages,
         *,
         run_deadline_seconds: float,
-        hint_at_once: bool = True,
         works_here: bool = True,
         host_id: UUID | None = None,
         admitted: RepositoryPatterns = RepositoryPatterns(),  # noqa: B008 - frozen, and admits all
@@ -64,12 +63,10 @@ class RunService:
         self._database = database
         self._stages = stages
         self._store = store
-        self._hinter = hinter
+        self._notifier = notifier
         self._precheck = RetryPrecheck(database, preflight, works_here=works_here, host_id=host_id)
         self._admitted = admitted
         self._deadline = run_deadline_seconds
-        # Without a publisher of our own (the command line), rows are left due for the janitor of a running process.
-        self._hint_at_once = hint_at_once
 
     # --- start ------------------------------------------------------------------------------------------------------
 
@@ -104,8 +101,6 @@ class RunService:
                 run = uow.runs.add(new)
                 for patch in patches:
                     list_artifact(uow, patch)
-                if not self._hint_at_once:
-                    uow.recovery.dispatch_now(run.id)
                 attempts = uow.attempts.all(run.id)
         except (RunActive, DuplicateIdempotencyKey):
             self._store.delete(new.id)
@@ -114,7 +109,7 @@ class RunService:
             if idempotency_key is not None and (known := self._by_idempotency_key(idempotency_key, digest)):
                 return known
             raise
-        self._hinter.soon(run)
+        self._notifier.notify(run)
         # Shown as it was created, without another look: the first worker is about to read the same rows.
         return run_views.run_view(run, attempts, patches, None, stages=self._stages, now=run.created_at)
 
@@ -225,10 +220,8 @@ class RunService:
                 # Another retry was faster; the status says so.
                 self._check_retry(_found(uow.runs.get(run_id), run_id), mode)
                 raise NotRetryable("the run was changed at the same moment; look at it and try again")
-            if not self._hint_at_once:
-                uow.recovery.dispatch_now(run_id)
             view = self._view(uow, retried)
-        self._hinter.soon(retried)
+        self._notifier.notify(retried)
         return view
 
     def cancel(self, run_id: UUID) -> wire.SpecWorkflowRun:
@@ -242,7 +235,7 @@ class RunService:
             asked = _found(uow.transitions.request_cancel(run_id) or uow.runs.get(run_id), run_id)
             view = self._view(uow, asked)
         if not asked.status.terminal:
-            self._hinter.soon(asked)
+            self._notifier.notify(asked)
         return view
 
     def _check_retry(self, run: Run, mode: RetryMode) -> None:

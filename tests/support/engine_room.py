@@ -71,11 +71,11 @@ class Clock:
 
 @dataclass(slots=True)
 class Told:
-    """A Hinter that remembers whom it was told of."""
+    """A Notifier that remembers whom it was told of."""
 
     runs: list[UUID] = field(default_factory=list)
 
-    def soon(self, run: Run) -> None:
+    def notify(self, run: Run) -> None:
         self.runs.append(run.id)
 
 
@@ -252,7 +252,7 @@ class EngineRoom:
             "stages": self.stages,
             "contexts": self.contexts,
             "keeper": self.keeper,
-            "hinter": self.told,
+            "notifier": self.told,
             "host": self.host,
             "policy": RetryPolicy(),
             "recorder": self.recorder,

@@ -49,7 +49,7 @@ JOBS = ("moonmind.adapters.agents.supervised_jobs", "Jobs", "start")
 VCS = ("moonmind.adapters.vcs.git_vcs", "GitVcs")
 FORGE = ("moonmind.adapters.forges.local", "LocalForge", "ensure_pull_request")
 HINT = ("moonmind.adapters.dispatchers.celery", "CeleryDispatcher", "publish")
-SOON = ("moonmind.engine.dispatch_loop", "Publisher", "soon")
+SOON = ("moonmind.engine.dispatch_loop", "Publisher", "notify")
 ACK = ("celery.worker.request", "Request", "acknowledge")
 
 PLACES = {

@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 from moonmind.db.clock import db_now_plus
 from moonmind.db.unit_of_work import Database
 from moonmind.engine import dispatch_loop as module
-from moonmind.engine.dispatch_loop import Publisher, Silent
+from moonmind.engine.dispatch_loop import LeaveDue, Publisher
 from moonmind.runs.chain import Stage
 from moonmind.runs.machine import RetryMode, RunStatus
 from moonmind.runs.records import Run
@@ -34,7 +34,7 @@ def test_the_first_hint_of_a_run_has_the_chain_id_that_creation_promised(
     database: Database, publisher: Publisher, outbox: Outbox
 ) -> None:
     run = add_run(database)
-    publisher.soon(run)
+    publisher.notify(run)
     sent(outbox, 1)
     (hint,) = outbox.hints
     assert (hint.run_id, hint.stage, hint.chain_id, hint.expires_seconds) == (
@@ -56,7 +56,7 @@ def test_the_first_hint_of_a_retry_has_the_chain_id_that_the_answer_promised(
             run.id, RetryMode.RESUME_FAILED_TASK, notes=None, deadline_seconds=60.0, chain_id=promised
         )
     assert retried is not None
-    publisher.soon(retried)
+    publisher.notify(retried)
     sent(outbox, 1)
     assert outbox.hints[0].chain_id == promised
 
@@ -129,9 +129,18 @@ def test_without_a_database_nothing_is_published_and_the_next_hint_goes(database
     publisher.close()
 
 
-def test_the_command_line_leaves_hints_to_running_processes(database: Database) -> None:
+def test_the_command_line_leaves_a_run_due_for_running_processes(database: Database) -> None:
     run = add_run(database)
-    Silent().soon(run)
+    assert due(database) == []
+    LeaveDue(database).notify(run)
+    assert due(database) == [run.id]
+
+
+def test_the_command_line_has_done_its_work_where_the_row_cannot_be_made_due(database: Database) -> None:
+    run = add_run(database)
+    with capture_logs() as logs:
+        LeaveDue(Outage(database, times=1)).notify(run)
+    assert complaints(logs) == ["dispatch.not_recorded"]
     assert read_run(database, run.id) == run
 
 
@@ -163,7 +172,7 @@ def test_a_first_hint_that_is_refused_comes_again_sooner_than_the_row_said(
     set_columns(database, run.id, dispatch_after=db_now_plus(600.0))
     outbox.refuse()
     with capture_logs():
-        publisher.soon(run)
+        publisher.notify(run)
         until(
             lambda: (read_run(database, run.id).dispatch_after or run.created_at) < run.dispatch_after,
             "the hint taken back",
@@ -178,8 +187,8 @@ def test_a_defect_while_publishing_does_not_end_the_thread(
     outbox.refusals.append(RuntimeError("nobody planned for this"))
     first, second = add_run(database), add_run(database)
     with capture_logs() as logs:
-        publisher.soon(first)
-        publisher.soon(second)
+        publisher.notify(first)
+        publisher.notify(second)
         sent(outbox, 1)
     assert [hint.run_id for hint in outbox.hints] == [second.id]
     assert complaints(logs) == ["publisher.failed"]
@@ -196,7 +205,7 @@ def test_what_does_not_fit_is_left_to_the_janitor(
     publisher = Publisher(database, outbox.dispatcher)
     outbox.hanging = threading.Event()
     first, second, third = (make_overdue(database, add_run(database).id) for _ in range(3))
-    publisher.soon(first)
+    publisher.notify(first)
     until(lambda: outbox.waits == 1, "the first at the broker", 5, pause=0.005)
     publisher.overdue(second)
     with capture_logs() as logs:
@@ -214,7 +223,7 @@ def test_a_full_backlog_that_nobody_takes_from_holds_no_process_back(
     monkeypatch.setattr(module, "_BACKLOG", 1)
     publisher = Publisher(database, outbox.dispatcher)
     monkeypatch.setattr(module, "MAX_ABANDONED", 0)
-    publisher.soon(add_run(database))
+    publisher.notify(add_run(database))
     ended = threading.Thread(target=publisher.close, daemon=True)
     ended.start()
     ended.join(timeout=10)
@@ -226,11 +235,11 @@ def test_closing_publishes_what_waits_and_nothing_after(database: Database, outb
     publisher = Publisher(database, outbox.dispatcher)
     runs = [add_run(database) for _ in range(20)]
     for run in runs:
-        publisher.soon(run)
+        publisher.notify(run)
     publisher.close()
     assert [hint.run_id for hint in outbox.hints] == [run.id for run in runs]
     assert outbox.closed == 1
-    publisher.soon(runs[0])
+    publisher.notify(runs[0])
     assert (len(outbox.hints), outbox.made) == (20, 1)
 
 

@@ -25,7 +25,7 @@ def release(outbox: Outbox, monkeypatch: pytest.MonkeyPatch) -> Iterator[threadi
 
 
 def abandon(publisher: Publisher, outbox: Outbox, run: Run, number: int) -> None:
-    publisher.soon(run)
+    publisher.notify(run)
     until(lambda: outbox.waits == number, "a publish that hangs", 5, pause=0.005)
     before = len(publisher._hung)
     until(lambda: publisher.watch() or len(publisher._hung) > before, "the watch", 5, pause=0.01)
@@ -38,7 +38,7 @@ def test_a_publish_that_hangs_is_abandoned_and_the_next_goes_by_another_thread(
     with capture_logs() as logs:
         abandon(publisher, outbox, first, 1)
     outbox.hanging = None
-    publisher.soon(second)
+    publisher.notify(second)
     until(lambda: outbox.hints, "the second hint", 5)
     assert ([hint.run_id for hint in outbox.hints], outbox.made, publisher.ready) == ([second.id], 2, True)
     assert complaints(logs) == ["publisher.abandoned"]
@@ -51,9 +51,9 @@ def test_what_waited_behind_a_hanging_publish_goes_on_without_another_request(
     database: Database, publisher: Publisher, outbox: Outbox, release: threading.Event
 ) -> None:
     first, second = add_run(database), add_run(database)
-    publisher.soon(first)
+    publisher.notify(first)
     until(lambda: outbox.waits == 1, "a publish that hangs", 5, pause=0.005)
-    publisher.soon(second)
+    publisher.notify(second)
     outbox.hanging = None
     with capture_logs():
         until(lambda: publisher.watch() or outbox.hints, "the second hint", 5, pause=0.01)
@@ -69,12 +69,12 @@ def test_three_hung_publishes_make_the_process_unready_until_they_end(
             assert publisher.ready
             abandon(publisher, outbox, run, number)
     assert not publisher.ready
-    publisher.soon(runs[3])
+    publisher.notify(runs[3])
     assert outbox.made == 3
     release.set()
     until(lambda: publisher.ready, "readiness, once the broker took what hung", 5)
     outbox.hanging = None
-    publisher.soon(runs[3])
+    publisher.notify(runs[3])
     until(lambda: outbox.of(runs[3].id), "a hint by a new thread", 5)
 
 
@@ -85,7 +85,7 @@ def test_hung_publishes_that_end_in_errors_let_the_next_ones_go(
     with capture_logs():
         for number, run in enumerate(runs[:3], start=1):
             abandon(publisher, outbox, run, number)
-        publisher.soon(runs[3])
+        publisher.notify(runs[3])
         outbox.breaks, outbox.hanging = True, None
         release.set()  # the broker is restarted: every connection breaks
         # What waits goes out by itself, without another request or sweep.
@@ -104,8 +104,8 @@ def test_a_hint_for_which_no_thread_could_be_started_goes_with_the_next(
 
     with monkeypatch.context() as full, capture_logs() as logs:
         full.setattr(threading.Thread, "start", refuse)
-        publisher.soon(first)
+        publisher.notify(first)
     assert complaints(logs) == ["publisher.not_started"]
-    publisher.soon(second)
+    publisher.notify(second)
     until(lambda: len(outbox.hints) == 2, "both hints", 5)
     assert [hint.run_id for hint in outbox.hints] == [first.id, second.id]

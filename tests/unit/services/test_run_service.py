@@ -4,7 +4,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from moonmind.engine.dispatch_loop import Silent
+from moonmind.engine.dispatch_loop import LeaveDue
 from moonmind.errors import (
     ErrorInfo,
     IdempotencyMismatch,
@@ -49,11 +49,10 @@ def test_without_a_publisher_the_run_is_left_to_the_next_sweep_of_another_proces
     service = RunService(
         room.database,
         room.store,
-        Silent(),
+        LeaveDue(room.database),
         room.preflight,
         room.stages,
         run_deadline_seconds=3600.0,
-        hint_at_once=False,
     )
     made = service.create(request())
     assert due(room.database) == [made.id]

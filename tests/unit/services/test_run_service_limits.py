@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from moonmind.engine.dispatch_loop import Silent
+from moonmind.engine.dispatch_loop import LeaveDue
 from moonmind.errors import ErrorInfo, RepositoryNotAllowed
 from moonmind.repository_patterns import RepositoryPatterns
 from moonmind.runs.chain import Stage
@@ -18,7 +18,7 @@ def limited(room: EngineRoom, *patterns: str) -> RunService:
     return RunService(
         room.database,
         room.store,
-        Silent(),
+        LeaveDue(room.database),
         room.preflight,
         room.stages,
         run_deadline_seconds=3600.0,

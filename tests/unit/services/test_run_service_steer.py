@@ -5,7 +5,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from moonmind.engine.dispatch_loop import Silent
+from moonmind.engine.dispatch_loop import LeaveDue
 from moonmind.errors import CredentialInvalid, ErrorInfo, NotCancellable, NotFound, NotRetryable, RunActive
 from moonmind.ports.check import Check, CheckStatus
 from moonmind.runs.chain import Stage
@@ -102,7 +102,7 @@ def test_a_retry_whose_feature_another_run_has_taken_since_is_a_conflict(room: E
 def test_without_a_publisher_a_retry_is_left_to_the_next_sweep_of_another_process(room: EngineRoom) -> None:
     run_id = failed_at(room, Stage.SUBMIT)
     service = RunService(
-        room.database, room.store, Silent(), room.preflight, room.stages, run_deadline_seconds=60.0, hint_at_once=False
+        room.database, room.store, LeaveDue(room.database), room.preflight, room.stages, run_deadline_seconds=60.0
     )
     service.retry(run_id, RetryRun())
     assert due(room.database) == [run_id]
