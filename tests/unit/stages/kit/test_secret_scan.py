@@ -6,15 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.unit.stages.test_secret_findings import GHP, made, pem
 
 from moonmind.adapters.scanners.betterleaks import Betterleaks
+from moonmind.bootstrap import STAGES
 from moonmind.errors import NotFound, ScannerError
 from moonmind.runs.chain import Stage
 from moonmind.runs.machine import Done, Failed, Park
 from moonmind.stages.kit.patches import NOT_SEEN_YET, read_kept
-from moonmind.stages.submit.work_capture import keep_work
 from tests.support.stage_world import World, discovered
+from tests.unit.stages.apply.test_secret_findings import GHP, made, pem
 
 KEY = pem("RSA PRIVATE KEY")
 CUT = KEY[: KEY.index("-----END")]
@@ -70,7 +70,7 @@ def test_unfinished_work_of_a_cancelled_run_shows_no_secret(world: World, shape:
     wrote(world, shape)
     world.step(Stage.SUBMIT)
     world.wait_for_agent()
-    keep_work(world.context(Stage.SUBMIT))
+    STAGES[Stage.SUBMIT].abandon(world.context(Stage.SUBMIT))
     shows_only_what_is_clean(world)
 
 
@@ -84,7 +84,7 @@ def test_work_of_an_agent_that_did_not_complete_shows_no_secret(world: World, en
 def test_finished_work_of_a_run_that_ends_before_apply_shows_no_secret(world: World) -> None:
     wrote(world, "a token")
     assert isinstance(world.drive(Stage.SUBMIT), Done)
-    keep_work(world.context(Stage.APPLY))
+    STAGES[Stage.APPLY].abandon(world.context(Stage.APPLY))
     shows_only_what_is_clean(world)
 
 
@@ -103,7 +103,7 @@ def test_where_the_scanner_fails_nothing_is_listed(world: World, monkeypatch: py
     else:
         world.step(Stage.SUBMIT)
         world.wait_for_agent()
-    keep_work(world.context(stage))
+    STAGES[stage].abandon(world.context(stage))
     assert listed(world) == NOT_SEEN_YET.encode()
     assert GHP.encode() in kept(world)
 
@@ -123,7 +123,7 @@ def test_whatever_breaks_the_look_the_work_is_kept(
         world.step(Stage.SUBMIT)
         world.wait_for_agent()
     monkeypatch.setattr(Betterleaks, "scan", broken)
-    left = keep_work(world.context(stage))
+    left = STAGES[stage].abandon(world.context(stage))
     assert stage is Stage.APPLY or (left["wip"] and left["partialPatch"])
     assert listed(world) == NOT_SEEN_YET.encode()
     assert GHP.encode() in kept(world)

@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
-from tests.unit.stages.test_secret_findings import GHP, made, pem, refused, work
 
 from moonmind.errors import ScannerError
 from moonmind.ports.scanner import Hit
@@ -18,6 +17,7 @@ from moonmind.runs.machine import Done
 from moonmind.stages.kit.patches import Patch
 from moonmind.stages.kit.withheld_patch import shown
 from tests.support.stage_world import World
+from tests.unit.stages.apply.test_secret_findings import GHP, made, pem, refused, work
 
 KEY = pem("RSA PRIVATE KEY")
 LINES = KEY.split("\n")
