@@ -7,15 +7,14 @@ from tests.model.choices import HOSTS, MISHAP, REPOSITORY
 from tests.model.repositories import Repositories
 from tests.model.tables import SLIPPING
 from tests.model.values import CHANCE, POLICY
-from tests.support.databases import KINDS
 
 KEY = f"{0x1000:032x}"
 PAUSE = CHANCE * POLICY.base_seconds
 
 
-@pytest.fixture(params=KINDS)
-def repositories(request: pytest.FixtureRequest) -> Repositories:
-    found: Repositories = request.getfixturevalue(f"{request.param}_repositories")
+@pytest.fixture
+def repositories(request: pytest.FixtureRequest, database_kind: str) -> Repositories:
+    found: Repositories = request.getfixturevalue(f"{database_kind}_repositories")
     found.empty(HOSTS)
     return found
 

@@ -1,4 +1,8 @@
-"""Real databases for tests, and runs in them: `database` gives a test both kinds, each empty and at the newest schema."""
+"""Real databases for tests, and runs in them: `database` gives a test each kind, empty and at the newest schema.
+
+Tests below tests/unit run on SQLite. The folders of them that use a database stand in tests/integration as links, and run
+from there on PostgreSQL. All other tests run on both kinds.
+"""
 
 import os
 import shutil
@@ -22,9 +26,47 @@ from moonmind.runs.records import Claim, Event, NewRun, Run
 
 SERVER = "MOONMIND_TEST_POSTGRES_URL"
 HOST = UUID("00000000-0000-4000-8000-000000000001")
-KINDS = [pytest.param("sqlite", marks=pytest.mark.sqlite), pytest.param("postgres", marks=pytest.mark.postgres)]
+SQLITE = pytest.param("sqlite", marks=pytest.mark.sqlite)
+POSTGRES = pytest.param("postgres", marks=pytest.mark.postgres)
+UNIT = Path(__file__).parents[1] / "unit"
+INTEGRATION = UNIT.with_name("integration")
 
 T = TypeVar("T")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Say on which kinds of database a test runs."""
+    if "database_kind" in metafunc.fixturenames:
+        metafunc.parametrize("database_kind", _kinds(metafunc.definition.path), indirect=True, scope="session")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave out what uses no database where a folder of unit tests is collected by its link, too."""
+    items[:] = [item for item in items if item.get_closest_marker("postgres") or not _is_linked(item.path)]
+
+
+def _kinds(path: Path) -> list[pytest.ParameterSet]:
+    if _is_linked(path):
+        return [POSTGRES]
+    if not path.is_relative_to(UNIT):
+        return [SQLITE, POSTGRES]
+    link = INTEGRATION / path.relative_to(UNIT)
+    if not link.exists():
+        raise pytest.UsageError(
+            f"{path} uses a database: link {link} or a folder above it, to run it on PostgreSQL, too"
+        )
+    return [SQLITE]
+
+
+def _is_linked(path: Path) -> bool:
+    return path.is_relative_to(INTEGRATION) and path.resolve().is_relative_to(UNIT.resolve())
+
+
+@pytest.fixture(scope="session")
+def database_kind(request: pytest.FixtureRequest) -> str:
+    """`sqlite` or `postgres`."""
+    kind: str = request.param
+    return kind
 
 
 @pytest.fixture(scope="session")
@@ -84,17 +126,17 @@ def sqlite_url(migrated_sqlite_file: Path, tmp_path: Path) -> str:
     return f"sqlite:///{path}"
 
 
-@pytest.fixture(params=KINDS)
-def database_url(request: pytest.FixtureRequest) -> str:
-    """The URL of an empty, migrated database: SQLite, then PostgreSQL."""
-    url: str = request.getfixturevalue(f"{request.param}_url")
+@pytest.fixture
+def database_url(request: pytest.FixtureRequest, database_kind: str) -> str:
+    """The URL of an empty, migrated database."""
+    url: str = request.getfixturevalue(f"{database_kind}_url")
     return url
 
 
-@pytest.fixture(params=KINDS)
-def empty_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+@pytest.fixture
+def empty_database_url(request: pytest.FixtureRequest, database_kind: str, tmp_path: Path) -> str:
     """The URL of a database that was never migrated."""
-    if request.param == "sqlite":
+    if database_kind == "sqlite":
         return f"sqlite:///{tmp_path / 'empty.db'}"
     url: str = request.getfixturevalue("empty_postgres_url")
     return url
@@ -102,7 +144,7 @@ def empty_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 @pytest.fixture
 def database(database_url: str) -> Iterator[Database]:
-    """An empty, migrated database of either kind."""
+    """An empty, migrated database."""
     made = Database(database_url)
     yield made
     made.dispose()

@@ -1,4 +1,4 @@
-"""Fixtures of an engine on each kind of database."""
+"""Fixtures of an engine on a real database."""
 
 import shutil
 from collections.abc import Iterator
@@ -12,15 +12,16 @@ from moonmind.db.unit_of_work import Database
 from moonmind.engine import janitor as janitor_module
 from moonmind.engine.dispatch_loop import Publisher
 from moonmind.engine.janitor import Janitor
-from tests.support.databases import KINDS
 from tests.support.engine_room import Clock, EngineRoom, IdleAgent, Outbox
 from tests.support.sweeps import build
 
 
-@pytest.fixture(scope="session", params=KINDS)
-def lasting_database(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
-    """One database of each kind for the whole room: its statements are compiled once, not in every test."""
-    if request.param == "sqlite":
+@pytest.fixture(scope="session")
+def lasting_database(
+    request: pytest.FixtureRequest, database_kind: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Database]:
+    """One database for all tests of a folder: its statements are compiled once, not in every test."""
+    if database_kind == "sqlite":
         file = tmp_path_factory.mktemp("engine") / "moonmind.db"
         shutil.copy(request.getfixturevalue("migrated_sqlite_file"), file)
         url = f"sqlite:///{file}"

@@ -5,12 +5,12 @@ from threading import Event
 from uuid import uuid4
 
 import pytest
-from tests.integration.db.test_runs import end
 
 from moonmind.db.unit_of_work import Database
 from moonmind.errors import RunActive
 from moonmind.runs.machine import RetryMode, RunStatus
 from moonmind.runs.records import Run
+from tests.integration.db.test_run_rows import end
 from tests.support.databases import add_run, at_once, new_run, read_run
 
 

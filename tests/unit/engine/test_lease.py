@@ -45,11 +45,13 @@ def test_a_kept_lease_is_renewed_until_it_is_let_go(database: Database, keeper: 
     with keeper.keep(claim) as lease:
         until(lambda: (read_run(database, claim.run.id).lease_until or until_first) > until_first, "a heartbeat", 5)
         assert raises(lease) is None
-    # Another lease shows that the thread has been round since.
-    set_columns(database, claim.run.id, cancel_requested_at=db_now())
+    # Another lease shows that a round under way has ended, and then that the thread has been round since.
     other = claim_run(database, add_run(database).id)
-    set_columns(database, other.run.id, cancel_requested_at=db_now())
     with keeper.keep(other) as second:
+        began = second.renewed
+        until(lambda: second.renewed > began, "the end of a round under way", 5)
+        for cancelled in (claim, other):
+            set_columns(database, cancelled.run.id, cancel_requested_at=db_now())
         until(lambda: second.cancelled, "the second lease's heartbeat", 5)
     assert not lease.cancelled
 

@@ -165,9 +165,9 @@ def test_an_api_process_heals_and_a_worker_wakes_too_each_once(build: Build) -> 
     assert not {"janitor", "waker"} & threads()
 
 
-def test_the_end_gives_leases_back(build: Build, database: Database) -> None:
+def test_the_end_gives_leases_back(build: Build) -> None:
     container = build()
-    container.keeper._database = database
+    database = container.database
     enrol(database)
     claim = claim_run(database, add_run(database).id)
     with container.keeper.keep(claim) as lease:

@@ -1,4 +1,4 @@
-"""An engine on each kind of database."""
+"""An engine on a real database."""
 
 from tests.support.engine_fixtures import (  # noqa: F401 - fixtures
     agent,

@@ -1,0 +1,1 @@
+../../unit/cli/test_database_commands.py
