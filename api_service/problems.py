@@ -21,7 +21,7 @@ from moonmind.errors import (
     Unexpected,
 )
 from moonmind.wire import Problem, writable
-from moonmind.wire.refusals import in_words
+from moonmind.wire.problems import in_words
 
 log = structlog.get_logger(__name__)
 

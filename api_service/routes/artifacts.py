@@ -12,7 +12,7 @@ from api_service.ranges import Span, read_range
 from api_service.routes.answers import refusals
 from moonmind import wire
 from moonmind.errors import NotFound, RangeNotSatisfiable
-from moonmind.wire.artifact import served_type
+from moonmind.wire.runs import served_type
 
 router = APIRouter(prefix="/runs/{run_id}/artifacts", tags=["artifacts"])
 

@@ -8,7 +8,7 @@ from api_service.deps import Parts
 from api_service.routes.answers import refusals
 from moonmind.errors import Unavailable
 from moonmind.ports.check import Check
-from moonmind.wire import CheckOutcome, CheckResult, Health, Problem, Readiness
+from moonmind.wire import CheckResult, Health, Problem, Readiness
 
 router = APIRouter(tags=["health"])
 
@@ -42,7 +42,7 @@ def _results(checks: Sequence[Check]) -> list[CheckResult]:
     return [
         CheckResult(
             name=check.name,
-            status=CheckOutcome(check.status.value),
+            status=check.status,
             message=check.message,
             remediation=check.remediation or None,
             informational=check.informational,

@@ -18,7 +18,7 @@ from moonmind.cli.session import Connect, Session, find_run, opened
 from moonmind.cli.worker_presence import Attendance, warn_if_alone
 from moonmind.errors import InvalidRequest, RunActive
 from moonmind.runs.machine import RetryMode
-from moonmind.wire.refusals import in_words
+from moonmind.wire.problems import in_words
 
 Body = TypeVar("Body", bound=wire.WireModel)
 

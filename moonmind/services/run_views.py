@@ -8,6 +8,7 @@ from typing import Any
 
 from moonmind import wire
 from moonmind.engine.stage import Stages
+from moonmind.ports.check import CheckStatus
 from moonmind.runs import model_usage, naming
 from moonmind.runs.chain import STAGES
 from moonmind.runs.machine import AttemptState, RunStatus, WaitingReason
@@ -114,10 +115,10 @@ def artifact_view(artifact: Artifact) -> wire.WorkflowArtifact:
 def audit_view(audit: CredentialAudit) -> wire.WorkflowCredentialAudit:
     """Show what was found of the credentials."""
     return wire.WorkflowCredentialAudit(
-        codex_status=wire.CredentialStatus(audit.codex_status),
+        codex_status=CheckStatus(audit.codex_status),
         codex_checked_at=audit.codex_checked_at,
         codex_message=audit.codex_message or None,
-        github_status=wire.CredentialStatus(audit.github_status),
+        github_status=CheckStatus(audit.github_status),
         github_checked_at=audit.github_checked_at,
         github_message=audit.github_message or None,
         environment_snapshot=dict(audit.snapshot),

@@ -1,22 +1,27 @@
-"""What is said about a run: the public JSON that API, CLI, webhooks and clients share."""
+"""The public JSON that API, CLI and clients share."""
 
-from moonmind.wire.artifact import WorkflowArtifact
-from moonmind.wire.audit import CredentialStatus, WorkflowCredentialAudit
 from moonmind.wire.base import Instant, Text, WireModel, writable
-from moonmind.wire.event import RunEvent
-from moonmind.wire.health import CheckOutcome, CheckResult, Health, Readiness
-from moonmind.wire.problem import Problem, RunError
+from moonmind.wire.health import CheckResult, Health, Readiness
+from moonmind.wire.problems import Problem, RunError
 from moonmind.wire.requests import FINGERPRINT, AcceptFindings, CreateRun, RetryRun
-from moonmind.wire.run import Progress, RunPage, SpecWorkflowRun, Usage, Waiting
-from moonmind.wire.task import TaskName, WorkflowTaskState
+from moonmind.wire.runs import (
+    Progress,
+    RunEvent,
+    RunPage,
+    SpecWorkflowRun,
+    TaskName,
+    Usage,
+    Waiting,
+    WorkflowArtifact,
+    WorkflowCredentialAudit,
+    WorkflowTaskState,
+)
 
 __all__ = [
     "FINGERPRINT",
     "AcceptFindings",
-    "CheckOutcome",
     "CheckResult",
     "CreateRun",
-    "CredentialStatus",
     "Health",
     "Instant",
     "Problem",

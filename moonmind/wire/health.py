@@ -1,18 +1,9 @@
 """Whether this process is alive and able."""
 
-from enum import StrEnum
 from typing import Literal
 
+from moonmind.ports.check import CheckStatus
 from moonmind.wire.base import WireModel
-
-
-class CheckOutcome(StrEnum):
-    """What a probe found; `unknown` means the probe itself could not be made."""
-
-    PASSED = "passed"
-    FAILED = "failed"
-    SKIPPED = "skipped"
-    UNKNOWN = "unknown"
 
 
 class Health(WireModel):
@@ -25,7 +16,7 @@ class CheckResult(WireModel):
     """One line of the readiness list."""
 
     name: str
-    status: CheckOutcome
+    status: CheckStatus
     message: str
     remediation: str | None = None
     informational: bool = False

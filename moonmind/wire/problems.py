@@ -1,8 +1,11 @@
-"""Validation errors in words for people: pydantic's own messages name types and validation steps."""
+"""What is said when something goes wrong, and in words what a refused value has to be."""
 
 import re
 from collections.abc import Mapping
 from typing import Any
+
+from moonmind.errors import ErrorInfo
+from moonmind.wire.base import WireModel
 
 _WORDS: Mapping[str, str] = {
     "missing": "must be given",
@@ -45,3 +48,30 @@ def in_words(problem: Mapping[str, Any]) -> str:
         return _MEMBER.sub(r"\1", words.format_map(problem.get("ctx") or {}))
     except KeyError:
         return str(problem["msg"])
+
+
+class RunError(WireModel):
+    """Why a run failed and what a person does next."""
+
+    code: str
+    """Stable, for programs."""
+    message: str
+    remediation: str | None = None
+    details: dict[str, Any] | None = None
+
+    @classmethod
+    def of(cls, error: ErrorInfo) -> "RunError":
+        """Return the public form of a recorded error."""
+        return cls(
+            code=error.code,
+            message=error.message,
+            remediation=error.remediation or None,
+            details=dict(error.details) or None,
+        )
+
+
+class Problem(RunError):
+    """The one error body of every answer that is not a success."""
+
+    request_id: str | None = None
+    """Names the request in the server's log."""
