@@ -11,6 +11,7 @@ from moonmind.adapters import registry
 from moonmind.adapters.agents import codex_setup
 from moonmind.adapters.agents.agent_options import AgentOptions
 from moonmind.adapters.agents.containment_checks import processes
+from moonmind.adapters.artifact_stores.filesystem import FilesystemArtifactStore
 from moonmind.adapters.forges.allowed_forge import AllowedForge
 from moonmind.adapters.forges.forge_options import ForgeOptions
 from moonmind.adapters.scanners.betterleaks import Betterleaks
@@ -115,7 +116,7 @@ def build(
     agent = registry.load("agents", settings.agent)(_agent_options(settings, state_folder, str(installation_id)))
     # A login that Codex stored is as secret as one that is set.
     redactor = Redactor((*settings.secrets(), *agent.secrets()))
-    store = registry.load("artifact_stores", "filesystem")(settings.artifact_root.absolute())
+    store = FilesystemArtifactStore(settings.artifact_root.absolute())
     vcs = GitVcs(
         VcsOptions(
             state_folder=state_folder,

@@ -104,7 +104,6 @@ class Settings(BaseSettings):
     agent_relook_seconds: float = Field(60.0, validation_alias="MOONMIND_AGENT_RELOOK_SECONDS", gt=0)
     """How long a run parked on its agent waits at most when no waker sees the end."""
     run_deadline_seconds: float = Field(_DAY, validation_alias="MOONMIND_RUN_DEADLINE_SECONDS", gt=0)
-    attention_seconds: float = Field(7 * _DAY, validation_alias="MOONMIND_ATTENTION_SECONDS", gt=0)
     lease_seconds: float = Field(60.0, validation_alias="MOONMIND_LEASE_SECONDS", gt=0)
     heartbeat_seconds: float = Field(5.0, validation_alias="MOONMIND_HEARTBEAT_SECONDS", gt=0)
     sweep_seconds: float | None = Field(None, validation_alias="MOONMIND_SWEEP_SECONDS", gt=0)

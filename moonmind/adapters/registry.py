@@ -1,13 +1,14 @@
 """Finds adapters by name through entry points: ours are declared as a third party's would be."""
 
+from collections.abc import Mapping
 from importlib.metadata import entry_points
 from typing import Any, Literal
 
 from moonmind.errors import NotConfigured
 
-Kind = Literal["agents", "forges", "artifact_stores"]
+Kind = Literal["agents", "forges"]
 
-_SETTING = {"agents": "MOONMIND_AGENT", "forges": "MOONMIND_FORGE", "artifact_stores": "MOONMIND_ARTIFACT_STORE"}
+_SETTING: Mapping[Kind, str] = {"agents": "MOONMIND_AGENT", "forges": "MOONMIND_FORGE"}
 
 
 def load(kind: Kind, name: str) -> Any:
@@ -17,7 +18,7 @@ def load(kind: Kind, name: str) -> Any:
     if entry is None:
         known = ", ".join(sorted(found)) or "none; is MoonMind installed?"
         raise NotConfigured(
-            f"there is no {name!r} among the {kind.replace('_', ' ')} (known: {known})",
+            f"there is no {name!r} among the {kind} (known: {known})",
             remediation=f"Set {_SETTING[kind]} to one of the known names, or install the package that provides it.",
         )
     try:
