@@ -1,1 +1,1 @@
-"""The HTTP face of MoonMind."""
+"""The HTTP interface of MoonMind."""

@@ -1,20 +1,21 @@
-"""Put the HTTP face together: routes, refusals, and a lifespan around the container."""
+"""The application: routes, refusals, and a lifespan around the container."""
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager, closing, contextmanager
 
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api_service import problems
 from api_service.auth import Guard
-from api_service.backend import Container
+from api_service.information import Information
 from api_service.middleware import BodyLimit, Crashes, Heads, RequestContext, SecurityHeaders
 from api_service.peers import OwnerOf, socket_owner
 from api_service.routes import artifacts, events, health, runs
-from moonmind import __version__
+from moonmind import __version__, bootstrap
 from moonmind.errors import MoonMindError
-from moonmind.settings import Settings
+from moonmind.runtime.container import Container
+from moonmind.settings import Settings, load_settings
 
 PREFIX = "/api/workflows/speckit"
 
@@ -22,9 +23,11 @@ PREFIX = "/api/workflows/speckit"
 def create_app(
     settings: Settings | None = None, container: Container | None = None, *, owner_of: OwnerOf = socket_owner
 ) -> FastAPI:
-    """Build the application; without a container, the lifespan wires one from the settings (or the environment).
+    """Build the application.
 
-    `owner_of` tells whose socket a peer's is, for a server without a token.
+    A container that is given belongs to the caller, who opens and closes it; without one, the lifespan runs one that it
+    builds from the settings, or from the environment. `owner_of` returns whose socket a peer's is, for a server without
+    a token.
     """
     app = FastAPI(
         title="MoonMind",
@@ -59,35 +62,44 @@ def _lifespan(
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        app.state.startup_error = None
         app.state.startup_failure = None
         app.state.streams = set()
-        try:
-            container = given if given is not None else _wire(settings)
+        with ExitStack() as running:
+            try:
+                container = given if given is not None else running.enter_context(_running(settings))
+            except MoonMindError as error:
+                app.state.startup_failure = error  # for PlainStartup, and for a caller in this process
+                raise
             app.state.container = container
-            container.open()
-        except MoonMindError as error:
-            app.state.startup_failure = error  # for a caller in this process, who says it in its own way
-            app.state.startup_error = startup_sentence(error)
-            raise
-        try:
+            app.state.information = Information(container.preflight.run)
+            running.callback(app.state.information.close)
             yield
-        finally:
-            container.close()
 
     return lifespan
 
 
-def _wire(settings: Settings | None) -> Container:
-    # Imported late: `create_app` with a given container needs neither Celery nor a database.
-    from api_service.runtime import Runtime
-    from moonmind.settings import load_settings
-
+@contextmanager
+def _running(settings: Settings | None) -> Iterator[Container]:
+    """Build the container and run what works beside the routes: embedded, the engine itself."""
     settings = settings if settings is not None else load_settings()
-    from moonmind import bootstrap
-
     bootstrap.prepare_process(settings)
-    return Runtime(bootstrap.build_when_there(settings))
+    container = bootstrap.build_when_there(settings)
+    with closing(container), ExitStack() as engine:
+        container.check_start()
+        container.announce_changes()
+        if settings.embedded:
+            container.own_embedded_engine()
+            container.enrol()
+            # Imported late: an API on RabbitMQ needs no worker's code.
+            from moonmind.workflows.speckit_celery.embedded import EmbeddedWorker
+
+            worker = EmbeddedWorker(container)
+            engine.callback(worker.close)
+            worker.start()
+            container.start_engine()
+        else:
+            container.start_api()
+        yield container
 
 
 class PlainStartup:
@@ -103,9 +115,9 @@ class PlainStartup:
             return
 
         async def plain(message: Message) -> None:
-            sentence = scope["app"].state.startup_error
-            if message["type"] == "lifespan.startup.failed" and sentence:
-                message = {**message, "message": sentence}
+            failure: MoonMindError | None = scope["app"].state.startup_failure
+            if message["type"] == "lifespan.startup.failed" and failure is not None:
+                message = {**message, "message": startup_sentence(failure)}
             await send(message)
 
         await self._app(scope, receive, plain)

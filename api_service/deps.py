@@ -5,12 +5,14 @@ from uuid import UUID
 
 from fastapi import Depends, Path, Query, Request
 
-from api_service.backend import Container, RunService
+from api_service.information import Information
+from moonmind.runtime.container import Container
+from moonmind.services.run_service import RunService
 from moonmind.wire import Text
 
 
 def container(request: Request) -> Container:
-    """Return the container that the lifespan opened."""
+    """Return the container that the application serves."""
     found: Container = request.app.state.container
     return found
 
@@ -20,8 +22,15 @@ def runs(request: Request) -> RunService:
     return container(request).runs
 
 
+def information(request: Request) -> Information:
+    """Return what readiness shows beside what it decides by."""
+    found: Information = request.app.state.information
+    return found
+
+
 Parts = Annotated[Container, Depends(container)]
 Runs = Annotated[RunService, Depends(runs)]
+Informed = Annotated[Information, Depends(information)]
 RunId = Annotated[UUID, Path(description="The run's id.")]
 Search = Annotated[Text | None, Query(max_length=200)]
 """A text filter; absent means all."""

@@ -13,13 +13,13 @@ from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.concurrency import run_in_threadpool
 from starlette.types import Receive, Scope, Send
 
-from api_service.backend import RunService
 from api_service.deps import RunId, Runs
 from api_service.middleware import only_headers
 from api_service.routes.answers import refusals
 from moonmind import wire
 from moonmind.errors import MoonMindError, Unavailable
 from moonmind.runs.events import EventType
+from moonmind.services.run_service import RunService
 
 log = structlog.get_logger(__name__)
 router = APIRouter(tags=["events"])

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from fastapi import APIRouter
 
-from api_service.deps import Parts
+from api_service.deps import Informed, Parts
 from api_service.routes.answers import refusals
 from moonmind.errors import Unavailable
 from moonmind.ports.check import Check
@@ -15,7 +15,7 @@ router = APIRouter(tags=["health"])
 
 @router.get("/healthz", operation_id="health", response_model=Health, responses=refusals())
 def healthz() -> Health:
-    """Return that the process is alive."""
+    """Return that the process answers."""
     return Health()
 
 
@@ -25,9 +25,9 @@ def healthz() -> Health:
     response_model=Readiness,
     responses={503: {"model": Problem, "description": "Not ready; `details.checks` says why."}, **refusals()},
 )
-def readyz(parts: Parts) -> Readiness:
-    """Return 200 if runs are accepted and processed now; informational checks list what a run may still lack."""
-    checks = parts.ready()
+def readyz(parts: Parts, information: Informed) -> Readiness:
+    """Return whether runs are accepted and executed now; informational checks show what a run may still lack."""
+    checks = [*parts.ready(), *information.checks()]
     failed = [check for check in checks if check.failed and not check.informational]
     if failed:
         said = "; ".join(f"{check.name}: {check.message}" for check in failed)

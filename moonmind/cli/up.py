@@ -24,8 +24,10 @@ from moonmind.cli.exits import Exit, code_of, say
 from moonmind.cli.terminal_text import one_line
 from moonmind.errors import Conflict, InvalidRequest, MoonMindError, Unavailable
 from moonmind.ports.check import Check
+from moonmind.preflight.machine_checks import open_to_agents
 from moonmind.redact import Redactor
 from moonmind.runtime import server_file
+from moonmind.runtime.container import Container
 from moonmind.settings import Settings, load_settings
 
 _APPLICATION = "api_service.main:app"
@@ -49,10 +51,11 @@ class _Server(uvicorn.Server):
         await super().startup(sockets)
         if self.started:
             server_file.announce(self._settings.var_dir, self._url)
-            container = self._state.container
-            greet(self._url, self._settings, container.access_checks())
+            container: Container = self._state.container
+            has_token = self._settings.api_token is not None
+            greet(self._url, self._settings, open_to_agents(container.agent, has_token=has_token))
             # Looked at beside serving: it asks the agent's program, which may take seconds.
-            threading.Thread(target=warn_of, args=(container.agent_checks,), name="agent check", daemon=True).start()
+            threading.Thread(target=warn_of, args=(container.preflight.agent,), name="agent check", daemon=True).start()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """See uvicorn."""

@@ -24,7 +24,7 @@ from api_service.app import create_app
 from moonmind.settings import Settings
 import socket, uvicorn
 
-quiet = types.SimpleNamespace(settings=Settings(_env_file=None), open=lambda: None, close=lambda: None)
+quiet = types.SimpleNamespace(settings=Settings(_env_file=None), preflight=types.SimpleNamespace(run=list))
 app = create_app(container=quiet)
 
 async def told(scope, receive, send):

@@ -1,8 +1,10 @@
 """Starting and ending."""
 
+import asyncio
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -10,25 +12,39 @@ import pytest
 from fastapi.testclient import TestClient
 
 from api_service.app import create_app
-from moonmind.errors import SchemaMismatch
+from moonmind.errors import NotConfigured
+from moonmind.settings import Settings
 from tests.support.peers import ours
 
 ROOT = Path(__file__).parents[3]
 
 
-def test_the_container_is_open_while_requests_are_served(build: Any) -> None:
-    container = build()
-    with TestClient(
-        create_app(container=container, owner_of=ours), base_url="http://localhost", client=("127.0.0.1", 1)
-    ) as client:
-        assert container.calls == ["open"]
+def settings(folder: Path, **values: Any) -> Settings:
+    plain = {"SPEC_WORKFLOW_TEST_MODE": True, "MOONMIND_STATE_DIR": folder / "state"}
+    return Settings(_env_file=None, **(plain | values))
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty working directory, and a temporary folder elsewhere: no state may be below either."""
+    place, scratch = tmp_path / "here", tmp_path / "scratch"
+    place.mkdir()
+    scratch.mkdir()
+    monkeypatch.chdir(place)
+    monkeypatch.setattr(tempfile, "tempdir", str(scratch))
+    return tmp_path
+
+
+def test_the_engine_runs_while_requests_are_served(folder: Path) -> None:
+    app = create_app(settings(folder), owner_of=ours)
+    with TestClient(app, base_url="http://localhost", client=("127.0.0.1", 1)) as client:
         assert client.get("/healthz").status_code == 200
-    assert container.calls == ["open", "close"]
+        assert app.state.container.attended()
+    assert not app.state.container.attended()
 
 
-def test_the_server_is_told_in_one_sentence_why_nothing_starts(build: Any) -> None:
-    container = build()
-    container.refuse_to_open = SchemaMismatch("the schema is at 0001, this program needs 0002")
+def test_the_server_is_told_in_one_sentence_why_nothing_starts(folder: Path) -> None:
+    (folder / ".git").mkdir()  # agents would take this folder for their own repository
     said: list[Any] = []
 
     async def serve() -> None:
@@ -38,19 +54,15 @@ def test_the_server_is_told_in_one_sentence_why_nothing_starts(build: Any) -> No
         async def send(message: Any) -> None:
             said.append(message)
 
-        await create_app(container=container, owner_of=ours)({"type": "lifespan", "state": {}}, receive, send)
+        await create_app(settings(folder), owner_of=ours)({"type": "lifespan", "state": {}}, receive, send)
 
-    import asyncio
-
-    with pytest.raises(SchemaMismatch):
+    with pytest.raises(NotConfigured):
         asyncio.run(serve())
     (message,) = said
     assert message["type"] == "lifespan.startup.failed"
-    assert message["message"] == (
-        "MoonMind cannot start: the schema is at 0001, this program needs 0002. "
-        "Run `alembic upgrade head` in the checkout, or `moonmind db upgrade` anywhere, with the same settings, then start "
-        "again."
-    )
+    assert message["message"].startswith(f"MoonMind cannot start: the state folder {folder / 'state'} is inside")
+    assert "Set MOONMIND_STATE_DIR to a folder outside" in message["message"]
+    assert "Traceback" not in message["message"]
 
 
 def test_uvicorn_says_which_setting_is_wrong_and_exits(tmp_path: Path) -> None:

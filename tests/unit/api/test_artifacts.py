@@ -1,22 +1,25 @@
 """The routes of artifacts."""
 
-from typing import Any
+from collections.abc import Callable
 from uuid import UUID
 
 import pytest
 from fastapi.testclient import TestClient
 
+from moonmind.runtime.container import Container
+
+Keep = Callable[..., None]
 LOG = b"".join(b'{"line": %d}\n' % number for number in range(20))
 
 
 @pytest.fixture
-def place(run_id: UUID, runs: Any) -> str:
-    runs.keep(run_id, "codex/attempt-1.jsonl", LOG, "application/x-ndjson", growing=True)
-    runs.keep(run_id, "apply/change.patch", b"diff --git a/x b/x\n", "text/x-patch")
-    runs.keep(run_id, "page.html", b"<script>alert(1)</script>", "text/html; charset=utf-8")
-    runs.keep(run_id, "image.svg", b"<svg/>", "image/svg+xml")
-    runs.keep(run_id, "empty.txt", b"", "text/plain")
-    runs.keep(run_id, 'odd/na"me;ü.txt', b"x", "text/plain")
+def place(run_id: UUID, keep: Keep) -> str:
+    keep(run_id, "codex/attempt-1.jsonl", LOG, "application/x-ndjson", growing=True)
+    keep(run_id, "apply/change.patch", b"diff --git a/x b/x\n", "text/x-patch")
+    keep(run_id, "page.html", b"<script>alert(1)</script>", "text/html; charset=utf-8")
+    keep(run_id, "image.svg", b"<svg/>", "image/svg+xml")
+    keep(run_id, "empty.txt", b"", "text/plain")
+    keep(run_id, 'odd/na"me;ü.txt', b"x", "text/plain")
     return f"/api/workflows/speckit/runs/{run_id}/artifacts"
 
 
@@ -61,10 +64,10 @@ def test_a_range_is_sent_in_part(client: TestClient, place: str) -> None:
     assert answer.headers["content-length"] == "15"
 
 
-def test_a_growing_log_is_followed_by_ranges(client: TestClient, runs: Any, run_id: UUID, place: str) -> None:
+def test_a_growing_log_is_followed_by_ranges(client: TestClient, keep: Keep, run_id: UUID, place: str) -> None:
     address, have = f"{place}/codex/attempt-1.jsonl", len(LOG)
     nothing_yet = client.get(address, headers={"Range": f"bytes={have}-"})
-    runs.keep(run_id, "codex/attempt-1.jsonl", LOG + b"more\n", "application/x-ndjson")
+    keep(run_id, "codex/attempt-1.jsonl", LOG + b"more\n", "application/x-ndjson")
     more = client.get(address, headers={"Range": f"bytes={have}-"})
     assert (nothing_yet.status_code, nothing_yet.json()["code"]) == (416, "range_not_satisfiable")
     assert nothing_yet.headers["content-range"] == f"bytes */{have}"
@@ -73,10 +76,15 @@ def test_a_growing_log_is_followed_by_ranges(client: TestClient, runs: Any, run_
 
 
 def test_a_log_that_grows_meanwhile_does_not_outgrow_what_was_announced(
-    client: TestClient, runs: Any, place: str
+    client: TestClient, run_id: UUID, container: Container, place: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    client.get(f"{place}/codex/attempt-1.jsonl")
-    assert runs.opened[-1] == (0, len(LOG))
+    def measured(header: str | None, size: int) -> None:
+        with (container.settings.artifact_root / str(run_id) / "codex/attempt-1.jsonl").open("ab") as log:
+            log.write(b"more\n")
+
+    monkeypatch.setattr("api_service.routes.artifacts.read_range", measured)  # called between the two looks
+    answer = client.get(f"{place}/codex/attempt-1.jsonl")
+    assert (answer.content, answer.headers["content-length"]) == (LOG, str(len(LOG)))
 
 
 def test_an_empty_file_is_sent_and_has_no_ranges(client: TestClient, place: str) -> None:
@@ -96,7 +104,7 @@ def test_what_a_file_is_listed_as_is_what_it_is_sent_as(client: TestClient, plac
         assert answer.headers["content-type"] == artifact["contentType"]
 
 
-def test_the_headers_can_be_asked_for_alone(client: TestClient, runs: Any, place: str) -> None:
+def test_the_headers_can_be_asked_for_alone(client: TestClient, place: str) -> None:
     address = f"{place}/codex/attempt-1.jsonl"
     asked, sent = client.head(address), client.get(address)
     assert (asked.status_code, asked.content) == (200, b"")

@@ -2,23 +2,32 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
 import anyio
 import pytest
 from fastapi.testclient import TestClient
+from structlog.testing import LogCapture
 
 from api_service.app import create_app
 from api_service.routes import events
-from moonmind.errors import Unavailable
-from moonmind.runs.events import EventType
-from moonmind.runs.machine import RunStatus
+from moonmind import bootstrap
+from moonmind.adapters.artifact_stores.filesystem import FilesystemArtifactStore
+from moonmind.db.unit_of_work import Database
+from moonmind.runs.machine import WaitingReason
+from moonmind.runtime.container import Container
+from moonmind.services.run_service import RunService
+from moonmind.wire import RetryRun
+from tests.support.databases import add_run, claim_run, events_of, park, read_run
+from tests.support.engine_room import Outage, Told
 from tests.support.peers import ours
 
 PREFIX = "/api/workflows/speckit"
 STREAM = {"Accept": "text/event-stream"}
 PATIENCE = 10
+CANCELLED = ["run.cancel_requested", "run.closed"]
 
 
 def seqs(text: str) -> list[tuple[str, str]]:
@@ -81,27 +90,27 @@ class Listener:
 
 
 @pytest.fixture
-def app(build: Any) -> Any:
-    app = create_app(container=build(), owner_of=ours)
-    app.state.container = build()
+def app(container: Container) -> Any:
+    app = create_app(container=container, owner_of=ours)
+    app.state.container = container
     app.state.streams = set()
     return app
 
 
-def test_a_runs_events_are_listed_from_a_position(client: TestClient, runs: Any, run_id: UUID) -> None:
-    runs.tell(run_id, EventType.ATTEMPT_STARTED)
-    runs.tell(run_id, EventType.ATTEMPT_SUCCEEDED)
+def test_a_runs_events_are_listed_from_a_position(client: TestClient, database: Database, run_id: UUID) -> None:
+    park(database, read_run(database, run_id), WaitingReason.BACKOFF)
     place = f"{PREFIX}/runs/{run_id}/events"
     assert [event["seq"] for event in client.get(place).json()] == [1, 2, 3]
     assert [event["seq"] for event in client.get(f"{place}?after=1&limit=1").json()] == [2]
-    assert client.get(place).json()[0] == {
-        "id": 101,
+    first, (kept, *_) = client.get(place).json()[0], events_of(database, run_id)
+    assert first.pop("createdAt").endswith("Z")
+    assert first == {
+        "id": kept.id,
         "seq": 1,
         "runId": str(run_id),
         "type": "run.created",
-        "taskName": None,
-        "data": {},
-        "createdAt": "2026-11-22T09:00:00Z",
+        "taskName": "discover",
+        "data": dict(kept.data),
     }
 
 
@@ -110,74 +119,80 @@ def test_a_wrong_position_is_refused(client: TestClient, run_id: UUID, query: st
     assert client.get(f"{PREFIX}/runs/{run_id}/events?{query}").status_code == 422
 
 
-def test_the_stream_of_an_ended_run_tells_all_and_ends(client: TestClient, runs: Any, run_id: UUID) -> None:
-    runs.tell(run_id, EventType.ATTEMPT_STARTED)
-    runs.close(run_id, RunStatus.SUCCEEDED)
+def test_the_stream_of_an_ended_run_tells_all_and_ends(client: TestClient, container: Container, run_id: UUID) -> None:
+    container.runs.cancel(run_id)
     answer = client.get(f"{PREFIX}/runs/{run_id}/events", headers=STREAM)
     assert answer.headers["content-type"].startswith("text/event-stream")
-    assert seqs(answer.text) == [("1", "run.created"), ("2", "attempt.started"), ("3", "run.closed")]
+    assert seqs(answer.text) == [("1", "run.created"), ("2", "run.cancel_requested"), ("3", "run.closed")]
 
 
 def test_a_client_that_comes_back_misses_nothing_and_gets_nothing_twice(
-    client: TestClient, runs: Any, run_id: UUID
+    client: TestClient, container: Container, run_id: UUID
 ) -> None:
-    runs.tell(run_id, EventType.ATTEMPT_STARTED)
-    runs.close(run_id, RunStatus.SUCCEEDED)
+    container.runs.cancel(run_id)
     headers = {**STREAM, "Last-Event-ID": "2"}
     answer = client.get(f"{PREFIX}/runs/{run_id}/events?after=0", headers=headers)
     assert seqs(answer.text) == [("3", "run.closed")]
 
 
 def test_a_client_that_has_all_of_an_ended_run_is_told_not_to_come_back(
-    client: TestClient, runs: Any, run_id: UUID
+    client: TestClient, container: Container, run_id: UUID
 ) -> None:
-    runs.close(run_id, RunStatus.SUCCEEDED)
-    answer = client.get(f"{PREFIX}/runs/{run_id}/events", headers={**STREAM, "Last-Event-ID": "2"})
+    container.runs.cancel(run_id)
+    answer = client.get(f"{PREFIX}/runs/{run_id}/events", headers={**STREAM, "Last-Event-ID": "3"})
     assert (answer.status_code, answer.content) == (204, b"")
 
 
-def test_the_stream_of_a_retried_run_goes_on_after_its_first_end(client: TestClient, runs: Any, run_id: UUID) -> None:
-    runs.close(run_id, RunStatus.FAILED)
-    runs.tell(run_id, EventType.RUN_RETRIED)
-    runs.close(run_id, RunStatus.SUCCEEDED)
+def test_the_stream_of_a_retried_run_goes_on_after_its_first_end(
+    client: TestClient, container: Container, run_id: UUID
+) -> None:
+    container.runs.cancel(run_id)
+    container.runs.retry(run_id, RetryRun())
+    container.runs.cancel(run_id)
     answer = client.get(f"{PREFIX}/runs/{run_id}/events", headers=STREAM)
-    assert [kind for _, kind in seqs(answer.text)] == ["run.created", "run.closed", "run.retried", "run.closed"]
+    ends = [kind for _, kind in seqs(answer.text) if kind in {"run.retried", "run.closed"}]
+    assert ends == ["run.closed", "run.retried", "run.closed"]
 
 
 def test_a_long_history_comes_in_batches_and_in_order(
-    client: TestClient, runs: Any, run_id: UUID, monkeypatch: pytest.MonkeyPatch
+    client: TestClient, container: Container, run_id: UUID, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(events, "BATCH", 3)
-    for _ in range(10):
-        runs.tell(run_id, EventType.ATTEMPT_STARTED)
-    runs.close(run_id, RunStatus.SUCCEEDED)
+    container.runs.cancel(run_id)
+    for _ in range(3):
+        container.runs.retry(run_id, RetryRun())
+        container.runs.cancel(run_id)
     answer = client.get(f"{PREFIX}/runs/{run_id}/events", headers=STREAM)
     assert [position for position, _ in seqs(answer.text)] == [str(number) for number in range(1, 13)]
 
 
 @pytest.mark.anyio
-async def test_a_live_stream_tells_what_happens_and_ends_with_the_run(app: Any, runs: Any, run_id: UUID) -> None:
+async def test_a_live_stream_tells_what_happens_and_ends_with_the_run(
+    app: Any, container: Container, run_id: UUID
+) -> None:
     listener = Listener(app, f"{PREFIX}/runs/{run_id}/events", {})
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(listener.listen)
         await listener.until(lambda: len(seqs(listener.text)) == 1)
-        runs.tell(run_id, EventType.ATTEMPT_STARTED)
-        await listener.until(lambda: len(seqs(listener.text)) == 2)
-        runs.close(run_id, RunStatus.SUCCEEDED)
+        container.runs.cancel(run_id)
         await listener.until(lambda: listener.ended)
-    assert seqs(listener.text)[-1] == ("3", "run.closed")
+    assert seqs(listener.text)[1:] == [("2", "run.cancel_requested"), ("3", "run.closed")]
     assert app.state.streams == set()
 
 
 @pytest.mark.anyio
-async def test_the_stream_of_all_runs_goes_by_id_and_gives_its_place_back(app: Any, runs: Any, run_id: UUID) -> None:
-    runs.tell(run_id, EventType.ATTEMPT_STARTED)
-    listener = Listener(app, f"{PREFIX}/events?after=101", {})
+async def test_the_stream_of_all_runs_goes_by_id_and_gives_its_place_back(
+    app: Any, container: Container, run_id: UUID
+) -> None:
+    created = container.runs.last_event_id()
+    claim_run(container.database, run_id)
+    listener = Listener(app, f"{PREFIX}/events?after={created}", {})
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(listener.listen)
-        await listener.until(lambda: seqs(listener.text) == [("102", "attempt.started")])
-        runs.close(run_id, RunStatus.FAILED)
+        await listener.until(lambda: [kind for _, kind in seqs(listener.text)] == ["attempt.started"])
+        add_run(container.database)
         await listener.until(lambda: len(seqs(listener.text)) == 2)
+        assert [int(position) > created for position, _ in seqs(listener.text)] == [True, True]
         assert len(app.state.streams) == 1
         assert not listener.ended
         listener.go()
@@ -188,34 +203,54 @@ async def test_the_stream_of_all_runs_goes_by_id_and_gives_its_place_back(app: A
 @pytest.mark.anyio
 @pytest.mark.parametrize(
     ("query", "headers", "told"),
-    [("", {}, ["103"]), ("?after=0", {}, ["101", "102", "103"]), ("", {"Last-Event-ID": "101"}, ["102", "103"])],
+    [
+        ("", {}, CANCELLED),
+        ("?after=0", {}, ["run.created", "run.created", *CANCELLED]),
+        ("", {"Last-Event-ID": "{created}"}, ["run.created", *CANCELLED]),
+    ],
 )
 async def test_the_stream_of_all_runs_begins_now_unless_a_position_is_given(
-    app: Any, runs: Any, run_id: UUID, query: str, headers: dict[str, str], told: list[str]
+    app: Any, container: Container, run_id: UUID, query: str, headers: dict[str, str], told: list[str]
 ) -> None:
-    runs.tell(run_id, EventType.ATTEMPT_STARTED)
-    listener = Listener(app, f"{PREFIX}/events{query}", headers)
+    created = container.runs.last_event_id()
+    add_run(container.database)
+    given = {name: value.format(created=created) for name, value in headers.items()}
+    listener = Listener(app, f"{PREFIX}/events{query}", given)
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(listener.listen)
         await listener.until(lambda: "open" in listener.text)
-        runs.close(run_id, RunStatus.FAILED)
+        container.runs.cancel(run_id)
         await listener.until(lambda: "run.closed" in listener.text)
         listener.go()
-    assert [position for position, _ in seqs(listener.text)] == told
+    assert [kind for _, kind in seqs(listener.text)] == told
 
 
 @pytest.mark.anyio
-async def test_a_database_that_is_away_for_a_moment_ends_no_stream(app: Any, runs: Any, run_id: UUID) -> None:
+async def test_a_database_that_is_away_for_a_moment_ends_no_stream(
+    container: Container, run_id: UUID, lines: LogCapture
+) -> None:
+    outage = Outage(container.database)
+    runs = RunService(
+        outage,
+        FilesystemArtifactStore(container.settings.artifact_root),
+        Told(),
+        container.preflight,
+        bootstrap.STAGES,
+        run_deadline_seconds=60.0,
+    )
+    app = create_app(container=container, owner_of=ours)
+    app.state.container = replace(container, runs=runs)
+    app.state.streams = set()
     listener = Listener(app, f"{PREFIX}/events?after=0", {})
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(listener.listen)
         await listener.until(lambda: len(seqs(listener.text)) == 1)
-        runs.fail_with = Unavailable("the database does not answer")
-        await anyio.sleep(2 * events.POLL_SECONDS)
-        runs.fail_with = None
-        runs.tell(run_id, EventType.ATTEMPT_STARTED)
+        outage.times = 2
+        await listener.until(lambda: outage.refused == 2)
+        claim_run(container.database, run_id)
         await listener.until(lambda: len(seqs(listener.text)) == 2)
         listener.go()
+    assert [line["event"] for line in lines.entries if line["log_level"] == "warning"] == ["events.unavailable"] * 2
 
 
 @pytest.mark.anyio
@@ -229,11 +264,11 @@ async def test_a_quiet_stream_has_a_heartbeat(app: Any, monkeypatch: pytest.Monk
 
 
 @pytest.mark.anyio
-async def test_a_server_that_stops_ends_its_streams_in_order(runs: Any) -> None:
+async def test_a_server_that_stops_ends_its_streams_in_order(container: Container) -> None:
     closing = anyio.Event()
     comments = []
     with anyio.fail_after(PATIENCE):
-        async for event in events._follow(runs, None, 0, closing):
+        async for event in events._follow(container.runs, None, 0, closing):
             comments.append(event.comment)
             closing.set()
     assert comments == ["open"]

@@ -31,9 +31,10 @@ def test_one_line_tells_of_each_request_with_its_id(client: TestClient, lines: L
     assert line["milliseconds"] >= 0
 
 
-def test_the_id_reaches_what_a_route_logs_in_its_thread(client: TestClient, runs: Any, lines: LogCapture) -> None:
-    runs.fail_with = ZeroDivisionError()
-    client.get(RUNS, headers={"X-Request-ID": "r2"})
+def test_the_id_reaches_what_a_route_logs_in_its_thread(
+    client: TestClient, raising: Callable[[Exception], str], lines: LogCapture
+) -> None:
+    client.get(raising(ZeroDivisionError()), headers={"X-Request-ID": "r2"})
     (line,) = [entry for entry in lines.entries if entry["event"] == "request.crashed"]
     assert line["request_id"] == "r2"
     assert line["exc_info"]
@@ -87,8 +88,10 @@ READ = ["", "/{id}", "/{id}/tasks", "/{id}/artifacts", "/{id}/artifacts/codex/lo
 @pytest.mark.parametrize(
     "path", [*(f"/api/workflows/speckit/runs{each}" for each in READ), "/healthz", "/readyz", "/no"]
 )
-def test_head_is_answered_like_get_without_the_body(client: TestClient, runs: Any, run_id: UUID, path: str) -> None:
-    runs.keep(run_id, "codex/log", b"0123456789", "text/plain")
+def test_head_is_answered_like_get_without_the_body(
+    client: TestClient, keep: Callable[..., None], run_id: UUID, path: str
+) -> None:
+    keep(run_id, "codex/log", b"0123456789", "text/plain")
     path = path.replace("{id}", str(run_id))
     read, head = client.get(path), client.head(path)
     assert (head.status_code, head.content) == (read.status_code, b"")

@@ -1,6 +1,6 @@
 """One error body everywhere."""
 
-from typing import Any
+from collections.abc import Callable
 from uuid import UUID
 
 import pytest
@@ -21,11 +21,10 @@ def families() -> list[type[MoonMindError]]:
 
 @pytest.mark.parametrize("kind", families(), ids=lambda kind: kind.__name__)
 def test_every_error_of_ours_becomes_its_status_and_body(
-    client: TestClient, runs: Any, kind: type[MoonMindError]
+    client: TestClient, raising: Callable[[Exception], str], kind: type[MoonMindError]
 ) -> None:
     needed = {"seconds": 60.0} if kind is errors.ForgeLimited else {}
-    runs.fail_with = kind("it went wrong", remediation="Mend it.", field="repository", **needed)
-    answer = client.get(RUNS)
+    answer = client.get(raising(kind("it went wrong", remediation="Mend it.", field="repository", **needed)))
     assert answer.status_code == kind.http_status
     assert answer.json() == {
         "code": kind.code,
@@ -37,9 +36,8 @@ def test_every_error_of_ours_becomes_its_status_and_body(
     assert ("retry-after" in answer.headers) == (kind.http_status == 503)
 
 
-def test_a_defect_is_answered_without_a_trace(client: TestClient, runs: Any) -> None:
-    runs.fail_with = ZeroDivisionError("secret inner words")
-    answer = client.get(RUNS)
+def test_a_defect_is_answered_without_a_trace(client: TestClient, raising: Callable[[Exception], str]) -> None:
+    answer = client.get(raising(ZeroDivisionError("secret inner words")))
     assert answer.status_code == 500
     assert answer.json()["code"] == "unexpected"
     assert answer.json()["requestId"] == answer.headers["x-request-id"]

@@ -7,6 +7,9 @@ from uuid import UUID
 import pytest
 from fastapi.testclient import TestClient
 
+from moonmind.db.unit_of_work import Database
+from tests.support.databases import everything
+
 RUNS = "/api/workflows/speckit/runs"
 JSON = {"Content-Type": "application/json"}
 SOUND: dict[str, Any] = {"repository": "moonmind/other"}
@@ -41,11 +44,13 @@ def bodies(text: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize("text", UNSTORABLE, ids=ascii)
 @pytest.mark.parametrize("place", bodies(""))
-def test_a_run_with_text_that_cannot_be_stored_is_refused(client: TestClient, runs: Any, place: str, text: str) -> None:
+def test_a_run_with_text_that_cannot_be_stored_is_refused(
+    client: TestClient, database: Database, place: str, text: str
+) -> None:
     answer = client.post(RUNS, content=json.dumps(bodies(text)[place]), headers=JSON)
     assert answer.status_code == 422, answer.text
     assert answer.json()["code"] == "invalid_request"
-    assert runs.kept == {}
+    assert everything(database)["run"] == []
 
 
 @pytest.mark.parametrize("text", UNSTORABLE, ids=ascii)
@@ -68,7 +73,7 @@ def test_all_other_text_is_taken(client: TestClient, text: str) -> None:
 def test_bytes_of_an_address_that_are_no_text_break_nothing(client: TestClient, run_id: UUID, raw: str) -> None:
     for query in (f"q={raw}", f"repository={raw}", f"featureKey={raw}", f"cursor={raw}", f"status={raw}", f"{raw}=1"):
         answer = client.get(f"{RUNS}?{query}")
-        assert answer.status_code in {200, 422} or "cursor" in query, query  # the double reads a cursor as a number
+        assert answer.status_code in {200, 422}, query
     for path in (f"{RUNS}/{raw}", f"{RUNS}/{run_id}/{raw}", f"{RUNS}/{run_id}/artifacts/{raw}", f"/{raw}"):
         for method in ("GET", "POST", "HEAD"):
             assert client.request(method, path).status_code in {404, 405, 422}, (method, path)
