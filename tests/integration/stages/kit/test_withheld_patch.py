@@ -16,8 +16,8 @@ from moonmind.runs.chain import Stage
 from moonmind.runs.machine import Done
 from moonmind.stages.kit.patches import Patch
 from moonmind.stages.kit.withheld_patch import shown
+from tests.integration.stages.apply.test_secret_findings import GHP, made, pem, refused, work
 from tests.support.stage_world import World
-from tests.unit.stages.apply.test_secret_findings import GHP, made, pem, refused, work
 
 KEY = pem("RSA PRIVATE KEY")
 LINES = KEY.split("\n")

@@ -11,9 +11,9 @@ import pytest
 
 from moonmind.adapters.supervisor.folder import read_json
 from moonmind.adapters.supervisor.order import PROXY_TOKEN, PROXY_URL, KeyProxy
+from tests.adapters.supervisor.test_job import Bench
 from tests.support.responses_server import ResponsesServer
 from tests.support.waiting import until
-from tests.unit.adapters.supervisor.test_job import Bench
 
 
 @pytest.fixture

@@ -13,8 +13,8 @@ from moonmind.errors import NotFound, ScannerError
 from moonmind.runs.chain import Stage
 from moonmind.runs.machine import Done, Failed, Park
 from moonmind.stages.kit.patches import NOT_SEEN_YET, read_kept
+from tests.integration.stages.apply.test_secret_findings import GHP, made, pem
 from tests.support.stage_world import World, discovered
-from tests.unit.stages.apply.test_secret_findings import GHP, made, pem
 
 KEY = pem("RSA PRIVATE KEY")
 CUT = KEY[: KEY.index("-----END")]
