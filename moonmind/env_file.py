@@ -161,7 +161,7 @@ def _read(path: Path, stranger: Path | None) -> EnvFile:
         for binding in parse_stream(StringIO(text)):
             if binding.error:
                 raise EnvFileRefused(
-                    f"what begins at line {_line_of(binding.original)} of {path} is not a setting",
+                    f"line {_line_of(binding.original)} of {path} is not a setting",
                     remediation="Write NAME=value, with quotes around a value of several words or lines.",
                 )
     # A stranger's `${NAME}` stays as it is: no credential of the environment ends up in a harmless setting.
@@ -193,16 +193,16 @@ def _text(path: Path, *, links_to_pipe: bool) -> str:
         if content.startswith((b"\xff\xfe", b"\xfe\xff")):
             raise _other_encoding(path, "it is UTF-16") from None
         line = content.count(b"\n", 0, error.start) + 1
-        raise _other_encoding(path, f"line {line} has a byte that UTF-8 does not know") from None
+        raise _other_encoding(path, f"line {line} is not valid UTF-8") from None
     if "\0" in text:
-        raise _other_encoding(path, "it has zero bytes, as UTF-16 and programs do")
+        raise _other_encoding(path, "it contains zero bytes, as UTF-16 text and binaries do")
     return text
 
 
 def _unreadable(path: Path, why: str) -> EnvFileRefused:
     return EnvFileRefused(
         f"the settings in {path} cannot be read: {why}",
-        remediation=f"Correct the file or its rights, or name another one: {VARIABLE} ({os.devnull} reads none).",
+        remediation=f"Correct the file or its permissions, or name another one with {VARIABLE} ({os.devnull} reads none).",
     )
 
 
@@ -217,8 +217,8 @@ def refusal(path: Path, stranger: Path, names: list[str]) -> EnvFileRefused:
     """Return the error for a stranger's file that names what it may not."""
     said = ", ".join(names)
     return EnvFileRefused(
-        f"{path} names {said}, and {stranger} is a git work tree that is not this MoonMind's own: a file that may have "
-        "come with a clone chooses no programs, addresses, folders, credentials or protections",
-        remediation=f"If you wrote the file, name it: {VARIABLE}={path}. If not, leave that folder, or read no file with "
+        f"{path} sets {said}, and {stranger} is a git work tree other than this MoonMind's own: a file that may have "
+        "come with a clone must not set programs, addresses, folders, credentials or protections",
+        remediation=f"If you wrote the file, name it: {VARIABLE}={path}. Otherwise leave that folder, or read no file with "
         f"{VARIABLE}={os.devnull}.",
     )

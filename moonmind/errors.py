@@ -59,7 +59,7 @@ class MoonMindError(Exception):
     retryable: ClassVar[bool] = False
     outage: ClassVar[bool] = False
     """A retryable error of a service that is away: waited for longer than a mishap would be."""
-    remediation: ClassVar[str] = "Look at the server's log for this request and report it as a bug."
+    remediation: ClassVar[str] = "Report it as a bug, with the server's log of this request."
 
     def __init__(self, message: str, *, remediation: str | None = None, **details: Any) -> None:
         super().__init__(message)
@@ -156,7 +156,7 @@ class NotFound(MoonMindError):
 
     code = "not_found"
     http_status = 404
-    remediation = "Check the id; `moonmind runs` lists the runs there are."
+    remediation = "Check the ID; `moonmind runs` lists the runs."
 
 
 # --- the state does not allow it -----------------------------------------------------------------------------------
@@ -167,7 +167,7 @@ class Conflict(MoonMindError):
 
     code = "conflict"
     http_status = 409
-    remediation = "Look at the run's state and ask for something it allows."
+    remediation = "Check the run's status with `moonmind show`, and ask for something that it allows."
 
 
 class RunActive(Conflict):
@@ -181,7 +181,9 @@ class NotRetryable(Conflict):
     """Retry was asked of a run whose state does not allow it."""
 
     code = "not_retryable"
-    remediation = "Only failed and cancelled runs resume; a run that found no work restarts from discovery."
+    remediation = (
+        "Only failed and cancelled runs can be resumed; a run that found no work can be restarted from discovery."
+    )
 
 
 class NotCancellable(Conflict):
@@ -252,7 +254,7 @@ class Unavailable(MoonMindError):
     code = "unavailable"
     http_status = 503
     retryable = True
-    remediation = "Start the named service, or correct the URL it is looked for at, and try again."
+    remediation = "Start the named service, or correct its URL in the settings, and try again."
 
 
 # --- the world -----------------------------------------------------------------------------------------------------
@@ -264,7 +266,9 @@ class External(MoonMindError):
     code = "external"
     http_status = 502
     retryable = True
-    remediation = "Look at the details; the stage is tried again by itself, and `retry` resumes it later."
+    remediation = (
+        "The stage is tried again automatically. If the error persists, fix what the details name, then retry the run."
+    )
 
 
 class AgentError(External):
@@ -280,7 +284,7 @@ class AgentLost(AgentError):
 
     code = "agent_lost"
     retryable = True
-    remediation = "Nothing to do at first: the next attempt resumes the agent's thread."
+    remediation = "No action needed yet: the next attempt resumes the agent's thread."
 
 
 class AgentUnknown(AgentError):
@@ -289,7 +293,7 @@ class AgentUnknown(AgentError):
     code = "agent_unknown"
     retryable = True
     remediation = (
-        "Nothing to do at first: the stage looks again by itself. If it stays, end the processes that the message names, "
+        "No action needed yet: the stage checks again automatically. If the error persists, end the processes that it names, "
         "or free what the host lacks (open files, memory, disk)."
     )
 
@@ -299,9 +303,7 @@ class AgentBusy(AgentError):
 
     code = "agent_busy"
     retryable = True
-    remediation = (
-        "Nothing to do: the stage tries again by itself. An API key (CODEX_API_KEY) lets agents run side by side."
-    )
+    remediation = "No action needed: the stage tries again automatically. With an API key (CODEX_API_KEY), agents run side by side."
 
 
 class AgentStalled(AgentError):
@@ -323,8 +325,8 @@ class ModelCallLimit(AgentError):
 
     code = "model_call_limit"
     remediation = (
-        "Retry the run: it goes on in the same thread, with as many calls again. MOONMIND_MAX_MODEL_CALLS sets how many; "
-        "a phase that always needs more is better split."
+        "Retry the run: it continues in the same thread, with as many calls again. MOONMIND_MAX_MODEL_CALLS sets how many; "
+        "split a phase that always needs more."
     )
 
 
@@ -342,8 +344,8 @@ class AgentUnavailable(AgentError):
     retryable = True
     outage = True
     remediation = (
-        "Nothing to do at first: the stage is tried again by itself, for half an hour at least, and resumes the agent's "
-        "thread. If it stays, check CODEX_BASE_URL, the way there (HTTPS_PROXY), and the service's own status page."
+        "No action needed yet: the stage is tried again automatically, for half an hour at least, and resumes the agent's "
+        "thread. If the error persists, check CODEX_BASE_URL, the connection (HTTPS_PROXY) and the service's status page."
     )
 
 
@@ -351,7 +353,7 @@ class AgentNoChange(AgentError):
     """The agent ended without changing a file."""
 
     code = "agent_no_change"
-    remediation = "Read what the agent said; correct the tasks or add notes, then retry from discovery."
+    remediation = "Read the agent's report; correct the tasks or add notes, then retry from discovery."
 
 
 class ForgeError(External):
@@ -366,8 +368,8 @@ class ForgeUnavailable(ForgeError):
     code = "forge_unavailable"
     outage = True
     remediation = (
-        "Nothing to do at first: the stage is tried again by itself, for half an hour at least. If it stays, check "
-        "GITHUB_API_URL, the way there (HTTPS_PROXY, SSL_CERT_FILE), and the forge's own status page; then retry."
+        "No action needed yet: the stage is tried again automatically, for half an hour at least. If the error persists, check "
+        "GITHUB_API_URL, the connection (HTTPS_PROXY, SSL_CERT_FILE) and the forge's status page; then retry."
     )
 
 
@@ -375,7 +377,7 @@ class ForgeLimited(ForgeError):
     """The forge asked to be left alone for a while; the run waits, and every other one with it."""
 
     code = "forge_limited"
-    remediation = "Nothing to do: the run goes on by itself when the limit is over."
+    remediation = "No action needed: the run continues automatically when the limit resets."
 
     def __init__(self, message: str, *, seconds: float, **details: Any) -> None:
         super().__init__(message, seconds=seconds, **details)
@@ -395,7 +397,7 @@ class ForgeRefused(ForgeError):
 
     code = "forge_refused"
     retryable = False
-    remediation = "Read the message for what the forge misses, fix it, then retry the run."
+    remediation = "Fix what the message names, then retry the run."
 
 
 class RepositoryArchived(ForgeRefused):
@@ -415,7 +417,9 @@ class ScannerError(External):
     """The secret scanner did not run to its end."""
 
     code = "scanner_failed"
-    remediation = "It is tried again by itself. If it stays, install MoonMind's dependencies again; then retry."
+    remediation = (
+        "It is tried again automatically. If the error persists, install MoonMind's dependencies again; then retry."
+    )
 
 
 class VcsUnreachable(VcsError):
@@ -424,8 +428,8 @@ class VcsUnreachable(VcsError):
     code = "git_unreachable"
     outage = True
     remediation = (
-        "Nothing to do at first: the stage is tried again by itself, for half an hour at least. If it stays, check "
-        "GITHUB_SERVER_URL and the way there (HTTPS_PROXY, SSL_CERT_FILE); then retry."
+        "No action needed yet: the stage is tried again automatically, for half an hour at least. If the error persists, check "
+        "GITHUB_SERVER_URL and the connection (HTTPS_PROXY, SSL_CERT_FILE); then retry."
     )
 
 
@@ -434,7 +438,7 @@ class VcsRefused(VcsError):
 
     code = "git_refused"
     retryable = False
-    remediation = "Read the message for the path or commit that git does not take, fix it, then retry the run."
+    remediation = "Fix the path or commit that the message names, then retry the run."
 
 
 class VcsDenied(VcsError):
@@ -450,7 +454,7 @@ class PushRejected(VcsError):
 
     code = "push_rejected"
     retryable = False
-    remediation = "Read the forge's words in the details (protected branch? no push right?), then retry publish."
+    remediation = "Fix what the forge's message in the details names (a protected branch, a missing right to push), then retry publish."
 
 
 class BranchProtected(PushRejected):
@@ -482,7 +486,7 @@ class DispatchError(External):
     """The broker did not take a message; the run is safe and the message is sent again."""
 
     code = "dispatch_failed"
-    remediation = "Check the broker; nothing is lost, the janitor publishes again."
+    remediation = "Check the broker. Nothing is lost: the message is sent again automatically."
 
 
 # --- the work itself -----------------------------------------------------------------------------------------------
@@ -521,7 +525,7 @@ class PatchRefused(Rejected):
     """The agent's change breaks the patch policy."""
 
     code = "patch_refused"
-    remediation = "Read apply_output for the paths and rules, and retry with notes for the agent: its thread goes on with its work."
+    remediation = "Read apply_output for the paths and rules, and retry with notes: the agent continues in its thread, with its work."
 
 
 class SecretFound(PatchRefused):
@@ -529,8 +533,8 @@ class SecretFound(PatchRefused):
 
     code = "secret_found"
     remediation = (
-        "Rotate the credential: the agent could read it. Nothing was published. What it wrote is kept as a patch "
-        "with the values masked, where that can be done; retry with restart_from_discovery."
+        "Rotate the credential: the agent could read it. Nothing was published. The work is kept as a patch "
+        "with the values masked, if that is possible; retry with restart_from_discovery."
     )
 
 
@@ -540,8 +544,8 @@ class SecretSuspected(PatchRefused):
     code = "secret_suspected"
     remediation = (
         "Nothing was published, and the work is kept. If it is no secret (a test's key, an example), accept it by its "
-        'fingerprint: moonmind retry RUN --accept FINGERPRINT --why "...". Else revoke it, and '
-        "retry with notes for the agent: its thread goes on with its work."
+        'fingerprint: moonmind retry RUN --accept FINGERPRINT --why "...". Otherwise revoke it, and '
+        "retry with notes: the agent continues in its thread, with its work."
     )
 
 
@@ -553,7 +557,7 @@ class BranchMoved(Rejected):
 
 
 class BranchConflict(Rejected):
-    """The run's branch cannot be made, because of the names of branches that exist."""
+    """The run's branch cannot be created, because of the names of existing branches."""
 
     code = "branch_conflict"
     remediation = "Rename or delete the named branches, then retry the run."

@@ -29,7 +29,7 @@ def checked_origin(url: str) -> str:
         raise ValueError(f"must be an address like {PUBLIC}")
     if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
         raise ValueError(
-            "must begin with https://: a token would travel in the open (http:// is for this machine only)"
+            "must begin with https://: a token would be sent unencrypted (http:// is for this machine only)"
         )
     if parts.username is not None or parts.password is not None or parts.query or parts.fragment:
         raise ValueError("must not hold a user, a password, or anything behind the path")
@@ -65,6 +65,6 @@ def _server_of(api: str) -> str:
     if api.endswith(_SERVER_API):
         return api.removesuffix(_SERVER_API)
     raise NotConfigured(
-        f"GITHUB_API_URL is {api}, which does not tell where git finds the repositories",
+        f"GITHUB_API_URL is {api}, from which the address of the repositories cannot be derived",
         remediation="Set GITHUB_SERVER_URL too, to the address that people open in a browser.",
     )

@@ -157,7 +157,7 @@ class Settings(BaseSettings):
     def _patterns(cls, value: Any, read: Callable[[Any], tuple[str, ...]]) -> tuple[str, ...]:
         patterns = tuple(checked(pattern) for pattern in read(value))
         if isinstance(value, str) and not patterns:
-            raise ValueError("names no pattern; unset it to admit all repositories")
+            raise ValueError("names no pattern; unset it to allow all repositories")
         return patterns
 
     @model_validator(mode="after")
@@ -166,7 +166,7 @@ class Settings(BaseSettings):
         if broker is not None and not broker.startswith(("amqp://", "amqps://", "pyamqp://")):
             raise ValueError(
                 f"CELERY_BROKER_URL has the scheme {urlsplit(broker).scheme or 'none'!r}; RabbitMQ (amqp://, amqps://, "
-                "pyamqp://) and no broker at all (embedded) are what MoonMind is tested with"
+                "pyamqp://) and no broker at all (embedded) are supported"
             )
         if not database.startswith(("sqlite://", "postgresql+psycopg://")):
             raise ValueError(

@@ -43,7 +43,7 @@ def check(defaults: Mapping[str, Path], state_home: Path | None) -> None:
         if why is None:
             return
         raise _refusal(
-            f"{place} was not made by this MoonMind ({why}), and {tree} is a git work tree that is not its own",
+            f"{place} was not created by this MoonMind ({why}), and {tree} is a git work tree other than its own",
             defaults,
         )
 
@@ -58,7 +58,8 @@ def claim(defaults: Mapping[str, Path], state_home: Path | None) -> None:
     notes = _notes(tree, state_home)
     if notes is None:
         raise _refusal(
-            f"nothing outside of the git work tree {tree} can note that {place} is this MoonMind's", defaults
+            f"there is no folder outside of the git work tree {tree} in which to note that {place} is this MoonMind's",
+            defaults,
         )
     if _noted(place, notes):
         return
@@ -102,7 +103,7 @@ def _foreign(place: Path, tree: Path, state_home: Path | None) -> str | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        return f"it cannot be looked into: {error.strerror}"
+        return f"it cannot be read: {error.strerror}"
     notes = _notes(tree, state_home)
     if not names or (notes is not None and _noted(place, notes)):
         return None
@@ -178,5 +179,5 @@ def _refusal(what: str, defaults: Mapping[str, Path]) -> FolderRefused:
     settings = " ".join(f"{variable}={path.absolute()}" for variable, path in defaults.items())
     return FolderRefused(
         f"{what}: it is not used while {unset} {'are' if len(defaults) > 1 else 'is'} not set",
-        remediation=f"If the folder is yours, set {settings}. If not, leave that work tree, or set other places.",
+        remediation=f"If the folder is yours, set {settings}. Otherwise leave that work tree, or set them to other folders.",
     )

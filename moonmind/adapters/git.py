@@ -164,7 +164,7 @@ class Git:
             kind = VcsUnreachable if network else VcsError
             return kind(f"git {verb} did not end in time", **details)
         if done.overflowed:
-            return VcsRefused(f"git {verb} wrote more than can be taken", overflowed=True, **details)
+            return VcsRefused(f"git {verb} wrote too much output", overflowed=True, **details)
         self._clear_stale_lock(done.error_text)
         message = f"git {verb} failed: {_gist(words) or f'exit code {done.exit_code}'}"
         if network and _DENIED.search(words):

@@ -48,7 +48,7 @@ def test_another_starting_commit_makes_a_new_folder(scene: Scene) -> None:
     assert new.starting_commit == later
     assert not (new.path / "work").exists()
     assert (new.path / "b").read_text() == "1"
-    with pytest.raises(VcsRefused, match="opened anew"):
+    with pytest.raises(VcsRefused, match="created again"):
         scene.vcs.capture(NAME, RUN, old)
 
 

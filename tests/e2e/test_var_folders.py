@@ -36,7 +36,9 @@ def test_every_command_refuses_a_clones_folder_and_leaves_it_as_it_was(members: 
     started = {name: members.start(name, *command, SPEC_WORKFLOW_TEST_MODE="1") for name, command in commands.items()}
     for name, process in started.items():
         assert process.wait(60) == SPEAKS_OF_IT, f"{name}: {process.text()}"
-        assert f"{var} was not made by this MoonMind (it holds moonmind.db, server.json, repos" in process.text(), name
+        assert f"{var} was not created by this MoonMind (it holds moonmind.db, server.json, repos" in process.text(), (
+            name
+        )
         assert "Traceback" not in process.text(), name
     assert sleeper.alive
     assert not (members.folder / "executed").exists()

@@ -149,7 +149,7 @@ def test_another_encoding_is_one_sentence_that_names_the_file(
 def test_a_line_that_is_no_setting_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / ".env").write_text("CODEX_ENV=prod\n\nCODEX_MODEL='unclosed\n")
-    assert refusal() == f"what begins at line 3 of {tmp_path}/.env is not a setting"
+    assert refusal() == f"line 3 of {tmp_path}/.env is not a setting"
 
 
 # --- the rest -----------------------------------------------------------------------------------------------------------

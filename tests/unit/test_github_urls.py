@@ -28,7 +28,7 @@ def test_the_pair_is_completed(api: str | None, server: str | None, both: tuple[
 
 
 def test_an_api_that_does_not_tell_its_server_is_refused_with_what_to_set() -> None:
-    with pytest.raises(NotConfigured, match="does not tell where git") as caught:
+    with pytest.raises(NotConfigured, match="cannot be derived") as caught:
         github_urls(api="https://api.acme.example", server=None)
     assert "GITHUB_SERVER_URL" in caught.value.advice
 
@@ -43,8 +43,8 @@ def test_what_a_token_may_be_sent_to_is_taken_without_its_last_slash(url: str) -
 @pytest.mark.parametrize(
     ("url", "words"),
     [
-        ("http://github.com", "in the open"),
-        ("http://127.0.0.1.example", "in the open"),
+        ("http://github.com", "unencrypted"),
+        ("http://127.0.0.1.example", "unencrypted"),
         ("ssh://github.com", "like https"),
         ("github.com", "like https"),
         ("https://", "like https"),

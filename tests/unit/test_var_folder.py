@@ -110,7 +110,7 @@ def test_a_folder_that_this_installation_did_not_make_is_refused(
 ) -> None:
     make(clone / "var")
     message = refusal()
-    assert f"{clone}/var was not made by this MoonMind ({why}), and {clone} is a git work tree" in message
+    assert f"{clone}/var was not created by this MoonMind ({why}), and {clone} is a git work tree" in message
     assert "SPEC_WORKFLOW_ARTIFACT_ROOT, MOONMIND_VAR_DIR and MOONMIND_LOCAL_REPOS are not set" in message
 
 
@@ -123,7 +123,7 @@ def test_a_folder_that_is_a_clone_itself_is_a_strangers(
     make(tmp_path / "cwd/var")
     assert load_settings().var_dir == Path("var")
     (tmp_path / "cwd/var/.git").mkdir()
-    assert f"{tmp_path}/cwd/var was not made by this MoonMind" in refusal()
+    assert f"{tmp_path}/cwd/var was not created by this MoonMind" in refusal()
 
 
 def test_each_setting_that_is_left_out_counts_and_all_of_them_set_is_enough(
@@ -217,7 +217,7 @@ def test_every_command_ends_with_4_before_it_reads_or_writes(
 ) -> None:
     with_database(clone / "var")
     assert main(arguments) == 4
-    assert f"{clone}/var was not made by this MoonMind" in capfd.readouterr().err
+    assert f"{clone}/var was not created by this MoonMind" in capfd.readouterr().err
     assert [path.name for path in (clone / "var").iterdir()] == ["moonmind.db"]
 
 
@@ -225,7 +225,7 @@ def test_the_demo_signals_no_process_that_a_clone_names(clone: Path, capfd: pyte
     (clone / "var/demo").mkdir(parents=True)
     (clone / "var/demo/server.json").touch()
     assert demo.main([]) == 4
-    assert f"{clone}/var was not made by this MoonMind" in capfd.readouterr().err
+    assert f"{clone}/var was not created by this MoonMind" in capfd.readouterr().err
     assert [path.name for path in (clone / "var/demo").iterdir()] == ["server.json"]
 
 

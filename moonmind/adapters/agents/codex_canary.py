@@ -31,10 +31,8 @@ _FIX = (
     "If a system-wide configuration (/etc/codex) trusts folders, remove that."
 )
 
-_UNTRIED = "whether Codex ignores a repository's .codex folder could not be tried"
-_TRY = (
-    "Run `codex exec` once in an empty folder to see what it says, and correct that; then run `moonmind doctor` again."
-)
+_UNTRIED = "could not test whether Codex ignores a repository's .codex folder"
+_TRY = "Run `codex exec` once in an empty folder and fix the error that it prints; then run `moonmind doctor` again."
 
 _proven: set[tuple[object, ...]] = set()
 """Of this process: the program's file and the configuration with which it left no mark."""
@@ -59,13 +57,13 @@ def project_check(options: AgentOptions, login: Login, binary: str) -> Check:
                 )
                 return Check(NAME, CheckStatus.FAILED, message, _FIX)
             if not asked:
-                ending = words or "it said nothing"
-                message = f"{_UNTRIED}: Codex ended before it asked the model ({ending})"
+                ending = words or "it printed nothing"
+                message = f"{_UNTRIED}: Codex ended before it called the model ({ending})"
                 return Check(NAME, CheckStatus.UNKNOWN, message, _TRY)
             _proven.add(key)
     except (OSError, MoonMindError) as error:
         return Check(NAME, CheckStatus.UNKNOWN, f"{_UNTRIED}: {error}", _TRY)
-    return Check(NAME, CheckStatus.PASSED, "Codex ignores a repository's .codex folder (tried)")
+    return Check(NAME, CheckStatus.PASSED, "Codex ignores a repository's .codex folder (tested)")
 
 
 def _configuration(options: AgentOptions, login: Login) -> dict[str, Any]:
@@ -97,7 +95,7 @@ def _try(options: AgentOptions, binary: str, config: dict[str, Any]) -> tuple[li
         argv += ["-C", str(workspace), "-c", f'model_providers.{PROVIDER}.base_url="{url}"', "-"]
         done = process.run(argv, cwd=workspace, env=environment, input=b"Say yes.", timeout=_SECONDS)
         kernel.kill_all(lambda: kernel.marked(MARK, mark), seconds=_SECONDS)
-        words = f"no end within {_SECONDS:.0f} seconds" if done.timed_out else done.error_text[-300:]
+        words = f"it did not end within {_SECONDS:.0f} seconds" if done.timed_out else done.error_text[-300:]
         return sorted(path.name for path in marks.iterdir()), asked.is_set(), words
 
 

@@ -31,7 +31,9 @@ def find_codex(options: AgentOptions) -> str:
         # Where script/bootstrap links it; on PATH only in an activated virtualenv.
         found = shutil.which(wanted, path=str(Path(sys.executable).parent))
     if found is None:
-        where = f"CODEX_BIN names {wanted}, which is no program" if options.codex_bin else "there is no `codex` on PATH"
+        where = (
+            f"CODEX_BIN names {wanted}, which is not a program" if options.codex_bin else "there is no `codex` on PATH"
+        )
         raise CredentialInvalid(where, remediation=_INSTALL, check="codex.binary")
     return str(Path(found).absolute())
 
@@ -57,7 +59,7 @@ def _binary(options: AgentOptions) -> Check:
             "codex.binary", CheckStatus.UNKNOWN, f"{path} --version did not answer within {_SECONDS:.0f} seconds"
         )
     if not done.ok:
-        return Check("codex.binary", CheckStatus.FAILED, f"{path} --version fails: {done.error_text[-300:]}", _INSTALL)
+        return Check("codex.binary", CheckStatus.FAILED, f"{path} --version failed: {done.error_text[-300:]}", _INSTALL)
     version = done.text.strip().removeprefix("codex-cli").strip()
     return Check("codex.binary", CheckStatus.PASSED, f"Codex {version}", facts={"version": version, "path": path})
 
@@ -80,13 +82,13 @@ def _login(options: AgentOptions, login: Login) -> Check:
 
 def _project(options: AgentOptions, login: Login, binary: Check, stored: Check) -> Check:
     if binary.status is not CheckStatus.PASSED or stored.failed:
-        return Check(PROJECT, CheckStatus.SKIPPED, "not tried: codex.binary or codex.login has to pass first")
+        return Check(PROJECT, CheckStatus.SKIPPED, "skipped: codex.binary and codex.login must pass first")
     return project_check(options, login, binary.facts["path"])
 
 
 def _key(options: AgentOptions, login: Login) -> Check:
     if login.kind is LoginKind.NONE:
-        return Check("codex.key", CheckStatus.SKIPPED, "not tried: there is no login")
+        return Check("codex.key", CheckStatus.SKIPPED, "skipped: there is no login")
     if login.key is None:
         return Check("codex.key", CheckStatus.SKIPPED, "a ChatGPT login is checked by an agent's first request")
     base = (options.codex_base_url or DEFAULT_BASE_URL).rstrip("/")
@@ -97,7 +99,7 @@ def _key(options: AgentOptions, login: Login) -> Check:
         return Check(
             "codex.key",
             CheckStatus.UNKNOWN,
-            f"{base} could not be asked whether it accepts the key ({type(error).__name__})",
+            f"could not ask {base} whether it accepts the key ({type(error).__name__})",
         )
     if answer.status_code in (401, 403):
         return Check(
@@ -109,5 +111,5 @@ def _key(options: AgentOptions, login: Login) -> Check:
     if answer.is_success:
         return Check("codex.key", CheckStatus.PASSED, f"{base} accepts the key")
     return Check(
-        "codex.key", CheckStatus.UNKNOWN, f"{base} answers HTTP {answer.status_code} to a question about the key"
+        "codex.key", CheckStatus.UNKNOWN, f"{base} answered HTTP {answer.status_code} when asked about the key"
     )

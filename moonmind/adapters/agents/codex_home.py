@@ -75,7 +75,7 @@ def profile(label: str | None, home: Path) -> dict[str, Any]:
     if not _LABEL.fullmatch(label):
         raise NotConfigured(
             "CODEX_ENV may hold letters, digits, dots, dashes and underscores only",
-            remediation="Set CODEX_ENV to a plain label, `prod` for example.",
+            remediation="Set CODEX_ENV to a plain label, for example `prod`.",
         )
     path = home / f"{label}.config.toml"
     try:
@@ -84,7 +84,7 @@ def profile(label: str | None, home: Path) -> dict[str, Any]:
         return {}
     except (OSError, ValueError) as error:
         raise NotConfigured(
-            f"{path} cannot be read: {error}", remediation=f"Mend {path}, or set CODEX_ENV to another label."
+            f"{path} cannot be read: {error}", remediation=f"Fix {path}, or set CODEX_ENV to another label."
         ) from error
 
 

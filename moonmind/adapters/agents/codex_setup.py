@@ -37,7 +37,7 @@ def ensure_codex_home(options: AgentOptions) -> CodexSetup:
             write_whole(config, (_COMMENT + toml_text({"cli_auth_credentials_store": "file"})).encode())
     except OSError as error:
         raise NotConfigured(
-            f"the Codex home {login.home} cannot be made: {error.strerror}",
+            f"the Codex home {login.home} cannot be created: {error.strerror}",
             remediation="Set CODEX_HOME to a folder that this user may write.",
         ) from error
     usable = login.kind is not LoginKind.NONE

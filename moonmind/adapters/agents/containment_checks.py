@@ -11,7 +11,7 @@ def processes() -> tuple[Check, ...]:
         kind = kind_here()
     except OSError as error:
         return (
-            Check("processes", CheckStatus.UNKNOWN, f"how agents' processes are held together is not known: {error}"),
+            Check("processes", CheckStatus.UNKNOWN, f"cannot determine how agents' processes are contained: {error}"),
         )
     if kind is not Kind.TRACES:
         return (Check("processes", CheckStatus.PASSED, PROMISES[kind], facts={"containment": kind.value}),)
@@ -20,7 +20,7 @@ def processes() -> tuple[Check, ...]:
             Check(
                 "processes",
                 CheckStatus.UNKNOWN,
-                "/proc is not mounted: what an agent leaves running in sessions of its own is not found",
+                "/proc is not mounted: processes that an agent leaves running in sessions of their own are not found",
                 "Mount it: `mount -t proc proc /proc`.",
                 {"containment": kind.value},
             ),
@@ -30,7 +30,7 @@ def processes() -> tuple[Check, ...]:
             "processes",
             CheckStatus.UNKNOWN,
             PROMISES[kind],
-            "Allow this user to make namespaces (`unshare -Urpf true` tries it), or run MoonMind with a control group of "
+            "Allow this user to create namespaces (`unshare -Urpf true` tests it), or run MoonMind in a control group of "
             "its own: `systemd-run --user -p Delegate=yes`.",
             {"containment": kind.value},
         ),

@@ -42,7 +42,7 @@ _CODES = {
     "unavailable": JobEnd.UNAVAILABLE,
 }
 _CUT_SHORT = {
-    "call_limit": (JobEnd.CALL_LIMIT, "the run made as many calls of the model as it may"),
+    "call_limit": (JobEnd.CALL_LIMIT, "the run reached its limit of model calls"),
     "stalled": (JobEnd.STALLED, "the agent was silent for longer than the stall limit"),
     "timed_out": (JobEnd.TIMED_OUT, "the agent reached the total time limit"),
     "stopped": (JobEnd.STOPPED, "the agent was stopped on request"),
@@ -100,7 +100,7 @@ def _resets_at(failure: Mapping[str, Any], message: str, body: Mapping[str, Any]
 
 def _sentence(words: str, more: str) -> str:
     more = more.strip()
-    return f"{words}; its last words: {more}" if more else words
+    return f"{words}; its last message: {more}" if more else words
 
 
 def _signal_name(number: int) -> str:

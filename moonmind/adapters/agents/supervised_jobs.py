@@ -127,7 +127,7 @@ class Jobs:
             overdue = overdue_limit(folder, handle) if locked and result is None else None
             model_calls = calls_noted(folder)
         except (OSError, ValueError) as error:
-            raise AgentUnknown(f"the job {key} could not be looked at: {error}") from error
+            raise AgentUnknown(f"the state of job {key} could not be read: {error}") from error
         state = JobState.ENDED if result else JobState.RUNNING if locked else JobState.LOST
         return JobStatus(
             state,
@@ -159,7 +159,7 @@ class Jobs:
                 self._kill_supervisor(key)
             self._sweep(key)
         except (OSError, ValueError) as error:
-            raise AgentUnknown(f"the job {key} could not be stopped for certain: {error}") from error
+            raise AgentUnknown(f"could not make sure that job {key} was stopped: {error}") from error
 
     def stop_siblings(self, key: str) -> None:
         """Stop for certain what the run's other jobs left or still do: two agents must not share a home."""
@@ -271,13 +271,13 @@ class Jobs:
             member.signal(signal.SIGKILL)
         _require_gone(key, kernel.kill_all(lambda: [one for one in family if one.alive], seconds=_KILL_SECONDS))
         if not self._waited(self.folder(key), 1.0, until_started=False):
-            raise AgentUnknown(f"the supervisor of the job {key} cannot be ended")
+            raise AgentUnknown(f"the supervisor of job {key} cannot be ended")
 
 
 def _require_gone(key: str, survivors: list[kernel.Process]) -> None:
     if survivors:
         raise AgentUnknown(
-            f"processes of the job {key} cannot be ended: {', '.join(str(process.pid) for process in survivors)}",
+            f"processes of job {key} cannot be ended: {', '.join(str(process.pid) for process in survivors)}",
             remediation="End the named processes as the user they run as, then retry.",
         )
 
@@ -285,7 +285,7 @@ def _require_gone(key: str, survivors: list[kernel.Process]) -> None:
 def _below(root: Path, key: str) -> Path:
     parts = key.split("/")
     if not all(part and part not in (".", "..") and "\0" not in part for part in parts):
-        raise AgentError(f"{key!r} is no job key")
+        raise AgentError(f"{key!r} is not a job key")
     return root.joinpath(*parts)
 
 

@@ -164,7 +164,7 @@ def _refuse_what_is_no_file(folder: int, name: str, path: str) -> None:
     except FileNotFoundError:
         return
     if not stat.S_ISREG(mode):
-        raise StoreRefused(f"something that is no file stands at {path}", path=path)
+        raise StoreRefused(f"{path} is not a regular file", path=path)
 
 
 def _told_read(handle: int, size: int, path: str) -> bytes:
@@ -186,7 +186,5 @@ def _told(path: str) -> Iterator[None]:
 def _raise(path: str, error: OSError) -> NoReturn:
     # A link answers ELOOP where a file was asked for, and ENOTDIR where a folder was.
     if error.errno in {errno.ELOOP, errno.ENOTDIR, errno.ENXIO, errno.EISDIR}:
-        raise StoreRefused(
-            f"a link, or something else that does not belong there, stands on the way to {path}"
-        ) from error
-    raise StoreError(f"{path} cannot be kept or read: {error.strerror}", path=path) from error
+        raise StoreRefused(f"a link, or something else that does not belong there, is on the path to {path}") from error
+    raise StoreError(f"{path} cannot be written or read: {error.strerror}", path=path) from error

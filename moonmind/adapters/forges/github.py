@@ -98,15 +98,17 @@ class GitHubForge:
         answer = answer_of(error)
         words = "; ".join(answer.complaints) or answer.message
         if "already exists" in words:
-            raise ForgeError(f"GitHub says of {draft.branch} that {words!r}, and does not list it yet") from None
+            raise ForgeError(
+                f"GitHub answered {words!r} for {draft.branch}, and does not list its pull request yet"
+            ) from None
         if "No commits between" in words:
             raise ForgeRefused(
-                f"nothing to merge: {draft.base} holds all of {draft.branch}", branch=draft.branch, base=draft.base
+                f"nothing to merge: {draft.base} already contains {draft.branch}", branch=draft.branch, base=draft.base
             ) from None
         for field, branch in (("head", draft.branch), ("base", draft.base)):
             if answer.invalid(field):
                 if _has_branch(found, branch):
-                    raise ForgeError(f"GitHub does not know {branch} as a {field} yet") from None
+                    raise ForgeError(f"GitHub does not accept {branch} as {field} yet") from None
                 raise ForgeRefused(f"{found.full_name} has no branch {branch}", branch=branch) from None
         raise error
 
@@ -115,7 +117,7 @@ def refuse_closed(data: dict[str, Any]) -> None:
     """Raise for a repository that takes neither branches nor pull requests."""
     name = data.get("full_name")
     if data.get("archived"):
-        raise RepositoryArchived(f"{name} is archived: it takes neither branches nor pull requests")
+        raise RepositoryArchived(f"{name} is archived and accepts neither branches nor pull requests")
     if data.get("disabled"):
         raise RepositoryUnavailable(
             f"{name} is disabled by GitHub", remediation="Ask its owner, or GitHub's support; then retry."

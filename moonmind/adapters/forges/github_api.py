@@ -60,10 +60,10 @@ class GitHubApi:
         """Return the token. Raises CredentialInvalid if there is none, or if it holds impossible characters."""
         token = (self._options.token or "").strip()
         if not token:
-            message = "there is no token for GitHub: GH_TOKEN is not set"
+            message = "no GitHub token: GH_TOKEN is not set"
             raise CredentialInvalid(message, remediation=RENEW, check="github.token")
         if not _TOKEN.fullmatch(token):
-            message = "GH_TOKEN holds characters that no token has"
+            message = "GH_TOKEN contains characters that no token has"
             raise CredentialInvalid(message, remediation=RENEW, check="github.token")
         return token
 
@@ -101,7 +101,7 @@ class GitHubApi:
         ) as error:
             # How PyGithub refuses an address of another host, and how it fails on answers that are none of GitHub's.
             raise ForgeRefused(
-                f"what answers at {self.api_url} does not speak as GitHub does ({type(error).__name__})",
+                f"{self.api_url} does not answer like GitHub's API ({type(error).__name__})",
                 remediation="Check GITHUB_API_URL and GITHUB_SERVER_URL, then retry.",
             ) from error
         finally:
@@ -123,10 +123,10 @@ class GitHubApi:
     def look_up(self, client: Github, name: str) -> GitHubRepository:
         """Find a repository under its present name; a renamed one is followed. Raises RepositoryUnavailable."""
         if not is_name(name):
-            raise RepositoryUnavailable(f"not the name of a repository: {name[:200]!r}")
+            raise RepositoryUnavailable(f"not a repository name: {name[:200]!r}")
         found = client.get_repo(name)
         if not is_name(str(found.raw_data.get("full_name"))):
-            raise ForgeRefused(f"{self.api_url} describes {name} in a way that is not GitHub's")
+            raise ForgeRefused(f"{self.api_url} answered for {name} in a form that is not GitHub's")
         return found
 
     def _pauses(self, error: Any) -> bool:

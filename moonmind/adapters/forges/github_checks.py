@@ -76,9 +76,13 @@ def _scopes(api: GitHubApi, identity: Identity) -> Check:
     listed = identity.headers.get("x-oauth-scopes")
     kind = kind_of(api.token, identity)
     if kind not in _SCOPED:
-        return Check("github.scopes", CheckStatus.SKIPPED, f"a {kind} token has permissions instead, by repository")
+        return Check(
+            "github.scopes", CheckStatus.SKIPPED, f"a {kind} token has permissions per repository instead of scopes"
+        )
     if listed is None:
-        return Check("github.scopes", CheckStatus.SKIPPED, "GitHub lists no scopes; the right to push tells")
+        return Check(
+            "github.scopes", CheckStatus.SKIPPED, "GitHub lists no scopes; the check of the right to push decides"
+        )
     scopes = [scope.strip() for scope in listed.split(",") if scope.strip()]
     facts = {"tokenScopes": ", ".join(scopes)}
     shown = ", ".join(scopes) or "none"
@@ -86,7 +90,7 @@ def _scopes(api: GitHubApi, identity: Identity) -> Check:
         return Check(
             "github.scopes",
             CheckStatus.FAILED,
-            f"the token's scopes do not allow to publish (it has: {shown})",
+            f"the token's scopes do not allow publishing (it has: {shown})",
             "Give the token the scope `repo` (or `public_repo`, for public repositories alone), then retry.",
             facts,
         )
@@ -125,8 +129,13 @@ def _push(api: GitHubApi, name: str) -> Check:
             status = answer.status_code
     except (httpx.HTTPError, httpx.InvalidURL, ImportError, OSError, ValueError) as error:
         # ImportError: a SOCKS proxy without its package. Values are not quoted: a header may be among them.
-        words = f"{api.server_url} could not be asked for the right to push ({type(error).__name__})"
-        return Check("github.push", CheckStatus.UNKNOWN, words, "Check GITHUB_SERVER_URL and the way there.")
+        words = f"could not ask {api.server_url} about the right to push ({type(error).__name__})"
+        return Check(
+            "github.push",
+            CheckStatus.UNKNOWN,
+            words,
+            "Check GITHUB_SERVER_URL and the connection to it (HTTPS_PROXY, SSL_CERT_FILE).",
+        )
     if status == 200:
         return Check("github.push", CheckStatus.PASSED, f"the token may push to {name}")
     if status in {401, 403, 404}:
@@ -136,7 +145,7 @@ def _push(api: GitHubApi, name: str) -> Check:
             f"the token may not push to {name} (git's server answers {status})",
             "Give the token `contents: write` (classic: scope `repo`) and its user the right to write to the repository.",
         )
-    return Check("github.push", CheckStatus.UNKNOWN, f"{url.partition('?')[0]} answers HTTP {status}")
+    return Check("github.push", CheckStatus.UNKNOWN, f"{url.partition('?')[0]} answered HTTP {status}")
 
 
 def _trust(api: GitHubApi) -> ssl.SSLContext | bool:

@@ -23,7 +23,7 @@ from moonmind.errors import (
 from moonmind.redact import Redactor
 
 RENEW = (
-    "Make a new token on GitHub (fine-grained: contents and pull requests, read and write; classic: scope `repo`), set "
+    "Create a new token on GitHub (fine-grained: contents and pull requests, read and write; classic: scope `repo`), set "
     "GH_TOKEN to it, and restart MoonMind's processes."
 )
 _DEFAULT_PAUSE = 60.0
@@ -73,7 +73,7 @@ def translate(answer: Answer, asked: str, *, server: str) -> MoonMindError:
     said = f"GitHub answered {answer.status} when asked to {asked}{words}"
     details: dict[str, Any] = {"status": answer.status, "requestId": answer.headers.get("x-github-request-id", "")}
     if (pause := _pause(answer)) is not None:
-        kind = "its rate limit is used up" if _is_primary(answer) else "it is asked too much at once"
+        kind = "its rate limit is used up" if _is_primary(answer) else "too many requests at once"
         return ForgeLimited(f"GitHub asks to wait {pause:.0f} seconds: {kind} ({said})", seconds=pause, **details)
     if answer.status == 401:
         message = f"GitHub does not accept the token: it is wrong, expired or revoked ({said})"
@@ -82,7 +82,7 @@ def translate(answer: Answer, asked: str, *, server: str) -> MoonMindError:
         return ForgeUnavailable(said, **details)
     if answer.status in {403, 404} and (sso := _SSO.search(answer.headers.get("x-github-sso", ""))):
         return CredentialInvalid(
-            f"the organization wants single sign-on, and the token is not authorized for it ({said})",
+            f"the organization requires single sign-on, and the token is not authorized for it ({said})",
             remediation=f"Authorize the token for the organization{_at(sso['url'], server)}, then retry.",
             check="github.sso",
             **details,
@@ -92,7 +92,7 @@ def translate(answer: Answer, asked: str, *, server: str) -> MoonMindError:
     if answer.status == 403:
         return _forbidden(answer, said, details)
     if answer.status in {404, 410, 451}:
-        return RepositoryUnavailable(f"it is not there, or this token does not see it ({said})", **details)
+        return RepositoryUnavailable(f"not found, or not visible to this token ({said})", **details)
     complaints = "; ".join(answer.complaints)
     return ForgeRefused(f"{said} ({complaints})" if complaints else said, **details)
 
@@ -100,7 +100,7 @@ def translate(answer: Answer, asked: str, *, server: str) -> MoonMindError:
 def unreachable(error: Exception, asked: str, api_url: str, redactor: Redactor) -> ForgeError:
     """Return the error for a request that got no answer, redacted: a library's message may quote the request."""
     host = urlsplit(api_url).netloc
-    return ForgeUnavailable(f"{host} could not be asked to {asked} ({redactor.text(_reason(error))})", host=host)
+    return ForgeUnavailable(f"could not ask {host} to {asked} ({redactor.text(_reason(error))})", host=host)
 
 
 def _forbidden(answer: Answer, said: str, details: Mapping[str, Any]) -> CredentialInvalid:

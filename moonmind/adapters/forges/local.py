@@ -64,7 +64,9 @@ class LocalForge:
             head, base = branches[draft.branch], branches[draft.base]
             if self._repositories.holds(found, base, head):
                 raise ForgeRefused(
-                    f"nothing to merge: {draft.base} holds all of {draft.branch}", branch=draft.branch, base=draft.base
+                    f"nothing to merge: {draft.base} already contains {draft.branch}",
+                    branch=draft.branch,
+                    base=draft.base,
                 )
             pulls = register.of_branch(draft.branch)
             allowed()

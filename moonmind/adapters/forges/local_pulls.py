@@ -94,7 +94,7 @@ def opened(path: Path) -> Iterator[Register]:
             if after != before:
                 replace_file(path, after)
     except (TimeoutError, OSError) as error:
-        raise ForgeError(f"the record of pull requests cannot be kept: {error}", path=str(path)) from error
+        raise ForgeError(f"the record of pull requests cannot be written: {error}", path=str(path)) from error
 
 
 def _read(path: Path) -> Register:

@@ -44,14 +44,14 @@ class BareRepositories:
         if self._sample_only is not None and naming.repository_key(wanted) != self._sample_only:
             raise RepositoryUnavailable(
                 f"there is no repository {wanted} in {self._folder}",
-                remediation=f"Make it: `git init --bare {self._folder / wanted}.git`, push to it, then start a new run.",
+                remediation=f"Create it: `git init --bare {self._folder / wanted}.git`, push to it, then start a new run.",
             )
         try:
             # One at a time: two spellings of one name must not become two repositories.
             with locked(self._folder / ".making.lock", _LOCK_SECONDS):
                 return self._existing(wanted) or self._make(wanted, self._sample())
         except (TimeoutError, OSError) as error:
-            raise ForgeError(f"the repository {wanted} cannot be made: {error}", path=str(self._folder)) from error
+            raise ForgeError(f"the repository {wanted} cannot be created: {error}", path=str(self._folder)) from error
 
     def default_branch(self, repository: BareRepository) -> str:
         """Return the branch that HEAD names."""

@@ -71,7 +71,7 @@ class Betterleaks:
             try:
                 return tuple(_hits(report.read_text("utf-8"), [name for name, _ in worth]))
             except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
-                raise ScannerError(f"The secret scanner wrote no report that can be read ({error!r}).") from error
+                raise ScannerError(f"The secret scanner's report cannot be read ({error!r}).") from error
 
     def matches(self, expressions: Sequence[str], texts: Sequence[str]) -> tuple[frozenset[int], ...]:
         """Return for each regular expression which texts it is found in, by a process that ends after some seconds."""

@@ -34,9 +34,9 @@ class Kind(StrEnum):
 
 
 PROMISES: Mapping[Kind, str] = {
-    Kind.NAMESPACE: "pid namespace: whatever an agent starts ends with it, also when its supervisor is killed",
-    Kind.CGROUP: "cgroup: whatever an agent starts ends with it, unless it moves itself to another control group",
-    Kind.TRACES: "traces: what an agent starts ends with it, unless it kills its supervisor and leaves no trace",
+    Kind.NAMESPACE: "pid namespace: all of an agent's processes end with it, even if its supervisor is killed",
+    Kind.CGROUP: "cgroup: all of an agent's processes end with it, unless one moves itself to another control group",
+    Kind.TRACES: "traces: all of an agent's processes end with it, unless it kills its supervisor and they leave no trace",
 }
 
 

@@ -77,7 +77,7 @@ class Taker:
             )  # fmt: skip
             if refused := _NOT_TAKEN.search(done.error_text):
                 path = shown(refused[1])
-                raise VcsRefused(f"{path} has a name that some system takes for git's own folder", path=path)
+                raise VcsRefused(f"{path} has a name that some systems treat as git's own folder", path=path)
 
 
 class _Choice:
@@ -103,7 +103,7 @@ class _Choice:
         generated = Generated(self._tree, set(tracked))
         for folder in listing.nested:
             if generated.folder(folder) is None and not self._in_gitlink(folder + b"/"):
-                words = "the repository that a tool began there is left out; its files are taken"
+                words = "a tool created a git repository there; its .git is left out, its files are taken"
                 self.notes.add(folder + b"/.git", "nested_git", words)
         taken += self._of_untracked(listing.names, generated)
         taken += self._named_and_hidden({*tracked, *listing.names}, generated)

@@ -95,7 +95,7 @@ class GitVcs:
         with self._workspaces.lock(run_id):
             found = self._workspaces.find(run_id)
             if found is None or found[0] != workspace:
-                raise VcsRefused(f"the workspace of run {run_id} is not on this host, or was opened anew")
+                raise VcsRefused(f"the workspace of run {run_id} is not on this host, or was created again")
             taken = self._taker.take(mirror, run_id, *found, named)
         self._mirrors.pin(repository, run_id, "wip", taken.commit)
         return taken

@@ -89,7 +89,7 @@ class Mirrors:
             raise VcsRefused("the clone URL must not hold a user or a password")
         if parts.netloc != self._host:
             raise VcsRefused(
-                f"git may talk to {self._host or 'no host'} only, not to {parts.netloc}", host=parts.netloc
+                f"git may connect to {self._host or 'no host'} only, not to {parts.netloc}", host=parts.netloc
             )
         return repository.clone_url
 

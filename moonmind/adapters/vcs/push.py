@@ -24,7 +24,7 @@ class Publisher:
         name, url = repository.full_name, self._mirrors.url(repository)
         mirror, ref = self._mirrors.existing(name), self._ref(branch)
         if expected is not None and not self._objects.is_ancestor(mirror, expected, commit):
-            raise VcsRefused(f"{commit} does not follow {expected}: {branch} would lose what is published")
+            raise VcsRefused(f"{commit} is not based on {expected}: {branch} would lose published commits")
         done = self._git.run(
             "push", "--porcelain", "--no-verify", "--no-follow-tags", "--recurse-submodules=no",
             f"--force-with-lease={ref}:{expected or ''}", "--end-of-options", url, f"{object_name(commit)}:{ref}",

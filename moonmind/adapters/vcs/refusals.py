@@ -20,8 +20,8 @@ _RULES = (
     _Rule(
         re.compile(r"GH013.{0,2000}secret|push cannot contain secrets", re.IGNORECASE | re.DOTALL),
         "GitHub's push protection found a secret in {branch}",
-        "Read the forge's words for where it stands, remove it from the repository or add notes for the agent, then "
-        "retry from discovery.",
+        "The forge's message says where it is: remove it from the repository or add notes for the agent, then retry from "
+        "discovery.",
     ),
     _Rule(
         re.compile(r"without [`']?workflow[`']? scope|without [`']?workflows[`']? permission", re.IGNORECASE),
@@ -30,7 +30,7 @@ _RULES = (
     ),
     _Rule(
         re.compile(r"GH001|exceeds GitHub's file size limit", re.IGNORECASE),
-        "{branch} holds a file that is larger than GitHub takes",
+        "{branch} contains a file that is larger than GitHub accepts",
         "Remove the file, or keep it in Git LFS; then retry from discovery.",
     ),
     _Rule(
@@ -39,7 +39,7 @@ _RULES = (
             re.IGNORECASE | re.DOTALL,
         ),
         "the name of another branch leaves no room for {branch}",
-        "Rename or delete the branch that the forge's words name, then retry the run.",
+        "Rename or delete the branch that the forge's message names, then retry the run.",
     ),
 )
 _NO_RIGHT = re.compile(r"returned error: 403|Permission to .{0,200} denied")
@@ -52,10 +52,10 @@ def refusal(failure: VcsError, branch: str, *, summary: str | None, **facts: Any
     details = {"branch": branch, **facts, **failure.details}
     tail = f"; it said: {said}" if said else ""
     if _ARCHIVED.search(words):
-        return RepositoryArchived(f"the repository is archived and takes no push{tail}", **details)
+        return RepositoryArchived(f"the repository is archived and accepts no push{tail}", **details)
     if summary is None:
         if isinstance(failure, VcsDenied) and _NO_RIGHT.search(words):
-            return PushRejected(f"the forge gives no right to push {branch}{tail}", **details)
+            return PushRejected(f"the token may not push {branch}{tail}", **details)
         return failure
     for rule in _RULES:
         if rule.words.search(f"{summary} {words}"):

@@ -96,8 +96,8 @@ def test_whatever_changes_is_tried_again(options: AgentOptions, tmp_path: Path, 
     ("deed", "words"),
     [
         ("sys.exit('no such option')", "no such option"),
-        ("import time; time.sleep(60)", "no end within"),
-        ("sys.exit()", "it said nothing"),
+        ("import time; time.sleep(60)", "it did not end within"),
+        ("sys.exit()", "it printed nothing"),
     ],
 )
 def test_one_that_asks_no_model_shows_nothing(

@@ -40,7 +40,7 @@ def jobs(tmp_path: Path) -> Jobs:
 @pytest.mark.parametrize("key", ["../run-1/submit-1", "run-1//submit-1", "/run-1", "", ".", "run/..", "a\0b"])
 def test_a_key_that_would_leave_the_state_folder_is_refused(jobs: Jobs, key: str) -> None:
     for call in (jobs.poll, jobs.stop, jobs.stop_all, jobs.remove, jobs.home):
-        with pytest.raises(AgentError, match="no job key"):
+        with pytest.raises(AgentError, match="not a job key"):
             call(key)
 
 

@@ -133,7 +133,7 @@ def test_a_pull_request_that_github_says_exists_and_does_not_list_yet_is_asked_f
         {"resource": "PullRequest", "code": "custom", "message": f"A pull request already exists for acme:{BRANCH}."}
     ]
     site.fail("POST", PULLS, 422, body={"message": "Validation Failed", "errors": errors})
-    with pytest.raises(MoonMindError, match="does not list it yet") as caught:
+    with pytest.raises(MoonMindError, match="does not list its pull request yet") as caught:
         forge.ensure_pull_request(name, DRAFT)
     assert caught.value.retryable
 
@@ -142,7 +142,7 @@ def test_a_branch_that_github_does_not_know_yet_is_asked_for_again(forge: GitHub
     site.push(name, BRANCH, {"file": "one"})
     errors = [{"resource": "PullRequest", "field": "head", "code": "invalid"}]
     site.fail("POST", PULLS, 422, body={"message": "Validation Failed", "errors": errors})
-    with pytest.raises(MoonMindError, match="does not know") as caught:
+    with pytest.raises(MoonMindError, match="does not accept") as caught:
         forge.ensure_pull_request(name, DRAFT)
     assert caught.value.retryable
 
@@ -157,7 +157,7 @@ def test_any_other_422_is_final_and_says_what_github_says(forge: GitHubForge, si
 
 
 def test_nobody_there_is_an_outage_that_names_the_host(forge_with: Build, name: str) -> None:
-    with pytest.raises(ForgeUnavailable, match=r"127\.0\.0\.1:9 could not be asked .*refused"):
+    with pytest.raises(ForgeUnavailable, match=r"could not ask 127\.0\.0\.1:9 .*refused"):
         forge_with(api_url="http://127.0.0.1:9/api/v3").repository(name)
 
 
@@ -166,7 +166,7 @@ def test_nobody_there_is_an_outage_that_names_the_host(forge_with: Build, name: 
 )
 def test_what_is_no_github_is_refused_as_that(forge: GitHubForge, site: GitHub, name: str, body: bytes) -> None:
     site.fail("GET", r"^/repos/", 200, times=9, body=body)
-    with pytest.raises(ForgeRefused, match=r"does not speak|not GitHub's"):
+    with pytest.raises(ForgeRefused, match=r"does not answer like|not GitHub's"):
         forge.repository(name)
 
 

@@ -71,7 +71,7 @@ def test_where_git_cannot_list_the_files_are_found_all_the_same(
     (workspace.path / "new.py").write_text("x\n")
 
     def broken(*_: object, **__: object) -> bytes:
-        raise VcsError("git wrote more than can be taken")
+        raise VcsError("git wrote too much output")
 
     monkeypatch.setattr("moonmind.adapters.vcs.work_tree.WorkTree.git", broken)
     assert {"src/app.py", "new.py"} <= set(archived(scene, workspace)[1])

@@ -100,7 +100,7 @@ def test_a_token_without_the_right_to_push_is_rejected_with_the_forges_words(
 ) -> None:
     _, commit = work(vcs)
     server.may_push = False
-    with pytest.raises(PushRejected, match="no right to push moonmind/x") as caught:
+    with pytest.raises(PushRejected, match="the token may not push moonmind/x") as caught:
         vcs.push(repository, "moonmind/x", commit, None)
     assert "this token may not push" in caught.value.details["stderr"]
 

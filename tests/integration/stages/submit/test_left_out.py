@@ -52,7 +52,7 @@ def misname(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("edit", "said"),
     [
-        (scaffold, "web/.git: the repository that a tool began there is left out; its files are taken"),
+        (scaffold, "web/.git: a tool created a git repository there; its .git is left out, its files are taken"),
         (install, "node_modules: installed dependencies: 2 files left out; name it in .gitignore"),
         (misname, r"caf\xe9.txt: its name is not UTF-8; it is left out"),
     ],

@@ -87,7 +87,7 @@ class Blind(ScriptedAgent):
     """An agent whose jobs cannot be looked at, as when a process has no descriptor left."""
 
     def poll(self, key: str) -> JobStatus:
-        raise AgentUnknown(f"the job {key} could not be looked at: [Errno 24] Too many open files")
+        raise AgentUnknown(f"the state of job {key} could not be read: [Errno 24] Too many open files")
 
 
 def blind(world: World) -> Blind:
@@ -212,7 +212,7 @@ def test_a_retry_with_notes_asks_the_same_thread_and_quotes_the_refusal(world: W
     assert isinstance(done, Done), done
     assert done.outputs["jobKey"].endswith("submit-3" if world.numbers[Stage.SUBMIT] == 3 else "submit-2")
     assert done.outputs["codexTaskId"] == outcome.kept["codexTaskId"]
-    assert "git~1/odd has a name that some system takes" in world.artifacts.read("codex/prompt-2.md").decode()
+    assert "git~1/odd has a name that some systems treat" in world.artifacts.read("codex/prompt-2.md").decode()
 
 
 def stopped(world: World, *then: dict[str, object], **limits: float) -> JobStatus:

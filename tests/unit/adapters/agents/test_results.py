@@ -71,7 +71,7 @@ def test_a_stated_code_needs_no_words(code: str) -> None:
 def test_what_the_supervisor_decided_is_said_with_the_agents_last_words(raw: str, end: JobEnd) -> None:
     result = read_result(body(end=raw, facts={"notice": "Reconnecting... waiting for network", "thread_id": "t9"}))
     assert result.end is end
-    assert result.message.endswith("its last words: Reconnecting... waiting for network")
+    assert result.message.endswith("its last message: Reconnecting... waiting for network")
     assert result.thread_id == "t9"
 
 

@@ -126,7 +126,7 @@ def test_no_answer_is_an_outage_and_says_why_without_the_token() -> None:
     error = unreachable(outer, "look up acme/demo", "https://api.github.com", Redactor(["a-known-secret"]))
     assert isinstance(error, ForgeUnavailable)
     assert error.outage
-    assert "api.github.com could not be asked to look up acme/demo" in error.message
+    assert "could not ask api.github.com to look up acme/demo" in error.message
     assert "Connection refused" in error.message
     quoting = unreachable(
         ValueError("header value: 'token a-known-secret'"), "x", "https://a", Redactor(["a-known-secret"])
