@@ -1,9 +1,9 @@
 """`moonmind run --dry-run`: what a run would begin with, without a run, an agent, a branch or a cent."""
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import closing
-from typing import Any, Protocol
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
@@ -13,42 +13,23 @@ from rich.text import Text
 from moonmind import wire
 from moonmind.cli import consoles
 from moonmind.cli.exits import Exit
+from moonmind.cli.session import connected_to_existing, connected_to_temporary, missing_database
 from moonmind.cli.tables import checks_listed, checks_table
 from moonmind.cli.terminal_text import one_line
 from moonmind.ports.check import Check
 from moonmind.preflight.workflow_right import workflow_right, workflows_named
 from moonmind.runs.machine import RunStatus
+from moonmind.settings import load_settings
 
 
-class Rehearsal(Protocol):
-    """What is asked of a session on a database that goes again."""
-
-    def preflight(self, repository: str) -> Iterable[Check]:
-        """Probe what a run needs."""
-        ...
-
-    def rehearse(self, body: wire.CreateRun) -> tuple[wire.SpecWorkflowRun, Mapping[str, Any]]:
-        """Discover a run's work, and leave no run."""
-        ...
-
-    def close(self) -> None:
-        """Let go of it."""
-        ...
-
-
-def rehearse(connect: Callable[[], Rehearsal], body: wire.CreateRun, *, as_json: bool) -> int:
-    """Show the work that a run would take up, and whether it could."""
-    with closing(connect()) as session:
-        checks = list(session.preflight(body.repository))
-        run, found = session.rehearse(body)
-    named = [
-        path
-        for task in _tasks(found)
-        for path in workflows_named((*task.get("targets", ()), str(task.get("text", ""))), task.get("references", ()))
-    ]
-    facts = {name: value for check in checks for name, value in check.facts.items()}
-    if (right := workflow_right(facts, tuple(dict.fromkeys(named)))) is not None:
-        checks.append(right)
+def dry_run(body: wire.CreateRun, *, as_json: bool) -> int:
+    """Show the work that a run would take up, and whether it could start."""
+    # What goes wrong is in the answer; a log of it would say it twice.
+    with connected_to_temporary(_state_dir(), log_level="CRITICAL") as container:
+        probed = container.preflight.run(body.repository)
+        tried = container.dry_run(body)
+    run, found = tried.run, tried.found
+    checks = with_workflow_right(probed, found)
     failed = any(check.failed for check in checks)
     if as_json:
         print(json.dumps({"ready": not failed, "checks": checks_listed(checks), "next": _next(run, found)}))
@@ -59,6 +40,27 @@ def rehearse(connect: Callable[[], Rehearsal], body: wire.CreateRun, *, as_json:
     if run.status is RunStatus.NO_WORK:
         return Exit.FINE
     return Exit.FAILED if failed or run.error is not None else Exit.FINE
+
+
+def with_workflow_right(checks: Sequence[Check], found: Mapping[str, Any]) -> list[Check]:
+    """Add the check of the right to change the workflows that the tasks name, where they name some."""
+    named = [
+        path
+        for task in _tasks(found)
+        for path in workflows_named((*task.get("targets", ()), str(task.get("text", ""))), task.get("references", ()))
+    ]
+    facts = {name: value for check in checks for name, value in check.facts.items()}
+    right = workflow_right(facts, tuple(dict.fromkeys(named)))
+    return [*checks] if right is None else [*checks, right]
+
+
+def _state_dir() -> Path | None:
+    """Return where the mirrors of the real database's runs are, if there is one."""
+    settings = load_settings()
+    if settings.state_dir is not None or missing_database(settings) is not None:
+        return settings.state_dir
+    with connected_to_existing() as container:
+        return container.state_folder
 
 
 def _next(run: wire.SpecWorkflowRun, found: Mapping[str, Any]) -> dict[str, Any]:

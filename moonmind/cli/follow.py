@@ -5,8 +5,9 @@ from collections.abc import Callable, Iterator
 from typing import Protocol
 
 from moonmind.cli.agent_log import Entry, LogReader
-from moonmind.cli.session import Session, find_run
+from moonmind.cli.session import find_run
 from moonmind.errors import NotFound
+from moonmind.services.run_service import RunService
 from moonmind.wire import SpecWorkflowRun
 
 PACE_SECONDS = 0.4
@@ -37,9 +38,9 @@ class View(Protocol):
 class ServiceSource:
     """Looks at a run through the run service of this process."""
 
-    def __init__(self, session: Session, run_id: str) -> None:
-        self._runs = session.runs
-        self._id = find_run(session.runs, run_id)
+    def __init__(self, runs: RunService, run_id: str) -> None:
+        self._runs = runs
+        self._id = find_run(runs, run_id)
 
     def look(self) -> SpecWorkflowRun:
         """See `Source`."""

@@ -16,7 +16,7 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import typer
 
@@ -74,7 +74,6 @@ def up(
 
 @app.command()
 def run(
-    context: typer.Context,
     repository: Annotated[str, typer.Argument(metavar="OWNER/NAME", help="The repository.")],
     feature: Annotated[
         str | None, typer.Option(help="The feature: 042, 042-x, or its path where several have this name.")
@@ -94,14 +93,13 @@ def run(
     from moonmind.cli import run_commands as steer
 
     if dry_run:
-        raise typer.Exit(steer.rehearse(_rehearsing(context), repository, feature=feature, notes=notes, as_json=json))
-    code = steer.start(context.obj, repository, feature=feature, notes=notes, stage=from_, watch=watch, as_json=json)
+        raise typer.Exit(steer.dry_run(repository, feature=feature, notes=notes, as_json=json))
+    code = steer.start(repository, feature=feature, notes=notes, stage=from_, watch=watch, as_json=json)
     raise typer.Exit(code)
 
 
 @app.command()
 def runs(
-    context: typer.Context,
     status: Annotated[str | None, typer.Option(help="Only runs with this status.")] = None,
     repository: Annotated[str | None, typer.Option(metavar="OWNER/NAME", help="Only runs of this repository.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=100, help="The most runs to list.")] = 20,
@@ -110,22 +108,19 @@ def runs(
     """List runs, newest first."""
     from moonmind.cli import view_commands
 
-    raise typer.Exit(
-        view_commands.runs(_looking(context), status=status, repository=repository, limit=limit, as_json=json)
-    )
+    raise typer.Exit(view_commands.runs(status=status, repository=repository, limit=limit, as_json=json))
 
 
 @app.command()
-def show(context: typer.Context, run: RunId, watch: Watch = False, json: Json = False) -> None:
+def show(run: RunId, watch: Watch = False, json: Json = False) -> None:
     """Show a run: its stages, its result and its artifacts."""
     from moonmind.cli import view_commands
 
-    raise typer.Exit(view_commands.show(_looking(context), run, watch=watch, as_json=json))
+    raise typer.Exit(view_commands.show(run, watch=watch, as_json=json))
 
 
 @app.command()
 def logs(
-    context: typer.Context,
     run: RunId,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Keep printing until the run ends.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the log as it is stored: JSON lines.")] = False,
@@ -133,12 +128,11 @@ def logs(
     """Print the agent's log: its messages, commands and changed files."""
     from moonmind.cli import view_commands
 
-    raise typer.Exit(view_commands.logs(_looking(context), run, follow=follow, as_json=json))
+    raise typer.Exit(view_commands.logs(run, follow=follow, as_json=json))
 
 
 @app.command()
 def retry(
-    context: typer.Context,
     run: RunId,
     from_discovery: Annotated[
         bool, typer.Option("--from-discovery", help="Start over from discovery, not at the stage that failed.")
@@ -158,7 +152,6 @@ def retry(
     from moonmind.cli import run_commands as steer
 
     code = steer.retry(
-        _looking(context),
         run,
         from_discovery=from_discovery,
         notes=notes,
@@ -171,16 +164,15 @@ def retry(
 
 
 @app.command()
-def cancel(context: typer.Context, run: RunId, json: Json = False) -> None:
+def cancel(run: RunId, json: Json = False) -> None:
     """Cancel a run; its work so far is kept."""
     from moonmind.cli import run_commands as steer
 
-    raise typer.Exit(steer.cancel(_looking(context), run, as_json=json))
+    raise typer.Exit(steer.cancel(run, as_json=json))
 
 
 @app.command()
 def doctor(
-    context: typer.Context,
     repo: Annotated[
         str | None, typer.Option(metavar="OWNER/NAME", help="Also check access to this repository.")
     ] = None,
@@ -189,7 +181,7 @@ def doctor(
     """Check everything that a run needs, and show how to fix what fails."""
     from moonmind.cli import view_commands
 
-    raise typer.Exit(view_commands.doctor(_probing(context), repository=repo, as_json=json))
+    raise typer.Exit(view_commands.doctor(repository=repo, as_json=json))
 
 
 @database.callback(invoke_without_command=True)
@@ -215,13 +207,13 @@ def current_version(json: Json = False) -> None:
     raise typer.Exit(kept.current(as_json=json))
 
 
-def main(arguments: Sequence[str] | None = None, *, connect: Any = None) -> int:
-    """Run one command and return its exit code; `connect` puts another container in the real one's place."""
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
     given = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
     as_json = "--json" in given
     keep_private()
     try:
-        code = app(given, prog_name="moonmind", obj=connect or _connect, standalone_mode=False)
+        code = app(given, prog_name="moonmind", standalone_mode=False)
         sys.stdout.flush()
         return int(code or 0)
     except MoonMindError as error:
@@ -261,31 +253,6 @@ def _no_reader() -> int:
     """End quietly: nothing more can be said, and the interpreter's own last flush must not complain."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return Exit.NO_READER
-
-
-def _connect() -> Any:
-    from moonmind.cli.session import connect
-
-    return connect()
-
-
-def _looking(context: typer.Context) -> Any:
-    """Choose how to connect for a command that makes no run, and so makes no database."""
-    from moonmind.cli.session import connect_to_what_is_there
-
-    return connect_to_what_is_there if context.obj is _connect else context.obj
-
-
-def _rehearsing(context: typer.Context) -> Any:
-    from moonmind.cli.temporary_database import connect_to_rehearse
-
-    return connect_to_rehearse if context.obj is _connect else context.obj
-
-
-def _probing(context: typer.Context) -> Any:
-    from moonmind.cli.temporary_database import connect_to_probe
-
-    return connect_to_probe if context.obj is _connect else context.obj
 
 
 if __name__ == "__main__":

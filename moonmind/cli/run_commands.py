@@ -3,7 +3,7 @@
 import re
 import sys
 from collections.abc import Sequence
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from pydantic import ValidationError
 
@@ -14,17 +14,17 @@ from moonmind.cli.follow import ServiceSource, follow
 from moonmind.cli.run_display import JsonView, view_for
 from moonmind.cli.run_drawing import ending, heading, status_text
 from moonmind.cli.run_summary import say_leavings
-from moonmind.cli.session import Connect, Session, find_run, opened
+from moonmind.cli.session import connected, connected_to_existing, find_run
 from moonmind.cli.worker_presence import Attendance, warn_if_alone
 from moonmind.errors import InvalidRequest, RunActive
 from moonmind.runs.machine import RetryMode
+from moonmind.runtime.container import Container
 from moonmind.wire.problems import in_words
 
 Body = TypeVar("Body", bound=wire.WireModel)
 
 
 def start(
-    connect: Connect,
     repository: str,
     *,
     feature: str | None,
@@ -35,25 +35,25 @@ def start(
 ) -> int:
     """Create a run, and follow it if asked to."""
     body = _body(wire.CreateRun, repository=repository, feature_key=feature, notes=notes, force_phase=stage)
-    with opened(connect) as session:
+    with connected() as container:
         try:
-            run = session.runs.create(body)
+            run = container.runs.create(body)
         except RunActive:
-            warn_if_alone(session)  # waiting for the other run, as the answer advises, would be in vain
+            warn_if_alone(container)  # waiting for the other run, as the answer advises, would be in vain
             raise
-        return _shown(session, run, watch=watch, as_json=as_json)
+        return _shown(container, run, watch=watch, as_json=as_json)
 
 
-def rehearse(connect: Any, repository: str, *, feature: str | None, notes: str | None, as_json: bool) -> int:
-    """Show what a run would do, and start none."""
-    from moonmind.cli import dry_run
+def dry_run(repository: str, *, feature: str | None, notes: str | None, as_json: bool) -> int:
+    """Show what a run would do; start none."""
+    from moonmind.cli import dry_run as trial
 
-    body = _body(wire.CreateRun, repository=repository, feature_key=feature, notes=notes)
-    return dry_run.rehearse(connect, body, as_json=as_json)
+    return trial.dry_run(
+        _body(wire.CreateRun, repository=repository, feature_key=feature, notes=notes), as_json=as_json
+    )
 
 
 def retry(
-    connect: Connect,
     run: str,
     *,
     from_discovery: bool,
@@ -78,17 +78,17 @@ def retry(
     accepted = _body(wire.AcceptFindings, fingerprints=list(accept), reason=why) if accept else None
     mode = RetryMode.RESTART_FROM_DISCOVERY if from_discovery else RetryMode.RESUME_FAILED_TASK
     body = _body(wire.RetryRun, mode=mode, notes=notes, accept_findings=accepted)
-    with opened(connect) as session:
-        retried = session.runs.retry(find_run(session.runs, run), body)
-        return _shown(session, retried, watch=watch, as_json=as_json)
+    with connected_to_existing() as container:
+        retried = container.runs.retry(find_run(container.runs, run), body)
+        return _shown(container, retried, watch=watch, as_json=as_json)
 
 
-def cancel(connect: Connect, run: str, *, as_json: bool) -> int:
+def cancel(run: str, *, as_json: bool) -> int:
     """Ask a run to stop."""
-    with opened(connect) as session:
-        cancelled = session.runs.cancel(find_run(session.runs, run))
+    with connected_to_existing() as container:
+        cancelled = container.runs.cancel(find_run(container.runs, run))
         if not cancelled.status.terminal:
-            warn_if_alone(session)
+            warn_if_alone(container)
         if as_json:
             print(cancelled.model_dump_json(by_alias=True))
         elif cancelled.status.terminal:
@@ -98,25 +98,25 @@ def cancel(connect: Connect, run: str, *, as_json: bool) -> int:
     return Exit.FINE
 
 
-def watch(session: Session, run_id: str, *, as_json: bool) -> int:
+def watch(container: Container, run_id: str, *, as_json: bool) -> int:
     """Follow a run to its end; what is interrupted is the watching, never the run."""
-    source = ServiceSource(session, run_id)
+    source = ServiceSource(container.runs, run_id)
     try:
         with JsonView() if as_json else view_for(consoles.out()) as view:
-            ended = follow(source, view, meanwhile=Attendance(session).look)
+            ended = follow(source, view, meanwhile=Attendance(container).look)
         if not as_json:
-            say_leavings(consoles.out(), ended, source, session.settings)
+            say_leavings(consoles.out(), ended, source, container.settings)
         return of_status(ended.status.value)
     except KeyboardInterrupt:
         print(f"\nThe run goes on; watch it again with `moonmind show {run_id[:8]} --watch`.", file=sys.stderr)
         return Exit.INTERRUPTED
 
 
-def _shown(session: Session, run: wire.SpecWorkflowRun, *, watch: bool, as_json: bool) -> int:
+def _shown(container: Container, run: wire.SpecWorkflowRun, *, watch: bool, as_json: bool) -> int:
     if watch:
-        return _watch(session, str(run.id), as_json=as_json)
+        return _watch(container, str(run.id), as_json=as_json)
     if not run.status.terminal:
-        warn_if_alone(session)
+        warn_if_alone(container)
     if as_json:
         print(run.model_dump_json(by_alias=True))
         return Exit.FINE

@@ -1,16 +1,16 @@
-"""What the commands work with: the container, opened late and closed always; tests put their own in its place."""
+"""What the commands work with: the container that this process's settings describe, closed when the command is done."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Protocol
 from uuid import UUID
 
-from moonmind import wire
 from moonmind.errors import InvalidRequest, NotFound
-from moonmind.ports.check import Check
-from moonmind.runtime.server_file import ServerInfo
+from moonmind.runtime.container import Container
+from moonmind.services.run_service import RunService
 from moonmind.settings import Settings, load_settings
 
 _PREFIX = re.compile(r"[0-9a-f-]{4,36}")
@@ -19,134 +19,68 @@ _LOOKED_AT = 5_000
 """Newest runs among which a short id is looked for."""
 
 
-class Content(Protocol):
-    """A piece of an artifact, as the run service opens it."""
-
-    @property
-    def growing(self) -> bool:
-        """Return True if the artifact may still grow."""
-        ...
-
-    @property
-    def chunks(self) -> Iterable[bytes]:
-        """Return the requested bytes, in chunks."""
-        ...
-
-
-class Runs(Protocol):
-    """What the commands ask of the run service."""
-
-    def create(self, body: wire.CreateRun, *, idempotency_key: str | None = None) -> wire.SpecWorkflowRun:
-        """Accept a run."""
-        ...
-
-    def get(self, run_id: UUID) -> wire.SpecWorkflowRun:
-        """Show a run whole."""
-        ...
-
-    def page(
-        self, *, status: str | None = None, repository: str | None = None, limit: int = 50, cursor: str | None = None
-    ) -> wire.RunPage:
-        """List runs, newest first."""
-        ...
-
-    def open_artifact(self, run_id: UUID, path: str, *, start: int = 0, length: int | None = None) -> Content:
-        """Open an artifact, or a range of it."""
-        ...
-
-    def retry(self, run_id: UUID, body: wire.RetryRun) -> wire.SpecWorkflowRun:
-        """Start an ended run again."""
-        ...
-
-    def cancel(self, run_id: UUID) -> wire.SpecWorkflowRun:
-        """Ask a run to stop."""
-        ...
-
-
-class Session(Protocol):
-    """The container, as far as the commands see it."""
-
-    @property
-    def settings(self) -> Settings:
-        """The settings it was built from."""
-        ...
-
-    @property
-    def runs(self) -> Runs:
-        """The one service behind every command."""
-        ...
-
-    def doctor(self, repository: str | None = None) -> Iterable[Check]:
-        """Probe everything that a run needs."""
-        ...
-
-    def attended(self) -> bool:
-        """Return True if a worker has reported in recently."""
-        ...
-
-    def server(self) -> ServerInfo | None:
-        """Find the server that takes up what is queued."""
-        ...
-
-    def close(self) -> None:
-        """Let go of the database."""
-        ...
-
-
-Connect = Callable[[], Session]
-
-
 class NothingHere(NotFound):
-    """No run was ever made in this folder; whoever only looks must not make a database to find none in."""
+    """There is no database yet; a command that only reads must not make one."""
 
     code = "nothing_here"
 
     def __init__(self, place: Path) -> None:
         super().__init__(
             f"no runs here: {place} does not exist; is this the folder MoonMind runs in?",
-            remediation="Go to that folder, or start here: `moonmind run OWNER/NAME`.",
+            remediation="Change to that folder, or start a run here: `moonmind run OWNER/NAME`.",
         )
 
 
-def connect() -> Session:
-    """Build the real container from this process's settings; only what is wrong is logged, on standard error."""
-    return connect_with(load_settings())
-
-
-def connect_to_what_is_there() -> Session:
-    """Build it for a command that makes no run; raises NothingHere where there is no database yet."""
-    settings = load_settings()
-    place = database_file(settings)
-    if place is not None and not place.exists():
-        raise NothingHere(place)
-    return connect_with(settings)
-
-
 @contextmanager
-def opened(connect: Connect) -> Iterator[Session]:
-    """Open a session for one command."""
-    session = connect()
-    try:
-        yield session
-    finally:
-        session.close()
-
-
-def database_file(settings: Settings) -> Path | None:
-    """Return the SQLite file; None if the database is a server's."""
-    return Path(settings.database_url.removeprefix("sqlite:///")) if settings.sqlite else None
-
-
-def connect_with(settings: Settings, *, level: str = "WARNING") -> Session:
-    """Build the real container from these settings; `level` is the least that is logged."""
+def connected(settings: Settings | None = None, *, log_level: str = "WARNING") -> Iterator[Container]:
+    """Build the container from these settings, or this process's; what is logged goes to standard error."""
     from moonmind import bootstrap, log
     from moonmind.redact import Redactor
 
-    log.configure(settings.model_copy(update={"log_level": level}), Redactor(settings.secrets()))
-    return bootstrap.build(settings, publishes=False)
+    settings = settings if settings is not None else load_settings()
+    log.configure(settings.model_copy(update={"log_level": log_level}), Redactor(settings.secrets()))
+    with closing(bootstrap.build(settings, publishes=False)) as container:
+        yield container
 
 
-def find_run(runs: Runs, text: str) -> UUID:
+@contextmanager
+def connected_to_existing() -> Iterator[Container]:
+    """Build the container for a command that makes no run; raises NothingHere where there is no database yet."""
+    settings = load_settings()
+    if (place := missing_database(settings)) is not None:
+        raise NothingHere(place)
+    with connected(settings) as container:
+        yield container
+
+
+@contextmanager
+def connected_to_temporary(state_dir: Path | None, *, log_level: str = "WARNING") -> Iterator[Container]:
+    """Build the container over an empty database that is removed at the end; mirrors are kept in `state_dir`."""
+    folder = Path(tempfile.mkdtemp(prefix="moonmind-"))
+    try:
+        settings = load_settings(
+            DATABASE_URL=f"sqlite:///{folder / 'moonmind.db'}",
+            MOONMIND_VAR_DIR=folder,
+            MOONMIND_STATE_DIR=state_dir or load_settings().state_folder("doctor"),
+        )
+        with connected(settings, log_level=log_level) as container:
+            yield container
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def database_file(settings: Settings) -> Path | None:
+    """Return the file that holds the runs; None where a server holds them."""
+    return Path(settings.database_url.removeprefix("sqlite:///")) if settings.sqlite else None
+
+
+def missing_database(settings: Settings) -> Path | None:
+    """Return where the database would be made; None where it exists."""
+    place = database_file(settings)
+    return place if place is not None and not place.exists() else None
+
+
+def find_run(runs: RunService, text: str) -> UUID:
     """Find the run that an id or the beginning of one names. Raises InvalidRequest and NotFound."""
     wanted = text.strip().lower()
     try:
@@ -166,7 +100,7 @@ def find_run(runs: Runs, text: str) -> UUID:
     return found[0]
 
 
-def _newest(runs: Runs) -> Iterator[UUID]:
+def _newest(runs: RunService) -> Iterator[UUID]:
     cursor: str | None = None
     for _ in range(_LOOKED_AT // _PAGE):
         page = runs.page(limit=_PAGE, cursor=cursor)

@@ -15,20 +15,29 @@ from moonmind.cli.follow import PACE_SECONDS, LogTail, ServiceSource
 from moonmind.cli.run_commands import watch as watch_run
 from moonmind.cli.run_drawing import entry_text
 from moonmind.cli.run_summary import say_leavings
-from moonmind.cli.session import Connect, NothingHere, database_file, find_run, opened
+from moonmind.cli.session import (
+    NothingHere,
+    connected,
+    connected_to_existing,
+    connected_to_temporary,
+    database_file,
+    find_run,
+    missing_database,
+)
 from moonmind.cli.tables import checks_legend, checks_listed, checks_table, run_sheet, runs_table
 from moonmind.cli.worker_presence import Attendance, warn_if_alone
 from moonmind.errors import EnvFileRefused, FolderRefused, NotConfigured, NotFound, SchemaMismatch, Unavailable
 from moonmind.ports.check import Check, CheckStatus
+from moonmind.settings import load_settings
 from moonmind.wire import RunPage
 
 
-def runs(connect: Connect, *, status: str | None, repository: str | None, limit: int, as_json: bool) -> int:
+def runs(*, status: str | None, repository: str | None, limit: int, as_json: bool) -> int:
     """List runs, newest first."""
     try:
-        with opened(connect) as session:
-            page = session.runs.page(status=status, repository=repository, limit=limit)
-            place = database_file(session.settings)
+        with connected_to_existing() as container:
+            page = container.runs.page(status=status, repository=repository, limit=limit)
+            place = database_file(container.settings)
     except NothingHere as nothing:
         page, place = RunPage(items=[]), None
         print(nothing.message[:1].upper() + nothing.message[1:], file=sys.stderr)
@@ -49,29 +58,29 @@ def runs(connect: Connect, *, status: str | None, repository: str | None, limit:
     return Exit.FINE
 
 
-def show(connect: Connect, run: str, *, watch: bool, as_json: bool) -> int:
+def show(run: str, *, watch: bool, as_json: bool) -> int:
     """Show one run whole."""
-    with opened(connect) as session:
+    with connected_to_existing() as container:
         if watch:
-            return watch_run(session, str(find_run(session.runs, run)), as_json=as_json)
-        shown = session.runs.get(find_run(session.runs, run))
+            return watch_run(container, str(find_run(container.runs, run)), as_json=as_json)
+        shown = container.runs.get(find_run(container.runs, run))
         if not shown.status.terminal:
-            warn_if_alone(session)
+            warn_if_alone(container)
         if as_json:
             print(shown.model_dump_json(by_alias=True))
         else:
             console = consoles.out()
-            console.print(run_sheet(shown, console, session.settings.artifact_root))
-            say_leavings(console, shown, ServiceSource(session, str(shown.id)), session.settings)
+            console.print(run_sheet(shown, console, container.settings.artifact_root))
+            say_leavings(console, shown, ServiceSource(container.runs, str(shown.id)), container.settings)
     return Exit.FINE
 
 
-def logs(connect: Connect, run: str, *, follow: bool, as_json: bool) -> int:
+def logs(run: str, *, follow: bool, as_json: bool) -> int:
     """Print what the agent said and did."""
-    with opened(connect) as session:
-        source = ServiceSource(session, run)
+    with connected_to_existing() as container:
+        source = ServiceSource(container.runs, run)
         tail = LogTail(source)
-        attendance = Attendance(session)
+        attendance = Attendance(container)
         console = consoles.out()
         seen = False
         while True:
@@ -100,17 +109,21 @@ def logs(connect: Connect, run: str, *, follow: bool, as_json: bool) -> int:
     return Exit.FINE
 
 
-def doctor(connect: Connect, *, repository: str | None, as_json: bool) -> int:
+def doctor(*, repository: str | None, as_json: bool) -> int:
     """Probe everything that a run needs, and show how to fix what fails."""
     try:
-        with opened(connect) as session:
-            checks = list(session.doctor(repository))
+        checks = _probed(repository)
     except (EnvFileRefused, FolderRefused):
         raise  # as every command ends: nothing is looked at in a place that may be a stranger's
     except (NotConfigured, Unavailable) as error:
         # Nothing else can be asked without a database, but this answer belongs into the same table.
         name = "database" if isinstance(error, SchemaMismatch | Unavailable) else "settings"
         checks = [Check(name, CheckStatus.FAILED, error.message, error.advice)]
+    return report(checks, as_json=as_json)
+
+
+def report(checks: Sequence[Check], *, as_json: bool) -> int:
+    """Print checks, and return 0 only if none failed."""
     failed = [check for check in checks if check.failed]
     if as_json:
         print(json.dumps({"ready": not failed, "checks": checks_listed(checks)}))
@@ -121,6 +134,23 @@ def doctor(connect: Connect, *, repository: str | None, as_json: bool) -> int:
             console.print(Text(f"\n{legend}", "dim"))
         console.print(_sum_of(checks))
     return Exit.FAILED if failed else Exit.FINE
+
+
+def _probed(repository: str | None) -> list[Check]:
+    """Probe everything; where there is no database yet, over a temporary one."""
+    settings = load_settings()
+    place = missing_database(settings)
+    if place is None:
+        with connected(settings) as container:
+            return container.doctor(repository)
+    with connected_to_temporary(settings.state_dir) as container:
+        found = container.doctor(repository)
+    none = Check(
+        "database",
+        CheckStatus.SKIPPED,
+        f"{place} does not exist yet; `moonmind up` or the first `moonmind run` creates it",
+    )
+    return [none if check.name == "database" and not check.failed else check for check in found]
 
 
 def _sum_of(checks: Sequence[Check]) -> Text:

@@ -3,7 +3,7 @@
 import sys
 import time
 
-from moonmind.cli.session import Session
+from moonmind.runtime.container import Container
 
 _PACE_SECONDS = 10.0
 """How often a watch asks; workers are heard of as often."""
@@ -12,8 +12,8 @@ _PACE_SECONDS = 10.0
 class Attendance:
     """Reports on standard error that no worker is online, and that one is again: each once."""
 
-    def __init__(self, session: Session, *, pace: float = _PACE_SECONDS) -> None:
-        self._session = session
+    def __init__(self, container: Container, *, pace: float = _PACE_SECONDS) -> None:
+        self._container = container
         self._pace = pace
         self._asked_at = float("-inf")
         self._alone = False
@@ -24,18 +24,18 @@ class Attendance:
         if now - self._asked_at < self._pace:
             return
         self._asked_at = now
-        alone = not self._session.attended()
+        alone = not self._container.attended()
         if alone == self._alone:
             return
         self._alone = alone
-        print(_lack(self._session) if alone else "A worker is online again: the run goes on.", file=sys.stderr)
+        print(_lack(self._container) if alone else "A worker is online again: the run goes on.", file=sys.stderr)
 
 
-def warn_if_alone(session: Session) -> None:
+def warn_if_alone(container: Container) -> None:
     """Report that the run will not move, where no worker is online."""
-    Attendance(session).look()
+    Attendance(container).look()
 
 
-def _lack(session: Session) -> str:
-    start = "start one with `moonmind up`" if session.settings.embedded else "start a worker, as the quickstart says"
+def _lack(container: Container) -> str:
+    start = "start one with `moonmind up`" if container.settings.embedded else "start a worker, as the quickstart says"
     return f"No worker is online: {start}; the run is saved and waits."

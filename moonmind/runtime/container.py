@@ -41,7 +41,7 @@ ATTENDED_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
-class Rehearsal:
+class DryRun:
     """What a run would begin with: itself after discover, and what discover found."""
 
     run: SpecWorkflowRun
@@ -176,13 +176,13 @@ class Container:
             checks.append(Check("workers", CheckStatus.UNKNOWN, message, how))
         return [*checks, *self.preflight.run(repository)]
 
-    def rehearse(self, body: CreateRun) -> Rehearsal:
-        """Make a run and discover its work, here and now; for a database that goes again, where nobody takes it up."""
+    def dry_run(self, body: CreateRun) -> DryRun:
+        """Create a run and discover its work here and now; for a temporary database, where no worker executes it."""
         run = self.runs.create(body)
         self.executor.execute(run.id, FIRST)
         with self.database.read() as uow:
             outputs = uow.attempts.latest(run.id)[FIRST.position].outputs or {}
-        return Rehearsal(self.runs.get(run.id), outputs)
+        return DryRun(self.runs.get(run.id), outputs)
 
     def _places(self) -> list[Check]:
         try:

@@ -1,4 +1,4 @@
-"""A run that is only rehearsed shows what it would do, and leaves nothing."""
+"""A dry run shows what a run would do, and leaves nothing."""
 
 import json
 import tempfile
@@ -6,13 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from moonmind import wire
-from moonmind.cli import dry_run
+from moonmind.cli.dry_run import with_workflow_right
 from moonmind.cli.main import main
 from moonmind.ports.check import Check, CheckStatus
 from moonmind.sample import source
 from tests.support.git_repos import branches_of, commit_to, make_bare, tip_of
-from tests.support.terminal import a_run
 
 pytestmark = pytest.mark.sqlite
 
@@ -52,44 +50,25 @@ def test_a_repository_that_is_not_admitted_is_refused_and_nothing_is_left(
     assert main(["run", NAME, "--dry-run"]) == 0
 
 
-class Session:
-    """A session whose run would change a workflow."""
-
-    def __init__(self, **facts: str) -> None:
-        self.facts = facts
-
-    def preflight(self, repository: str) -> list[Check]:
-        return [Check("github.token", CheckStatus.PASSED, repository, facts=self.facts)]
-
-    def rehearse(self, body: wire.CreateRun) -> tuple[wire.SpecWorkflowRun, dict[str, object]]:
-        task = {"id": "T001", "text": "Add CI", "targets": [".github/workflows/ci.yml"]}
-        return a_run(0), {"tasks": [task], "phase": "Phase 1", "branchName": "moonmind/x", "base": "main"}
-
-    def close(self) -> None:
-        pass
-
-
 @pytest.mark.parametrize(
-    ("facts", "code", "status"),
+    ("facts", "status"),
     [
-        ({"tokenKind": "classic", "tokenScopes": "repo"}, 1, "failed"),
-        ({"tokenKind": "classic", "tokenScopes": "repo, workflow"}, 0, "passed"),
-        ({"tokenKind": "fine-grained"}, 0, "unknown"),
-        ({"tokenKind": "GitHub App installation"}, 0, "unknown"),
+        ({"tokenKind": "classic", "tokenScopes": "repo"}, CheckStatus.FAILED),
+        ({"tokenKind": "classic", "tokenScopes": "repo, workflow"}, CheckStatus.PASSED),
+        ({"tokenKind": "fine-grained"}, CheckStatus.UNKNOWN),
+        ({"tokenKind": "GitHub App installation"}, CheckStatus.UNKNOWN),
     ],
 )
-def test_a_workflow_that_the_token_may_not_push_is_said_before(
-    capsys: Capture, facts: dict[str, str], code: int, status: str
-) -> None:
-    body = wire.CreateRun.model_validate({"repository": NAME})
-    assert dry_run.rehearse(lambda: Session(**facts), body, as_json=True) == code
-    shown = json.loads(capsys.readouterr().out)
-    (check,) = [check for check in shown["checks"] if check["name"] == "github.workflows"]
-    assert check["status"] == status
-    assert ".github/workflows/ci.yml" in check["message"]
+def test_a_workflow_that_the_token_may_not_push_is_said_before(facts: dict[str, str], status: CheckStatus) -> None:
+    token = Check("github.token", CheckStatus.PASSED, "accepted", facts=facts)
+    task = {"id": "T001", "text": "Add CI", "targets": [".github/workflows/ci.yml"]}
+    assert with_workflow_right([token], {"tasks": []}) == [token]
+    _, check = with_workflow_right([token], {"tasks": [task]})
+    assert (check.name, check.status) == ("github.workflows", status)
+    assert ".github/workflows/ci.yml" in check.message
 
 
-def rehearsed(capsys: Capture, code: int, *arguments: str) -> dict[str, object]:
+def dry_run(capsys: Capture, code: int, *arguments: str) -> dict[str, object]:
     assert main(["run", NAME, "--dry-run", "--json", *arguments]) == code
     return dict(json.loads(capsys.readouterr().out))
 
@@ -111,7 +90,7 @@ def test_the_work_and_the_preflight_are_shown_and_nothing_is_left(
 
 
 def test_programs_are_told_the_same(folder: Path, capsys: Capture) -> None:
-    found = rehearsed(capsys, 0, "--feature", "spec-42-refresh-docs")
+    found = dry_run(capsys, 0, "--feature", "spec-42-refresh-docs")
     assert found["ready"] is True
     assert found["next"] == {
         "feature": "specs/spec-42-refresh-docs",
@@ -132,12 +111,12 @@ def test_why_there_is_nothing_to_do_is_said(
     out = capsys.readouterr().out
     assert "no feature '999'" in out
     assert "fix: " in out
-    found = rehearsed(capsys, 1, "--feature", "999")
+    found = dry_run(capsys, 1, "--feature", "999")
     assert "no feature '999'" in str(found["next"]["reason"])  # type: ignore[index]
     done = {path: content.replace(b"- [ ]", b"- [x]") for path, content in source.files().items()}
     monkeypatch.setenv("MOONMIND_LOCAL_REPOS", str(tmp_path / "others"))
     make_bare(tmp_path / "others" / f"{NAME}.git", done)
-    found = rehearsed(capsys, 0)
+    found = dry_run(capsys, 0)
     assert "is done" in str(found["next"]["reason"])  # type: ignore[index]
 
 
@@ -156,7 +135,7 @@ def test_a_branch_that_leaves_no_room_is_said_with_the_command(
 def test_a_credential_that_is_missing_fails_it(folder: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SPEC_WORKFLOW_TEST_MODE", "0")
     monkeypatch.setenv("MOONMIND_AGENT", "scripted")
-    found = rehearsed(capsys, 1)
+    found = dry_run(capsys, 1)
     assert found["ready"] is False
     assert "GH_TOKEN is not set" in str(found["next"]["reason"])  # type: ignore[index]
     assert list(folder.iterdir()) == []

@@ -6,8 +6,13 @@ import pytest
 from moonmind.cli.agent_log import Entry
 from moonmind.cli.follow import LogTail, ServiceSource, follow, log_of
 from moonmind.errors import Unavailable
-from moonmind.wire import SpecWorkflowRun, WorkflowArtifact
-from tests.support.terminal import Session, a_run, with_log
+from moonmind.runs.machine import RunStatus
+from moonmind.runtime.container import Container
+from moonmind.wire import SpecWorkflowRun
+from tests.support.databases import add_run, claim_run, set_columns
+from tests.support.terminal import end, keep
+
+LOG = "submit/codex.jsonl"
 
 
 def said(text: str) -> bytes:
@@ -22,16 +27,30 @@ class Shown:
         self.looks.append((run.status.value, [entry.text for entry in entries]))
 
 
-def test_following_shows_every_look_and_gives_the_run_as_it_ended(session: Session) -> None:
-    run = session.runs.add(a_run(), with_log(a_run(1)), with_log(a_run(5)))
-    session.runs.files["submit/codex.jsonl"] = said("one") + said("two").rstrip()
+def test_following_shows_every_look_and_gives_the_run_as_it_ended(container: Container) -> None:
+    database = container.database
+    run = add_run(database)
+    steps = iter(
+        [
+            lambda: (claim_run(database, run.id), keep(database, run.id, "codex_logs", LOG, said("one"), sealed=False)),
+            lambda: (
+                keep(database, run.id, "codex_logs", LOG, said("one") + said("two").rstrip()),
+                end(database, run.id, RunStatus.SUCCEEDED),
+            ),
+        ]
+    )
     view = Shown()
-    assert follow(ServiceSource(session, str(run.id)), view, pace=0).id == run.id
+
+    def move() -> None:
+        next(steps)()
+
+    ended = follow(ServiceSource(container.runs, str(run.id)), view, pace=0, meanwhile=move)
+    assert ended.id == run.id
     assert view.looks == [("pending", []), ("running", ["one"]), ("succeeded", ["two"])]
 
 
-def test_following_ends_when_the_check_says_so(session: Session) -> None:
-    run = session.runs.add(a_run(1))
+def test_following_ends_when_the_check_says_so(container: Container) -> None:
+    run = add_run(container.database)
     calls = 0
 
     def check() -> None:
@@ -42,37 +61,40 @@ def test_following_ends_when_the_check_says_so(session: Session) -> None:
 
     view = Shown()
     with pytest.raises(Unavailable):
-        follow(ServiceSource(session, str(run.id)), view, pace=0, check=check)
+        follow(ServiceSource(container.runs, str(run.id)), view, pace=0, check=check)
     assert len(view.looks) == 2
 
 
-def test_a_next_attempts_log_is_read_from_its_beginning(session: Session) -> None:
-    run = session.runs.add(a_run(1))
-    session.runs.files |= {"submit-1.jsonl": said("first") + b'{"torn', "submit-2.jsonl": said("second")}
-    logs = [WorkflowArtifact(artifact_type="codex_logs", path=f"submit-{number}.jsonl") for number in (1, 2)]
-    tail = LogTail(ServiceSource(session, str(run.id)))
-    assert [entry.text for entry in tail.more(run.model_copy(update={"artifacts": logs[:1]}))] == ["first"]
-    assert [entry.text for entry in tail.more(run.model_copy(update={"artifacts": logs}))] == ["second"]
-    assert tail.more(run.model_copy(update={"artifacts": logs})) == []
+def test_a_next_attempts_log_is_read_from_its_beginning(container: Container) -> None:
+    run = add_run(container.database)
+    tail = LogTail(ServiceSource(container.runs, str(run.id)))
+    keep(container.database, run.id, "codex_logs", "submit-1.jsonl", said("first") + b'{"torn', sealed=False)
+    assert [entry.text for entry in tail.more(container.runs.get(run.id))] == ["first"]
+    keep(container.database, run.id, "codex_logs", "submit-2.jsonl", said("second"))
+    assert [entry.text for entry in tail.more(container.runs.get(run.id))] == ["second"]
+    assert tail.more(container.runs.get(run.id)) == []
 
 
-def test_a_log_that_is_named_but_not_written_yet_is_empty(session: Session) -> None:
-    run = session.runs.add(a_run(1, codex_logs_path="submit/codex.jsonl"))
-    assert log_of(run) == ("submit/codex.jsonl", None)
-    assert LogTail(ServiceSource(session, str(run.id))).more(run) == []
+def test_a_log_that_is_named_but_not_written_yet_is_empty(container: Container) -> None:
+    run = add_run(container.database)
+    set_columns(container.database, run.id, codex_logs_path=LOG)
+    shown = container.runs.get(run.id)
+    assert log_of(shown) == (LOG, None)
+    assert LogTail(ServiceSource(container.runs, str(run.id))).more(shown) == []
 
 
-def test_a_log_longer_than_one_piece_is_read_whole(session: Session) -> None:
-    run = session.runs.add(with_log(a_run(1)))
-    session.runs.files["submit/codex.jsonl"] = said("x" * 900_000) * 3
-    assert len(LogTail(ServiceSource(session, str(run.id))).more(run)) == 3
+def test_a_log_longer_than_one_piece_is_read_whole(container: Container) -> None:
+    run = add_run(container.database)
+    keep(container.database, run.id, "codex_logs", LOG, said("x" * 900_000) * 3)
+    assert len(LogTail(ServiceSource(container.runs, str(run.id))).more(container.runs.get(run.id))) == 3
 
 
-def test_a_log_that_has_stopped_growing_is_not_asked_for_again(session: Session) -> None:
-    run = session.runs.add(a_run(5))
-    session.runs.files["log"] = said("one")
-    sealed = WorkflowArtifact(artifact_type="codex_logs", path="log", size_bytes=len(said("one")))
-    tail = LogTail(ServiceSource(session, str(run.id)))
-    assert len(tail.more(run.model_copy(update={"artifacts": [sealed]}))) == 1
-    del session.runs.files["log"]  # whoever asks now is told that there is none
-    assert tail.more(run.model_copy(update={"artifacts": [sealed]})) == []
+def test_a_log_that_has_stopped_growing_is_not_asked_for_again(container: Container) -> None:
+    run = add_run(container.database)
+    keep(container.database, run.id, "codex_logs", LOG, said("one"))
+    shown = container.runs.get(run.id)
+    tail = LogTail(ServiceSource(container.runs, str(run.id)))
+    assert len(tail.more(shown)) == 1
+    place = container.settings.artifact_root / str(run.id) / LOG
+    place.write_bytes(place.read_bytes() + said("two"))  # what is sealed does not grow: whoever asks now reads this
+    assert tail.more(shown) == []

@@ -3,21 +3,26 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
-from itertools import pairwise
 from pathlib import Path
+from typing import Any
+from uuid import UUID
 
 import pytest
 
-from moonmind import __version__
-from moonmind.cli.main import main
-from moonmind.errors import Unavailable
-from moonmind.runs.machine import RetryMode, RunStatus
-from moonmind.wire import AcceptFindings, CreateRun, RetryRun, RunError
-from tests.support.terminal import NOW, Session, a_run, with_log
+from moonmind import __version__, bootstrap
+from moonmind.db.unit_of_work import Database
+from moonmind.errors import ErrorInfo, Unavailable
+from moonmind.runs.chain import Stage
+from moonmind.runs.machine import RunStatus
+from moonmind.runs.records import Run, RunFilter
+from tests.support.databases import add_run, claim_run, events_of, everything, reach
+from tests.support.terminal import end, keep, succeed
 
 Command = Callable[..., int]
 Capture = pytest.CaptureFixture[str]
-ID = "11111111-2222-4333-8444-555555555555"
+Meanwhile = Callable[..., None]
+ID = UUID("11111111-2222-4333-8444-555555555555")
+LOG = "submit/codex.jsonl"
 ROOT = Path(__file__).parents[3]
 
 
@@ -59,27 +64,34 @@ def test_a_wrong_command_line_is_explained_in_two_lines(
     assert "--help" in err.splitlines()[-1]
 
 
-def test_run_creates_a_run_of_what_was_asked(moonmind: Command, session: Session, capsys: Capture) -> None:
-    code = moonmind("run", "acme/rockets", "--feature", "042-x", "--notes", "mind the gap", "--from", "apply")
-    assert code == 0
-    (asked,) = session.runs.asked
-    assert asked == CreateRun.model_validate(
-        {"repository": "acme/rockets", "featureKey": "042-x", "notes": "mind the gap", "forcePhase": "apply"}
-    )
+def newest(database: Database) -> Run:
+    with database.read() as unit:
+        return unit.runs.page(RunFilter(), 1)[0]
+
+
+def test_run_creates_a_run_of_what_was_asked(moonmind: Command, database: Database, capsys: Capture) -> None:
+    assert moonmind("run", "acme/rockets", "--feature", "042-x", "--notes", "mind the gap") == 0
+    run = newest(database)
+    assert (run.repository, run.requested_key, run.notes) == ("acme/rockets", "042-x", "mind the gap")
     out, err = capsys.readouterr()
-    assert "moonmind show 11111111 --watch" in out
+    assert f"moonmind show {str(run.id)[:8]} --watch" in out
     assert err == ""
-    assert session.closed == 1
+
+
+def test_a_stage_to_start_from_needs_an_earlier_run(moonmind: Command, database: Database, capsys: Capture) -> None:
+    assert moonmind("run", "acme/rockets", "--from", "apply") == 2
+    assert "without --from" in capsys.readouterr().err
+    assert everything(database)["run"] == []
 
 
 def test_run_with_json_prints_one_document_in_the_wire_form(moonmind: Command, capsys: Capture) -> None:
     assert moonmind("run", "acme/rockets", "--json") == 0
     body = json.loads(capsys.readouterr().out)
-    assert (body["id"], body["status"], len(body["tasks"])) == (ID, "pending", 5)
+    assert (body["repository"], body["status"], len(body["tasks"])) == ("acme/rockets", "pending", 5)
 
 
-def test_run_without_a_server_queues_and_says_so(moonmind: Command, session: Session, capsys: Capture) -> None:
-    session.found = None
+def test_run_without_a_worker_queues_and_says_so(moonmind: Command, worker: Any, capsys: Capture) -> None:
+    worker.leave()
     assert moonmind("run", "acme/rockets", "--json") == 0
     out, err = capsys.readouterr()
     assert json.loads(out)["status"] == "pending"
@@ -92,71 +104,71 @@ def test_a_repository_that_is_none_is_refused(moonmind: Command, capsys: Capture
     assert "repository must be owner/name" in capsys.readouterr().err
 
 
-def test_watching_ends_with_the_run_and_its_exit_code(moonmind: Command, session: Session, capsys: Capture) -> None:
-    failed = a_run(
-        2,
-        status=RunStatus.FAILED,
-        completed_at=NOW,
-        error=RunError(code="x", message="it broke", remediation="mend it"),
-    )
-    session.runs.add(a_run(), a_run(1), failed)
+def test_watching_ends_with_the_run_and_its_exit_code(
+    moonmind: Command, database: Database, meanwhile: Meanwhile, capsys: Capture
+) -> None:
+    def fail() -> None:
+        end(database, newest(database).id, RunStatus.FAILED, error=ErrorInfo("git_failed", "it broke", "fix it"))
+
+    meanwhile(lambda: claim_run(database, newest(database).id), fail)
     assert moonmind("run", "acme/rockets", "--watch") == 1
     out = capsys.readouterr().out
-    assert "it broke (x)" in out
-    assert "mend it" in out
+    assert "it broke (git_failed)" in out
+    assert "fix it" in out
 
 
 def test_watching_with_json_prints_each_change_and_the_end_last(
-    moonmind: Command, session: Session, capsys: Capture
+    moonmind: Command, database: Database, meanwhile: Meanwhile, capsys: Capture
 ) -> None:
-    session.runs.add(a_run(), a_run(), a_run(1), a_run(5))
+    add_run(database, id=ID)
+    meanwhile(lambda: None, lambda: claim_run(database, ID), lambda: end(database, ID, RunStatus.SUCCEEDED))
     assert moonmind("show", "1111", "--watch", "--json") == 0
     seen = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert [run["status"] for run in seen][-2:] == ["running", "succeeded"]
-    assert all(one != other for one, other in pairwise(seen))
+    assert [run["status"] for run in seen] == ["pending", "running", "succeeded"]
 
 
 def test_an_interrupt_ends_the_watching_and_says_that_the_run_goes_on(
-    moonmind: Command, session: Session, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+    moonmind: Command, database: Database, meanwhile: Meanwhile, capsys: Capture
 ) -> None:
-    session.runs.add(a_run(1))
+    add_run(database, id=ID)
 
-    def interrupt(seconds: float) -> None:
+    def interrupt() -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("time.sleep", interrupt)
-    assert moonmind("show", ID, "--watch") == 130
+    meanwhile(interrupt)
+    assert moonmind("show", str(ID), "--watch") == 130
     assert "moonmind show 11111111 --watch" in capsys.readouterr().err
 
 
-def test_runs_lists_what_there_is(moonmind: Command, session: Session, capsys: Capture) -> None:
+def test_runs_lists_what_there_is(moonmind: Command, database: Database, capsys: Capture) -> None:
     assert moonmind("runs") == 0
     assert "No runs yet" in capsys.readouterr().out
-    session.runs.add(a_run(5, feature_key="042-x", phase="Phase 1: Setup"))
+    succeed(database, id=ID, repository="acme/rockets", feature_key="specs/042-x", phase="Phase 1: Setup")
     assert moonmind("runs", "--status", "succeeded", "--repository", "acme/rockets") == 0
     out = capsys.readouterr().out
     for word in ("11111111", "succeeded", "acme/rockets", "042-x", "Phase 1: Setup"):
         assert word in out
 
 
-def test_runs_with_json_prints_the_page(moonmind: Command, session: Session, capsys: Capture) -> None:
-    session.runs.add(a_run(5))
+def test_runs_with_json_prints_the_page(moonmind: Command, database: Database, capsys: Capture) -> None:
+    add_run(database, id=ID)
     assert moonmind("runs", "--json") == 0
     body = json.loads(capsys.readouterr().out)
-    assert [run["id"] for run in body["items"]] == [ID]
+    assert [run["id"] for run in body["items"]] == [str(ID)]
     assert body["nextCursor"] is None
 
 
-def test_show_draws_the_stages_and_what_was_left(moonmind: Command, session: Session, capsys: Capture) -> None:
-    session.runs.add(with_log(a_run(5, branch_name="moonmind/042-x", pull_request_url="https://forge/pull/1")))
+def test_show_draws_the_stages_and_what_was_left(moonmind: Command, database: Database, capsys: Capture) -> None:
+    succeed(database, id=ID, branch="moonmind/042-x", pull_request_url="https://forge/pull/1")
+    keep(database, ID, "codex_logs", LOG, b"")
     assert moonmind("show", "11111111-2") == 0
     out = capsys.readouterr().out
-    for word in ("discover", "finalize", "1.0 s", "moonmind/042-x", "https://forge/pull/1", "submit/codex.jsonl", ID):
+    for word in ("discover", "finalize", "moonmind/042-x", "https://forge/pull/1", LOG, str(ID)):
         assert word in out
 
 
 def test_a_run_that_is_not_there_is_said_with_json_too(moonmind: Command, capsys: Capture) -> None:
-    assert moonmind("show", ID, "--json") == 3
+    assert moonmind("show", str(ID), "--json") == 3
     out, err = capsys.readouterr()
     assert json.loads(out)["code"] == "not_found"
     assert err.startswith("error: ")
@@ -168,115 +180,140 @@ def log_line(text: str) -> bytes:
 
 
 def test_logs_prints_what_the_agent_said_without_its_tricks(
-    moonmind: Command, session: Session, capsys: Capture
+    moonmind: Command, database: Database, capsys: Capture
 ) -> None:
-    session.runs.add(with_log(a_run(5)))
-    session.runs.files["submit/codex.jsonl"] = log_line("hello \x1b]0;owned\x07world") + b'{"type":"turn.completed"}'
+    succeed(database, id=ID)
+    keep(database, ID, "codex_logs", LOG, log_line("hello \x1b]0;owned\x07world") + b'{"type":"turn.completed"}')
     assert moonmind("logs", "1111") == 0
     assert capsys.readouterr().out == "hello world\nthe turn is complete\n"
 
 
 def test_logs_with_json_prints_the_log_byte_for_byte(
-    moonmind: Command, session: Session, capfdbinary: pytest.CaptureFixture[bytes]
+    moonmind: Command, database: Database, capfdbinary: pytest.CaptureFixture[bytes]
 ) -> None:
-    session.runs.add(with_log(a_run(5)))
-    session.runs.files["submit/codex.jsonl"] = log_line("one") + log_line("two é")
-    assert moonmind("logs", ID, "--json") == 0
-    assert capfdbinary.readouterr().out == session.runs.files["submit/codex.jsonl"]
+    succeed(database, id=ID)
+    keep(database, ID, "codex_logs", LOG, log_line("one") + log_line("two é"))
+    assert moonmind("logs", str(ID), "--json") == 0
+    assert capfdbinary.readouterr().out == log_line("one") + log_line("two é")
 
 
-def test_following_logs_goes_on_until_the_run_ends(moonmind: Command, session: Session, capsys: Capture) -> None:
-    session.runs.add(a_run(1), with_log(a_run(1)), with_log(a_run(5)))
-    session.runs.files["submit/codex.jsonl"] = log_line("hello")
-    assert moonmind("logs", ID, "-f") == 0
+def test_following_logs_goes_on_until_the_run_ends(
+    moonmind: Command, database: Database, meanwhile: Meanwhile, capsys: Capture
+) -> None:
+    add_run(database, id=ID)
+    meanwhile(
+        lambda: keep(database, ID, "codex_logs", LOG, log_line("hello"), sealed=False),
+        lambda: end(database, ID, RunStatus.SUCCEEDED),
+    )
+    assert moonmind("logs", str(ID), "-f") == 0
     assert capsys.readouterr().out == "hello\n"
 
 
-def test_logs_of_an_agent_that_never_spoke_say_so(moonmind: Command, session: Session, capsys: Capture) -> None:
-    session.runs.add(a_run(1))
-    assert moonmind("logs", ID) == 3
+def test_logs_of_an_agent_that_never_spoke_say_so(moonmind: Command, database: Database, capsys: Capture) -> None:
+    add_run(database, id=ID)
+    assert moonmind("logs", str(ID)) == 3
     assert "has said nothing yet" in capsys.readouterr().err
 
 
-def test_retry_resumes_or_begins_anew(moonmind: Command, session: Session, capsys: Capture) -> None:
-    session.runs.add(a_run(2, status=RunStatus.FAILED, completed_at=NOW))
-    assert moonmind("retry", ID, "--notes", "fixed") == 0
-    assert moonmind("retry", ID, "--from-discovery", "--json") == 0
-    assert session.runs.asked == [RetryRun(notes="fixed"), RetryRun(mode=RetryMode.RESTART_FROM_DISCOVERY)]
-    assert json.loads(capsys.readouterr().out.splitlines()[-1])["status"] == "retrying"
+def test_retry_resumes_or_begins_anew(moonmind: Command, database: Database, capsys: Capture) -> None:
+    add_run(database, id=ID)
+    for options, mode in (
+        (["--notes", "fixed"], "resume_failed_task"),
+        (["--from-discovery"], "restart_from_discovery"),
+    ):
+        assert moonmind("cancel", str(ID)) == 0
+        capsys.readouterr()
+        assert moonmind("retry", str(ID), "--json", *options) == 0
+        assert json.loads(capsys.readouterr().out)["status"] == "retrying"
+        assert events_of(database, ID)[-1].data["mode"] == mode
+    assert newest(database).notes == "fixed"
 
 
-def test_retry_accepts_findings_with_a_reason_only(moonmind: Command, session: Session, capsys: Capture) -> None:
-    session.runs.add(a_run(2, status=RunStatus.FAILED, completed_at=NOW))
-    one, two = "1" * 16, "2" * 16
-    assert moonmind("retry", ID, "--accept", one, "--accept", two, "--why", "a test's key") == 0
-    assert session.runs.asked == [
-        RetryRun(accept_findings=AcceptFindings(fingerprints=[one, two], reason="a test's key"))
-    ]
-    for arguments in (("--accept", one), ("--why", "so")):
-        assert moonmind("retry", ID, *arguments) == 2
+ONE, TWO = "1" * 16, "2" * 16
+
+
+def test_retry_accepts_findings_with_a_reason_only(moonmind: Command, database: Database, capsys: Capture) -> None:
+    found = {"findings": [{"fingerprint": ONE}, {"fingerprint": TWO}]}
+    run = reach(database, Stage.APPLY, id=ID)
+    end(database, run.id, RunStatus.FAILED, error=ErrorInfo("secret_suspected", "two keys", details=found))
+    for arguments in (("--accept", ONE), ("--why", "so")):
+        assert moonmind("retry", str(ID), *arguments) == 2
         assert "belong together" in capsys.readouterr().err
-    assert len(session.runs.asked) == 1
+    assert newest(database).status is RunStatus.FAILED
+    assert moonmind("retry", str(ID), "--accept", ONE, "--accept", TWO, "--why", "a test's key") == 0
+    accepted = events_of(database, ID)[-1].data["accepted"]
+    assert [(one["fingerprint"], one["why"]) for one in accepted] == [(ONE, "a test's key"), (TWO, "a test's key")]
 
 
 @pytest.mark.parametrize("given", ["zz", "1" * 15, "1" * 17, "A" * 16, "1" * 16 + "\n"])
 def test_what_is_no_fingerprint_is_named_with_its_option(
-    moonmind: Command, session: Session, capsys: Capture, given: str
+    moonmind: Command, database: Database, capsys: Capture, given: str
 ) -> None:
-    assert moonmind("retry", ID, "--accept", "1" * 16, "--accept", given, "--why", "a test's key") == 2
+    assert moonmind("retry", str(ID), "--accept", "1" * 16, "--accept", given, "--why", "a test's key") == 2
     assert capsys.readouterr().err == (
         f"error: --accept {given!r} is not a fingerprint, which has 16 digits of 0-9 and a-f\n"
         f"fix: Copy it from the run's error: moonmind show {ID}\n"
     )
-    assert session.runs.asked == []
+    assert everything(database)["event"] == []
 
 
-def test_what_the_state_does_not_allow_is_a_three(moonmind: Command, session: Session, capsys: Capture) -> None:
-    session.runs.add(a_run(5))
-    assert moonmind("retry", ID) == 3
-    assert moonmind("cancel", ID) == 3
+def test_what_the_state_does_not_allow_is_a_three(moonmind: Command, database: Database, capsys: Capture) -> None:
+    succeed(database, id=ID)
+    assert moonmind("retry", str(ID)) == 3
+    assert moonmind("cancel", str(ID)) == 3
     assert capsys.readouterr().err.count("fix: ") == 2
 
 
-def test_cancel_says_what_became_of_the_run(moonmind: Command, session: Session, capsys: Capture) -> None:
-    session.runs.add(a_run(1))
-    assert moonmind("cancel", "1111") == 0
-    assert capsys.readouterr().out == f"{ID} is cancelled.\n"
+def test_cancel_says_what_became_of_the_run_and_may_be_repeated(
+    moonmind: Command, database: Database, capsys: Capture
+) -> None:
+    add_run(database, id=ID)
+    for _ in range(2):
+        assert moonmind("cancel", "1111") == 0
+        assert capsys.readouterr().out == f"{ID} is cancelled.\n"
 
 
-def test_a_defect_is_a_sentence_and_a_traceback_only_when_asked(session: Session, capsys: Capture) -> None:
-    def broken() -> Session:
-        raise RuntimeError("the wheel came off")
+def failing(error: Exception) -> Callable[..., object]:
+    def build(*_: object, **__: object) -> object:
+        raise error
 
-    assert main(["runs"], connect=broken) == 70
+    return build
+
+
+def test_a_defect_is_a_sentence_and_a_traceback_only_when_asked(
+    moonmind: Command, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bootstrap, "build", failing(RuntimeError("the wheel came off")))
+    assert moonmind("runs") == 70
     err = capsys.readouterr().err
     assert "error: RuntimeError: the wheel came off" in err
     assert "Traceback" not in err
-    assert main(["--debug", "runs"], connect=broken) == 70
+    assert moonmind("--debug", "runs") == 70
     assert "Traceback" in capsys.readouterr().err
 
 
-def test_a_service_that_does_not_answer_is_a_five(capsys: Capture) -> None:
-    def away() -> Session:
-        raise Unavailable("the database does not answer")
-
-    assert main(["runs"], connect=away) == 5
+def test_a_service_that_does_not_answer_is_a_five(
+    moonmind: Command, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bootstrap, "build", failing(Unavailable("the database does not answer")))
+    assert moonmind("runs") == 5
     assert capsys.readouterr().err.startswith("error: the database does not answer\nfix: ")
 
 
 @pytest.mark.parametrize(
     "command",
     [
-        "from moonmind.cli import screen; screen.out().print('x' * 100_000)",
+        "from moonmind.cli import consoles; consoles.out().print('x' * 100_000)",
         "print('x' * 100_000)",
         "raise BrokenPipeError",
     ],
 )
-def test_a_reader_that_leaves_ends_the_command_quietly(command: str) -> None:
+def test_a_reader_that_leaves_ends_the_command_quietly(installation: Path, command: str) -> None:
     code = (
-        "import sys; from moonmind.cli.main import main\n"
-        f"def connect():\n    {command}\n"
-        "sys.exit(main(['runs'], connect=connect))"
+        "import sys; from moonmind import bootstrap; from moonmind.cli.main import main\n"
+        f"def build(*_, **__):\n    {command}\n"
+        "bootstrap.build = build\n"
+        "sys.exit(main(['runs']))"
     )
     reading, writing = os.pipe()
     os.close(reading)

@@ -3,14 +3,16 @@ import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 
-from moonmind.wire import WorkflowArtifact
-from tests.support.terminal import Session, a_run
+from moonmind.db.unit_of_work import Database
+from tests.support.terminal import keep, succeed
 
 Command = Callable[..., int]
 Capture = pytest.CaptureFixture[str]
+ID = UUID("11111111-2222-4333-8444-555555555555")
 REPORT = {
     "ticked": [],
     "leftOpen": ["T001", "T002"],
@@ -21,17 +23,16 @@ REPORT = {
 }
 
 
-def judged(session: Session, content: Any) -> None:
-    artifact = WorkflowArtifact(artifact_type="apply_output", path="apply/apply_output.json")
-    session.runs.add(a_run(5, artifacts=[artifact]))
-    session.runs.files["apply/apply_output.json"] = json.dumps(content).encode()
+def judged(database: Database, content: Any) -> None:
+    succeed(database, id=ID)
+    keep(database, ID, "apply_output", "apply/apply_output.json", json.dumps(content).encode())
 
 
 @pytest.mark.parametrize("arguments", [(), ("--watch",)])
 def test_each_task_without_its_tick_says_why(
-    moonmind: Command, session: Session, capsys: Capture, arguments: tuple[str, ...]
+    moonmind: Command, database: Database, capsys: Capture, arguments: tuple[str, ...]
 ) -> None:
-    judged(session, REPORT)
+    judged(database, REPORT)
     assert moonmind("show", "1111", *arguments) == 0
     out = capsys.readouterr().out
     assert "left open: 2 of 2 tasks; no box was ticked" in out
@@ -41,11 +42,11 @@ def test_each_task_without_its_tick_says_why(
 
 
 def test_a_report_of_an_earlier_program_is_read_in_todays_words(
-    moonmind: Command, session: Session, capsys: Capture
+    moonmind: Command, database: Database, capsys: Capture
 ) -> None:
     words = [("T001", "proven"), ("T002", "attested"), ("T003", "unproven")]
     verdicts = [{"id": key, "line": 1, "verdict": word, "because": "why"} for key, word in words]
-    judged(session, {"ticked": ["T001", "T002"], "unproven": ["T003"], "verdicts": verdicts})
+    judged(database, {"ticked": ["T001", "T002"], "unproven": ["T003"], "verdicts": verdicts})
     assert moonmind("show", "1111") == 0
     out = capsys.readouterr().out
     assert "ticked on the agent's word alone: T002\n" in out
@@ -54,27 +55,27 @@ def test_a_report_of_an_earlier_program_is_read_in_todays_words(
 
 @pytest.mark.parametrize("content", [{**REPORT, "verdicts": []}, [], {"verdicts": "T001"}, {"verdicts": ["T001"]}])
 def test_what_leaves_nothing_open_or_is_no_report_says_nothing(
-    moonmind: Command, session: Session, capsys: Capture, content: Any
+    moonmind: Command, database: Database, capsys: Capture, content: Any
 ) -> None:
-    judged(session, content)
+    judged(database, content)
     assert moonmind("show", "1111") == 0
     assert "left open" not in capsys.readouterr().out
 
 
 def test_a_branch_of_the_local_forge_comes_with_the_command_that_shows_it(
-    moonmind: Command, session: Session, capsys: Capture, tmp_path: Path
+    moonmind: Command, database: Database, capsys: Capture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    session.settings = session.settings.model_copy(
-        update={"forge_name": "local", "local_repos": tmp_path / "my repositories"}
-    )
-    session.runs.add(a_run(5, branch_name="moonmind/042-x"))
+    monkeypatch.setenv("MOONMIND_LOCAL_REPOS", str(tmp_path / "my repositories"))
+    succeed(database, id=ID, repository="acme/rockets", branch="moonmind/042-x")
     assert moonmind("show", "1111") == 0
     place = shlex.quote(str(tmp_path / "my repositories/acme/rockets.git"))
     assert f"git --git-dir {place} log moonmind/042-x\n" in capsys.readouterr().out
 
 
-def test_a_branch_elsewhere_is_not_looked_for_here(moonmind: Command, session: Session, capsys: Capture) -> None:
-    session.settings = session.settings.model_copy(update={"forge_name": "github"})
-    session.runs.add(a_run(5, branch_name="moonmind/042-x"))
+def test_a_branch_elsewhere_is_not_looked_for_here(
+    moonmind: Command, database: Database, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SPEC_WORKFLOW_TEST_MODE", "0")
+    succeed(database, id=ID, branch="moonmind/042-x")
     assert moonmind("show", "1111") == 0
     assert "git --git-dir" not in capsys.readouterr().out
