@@ -1,5 +1,7 @@
 """What an earlier program left, today's takes up: what was open goes on by itself, what had ended is retried."""
 
+import json
+import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -7,7 +9,7 @@ import httpx
 import pytest
 
 from tests.support.databases import at_once
-from tests.support.engines import SHORT_LEASES, TEST_MODE, Engine, assert_landed_once, attempts
+from tests.support.engines import SHORT_LEASES, TEST_MODE, Engine, assert_landed_once, attempts, done
 from tests.support.frozen import FOLDER, SCRIPT, WORK, finish_feature, play, repository_of, thawed
 from tests.support.team import RUNS, Team, new_queue, rabbitmq_url, team
 
@@ -41,7 +43,7 @@ def upgraded(request: pytest.FixtureRequest) -> Iterator[Upgraded]:
             url = members.env["DATABASE_URL"] = request.getfixturevalue("empty_postgres_url")
             members.env |= {"CELERY_BROKER_URL": rabbitmq_url(), "SPEC_WORKFLOW_CODEX_QUEUE": new_queue()}
         runs = thawed(members, request.param, url)
-        play(members, WORK)
+        play(members, [{"delete": ".gitmodules"}, *WORK])
         mend(members)
         engine = Engine(members, embedded=embedded)
         engine.prepare()
@@ -63,6 +65,19 @@ def test_what_was_open_at_the_upgrade_goes_on_by_itself(upgraded: Upgraded) -> N
     working = upgraded.team.succeed(upgraded.runs["working"])
     assert_landed_once(upgraded.team, working, repository=repository_of("working"))
     assert attempts(upgraded.team, working, "submit") == {1, 2}
+
+
+def test_what_waited_for_its_next_try_at_the_upgrade_goes_on_from_its_checkpoint(upgraded: Upgraded) -> None:
+    cases = sorted({"retrying", "sent_back"} & set(upgraded.runs))
+    upgraded.engine.start()
+    for case in cases:
+        before = upgraded.team.show(upgraded.runs[case])
+        run = upgraded.team.succeed(upgraded.runs[case])
+        submitted = ["submit"] * (2 if case == "sent_back" else 1)
+        assert done(upgraded.team, run) == ["discover", *submitted, "apply", "publish"]
+        assert upgraded.team.pulls(repository_of(case))["creates"] == 1
+        assert run["codexTaskId"] == before["codexTaskId"] is not None
+        assert attempts(upgraded.team, run, "discover") == {1}
 
 
 def test_runs_that_had_ended_go_on_at_their_stages_for_one_of_several_operators(upgraded: Upgraded) -> None:
@@ -113,3 +128,7 @@ def test_what_had_landed_can_be_read_and_the_next_run_adds_to_its_pull_request(u
 def test_installations_of_earlier_programs_are_at_hand() -> None:
     # Without them the tests above would pass by not being there.
     assert {file.name.rpartition("-")[2] for file in FOLDER.iterdir()} == {"embedded.tar.xz", "rabbitmq.tar.xz"}
+    with tarfile.open(FOLDER / "2026-11-28-b-embedded.tar.xz") as archive:
+        about = archive.extractfile("about.json")
+        assert about is not None
+        assert {"retrying", "sent_back"} <= set(json.load(about)["runs"])

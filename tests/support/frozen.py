@@ -43,6 +43,10 @@ QUOTA: list[dict[str, Any]] = [
     {"write": "refresh_docs/half.py", "content": "HALF = True\n"},
     {"end": "quota", "message": "You've hit your usage limit."},
 ]
+OVERLOADED: list[dict[str, Any]] = [
+    {"write": "refresh_docs/half.py", "content": "HALF = True\n"},
+    {"end": "unavailable", "message": "The model is overloaded."},
+]
 AT_WORK: list[dict[str, Any]] = [
     {"write": "refresh_docs/half.py", "content": "HALF = True\n"},
     {"say": "at work"},
@@ -99,6 +103,16 @@ def fill(members: Team) -> dict[str, str]:
     runs["pushing"] = run("pushing", WORK)
     until((bare / "reached").exists, "the push", 60)
     runs["working"] = parked(members, run("working", AT_WORK))
+
+    runs["sent_back"] = failed(run("sent_back", FORBIDDEN), "apply", "patch_refused")
+    play(members, AT_WORK)
+    assert members.post(f"/{runs['sent_back']}/retry", notes="Leave submodules alone.").status_code == 202
+    parked(members, runs["sent_back"])
+    # Last, since it goes on by itself after a few seconds.
+    runs["retrying"] = run("retrying", OVERLOADED)
+    members.await_run(
+        runs["retrying"], lambda seen: (seen.get("waiting") or {}).get("reason") == "backoff", "the backoff"
+    )
     return runs
 
 
