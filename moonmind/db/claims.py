@@ -44,7 +44,7 @@ class Claims:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def claim(
+    def take(
         self, run_id: UUID, stage: Stage, *, owner: str, chain_id: UUID | None, host_id: UUID, lease_seconds: float
     ) -> Claim | None:
         """Take the right to work on a stage, if it is the run's, due, held by nobody and not bound to another host.

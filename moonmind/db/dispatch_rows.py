@@ -14,7 +14,7 @@ from moonmind.runs.retry import HINT_CAP_SECONDS, hint_interval
 UNCONFIRMED_SECONDS = 5.0
 
 
-class Hints:
+class Dispatch:
     """The hints of one transaction. They are no news about a run, so they write no event."""
 
     def __init__(self, connection: Connection) -> None:

@@ -1,4 +1,4 @@
-"""Runs, made and read. What moves them is in `transitions` and `recovery`."""
+"""Runs, made and read. What moves them is in `claims`, `outcomes`, `operator_requests`, `rescues`, `wakeups`."""
 
 from collections.abc import Collection
 from datetime import datetime

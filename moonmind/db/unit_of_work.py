@@ -12,16 +12,20 @@ from moonmind.db.agent_slots import Slots
 from moonmind.db.artifact_rows import Artifacts
 from moonmind.db.attempt_rows import Attempts
 from moonmind.db.audit_rows import Audits
+from moonmind.db.claims import Claims
 from moonmind.db.clock import db_now
 from moonmind.db.conflicts import DuplicateIdempotencyKey
 from moonmind.db.cooldowns import Gates
 from moonmind.db.database_errors import answering
+from moonmind.db.dispatch_rows import Dispatch
 from moonmind.db.engine import WRITES, create_engine
 from moonmind.db.event_rows import Events
 from moonmind.db.host_rows import Hosts
-from moonmind.db.recovery import Recovery
+from moonmind.db.operator_requests import Requests
+from moonmind.db.outcomes import Outcomes
+from moonmind.db.rescues import Rescues
 from moonmind.db.run_rows import Runs
-from moonmind.db.transitions import Transitions
+from moonmind.db.wakeups import Wakeups
 
 __all__ = ["Database", "DuplicateIdempotencyKey", "UnitOfWork"]
 
@@ -32,8 +36,12 @@ class UnitOfWork:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self.runs = Runs(connection)
-        self.transitions = Transitions(connection)
-        self.recovery = Recovery(connection)
+        self.claims = Claims(connection)
+        self.outcomes = Outcomes(connection)
+        self.requests = Requests(connection)
+        self.dispatch = Dispatch(connection)
+        self.rescues = Rescues(connection)
+        self.wakeups = Wakeups(connection)
         self.attempts = Attempts(connection)
         self.events = Events(connection)
         self.artifacts = Artifacts(connection)

@@ -14,7 +14,7 @@ from moonmind.runs.records import Run
 from moonmind.runs.retry import HINT_SECONDS
 
 
-class Wakes:
+class Wakeups:
     """The wakes of one transaction."""
 
     def __init__(self, connection: Connection) -> None:

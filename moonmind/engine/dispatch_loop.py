@@ -43,7 +43,7 @@ class LeaveDue:
         """Make the run's dispatch due now, instead of seconds later."""
         try:
             with self._database.write() as uow:
-                uow.recovery.dispatch_now(run.id)
+                uow.dispatch.dispatch_now(run.id)
         except MoonMindError as error:
             # What the user asked for is written; the run is due by itself a moment later.
             log.warning("dispatch.not_recorded", run_id=str(run.id), error=error.message)
@@ -169,7 +169,7 @@ class Publisher:
         """Write down that the run is announced again now; None when it is not to be, or another process was faster."""
         try:
             with self._database.write() as uow:
-                return uow.recovery.hint(run.id, hints=run.hints)
+                return uow.dispatch.hint(run.id, hints=run.hints)
         except MoonMindError as error:
             log.warning("hint.not_recorded", run_id=str(run.id), error=error.message)
             return None
@@ -178,7 +178,7 @@ class Publisher:
         """Write down that the broker did not take the hint, so that it is tried again soon."""
         try:
             with self._database.write() as uow:
-                uow.recovery.unconfirmed(run.id)
+                uow.dispatch.unconfirmed(run.id)
         except MoonMindError as error:
             log.warning("hint.not_recorded", run_id=str(run.id), error=error.message)
 

@@ -104,7 +104,7 @@ class Executor:
 
     def _claim(self, run_id: UUID, stage: Stage, chain_id: UUID | None) -> tuple[Claim, Outputs] | ChainSignal:
         with self._database.write() as uow:
-            claim = uow.transitions.claim(
+            claim = uow.claims.take(
                 run_id,
                 stage,
                 owner=self._host.new_owner(),
@@ -116,7 +116,7 @@ class Executor:
                 # In the claim's own transaction: what it reads cannot be older than the claim.
                 return claim, {} if stage is FIRST else uow.attempts.outputs(run_id)
             # A message for a stage that is past goes on: that heals a crash between the record and the next link.
-            return ChainSignal.CONTINUE if uow.transitions.passed(run_id, stage) else ChainSignal.STOP
+            return ChainSignal.CONTINUE if uow.claims.passed(run_id, stage) else ChainSignal.STOP
 
     def _work(self, claim: Claim, lease: HeldLease, outputs: Outputs) -> Decision:
         try:

@@ -63,18 +63,18 @@ class Janitor:
         self._publisher.watch()
         self._expire()
         with self._database.write() as uow:
-            for run in uow.recovery.close_unanswered():
+            for run in uow.rescues.close_unanswered():
                 log.warning("run.unanswered", run_id=str(run.id))
         self._give_up_hosts()
         self._reap()
         with self._database.read() as uow:
-            due = uow.recovery.due_for_hint(BATCH)
+            due = uow.dispatch.due_for_hint(BATCH)
         for run in due:
             self._publisher.overdue(run)
 
     def _expire(self) -> None:
         with self._database.write() as uow:
-            expired = uow.recovery.expire_leases(self._policy.max_crashes)
+            expired = uow.rescues.expire_leases(self._policy.max_crashes)
             woken = self._free_slots(uow, expired)
         for run in expired:
             log.warning("lease.expired", run_id=str(run.id), stage=run.stage.value, crashes=run.crashes)
@@ -83,7 +83,7 @@ class Janitor:
 
     def _free_slots(self, uow: UnitOfWork, runs: Iterable[Run]) -> list[Run]:
         freed = [run.id for run in runs if run.status.terminal and uow.slots.free(run.id)]
-        return uow.recovery.wake_capacity(len(freed)) if freed else []
+        return uow.wakeups.wake_capacity(len(freed)) if freed else []
 
     def _give_up_hosts(self) -> None:
         """Free the runs of hosts that fell silent, once we have watched for as long without a gap ourselves.
@@ -97,10 +97,10 @@ class Janitor:
         if now - self._watching_since < self._silence:
             return
         with self._database.write() as uow:
-            for host_id in uow.recovery.silent_hosts(self._silence):
-                for run in uow.recovery.give_up_host(host_id, self._policy.max_crashes):
+            for host_id in uow.rescues.silent_hosts(self._silence):
+                for run in uow.rescues.give_up_host(host_id, self._policy.max_crashes):
                     log.warning("host.lost", run_id=str(run.id), host=str(host_id))
-            stranded = uow.recovery.close_stranded(self._silence)
+            stranded = uow.rescues.close_stranded(self._silence)
             woken = self._free_slots(uow, stranded)
         for run in stranded:
             log.warning("run.stranded", run_id=str(run.id), host=str(run.agent_host))
@@ -112,11 +112,11 @@ class Janitor:
         if time.monotonic() - self._last_reaping < REAP_SECONDS:
             return
         with self._database.read() as uow:
-            ended = uow.recovery.ended_with_job(self._host.id, BATCH)
+            ended = uow.rescues.ended_with_job(self._host.id, BATCH)
         for run in ended:
             if self._stop_agent(run):
                 with self._database.write() as uow:
-                    uow.recovery.forget_job(run.id)
+                    uow.rescues.forget_job(run.id)
         self._reap_strays()
         self._last_reaping = time.monotonic()
 
@@ -129,7 +129,7 @@ class Janitor:
         if not at_work:
             return
         with self._database.read() as uow:
-            strays = uow.recovery.strays(self._host.id, at_work)
+            strays = uow.rescues.strays(self._host.id, at_work)
         for run_id in strays:
             for key in at_work[run_id]:
                 log.warning("agent.stray", run_id=str(run_id), job=key)

@@ -44,12 +44,12 @@ class Waker:
         """Record a heartbeat of this host, and wake every run of it whose job is not running any more."""
         self._beat()
         with self._database.read() as uow:
-            parked = uow.recovery.parked_on_agent(self._host.id, _BATCH)
+            parked = uow.wakeups.parked_on_agent(self._host.id, _BATCH)
         for run in parked:
             if self._runs(run):
                 continue
             with self._database.write() as uow:
-                woken = uow.recovery.wake(run.id)
+                woken = uow.wakeups.wake(run.id)
             if woken is not None:
                 log.info("attempt.woken", run_id=str(run.id))
                 self._notifier.notify(woken)

@@ -102,7 +102,7 @@ class LeaseKeeper:
         lease.lost = True
         try:
             with self._database.write() as uow:
-                uow.transitions.return_lease(lease.claim.run.id, lease.claim.fence)
+                uow.claims.return_lease(lease.claim.run.id, lease.claim.fence)
         except MoonMindError as error:
             log.warning("lease.not_returned", run_id=str(lease.claim.run.id), error=error.message)
 
@@ -123,7 +123,7 @@ class LeaseKeeper:
         started = _now()
         try:
             with self._database.write() as uow:
-                pulse = uow.transitions.heartbeat(lease.claim.run.id, lease.claim.fence, self.lease_seconds)
+                pulse = uow.claims.heartbeat(lease.claim.run.id, lease.claim.fence, self.lease_seconds)
         except MoonMindError as error:
             log.warning("lease.not_renewed", run_id=str(lease.claim.run.id), error=error.message)
             return

@@ -59,7 +59,7 @@ class Recorder:
                 return Recorded(advanced=False, written=False)
             due: list[Run] = []
             if self._frees_slot(claim, decision) and uow.slots.free(claim.run.id) and not _waits_for_capacity(decision):
-                due.extend(uow.recovery.wake_capacity())
+                due.extend(uow.wakeups.wake_capacity())
         match decision:
             case Advance() | Close(status=RunStatus.SUCCEEDED):
                 return Recorded(advanced=True, due=tuple(due))
@@ -71,9 +71,9 @@ class Recorder:
     def _apply(self, uow: UnitOfWork, claim: Claim, decision: Decision) -> Run | None:
         match decision:
             case Advance(stage, outputs):
-                return uow.transitions.advance(claim, stage, outputs, facts=facts_of(outputs))
+                return uow.outcomes.advance(claim, stage, outputs, facts=facts_of(outputs))
             case Wait(reason, seconds, until, kept, renews_deadline, _):
-                return uow.transitions.wait(
+                return uow.outcomes.wait(
                     claim,
                     reason,
                     seconds=seconds,
@@ -84,11 +84,11 @@ class Recorder:
                     deadline_seconds=self._deadline,
                 )
             case TryAgain(seconds, error, kept):
-                return uow.transitions.try_again(claim, error, seconds=seconds, kept=kept, facts=facts_of(kept))
+                return uow.outcomes.try_again(claim, error, seconds=seconds, kept=kept, facts=facts_of(kept))
             case GoBack(stage, note, kept):
-                return uow.transitions.go_back(claim, stage, note, kept=kept, facts=facts_of(kept))
+                return uow.outcomes.go_back(claim, stage, note, kept=kept, facts=facts_of(kept))
             case Close(status, attempt, outputs, error, reason):
-                return uow.transitions.close(
+                return uow.outcomes.close(
                     claim,
                     status,
                     attempt,

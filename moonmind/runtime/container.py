@@ -102,7 +102,7 @@ class Container:
             time.sleep(0.05)  # a lock has no other way to tell that it is free, short of waiting without an end
         self._lock = lock
         with self.database.write() as uow:
-            released = uow.recovery.release_all_leases()
+            released = uow.rescues.release_all_leases()
         if released:
             log.info("leases.released", count=released)
 

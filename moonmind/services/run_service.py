@@ -213,7 +213,7 @@ class RunService:
         first = FIRST if mode is RetryMode.RESTART_FROM_DISCOVERY else run.stage
         self._precheck.refuse(run, {need for stage in from_stage(first) for need in self._stages[stage].needs})
         with self._database.write() as uow:
-            retried = uow.transitions.retry(
+            retried = uow.requests.retry(
                 run_id, mode, notes=body.notes, deadline_seconds=self._deadline, chain_id=uuid4(), accepted=accepted
             )
             if retried is None:
@@ -232,7 +232,7 @@ class RunService:
                 return self._view(uow, run)
             if run.status.terminal:
                 raise NotCancellable(f"the run has already ended: {run.status}", status=run.status.value)
-            asked = _found(uow.transitions.request_cancel(run_id) or uow.runs.get(run_id), run_id)
+            asked = _found(uow.requests.request_cancel(run_id) or uow.runs.get(run_id), run_id)
             view = self._view(uow, asked)
         if not asked.status.terminal:
             self._notifier.notify(asked)

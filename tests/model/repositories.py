@@ -66,13 +66,13 @@ class Repositories:
     def cancel(self, key: str) -> bool:
         """Ask a run to stop; False when it has ended."""
         with self._database.write() as unit:
-            return unit.transitions.request_cancel(UUID(key)) is not None
+            return unit.requests.request_cancel(UUID(key)) is not None
 
     def retry(self, key: str, mode: RetryMode) -> bool | None:
         """Open an ended run again; None: its status forbids it, False: another run has its feature."""
         try:
             with self._database.write() as unit:
-                return unit.transitions.retry(UUID(key), mode, None, LIFETIME, uuid4()) is not None or None
+                return unit.requests.retry(UUID(key), mode, None, LIFETIME, uuid4()) is not None or None
         except RunActive:
             return False
 
@@ -81,7 +81,7 @@ class Repositories:
     def claim(self, key: str, stage: Stage, host: str) -> Held | None:
         """Take the right to work on a stage."""
         with self._database.write() as unit:
-            claim = unit.transitions.claim(
+            claim = unit.claims.take(
                 UUID(key), stage, owner=f"{host}:{uuid4()}", chain_id=None, host_id=UUID(host), lease_seconds=LEASE
             )
         if claim is None:
@@ -94,18 +94,18 @@ class Repositories:
     def passed(self, key: str, stage: Stage) -> bool:
         """Tell whether an active run is beyond a stage."""
         with self._database.read() as unit:
-            return unit.transitions.passed(UUID(key), stage)
+            return unit.claims.passed(UUID(key), stage)
 
     def heartbeat(self, held: Held) -> tuple[bool, bool] | None:
         """Keep a claim; says whether the run is to be cancelled and whether it is late."""
         with self._database.write() as unit:
-            pulse = unit.transitions.heartbeat(UUID(held.run), held.fence, LEASE)
+            pulse = unit.claims.heartbeat(UUID(held.run), held.fence, LEASE)
         return None if pulse is None else (pulse.cancel_requested, pulse.deadline_passed)
 
     def give_back(self, held: Held) -> bool:
         """Return a claim at a clean shutdown."""
         with self._database.write() as unit:
-            return unit.transitions.return_lease(UUID(held.run), held.fence)
+            return unit.claims.return_lease(UUID(held.run), held.fence)
 
     def take_slot(self, held: Held) -> bool:
         """Take an agent slot of the claimer's host."""
@@ -125,12 +125,12 @@ class Repositories:
     def announce(self) -> list[str]:
         """Hint what is overdue, as two publishers that saw the same rows do: only one of them succeeds."""
         with self._database.read() as unit:
-            seen = unit.recovery.due_for_hint(100)
+            seen = unit.dispatch.due_for_hint(100)
         first, second = [], []
         for run in seen:
             with self._database.write() as unit:
-                first.append(unit.recovery.hint(run.id, hints=run.hints))
-                second.append(unit.recovery.hint(run.id, hints=run.hints))
+                first.append(unit.dispatch.hint(run.id, hints=run.hints))
+                second.append(unit.dispatch.hint(run.id, hints=run.hints))
         assert all(first)
         assert not any(second)
         return _keys(seen)
@@ -138,59 +138,59 @@ class Repositories:
     def unconfirmed(self, key: str) -> None:
         """Take a hint back."""
         with self._database.write() as unit:
-            unit.recovery.unconfirmed(UUID(key))
+            unit.dispatch.unconfirmed(UUID(key))
 
     def next_due_in(self) -> float | None:
         """Give the seconds until something is to be hinted, without the moments that the moves took."""
         with self._database.read() as unit:
-            found = unit.recovery.next_due_in()
+            found = unit.dispatch.next_due_in()
         return None if found is None else 5.0 * round(found / 5.0)
 
     def wake(self, key: str) -> bool:
         """Make a run due whose agent has ended."""
         with self._database.write() as unit:
-            return unit.recovery.wake(UUID(key)) is not None
+            return unit.wakeups.wake(UUID(key)) is not None
 
     def parked(self, host: str) -> list[str]:
         """List the runs whose agents a host is to look at."""
         with self._database.read() as unit:
-            return _keys(unit.recovery.parked_on_agent(UUID(host), 100))
+            return _keys(unit.wakeups.parked_on_agent(UUID(host), 100))
 
     def wake_capacity(self, limit: int) -> list[str]:
         """Make the oldest runs due that wait for a slot."""
         with self._database.write() as unit:
-            return [run.id.hex for run in unit.recovery.wake_capacity(limit)]
+            return [run.id.hex for run in unit.wakeups.wake_capacity(limit)]
 
     def expire(self) -> list[str]:
         """Free the runs whose holders fell silent; gives the runs that a freed slot woke."""
         with self._database.write() as unit:
-            return _free_slots(unit, unit.recovery.expire_leases(POLICY.max_crashes))
+            return _free_slots(unit, unit.rescues.expire_leases(POLICY.max_crashes))
 
     def restart(self) -> int:
         """Free every run at the start of an embedded engine."""
         with self._database.write() as unit:
-            return unit.recovery.release_all_leases()
+            return unit.rescues.release_all_leases()
 
     def answer_nobody(self) -> list[str]:
         """End the runs that waited for a person for too long."""
         with self._database.write() as unit:
-            return _keys(unit.recovery.close_unanswered())
+            return _keys(unit.rescues.close_unanswered())
 
     def give_up_hosts(self) -> list[str]:
         """Free the runs of silent hosts while another one is heard of."""
         with self._database.write() as unit:
-            silent = unit.recovery.silent_hosts(SILENCE)
-            return _keys([run for host in silent for run in unit.recovery.give_up_host(host, POLICY.max_crashes)])
+            silent = unit.rescues.silent_hosts(SILENCE)
+            return _keys([run for host in silent for run in unit.rescues.give_up_host(host, POLICY.max_crashes)])
 
     def close_stranded(self) -> list[str]:
         """End the runs of silent hosts that should stop; gives the runs that a freed slot woke."""
         with self._database.write() as unit:
-            return _free_slots(unit, unit.recovery.close_stranded(SILENCE))
+            return _free_slots(unit, unit.rescues.close_stranded(SILENCE))
 
     def forget_job(self, key: str) -> None:
         """Note that an ended run's job is over."""
         with self._database.write() as unit:
-            unit.recovery.forget_job(UUID(key))
+            unit.rescues.forget_job(UUID(key))
 
 
 def _keys(runs: Sequence[Run]) -> list[str]:
@@ -200,4 +200,4 @@ def _keys(runs: Sequence[Run]) -> list[str]:
 def _free_slots(unit: UnitOfWork, runs: Sequence[Run]) -> list[str]:
     """Do as the janitor does with the slots of the runs that it ended."""
     freed = [run for run in runs if run.status.terminal and unit.slots.free(run.id)]
-    return [run.id.hex for run in unit.recovery.wake_capacity(len(freed))] if freed else []
+    return [run.id.hex for run in unit.wakeups.wake_capacity(len(freed))] if freed else []

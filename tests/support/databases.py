@@ -205,7 +205,7 @@ def try_claim(database: Database, run_id: UUID, stage: Stage, **values: Any) -> 
     """Claim a run's stage as a worker of the test's host."""
     plain: dict[str, Any] = {"owner": f"test:{uuid4()}", "chain_id": None, "host_id": HOST, "lease_seconds": 60.0}
     with database.write() as unit:
-        return unit.transitions.claim(run_id, stage, **(plain | values))
+        return unit.claims.take(run_id, stage, **(plain | values))
 
 
 def claim_run(database: Database, run_id: UUID, stage: Stage = Stage.DISCOVER, **values: Any) -> Claim:
@@ -221,7 +221,7 @@ def reach(database: Database, stage: Stage, **values: Any) -> Run:
     for before in list(Stage)[: stage.position]:
         claim = claim_run(database, made.id, before)
         with database.write() as unit:
-            unit.transitions.advance(claim, list(Stage)[before.position + 1], {"from": before.value}, facts={})
+            unit.outcomes.advance(claim, list(Stage)[before.position + 1], {"from": before.value}, facts={})
     return read_run(database, made.id)
 
 
@@ -257,7 +257,7 @@ def park(database: Database, run: Run, reason: WaitingReason = WaitingReason.AGE
     with database.write() as unit:
         if reason is WaitingReason.AGENT:
             assert unit.slots.take(run.id, claim.fence, HOST, 100)
-        after = unit.transitions.wait(
+        after = unit.outcomes.wait(
             claim, reason, seconds=seconds, until=None, kept={"k": 1}, facts={"job_key": "j"}, renews_deadline=False
         )
     assert after is not None
@@ -267,7 +267,7 @@ def park(database: Database, run: Run, reason: WaitingReason = WaitingReason.AGE
 def due(database: Database, limit: int = 100) -> list[UUID]:
     """List the runs that a janitor would hint."""
     with database.read() as unit:
-        return [one.id for one in unit.recovery.due_for_hint(limit)]
+        return [one.id for one in unit.dispatch.due_for_hint(limit)]
 
 
 def event_types(database: Database, run_id: UUID) -> list[str]:

@@ -52,7 +52,7 @@ def test_a_lost_claim_takes_no_slot(database: Database) -> None:
     assert everything(database) == before
     assert take(database, claim)
     with database.write() as unit:
-        assert unit.transitions.return_lease(claim.run.id, claim.fence)
+        assert unit.claims.return_lease(claim.run.id, claim.fence)
     assert not take(database, claim)
 
 

@@ -61,7 +61,7 @@ def test_what_is_not_claimable_is_left_as_it_is(database: Database) -> None:
     set_columns(database, bound.id, agent_host=uuid4())
     done = add_run(database)
     with database.write() as unit:
-        unit.transitions.request_cancel(done.id)
+        unit.requests.request_cancel(done.id)
     before = everything(database)
     for one in (leased, early, bound, done):
         assert try_claim(database, one.id, Stage.DISCOVER) is None
@@ -94,7 +94,7 @@ def test_a_claim_of_a_started_attempt_goes_on_with_it(database: Database) -> Non
     first = claim_run(database, run.id)
     with database.write() as unit:
         kept = {"jobKey": "j"}
-        parked = unit.transitions.wait(
+        parked = unit.outcomes.wait(
             first, WaitingReason.AGENT, seconds=60, until=None, kept=kept, facts={}, renews_deadline=False
         )
     assert parked is not None
@@ -110,19 +110,19 @@ def test_a_claim_of_a_started_attempt_goes_on_with_it(database: Database) -> Non
 def test_a_stage_is_passed_when_the_active_run_is_beyond_it(database: Database) -> None:
     run = reach(database, Stage.APPLY)
     with database.read() as unit:
-        passed = [unit.transitions.passed(run.id, stage) for stage in Stage]
+        passed = [unit.claims.passed(run.id, stage) for stage in Stage]
         assert passed == [True, True, False, False, False]
-        assert unit.transitions.passed(uuid4(), Stage.DISCOVER) is False
+        assert unit.claims.passed(uuid4(), Stage.DISCOVER) is False
     with database.write() as unit:
-        unit.transitions.request_cancel(run.id)
-        assert unit.transitions.passed(run.id, Stage.DISCOVER) is False
+        unit.requests.request_cancel(run.id)
+        assert unit.claims.passed(run.id, Stage.DISCOVER) is False
 
 
 def test_a_heartbeat_renews_the_lease_and_brings_what_happened(database: Database) -> None:
     run = add_run(database)
     claim = claim_run(database, run.id, lease_seconds=5.0)
     with database.write() as unit:
-        pulse = unit.transitions.heartbeat(run.id, claim.fence, 600.0)
+        pulse = unit.claims.heartbeat(run.id, claim.fence, 600.0)
     assert pulse is not None
     assert (pulse.cancel_requested, pulse.deadline_passed) == (False, False)
     renewed = read_run(database, run.id)
@@ -131,10 +131,10 @@ def test_a_heartbeat_renews_the_lease_and_brings_what_happened(database: Databas
     assert renewed.lease_until > claim.run.lease_until + timedelta(seconds=500)
     assert (renewed.event_seq, renewed.updated_at) == (claim.run.event_seq, claim.run.updated_at)
     with database.write() as unit:
-        unit.transitions.request_cancel(run.id)
+        unit.requests.request_cancel(run.id)
     set_columns(database, run.id, deadline=db_now_plus(-1.0))
     with database.write() as unit:
-        pulse = unit.transitions.heartbeat(run.id, claim.fence, 60.0)
+        pulse = unit.claims.heartbeat(run.id, claim.fence, 60.0)
     assert pulse is not None
     assert (pulse.cancel_requested, pulse.deadline_passed) == (True, True)
 
@@ -144,22 +144,22 @@ def test_a_heartbeat_under_a_stale_fence_says_lost_and_writes_nothing(database: 
     claim = claim_run(database, run.id)
     before = everything(database)
     with database.write() as unit:
-        assert unit.transitions.heartbeat(run.id, claim.fence - 1, 60.0) is None
-        assert unit.transitions.heartbeat(run.id, claim.fence + 1, 60.0) is None
-        assert unit.transitions.return_lease(run.id, claim.fence + 1) is False
+        assert unit.claims.heartbeat(run.id, claim.fence - 1, 60.0) is None
+        assert unit.claims.heartbeat(run.id, claim.fence + 1, 60.0) is None
+        assert unit.claims.return_lease(run.id, claim.fence + 1) is False
     assert everything(database) == before
     with database.write() as unit:
-        assert unit.transitions.return_lease(run.id, claim.fence) is True
-        assert unit.transitions.heartbeat(run.id, claim.fence, 60.0) is None
+        assert unit.claims.return_lease(run.id, claim.fence) is True
+        assert unit.claims.heartbeat(run.id, claim.fence, 60.0) is None
 
 
 def test_a_returned_lease_counts_nothing_and_leaves_the_run_due(database: Database) -> None:
     run = add_run(database)
     claim = claim_run(database, run.id)
     with database.write() as unit:
-        assert unit.transitions.return_lease(run.id, claim.fence) is True
-        assert unit.transitions.return_lease(run.id, claim.fence) is False
-        assert [one.id for one in unit.recovery.due_for_hint(10)] == [run.id]
+        assert unit.claims.return_lease(run.id, claim.fence) is True
+        assert unit.claims.return_lease(run.id, claim.fence) is False
+        assert [one.id for one in unit.dispatch.due_for_hint(10)] == [run.id]
     after = read_run(database, run.id)
     assert (after.lease_owner, after.lease_until, after.crashes, after.status) == (None, None, 0, RunStatus.RUNNING)
     assert event_types(database, run.id)[-1] == "lease.returned"

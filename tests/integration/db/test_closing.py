@@ -26,7 +26,7 @@ def close(unit: UnitOfWork, claim: Claim, **values: Any) -> Run | None:
     plain: dict[str, Any] = {"outputs": {}, "error": None, "reason": None, "facts": {}, "clear_host": False}
     status = values.pop("status", RunStatus.FAILED)
     state = values.pop("state", AttemptState.FAILED)
-    return unit.transitions.close(claim, status, state, **(plain | values))
+    return unit.outcomes.close(claim, status, state, **(plain | values))
 
 
 def test_a_closed_run_is_out_of_every_queue(database: Database) -> None:
@@ -46,8 +46,8 @@ def test_a_closed_run_is_out_of_every_queue(database: Database) -> None:
     event = events_of(database, run.id)[-1]
     assert (event.type, event.data) == ("run.closed", {"status": "succeeded", "attempt": 1})
     with database.read() as unit:
-        assert unit.recovery.due_for_hint(10) == []
-        assert unit.recovery.next_due_in() is None
+        assert unit.dispatch.due_for_hint(10) == []
+        assert unit.dispatch.next_due_in() is None
 
 
 def test_a_failed_run_keeps_its_error_its_host_and_what_was_done(database: Database) -> None:

@@ -23,7 +23,7 @@ FAR = datetime(2100, 1, 1, tzinfo=UTC)
 
 def hint(database: Database, run: Run, **values: int) -> Run | None:
     with database.write() as unit:
-        return unit.recovery.hint(run.id, **values)
+        return unit.dispatch.hint(run.id, **values)
 
 
 def test_a_new_run_is_left_to_its_own_publisher_for_ten_seconds(database: Database) -> None:
@@ -56,7 +56,7 @@ def test_hints_that_nobody_follows_grow_rare(database: Database, hints: int) -> 
     set_columns(database, run.id, hints=hints)
     with database.write() as unit:
         now = unit.now()
-        after = unit.recovery.hint(run.id)
+        after = unit.dispatch.hint(run.id)
     assert after is not None
     assert after.hints == hints + 1
     assert after.dispatch_after is not None
@@ -78,7 +78,7 @@ def test_an_unconfirmed_hint_does_not_count_and_is_tried_again_soon(database: Da
     hint(database, run)
     with database.write() as unit:
         now = unit.now()
-        unit.recovery.unconfirmed(run.id)
+        unit.dispatch.unconfirmed(run.id)
     after = read_run(database, run.id)
     assert after.hints == 5
     assert after.dispatch_after is not None
@@ -86,14 +86,14 @@ def test_an_unconfirmed_hint_does_not_count_and_is_tried_again_soon(database: Da
     claim_run(database, run.id)
     before = everything(database)
     with database.write() as unit:
-        unit.recovery.unconfirmed(run.id)
+        unit.dispatch.unconfirmed(run.id)
     assert everything(database) == before
 
 
 def test_the_next_turn_is_known_so_that_nobody_polls(database: Database) -> None:
     def next_due_in() -> float | None:
         with database.read() as unit:
-            return unit.recovery.next_due_in()
+            return unit.dispatch.next_due_in()
 
     assert next_due_in() is None
     run = add_run(database)
@@ -111,6 +111,6 @@ def test_the_next_turn_is_known_so_that_nobody_polls(database: Database) -> None
 def test_a_first_hint_may_be_left_to_the_next_sweep(database: Database) -> None:
     run = add_run(database)
     with database.write() as unit:
-        unit.recovery.dispatch_now(run.id)
+        unit.dispatch.dispatch_now(run.id)
     assert due(database) == [run.id]
     assert event_types(database, run.id) == ["run.created"]

@@ -64,12 +64,12 @@ def test_events_are_dense_however_many_write_at_once(database: Database) -> None
         mine = runs[number % 3]
         for _ in range(15):
             with database.write() as unit:
-                claim = unit.transitions.claim(
+                claim = unit.claims.take(
                     mine.id, mine.stage, owner="me", chain_id=None, host_id=uuid4(), lease_seconds=60.0
                 )
             if claim is not None:
                 with database.write() as unit:
-                    assert unit.transitions.return_lease(mine.id, claim.fence)
+                    assert unit.claims.return_lease(mine.id, claim.fence)
 
     assert at_once(6, churn) == [None] * 6
     total = sum(len(events_of(database, one.id)) for one in runs)

@@ -31,12 +31,12 @@ def silence(database: Database, host_id: UUID) -> None:
 
 def silent(database: Database) -> list[UUID]:
     with database.read() as unit:
-        return unit.recovery.silent_hosts(300.0)
+        return unit.rescues.silent_hosts(300.0)
 
 
 def give_up(database: Database) -> list[Run]:
     with database.write() as unit:
-        return unit.recovery.give_up_host(HOST)
+        return unit.rescues.give_up_host(HOST)
 
 
 def test_a_host_counts_as_silent_only_while_another_lives_and_runs_are_bound_to_it(database: Database) -> None:

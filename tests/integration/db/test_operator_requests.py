@@ -33,7 +33,7 @@ def end(database: Database, stage: Stage, status: RunStatus = RunStatus.FAILED, 
     run = reach(database, stage, **values)
     claim = claim_run(database, run.id, stage)
     with database.write() as unit:
-        closed = unit.transitions.close(
+        closed = unit.outcomes.close(
             claim,
             status,
             AttemptState.FAILED,
@@ -49,12 +49,12 @@ def end(database: Database, stage: Stage, status: RunStatus = RunStatus.FAILED, 
 
 def retry(database: Database, run: Run, mode: RetryMode, notes: str | None = None) -> Run | None:
     with database.write() as unit:
-        return unit.transitions.retry(run.id, mode, notes, 3600.0, uuid4())
+        return unit.requests.retry(run.id, mode, notes, 3600.0, uuid4())
 
 
 def cancel(database: Database, run: Run) -> Run | None:
     with database.write() as unit:
-        return unit.transitions.request_cancel(run.id)
+        return unit.requests.request_cancel(run.id)
 
 
 def test_a_resumed_run_goes_on_at_its_stage_with_what_was_kept(database: Database) -> None:
@@ -153,7 +153,7 @@ def test_a_run_that_somebody_began_to_publish_is_ended_by_a_claimer_who_looks_wh
     claim = claim_run(database, begun.id, Stage.PUBLISH)
     assert not claim.again
     with database.write() as unit:
-        unit.recovery.release_all_leases()
+        unit.rescues.release_all_leases()
     first, second = cancel(database, untouched), cancel(database, begun)
     assert first is not None
     assert second is not None
@@ -167,7 +167,7 @@ def test_a_cancelled_wait_ends_its_attempt(database: Database) -> None:
     run = reach(database, Stage.SUBMIT)
     claim = claim_run(database, run.id, Stage.SUBMIT)
     with database.write() as unit:
-        unit.transitions.wait(
+        unit.outcomes.wait(
             claim, WaitingReason.CAPACITY, seconds=60, until=None, kept={"k": 1}, facts={}, renews_deadline=True
         )
     after = cancel(database, run)
@@ -192,7 +192,7 @@ def test_a_held_run_is_only_asked_and_asked_once(database: Database) -> None:
     assert second == first
     assert event_types(database, run.id).count("run.cancel_requested") == 1
     with database.write() as unit:
-        assert unit.transitions.return_lease(run.id, claim.fence)
+        assert unit.claims.return_lease(run.id, claim.fence)
     third = cancel(database, run)
     assert third is not None
     assert third.status is RunStatus.CANCELLED
@@ -202,7 +202,7 @@ def test_a_run_with_an_agent_is_made_due_for_its_own_host(database: Database) ->
     run = reach(database, Stage.SUBMIT)
     claim = claim_run(database, run.id, Stage.SUBMIT)
     with database.write() as unit:
-        unit.transitions.wait(
+        unit.outcomes.wait(
             claim, WaitingReason.AGENT, seconds=3600, until=None, kept={}, facts={}, renews_deadline=False
         )
     set_columns(database, run.id, agent_host=HOST)
@@ -210,7 +210,7 @@ def test_a_run_with_an_agent_is_made_due_for_its_own_host(database: Database) ->
     assert after is not None
     assert after.status is RunStatus.RUNNING
     with database.read() as unit:
-        assert [one.id for one in unit.recovery.due_for_hint(10)] == [run.id]
+        assert [one.id for one in unit.dispatch.due_for_hint(10)] == [run.id]
     assert claim_run(database, run.id, Stage.SUBMIT).cancel_requested
 
 
@@ -229,17 +229,17 @@ def test_a_cancel_that_comes_right_before_a_park_is_followed_at_once(database: D
     claim = claim_run(database, run.id, Stage.SUBMIT)
     cancel(database, run)
     with database.write() as unit:
-        parked = unit.transitions.wait(
+        parked = unit.outcomes.wait(
             claim, WaitingReason.QUOTA, seconds=1e6, until=None, kept={}, facts={}, renews_deadline=True
         )
     assert parked is not None
     assert due(database) == [run.id]
     with database.write() as unit:
-        unit.recovery.release_all_leases()
+        unit.rescues.release_all_leases()
     assert due(database) == [run.id]
     claim = claim_run(database, run.id, Stage.SUBMIT)
     with database.write() as unit:
-        unit.transitions.try_again(claim, ERROR, seconds=1e6, kept={}, facts={})
+        unit.outcomes.try_again(claim, ERROR, seconds=1e6, kept={}, facts={})
     assert due(database) == [run.id]
 
 

@@ -42,19 +42,19 @@ def close(unit: UnitOfWork, claim: Claim, **values: Any) -> Run | None:
     plain: dict[str, Any] = {"outputs": {}, "error": None, "reason": None, "facts": {}, "clear_host": False}
     status = values.pop("status", RunStatus.FAILED)
     state = values.pop("state", AttemptState.FAILED)
-    return unit.transitions.close(claim, status, state, **(plain | values))
+    return unit.outcomes.close(claim, status, state, **(plain | values))
 
 
 def wait(unit: UnitOfWork, claim: Claim, reason: WaitingReason = WaitingReason.AGENT, **values: Any) -> Run | None:
     plain: dict[str, Any] = {"seconds": 60.0, "until": None, "kept": {}, "facts": {}, "renews_deadline": False}
-    return unit.transitions.wait(claim, reason, **(plain | values))
+    return unit.outcomes.wait(claim, reason, **(plain | values))
 
 
 WRITES: dict[str, Callable[[UnitOfWork, Claim], Run | None]] = {
-    "advance": lambda unit, claim: unit.transitions.advance(claim, Stage.APPLY, {"a": 1}, facts={"phase": "2"}),
+    "advance": lambda unit, claim: unit.outcomes.advance(claim, Stage.APPLY, {"a": 1}, facts={"phase": "2"}),
     "wait": lambda unit, claim: wait(unit, claim, kept={"a": 1}),
-    "try_again": lambda unit, claim: unit.transitions.try_again(claim, ERROR, seconds=5, kept={"a": 1}, facts={}),
-    "go_back": lambda unit, claim: unit.transitions.go_back(claim, Stage.DISCOVER, "no", kept={"a": 1}, facts={}),
+    "try_again": lambda unit, claim: unit.outcomes.try_again(claim, ERROR, seconds=5, kept={"a": 1}, facts={}),
+    "go_back": lambda unit, claim: unit.outcomes.go_back(claim, Stage.DISCOVER, "no", kept={"a": 1}, facts={}),
     "close": lambda unit, claim: close(unit, claim, error=ERROR),
 }
 
@@ -70,7 +70,7 @@ def test_a_record_under_a_lost_claim_writes_nothing(database: Database, name: st
             assert WRITES[name](unit, one) is None
     assert everything(database) == before
     with database.write() as unit:
-        unit.transitions.return_lease(run.id, claim.fence)
+        unit.claims.return_lease(run.id, claim.fence)
     before = everything(database)
     with database.write() as unit:
         assert WRITES[name](unit, claim) is None
@@ -113,7 +113,7 @@ def test_done_moves_to_the_next_stage_and_forgets_what_was_counted(database: Dat
     claim = claim_run(database, run.id)
     facts = {"feature_key": "specs/042-x", "phase": "2", "usage": {"tokens": 5}}
     with database.write() as unit:
-        after = unit.transitions.advance(claim, Stage.SUBMIT, {"phase": "2", "bad": "\x00"}, facts=facts)
+        after = unit.outcomes.advance(claim, Stage.SUBMIT, {"phase": "2", "bad": "\x00"}, facts=facts)
     assert after is not None
     assert (after.stage, after.status, after.errors, after.crashes, after.hints) == (
         Stage.SUBMIT,
@@ -148,7 +148,7 @@ def test_discovery_of_a_busy_feature_is_refused_and_the_claim_still_holds(databa
     def advance() -> None:
         with database.write() as unit:
             unit.gates.open("anything")
-            unit.transitions.advance(claim, Stage.SUBMIT, {}, facts=facts)
+            unit.outcomes.advance(claim, Stage.SUBMIT, {}, facts=facts)
 
     with pytest.raises(FeatureBusy) as refused:
         advance()
@@ -214,7 +214,7 @@ def test_a_transient_error_opens_the_next_attempt_with_what_was_kept(database: D
     make_due(database, run.id)
     claim = claim_run(database, run.id, Stage.SUBMIT)
     with database.write() as unit:
-        after = unit.transitions.try_again(claim, ERROR, seconds=30, kept={"patch": 2}, facts={"codex_task_id": "t"})
+        after = unit.outcomes.try_again(claim, ERROR, seconds=30, kept={"patch": 2}, facts={"codex_task_id": "t"})
     assert after is not None
     assert (after.errors, after.waiting_reason, after.codex_task_id) == (1, WaitingReason.BACKOFF, "t")
     failed, following = every(database, run, Stage.SUBMIT)
@@ -232,7 +232,7 @@ def test_a_redo_opens_fresh_attempts_whose_old_outputs_do_not_count(database: Da
     run = reach(database, Stage.APPLY)
     claim = claim_run(database, run.id, Stage.APPLY)
     with database.write() as unit:
-        after = unit.transitions.go_back(claim, Stage.SUBMIT, "two tests fail", kept={"thread": "t"}, facts={})
+        after = unit.outcomes.go_back(claim, Stage.SUBMIT, "two tests fail", kept={"thread": "t"}, facts={})
         assert unit.attempts.outputs(run.id) == {Stage.DISCOVER: {"from": "discover"}}
     assert after is not None
     assert (after.stage, after.rounds, after.status) == (Stage.SUBMIT, 1, RunStatus.RUNNING)
@@ -251,14 +251,14 @@ def test_a_redo_opens_fresh_attempts_whose_old_outputs_do_not_count(database: Da
 def test_a_note_outlives_a_transient_error(database: Database) -> None:
     run = reach(database, Stage.APPLY)
     with database.write() as unit:
-        unit.transitions.go_back(claim_run_in(unit, run, Stage.APPLY), Stage.SUBMIT, "again", kept={}, facts={})
+        unit.outcomes.go_back(claim_run_in(unit, run, Stage.APPLY), Stage.SUBMIT, "again", kept={}, facts={})
     with database.write() as unit:
         claim = claim_run_in(unit, run, Stage.SUBMIT)
-        unit.transitions.try_again(claim, ERROR, seconds=0, kept={}, facts={})
+        unit.outcomes.try_again(claim, ERROR, seconds=0, kept={}, facts={})
     assert claim_run(database, run.id, Stage.SUBMIT).attempt.note == "again"
 
 
 def claim_run_in(unit: UnitOfWork, run: Run, stage: Stage) -> Claim:
-    claim = unit.transitions.claim(run.id, stage, owner="me", chain_id=None, host_id=HOST, lease_seconds=60)
+    claim = unit.claims.take(run.id, stage, owner="me", chain_id=None, host_id=HOST, lease_seconds=60)
     assert claim is not None
     return claim

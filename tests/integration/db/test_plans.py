@@ -17,12 +17,12 @@ from tests.support.databases import HOST, add_run
 ENDED = 3000
 
 STATEMENTS: dict[str, tuple[str, Callable[[UnitOfWork], object]]] = {
-    "due": ("ix_run_due", lambda unit: unit.recovery.due_for_hint(100)),
-    "parked": ("ix_run_due", lambda unit: unit.recovery.parked_on_agent(HOST, 100)),
-    "next": ("ix_run_due", lambda unit: unit.recovery.next_due_in()),
-    "leases": ("ix_run_leased", lambda unit: unit.recovery.expire_leases(3)),
-    "capacity": ("ix_run_due", lambda unit: unit.recovery.wake_capacity()),
-    "reaping": ("ix_run_job", lambda unit: unit.recovery.ended_with_job(HOST, 100)),
+    "due": ("ix_run_due", lambda unit: unit.dispatch.due_for_hint(100)),
+    "parked": ("ix_run_due", lambda unit: unit.wakeups.parked_on_agent(HOST, 100)),
+    "next": ("ix_run_due", lambda unit: unit.dispatch.next_due_in()),
+    "leases": ("ix_run_leased", lambda unit: unit.rescues.expire_leases(3)),
+    "capacity": ("ix_run_due", lambda unit: unit.wakeups.wake_capacity()),
+    "reaping": ("ix_run_job", lambda unit: unit.rescues.ended_with_job(HOST, 100)),
     "newest": ("ix_run_newest", lambda unit: unit.runs.page(RunFilter(), 20)),
     "by status": ("ix_run_status", lambda unit: unit.runs.page(RunFilter(status=RunStatus.RUNNING), 20)),
     "retention": ("ix_run_unpruned", lambda unit: unit.runs.expired_files(400.0, 100)),

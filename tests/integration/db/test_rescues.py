@@ -29,12 +29,12 @@ OTHER = UUID("00000000-0000-4000-8000-000000000002")
 
 def expire(database: Database, max_crashes: int = 3) -> list[Run]:
     with database.write() as unit:
-        return unit.recovery.expire_leases(max_crashes)
+        return unit.rescues.expire_leases(max_crashes)
 
 
 def hint(database: Database, run: Run, **values: int) -> Run | None:
     with database.write() as unit:
-        return unit.recovery.hint(run.id, **values)
+        return unit.dispatch.hint(run.id, **values)
 
 
 def test_an_expired_lease_frees_the_run_and_the_same_attempt_goes_on(database: Database) -> None:
@@ -49,7 +49,7 @@ def test_an_expired_lease_frees_the_run_and_the_same_attempt_goes_on(database: D
     assert expire(database) == []
     assert due(database) == [run.id]
     with database.write() as unit:
-        assert unit.transitions.heartbeat(run.id, claim.fence, 60.0) is None
+        assert unit.claims.heartbeat(run.id, claim.fence, 60.0) is None
     again = claim_run(database, run.id)
     assert (again.attempt.id, again.fence, again.run.crashes) == (claim.attempt.id, 2, 1)
 
@@ -123,19 +123,19 @@ def test_an_embedded_start_frees_all_and_counts_nothing(database: Database) -> N
     hint(database, fresh)
     parked = park(database, add_run(database), WaitingReason.QUOTA)
     with database.write() as unit:
-        assert unit.recovery.release_all_leases() == 1
+        assert unit.rescues.release_all_leases() == 1
     assert sorted(due(database)) == sorted([held.id, fresh.id])
     assert (read_run(database, held.id).crashes, event_types(database, held.id)[-1]) == (0, "lease.returned")
     still = read_run(database, parked.id)
     assert still.dispatch_after == still.not_before == parked.not_before
     with database.write() as unit:
-        assert unit.recovery.release_all_leases() == 0
+        assert unit.rescues.release_all_leases() == 0
 
 
 def test_a_question_that_nobody_answered_ends_the_run(database: Database) -> None:
     def close_unanswered() -> list[Run]:
         with database.write() as unit:
-            return unit.recovery.close_unanswered()
+            return unit.rescues.close_unanswered()
 
     asked = park(database, reach(database, Stage.SUBMIT), WaitingReason.NEEDS_ATTENTION)
     parked = park(database, add_run(database), WaitingReason.QUOTA)
@@ -161,22 +161,22 @@ def test_an_ended_run_has_its_job_until_somebody_saw_it_end_or_asked_for_a_retry
     with database._engine.begin() as connection:
         connection.execute(update(host).values(seen_at=db_now_plus(-301.0)))
     with database.write() as unit:
-        closed = unit.recovery.close_stranded(300.0)
+        closed = unit.rescues.close_stranded(300.0)
         assert sorted(run.id for run in closed) == sorted(run.id for run in (stopped, retried, elsewhere))
-        assert unit.recovery.close_stranded(300.0) == []
+        assert unit.rescues.close_stranded(300.0) == []
     assert with_jobs(database) == {stopped.id, retried.id}
     with database.write() as unit:
-        assert unit.transitions.retry(
+        assert unit.requests.retry(
             retried.id, RetryMode.RESUME_FAILED_TASK, notes=None, deadline_seconds=60.0, chain_id=uuid4()
         )
     assert with_jobs(database) == {stopped.id}
     with database.write() as unit:
-        unit.recovery.forget_job(stopped.id)
-        unit.recovery.forget_job(active.id)
+        unit.rescues.forget_job(stopped.id)
+        unit.rescues.forget_job(active.id)
     assert with_jobs(database) == set()
     assert read_run(database, active.id) == active
 
 
 def with_jobs(database: Database) -> set[UUID]:
     with database.read() as unit:
-        return {run.id for run in unit.recovery.ended_with_job(HOST, 10)}
+        return {run.id for run in unit.rescues.ended_with_job(HOST, 10)}

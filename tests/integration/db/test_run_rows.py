@@ -27,7 +27,7 @@ def end(database: Database, stage: Stage = Stage.DISCOVER, **values: object):
     run = reach(database, stage, **values)
     claim = claim_run(database, run.id, stage)
     with database.write() as unit:
-        closed = unit.transitions.close(
+        closed = unit.outcomes.close(
             claim,
             RunStatus.FAILED,
             AttemptState.FAILED,
@@ -242,7 +242,7 @@ def test_the_last_run_that_reached_apply_is_found_whatever_came_of_it(database: 
     refused = end(database, Stage.APPLY, **cat)
     assert last("specs/042-x", mine) == refused.id
     with database.write() as unit:
-        unit.transitions.retry(
+        unit.requests.retry(
             refused.id, RetryMode.RESTART_FROM_DISCOVERY, notes=None, deadline_seconds=60.0, chain_id=uuid4()
         )
     set_columns(database, refused.id, feature_key="specs/042-x")

@@ -69,7 +69,7 @@ def test_a_retry_is_refused_while_another_name_of_the_feature_is_at_work(
     ended = end(database, repository="octo/cat", requested_key=names[0])
     working = add_run(database, repository="octo/cat", requested_key=names[1])
     with database.write() as unit, pytest.raises(RunActive) as refused:
-        unit.transitions.retry(ended.id, RetryMode.RESUME_FAILED_TASK, None, 60.0, uuid4())
+        unit.requests.retry(ended.id, RetryMode.RESUME_FAILED_TASK, None, 60.0, uuid4())
     assert refused.value.details["runId"] == str(working.id)
     assert read_run(database, ended.id).status is RunStatus.FAILED
 
@@ -84,7 +84,7 @@ def test_of_a_retry_and_another_request_at_once_one_wins(database: Database, nam
             if number:
                 return add_run(database, repository=to, requested_key=names[1])
             with database.write() as unit:
-                return unit.transitions.retry(ended.id, RetryMode.RESUME_FAILED_TASK, None, 60.0, uuid4())
+                return unit.requests.retry(ended.id, RetryMode.RESUME_FAILED_TASK, None, 60.0, uuid4())
 
         results = at_once(2, act)
         assert [isinstance(one, RunActive) for one in results].count(True) == 1, results

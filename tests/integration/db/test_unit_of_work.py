@@ -59,7 +59,7 @@ def test_the_clock_is_the_databases_and_in_utc(database: Database) -> None:
 def test_readers_do_not_wait_for_a_writer(database: Database) -> None:
     run = add_run(database)
     with database.write() as unit:
-        unit.transitions.request_cancel(run.id)
+        unit.requests.request_cancel(run.id)
         assert read_run(database, run.id) == run
     assert read_run(database, run.id) != run
 
@@ -84,7 +84,7 @@ def test_a_claim_and_its_record_are_three_statements_each(database: Database) ->
     assert [one.split()[0] for one in statements] == ["UPDATE", "UPDATE", "INSERT"]
     statements.clear()
     with database.write() as unit:
-        unit.transitions.advance(claim, Stage.SUBMIT, {"a": 1}, facts={"phase": "1"})
+        unit.outcomes.advance(claim, Stage.SUBMIT, {"a": 1}, facts={"phase": "1"})
     assert [one.split()[0] for one in statements] == ["UPDATE", "UPDATE", "INSERT"]
 
 
@@ -205,10 +205,10 @@ def test_a_transaction_that_a_stopped_process_left_open_lets_go_of_its_row(
 
     def stop_in_between() -> None:
         with stopped.write() as unit:
-            unit.recovery.dispatch_now(run.id)
+            unit.dispatch.dispatch_now(run.id)
             # It goes no further; whoever wants the row waits, and gets it.
             claim_run(other, run.id, Stage.DISCOVER)
-            unit.recovery.dispatch_now(run.id)
+            unit.dispatch.dispatch_now(run.id)
 
     with pytest.raises(Unavailable):
         stop_in_between()

@@ -26,15 +26,15 @@ def test_a_run_whose_agent_ended_is_woken_once(database: Database) -> None:
     enrol(database)
     run = park(database, reach(database, Stage.SUBMIT))
     with database.read() as unit:
-        assert [one.id for one in unit.recovery.parked_on_agent(HOST, 10)] == [run.id]
-        assert unit.recovery.parked_on_agent(OTHER, 10) == []
+        assert [one.id for one in unit.wakeups.parked_on_agent(HOST, 10)] == [run.id]
+        assert unit.wakeups.parked_on_agent(OTHER, 10) == []
     results = at_once(4, lambda _: wake(database, run))
     assert len([one for one in results if one is not None]) == 1
     after = read_run(database, run.id)
     assert after.dispatch_after == after.not_before + timedelta(seconds=10)
     assert event_types(database, run.id)[-1] == "attempt.woken"
     with database.read() as unit:
-        assert unit.recovery.parked_on_agent(HOST, 10) == []
+        assert unit.wakeups.parked_on_agent(HOST, 10) == []
     claim = claim_run(database, run.id, Stage.SUBMIT)
     assert claim.attempt.outputs == {"k": 1}
     assert wake(database, run) is None
@@ -42,7 +42,7 @@ def test_a_run_whose_agent_ended_is_woken_once(database: Database) -> None:
 
 def wake(database: Database, run: Run) -> Run | None:
     with database.write() as unit:
-        return unit.recovery.wake(run.id)
+        return unit.wakeups.wake(run.id)
 
 
 def test_only_a_wait_for_the_agent_is_woken(database: Database) -> None:
@@ -60,7 +60,7 @@ def test_a_freed_slot_makes_the_oldest_waiter_due_and_the_next_one_another(datab
 
     def wake_capacity(limit: int = 1) -> list[UUID]:
         with database.write() as unit:
-            return [run.id for run in unit.recovery.wake_capacity(limit)]
+            return [run.id for run in unit.wakeups.wake_capacity(limit)]
 
     assert wake_capacity() == [waiting[0].id]
     assert wake_capacity(5) == [waiting[1].id, waiting[2].id]

@@ -70,7 +70,7 @@ PLACES = {
     "after-start": (*AGENT, AFTER, always),
     "before-park": (*RECORD, BEFORE, decision("submit", "Wait")),
     "after-park": (*RECORD, AFTER, decision("submit", "Wait")),
-    "before-wake": ("moonmind.db.wakeups", "Wakes", "wake", BEFORE, always),
+    "before-wake": ("moonmind.db.wakeups", "Wakeups", "wake", BEFORE, always),
     "after-wake": (*SOON, BEFORE, in_thread("waker")),
     "after-capture": (*VCS, "capture", AFTER, always),
     "after-result": (*RECORD, BEFORE, decision("submit", "Advance")),

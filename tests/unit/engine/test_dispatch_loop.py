@@ -52,7 +52,7 @@ def test_the_first_hint_of_a_retry_has_the_chain_id_that_the_answer_promised(
     promised = UUID(int=42)
     set_columns(database, run.id, status=RunStatus.FAILED, dispatch_after=None, completed_at=run.created_at, fence=3)
     with database.write() as unit:
-        retried = unit.transitions.retry(
+        retried = unit.requests.retry(
             run.id, RetryMode.RESUME_FAILED_TASK, notes=None, deadline_seconds=60.0, chain_id=promised
         )
     assert retried is not None
@@ -96,8 +96,8 @@ def test_a_row_that_has_changed_since_it_was_seen_is_not_hinted(
     faster, claimed, closed, last = (add_run(database) for _ in range(4))
     seen = [make_overdue(database, run.id) for run in (faster, claimed, closed, last)]
     with database.write() as unit:
-        assert unit.recovery.hint(faster.id, hints=0)
-        assert unit.transitions.request_cancel(closed.id)
+        assert unit.dispatch.hint(faster.id, hints=0)
+        assert unit.requests.request_cancel(closed.id)
     claim_run(database, claimed.id)
     for run in seen:
         publisher.overdue(run)

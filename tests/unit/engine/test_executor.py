@@ -274,7 +274,7 @@ def test_whatever_a_late_stage_reports_the_new_holder_is_not_disturbed(room: Eng
     def work(context: StageContext) -> Outcome:
         set_columns(room.database, run.id, lease_until=db_now_plus(-1.0))
         with room.database.write() as unit:
-            assert len(unit.recovery.expire_leases(3)) == 1
+            assert len(unit.rescues.expire_leases(3)) == 1
         claim_run(room.database, run.id, Stage.SUBMIT)
         before.append(everything(room.database))
         return outcome

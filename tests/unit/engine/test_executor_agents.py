@@ -109,7 +109,7 @@ def test_nothing_is_written_while_nobody_knows_whether_the_agent_works(room: Eng
     room.agent.unreadable.clear()
     set_columns(room.database, run.id, lease_until=db_now_plus(-1.0))
     with room.database.write() as unit:
-        unit.recovery.expire_leases(3)
+        unit.rescues.expire_leases(3)
     room.execute(run, Stage.SUBMIT)
     after = room.read(run)
     assert (after.waiting_reason, after.stage, room.agent.stopped) == (WaitingReason.AGENT, Stage.SUBMIT, [])

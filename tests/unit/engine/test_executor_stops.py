@@ -76,7 +76,7 @@ def test_a_cancelled_run_says_what_there_is_of_it_outside(room: EngineRoom) -> N
     def stop(_: StageContext) -> Outcome:
         room.runs.cancel(stopped.id)
         with room.database.write() as unit:
-            unit.transitions.heartbeat(stopped.id, room.read(stopped).fence, 60.0)
+            unit.claims.heartbeat(stopped.id, room.read(stopped).fence, 60.0)
         raise StopRequested("stop", outside="The branch b is pushed.")
 
     room.does(Stage.PUBLISH, stop)
@@ -99,7 +99,7 @@ def left_by_a_lost_worker(room: EngineRoom, look: Callable[[StageContext], str])
     run = room.reach(Stage.PUBLISH)
     claim_run(room.database, run.id, Stage.PUBLISH)  # by a worker of which nothing more is heard
     with room.database.write() as unit:
-        unit.recovery.release_all_leases()
+        unit.rescues.release_all_leases()
     assert room.runs.cancel(run.id).status is RunStatus.RUNNING
     room.stages[Stage.PUBLISH] = replace(room.stages[Stage.PUBLISH], leftovers=look)
     room.execute(run, Stage.PUBLISH)
@@ -175,7 +175,7 @@ def test_nothing_is_said_to_have_ended_while_its_agent_cannot_be_stopped(room: E
     # The lease runs out like a crashed worker's, and the next claim gets another chance.
     set_columns(room.database, run.id, lease_until=db_now_plus(-1.0))
     with room.database.write() as unit:
-        unit.recovery.expire_leases(3)
+        unit.rescues.expire_leases(3)
     room.agent.unstoppable = False
     room.execute(run, Stage.SUBMIT)
     assert (end_of(room, run), room.agent.stopped) == ((RunStatus.CANCELLED, "cancelled"), [key])
@@ -250,7 +250,7 @@ def test_an_outage_that_outlasts_the_lease_leaves_the_run_to_the_janitor(room: E
 
 def freed(room: EngineRoom) -> list[Run]:
     with room.database.write() as unit:
-        return unit.recovery.expire_leases(3)
+        return unit.rescues.expire_leases(3)
 
 
 # --- slots ---------------------------------------------------------------------------------------------------------

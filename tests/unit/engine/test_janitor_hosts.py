@@ -109,7 +109,7 @@ def test_an_agent_that_could_not_be_stopped_is_tried_again_until_it_is(
     fall_silent(database, HOST)
     set_columns(database, run.id, cancel_requested_at=db_now())
     with database.write() as unit:
-        assert [one.id for one in unit.recovery.close_stranded(300.0)] == [run.id]
+        assert [one.id for one in unit.rescues.close_stranded(300.0)] == [run.id]
     agent.unstoppable = True
     with capture_logs() as logs:
         watch(janitor, clock, 120.0)

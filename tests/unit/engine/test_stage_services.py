@@ -202,7 +202,7 @@ def test_the_commits_of_a_run_are_those_of_all_its_rounds_and_of_no_other(room: 
     assert office.commits_of([]) == frozenset()
     set_columns(room.database, runs[0].id, status="failed", lease_owner=None, lease_until=None, **ended())
     with room.database.write() as unit:
-        unit.transitions.retry(
+        unit.requests.retry(
             runs[0].id, RetryMode.RESTART_FROM_DISCOVERY, notes=None, deadline_seconds=60, chain_id=uuid4()
         )
     assert office.commits_of([runs[0].id]) == {"0" * 40}
