@@ -30,9 +30,9 @@ PARTS = """
     SELECT run_id,
            extract(epoch FROM sum(took)) * 1000,
            extract(epoch FROM coalesce(sum(took) FILTER (
-               WHERE before = 'attempt.started' AND stage IN (0, 2, 3, 4)), '0')) * 1000,
+               WHERE before = 'attempt.started' AND stage <> 'submit'), '0')) * 1000,
            extract(epoch FROM coalesce(sum(took) FILTER (
-               WHERE stage = 1 AND before IN ('attempt.started', 'slot.taken')), '0')) * 1000,
+               WHERE stage = 'submit' AND before IN ('attempt.started', 'slot.taken')), '0')) * 1000,
            extract(epoch FROM coalesce(sum(took) FILTER (WHERE before = 'attempt.parked'), '0')) * 1000,
            extract(epoch FROM coalesce(sum(took) FILTER (
                WHERE before IN ('run.created', 'attempt.succeeded', 'attempt.woken')), '0')) * 1000

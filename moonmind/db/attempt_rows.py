@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import Connection, and_, bindparam, func, select
 
 from moonmind.db import row_mapping
-from moonmind.db.tables import attempt
+from moonmind.db.tables import attempt, chain_order
 from moonmind.runs.chain import Stage
 from moonmind.runs.machine import AttemptState
 from moonmind.runs.records import Attempt
@@ -23,7 +23,7 @@ _LATEST = (
     select(*row_mapping.ATTEMPT)
     .join(_NEWEST, and_(_NEWEST.c.stage == attempt.c.stage, _NEWEST.c.number == attempt.c.number))
     .where(_OF_RUN)
-    .order_by(attempt.c.stage)
+    .order_by(chain_order)
 )
 """The latest attempt of every stage; built once, since every claim reads it."""
 
@@ -40,17 +40,15 @@ class Attempts:
 
     def all(self, run_id: UUID) -> list[Attempt]:
         """Return every attempt, in chain order, then by number."""
-        query = (
-            select(*row_mapping.ATTEMPT).where(attempt.c.run_id == run_id).order_by(attempt.c.stage, attempt.c.number)
-        )
+        query = select(*row_mapping.ATTEMPT).where(attempt.c.run_id == run_id).order_by(chain_order, attempt.c.number)
         return row_mapping.attempts_of(self._connection.execute(query).all())
 
     def commits(self, run_ids: Iterable[UUID]) -> frozenset[str]:
         """Return the commits that apply recorded for these runs, those of earlier rounds too."""
-        query = select(attempt.c.outputs).where(attempt.c.run_id.in_(list(run_ids)), attempt.c.stage == Stage.APPLY)
+        query = select(attempt.c.result).where(attempt.c.run_id.in_(list(run_ids)), attempt.c.stage == Stage.APPLY)
         found = ((row[0] or {}).get("commit") for row in self._connection.execute(query))
         return frozenset(commit for commit in found if isinstance(commit, str))
 
-    def outputs(self, run_id: UUID) -> dict[Stage, Mapping[str, Any]]:
+    def results(self, run_id: UUID) -> dict[Stage, Mapping[str, Any]]:
         """Return what the stages recorded that are done; a stage that was opened again does not count."""
-        return {one.stage: one.outputs or {} for one in self.latest(run_id) if one.state is AttemptState.SUCCEEDED}
+        return {one.stage: one.result or {} for one in self.latest(run_id) if one.state is AttemptState.SUCCEEDED}

@@ -8,7 +8,7 @@ from moonmind.db import row_mapping
 from moonmind.db.clock import db_now, db_now_plus
 from moonmind.db.journal import move_one, record
 from moonmind.db.tables import active, attempt, leased, run, unleased
-from moonmind.runs.chain import Stage
+from moonmind.runs.chain import Stage, from_stage
 from moonmind.runs.events import EventType
 from moonmind.runs.machine import AttemptState, RunStatus, WaitingReason
 from moonmind.runs.records import Attempt, Claim, Pulse
@@ -49,7 +49,7 @@ class Claims:
     ) -> Claim | None:
         """Take the right to work on a stage, if it is the run's, due, held by nobody and not bound to another host.
 
-        `attempt.outputs` is what this stage kept: of this attempt if it parked, else of the one before it.
+        `attempt.checkpoint` is what the stage resumes from: of this attempt if it was suspended, else of the one before it.
         """
         changed = move_one(
             self._connection,
@@ -100,8 +100,8 @@ class Claims:
         return Attempt(*fields), claims
 
     def passed(self, run_id: UUID, stage: Stage) -> bool:
-        """Return True if an active run is past this stage, so that a late message passes through."""
-        query = select(run.c.id).where(run.c.id == run_id, active, run.c.stage > stage)
+        """Return True if an active run is beyond this stage, so that a late message passes through."""
+        query = select(run.c.id).where(run.c.id == run_id, active, run.c.stage.in_(from_stage(stage)[1:]))
         return self._connection.execute(query).one_or_none() is not None
 
     def heartbeat(self, run_id: UUID, fence: int, lease_seconds: float) -> Pulse | None:

@@ -8,6 +8,7 @@ from moonmind.db import row_mapping
 from moonmind.db.claims import due
 from moonmind.db.clock import db_now, db_now_plus, earlier, later
 from moonmind.db.tables import active, run, unleased
+from moonmind.runs.chain import STAGES
 from moonmind.runs.records import Run
 from moonmind.runs.retry import HINT_CAP_SECONDS, hint_interval
 
@@ -21,10 +22,10 @@ class Dispatch:
         self._connection = connection
 
     def due_for_hint(self, limit: int) -> list[Run]:
-        """List the runs that are due, held by nobody, and not hinted lately; the longest overdue first."""
+        """List the runs that are due, at a stage known here, held by nobody, and not hinted lately; the longest overdue first."""
         query = (
             select(*row_mapping.RUN)
-            .where(active, unleased, run.c.dispatch_after <= db_now(), due)
+            .where(active, unleased, run.c.dispatch_after <= db_now(), due, run.c.stage.in_(STAGES))
             .order_by(run.c.dispatch_after)
             .limit(limit)
         )

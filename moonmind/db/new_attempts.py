@@ -11,18 +11,23 @@ from moonmind.runs.machine import AttemptState
 from moonmind.runs.records import Attempt, Run
 
 
+def newest(latest: Sequence[Attempt], stage: Stage) -> Attempt:
+    """Return a stage's attempt out of the latest ones; every run has one of each stage."""
+    return next(one for one in latest if one.stage == stage)
+
+
 def successor(
     before: Attempt,
     changed: Run,
     *,
-    outputs: Mapping[str, Any] | None,
+    checkpoint: Mapping[str, Any] | None,
     note: str | None,
     operator_retry: bool = False,
 ) -> dict[str, Any]:
-    """Make the attempt that takes its turn next: `outputs` is what it goes on from."""
+    """Return the attempt that takes its turn next and resumes from the checkpoint."""
     fresh = _next(before, changed, AttemptState.RETRYING)
     return fresh | {
-        "outputs": None if outputs is None else dict(outputs),
+        "checkpoint": None if checkpoint is None else dict(checkpoint),
         "note": note,
         "operator_retry": operator_retry,
     }
@@ -50,7 +55,7 @@ def _next(before: Attempt, changed: Run, state: AttemptState) -> dict[str, Any]:
         "number": before.number + 1,
         "state": state,
         "claims": 0,
-        "outputs": None,
+        "checkpoint": None,
         "note": None,
         "operator_retry": False,
         "created_at": changed.updated_at,

@@ -12,7 +12,7 @@ from moonmind.db.attempt_rows import Attempts
 from moonmind.db.clock import db_now, db_now_plus
 from moonmind.db.conflicts import violated
 from moonmind.db.journal import move_one, record
-from moonmind.db.new_attempts import open_attempts, reopened, successor
+from moonmind.db.new_attempts import newest, open_attempts, reopened, successor
 from moonmind.db.outcomes import closing
 from moonmind.db.run_rows import refuse_alias, run_active
 from moonmind.db.tables import ONE_FEATURE, ONE_REQUEST, active, attempt, run, unleased
@@ -107,12 +107,12 @@ class Requests:
 
     def _open(self, changed: Run, *, resume: bool, accepted: Sequence[Mapping[str, str]]) -> None:
         latest = Attempts(self._connection).latest(changed.id)
-        before = latest[changed.stage.position]
-        outputs, note = (before.outputs, before.note) if resume else (None, None)
+        before = newest(latest, changed.stage)
+        checkpoint, note = (before.checkpoint, before.note) if resume else (None, None)
         if accepted:
-            earlier = (outputs or {}).get("accepted") or []
-            outputs = {**(outputs or {}), "accepted": [*earlier, *(dict(one) for one in accepted)]}
-        first = successor(before, changed, outputs=outputs, note=note, operator_retry=True)
+            earlier = (checkpoint or {}).get("accepted") or []
+            checkpoint = {**(checkpoint or {}), "accepted": [*earlier, *(dict(one) for one in accepted)]}
+        first = successor(before, changed, checkpoint=checkpoint, note=note, operator_retry=True)
         open_attempts(self._connection, [first, *reopened(latest, changed, changed.stage)])
 
     def request_cancel(self, run_id: UUID) -> Run | None:

@@ -12,7 +12,7 @@ from moonmind.db.attempt_rows import Attempts
 from moonmind.db.clock import db_now, db_now_plus, earlier
 from moonmind.db.conflicts import violated
 from moonmind.db.journal import move_one, record
-from moonmind.db.new_attempts import open_attempts, reopened, successor
+from moonmind.db.new_attempts import newest, open_attempts, reopened, successor
 from moonmind.db.tables import ONE_FEATURE, active, attempt, leased, run
 from moonmind.db.types import Timestamp
 from moonmind.errors import ErrorInfo, FeatureBusy
@@ -32,7 +32,7 @@ class Outcomes:
         self._connection = connection
 
     def advance(
-        self, claim: Claim, to_stage: Stage, outputs: Mapping[str, Any], *, facts: Mapping[str, Any]
+        self, claim: Claim, to_stage: Stage, result: Mapping[str, Any], *, facts: Mapping[str, Any]
     ) -> Run | None:
         """Record that the stage is done and move on; the next stage is due at once.
 
@@ -51,7 +51,7 @@ class Outcomes:
         )
         if changed is None:
             return None
-        self._end(claim, changed, AttemptState.SUCCEEDED, outputs)
+        self._end(claim, changed, AttemptState.SUCCEEDED, result=dict(result))
         data = {"attempt": claim.attempt.number, "next": to_stage.value}
         record(self._connection, changed, EventType.ATTEMPT_SUCCEEDED, data, claim.attempt.stage)
         return changed
@@ -63,7 +63,7 @@ class Outcomes:
         *,
         seconds: float,
         until: datetime | None,
-        kept: Mapping[str, Any],
+        checkpoint: Mapping[str, Any],
         facts: Mapping[str, Any],
         renews_deadline: bool,
         deadline_seconds: float = DAY,
@@ -90,17 +90,17 @@ class Outcomes:
         )
         if changed is None:
             return None
-        if kept:
+        if checkpoint:
             statement = update(attempt).where(attempt.c.id == claim.attempt.id)
-            self._connection.execute(statement.values(outputs=_merged(claim, kept)))
+            self._connection.execute(statement.values(checkpoint=_merged(claim, checkpoint)))
         data = {"attempt": claim.attempt.number, "reason": reason.value, "until": changed.not_before.isoformat()}
         record(self._connection, changed, EventType.ATTEMPT_PARKED, data)
         return changed
 
     def try_again(
-        self, claim: Claim, error: ErrorInfo, *, seconds: float, kept: Mapping[str, Any], facts: Mapping[str, Any]
+        self, claim: Claim, error: ErrorInfo, *, seconds: float, checkpoint: Mapping[str, Any], facts: Mapping[str, Any]
     ) -> Run | None:
-        """Record the failed attempt and open the next one, due after a backoff; it goes on from what was kept."""
+        """Record the failed attempt and open the next one, due after a backoff; it resumes from the checkpoint."""
         changed = self._release(
             claim,
             errors=run.c.errors + 1,
@@ -113,9 +113,9 @@ class Outcomes:
         )
         if changed is None:
             return None
-        outputs = _merged(claim, kept)
-        self._end(claim, changed, AttemptState.FAILED, outputs, error)
-        open_attempts(self._connection, [successor(claim.attempt, changed, outputs=outputs, note=claim.attempt.note)])
+        merged = _merged(claim, checkpoint)
+        self._end(claim, changed, AttemptState.FAILED, checkpoint=merged, error=error)
+        open_attempts(self._connection, [successor(claim.attempt, changed, checkpoint=merged, note=claim.attempt.note)])
         data = {
             "attempt": claim.attempt.number,
             "error": error.as_json(),
@@ -125,9 +125,9 @@ class Outcomes:
         return changed
 
     def go_back(
-        self, claim: Claim, stage: Stage, note: str, *, kept: Mapping[str, Any], facts: Mapping[str, Any]
+        self, claim: Claim, stage: Stage, note: str, *, checkpoint: Mapping[str, Any], facts: Mapping[str, Any]
     ) -> Run | None:
-        """Send the run back: fresh attempts from that stage on, due now; the first is given the note and what was kept."""
+        """Send the run back: fresh attempts from that stage on, due now; the first is given the note and the checkpoint."""
         changed = self._release(
             claim,
             stage=stage,
@@ -141,9 +141,10 @@ class Outcomes:
         )
         if changed is None:
             return None
-        self._end(claim, changed, AttemptState.FAILED, _merged(claim, kept), ErrorInfo("sent_back", note))
+        error = ErrorInfo("sent_back", note)
+        self._end(claim, changed, AttemptState.FAILED, checkpoint=_merged(claim, checkpoint), error=error)
         latest = Attempts(self._connection).latest(claim.run.id)
-        first = successor(latest[stage.position], changed, outputs=kept or None, note=note)
+        first = successor(newest(latest, stage), changed, checkpoint=checkpoint or None, note=note)
         open_attempts(self._connection, [first, *reopened(latest, changed, stage)])
         data = {"attempt": claim.attempt.number, "to": stage.value, "note": note}
         record(self._connection, changed, EventType.ATTEMPT_SENT_BACK, data, claim.attempt.stage)
@@ -155,16 +156,14 @@ class Outcomes:
         status: RunStatus,
         attempt_state: AttemptState,
         *,
-        outputs: Mapping[str, Any],
+        result: Mapping[str, Any] | None = None,
+        checkpoint: Mapping[str, Any] | None = None,
         error: ErrorInfo | None,
         reason: str | None,
         facts: Mapping[str, Any],
         clear_host: bool,
     ) -> Run | None:
-        """End the run; stages whose turn never came keep saying so.
-
-        Outputs of an attempt that did not succeed are added to what it kept, for a retry to go on from.
-        """
+        """End the run; stages whose turn never came keep saying so."""
         changed = self._release(
             claim,
             status=status,
@@ -178,8 +177,10 @@ class Outcomes:
         )
         if changed is None:
             return None
-        succeeded = attempt_state is AttemptState.SUCCEEDED
-        self._end(claim, changed, attempt_state, outputs if succeeded else _merged(claim, outputs), error)
+        if result is not None:
+            self._end(claim, changed, attempt_state, result=dict(result), error=error)
+        else:
+            self._end(claim, changed, attempt_state, checkpoint=_merged(claim, checkpoint or {}), error=error)
         record(self._connection, changed, EventType.RUN_CLOSED, closing(changed) | {"attempt": claim.attempt.number})
         return changed
 
@@ -195,21 +196,9 @@ class Outcomes:
                 raise
             raise self._feature_busy(claim.run, values["feature_key"]) from None
 
-    def _end(
-        self,
-        claim: Claim,
-        changed: Run,
-        state: AttemptState,
-        outputs: Mapping[str, Any] | None,
-        error: ErrorInfo | None = None,
-    ) -> None:
-        values = {
-            "state": state,
-            "outputs": None if outputs is None else dict(outputs),
-            "error": error,
-            "finished_at": changed.updated_at,
-        }
-        self._connection.execute(update(attempt).where(attempt.c.id == claim.attempt.id).values(**values))
+    def _end(self, claim: Claim, changed: Run, state: AttemptState, **values: Any) -> None:
+        ended = update(attempt).where(attempt.c.id == claim.attempt.id)
+        self._connection.execute(ended.values(state=state, finished_at=changed.updated_at, **values))
 
     def _feature_busy(self, mine: Run, feature_key: str) -> FeatureBusy:
         same: list[ColumnElement[bool]] = [
@@ -242,8 +231,8 @@ def closing(changed: Run) -> dict[str, Any]:
     return data
 
 
-def _merged(claim: Claim, kept: Mapping[str, Any]) -> dict[str, Any] | None:
-    return {**(claim.attempt.outputs or {}), **kept} or None
+def _merged(claim: Claim, checkpoint: Mapping[str, Any]) -> dict[str, Any] | None:
+    return {**(claim.attempt.checkpoint or {}), **checkpoint} or None
 
 
 def _facts(facts: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from moonmind.db import row_mapping
 from moonmind.db.attempt_rows import Attempts
 from moonmind.db.clock import db_chance, db_now, db_now_plus
 from moonmind.db.journal import move, record_all
-from moonmind.db.new_attempts import open_attempts, successor
+from moonmind.db.new_attempts import newest, open_attempts, successor
 from moonmind.db.operator_requests import CANCELLED, end_open_attempts
 from moonmind.db.outcomes import closing, dispatch_at
 from moonmind.db.tables import active, agent_slot, attempt, host, leased, run, unleased
@@ -148,12 +148,12 @@ class Rescues:
         return self._end(RunStatus.FAILED, error, guards)
 
     def _renew(self, freed: Run, lost: ErrorInfo) -> None:
-        before = Attempts(self._connection).latest(freed.id)[freed.stage.position]
+        before = newest(Attempts(self._connection).latest(freed.id), freed.stage)
         if before.state is not AttemptState.STARTED:
             return
         ended = update(attempt).where(attempt.c.id == before.id)
         self._connection.execute(ended.values(state=AttemptState.FAILED, error=lost, finished_at=freed.updated_at))
-        open_attempts(self._connection, [successor(before, freed, outputs=before.outputs, note=before.note)])
+        open_attempts(self._connection, [successor(before, freed, checkpoint=before.checkpoint, note=before.note)])
 
     def _close_lost(self, *guards: ColumnElement[bool], **values: Any) -> list[Run]:
         error = WorkerLost("The workers that held this stage died, one after the other.").info()

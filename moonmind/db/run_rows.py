@@ -85,7 +85,7 @@ class Runs:
         return Run(*self._connection.execute(statement.returning(*row_mapping.RUN)).one())
 
     def _add_attempts(self, new: NewRun, added: Run) -> None:
-        outputs = new.outputs or {}
+        results = new.results or {}
         attempts: list[dict[str, Any]] = []
         for stage in STAGES:
             skipped = stage.position < new.stage.position
@@ -96,7 +96,7 @@ class Runs:
                     "number": 1,
                     "state": AttemptState.SUCCEEDED if skipped else AttemptState.WAITING,
                     "claims": 0,
-                    "outputs": dict(outputs.get(stage, {})) if skipped else None,
+                    "result": dict(results.get(stage, {})) if skipped else None,
                     "operator_retry": False,
                     "created_at": added.created_at,
                     "started_at": None,

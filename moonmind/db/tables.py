@@ -14,10 +14,12 @@ from sqlalchemy import (
     UniqueConstraint,
     Uuid,
     and_,
+    case,
     literal_column,
 )
 
-from moonmind.db.types import Json, Position, Problem, Prose, RowId, Timestamp, Word
+from moonmind.db.types import Json, Problem, Prose, RowId, Timestamp, Word
+from moonmind.runs.chain import STAGES, Stage
 from moonmind.runs.events import EventType
 from moonmind.runs.machine import ACTIVE, TERMINAL, AttemptState, RunStatus, WaitingReason
 
@@ -65,7 +67,7 @@ run = Table(
     Column("requested_key", Text, nullable=False, server_default=""),
     Column("feature_key", Text),
     Column("status", Word(RunStatus), nullable=False),
-    Column("stage", Position, nullable=False),
+    Column("stage", Word(Stage), nullable=False),
     Column("fence", BigInteger, nullable=False),
     Column("lease_owner", Text),
     Column("lease_until", Timestamp),
@@ -99,7 +101,6 @@ run = Table(
     Column("completed_at", Timestamp),
     Column("pruned_at", Timestamp),
     CheckConstraint(f"status IN ({_listed(ACTIVE | TERMINAL)})", name="status"),
-    CheckConstraint("stage BETWEEN 0 AND 4", name="stage"),
     CheckConstraint("(lease_owner IS NULL) = (lease_until IS NULL)", name="lease"),
     CheckConstraint(f"status NOT IN ({_listed(TERMINAL)}) OR lease_owner IS NULL", name="terminal_unleased"),
     CheckConstraint(f"status IN ({_listed(TERMINAL)}) OR dispatch_after IS NOT NULL", name="active_dispatchable"),
@@ -131,11 +132,12 @@ attempt = Table(
     metadata,
     Column("id", RowId, primary_key=True, autoincrement=True),
     Column("run_id", Uuid, ForeignKey("run.id", ondelete="CASCADE"), nullable=False),
-    Column("stage", Position, nullable=False),
+    Column("stage", Word(Stage), nullable=False),
     Column("number", Integer, nullable=False),
     Column("state", Word(AttemptState), nullable=False),
     Column("claims", Integer, nullable=False),
-    Column("outputs", Json),
+    Column("result", Json),
+    Column("checkpoint", Json),
     Column("error", Problem),
     Column("operator_retry", Boolean, nullable=False),
     Column("note", Prose),
@@ -143,8 +145,9 @@ attempt = Table(
     Column("started_at", Timestamp),
     Column("finished_at", Timestamp),
     UniqueConstraint("run_id", "stage", "number"),
-    CheckConstraint("stage BETWEEN 0 AND 4", name="stage"),
 )
+chain_order = case({stage.value: stage.position for stage in STAGES}, value=attempt.c.stage, else_=len(STAGES))
+"""Sorts attempts as the chain goes; a stage that only another program knows comes last."""
 
 event = Table(
     "event",
@@ -153,7 +156,7 @@ event = Table(
     Column("run_id", Uuid, ForeignKey("run.id", ondelete="CASCADE"), nullable=False),
     Column("seq", Integer, nullable=False),
     Column("type", Word(EventType), nullable=False),
-    Column("stage", Position),
+    Column("stage", Word(Stage)),
     Column("data", Json, nullable=False),
     Column("created_at", Timestamp, nullable=False),
     Column("transaction_number", BigInteger, nullable=False),

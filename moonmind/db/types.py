@@ -6,12 +6,12 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Dialect, Integer, SmallInteger, Text
+from sqlalchemy import JSON, BigInteger, Dialect, Integer, Text
 from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from moonmind.errors import ErrorInfo
-from moonmind.runs.chain import Stage, at
+from moonmind.runs.words import UnknownWord, read_word
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -47,21 +47,6 @@ class Timestamp(TypeDecorator[datetime]):
         return found.astimezone(UTC)
 
 
-class Position(TypeDecorator[Stage]):
-    """A stage, stored as its position in the chain so that SQL can compare."""
-
-    impl = SmallInteger
-    cache_ok = True
-
-    def process_bind_param(self, value: Stage | None, dialect: Dialect) -> int | None:  # noqa: ARG002 (the base's signature)
-        """Write the position."""
-        return None if value is None else value.position
-
-    def process_result_value(self, value: Any, dialect: Dialect) -> Stage | None:  # noqa: ARG002 (the base's signature)
-        """Read the stage."""
-        return None if value is None else at(value)
-
-
 class Prose(TypeDecorator[str]):
     """Text from people and agents, without the characters that PostgreSQL cannot store (NUL, lone surrogates)."""
 
@@ -74,7 +59,7 @@ class Prose(TypeDecorator[str]):
 
 
 class Word(TypeDecorator[StrEnum]):
-    """A member of a closed list of words, stored as the word."""
+    """A member of a list of words, stored as the word. A word that only another program knows is read as itself."""
 
     impl = Text
     cache_ok = True
@@ -84,12 +69,12 @@ class Word(TypeDecorator[StrEnum]):
         self.words = words
 
     def process_bind_param(self, value: StrEnum | None, dialect: Dialect) -> str | None:  # noqa: ARG002 (the base's signature)
-        """Write the word; one that is not in the list raises ValueError."""
-        return None if value is None else self.words(value).value
+        """Write the word; raises ValueError for one that is neither in the list nor read from a row."""
+        return None if value is None else value.value if isinstance(value, UnknownWord) else self.words(value).value
 
     def process_result_value(self, value: Any, dialect: Dialect) -> StrEnum | None:  # noqa: ARG002 (the base's signature)
-        """Read the member."""
-        return None if value is None else self.words(value)
+        """Read the member, or the word itself."""
+        return None if value is None else read_word(self.words, value)
 
 
 Json = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")

@@ -8,7 +8,7 @@ from moonmind.engine.host import Host
 from moonmind.engine.lease import HeldLease
 from moonmind.engine.run_artifacts import RunArtifacts
 from moonmind.engine.stage_context import StageContext
-from moonmind.engine.stage_services import RunOffice
+from moonmind.engine.stage_services import StageServices
 from moonmind.ports.agent import Agent, JobLimits
 from moonmind.ports.artifact_store import ArtifactStore
 from moonmind.ports.forge import Forge
@@ -52,17 +52,17 @@ class ContextFactory:
         self._relook = relook_seconds
         self._max_agents = max_agents
 
-    def make(self, claim: Claim, lease: HeldLease, outputs: Mapping[Stage, Mapping[str, Any]]) -> StageContext:
-        """Put the claim's world together; `outputs` is what earlier stages recorded."""
+    def make(self, claim: Claim, lease: HeldLease, results: Mapping[Stage, Mapping[str, Any]]) -> StageContext:
+        """Put the claim's world together; `results` is what earlier stages recorded."""
         return StageContext(
             run=claim.run,
             attempt=claim.attempt,
-            outputs=outputs,
-            kept=claim.attempt.outputs or {},
+            results=results,
+            checkpoint=claim.attempt.checkpoint or {},
             note=claim.attempt.note,
             lease=lease,
             artifacts=RunArtifacts(claim.run.id, self._store, self._database, self._redactor, lease),
-            office=RunOffice(
+            services=StageServices(
                 self._database,
                 self._preflight,
                 self._host,

@@ -38,7 +38,7 @@ from moonmind.runs.retry import RetryPolicy
 
 log = structlog.get_logger(__name__)
 
-Outputs = Mapping[Stage, Mapping[str, Any]]
+Results = Mapping[Stage, Mapping[str, Any]]
 
 
 class ChainSignal(StrEnum):
@@ -53,8 +53,8 @@ class ChainSignal(StrEnum):
 class Contexts(Protocol):
     """Builds what a stage is given."""
 
-    def make(self, claim: Claim, lease: HeldLease, outputs: Outputs) -> StageContext:
-        """Put the claim's world together; `outputs` is what earlier stages recorded."""
+    def make(self, claim: Claim, lease: HeldLease, results: Results) -> StageContext:
+        """Put the claim's world together; `results` is what earlier stages recorded."""
         ...
 
 
@@ -87,11 +87,11 @@ class Executor:
             claimed = self._claim(run_id, stage, chain_id)
             if isinstance(claimed, ChainSignal):
                 return claimed
-            claim, outputs = claimed
+            claim, results = claimed
             log.info("attempt.claimed", attempt=claim.attempt.number, fence=claim.fence)
             with self._keeper.keep(claim) as lease:
                 try:
-                    decision = self._work(claim, lease, outputs)
+                    decision = self._work(claim, lease, results)
                 except LeaseLost:
                     log.warning("attempt.abandoned", fence=claim.fence)
                     return ChainSignal.STOP
@@ -102,7 +102,7 @@ class Executor:
                     return ChainSignal.STOP
                 return self._record(claim, lease, decision)
 
-    def _claim(self, run_id: UUID, stage: Stage, chain_id: UUID | None) -> tuple[Claim, Outputs] | ChainSignal:
+    def _claim(self, run_id: UUID, stage: Stage, chain_id: UUID | None) -> tuple[Claim, Results] | ChainSignal:
         with self._database.write() as uow:
             claim = uow.claims.take(
                 run_id,
@@ -114,13 +114,13 @@ class Executor:
             )
             if claim is not None:
                 # In the claim's own transaction: what it reads cannot be older than the claim.
-                return claim, {} if stage is FIRST else uow.attempts.outputs(run_id)
+                return claim, {} if stage is FIRST else uow.attempts.results(run_id)
             # A message for a stage that is past goes on: that heals a crash between the record and the next link.
             return ChainSignal.CONTINUE if uow.claims.passed(run_id, stage) else ChainSignal.STOP
 
-    def _work(self, claim: Claim, lease: HeldLease, outputs: Outputs) -> Decision:
+    def _work(self, claim: Claim, lease: HeldLease, results: Results) -> Decision:
         try:
-            context = self._contexts.make(claim, lease, outputs)
+            context = self._contexts.make(claim, lease, results)
         except MoonMindError as error:
             return self._decide(claim, Failed(error.info(), error.retryable, outage=error.outage))
         if lease.cancelled or lease.overdue:
@@ -133,13 +133,13 @@ class Executor:
             return self._stopped(claim, lease, context, str(stop.details.get("outside", "")))
         except MoonMindError as error:
             log.warning("attempt.failed", code=error.code, message=error.message)
-            outcome = Failed(error.info(), error.retryable, context.kept, error.outage)
+            outcome = Failed(error.info(), error.retryable, context.checkpoint, error.outage)
         except Exception as error:
             log.exception("attempt.broke")
             kind = type(error).__name__
             defect = Unexpected(f"the {claim.run.stage} stage met an error nobody planned for ({kind})")
             # Nobody knows how far the stage came: an agent that it started must not go on alone.
-            outcome = Failed(defect.info(), transient=False, kept=self._kept(context))
+            outcome = Failed(defect.info(), transient=False, checkpoint=self._kept(context))
         if isinstance(outcome, Failed):
             # A slot is freed and a retry is allowed with this write: no agent of this attempt may be left at work.
             self._stages[claim.run.stage].stop_job(context)
@@ -167,9 +167,9 @@ class Executor:
         if lease.cancelled:
             said = f"cancelled during {claim.run.stage}{left}"
             error = ErrorInfo("cancelled", said, "Retry resumes at this stage with what was kept.")
-            return Close(RunStatus.CANCELLED, AttemptState.FAILED, kept, error=error)
+            return Close(RunStatus.CANCELLED, AttemptState.FAILED, checkpoint=kept, error=error)
         late = DeadlineReached(f"the run's deadline passed during {claim.run.stage}{left}")
-        return Close(RunStatus.FAILED, AttemptState.FAILED, kept, error=late.info())
+        return Close(RunStatus.FAILED, AttemptState.FAILED, checkpoint=kept, error=late.info())
 
     def _kept(self, context: StageContext) -> Mapping[str, Any]:
         """Stop the agent and keep its work; where that breaks, the stage's end is recorded all the same, and says so.
@@ -185,7 +185,7 @@ class Executor:
             log.exception("work.not_kept")
             stage.stop_job(context)
             why = error.message if isinstance(error, MoonMindError) else f"unexpected ({type(error).__name__})"
-            return {**context.kept, "notKept": f"what the stage had done could not be kept: {why}"}
+            return {**context.checkpoint, "notKept": f"what the stage had done could not be kept: {why}"}
 
     def _left_before(self, claim: Claim, lease: HeldLease, context: StageContext) -> str:
         url = claim.run.pull_request_url

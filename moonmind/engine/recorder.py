@@ -70,32 +70,35 @@ class Recorder:
 
     def _apply(self, uow: UnitOfWork, claim: Claim, decision: Decision) -> Run | None:
         match decision:
-            case Advance(stage, outputs):
-                return uow.outcomes.advance(claim, stage, outputs, facts=facts_of(outputs))
-            case Wait(reason, seconds, until, kept, renews_deadline, _):
+            case Advance(stage, result):
+                return uow.outcomes.advance(claim, stage, result, facts=facts_of(result))
+            case Wait(reason, seconds, until, checkpoint, renews_deadline, _):
                 return uow.outcomes.wait(
                     claim,
                     reason,
                     seconds=seconds,
                     until=until,
-                    kept=kept,
-                    facts=facts_of(kept),
+                    checkpoint=checkpoint,
+                    facts=facts_of(checkpoint),
                     renews_deadline=renews_deadline,
                     deadline_seconds=self._deadline,
                 )
-            case TryAgain(seconds, error, kept):
-                return uow.outcomes.try_again(claim, error, seconds=seconds, kept=kept, facts=facts_of(kept))
-            case GoBack(stage, note, kept):
-                return uow.outcomes.go_back(claim, stage, note, kept=kept, facts=facts_of(kept))
-            case Close(status, attempt, outputs, error, reason):
+            case TryAgain(seconds, error, checkpoint):
+                return uow.outcomes.try_again(
+                    claim, error, seconds=seconds, checkpoint=checkpoint, facts=facts_of(checkpoint)
+                )
+            case GoBack(stage, note, checkpoint):
+                return uow.outcomes.go_back(claim, stage, note, checkpoint=checkpoint, facts=facts_of(checkpoint))
+            case Close(status, attempt, result, checkpoint, error, reason):
                 return uow.outcomes.close(
                     claim,
                     status,
                     attempt,
-                    outputs=outputs,
+                    result=result,
+                    checkpoint=checkpoint,
                     error=error,
                     reason=reason,
-                    facts=facts_of(outputs),
+                    facts=facts_of(checkpoint if result is None else result),
                     # Finalize removed the workspace; every other end leaves it for a retry on this host.
                     clear_host=status is RunStatus.SUCCEEDED,
                 )

@@ -61,7 +61,7 @@ class Retention:
         resting = [run_id for run_id, (_, until) in self._refused.items() if until > now]
         with self._database.read() as uow:
             expired = uow.runs.expired_files(self._days, _BATCH, without=resting)
-            mirrored = {run.id: self._mirrored(uow.attempts.outputs(run.id)) or run.repository for run in expired}
+            mirrored = {run.id: self._mirrored(uow.attempts.results(run.id)) or run.repository for run in expired}
         removed = 0
         for run in expired:
             with self._database.write() as uow:

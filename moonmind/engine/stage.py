@@ -19,7 +19,7 @@ class StartingPoint:
 
 
 def _keep_checkpoint(context: StageContext) -> Mapping[str, Any]:
-    return context.kept
+    return context.checkpoint
 
 
 def _stop_nothing(_: StageContext) -> None:

@@ -80,9 +80,9 @@ class EarlierRun:
 
     id: UUID
     notes: str | None
-    outputs: Mapping[Stage, Mapping[str, Any]]
+    results: Mapping[Stage, Mapping[str, Any]]
     error: ErrorInfo | None
-    """How that stage ended without outputs."""
+    """How that stage ended without a result."""
 
 
 class Office(Protocol):
@@ -131,18 +131,18 @@ class Office(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class StageContext:
-    """One claim's world. `outputs` are earlier stages' recorded outputs; `kept` is what this stage left before."""
+    """What one claim works with. `results` are those of earlier stages; `checkpoint` is what this stage left before."""
 
     run: Run
     attempt: Attempt
-    outputs: Mapping[Stage, Mapping[str, Any]]
-    kept: Mapping[str, Any]
-    """Of this attempt if it parked, else of the attempt before it; empty at first."""
+    results: Mapping[Stage, Mapping[str, Any]]
+    checkpoint: Mapping[str, Any]
+    """Of this attempt if it was suspended, else of the attempt before it; empty at first."""
     note: str | None
     """Why the run was sent back here (Redo), for the agent's next prompt."""
     lease: Lease
     artifacts: Artifacts
-    office: Office
+    services: Office
     agent: Agent
     forge: Forge
     vcs: Vcs
@@ -152,9 +152,9 @@ class StageContext:
     relook_seconds: float
     """How long a run parked on its agent sleeps at most."""
 
-    def output_of(self, stage: Stage) -> Mapping[str, Any]:
-        """Return an earlier stage's outputs; raises Unexpected where there are none (a broken row)."""
+    def result_of(self, stage: Stage) -> Mapping[str, Any]:
+        """Return an earlier stage's result; raises Unexpected where there is none (a broken row)."""
         try:
-            return self.outputs[stage]
+            return self.results[stage]
         except KeyError:
-            raise Unexpected(f"the run has no recorded outputs of {stage}", stage=stage.value) from None
+            raise Unexpected(f"the run has no recorded result of {stage}", stage=stage.value) from None

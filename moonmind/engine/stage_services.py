@@ -19,7 +19,7 @@ from moonmind.runs.chain import Stage
 from moonmind.runs.records import Claim, CredentialAudit
 
 
-class RunOffice:
+class StageServices:
     """Implements `context.Office` for one claim."""
 
     def __init__(
@@ -127,7 +127,7 @@ class RunOffice:
             if earlier is None:
                 return None
             ended = uow.attempts.latest(earlier.id)[reached.position]
-            return EarlierRun(earlier.id, earlier.notes, uow.attempts.outputs(earlier.id), ended.error)
+            return EarlierRun(earlier.id, earlier.notes, uow.attempts.results(earlier.id), ended.error)
 
     def commits_of(self, run_ids: Iterable[UUID]) -> frozenset[str]:
         """Return the commits that these runs made, as far as this installation knows them."""

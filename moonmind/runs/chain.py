@@ -19,7 +19,7 @@ class Stage(StrEnum):
 
     @property
     def position(self) -> int:
-        """Return the position in the chain, from 0; rows store the stage this way so that SQL can compare."""
+        """Return the position in the chain, from 0."""
         return _INDEX[self]
 
     @property
@@ -31,11 +31,6 @@ class Stage(StrEnum):
 STAGES: tuple[Stage, ...] = tuple(Stage)
 FIRST = STAGES[0]
 _INDEX = {stage: position for position, stage in enumerate(STAGES)}
-
-
-def at(index: int) -> Stage:
-    """Return the stage at a position of the chain."""
-    return STAGES[index]
 
 
 def following(stage: Stage) -> Stage | None:

@@ -69,7 +69,7 @@ class AttemptState(StrEnum):
     STARTED = "started"
     """Claimed at least once; a park leaves it here."""
     SUCCEEDED = "succeeded"
-    """Its outputs are recorded."""
+    """Its result is recorded."""
     FAILED = "failed"
     """Its error is recorded."""
     RETRYING = "retrying"
@@ -97,7 +97,7 @@ class RetryMode(StrEnum):
     """What an operator's retry starts from."""
 
     RESUME_FAILED_TASK = "resume_failed_task"
-    """The stage that failed, with the outputs recorded before it."""
+    """The stage that failed, with the results recorded before it."""
     RESTART_FROM_DISCOVERY = "restart_from_discovery"
     """The first stage, as if the run were new."""
 
@@ -115,9 +115,9 @@ RETRYABLE_WITH: Mapping[RunStatus, frozenset[RetryMode]] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """The stage is complete; later stages read these outputs from the database."""
+    """The stage is complete; later stages read its result."""
 
-    outputs: Mapping[str, Any] = field(default_factory=dict)
+    result: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,12 +125,12 @@ class NothingToDo:
     """Discovery found no work; the reason is for people."""
 
     reason: str
-    outputs: Mapping[str, Any] = field(default_factory=dict)
+    result: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
-class Park:
-    """Release the worker and be claimed again later.
+class Suspend:
+    """Give the worker back and be claimed again later.
 
     `seconds` counts from the database's now; `until` (an instant another service stated) wins where it is given.
     """
@@ -138,19 +138,19 @@ class Park:
     reason: WaitingReason
     seconds: float = 60.0
     until: datetime | None = None
-    kept: Mapping[str, Any] = field(default_factory=dict)
+    checkpoint: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Failed:
     """The stage could not do its work; `transient` errors are tried again by themselves.
 
-    `kept` is what the next attempt goes on from: the agent's thread id, a partial patch.
+    `checkpoint` is what the next attempt resumes from: the agent's thread id, a partial patch.
     """
 
     error: ErrorInfo
     transient: bool = False
-    kept: Mapping[str, Any] = field(default_factory=dict)
+    checkpoint: Mapping[str, Any] = field(default_factory=dict)
     outage: bool = False
     """A service is away: tried again more often, since the run can do nothing about it."""
 
@@ -161,20 +161,20 @@ class Redo:
 
     stage: Stage
     note: str
-    kept: Mapping[str, Any] = field(default_factory=dict)
+    checkpoint: Mapping[str, Any] = field(default_factory=dict)
 
 
-Outcome = Done | NothingToDo | Park | Failed | Redo
+Outcome = Done | NothingToDo | Suspend | Failed | Redo
 
 # --- decisions: what the machine makes of it -----------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class Advance:
-    """Record the outputs and move to the next stage; it is due at once."""
+    """Record the result and move to the next stage; it is due at once."""
 
     stage: Stage
-    outputs: Mapping[str, Any]
+    result: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +183,10 @@ class Close:
 
     status: RunStatus
     attempt: AttemptState
-    outputs: Mapping[str, Any] = field(default_factory=dict)
+    result: Mapping[str, Any] | None = None
+    """Of an attempt that succeeded."""
+    checkpoint: Mapping[str, Any] = field(default_factory=dict)
+    """Of one that did not, for a retry to resume from."""
     error: ErrorInfo | None = None
     reason: str | None = None
 
@@ -195,7 +198,7 @@ class Wait:
     reason: WaitingReason
     seconds: float
     until: datetime | None
-    kept: Mapping[str, Any]
+    checkpoint: Mapping[str, Any]
     renews_deadline: bool
     """Waiting for the agent or a backoff is work; anything else moves the deadline past the wait."""
     frees_slot: bool
@@ -207,7 +210,7 @@ class TryAgain:
 
     seconds: float
     error: ErrorInfo
-    kept: Mapping[str, Any]
+    checkpoint: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +219,7 @@ class GoBack:
 
     stage: Stage
     note: str
-    kept: Mapping[str, Any]
+    checkpoint: Mapping[str, Any]
 
 
 Decision = Advance | Close | Wait | TryAgain | GoBack
@@ -236,33 +239,33 @@ def decide(stage: Stage, counts: Counts, outcome: Outcome, policy: RetryPolicy, 
     `chance` is a number in [0, 1) that spreads backoffs (full jitter); a parameter, so that this stays pure.
     """
     match outcome:
-        case Done(outputs):
+        case Done(result):
             after = following(stage)
             if after is None:
-                return Close(RunStatus.SUCCEEDED, AttemptState.SUCCEEDED, outputs)
-            return Advance(after, outputs)
-        case NothingToDo(reason, outputs):
-            return Close(RunStatus.NO_WORK, AttemptState.SUCCEEDED, outputs, reason=reason)
-        case Park(reason, seconds, until, kept):
+                return Close(RunStatus.SUCCEEDED, AttemptState.SUCCEEDED, result)
+            return Advance(after, result)
+        case NothingToDo(reason, result):
+            return Close(RunStatus.NO_WORK, AttemptState.SUCCEEDED, result, reason=reason)
+        case Suspend(reason, seconds, until, checkpoint):
             working = reason in {WaitingReason.AGENT, WaitingReason.BACKOFF}
-            return Wait(reason, seconds, until, kept, not working, reason is not WaitingReason.AGENT)
-        case Failed(error, transient, kept, outage):
+            return Wait(reason, seconds, until, checkpoint, not working, reason is not WaitingReason.AGENT)
+        case Failed(error, transient, checkpoint, outage):
             pause = policy.pause(counts.errors, chance, outage=outage) if transient else None
             if pause is not None:
-                return TryAgain(pause, error, kept)
-            return Close(RunStatus.FAILED, AttemptState.FAILED, kept, error=error)
-        case Redo(target, note, kept):
+                return TryAgain(pause, error, checkpoint)
+            return Close(RunStatus.FAILED, AttemptState.FAILED, checkpoint=checkpoint, error=error)
+        case Redo(target, note, checkpoint):
             if target.position >= stage.position:
                 error = ErrorInfo("illegal_redo", f"{stage} asked to go back to {target}, which is not before it")
-                return Close(RunStatus.FAILED, AttemptState.FAILED, kept, error=error)
+                return Close(RunStatus.FAILED, AttemptState.FAILED, checkpoint=checkpoint, error=error)
             if counts.rounds >= policy.max_rounds:
                 error = ErrorInfo(
                     "rounds_exhausted",
                     f"{stage} sent the run back to {target} {counts.rounds} times without success: {note}",
-                    "Read the last attempt's outputs, add notes for the agent, and retry from discovery.",
+                    "Read what the last attempt left, add notes for the agent, and retry from discovery.",
                 )
-                return Close(RunStatus.FAILED, AttemptState.FAILED, kept, error=error)
-            return GoBack(target, note, kept)
+                return Close(RunStatus.FAILED, AttemptState.FAILED, checkpoint=checkpoint, error=error)
+            return GoBack(target, note, checkpoint)
 
 
 def may_retry(status: RunStatus, mode: RetryMode) -> bool:

@@ -25,11 +25,11 @@ class NewRun:
     notes: str | None = None
     idempotency_key: str | None = None
     request_digest: str | None = None
-    outputs: Mapping[Stage, Mapping[str, Any]] | None = None
-    """With a forced later stage: the outputs that the skipped stages are recorded with."""
+    results: Mapping[Stage, Mapping[str, Any]] | None = None
+    """With a forced later stage: the results that the skipped stages are recorded with."""
     feature_key: str | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)
-    """Columns of the run that those outputs tell already."""
+    """Columns of the run that those results tell already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +90,10 @@ class Attempt:
     number: int
     """From 1, per run and stage."""
     state: AttemptState
-    outputs: Mapping[str, Any] | None
-    """What later stages read (succeeded), or what the next attempt goes on from (failed, parked)."""
+    result: Mapping[str, Any] | None
+    """What later stages read; None unless the attempt succeeded."""
+    checkpoint: Mapping[str, Any] | None
+    """What the attempt, or the one after it, resumes from."""
     error: ErrorInfo | None
     operator_retry: bool
     """Opened by an operator's retry; listed as a row of its own."""

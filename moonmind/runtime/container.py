@@ -181,7 +181,7 @@ class Container:
         run = self.runs.create(body)
         self.executor.execute(run.id, FIRST)
         with self.database.read() as uow:
-            outputs = uow.attempts.latest(run.id)[FIRST.position].outputs or {}
+            outputs = uow.attempts.latest(run.id)[FIRST.position].result or {}
         return DryRun(self.runs.get(run.id), outputs)
 
     def _places(self) -> list[Check]:

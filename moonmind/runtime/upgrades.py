@@ -169,6 +169,10 @@ CHANGES: tuple[Change, ...] = (
         "removed-folder",
         "An agent that removes its folder ends the run with agent_failed; before, it was started again.",
     ),
+    Change(
+        "schema-0002",
+        "The database stores stages by name, and attempt.outputs as attempt.result and attempt.checkpoint.",
+    ),
 )
 
 

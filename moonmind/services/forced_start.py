@@ -38,7 +38,7 @@ def left_for(uow: UnitOfWork, new: NewRun, stage: Stage, stages: Stages) -> Left
     newest: StartingPoint | None = None
     short: list[str] = []
     for earlier in uow.runs.ended(naming.repository_key(new.repository), new.requested_key):
-        outputs = uow.attempts.outputs(earlier.id)
+        outputs = uow.attempts.results(earlier.id)
         start = stages[FIRST].starting_point(outputs.get(FIRST, {}))
         if start is None:
             continue
@@ -89,7 +89,7 @@ def _new(new: NewRun, stage: Stage, outputs: Outputs) -> NewRun:
     for each in outputs.values():
         facts |= facts_of(each)
     shown = {column: value for column, value in facts.items() if column in _SHOWN}
-    return replace(new, stage=stage, outputs=outputs, feature_key=facts["feature_key"], facts=shown)
+    return replace(new, stage=stage, results=outputs, feature_key=facts["feature_key"], facts=shown)
 
 
 def _nothing(stage: Stage, why: str) -> NothingToResume:

@@ -189,4 +189,4 @@ def _message(attempt: Attempt, before: Attempt | None, stages: Stages) -> dict[s
         return {"code": error.code, "message": error.message, "remediation": error.remediation}
     if attempt.state is AttemptState.RETRYING and before is not None and before.error is not None:
         return {"previousCode": before.error.code, "previousMessage": before.error.message}
-    return stages[attempt.stage].summary(attempt.outputs or {})
+    return stages[attempt.stage].summary(attempt.result or attempt.checkpoint or {})

@@ -6,7 +6,17 @@ from hypothesis import strategies as st
 
 from moonmind.errors import ErrorInfo
 from moonmind.runs.chain import Stage
-from moonmind.runs.machine import AttemptState, Close, Done, Failed, NothingToDo, Park, Redo, RunStatus, WaitingReason
+from moonmind.runs.machine import (
+    AttemptState,
+    Close,
+    Done,
+    Failed,
+    NothingToDo,
+    Redo,
+    RunStatus,
+    Suspend,
+    WaitingReason,
+)
 from tests.model.repositories import Repositories
 from tests.model.values import Held, Report
 from tests.model.world import World
@@ -24,14 +34,14 @@ MISHAP = Failed(AWAY, transient=True)
 BACK = Redo(Stage.SUBMIT, "again")
 OUTAGE = Failed(AWAY, transient=True, outage=True)
 DONE = Done()
-AT_WORK = Park(WaitingReason.AGENT, 60.0, kept={"jobKey": "a-job"})
-NO_SLOT = Park(WaitingReason.CAPACITY, 60.0)
+AT_WORK = Suspend(WaitingReason.AGENT, 60.0, checkpoint={"jobKey": "a-job"})
+NO_SLOT = Suspend(WaitingReason.CAPACITY, 60.0)
 REPORTS: tuple[Report, ...] = (
     DONE,
     NothingToDo("nothing is left"),
-    *(Park(reason, 60.0) for reason in WaitingReason if reason is not WaitingReason.AGENT),
+    *(Suspend(reason, 60.0) for reason in WaitingReason if reason is not WaitingReason.AGENT),
     AT_WORK,
-    Park(WaitingReason.QUOTA, 86400.0),
+    Suspend(WaitingReason.QUOTA, 86400.0),
     Failed(AWAY),
     MISHAP,
     OUTAGE,

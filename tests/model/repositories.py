@@ -12,7 +12,7 @@ from moonmind.db.unit_of_work import Database, UnitOfWork
 from moonmind.engine.recorder import Recorder
 from moonmind.errors import RunActive
 from moonmind.runs.chain import STAGES, Stage
-from moonmind.runs.machine import Park, RetryMode
+from moonmind.runs.machine import RetryMode, Suspend
 from moonmind.runs.records import Claim, NewRun, Run
 from tests.model.tables import Tables
 from tests.model.values import LEASE, LIFETIME, LIMIT, POLICY, SILENCE, Held, Report
@@ -54,8 +54,8 @@ class Repositories:
 
     def add(self, key: str, repository: str, requested: str, stage: Stage, feature: str | None) -> bool:
         """Create a run; False when an active one has its feature."""
-        outputs: dict[Stage, dict[str, str]] = {before: {} for before in STAGES[: stage.position]}
-        new = NewRun(UUID(key), repository, requested, stage, uuid4(), LIFETIME, outputs=outputs, feature_key=feature)
+        results: dict[Stage, dict[str, str]] = {before: {} for before in STAGES[: stage.position]}
+        new = NewRun(UUID(key), repository, requested, stage, uuid4(), LIFETIME, results=results, feature_key=feature)
         try:
             with self._database.write() as unit:
                 unit.runs.add(new)
@@ -114,7 +114,7 @@ class Repositories:
 
     def report(self, held: Held, report: Report, *, at_instant: bool = False) -> list[str] | None:
         """Record what a claimer says; gives the runs that became due by it, None for a lost claim."""
-        if at_instant and isinstance(report, Park):
+        if at_instant and isinstance(report, Suspend):
             with self._database.read() as unit:
                 report = replace(report, until=unit.now() + timedelta(seconds=report.seconds))
         recorded = self._recorder.record(self._claims[held.run, held.fence], held.decision(report))

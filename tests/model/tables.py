@@ -8,10 +8,14 @@ from typing import Any
 import psycopg
 from sqlalchemy import make_url
 
+from moonmind.runs.chain import Stage
 from tests.model.laws import INSTANTS, RunRow, Snapshot
 
 COLUMNS = RunRow._fields[6:-4]
 """What is read of a run as it stands; its key, its host, four questions and its instants come beside it."""
+_CASES = " ".join(f"WHEN '{stage.value}' THEN {stage.position}" for stage in Stage)
+PLACE = f"CASE stage {_CASES} END"
+"""A stage's place in the chain."""
 SLIPPING = 1.0
 """So many seconds may pass by themselves before they are taken back."""
 NEAR = 2.4
@@ -40,9 +44,10 @@ class Tables:
             seconds = "({} - " + now + ") / 1000000.0"
         self._now = now
         answers = [f"{name} IS NOT NULL" for name in ("lease_owner", "cancel_requested_at", "completed_at")]
-        listed = (*map(key.format, ("id", "agent_host")), *answers, code, *COLUMNS, *map(seconds.format, INSTANTS))
+        columns = [PLACE if name == "stage" else name for name in COLUMNS]
+        listed = (*map(key.format, ("id", "agent_host")), *answers, code, *columns, *map(seconds.format, INSTANTS))
         self._runs = f"SELECT {', '.join(listed)} FROM run"
-        self._tries = f"SELECT {key.format('run_id')}, stage, number, state, claims FROM attempt ORDER BY id"
+        self._tries = f"SELECT {key.format('run_id')}, {PLACE}, number, state, claims FROM attempt ORDER BY id"
         self._events = f"SELECT {key.format('run_id')}, seq, type FROM event ORDER BY id"
         self._slots = f"SELECT {key.format('run_id')}, {key.format('host_id')} FROM agent_slot"
         self._still_since = 0.0

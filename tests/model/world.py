@@ -143,7 +143,7 @@ class World(Rescued):
         if not self.holds(held):
             return None
         row, decision = self.rows[held.run], held.decision(report)
-        if isinstance(decision, Advance) and (chosen := decision.outputs.get("featureKey")):
+        if isinstance(decision, Advance) and (chosen := decision.result.get("featureKey")):
             if any(one.repository == row.repository and one.feature == chosen for one in self._active(but=row)):
                 busy = ErrorInfo("feature_busy", "")
                 decision = Close(RunStatus.FAILED, AttemptState.FAILED, error=busy)
@@ -187,7 +187,7 @@ class World(Rescued):
                 row.crashes = row.errors = 0
                 self._reopen(row)
                 row.events.append(EventType.ATTEMPT_SENT_BACK)
-            case Close(status, attempt, _, error, _):
+            case Close(status, attempt, _, _, error, _):
                 row.latest.state = attempt
                 row.status, row.hint_at, row.error = status, None, error.code if error else None
                 row.host = None if status is RunStatus.SUCCEEDED else row.host

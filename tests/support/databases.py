@@ -258,7 +258,13 @@ def park(database: Database, run: Run, reason: WaitingReason = WaitingReason.AGE
         if reason is WaitingReason.AGENT:
             assert unit.slots.take(run.id, claim.fence, HOST, 100)
         after = unit.outcomes.wait(
-            claim, reason, seconds=seconds, until=None, kept={"k": 1}, facts={"job_key": "j"}, renews_deadline=False
+            claim,
+            reason,
+            seconds=seconds,
+            until=None,
+            checkpoint={"k": 1},
+            facts={"job_key": "j"},
+            renews_deadline=False,
         )
     assert after is not None
     return after

@@ -293,7 +293,7 @@ class EngineRoom:
     def context(self, claim: Claim) -> StageContext:
         """Build what a stage is given, under a lease that is not renewed any more."""
         with self.database.read() as unit:
-            outputs = unit.attempts.outputs(claim.run.id)
+            outputs = unit.attempts.results(claim.run.id)
         with self.keeper.keep(claim) as lease:
             return self.contexts.make(claim, lease, outputs)
 

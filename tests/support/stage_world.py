@@ -22,7 +22,7 @@ from moonmind.ports.agent import JobLimits, JobState
 from moonmind.ports.forge import PullRequest
 from moonmind.redact import Redactor
 from moonmind.runs.chain import STAGES, Stage
-from moonmind.runs.machine import AttemptState, Done, Failed, Outcome, Park, Redo, WaitingReason
+from moonmind.runs.machine import AttemptState, Done, Failed, Outcome, Redo, Suspend, WaitingReason
 from moonmind.runs.records import Attempt, Run
 from moonmind.sample import source
 from moonmind.settings import ambient_environment
@@ -75,8 +75,8 @@ class World:
         self.notes: str | None = None
         self.requested = KEY
         self.note: str | None = None
-        self.outputs: dict[Stage, Mapping[str, Any]] = {}
-        self.kept: dict[Stage, dict[str, Any]] = {}
+        self.results: dict[Stage, Mapping[str, Any]] = {}
+        self.checkpoints: dict[Stage, dict[str, Any]] = {}
         self.numbers: dict[Stage, int] = dict.fromkeys(STAGES, 1)
         self.run_id = UUID(int=number)
         self.job_key: str | None = None
@@ -111,12 +111,12 @@ class World:
         return StageContext(
             run=self._run(stage),
             attempt=self._attempt(stage),
-            outputs={done: self.outputs[done] for done in self.outputs if done.position < stage.position},
-            kept=self.kept.get(stage, {}),
+            results={done: self.results[done] for done in self.results if done.position < stage.position},
+            checkpoint=self.checkpoints.get(stage, {}),
             note=self.note,
             lease=self.lease,
             artifacts=self.artifacts,
-            office=self.desk,
+            services=self.desk,
             agent=self.agent,
             forge=self.forge,
             vcs=self.vcs,
@@ -133,20 +133,20 @@ class World:
         except (LeaseLost, StopRequested):
             raise
         except MoonMindError as error:
-            outcome = Failed(error.info(), error.retryable, self.kept.get(stage, {}))
+            outcome = Failed(error.info(), error.retryable, self.checkpoints.get(stage, {}))
         match outcome:
             case Done(outputs):
-                self.outputs[stage] = dict(outputs)
+                self.results[stage] = dict(outputs)
                 if stage is Stage.APPLY:
                     self.desk.made.setdefault(self.run_id, []).append(outputs["commit"])
-            case Park(kept=kept):
+            case Suspend(checkpoint=kept):
                 self._keep(stage, kept)
-            case Failed(kept=kept):
+            case Failed(checkpoint=kept):
                 self._keep(stage, kept)
                 self.numbers[stage] += 1
             case Redo(target, note, kept):
                 self.note = note
-                self.kept[target] = dict(kept)
+                self.checkpoints[target] = dict(kept)
                 self.numbers[target] += 1
             case _:
                 pass
@@ -155,7 +155,7 @@ class World:
     def drive(self, stage: Stage) -> Outcome:
         """Claim the stage until it no longer waits for its agent."""
         outcome = self.step(stage)
-        while isinstance(outcome, Park) and outcome.reason is WaitingReason.AGENT:
+        while isinstance(outcome, Suspend) and outcome.reason is WaitingReason.AGENT:
             self.wait_for_agent()
             outcome = self.step(stage)
         return outcome
@@ -177,7 +177,7 @@ class World:
         go = self.folder / f"go-{self.run_id}-{self.numbers[Stage.SUBMIT]}"
         self.plays({"wait_for": str(go)}, {"claim": list(claim)}, {"end": "completed", "message": "Done."})
         waiting = self.step(Stage.SUBMIT)
-        assert isinstance(waiting, Park), waiting
+        assert isinstance(waiting, Suspend), waiting
         edit(self.workspace)
         go.touch()
         return self.drive(Stage.SUBMIT)
@@ -236,7 +236,7 @@ class World:
         return json.dumps(script).encode()
 
     def _keep(self, stage: Stage, kept: Mapping[str, Any]) -> None:
-        self.kept[stage] = {**self.kept.get(stage, {}), **kept}
+        self.checkpoints[stage] = {**self.checkpoints.get(stage, {}), **kept}
         self.job_key = kept.get("jobKey", self.job_key)
 
     def _attempt(self, stage: Stage) -> Attempt:

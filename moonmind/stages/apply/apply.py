@@ -47,8 +47,8 @@ _SHOWN_LEFT_OUT = 40
 
 def run(context: StageContext) -> Outcome:
     """Make the run's one commit from the agent's work, or refuse it with reasons; repeating it makes the same commit."""
-    plan = Plan.from_outputs(context.output_of(Stage.DISCOVER))
-    submitted = context.output_of(Stage.SUBMIT)
+    plan = Plan.from_outputs(context.result_of(Stage.DISCOVER))
+    submitted = context.result_of(Stage.SUBMIT)
     ensure_start(context, plan)
     wip = find_wip(context, plan, submitted)
     if wip is None:
@@ -107,25 +107,25 @@ def run(context: StageContext) -> Outcome:
             "committedAt": context.run.created_at.isoformat(),
             "title": pull_request_text.title(plan),
             "summary": subject(plan, judgements),
-            **({"accepted": context.kept["accepted"]} if excused else {}),
+            **({"accepted": context.checkpoint["accepted"]} if excused else {}),
         }
     )
 
 
 def list_taken_work(context: StageContext) -> Mapping[str, Any]:
     """List the agent's finished work where a run ends before it was judged; an error hinders no end."""
-    plan, taken = context.outputs.get(Stage.DISCOVER), context.outputs.get(Stage.SUBMIT)
+    plan, taken = context.results.get(Stage.DISCOVER), context.results.get(Stage.SUBMIT)
     if plan is None or taken is None or not taken.get("patchPath"):
-        return context.kept
+        return context.checkpoint
     try:
         patch = read_patch(context, plan["repository"]["fullName"], plan["startingCommit"], taken["wip"])
     except (LeaseLost, StopRequested):
         raise
     except Exception:  # its commit may be on another host
         log.exception("patch.not_listed", path=taken["patchPath"])
-        return context.kept
+        return context.checkpoint
     list_unfinished(context, patch, taken["patchPath"])
-    return context.kept
+    return context.checkpoint
 
 
 def _refusal(
@@ -260,8 +260,8 @@ def _report(
 
 
 def _left_out(context: StageContext) -> list[str]:
-    """Return a line for each of the agent's files that submit left out of the change, with the reason."""
-    items = context.output_of(Stage.SUBMIT).get("leftOut") or ()
+    """Return what the agent left that is not in the change, as submit took it."""
+    items = context.result_of(Stage.SUBMIT).get("leftOut") or ()
     return [storable(f"{item['path']}: {item['words']}") for item in items[:_SHOWN_LEFT_OUT]]
 
 

@@ -37,7 +37,7 @@ def suspects(context: StageContext, plan: Plan, patch: Patch) -> tuple[tuple[Sus
 
 def accepted(context: StageContext) -> Mapping[str, str]:
     """Return the findings that a person accepted at a retry, by fingerprint, each with the reason."""
-    return {str(one["fingerprint"]): str(one["why"]) for one in context.kept.get("accepted") or ()}
+    return {str(one["fingerprint"]): str(one["why"]) for one in context.checkpoint.get("accepted") or ()}
 
 
 def as_findings(

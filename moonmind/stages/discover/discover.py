@@ -42,7 +42,7 @@ def _discover(context: StageContext) -> Outcome:
     repository = _repository(context)
     branches = {} if repository.empty else dict(context.vcs.branches(repository.full_name))
     if not branches:
-        context.office.audit_forge()
+        context.services.audit_forge()
         return NothingToDo(f"{repository.full_name} is empty: there is no commit, so there is no feature.")
     if repository.default_branch not in branches:
         raise Rejected(
@@ -111,7 +111,7 @@ def _plan(
             )
         ),
     )
-    if stuck := without_progress(plan, context.run.notes, context.office.earlier_run(there.path, Stage.APPLY)):
+    if stuck := without_progress(plan, context.run.notes, context.services.earlier_run(there.path, Stage.APPLY)):
         return NothingToDo(stuck, plan.as_outputs())
     if start.branch_tip is None:
         refuse_conflicts(start.branch, candidates.snapshot.branches, candidates.snapshot.repository.default_branch)

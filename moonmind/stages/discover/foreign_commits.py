@@ -20,7 +20,7 @@ def foreign_commits(context: StageContext, branch: str, history: Sequence[Commit
     commit. So commits of another installation are named too.
     """
     named = {commit.id: run_id for commit in history if (run_id := run_of(commit)) is not None}
-    made_here = context.office.commits_of(set(named.values())) if named else frozenset[str]()
+    made_here = context.services.commits_of(set(named.values())) if named else frozenset[str]()
     others = [commit for commit in history if commit.id not in made_here]
     words = [context.redactor.text(_sentence(commit, named.get(commit.id))) for commit in others[:_SHOWN]]
     if (more := len(others) - _SHOWN) > 0:

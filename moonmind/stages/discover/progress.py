@@ -17,10 +17,10 @@ def without_progress(plan: Plan, notes: str | None, earlier: EarlierRun | None) 
     """
     if earlier is None:
         return None
-    before, applied = earlier.outputs.get(Stage.DISCOVER), earlier.outputs.get(Stage.APPLY)
+    before, applied = earlier.results.get(Stage.DISCOVER), earlier.results.get(Stage.APPLY)
     if before is None or (applied is None and not _was_refused(earlier)) or (applied or {}).get("ticked"):
         return None
-    published = earlier.outputs.get(Stage.PUBLISH, {})
+    published = earlier.results.get(Stage.PUBLISH, {})
     own = {before.get("startingCommit"), (applied or {}).get("commit"), published.get("commit")}
     same = (
         before.get("featureKey") == plan.feature.path

@@ -19,9 +19,9 @@ SUMMARY_PATH = "finalize/summary.json"
 
 def run(context: StageContext) -> Done:
     """Store the summary first, then remove the agent's home and the workspace; the pinned commits stay."""
-    plan = Plan.from_outputs(context.output_of(Stage.DISCOVER))
-    totals = _totals(plan, context.outputs.get(Stage.SUBMIT, {}), context.output_of(Stage.APPLY))
-    published = context.output_of(Stage.PUBLISH)
+    plan = Plan.from_outputs(context.result_of(Stage.DISCOVER))
+    totals = _totals(plan, context.results.get(Stage.SUBMIT, {}), context.result_of(Stage.APPLY))
+    published = context.result_of(Stage.PUBLISH)
     summary: dict[str, Any] = {
         **totals,
         "runId": str(context.run.id),
@@ -33,7 +33,7 @@ def run(context: StageContext) -> Done:
         "startingCommit": plan.starting_commit,
         "commit": published["commit"],
         "pullRequestUrl": published["pullRequestUrl"],
-        "verdicts": [Judgement.from_json(item).as_json() for item in context.output_of(Stage.APPLY)["verdicts"]],
+        "verdicts": [Judgement.from_json(item).as_json() for item in context.result_of(Stage.APPLY)["verdicts"]],
     }
     text = context.redactor.text(json.dumps(summary, ensure_ascii=False, indent=2))
     context.artifacts.save("run_summary", SUMMARY_PATH, text.encode(), "application/json")

@@ -16,10 +16,10 @@ def noted(context: StageContext) -> Iterator[None]:
         refused = CredentialInvalid(
             error.message, remediation=error.advice, **{"check": "github.token", **error.details}
         )
-        context.office.note_refused_credential(refused)
+        context.services.note_refused_credential(refused)
         raise refused from error
     except ForgeError as error:
         if not error.retryable:
             # A repository that is not there, or that this token does not see: nobody can tell these apart.
-            context.office.note_refused_credential(error)
+            context.services.note_refused_credential(error)
         raise

@@ -44,8 +44,8 @@ def run(context: StageContext) -> Outcome:
 
 
 def _publish(context: StageContext) -> Done:
-    plan = Plan.from_outputs(context.output_of(Stage.DISCOVER))
-    applied = context.output_of(Stage.APPLY)
+    plan = Plan.from_outputs(context.result_of(Stage.DISCOVER))
+    applied = context.result_of(Stage.APPLY)
     commit = str(applied["commit"])
     repository = plan.repository.full_name
     context.lease.check()
@@ -113,8 +113,8 @@ def _refuse_conflicts(context: StageContext, plan: Plan) -> None:
 
 def leftovers(context: StageContext) -> str:
     """Return what an earlier try of this stage left at the forge; raises ForgeError and VcsError where nobody can tell."""
-    plan = Plan.from_outputs(context.output_of(Stage.DISCOVER))
-    commit = str(context.output_of(Stage.APPLY)["commit"])
+    plan = Plan.from_outputs(context.result_of(Stage.DISCOVER))
+    commit = str(context.result_of(Stage.APPLY)["commit"])
     repository = plan.repository.full_name
     if words := _words_of_pull_request(context, plan, commit):
         return words
@@ -176,7 +176,7 @@ def _ensure_commit(context: StageContext, plan: Plan, applied: Mapping[str, Any]
     """Make apply's commit again where this host's mirror lacks it: its parts are all recorded."""
     if has(context, plan, commit):
         return
-    submitted = context.outputs.get(Stage.SUBMIT, {})
+    submitted = context.results.get(Stage.SUBMIT, {})
     wip = find_wip(context, plan, {**submitted, "patchPath": applied["patchPath"]})
     before = context.vcs.read(plan.repository.full_name, plan.starting_commit, plan.feature.tasks_path)
     if wip is None or before is None:

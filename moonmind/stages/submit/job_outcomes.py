@@ -16,7 +16,7 @@ from moonmind.errors import (
     MoonMindError,
 )
 from moonmind.ports.agent import JobEnd, JobResult
-from moonmind.runs.machine import Failed, Outcome, Park, WaitingReason
+from moonmind.runs.machine import Failed, Outcome, Suspend, WaitingReason
 
 _WORDS: Mapping[JobEnd, str] = {
     JobEnd.FAILED: "The agent failed",
@@ -74,18 +74,18 @@ def bad_end(result: JobResult, kept: Mapping[str, Any], spent: int, now: datetim
 
 def _wait(
     reason: WaitingReason, resets_at: datetime | None, kept: Mapping[str, Any], spent: int, now: datetime
-) -> Park:
+) -> Suspend:
     if resets_at is None:
-        return Park(reason, seconds=min(SHORTEST_WAIT_SECONDS * 2.0**spent, LONGEST_GUESS_SECONDS), kept=kept)
+        return Suspend(reason, seconds=min(SHORTEST_WAIT_SECONDS * 2.0**spent, LONGEST_GUESS_SECONDS), checkpoint=kept)
     if resets_at < now + timedelta(seconds=SHORTEST_WAIT_SECONDS):
-        return Park(reason, seconds=SHORTEST_WAIT_SECONDS, kept=kept)
-    return Park(reason, until=resets_at, kept=kept)
+        return Suspend(reason, seconds=SHORTEST_WAIT_SECONDS, checkpoint=kept)
+    return Suspend(reason, until=resets_at, checkpoint=kept)
 
 
 def lost(kept: Mapping[str, Any]) -> Failed:
     """Return the outcome of a job whose supervisor left no result; the next attempt goes on with its thread."""
     error = AgentLost("The agent's supervisor is gone and left no result (was the machine restarted?).")
-    return Failed(error.info(), transient=True, kept={**kept, "ended": error.message})
+    return Failed(error.info(), transient=True, checkpoint={**kept, "ended": error.message})
 
 
 def sentence(result: JobResult) -> str:

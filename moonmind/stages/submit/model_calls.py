@@ -33,7 +33,7 @@ def base(context: StageContext) -> int | None:
 
     A retry that a person asked for begins a new one, until its first job is started; the run's own retries do not.
     """
-    fresh = context.attempt.operator_retry and context.kept.get("attempt") != context.attempt.number
-    found = context.kept.get("callsBase")
+    fresh = context.attempt.operator_retry and context.checkpoint.get("attempt") != context.attempt.number
+    found = context.checkpoint.get("callsBase")
     # At most what this run has made: a forced start goes on from the outputs of another run.
     return None if fresh or found is None else min(int(found), before(context))

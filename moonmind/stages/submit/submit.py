@@ -22,7 +22,7 @@ from moonmind.ports.agent import AgentJob, Brief, BriefTask, JobEnd, JobResult, 
 from moonmind.preflight.checks import Need
 from moonmind.preflight.workflow_right import workflows_named
 from moonmind.runs.chain import Stage
-from moonmind.runs.machine import Done, Failed, Outcome, Park, WaitingReason
+from moonmind.runs.machine import Done, Failed, Outcome, Suspend, WaitingReason
 from moonmind.speckit.prompt import render_prompt
 from moonmind.speckit.tasks_md import read_tasks
 from moonmind.stages.kit.harmless_text import storable
@@ -44,15 +44,15 @@ REPORT_LENGTH = 20_000
 
 def run(context: StageContext) -> Outcome:
     """Look at the attempt's one job: start it, go on waiting, or take what it left."""
-    plan = Plan.from_outputs(context.output_of(Stage.DISCOVER))
+    plan = Plan.from_outputs(context.result_of(Stage.DISCOVER))
     key = agent_job.key(context)
     try:
         status = context.agent.poll(key)
     except AgentUnknown:
-        if key not in (context.kept.get("jobKey"), context.run.job_key):
+        if key not in (context.checkpoint.get("jobKey"), context.run.job_key):
             raise
         # The job was started and may well be at work: not being able to look ends nothing. The deadline bounds this.
-        return Park(WaitingReason.AGENT, seconds=context.relook_seconds, kept=context.kept)
+        return Suspend(WaitingReason.AGENT, seconds=context.relook_seconds, checkpoint=context.checkpoint)
     match status.state:
         case JobState.RUNNING if status.overdue is not None:
             return _outlived(context, plan, status.overdue)
@@ -71,14 +71,14 @@ def run(context: StageContext) -> Outcome:
 
 
 def _start(context: StageContext, plan: Plan, key: str) -> Outcome:
-    if (opens := context.office.gate(QUOTA_GATE)) is not None:
-        return Park(WaitingReason.QUOTA, until=opens, kept=context.kept)
-    if not context.office.take_slot():
-        return Park(WaitingReason.CAPACITY, seconds=CAPACITY_SECONDS, kept=context.kept)
+    if (opens := context.services.gate(QUOTA_GATE)) is not None:
+        return Suspend(WaitingReason.QUOTA, until=opens, checkpoint=context.checkpoint)
+    if not context.services.take_slot():
+        return Suspend(WaitingReason.CAPACITY, seconds=CAPACITY_SECONDS, checkpoint=context.checkpoint)
     # Behind the slot: runs that wait for one come by every minute, and must not use the services' limits up with probes.
-    context.office.audit_credentials()
+    context.services.audit_credentials()
     if workflows := _workflows(plan):
-        context.office.check_workflows(workflows)
+        context.services.check_workflows(workflows)
     ensure_start(context, plan)
     prompt = context.redactor.text(_prompt(context, plan))
     context.artifacts.save(
@@ -105,7 +105,7 @@ def _start(context: StageContext, plan: Plan, key: str) -> Outcome:
             "SPECIFY_FEATURE_DIRECTORY": plan.feature.path,
             "SPECIFY_FEATURE": plan.feature.path.rpartition("/")[2],
         },
-        resume_thread=context.kept.get("codexTaskId") if agent_job.goes_on(context) else None,
+        resume_thread=context.checkpoint.get("codexTaskId") if agent_job.goes_on(context) else None,
         home_key=str(context.run.id),
         limits=context.limits,
         calls_before=model_calls.before(context),
@@ -116,7 +116,7 @@ def _start(context: StageContext, plan: Plan, key: str) -> Outcome:
         context.agent.start(job)
     except AgentBusy:
         # The login serves one agent at a time; the slot goes to a run that can use it.
-        return Park(WaitingReason.CAPACITY, seconds=CAPACITY_SECONDS, kept=context.kept)
+        return Suspend(WaitingReason.CAPACITY, seconds=CAPACITY_SECONDS, checkpoint=context.checkpoint)
     try:
         status = context.agent.poll(key)
     except AgentUnknown:
@@ -129,8 +129,8 @@ def _workflows(plan: Plan) -> tuple[str, ...]:
     return tuple(dict.fromkeys(named))
 
 
-def _wait(context: StageContext, plan: Plan, status: JobStatus) -> Park:
-    return Park(WaitingReason.AGENT, seconds=context.relook_seconds, kept=_kept(context, plan, status))
+def _wait(context: StageContext, plan: Plan, status: JobStatus) -> Suspend:
+    return Suspend(WaitingReason.AGENT, seconds=context.relook_seconds, checkpoint=_kept(context, plan, status))
 
 
 def _outlived(context: StageContext, plan: Plan, limit: JobEnd) -> Outcome:
@@ -171,9 +171,9 @@ def _ended(context: StageContext, plan: Plan, status: JobStatus, result: JobResu
         shown = replace(result, message=storable(context.redactor.text(result.message)))
         if result.end is JobEnd.QUOTA and result.resets_at is not None:
             # Every run uses the same credential: none starts an agent that would only meet the same limit.
-            context.office.close_gate(QUOTA_GATE, result.resets_at, job_outcomes.sentence(shown))
+            context.services.close_gate(QUOTA_GATE, result.resets_at, job_outcomes.sentence(shown))
         if result.end is JobEnd.CREDENTIAL:
-            context.office.note_refused_credential(CredentialInvalid(job_outcomes.sentence(shown)), whose="agent")
+            context.services.note_refused_credential(CredentialInvalid(job_outcomes.sentence(shown)), whose="agent")
         return job_outcomes.bad_end(shown, {**kept, **partial(context)}, agent_job.spent(context), datetime.now(UTC))
     captured = capture(context, f"patches/agent-{agent_job.label(context)}.diff")
     if captured is None:
@@ -182,7 +182,7 @@ def _ended(context: StageContext, plan: Plan, status: JobStatus, result: JobResu
     if not captured.changed:
         error = AgentNoChange(f"{_nothing(context, plan, captured)}{_said(report)}")
         # Said to the agent too, if a person asks it again.
-        return Failed(error.info(), kept={**kept, "ended": error.message})
+        return Failed(error.info(), checkpoint={**kept, "ended": error.message})
     return Done({**kept, **_work(captured), "report": report, "notesMark": notes_mark(context)})
 
 
@@ -193,9 +193,9 @@ def _without_folder(context: StageContext, plan: Plan, kept: dict[str, Any]) -> 
             "The agent removed its folder, or put something else in its place; what it did there is gone.",
             remediation="Read the agent's log. A retry starts it again in a new folder: say in notes what it must leave alone.",
         )
-        return Failed(error.info(), kept={**kept, "ended": error.message})
+        return Failed(error.info(), checkpoint={**kept, "ended": error.message})
     lost = AgentLost("The agent is done, but its folder is not on this host any more; the phase is done again.")
-    return Failed(lost.info(), transient=True, kept=kept)
+    return Failed(lost.info(), transient=True, checkpoint=kept)
 
 
 def _said(report: str) -> str:
@@ -231,7 +231,7 @@ def _work(captured: Captured) -> dict[str, Any]:
 
 def _kept(context: StageContext, plan: Plan, status: JobStatus, tokens: Usage | None = None) -> dict[str, Any]:
     """Name the job and its thread, and the plan they belong to."""
-    before = context.kept if agent_job.goes_on(context) else {}
+    before = context.checkpoint if agent_job.goes_on(context) else {}
     carried = {name: before.get(name) for name in ("codexTaskId", "wip", "partialPatch", "ended")}
     return {
         # What was kept is merged over what was kept before: a name that no longer holds has to be said as None.
@@ -252,13 +252,13 @@ def _kept(context: StageContext, plan: Plan, status: JobStatus, tokens: Usage | 
 
 def _resume_point(context: StageContext, plan: Plan) -> str | None:
     """Find the commit with this run's unfinished work: pinned here, else rebuilt from the stored patch."""
-    wip = context.kept.get("wip")
+    wip = context.checkpoint.get("wip")
     if not wip or not agent_job.goes_on(context):
         return None
     repository = plan.repository.full_name
     if context.vcs.wip(repository, context.run.id) == wip:
         return str(wip)
-    patch_path = context.kept.get("partialPatch") or context.kept.get("patchPath")
+    patch_path = context.checkpoint.get("partialPatch") or context.checkpoint.get("patchPath")
     if not patch_path:
         return None
     try:
@@ -273,7 +273,7 @@ def _prompt(context: StageContext, plan: Plan) -> str:
     data = context.vcs.read(plan.repository.full_name, plan.starting_commit, plan.feature.tasks_path)
     if data is None:
         raise SpecUnreadable(f"{plan.feature.tasks_path} is not in commit {plan.starting_commit[:12]}.")
-    went_before = context.kept if agent_job.goes_on(context) else {}
+    went_before = context.checkpoint if agent_job.goes_on(context) else {}
     return render_prompt(
         work=plan.work(read_tasks(data, name=plan.feature.tasks_path)),
         documents=plan.documents or {},

@@ -50,7 +50,7 @@ def keep_work(context: StageContext) -> Mapping[str, Any]:
             seen = context.agent.poll(key)
         if seen.state is not JobState.ABSENT and status is None:
             status = seen
-    kept = {**context.kept, **thread(status)}
+    kept = {**context.checkpoint, **thread(status)}
     if status is not None:
         kept |= {"codexLogsPath": agent_job.log_path(context)}
         kept |= model_calls.kept(context, status, status.result.usage if status.result is not None else None)
@@ -97,7 +97,7 @@ def partial(context: StageContext) -> dict[str, Any]:
         return {}
     if captured.patch_path:
         list_unfinished(context, captured.patch, captured.patch_path)
-    plan = context.outputs[Stage.DISCOVER]
+    plan = context.results[Stage.DISCOVER]
     kept: dict[str, Any] = {
         "v": VERSION,
         "wip": captured.wip,
@@ -111,7 +111,7 @@ def partial(context: StageContext) -> dict[str, Any]:
 
 def capture(context: StageContext, path: str) -> Captured | None:
     """Pin the agent's folder as it is now and store its patch; None when there is no folder here."""
-    plan = context.outputs.get(Stage.DISCOVER)
+    plan = context.results.get(Stage.DISCOVER)
     if plan is None:
         return None
     repository = plan["repository"]["fullName"]

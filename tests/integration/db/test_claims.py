@@ -33,7 +33,7 @@ def test_a_claim_takes_the_lease_and_starts_the_attempt(database: Database) -> N
     assert claim.run.lease_until == claim.run.updated_at + timedelta(seconds=60)
     assert (claim.attempt.stage, claim.attempt.number, claim.attempt.state) == (Stage.DISCOVER, 1, AttemptState.STARTED)
     assert claim.attempt.started_at is not None
-    assert claim.attempt.outputs is None
+    assert claim.attempt.checkpoint is None
     started = events_of(database, run.id)[-1]
     assert started.type == "attempt.started"
     assert started.stage is Stage.DISCOVER
@@ -95,14 +95,14 @@ def test_a_claim_of_a_started_attempt_goes_on_with_it(database: Database) -> Non
     with database.write() as unit:
         kept = {"jobKey": "j"}
         parked = unit.outcomes.wait(
-            first, WaitingReason.AGENT, seconds=60, until=None, kept=kept, facts={}, renews_deadline=False
+            first, WaitingReason.AGENT, seconds=60, until=None, checkpoint=kept, facts={}, renews_deadline=False
         )
     assert parked is not None
     make_due(database, run.id)
     second = claim_run(database, run.id)
     assert (second.fence, second.attempt.id) == (2, first.attempt.id)
     assert second.attempt.started_at == first.attempt.started_at
-    assert second.attempt.outputs == kept
+    assert second.attempt.checkpoint == kept
     assert (second.run.waiting_reason, second.run.waiting_since, second.run.hints) == (None, None, 0)
     assert events_of(database, run.id)[-1].data["resumed"] is True
 

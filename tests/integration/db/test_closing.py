@@ -23,7 +23,7 @@ def latest(database: Database, run: Run) -> dict[Stage, Attempt]:
 
 
 def close(unit: UnitOfWork, claim: Claim, **values: Any) -> Run | None:
-    plain: dict[str, Any] = {"outputs": {}, "error": None, "reason": None, "facts": {}, "clear_host": False}
+    plain: dict[str, Any] = {"error": None, "reason": None, "facts": {}, "clear_host": False}
     status = values.pop("status", RunStatus.FAILED)
     state = values.pop("state", AttemptState.FAILED)
     return unit.outcomes.close(claim, status, state, **(plain | values))
@@ -36,13 +36,13 @@ def test_a_closed_run_is_out_of_every_queue(database: Database) -> None:
     with database.write() as unit:
         unit.slots.take(run.id, claim.fence, HOST, 1)
         after = close(
-            unit, claim, status=RunStatus.SUCCEEDED, state=AttemptState.SUCCEEDED, outputs={"t": 1}, clear_host=True
+            unit, claim, status=RunStatus.SUCCEEDED, state=AttemptState.SUCCEEDED, result={"t": 1}, clear_host=True
         )
     assert after is not None
     assert (after.status, after.completed_at, after.dispatch_after) == (RunStatus.SUCCEEDED, after.updated_at, None)
     assert after.agent_host is None
     attempt = latest(database, run)[Stage.FINALIZE]
-    assert (attempt.state, attempt.outputs) == (AttemptState.SUCCEEDED, {"t": 1})
+    assert (attempt.state, attempt.result) == (AttemptState.SUCCEEDED, {"t": 1})
     event = events_of(database, run.id)[-1]
     assert (event.type, event.data) == ("run.closed", {"status": "succeeded", "attempt": 1})
     with database.read() as unit:
@@ -56,12 +56,12 @@ def test_a_failed_run_keeps_its_error_its_host_and_what_was_done(database: Datab
     claim = claim_run(database, run.id, Stage.SUBMIT)
     with database.write() as unit:
         unit.slots.take(run.id, claim.fence, HOST, 1)
-        after = close(unit, claim, error=ERROR, outputs={"patch": "p"}, facts={"branch": "moonmind/x"})
+        after = close(unit, claim, error=ERROR, checkpoint={"patch": "p"}, facts={"branch": "moonmind/x"})
     assert after is not None
     assert (after.error, after.agent_host, after.branch, after.stage) == (ERROR, HOST, "moonmind/x", Stage.SUBMIT)
     now = latest(database, run)
     assert (now[Stage.SUBMIT].state, now[Stage.SUBMIT].error) == (AttemptState.FAILED, ERROR)
-    assert now[Stage.SUBMIT].outputs == {"patch": "p"}
+    assert now[Stage.SUBMIT].checkpoint == {"patch": "p"}
     assert {now[stage].state for stage in (Stage.APPLY, Stage.PUBLISH, Stage.FINALIZE)} == {AttemptState.WAITING}
     assert events_of(database, run.id)[-1].data["error"] == ERROR.as_json()
 

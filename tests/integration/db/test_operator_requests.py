@@ -37,7 +37,7 @@ def end(database: Database, stage: Stage, status: RunStatus = RunStatus.FAILED, 
             claim,
             status,
             AttemptState.FAILED,
-            outputs={"patch": "p"},
+            checkpoint={"patch": "p"},
             error=ERROR,
             reason="why",
             facts={},
@@ -70,26 +70,26 @@ def test_a_resumed_run_goes_on_at_its_stage_with_what_was_kept(database: Databas
     event = events_of(database, run.id)[-1]
     assert (event.type, event.data["mode"]) == ("run.retried", "resume_failed_task")
     with database.read() as unit:
-        assert sorted(unit.attempts.outputs(run.id)) == ["apply", "discover", "submit"]
+        assert sorted(unit.attempts.results(run.id)) == ["apply", "discover", "submit"]
         attempt = unit.attempts.latest(run.id)[Stage.PUBLISH.position]
     assert (attempt.number, attempt.state, attempt.operator_retry) == (2, AttemptState.RETRYING, True)
     claim = claim_run(database, run.id, Stage.PUBLISH)
-    assert (claim.attempt.id, claim.attempt.outputs) == (attempt.id, {"patch": "p"})
+    assert (claim.attempt.id, claim.attempt.checkpoint) == (attempt.id, {"patch": "p"})
     assert claim.run.status is RunStatus.RUNNING
 
 
-def test_a_restarted_run_begins_at_discover_and_counts_no_old_outputs(database: Database) -> None:
+def test_a_restarted_run_begins_at_discover_and_counts_no_old_results(database: Database) -> None:
     run = end(database, Stage.APPLY, feature_key="specs/042-x", notes="first")
     after = retry(database, run, RESTART)
     assert after is not None
     assert (after.stage, after.feature_key, after.notes) == (Stage.DISCOVER, None, "first")
     with database.read() as unit:
         latest = unit.attempts.latest(run.id)
-        assert unit.attempts.outputs(run.id) == {}
+        assert unit.attempts.results(run.id) == {}
     assert [one.number for one in latest] == [2, 2, 2, 1, 1]
     assert [one.state.value for one in latest] == ["retrying", "waiting", "waiting", "waiting", "waiting"]
     assert [one.operator_retry for one in latest] == [True, False, False, False, False]
-    assert claim_run(database, run.id).attempt.outputs is None
+    assert claim_run(database, run.id).attempt.checkpoint is None
 
 
 @pytest.mark.parametrize(
@@ -168,18 +168,18 @@ def test_a_cancelled_wait_ends_its_attempt(database: Database) -> None:
     claim = claim_run(database, run.id, Stage.SUBMIT)
     with database.write() as unit:
         unit.outcomes.wait(
-            claim, WaitingReason.CAPACITY, seconds=60, until=None, kept={"k": 1}, facts={}, renews_deadline=True
+            claim, WaitingReason.CAPACITY, seconds=60, until=None, checkpoint={"k": 1}, facts={}, renews_deadline=True
         )
     after = cancel(database, run)
     assert after is not None
     assert (after.status, after.waiting_reason) == (RunStatus.CANCELLED, None)
     with database.read() as unit:
         attempt = unit.attempts.latest(run.id)[1]
-    assert (attempt.state, attempt.outputs) == (AttemptState.FAILED, {"k": 1})
+    assert (attempt.state, attempt.checkpoint) == (AttemptState.FAILED, {"k": 1})
     assert attempt.error is not None
     assert attempt.error.code == "cancelled"
     assert retry(database, run, RESUME) is not None
-    assert claim_run(database, run.id, Stage.SUBMIT).attempt.outputs == {"k": 1}
+    assert claim_run(database, run.id, Stage.SUBMIT).attempt.checkpoint == {"k": 1}
 
 
 def test_a_held_run_is_only_asked_and_asked_once(database: Database) -> None:
@@ -203,7 +203,7 @@ def test_a_run_with_an_agent_is_made_due_for_its_own_host(database: Database) ->
     claim = claim_run(database, run.id, Stage.SUBMIT)
     with database.write() as unit:
         unit.outcomes.wait(
-            claim, WaitingReason.AGENT, seconds=3600, until=None, kept={}, facts={}, renews_deadline=False
+            claim, WaitingReason.AGENT, seconds=3600, until=None, checkpoint={}, facts={}, renews_deadline=False
         )
     set_columns(database, run.id, agent_host=HOST)
     after = cancel(database, run)
@@ -230,7 +230,7 @@ def test_a_cancel_that_comes_right_before_a_park_is_followed_at_once(database: D
     cancel(database, run)
     with database.write() as unit:
         parked = unit.outcomes.wait(
-            claim, WaitingReason.QUOTA, seconds=1e6, until=None, kept={}, facts={}, renews_deadline=True
+            claim, WaitingReason.QUOTA, seconds=1e6, until=None, checkpoint={}, facts={}, renews_deadline=True
         )
     assert parked is not None
     assert due(database) == [run.id]
@@ -239,7 +239,7 @@ def test_a_cancel_that_comes_right_before_a_park_is_followed_at_once(database: D
     assert due(database) == [run.id]
     claim = claim_run(database, run.id, Stage.SUBMIT)
     with database.write() as unit:
-        unit.outcomes.try_again(claim, ERROR, seconds=1e6, kept={}, facts={})
+        unit.outcomes.try_again(claim, ERROR, seconds=1e6, checkpoint={}, facts={})
     assert due(database) == [run.id]
 
 

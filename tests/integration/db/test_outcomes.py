@@ -39,22 +39,22 @@ def every(database: Database, run: Run, stage: Stage) -> list[Attempt]:
 
 
 def close(unit: UnitOfWork, claim: Claim, **values: Any) -> Run | None:
-    plain: dict[str, Any] = {"outputs": {}, "error": None, "reason": None, "facts": {}, "clear_host": False}
+    plain: dict[str, Any] = {"error": None, "reason": None, "facts": {}, "clear_host": False}
     status = values.pop("status", RunStatus.FAILED)
     state = values.pop("state", AttemptState.FAILED)
     return unit.outcomes.close(claim, status, state, **(plain | values))
 
 
 def wait(unit: UnitOfWork, claim: Claim, reason: WaitingReason = WaitingReason.AGENT, **values: Any) -> Run | None:
-    plain: dict[str, Any] = {"seconds": 60.0, "until": None, "kept": {}, "facts": {}, "renews_deadline": False}
+    plain: dict[str, Any] = {"seconds": 60.0, "until": None, "checkpoint": {}, "facts": {}, "renews_deadline": False}
     return unit.outcomes.wait(claim, reason, **(plain | values))
 
 
 WRITES: dict[str, Callable[[UnitOfWork, Claim], Run | None]] = {
     "advance": lambda unit, claim: unit.outcomes.advance(claim, Stage.APPLY, {"a": 1}, facts={"phase": "2"}),
-    "wait": lambda unit, claim: wait(unit, claim, kept={"a": 1}),
-    "try_again": lambda unit, claim: unit.outcomes.try_again(claim, ERROR, seconds=5, kept={"a": 1}, facts={}),
-    "go_back": lambda unit, claim: unit.outcomes.go_back(claim, Stage.DISCOVER, "no", kept={"a": 1}, facts={}),
+    "wait": lambda unit, claim: wait(unit, claim, checkpoint={"a": 1}),
+    "try_again": lambda unit, claim: unit.outcomes.try_again(claim, ERROR, seconds=5, checkpoint={"a": 1}, facts={}),
+    "go_back": lambda unit, claim: unit.outcomes.go_back(claim, Stage.DISCOVER, "no", checkpoint={"a": 1}, facts={}),
     "close": lambda unit, claim: close(unit, claim, error=ERROR),
 }
 
@@ -125,10 +125,10 @@ def test_done_moves_to_the_next_stage_and_forgets_what_was_counted(database: Dat
     assert after.dispatch_after == after.not_before + timedelta(seconds=10)
     assert (after.feature_key, after.phase, after.usage) == ("specs/042-x", "2", {"tokens": 5})
     attempt = latest(database, run)[Stage.DISCOVER]
-    assert (attempt.state, attempt.outputs) == (AttemptState.SUCCEEDED, {"phase": "2", "bad": "\ufffd"})
+    assert (attempt.state, attempt.result) == (AttemptState.SUCCEEDED, {"phase": "2", "bad": "\ufffd"})
     assert attempt.finished_at == after.updated_at
     with database.read() as unit:
-        assert unit.attempts.outputs(run.id) == {Stage.DISCOVER: {"phase": "2", "bad": "\ufffd"}}
+        assert unit.attempts.results(run.id) == {Stage.DISCOVER: {"phase": "2", "bad": "\ufffd"}}
     event = events_of(database, run.id)[-1]
     assert (event.type, event.stage, event.data) == (
         "attempt.succeeded",
@@ -165,7 +165,7 @@ def test_a_wait_keeps_the_attempt_and_says_until_when(database: Database) -> Non
     run = reach(database, Stage.SUBMIT)
     claim = claim_run(database, run.id, Stage.SUBMIT)
     with database.write() as unit:
-        after = wait(unit, claim, kept={"a": 1, "b": 1}, facts={"job_key": "j", "codex_task_id": "t"})
+        after = wait(unit, claim, checkpoint={"a": 1, "b": 1}, facts={"job_key": "j", "codex_task_id": "t"})
     assert after is not None
     assert after.waiting_since is not None
     assert after.not_before == after.dispatch_after
@@ -176,10 +176,10 @@ def test_a_wait_keeps_the_attempt_and_says_until_when(database: Database) -> Non
     assert (event.type, event.data["reason"]) == ("attempt.parked", "agent")
     make_due(database, run.id)
     second = claim_run(database, run.id, Stage.SUBMIT)
-    assert second.attempt.outputs == {"a": 1, "b": 1}
+    assert second.attempt.checkpoint == {"a": 1, "b": 1}
     with database.write() as unit:
-        wait(unit, second, kept={"b": 2})
-    assert latest(database, run)[Stage.SUBMIT].outputs == {"a": 1, "b": 2}
+        wait(unit, second, checkpoint={"b": 2})
+    assert latest(database, run)[Stage.SUBMIT].checkpoint == {"a": 1, "b": 2}
     assert latest(database, run)[Stage.SUBMIT].state is AttemptState.STARTED
 
 
@@ -210,30 +210,30 @@ def test_a_transient_error_opens_the_next_attempt_with_what_was_kept(database: D
     run = reach(database, Stage.SUBMIT)
     claim = claim_run(database, run.id, Stage.SUBMIT)
     with database.write() as unit:
-        wait(unit, claim, kept={"codexTaskId": "t", "patch": 1})
+        wait(unit, claim, checkpoint={"codexTaskId": "t", "patch": 1})
     make_due(database, run.id)
     claim = claim_run(database, run.id, Stage.SUBMIT)
     with database.write() as unit:
-        after = unit.outcomes.try_again(claim, ERROR, seconds=30, kept={"patch": 2}, facts={"codex_task_id": "t"})
+        after = unit.outcomes.try_again(claim, ERROR, seconds=30, checkpoint={"patch": 2}, facts={"codex_task_id": "t"})
     assert after is not None
     assert (after.errors, after.waiting_reason, after.codex_task_id) == (1, WaitingReason.BACKOFF, "t")
     failed, following = every(database, run, Stage.SUBMIT)
     kept = {"codexTaskId": "t", "patch": 2}
-    assert (failed.state, failed.error, failed.outputs) == (AttemptState.FAILED, ERROR, kept)
-    assert (following.state, following.number, following.outputs) == (AttemptState.RETRYING, 2, kept)
+    assert (failed.state, failed.error, failed.checkpoint) == (AttemptState.FAILED, ERROR, kept)
+    assert (following.state, following.number, following.checkpoint) == (AttemptState.RETRYING, 2, kept)
     assert (following.operator_retry, following.started_at) == (False, None)
     assert event_types(database, run.id)[-1] == "attempt.retried"
     make_due(database, run.id)
     again = claim_run(database, run.id, Stage.SUBMIT)
-    assert (again.attempt.id, again.attempt.outputs, again.run.errors) == (following.id, kept, 1)
+    assert (again.attempt.id, again.attempt.checkpoint, again.run.errors) == (following.id, kept, 1)
 
 
-def test_a_redo_opens_fresh_attempts_whose_old_outputs_do_not_count(database: Database) -> None:
+def test_a_redo_opens_fresh_attempts_whose_old_results_do_not_count(database: Database) -> None:
     run = reach(database, Stage.APPLY)
     claim = claim_run(database, run.id, Stage.APPLY)
     with database.write() as unit:
-        after = unit.outcomes.go_back(claim, Stage.SUBMIT, "two tests fail", kept={"thread": "t"}, facts={})
-        assert unit.attempts.outputs(run.id) == {Stage.DISCOVER: {"from": "discover"}}
+        after = unit.outcomes.go_back(claim, Stage.SUBMIT, "two tests fail", checkpoint={"thread": "t"}, facts={})
+        assert unit.attempts.results(run.id) == {Stage.DISCOVER: {"from": "discover"}}
     assert after is not None
     assert (after.stage, after.rounds, after.status) == (Stage.SUBMIT, 1, RunStatus.RUNNING)
     now = latest(database, run)
@@ -245,16 +245,16 @@ def test_a_redo_opens_fresh_attempts_whose_old_outputs_do_not_count(database: Da
     event = events_of(database, run.id)[-1]
     assert (event.type, event.stage, event.data["to"]) == ("attempt.sent_back", Stage.APPLY, "submit")
     again = claim_run(database, run.id, Stage.SUBMIT)
-    assert (again.attempt.note, again.attempt.outputs) == ("two tests fail", {"thread": "t"})
+    assert (again.attempt.note, again.attempt.checkpoint) == ("two tests fail", {"thread": "t"})
 
 
 def test_a_note_outlives_a_transient_error(database: Database) -> None:
     run = reach(database, Stage.APPLY)
     with database.write() as unit:
-        unit.outcomes.go_back(claim_run_in(unit, run, Stage.APPLY), Stage.SUBMIT, "again", kept={}, facts={})
+        unit.outcomes.go_back(claim_run_in(unit, run, Stage.APPLY), Stage.SUBMIT, "again", checkpoint={}, facts={})
     with database.write() as unit:
         claim = claim_run_in(unit, run, Stage.SUBMIT)
-        unit.outcomes.try_again(claim, ERROR, seconds=0, kept={}, facts={})
+        unit.outcomes.try_again(claim, ERROR, seconds=0, checkpoint={}, facts={})
     assert claim_run(database, run.id, Stage.SUBMIT).attempt.note == "again"
 
 

@@ -31,7 +31,6 @@ def end(database: Database, stage: Stage = Stage.DISCOVER, **values: object):
             claim,
             RunStatus.FAILED,
             AttemptState.FAILED,
-            outputs={},
             error=ErrorInfo("x", "y"),
             reason=None,
             facts={},
@@ -51,18 +50,18 @@ def test_a_new_run_is_due_and_its_five_attempts_wait(database: Database) -> None
     with database.read() as unit:
         attempts = unit.attempts.latest(run.id)
         assert unit.attempts.all(run.id) == attempts
-        assert unit.attempts.outputs(run.id) == {}
+        assert unit.attempts.results(run.id) == {}
         assert run.not_before <= unit.now()
     assert [one.stage for one in attempts] == list(Stage)
     assert {(one.state, one.number) for one in attempts} == {(AttemptState.WAITING, 1)}
     assert event_types(database, run.id) == ["run.created"]
 
 
-def test_a_run_that_starts_later_has_the_outputs_of_the_stages_it_skips(database: Database) -> None:
-    outputs = {Stage.DISCOVER: {"phase": "2"}, Stage.SUBMIT: {"codexTaskId": "t"}}
-    run = add_run(database, stage=Stage.APPLY, outputs=outputs, feature_key="specs/042-x")
+def test_a_run_that_starts_later_has_the_results_of_the_stages_it_skips(database: Database) -> None:
+    results = {Stage.DISCOVER: {"phase": "2"}, Stage.SUBMIT: {"codexTaskId": "t"}}
+    run = add_run(database, stage=Stage.APPLY, results=results, feature_key="specs/042-x")
     with database.read() as unit:
-        assert unit.attempts.outputs(run.id) == outputs
+        assert unit.attempts.results(run.id) == results
     assert claim_run(database, run.id, Stage.APPLY).run.feature_key == "specs/042-x"
 
 

@@ -63,7 +63,7 @@ PLACES = {
     "after-discovery": (*RECORD, BEFORE, decision("discover", "Advance")),
     "after-record-of-discover": (*RECORD, AFTER, decision("discover", "Advance")),
     "before-ack": (*ACK, BEFORE, always),
-    "after-slot": ("moonmind.engine.stage_services", "RunOffice", "take_slot", AFTER, always),
+    "after-slot": ("moonmind.engine.stage_services", "StageServices", "take_slot", AFTER, always),
     "after-workspace": (*AGENT, BEFORE, always),
     "before-supervisor": (*JOBS, BEFORE, always),
     "after-supervisor": (*JOBS, AFTER, always),

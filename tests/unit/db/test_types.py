@@ -1,5 +1,6 @@
 import json
 from datetime import UTC, datetime, timedelta, timezone
+from enum import StrEnum
 from types import MappingProxyType
 
 import pytest
@@ -7,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy.dialects import postgresql, sqlite
 
-from moonmind.db.types import Position, Timestamp, Word, dump_json, storable
+from moonmind.db.types import Timestamp, Word, dump_json, storable
 from moonmind.runs.chain import Stage
-from moonmind.runs.machine import RunStatus
+from moonmind.runs.events import EventType
+from moonmind.runs.machine import AttemptState, RunStatus, WaitingReason
 
 POSTGRES, SQLITE = postgresql.dialect(), sqlite.dialect()
 
@@ -42,14 +44,21 @@ def test_a_naive_instant_is_a_defect() -> None:
         Timestamp().process_bind_param(datetime(2026, 1, 1), SQLITE)  # noqa: DTZ001 (the defect)
 
 
-def test_stages_are_stored_by_position_and_words_as_words() -> None:
-    for position, stage in enumerate(Stage):
-        assert Position().process_bind_param(stage, SQLITE) == position
-        assert Position().process_result_value(position, SQLITE) is stage
+def test_stages_and_statuses_are_stored_as_words() -> None:
+    for stage in Stage:
+        assert Word(Stage).process_bind_param(stage, SQLITE) == stage.value
+        assert Word(Stage).process_result_value(stage.value, SQLITE) is stage
     assert Word(RunStatus).process_bind_param(RunStatus.NO_WORK, SQLITE) == "no_work"
     assert Word(RunStatus).process_result_value("no_work", SQLITE) is RunStatus.NO_WORK
     with pytest.raises(ValueError, match="lost"):
-        Word(RunStatus).process_result_value("lost", SQLITE)
+        Word(RunStatus).process_bind_param("lost", SQLITE)  # type: ignore[arg-type]  # the defect
+
+
+@pytest.mark.parametrize("words", [Stage, RunStatus, AttemptState, WaitingReason, EventType])
+def test_a_word_of_another_program_is_read_and_written_as_itself(words: type[StrEnum]) -> None:
+    found = Word(words).process_result_value("lost", SQLITE)
+    assert (found, getattr(found, "value", None), found in set(words)) == ("lost", "lost", False)
+    assert Word(words).process_bind_param(found, SQLITE) == "lost"
 
 
 @given(values)

@@ -7,7 +7,7 @@ import pytest
 from moonmind.engine.stage_context import StageContext
 from moonmind.errors import Unexpected
 from moonmind.runs.chain import Stage
-from moonmind.runs.machine import Done, Park, WaitingReason
+from moonmind.runs.machine import Done, Suspend, WaitingReason
 from tests.support.databases import add_run, claim_run, make_due
 from tests.support.engine_room import PLAN, EngineRoom
 
@@ -17,7 +17,7 @@ def test_a_context_has_the_claim_its_inputs_the_ports_and_the_limits(room: Engin
     claim = claim_run(room.database, run.id, Stage.SUBMIT)
     context = room.context(claim)
     assert (context.run, context.attempt) == (claim.run, claim.attempt)
-    assert (context.outputs, context.kept, context.note) == ({Stage.DISCOVER: PLAN}, {}, None)
+    assert (context.results, context.checkpoint, context.note) == ({Stage.DISCOVER: PLAN}, {}, None)
     assert (context.agent, context.forge, context.vcs, context.redactor) == (
         room.agent,
         room.forge,
@@ -29,11 +29,11 @@ def test_a_context_has_the_claim_its_inputs_the_ports_and_the_limits(room: Engin
 
 def test_what_an_attempt_kept_when_it_parked_is_there_when_it_goes_on(room: EngineRoom) -> None:
     run = room.reach(Stage.SUBMIT)
-    room.reports(Stage.SUBMIT, Park(WaitingReason.CAPACITY, kept={"codexTaskId": "thread"}))
+    room.reports(Stage.SUBMIT, Suspend(WaitingReason.CAPACITY, checkpoint={"codexTaskId": "thread"}))
     room.execute(run, Stage.SUBMIT)
     make_due(room.database, run.id)
     claim = claim_run(room.database, run.id, Stage.SUBMIT)
-    assert room.context(claim).kept == {"codexTaskId": "thread"}
+    assert room.context(claim).checkpoint == {"codexTaskId": "thread"}
 
 
 def test_artifacts_and_office_write_for_this_claim_alone(room: EngineRoom) -> None:
@@ -43,8 +43,8 @@ def test_artifacts_and_office_write_for_this_claim_alone(room: EngineRoom) -> No
     def work(context: StageContext) -> Done:
         seen.append(context)
         context.artifacts.save("codex_patch", "a.diff", b"x", "text/x-diff")
-        assert context.office.take_slot()
-        context.office.close_gate("codex", datetime(2031, 1, 1, tzinfo=UTC), "quota")
+        assert context.services.take_slot()
+        context.services.close_gate("codex", datetime(2031, 1, 1, tzinfo=UTC), "quota")
         return Done()
 
     room.does(Stage.SUBMIT, work)
@@ -57,6 +57,6 @@ def test_artifacts_and_office_write_for_this_claim_alone(room: EngineRoom) -> No
 
 def test_inputs_that_are_not_there_are_a_defect_with_the_stages_name(room: EngineRoom) -> None:
     context = room.context(claim_run(room.database, add_run(room.database).id))
-    with pytest.raises(Unexpected, match="no recorded outputs of submit") as error:
-        context.output_of(Stage.SUBMIT)
+    with pytest.raises(Unexpected, match="no recorded result of submit") as error:
+        context.result_of(Stage.SUBMIT)
     assert error.value.details == {"stage": "submit"}

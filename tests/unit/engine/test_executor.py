@@ -18,9 +18,9 @@ from moonmind.runs.machine import (
     Failed,
     NothingToDo,
     Outcome,
-    Park,
     Redo,
     RunStatus,
+    Suspend,
     WaitingReason,
 )
 from tests.support.databases import HOST, add_run, claim_run, due, event_types, everything, make_due, set_columns
@@ -43,7 +43,7 @@ def test_five_messages_in_order_take_a_run_to_its_end(room: EngineRoom) -> None:
     assert (after.status, after.lease_owner, after.chain_id) == (RunStatus.SUCCEEDED, None, chain_id)
     assert room.worked == list(STAGES)
     with room.database.read() as unit:
-        outputs = unit.attempts.outputs(run.id)
+        outputs = unit.attempts.results(run.id)
     assert outputs[Stage.DISCOVER] == PLAN
     assert outputs[Stage.FINALIZE] == {"from": "finalize"}
     assert room.told.runs == []
@@ -60,7 +60,7 @@ def test_a_stage_reads_what_earlier_stages_recorded(room: EngineRoom) -> None:
     room.does(Stage.PUBLISH, work)
     room.execute(run, Stage.PUBLISH)
     (context,) = seen
-    assert context.outputs == {
+    assert context.results == {
         Stage.DISCOVER: PLAN,
         Stage.SUBMIT: {"from": "submit"},
         Stage.APPLY: {"from": "apply"},
@@ -82,7 +82,7 @@ def test_a_stage_reads_what_earlier_stages_recorded(room: EngineRoom) -> None:
         ),
         (NothingToDo("all boxes are ticked"), ChainSignal.STOP, RunStatus.NO_WORK, None, "succeeded", "run.closed"),
         (
-            Park(WaitingReason.RATE_LIMIT),
+            Suspend(WaitingReason.RATE_LIMIT),
             ChainSignal.STOP,
             RunStatus.RUNNING,
             "rate_limit",
@@ -171,7 +171,11 @@ def test_going_back_hints_the_run_and_tells_the_earlier_stage_why(room: EngineRo
     assert (after.stage, after.rounds, due(room.database)) == (Stage.SUBMIT, 1, [])
     claim = claim_run(room.database, run.id, Stage.SUBMIT)
     context = room.context(claim)
-    assert (context.note, context.kept, context.attempt.number) == ("the tests fail", {"codexTaskId": "thread"}, 2)
+    assert (context.note, context.checkpoint, context.attempt.number) == (
+        "the tests fail",
+        {"codexTaskId": "thread"},
+        2,
+    )
 
 
 def test_a_world_that_cannot_be_built_is_a_passing_error(room: EngineRoom) -> None:
@@ -260,7 +264,7 @@ def test_a_stage_that_lost_its_lease_writes_nothing(room: EngineRoom) -> None:
     "outcome",
     [
         Done(),
-        Park(WaitingReason.CAPACITY),
+        Suspend(WaitingReason.CAPACITY),
         Failed(ErrorInfo("e", "e"), transient=True),
         Failed(ErrorInfo("e", "e")),
         NothingToDo("none"),

@@ -14,7 +14,7 @@ from moonmind.engine.stage_context import StageContext
 from moonmind.errors import AgentError, VcsDenied, VcsError
 from moonmind.ports.agent import JobState
 from moonmind.runs.chain import Stage
-from moonmind.runs.machine import Outcome, Park, RunStatus, WaitingReason
+from moonmind.runs.machine import Outcome, RunStatus, Suspend, WaitingReason
 from moonmind.runs.records import Run
 from tests.support.databases import HOST, event_types, everything, make_due, set_columns
 from tests.support.engine_room import EngineRoom, complaints
@@ -33,7 +33,7 @@ def starts_and_raises(room: EngineRoom, run: Run, error: Exception) -> None:
     """Let submit start its agent, and fail before it could park."""
 
     def work(context: StageContext) -> Outcome:
-        assert context.office.take_slot()
+        assert context.services.take_slot()
         room.agent.at(key_of(run), JobState.RUNNING, thread_id="thread")
         raise error
 
@@ -83,7 +83,7 @@ def test_a_run_ends_as_it_was_told_to_whatever_keeping_its_work_raises(room: Eng
     assert (room.agent.stopped, after.status) == ([key_of(run)], RunStatus.CANCELLED)
     with room.database.read() as unit:
         last = unit.attempts.latest(run.id)[Stage.SUBMIT.position]
-    assert "could not be kept" in (last.outputs or {})["notKept"]
+    assert "could not be kept" in (last.checkpoint or {})["notKept"]
 
 
 def test_nothing_is_written_while_nobody_knows_whether_the_agent_works(room: EngineRoom) -> None:
@@ -92,9 +92,9 @@ def test_nothing_is_written_while_nobody_knows_whether_the_agent_works(room: Eng
 
     def work(context: StageContext) -> Outcome:
         if context.agent.poll(key).state is JobState.ABSENT:
-            assert context.office.take_slot()
+            assert context.services.take_slot()
             room.agent.at(key, JobState.RUNNING)
-        return Park(WaitingReason.AGENT, kept={"jobKey": key})
+        return Suspend(WaitingReason.AGENT, checkpoint={"jobKey": key})
 
     room.does(Stage.SUBMIT, work)
     room.execute(run, Stage.SUBMIT)
@@ -120,8 +120,8 @@ def test_a_run_that_gives_its_slot_back_because_it_cannot_be_used_does_not_wake_
 
     def work(context: StageContext) -> Outcome:
         room.worked.append(Stage.SUBMIT)
-        assert context.office.take_slot()
-        return Park(WaitingReason.CAPACITY, seconds=60.0)
+        assert context.services.take_slot()
+        return Suspend(WaitingReason.CAPACITY, seconds=60.0)
 
     room.does(Stage.SUBMIT, work)
     room.execute(run, Stage.SUBMIT)
@@ -135,7 +135,7 @@ def test_a_run_that_gives_its_slot_back_because_it_cannot_be_used_does_not_wake_
 def test_what_cannot_be_written_ends_the_run_with_a_reason(room: EngineRoom) -> None:
     run = room.reach(Stage.SUBMIT)
     # With a run's deadline on top, this is after the end of all dates.
-    room.reports(Stage.SUBMIT, Park(WaitingReason.QUOTA, until=datetime(9999, 12, 31, 23, 59, tzinfo=UTC)))
+    room.reports(Stage.SUBMIT, Suspend(WaitingReason.QUOTA, until=datetime(9999, 12, 31, 23, 59, tzinfo=UTC)))
     with capture_logs() as logs:
         assert room.execute(run, Stage.SUBMIT) is ChainSignal.STOP
     after = room.read(run)

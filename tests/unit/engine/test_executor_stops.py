@@ -19,7 +19,7 @@ from moonmind.engine.stage_context import StageContext, StopRequested
 from moonmind.errors import ForgeLimited, VcsDenied, VcsUnreachable
 from moonmind.ports.agent import JobState
 from moonmind.runs.chain import Stage
-from moonmind.runs.machine import AttemptState, Done, Outcome, Park, RunStatus, WaitingReason
+from moonmind.runs.machine import AttemptState, Done, Outcome, RunStatus, Suspend, WaitingReason
 from moonmind.runs.records import Run
 from tests.support.databases import HOST, add_run, claim_run, everything, make_due, set_columns
 from tests.support.engine_room import PLAN, EngineRoom, Outage, complaints
@@ -32,9 +32,9 @@ def with_agent(room: EngineRoom) -> tuple[Run, str]:
     key = f"{run.id}/submit-1"
 
     def work(context: StageContext) -> Outcome:
-        assert context.office.take_slot()
+        assert context.services.take_slot()
         room.agent.at(key, JobState.RUNNING, thread_id="thread")
-        return Park(WaitingReason.AGENT, kept={"jobKey": key})
+        return Suspend(WaitingReason.AGENT, checkpoint={"jobKey": key})
 
     room.does(Stage.SUBMIT, work)
     room.execute(run, Stage.SUBMIT)
@@ -65,8 +65,8 @@ def test_a_cancelled_run_is_closed_once_its_agent_is_stopped(room: EngineRoom) -
     with room.database.read() as unit:
         last = unit.attempts.latest(run.id)[Stage.SUBMIT.position]
     assert last.state is AttemptState.FAILED
-    assert last.outputs is not None
-    assert last.outputs["codexTaskId"] == "thread"
+    assert last.checkpoint is not None
+    assert last.checkpoint["codexTaskId"] == "thread"
     assert room.read(run).codex_task_id == "thread"
 
 
@@ -208,13 +208,13 @@ def test_a_heartbeat_tells_a_working_stage_to_stop(
 
 def test_what_a_stopped_stage_had_kept_is_there_for_a_retry(room: EngineRoom) -> None:
     run = room.reach(Stage.PUBLISH)
-    room.reports(Stage.PUBLISH, Park(WaitingReason.RATE_LIMIT, kept={"pushed": "abc"}))
+    room.reports(Stage.PUBLISH, Suspend(WaitingReason.RATE_LIMIT, checkpoint={"pushed": "abc"}))
     room.execute(run, Stage.PUBLISH)
     set_columns(room.database, run.id, deadline=db_now_plus(-1.0))
     room.execute(run, Stage.PUBLISH)
     assert end_of(room, run) == (RunStatus.FAILED, "deadline")
     with room.database.read() as unit:
-        assert unit.attempts.latest(run.id)[Stage.PUBLISH.position].outputs == {"pushed": "abc"}
+        assert unit.attempts.latest(run.id)[Stage.PUBLISH.position].checkpoint == {"pushed": "abc"}
 
 
 # --- outages -------------------------------------------------------------------------------------------------------
@@ -258,7 +258,7 @@ def freed(room: EngineRoom) -> list[Run]:
 
 def waiting_for_a_slot(room: EngineRoom) -> UUID:
     second = room.reach(Stage.SUBMIT)
-    room.reports(Stage.SUBMIT, Park(WaitingReason.CAPACITY, seconds=600.0))
+    room.reports(Stage.SUBMIT, Suspend(WaitingReason.CAPACITY, seconds=600.0))
     room.execute(second, Stage.SUBMIT)
     return second.id
 
@@ -278,7 +278,7 @@ def test_a_slot_taken_by_the_very_claim_that_fails_is_given_back(room: EngineRoo
     second = waiting_for_a_slot(room)
 
     def work(context: StageContext) -> Outcome:
-        assert context.office.take_slot()
+        assert context.services.take_slot()
         raise VcsDenied("the token was refused")
 
     room.does(Stage.SUBMIT, work)

@@ -6,7 +6,7 @@ from moonmind.engine import forge_cooldown
 from moonmind.engine.executor import ChainSignal
 from moonmind.errors import ForgeLimited
 from moonmind.runs.chain import Stage
-from moonmind.runs.machine import Park, RunStatus, WaitingReason
+from moonmind.runs.machine import RunStatus, Suspend, WaitingReason
 from tests.support.databases import add_run, claim_run, event_types, make_due, reach
 from tests.support.engine_room import SECRET, EngineRoom
 
@@ -47,7 +47,7 @@ def test_other_runs_are_held_back_until_the_gate_opens(room: EngineRoom) -> None
     assert forge_cooldown.held_back(context) is None
     parked = forge_cooldown.parked(context, LIMITED)
     held = forge_cooldown.held_back(context)
-    assert isinstance(held, Park)
+    assert isinstance(held, Suspend)
     assert (held.reason, held.until) == (WaitingReason.RATE_LIMIT, parked.until)
     with room.database.write() as unit:
         unit.gates.open(forge_cooldown.FORGE_GATE)

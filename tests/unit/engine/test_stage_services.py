@@ -10,7 +10,7 @@ from moonmind.db.clock import db_now_plus
 from moonmind.db.tables import attempt
 from moonmind.engine.lease import HeldLease
 from moonmind.engine.stage_context import LeaseLost, StopRequested
-from moonmind.engine.stage_services import RunOffice
+from moonmind.engine.stage_services import StageServices
 from moonmind.errors import (
     CredentialInvalid,
     PatchRefused,
@@ -27,8 +27,10 @@ from tests.support.engine_room import PLAN, SECRET, EngineRoom, failed, passed
 SOON = datetime(2031, 1, 1, tzinfo=UTC)
 
 
-def office_of(room: EngineRoom, claim: Claim, *, max_agents: int = 1, lease: HeldLease | None = None) -> RunOffice:
-    return RunOffice(
+def services_of(
+    room: EngineRoom, claim: Claim, *, max_agents: int = 1, lease: HeldLease | None = None
+) -> StageServices:
+    return StageServices(
         room.database,
         room.preflight,
         room.host,
@@ -57,7 +59,7 @@ def audit(room: EngineRoom, claim: Claim) -> CredentialAudit:
 def test_good_credentials_are_written_down_with_versions_and_time(room: EngineRoom, claim: Claim) -> None:
     room.agent.checks = (passed("codex.binary", "codex 0.163", version="0.163"), passed("codex.login", "logged in"))
     room.forge.checks = (passed("forge.token", "may push", user="octo"),)
-    office_of(room, claim).audit_credentials()
+    services_of(room, claim).audit_credentials()
     found = audit(room, claim)
     assert (found.codex_status, found.codex_message) == ("passed", "codex 0.163; logged in")
     assert (found.github_status, found.github_message) == ("passed", "may push")
@@ -70,7 +72,7 @@ def test_a_bad_credential_is_written_down_before_the_stage_fails(room: EngineRoo
     room.agent.checks = (Check("codex", CheckStatus.SKIPPED, "scripted"),)
     room.forge.checks = (failed("forge.token", f"the token {SECRET} has expired", "Make a new one."),)
     with pytest.raises(CredentialInvalid) as error:
-        office_of(room, claim).audit_credentials()
+        services_of(room, claim).audit_credentials()
     assert (error.value.details, error.value.advice) == ({"check": "forge.token"}, "Make a new one.")
     found = audit(room, claim)
     assert (found.codex_status, found.codex_checked_at) == ("skipped", None)
@@ -84,7 +86,7 @@ def test_a_missing_tool_stops_the_stage_too_and_leaves_the_credentials_audit_as_
     missing = failed("speckit", "the command speckit is not installed", "Install it.")
     room.preflight = Preflight(room.agent, room.forge, room.vcs, (lambda: (missing,),))
     with pytest.raises(CredentialInvalid) as error:
-        office_of(room, claim).audit_credentials()
+        services_of(room, claim).audit_credentials()
     assert (error.value.message, error.value.details) == (missing.message, {"check": "speckit"})
     found = audit(room, claim)
     assert (found.codex_status, found.github_status) == ("passed", "passed")
@@ -92,12 +94,12 @@ def test_a_missing_tool_stops_the_stage_too_and_leaves_the_credentials_audit_as_
 
 def test_no_secret_gets_into_the_snapshot(room: EngineRoom, claim: Claim) -> None:
     room.agent.checks = (passed("codex.login", environment=f"KEY={SECRET}"),)
-    office_of(room, claim).audit_credentials()
+    services_of(room, claim).audit_credentials()
     assert audit(room, claim).snapshot["environment"] == "KEY=[redacted]"
 
 
 def test_a_repository_that_discover_may_not_see_is_a_failed_forge_credential(room: EngineRoom, claim: Claim) -> None:
-    office_of(room, claim).note_refused_credential(RepositoryUnavailable("octo/demo cannot be seen"))
+    services_of(room, claim).note_refused_credential(RepositoryUnavailable("octo/demo cannot be seen"))
     found = audit(room, claim)
     assert (found.github_status, found.github_message) == ("failed", "octo/demo cannot be seen")
     assert (found.codex_status, found.codex_checked_at) == ("skipped", None)
@@ -105,7 +107,7 @@ def test_a_repository_that_discover_may_not_see_is_a_failed_forge_credential(roo
 
 def test_the_forge_alone_is_audited_where_a_run_ends_before_it_needs_an_agent(room: EngineRoom, claim: Claim) -> None:
     room.forge.checks = (failed("github.push", f"may not push, says {SECRET}", "Mend it."), passed("x", user="octo"))
-    office_of(room, claim).audit_forge()
+    services_of(room, claim).audit_forge()
     found = audit(room, claim)
     assert (found.github_status, found.github_message) == ("failed", "may not push, says [redacted]")
     assert (found.codex_status, found.codex_checked_at) == ("skipped", None)
@@ -117,25 +119,25 @@ def test_the_forge_alone_is_audited_where_a_run_ends_before_it_needs_an_agent(ro
 
 def test_slots_are_this_hosts_and_a_run_takes_one_only(room: EngineRoom, claim: Claim) -> None:
     other = claim_run(room.database, reach(room.database, Stage.SUBMIT).id, Stage.SUBMIT)
-    assert [office_of(room, one).take_slot() for one in (claim, claim, other)] == [True, True, False]
-    assert office_of(room, other, max_agents=2).take_slot()
+    assert [services_of(room, one).take_slot() for one in (claim, claim, other)] == [True, True, False]
+    assert services_of(room, other, max_agents=2).take_slot()
     assert room.read(claim.run).agent_host == HOST
 
 
 def test_a_claim_that_was_overtaken_takes_no_slot(room: EngineRoom, claim: Claim) -> None:
     set_columns(room.database, claim.run.id, fence=claim.fence + 1)
     before = everything(room.database)
-    assert not office_of(room, claim).take_slot()
+    assert not services_of(room, claim).take_slot()
     assert everything(room.database) == before
 
 
 def test_a_gate_is_closed_for_the_whole_installation_until_it_opens(room: EngineRoom, claim: Claim) -> None:
-    office = office_of(room, claim)
-    assert office.gate("codex") is None
-    office.close_gate("codex", SOON, f"quota of {SECRET}")
+    services = services_of(room, claim)
+    assert services.gate("codex") is None
+    services.close_gate("codex", SOON, f"quota of {SECRET}")
     other = claim_run(room.database, reach(room.database, Stage.SUBMIT).id, Stage.SUBMIT)
-    assert office_of(room, other).gate("codex") == SOON
-    assert office_of(room, other).gate("github") is None
+    assert services_of(room, other).gate("codex") == SOON
+    assert services_of(room, other).gate("github") is None
     assert SECRET not in str(everything(room.database))
 
 
@@ -145,13 +147,13 @@ def test_nothing_is_written_without_the_lease(
 ) -> None:
     lease = HeldLease(claim, 60.0)
     setattr(lease, flag, True)
-    office = office_of(room, claim, lease=lease)
+    services = services_of(room, claim, lease=lease)
     before = everything(room.database)
     for write in (
-        office.audit_credentials,
-        lambda: office.note_refused_credential(RepositoryUnavailable("no")),
-        office.take_slot,
-        lambda: office.close_gate("codex", SOON, "quota"),
+        services.audit_credentials,
+        lambda: services.note_refused_credential(RepositoryUnavailable("no")),
+        services.take_slot,
+        lambda: services.close_gate("codex", SOON, "quota"),
     ):
         with pytest.raises(refusal):
             write()
@@ -168,12 +170,12 @@ def test_the_features_last_other_run_is_what_came_before(room: EngineRoom) -> No
     unfinished = room.reach(Stage.APPLY, repository="octo/demo")
     set_columns(room.database, unfinished.id, feature_key=feature, status="cancelled", **ended())
     run = room.reach(Stage.APPLY, repository="Octo/Demo")
-    office = office_of(room, claim_run(room.database, run.id, Stage.APPLY))
-    found = office.earlier_run(feature, Stage.APPLY)
+    services = services_of(room, claim_run(room.database, run.id, Stage.APPLY))
+    found = services.earlier_run(feature, Stage.APPLY)
     assert found is not None
-    assert (found.id, found.notes, found.outputs[Stage.DISCOVER]) == (applied.id, "be careful", PLAN)
-    assert (found.outputs[Stage.PUBLISH], found.error) == ({"from": "publish"}, None)
-    assert office.earlier_run("specs/002-other", Stage.APPLY) is None
+    assert (found.id, found.notes, found.results[Stage.DISCOVER]) == (applied.id, "be careful", PLAN)
+    assert (found.results[Stage.PUBLISH], found.error) == ({"from": "publish"}, None)
+    assert services.earlier_run("specs/002-other", Stage.APPLY) is None
 
 
 def test_a_run_that_a_stage_refused_came_before_with_its_error(room: EngineRoom) -> None:
@@ -184,10 +186,10 @@ def test_a_run_that_a_stage_refused_came_before_with_its_error(room: EngineRoom)
     room.execute(refused, Stage.APPLY)
     set_columns(room.database, refused.id, feature_key="specs/001-demo")
     run = room.reach(Stage.SUBMIT, repository="octo/demo")
-    found = office_of(room, claim_run(room.database, run.id, Stage.SUBMIT)).earlier_run("specs/001-demo", Stage.APPLY)
+    found = services_of(room, claim_run(room.database, run.id, Stage.SUBMIT)).earlier_run("specs/001-demo", Stage.APPLY)
     assert found is not None
     assert (found.id, found.error and found.error.code) == (refused.id, PatchRefused.code)
-    assert set(found.outputs) == {Stage.DISCOVER, Stage.SUBMIT}
+    assert set(found.results) == {Stage.DISCOVER, Stage.SUBMIT}
 
 
 def test_the_commits_of_a_run_are_those_of_all_its_rounds_and_of_no_other(room: EngineRoom) -> None:
@@ -195,17 +197,17 @@ def test_the_commits_of_a_run_are_those_of_all_its_rounds_and_of_no_other(room: 
     for number, run in enumerate(runs):
         recorded = update(attempt).where(attempt.c.run_id == run.id, attempt.c.stage == Stage.APPLY)
         with room.database._engine.begin() as connection:
-            connection.execute(recorded.values(outputs={"commit": str(number) * 40}))
-    office = office_of(room, claim_run(room.database, runs[0].id, Stage.PUBLISH))
-    assert office.commits_of([runs[0].id, uuid4()]) == {"0" * 40}
-    assert office.commits_of(run.id for run in runs) == {"0" * 40, "1" * 40}
-    assert office.commits_of([]) == frozenset()
+            connection.execute(recorded.values(result={"commit": str(number) * 40}))
+    services = services_of(room, claim_run(room.database, runs[0].id, Stage.PUBLISH))
+    assert services.commits_of([runs[0].id, uuid4()]) == {"0" * 40}
+    assert services.commits_of(run.id for run in runs) == {"0" * 40, "1" * 40}
+    assert services.commits_of([]) == frozenset()
     set_columns(room.database, runs[0].id, status="failed", lease_owner=None, lease_until=None, **ended())
     with room.database.write() as unit:
         unit.requests.retry(
             runs[0].id, RetryMode.RESTART_FROM_DISCOVERY, notes=None, deadline_seconds=60, chain_id=uuid4()
         )
-    assert office.commits_of([runs[0].id]) == {"0" * 40}
+    assert services.commits_of([runs[0].id]) == {"0" * 40}
 
 
 def ended() -> dict[str, object]:
@@ -213,14 +215,14 @@ def ended() -> dict[str, object]:
 
 
 def test_a_pause_is_counted_by_the_databases_clock_and_never_shortened(room: EngineRoom, claim: Claim) -> None:
-    office = office_of(room, claim)
+    services = services_of(room, claim)
     with room.database.read() as unit:
         before = unit.now()
-    until = office.pause("forge", 300, f"wait, says {SECRET}")
+    until = services.pause("forge", 300, f"wait, says {SECRET}")
     assert timedelta(seconds=300) <= until - before < timedelta(seconds=330)
-    assert office.gate("forge") == until
-    assert office.pause("forge", 5, "again") == until
-    assert office.pause("forge", 900, "longer") > until
+    assert services.gate("forge") == until
+    assert services.pause("forge", 5, "again") == until
+    assert services.pause("forge", 900, "longer") > until
     assert SECRET not in str(everything(room.database))
 
 
@@ -230,7 +232,7 @@ def test_a_pause_is_counted_by_the_databases_clock_and_never_shortened(room: Eng
 def test_a_token_without_the_scope_is_refused_for_workflows_and_written_down(room: EngineRoom, claim: Claim) -> None:
     room.forge.checks = (passed("github.token", tokenKind="classic"), passed("github.scopes", tokenScopes="repo"))
     with pytest.raises(CredentialInvalid, match=r"\.github/workflows/ci\.yml"):
-        office_of(room, claim).check_workflows((".github/workflows/ci.yml",))
+        services_of(room, claim).check_workflows((".github/workflows/ci.yml",))
     found = audit(room, claim)
     assert found.github_status == "failed"
     assert "lacks the scope `workflow`" in found.github_message
@@ -238,13 +240,13 @@ def test_a_token_without_the_scope_is_refused_for_workflows_and_written_down(roo
         passed("github.token", tokenKind="classic"),
         passed("github.scopes", tokenScopes="repo, workflow"),
     )
-    office_of(room, claim).check_workflows((".github/workflows/ci.yml",))
+    services_of(room, claim).check_workflows((".github/workflows/ci.yml",))
     assert audit(room, claim).github_status == "passed"
 
 
 def test_a_token_whose_right_cannot_be_known_is_warned_of_in_the_audit(room: EngineRoom, claim: Claim) -> None:
     room.forge.checks = (passed("github.token", tokenKind="fine-grained"),)
-    office_of(room, claim).check_workflows((".github/workflows/ci.yml",))
+    services_of(room, claim).check_workflows((".github/workflows/ci.yml",))
     found = audit(room, claim)
     assert found.github_status == "passed"
     assert "shows at the push only" in found.github_message

@@ -35,7 +35,7 @@ def failed_by(room: EngineRoom, *checks: Check, tools: tuple[Check, ...] = ()) -
     room.agent.checks = checks
 
     def work(context: StageContext) -> Outcome:
-        context.office.audit_credentials()
+        context.services.audit_credentials()
         return Failed(ErrorInfo("e", "the probes passed"))
 
     room.does(Stage.SUBMIT, work)

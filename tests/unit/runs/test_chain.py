@@ -14,8 +14,8 @@ def test_nothing_follows_the_last_stage() -> None:
     assert chain.following(Stage.DISCOVER) is Stage.SUBMIT
 
 
-def test_a_position_names_its_stage() -> None:
-    assert [chain.at(stage.position) for stage in Stage] == list(Stage)
+def test_positions_count_from_the_first_stage() -> None:
+    assert [chain.STAGES[stage.position] for stage in Stage] == list(Stage)
 
 
 def test_task_names_are_stable() -> None:

@@ -22,10 +22,10 @@ from moonmind.runs.machine import (
     GoBack,
     NothingToDo,
     Outcome,
-    Park,
     Redo,
     RetryMode,
     RunStatus,
+    Suspend,
     TryAgain,
     Wait,
     WaitingReason,
@@ -58,7 +58,7 @@ def test_nothing_to_do_closes_as_no_work_with_the_reason() -> None:
 
 @pytest.mark.parametrize("reason", list(WaitingReason))
 def test_waiting_for_anything_but_agent_and_backoff_renews_the_deadline(reason: WaitingReason) -> None:
-    decision = decided(Stage.SUBMIT, Park(reason, 5.0))
+    decision = decided(Stage.SUBMIT, Suspend(reason, 5.0))
     assert isinstance(decision, Wait)
     assert decision.renews_deadline is (reason not in {WaitingReason.AGENT, WaitingReason.BACKOFF})
     assert decision.frees_slot is (reason is not WaitingReason.AGENT)
@@ -66,7 +66,7 @@ def test_waiting_for_anything_but_agent_and_backoff_renews_the_deadline(reason: 
 
 def test_a_stated_instant_is_kept_beside_the_seconds() -> None:
     instant = datetime(2027, 1, 1, tzinfo=UTC)
-    decision = decided(Stage.SUBMIT, Park(WaitingReason.QUOTA, until=instant))
+    decision = decided(Stage.SUBMIT, Suspend(WaitingReason.QUOTA, until=instant))
     assert isinstance(decision, Wait)
     assert decision.until == instant
 
@@ -75,7 +75,7 @@ def test_a_transient_error_is_tried_again_five_times_and_no_more() -> None:
     for errors in range(5):
         assert isinstance(decided(Stage.PUBLISH, Failed(ERROR, transient=True), errors), TryAgain)
     assert decided(Stage.PUBLISH, Failed(ERROR, transient=True), 5) == Close(
-        RunStatus.FAILED, AttemptState.FAILED, {}, error=ERROR
+        RunStatus.FAILED, AttemptState.FAILED, error=ERROR
     )
 
 
@@ -83,12 +83,12 @@ def test_a_service_that_is_away_is_asked_more_often() -> None:
     away = Failed(ERROR, transient=True, outage=True)
     for errors in range(20):
         assert isinstance(decided(Stage.PUBLISH, away, errors), TryAgain)
-    assert decided(Stage.PUBLISH, away, 20) == Close(RunStatus.FAILED, AttemptState.FAILED, {}, error=ERROR)
+    assert decided(Stage.PUBLISH, away, 20) == Close(RunStatus.FAILED, AttemptState.FAILED, error=ERROR)
 
 
 def test_a_permanent_error_fails_at_once_and_keeps_what_was_made() -> None:
-    assert decided(Stage.SUBMIT, Failed(ERROR, kept={"codexTaskId": "t"})) == Close(
-        RunStatus.FAILED, AttemptState.FAILED, {"codexTaskId": "t"}, error=ERROR
+    assert decided(Stage.SUBMIT, Failed(ERROR, checkpoint={"codexTaskId": "t"})) == Close(
+        RunStatus.FAILED, AttemptState.FAILED, checkpoint={"codexTaskId": "t"}, error=ERROR
     )
 
 
@@ -111,7 +111,7 @@ def test_redo_never_moves_forward(target: Stage) -> None:
 OUTCOMES = st.one_of(
     st.just(Done()),
     st.just(NothingToDo("none")),
-    st.builds(Park, st.sampled_from(WaitingReason), st.floats(0, 1e6)),
+    st.builds(Suspend, st.sampled_from(WaitingReason), st.floats(0, 1e6)),
     st.builds(Failed, st.just(ERROR), st.booleans(), outage=st.booleans()),
     st.builds(Redo, st.sampled_from(Stage), st.text(max_size=5)),
 )

@@ -56,7 +56,7 @@ def test_a_forced_phase_starts_from_what_the_last_run_left_patches_included(room
     run = room.read(made.id)
     assert (run.stage, run.feature_key, room.told.runs) == (Stage.APPLY, last.feature_key, [made.id])
     with room.database.read() as unit:
-        outputs, before = unit.attempts.outputs(made.id), unit.attempts.outputs(last.id)
+        outputs, before = unit.attempts.results(made.id), unit.attempts.results(last.id)
     assert outputs == {stage: before[stage] for stage in (Stage.DISCOVER, Stage.SUBMIT)}
     assert [(one.artifact_type, one.path) for one in room.runs.artifacts(made.id)] == [
         ("codex_patch", "patches/agent-1.diff")
@@ -111,7 +111,7 @@ def test_a_run_that_was_cancelled_before_it_left_anything_hides_none_that_did(ro
     shorter = ended_at(room, Stage.SUBMIT)
     made = room.runs.create(request(featureKey="1", forcePhase="publish"))
     with room.database.read() as unit:
-        assert unit.attempts.outputs(made.id)[Stage.APPLY] == unit.attempts.outputs(used.id)[Stage.APPLY]
+        assert unit.attempts.results(made.id)[Stage.APPLY] == unit.attempts.results(used.id)[Stage.APPLY]
     assert shorter.id != used.id
 
 

@@ -30,7 +30,7 @@ def test_what_is_accepted_reaches_the_stage_and_the_journal(room: EngineRoom) ->
     run_id = stopped(room)
     room.runs.retry(run_id, accepting(ONE))
     said = [{"fingerprint": ONE, "why": "a test's key"}]
-    assert room.context(claim_run(room.database, run_id, Stage.APPLY)).kept["accepted"] == said
+    assert room.context(claim_run(room.database, run_id, Stage.APPLY)).checkpoint["accepted"] == said
     (event,) = [one for one in room.runs.events(run_id) if one.type == "run.retried"]
     assert event.data["accepted"] == said
 
@@ -42,7 +42,7 @@ def test_what_was_accepted_before_stays_accepted(room: EngineRoom) -> None:
     room.reports(Stage.APPLY, again)
     room.execute(room.read(run_id), Stage.APPLY)
     room.runs.retry(run_id, accepting(TWO))
-    kept = room.context(claim_run(room.database, run_id, Stage.APPLY)).kept["accepted"]
+    kept = room.context(claim_run(room.database, run_id, Stage.APPLY)).checkpoint["accepted"]
     assert [one["fingerprint"] for one in kept] == [ONE, TWO]
 
 

@@ -9,7 +9,7 @@ from moonmind.engine.dispatch_loop import LeaveDue
 from moonmind.errors import CredentialInvalid, ErrorInfo, NotCancellable, NotFound, NotRetryable, RunActive
 from moonmind.ports.check import Check, CheckStatus
 from moonmind.runs.chain import Stage
-from moonmind.runs.machine import Failed, NothingToDo, Park, RetryMode, RunStatus, WaitingReason
+from moonmind.runs.machine import Failed, NothingToDo, RetryMode, RunStatus, Suspend, WaitingReason
 from moonmind.services.run_service import RunService
 from moonmind.wire import CreateRun, RetryRun
 from tests.support.databases import (
@@ -29,7 +29,7 @@ RESTART = RetryRun(mode=RetryMode.RESTART_FROM_DISCOVERY)
 
 def failed_at(room: EngineRoom, stage: Stage, **values: Any) -> UUID:
     run = room.reach(stage, **values)
-    room.reports(stage, Failed(ErrorInfo("git_failed", "why"), kept={"codexTaskId": "thread"}))
+    room.reports(stage, Failed(ErrorInfo("git_failed", "why"), checkpoint={"codexTaskId": "thread"}))
     room.execute(run, stage)
     assert room.read(run).status is RunStatus.FAILED
     room.told.runs.clear()
@@ -49,7 +49,7 @@ def test_a_retry_resumes_the_failed_stage_with_what_was_kept(room: EngineRoom) -
     assert view.tasks is not None
     assert [task.state for task in view.tasks[:5]] == ["succeeded", "succeeded", "retrying", "waiting", "waiting"]
     assert room.told.runs == [run_id]
-    assert room.context(claim_run(room.database, run_id, Stage.APPLY)).kept == {"codexTaskId": "thread"}
+    assert room.context(claim_run(room.database, run_id, Stage.APPLY)).checkpoint == {"codexTaskId": "thread"}
 
 
 def test_a_restart_begins_at_discover(room: EngineRoom) -> None:
@@ -183,7 +183,7 @@ def test_a_run_that_waits_for_its_agent_is_hinted_so_that_a_worker_stops_it(room
 
 def test_a_run_that_waits_for_anything_else_is_cancelled_at_once(room: EngineRoom) -> None:
     run = room.reach(Stage.SUBMIT)
-    room.reports(Stage.SUBMIT, Park(WaitingReason.QUOTA, seconds=600.0))
+    room.reports(Stage.SUBMIT, Suspend(WaitingReason.QUOTA, seconds=600.0))
     room.execute(run, Stage.SUBMIT)
     view = room.runs.cancel(run.id)
     assert (view.status, view.waiting, room.told.runs) == (RunStatus.CANCELLED, None, [])

@@ -68,7 +68,8 @@ def an_attempt(stage: Stage, number: int = 1, state: AttemptState = AttemptState
     values: dict[str, Any] = {
         "id": stage.position * 10 + number,
         "run_id": ID,
-        "outputs": None,
+        "result": None,
+        "checkpoint": None,
         "error": None,
         "operator_retry": False,
         "created_at": NOW,
@@ -113,7 +114,17 @@ def test_a_run_is_shown_with_the_names_of_the_contract() -> None:
 
 def test_nothing_of_the_engines_bookkeeping_is_shown() -> None:
     shown = set(run_views.run_view(RUN).model_dump(by_alias=True))
-    assert not shown & {"fence", "leaseOwner", "notBefore", "hints", "agentHost", "jobKey", "requestDigest", "outputs"}
+    assert not shown & {
+        "fence",
+        "leaseOwner",
+        "notBefore",
+        "hints",
+        "agentHost",
+        "jobKey",
+        "requestDigest",
+        "result",
+        "checkpoint",
+    }
 
 
 @pytest.mark.parametrize(
@@ -260,7 +271,7 @@ def test_a_message_shows_a_part_of_the_outputs_and_never_all() -> None:
         },
         Stage.PUBLISH: {"branchName": "moonmind/x", "pullRequestUrl": "https://x/1", "body": "a long text"},
     }
-    attempts = [an_attempt(stage, 1, AttemptState.SUCCEEDED, outputs=given) for stage, given in outputs.items()]
+    attempts = [an_attempt(stage, 1, AttemptState.SUCCEEDED, result=given) for stage, given in outputs.items()]
     assert [task.message for task in run_views.task_views(attempts, stages=bootstrap.STAGES)] == [
         {"phase": "Phase 2", "branchName": "moonmind/x", "tasks": ["T004", "T005"]},
         {"codexTaskId": "thread-1"},

@@ -26,7 +26,7 @@ def world(tmp_path: Path) -> Iterator[World]:
 def applied(world: World) -> dict[str, Any]:
     outcome = world.step(Stage.APPLY)
     assert isinstance(outcome, Done), outcome
-    return dict(outcome.outputs)
+    return dict(outcome.result)
 
 
 def refused(world: World, code: str) -> Failed:
@@ -99,8 +99,8 @@ def test_after_a_loss_the_agents_own_conversation_goes_on(world: World) -> None:
     assert isinstance(world.step(Stage.APPLY), Redo)
     again = world.drive(Stage.SUBMIT)
     assert isinstance(again, Done), again
-    assert again.outputs["jobKey"].endswith("submit-2")
-    assert again.outputs["codexTaskId"] == submitted.outputs["codexTaskId"]
+    assert again.result["jobKey"].endswith("submit-2")
+    assert again.result["codexTaskId"] == submitted.result["codexTaskId"]
     assert isinstance(world.step(Stage.APPLY), Done)
 
 
@@ -241,7 +241,7 @@ def test_what_holds_a_secret_is_thrown_away_and_stays_refused(world: World) -> N
 def test_other_runs_keep_what_they_share_with_the_one_that_is_erased(world: World) -> None:
     shared = "the same words in two runs\n"
     with_work(world, lambda folder: (folder / "b.py").write_text(shared) and None)
-    kept = str(world.outputs[Stage.SUBMIT]["wip"])
+    kept = str(world.results[Stage.SUBMIT]["wip"])
     (mirror,) = (world.vcs_options.state_folder / "mirrors").glob("*.git")
     git(mirror, "update-ref", "refs/moonmind/runs/another/wip", kept)
     world.vcs.erase(REPOSITORY, world.run_id)
@@ -270,7 +270,7 @@ def test_the_work_beside_a_known_secret_is_kept_with_the_value_masked(world: Wor
     patch = world.artifacts.read(path)
     assert b"+paid = 'for'" in patch
     assert not world.redactor.holds_known(patch)
-    restored = world.vcs.restore(REPOSITORY, world.run_id, world.outputs[Stage.DISCOVER]["startingCommit"], patch)
+    restored = world.vcs.restore(REPOSITORY, world.run_id, world.results[Stage.DISCOVER]["startingCommit"], patch)
     kept = world.vcs.read(REPOSITORY, restored, name)
     assert kept is not None
     assert b"[redacted]" in kept

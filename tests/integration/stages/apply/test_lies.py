@@ -105,7 +105,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Plan, dict[
     assert isinstance(world.submit_with(edit, claim=ids), Done)
     outcome = world.step(Stage.APPLY)
     assert isinstance(outcome, Done), outcome
-    yield Plan.from_outputs(world.outputs[Stage.DISCOVER]), dict(outcome.outputs)
+    yield Plan.from_outputs(world.results[Stage.DISCOVER]), dict(outcome.result)
     world.agent.forget(str(world.run_id))
 
 

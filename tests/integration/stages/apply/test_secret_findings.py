@@ -137,17 +137,17 @@ def test_a_hit_keeps_the_work_privately_and_a_retry_goes_on_from_it(world: World
     world.on_host("two")
     again = refused(world)
     (finding,) = again.error.details["findings"]
-    world.kept[Stage.APPLY] = {"accepted": [{"fingerprint": finding["fingerprint"], "why": "a test's own key"}]}
+    world.checkpoints[Stage.APPLY] = {"accepted": [{"fingerprint": finding["fingerprint"], "why": "a test's own key"}]}
     outcome = world.step(Stage.APPLY)
     assert isinstance(outcome, Done), outcome
-    assert GHP in (world.vcs.read(REPOSITORY, outcome.outputs["commit"], "src/a.py") or b"").decode()
-    assert any("src/a.py:1" in text and "a test's own key" in text for text in outcome.outputs["warnings"])
+    assert GHP in (world.vcs.read(REPOSITORY, outcome.result["commit"], "src/a.py") or b"").decode()
+    assert any("src/a.py:1" in text and "a test's own key" in text for text in outcome.result["warnings"])
 
 
 def test_accepting_one_secret_does_not_accept_another(world: World) -> None:
     work(world, {"src/a.py": LIVE["GitHub"], "src/b.py": LIVE["Stripe"]})
     first, _ = refused(world).error.details["findings"]
-    world.kept[Stage.APPLY] = {"accepted": [{"fingerprint": first["fingerprint"], "why": "x"}]}
+    world.checkpoints[Stage.APPLY] = {"accepted": [{"fingerprint": first["fingerprint"], "why": "x"}]}
     (left,) = refused(world).error.details["findings"]
     assert left["path"] == "src/b.py"
 
@@ -157,7 +157,7 @@ def test_weaker_signs_and_files_of_credentials_warn(world: World) -> None:
     work(world, {f"src/{n}.txt": text for n, text in enumerate(ONLY_WARNED.values())} | dict.fromkeys(names, "x\n"))
     outcome = world.step(Stage.APPLY)
     assert isinstance(outcome, Done), outcome
-    warnings = "\n".join(outcome.outputs["warnings"])
+    warnings = "\n".join(outcome.result["warnings"])
     assert [name for name in names if f"{name}: " not in warnings] == []
     assert [n for n in range(len(ONLY_WARNED)) if f"src/{n}.txt:" not in warnings] == []
 
@@ -166,7 +166,7 @@ def test_what_is_no_secret_passes_without_a_word(world: World) -> None:
     work(world, {f"src/{n}.txt": text for n, text in enumerate(HARMLESS.values())} | {".env.example": "TOKEN=\n"})
     outcome = world.step(Stage.APPLY)
     assert isinstance(outcome, Done), outcome
-    assert [text for text in outcome.outputs["warnings"] if "secret" in text] == []
+    assert [text for text in outcome.result["warnings"] if "secret" in text] == []
 
 
 @pytest.mark.parametrize(
@@ -272,5 +272,5 @@ def test_compressed_content_that_is_not_looked_through_is_named(world: World, mo
     work(world, {name: pack(bytes(2000)) for name, pack in {"a.gz": gzip.compress, "b.bz2": bz2.compress}.items()})
     outcome = world.step(Stage.APPLY)
     assert isinstance(outcome, Done), outcome
-    warnings = "\n".join(outcome.outputs["warnings"])
+    warnings = "\n".join(outcome.result["warnings"])
     assert [name for name in ("a.gz: it is compressed", "b.bz2: it is compressed") if name not in warnings] == []

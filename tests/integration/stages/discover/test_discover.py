@@ -9,7 +9,7 @@ from moonmind.engine.stage_context import EarlierRun
 from moonmind.errors import CredentialInvalid
 from moonmind.ports.forge import Repository
 from moonmind.runs.chain import Stage
-from moonmind.runs.machine import Done, Failed, NothingToDo, Park, WaitingReason
+from moonmind.runs.machine import Done, Failed, NothingToDo, Suspend, WaitingReason
 from moonmind.sample import source
 from moonmind.stages.kit.plan import Plan
 from tests.support.git_repos import commit_to
@@ -19,7 +19,7 @@ from tests.support.stage_world import BRANCH, FOLDER, KEY, TASKS, World
 def plan_of(world: World) -> Plan:
     outcome = world.step(Stage.DISCOVER)
     assert isinstance(outcome, Done), outcome
-    return Plan.from_outputs(outcome.outputs)
+    return Plan.from_outputs(outcome.result)
 
 
 def reason_of(world: World) -> str:
@@ -161,7 +161,7 @@ def test_a_closed_gate_holds_discovery_back(tmp_path: Path) -> None:
     world = World(tmp_path)
     opens = world.desk.pause(FORGE_GATE, 60, "the forge asked to wait")
     outcome = world.step(Stage.DISCOVER)
-    assert isinstance(outcome, Park)
+    assert isinstance(outcome, Suspend)
     assert (outcome.reason, outcome.until) == (WaitingReason.RATE_LIMIT, opens)
     del world.desk.gates[FORGE_GATE]
     plan_of(world)
@@ -217,7 +217,7 @@ def test_each_of_several_places_has_its_own_branch_pull_request_and_title(twins:
             {"end": "completed", "message": "Done."},
         )
         run.land()
-        plan = Plan.from_outputs(run.outputs[Stage.DISCOVER])
+        plan = Plan.from_outputs(run.results[Stage.DISCOVER])
         path = PLACES[number - 1]
         assert plan.feature.path == path
         (pull,) = run.pulls(plan.branch)

@@ -17,23 +17,23 @@ def world(tmp_path: Path) -> World:
 
 
 def plan_of(world: World) -> Plan:
-    return Plan.from_outputs(world.outputs[Stage.DISCOVER])
+    return Plan.from_outputs(world.results[Stage.DISCOVER])
 
 
 def test_the_recorded_commit_is_found_without_the_folder(world: World) -> None:
     world.vcs.close_workspace(REPOSITORY, world.run_id)
-    submitted = world.outputs[Stage.SUBMIT]
+    submitted = world.results[Stage.SUBMIT]
     assert find_wip(world.context(Stage.APPLY), plan_of(world), submitted) == submitted["wip"]
 
 
 def test_the_folder_gives_the_same_commit_where_the_record_is_of_no_use(world: World) -> None:
-    submitted = world.outputs[Stage.SUBMIT]
+    submitted = world.results[Stage.SUBMIT]
     found = find_wip(world.context(Stage.APPLY), plan_of(world), {"wip": "f" * 40})
     assert found == submitted["wip"]
 
 
 def test_the_stored_patch_gives_the_same_commit_on_another_machine(world: World) -> None:
-    submitted, plan = world.outputs[Stage.SUBMIT], plan_of(world)
+    submitted, plan = world.results[Stage.SUBMIT], plan_of(world)
     world.on_host("two")
     context = world.context(Stage.APPLY)
     assert not has(context, plan, plan.starting_commit)
@@ -54,5 +54,5 @@ def test_a_commit_that_was_never_made_is_not_there(world: World) -> None:
     outcome = world.step(Stage.APPLY)
     assert isinstance(outcome, Done)
     context, plan = world.context(Stage.PUBLISH), plan_of(world)
-    assert has(context, plan, outcome.outputs["commit"])
+    assert has(context, plan, outcome.result["commit"])
     assert not has(context, plan, "f" * 40)

@@ -11,7 +11,7 @@ from moonmind.adapters.scanners.betterleaks import Betterleaks
 from moonmind.bootstrap import STAGES
 from moonmind.errors import NotFound, ScannerError
 from moonmind.runs.chain import Stage
-from moonmind.runs.machine import Done, Failed, Park
+from moonmind.runs.machine import Done, Failed, Suspend
 from moonmind.stages.kit.patches import NOT_SEEN_YET, read_kept
 from tests.integration.stages.apply.test_secret_findings import GHP, made, pem
 from tests.support.stage_world import World, discovered
@@ -77,7 +77,7 @@ def test_unfinished_work_of_a_cancelled_run_shows_no_secret(world: World, shape:
 @pytest.mark.parametrize("end", ["failed", "call_limit", "stalled", "timed_out", "quota"])
 def test_work_of_an_agent_that_did_not_complete_shows_no_secret(world: World, end: str) -> None:
     wrote(world, "a token", {"end": end, "message": "It ended."})
-    assert isinstance(world.drive(Stage.SUBMIT), Failed | Park)
+    assert isinstance(world.drive(Stage.SUBMIT), Failed | Suspend)
     shows_only_what_is_clean(world)
 
 
@@ -142,7 +142,7 @@ def test_a_patch_of_an_earlier_program_is_taken_back_and_kept(world: World) -> N
     wrote(world, "a token")
     done = world.drive(Stage.SUBMIT)
     assert isinstance(done, Done)
-    path = done.outputs["patchPath"]
+    path = done.result["patchPath"]
     whole = world.artifacts.hidden(path) or b""
     (world.folder / "artifacts" / str(world.run_id) / "private" / path).unlink()
     world.artifacts.save("codex_patch", path, whole, "text/x-diff")

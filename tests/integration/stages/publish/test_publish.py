@@ -12,7 +12,7 @@ from moonmind.engine.stage_context import LeaseLost, StopRequested
 from moonmind.errors import CredentialInvalid, ForgeLimited, ForgeUnavailable, MoonMindError
 from moonmind.ports.forge import PullRequest, PullRequestDraft, PullState, Repository, always
 from moonmind.runs.chain import Stage
-from moonmind.runs.machine import Done, Failed, NothingToDo, Park, WaitingReason
+from moonmind.runs.machine import Done, Failed, NothingToDo, Suspend, WaitingReason
 from moonmind.stages.publish.body_sections import marker, runs_in
 from moonmind.stages.publish.publish import leftovers
 from tests.support.git_repos import commit_to, delete_branch, log_of, merge
@@ -41,8 +41,8 @@ def refused(world: World, code: str) -> Failed:
 
 
 def test_the_branch_and_its_pull_request_are_there(world: World) -> None:
-    outputs = published(world).outputs
-    assert world.tip() == outputs["commit"] == world.outputs[Stage.APPLY]["commit"]
+    outputs = published(world).result
+    assert world.tip() == outputs["commit"] == world.results[Stage.APPLY]["commit"]
     (pull,) = world.pulls()
     assert (pull.url, pull.number) == (outputs["pullRequestUrl"], outputs["pullRequestNumber"])
     assert (pull.base, pull.state) == ("main", PullState.OPEN)
@@ -56,7 +56,7 @@ def test_the_branch_and_its_pull_request_are_there(world: World) -> None:
 def test_publishing_again_changes_nothing(world: World) -> None:
     first = published(world)
     pulls = world.pulls()
-    assert published(world).outputs == first.outputs
+    assert published(world).result == first.result
     assert world.pulls() == pulls
     assert len(log_of(world.bare, f"refs/heads/{BRANCH}")) == 2
 
@@ -114,9 +114,9 @@ def test_what_a_lost_worker_left_is_found(world: World) -> None:
 
 
 def test_another_machine_publishes_the_very_same_commit(world: World) -> None:
-    commit = world.outputs[Stage.APPLY]["commit"]
+    commit = world.results[Stage.APPLY]["commit"]
     world.on_host("two")
-    assert published(world).outputs["commit"] == commit
+    assert published(world).result["commit"] == commit
     assert world.tip() == commit
 
 
@@ -146,7 +146,7 @@ def test_a_cancel_between_push_and_pull_request_says_what_there_is(world: World,
         world.step(Stage.PUBLISH)
     assert stop.value.details["outside"].startswith(f"The branch {BRANCH} is pushed")
     assert world.pulls() == ()
-    assert world.tip() == world.outputs[Stage.APPLY]["commit"]
+    assert world.tip() == world.results[Stage.APPLY]["commit"]
 
 
 @pytest.mark.parametrize("answer", ["made", "away", "limited", "revoked"])
@@ -204,7 +204,7 @@ def test_a_pull_request_that_was_closed_meanwhile_ends_the_run(tmp_path: Path) -
 def test_our_own_pull_request_merged_between_two_tries_is_done(world: World) -> None:
     first = published(world)
     merge(world.bare, BRANCH, "main")
-    assert published(world).outputs == first.outputs
+    assert published(world).result == first.result
 
 
 def test_the_second_phase_lands_on_the_same_pull_request_and_keeps_the_first_ones_words(tmp_path: Path) -> None:
@@ -224,8 +224,8 @@ def test_after_a_merge_the_next_phase_gets_a_new_branch_and_pull_request(tmp_pat
     merge(first.bare, BRANCH, "main")
     second = first.next_run(2)
     second.land()
-    assert second.outputs[Stage.PUBLISH]["branchName"] == f"{BRANCH}-2"
-    assert second.outputs[Stage.DISCOVER]["phase"].startswith("Phase 2")
+    assert second.results[Stage.PUBLISH]["branchName"] == f"{BRANCH}-2"
+    assert second.results[Stage.DISCOVER]["phase"].startswith("Phase 2")
 
 
 def test_a_title_that_a_person_gave_stays(tmp_path: Path) -> None:
@@ -255,11 +255,11 @@ def test_all_four_phases_of_the_sample_land_one_after_another(tmp_path: Path) ->
 def test_a_merge_of_the_runs_earlier_phase_is_not_taken_for_this_one(world: World) -> None:
     published(world)
     # An operator's restart_from_discovery: the same run goes on with the next phase.
-    world.outputs.clear()
-    world.kept.clear()
+    world.results.clear()
+    world.checkpoints.clear()
     world.numbers = dict.fromkeys(world.numbers, 2)
     world.land(through=Stage.APPLY)
-    assert world.outputs[Stage.DISCOVER]["phase"].startswith("Phase 2")
+    assert world.results[Stage.DISCOVER]["phase"].startswith("Phase 2")
     merge(world.bare, BRANCH, "main")
     assert "merged" in refused(world, "pull_request_closed").error.message
 
@@ -267,7 +267,7 @@ def test_a_merge_of_the_runs_earlier_phase_is_not_taken_for_this_one(world: Worl
 def test_a_closed_gate_holds_publishing_back(world: World) -> None:
     opens = world.desk.pause(FORGE_GATE, 60, "the forge asked to wait")
     outcome = world.step(Stage.PUBLISH)
-    assert isinstance(outcome, Park)
+    assert isinstance(outcome, Suspend)
     assert (outcome.reason, outcome.until) == (WaitingReason.RATE_LIMIT, opens)
     assert world.tip() is None
 
@@ -277,7 +277,7 @@ def test_a_repository_that_was_renamed_meanwhile_is_published_to_at_its_new_plac
     world.bare.rename(moved)
     world.forge = Renamed(world.forge_options, moved)
     published(world)
-    assert log_of(moved, f"refs/heads/{BRANCH}")[0].commit == world.outputs[Stage.APPLY]["commit"]
+    assert log_of(moved, f"refs/heads/{BRANCH}")[0].commit == world.results[Stage.APPLY]["commit"]
 
 
 class Renamed(LocalForge):

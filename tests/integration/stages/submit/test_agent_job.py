@@ -10,12 +10,12 @@ from tests.support.stage_world import World
 @pytest.fixture
 def world(tmp_path: Path) -> World:
     made = World(tmp_path)
-    made.outputs[Stage.DISCOVER] = {"startingCommit": "abc", "phase": "Phase 1"}
+    made.results[Stage.DISCOVER] = {"startingCommit": "abc", "phase": "Phase 1"}
     return made
 
 
 def kept(world: World, **values: object) -> None:
-    world.kept[Stage.SUBMIT] = {"startingCommit": "abc", "phase": "Phase 1", **values}
+    world.checkpoints[Stage.SUBMIT] = {"startingCommit": "abc", "phase": "Phase 1", **values}
 
 
 def test_every_attempt_has_a_job_of_its_own(world: World) -> None:
@@ -42,7 +42,7 @@ def test_a_finished_job_is_taken_over_by_the_next_attempt_of_the_same_plan_only(
     kept(world, finishedJob=f"{world.run_id}/submit-1")
     world.numbers[Stage.SUBMIT] = 2
     assert agent_job.key(world.context(Stage.SUBMIT)) == f"{world.run_id}/submit-1"
-    world.outputs[Stage.DISCOVER] = {"startingCommit": "abc", "phase": "Phase 2"}
+    world.results[Stage.DISCOVER] = {"startingCommit": "abc", "phase": "Phase 2"}
     assert agent_job.key(world.context(Stage.SUBMIT)) == f"{world.run_id}/submit-2"
 
 

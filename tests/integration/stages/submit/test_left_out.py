@@ -67,9 +67,9 @@ def test_what_was_left_out_is_said_to_the_reviewer_and_costs_nothing_else(
     assert isinstance(world.submit_with(work), Done)
     done = world.step(Stage.APPLY)
     assert isinstance(done, Done), done
-    assert said in done.outputs["warnings"]
+    assert said in done.result["warnings"]
     assert said in json.loads(world.artifacts.read(apply.OUTPUT_PATH))["warnings"]
-    assert "refresh_docs/__init__.py" in {file["path"] for file in done.outputs["files"]}, "a task names it"
+    assert "refresh_docs/__init__.py" in {file["path"] for file in done.result["files"]}, "a task names it"
 
 
 @pytest.mark.parametrize(
@@ -92,16 +92,16 @@ def test_an_agent_whose_work_cannot_be_taken_is_not_said_to_have_done_nothing(
     assert (outcome.error.code, outcome.transient) == ("agent_no_change", False)
     assert outcome.error.message.startswith("The agent changed nothing that can be taken. ")
     assert said in outcome.error.message
-    assert outcome.kept["ended"] == outcome.error.message, "the agent is told when it is asked again"
+    assert outcome.checkpoint["ended"] == outcome.error.message, "the agent is told when it is asked again"
 
 
 def test_work_found_again_in_the_folder_is_taken_by_the_same_rules(world: World) -> None:
     first = world.submit_with(deliver)
     assert isinstance(first, Done)
-    world.outputs[Stage.SUBMIT] = {**world.outputs[Stage.SUBMIT], "wip": "0" * 40}
+    world.results[Stage.SUBMIT] = {**world.results[Stage.SUBMIT], "wip": "0" * 40}
     done = world.step(Stage.APPLY)
     assert isinstance(done, Done)
-    assert world.vcs.read(REPOSITORY, done.outputs["commit"], "refresh_docs/__init__.py") is not None
+    assert world.vcs.read(REPOSITORY, done.result["commit"], "refresh_docs/__init__.py") is not None
 
 
 @pytest.mark.parametrize(
@@ -129,11 +129,11 @@ def test_a_refused_change_goes_back_to_its_thread_with_the_work_once_there_are_n
     world.plays({"delete": name}, {"write": "more.py", "content": "x = 1\n"})
     done = world.drive(Stage.SUBMIT)
     assert isinstance(done, Done), done
-    assert done.outputs["codexTaskId"] == first.outputs["codexTaskId"]
+    assert done.result["codexTaskId"] == first.result["codexTaskId"]
     assert "breaks the patch policy" in world.artifacts.read("codex/prompt-2.md").decode()
     applied = world.step(Stage.APPLY)
     assert isinstance(applied, Done)
-    assert "refresh_docs/__init__.py" in {file["path"] for file in applied.outputs["files"]}
+    assert "refresh_docs/__init__.py" in {file["path"] for file in applied.result["files"]}
 
 
 def test_files_that_no_commit_holds_are_kept_in_an_archive(world: World) -> None:
@@ -146,7 +146,7 @@ def test_files_that_no_commit_holds_are_kept_in_an_archive(world: World) -> None
     done = world.submit_with(work)
     assert isinstance(done, Done)
     (path,) = world.artifacts.of("work_archive")
-    assert path == done.outputs["archivePath"]
+    assert path == done.result["archivePath"]
     place = world.folder / "artifacts" / str(world.run_id) / path
     assert place.stat().st_mode & 0o077 == 0
     with tarfile.open(place) as archive:

@@ -56,14 +56,14 @@ def test_notes_send_the_work_and_the_finding_back_to_the_agent(world: World, kin
     world.plays({"delete": name}, {"write": "more.py", "content": "x = 1\n"})
     done = world.drive(Stage.SUBMIT)
     assert isinstance(done, Done), done
-    assert done.outputs["codexTaskId"] == first.outputs["codexTaskId"]
+    assert done.result["codexTaskId"] == first.result["codexTaskId"]
     prompt = world.artifacts.read("codex/prompt-2.md").decode()
     assert back.note in prompt
     assert world.notes in prompt
     assert value not in prompt
     applied = world.step(Stage.APPLY)
     assert isinstance(applied, Done), applied
-    tree = {file["path"] for file in applied.outputs["files"]}
+    tree = {file["path"] for file in applied.result["files"]}
     assert {"kept.py", "more.py"} <= tree
     assert name not in tree
     assert not any(value.encode() in world.artifacts.read(path) for path in world.artifacts.of("codex_patch"))

@@ -10,7 +10,7 @@ import pytest
 from moonmind.errors import CredentialInvalid
 from moonmind.ports.agent import JobLimits, JobState
 from moonmind.runs.chain import Stage
-from moonmind.runs.machine import Done, Park, WaitingReason
+from moonmind.runs.machine import Done, Suspend, WaitingReason
 from moonmind.sample import source
 from tests.support.stage_parts import REPOSITORY
 from tests.support.stage_world import FOLDER, World, discovered, failed
@@ -32,18 +32,18 @@ def is_at_work(pid: int) -> bool:
 
 def test_the_agent_is_started_once_and_its_work_is_captured(world: World) -> None:
     parked = world.step(Stage.SUBMIT)
-    assert isinstance(parked, Park)
+    assert isinstance(parked, Suspend)
     assert parked.reason is WaitingReason.AGENT
     assert parked.seconds == 60.0
-    assert parked.kept["jobKey"] == f"{world.run_id}/submit-1"
+    assert parked.checkpoint["jobKey"] == f"{world.run_id}/submit-1"
     done = world.drive(Stage.SUBMIT)
     assert isinstance(done, Done), done
-    assert done.outputs["codexTaskId"]
-    assert done.outputs["codexLogsPath"] == "codex/attempt-1.jsonl"
-    assert "T001: done" in done.outputs["report"]
-    changed = world.vcs.changes(REPOSITORY, str(world.tip("main")), done.outputs["wip"])
+    assert done.result["codexTaskId"]
+    assert done.result["codexLogsPath"] == "codex/attempt-1.jsonl"
+    assert "T001: done" in done.result["report"]
+    changed = world.vcs.changes(REPOSITORY, str(world.tip("main")), done.result["wip"])
     assert "refresh_docs/__init__.py" in {change.path for change in changed}
-    assert done.outputs["usage"]["inputTokens"] > 0
+    assert done.result["usage"]["inputTokens"] > 0
 
 
 def test_log_prompt_and_patch_are_artifacts_with_their_digests(world: World) -> None:
@@ -55,18 +55,18 @@ def test_log_prompt_and_patch_are_artifacts_with_their_digests(world: World) -> 
     assert FOLDER in prompt
     assert "T004" not in prompt
     assert all(digest for _, digest in world.artifacts.rows.values())
-    path = done.outputs["patchPath"]
+    path = done.result["patchPath"]
     assert world.artifacts.of("codex_patch") == [path]
     kept = world.artifacts.hidden(path) or b""
-    assert done.outputs["patchDigest"] == f"sha256:{hashlib.sha256(kept).hexdigest()}"
+    assert done.result["patchDigest"] == f"sha256:{hashlib.sha256(kept).hexdigest()}"
 
 
 def test_a_second_claim_while_the_agent_works_starts_nothing(world: World, tmp_path: Path) -> None:
     go = tmp_path / "go"
     world.plays({"wait_for": str(go)}, {"write": "a.py", "content": "x"})
-    assert isinstance(world.step(Stage.SUBMIT), Park)
+    assert isinstance(world.step(Stage.SUBMIT), Suspend)
     first = world.agent.poll(f"{world.run_id}/submit-1")
-    assert isinstance(world.step(Stage.SUBMIT), Park)
+    assert isinstance(world.step(Stage.SUBMIT), Suspend)
     assert world.agent.poll(f"{world.run_id}/submit-1").pid == first.pid
     assert len(world.desk.audits) == 1
     go.touch()
@@ -75,9 +75,9 @@ def test_a_second_claim_while_the_agent_works_starts_nothing(world: World, tmp_p
 
 def test_a_worker_that_died_after_the_start_finds_the_job_again(world: World) -> None:
     world.step(Stage.SUBMIT)
-    world.kept.clear()  # the park was never recorded
+    world.checkpoints.clear()  # the park was never recorded
     parked = world.step(Stage.SUBMIT)
-    if isinstance(parked, Park):
+    if isinstance(parked, Suspend):
         world.wait_for_agent()
         parked = world.step(Stage.SUBMIT)
     assert isinstance(parked, Done)
@@ -94,7 +94,7 @@ def test_a_lease_lost_right_before_the_start_starts_no_agent(world: World) -> No
 def test_without_a_free_slot_the_run_waits_and_nothing_is_started(world: World) -> None:
     world.desk.slots = 0
     parked = world.step(Stage.SUBMIT)
-    assert isinstance(parked, Park)
+    assert isinstance(parked, Suspend)
     assert (parked.reason, parked.seconds) == (WaitingReason.CAPACITY, 60.0)
     assert world.desk.audits == []  # whoever waits asks nobody anything
     assert world.agent.poll(f"{world.run_id}/submit-1").state is JobState.ABSENT
@@ -139,14 +139,14 @@ def test_a_failed_agents_work_and_thread_go_on_in_the_next_attempt(world: World)
     outcome = failed(world.drive(Stage.SUBMIT))
     assert outcome.error.code == "agent_failed"
     assert "I broke" in outcome.error.message
-    assert outcome.kept["partialPatch"] == "patches/partial-1.diff"
+    assert outcome.checkpoint["partialPatch"] == "patches/partial-1.diff"
     assert b"half.py" in world.artifacts.read("patches/partial-1.diff")
-    thread = outcome.kept["codexTaskId"]
+    thread = outcome.checkpoint["codexTaskId"]
     done = world.drive(Stage.SUBMIT)
     assert isinstance(done, Done), done
-    assert done.outputs["codexTaskId"] == thread
-    assert done.outputs["jobKey"].endswith("submit-2")
-    assert world.vcs.read(REPOSITORY, done.outputs["wip"], "half.py") == b"half\nwhole\n"
+    assert done.result["codexTaskId"] == thread
+    assert done.result["jobKey"].endswith("submit-2")
+    assert world.vcs.read(REPOSITORY, done.result["wip"], "half.py") == b"half\nwhole\n"
     assert "I broke" in world.artifacts.read("codex/prompt-2.md").decode()
 
 
@@ -160,7 +160,7 @@ def test_partial_work_goes_on_on_another_machine_from_its_patch(world: World) ->
     world.plays({"append": "half.py", "content": "whole\n"})
     done = world.drive(Stage.SUBMIT)
     assert isinstance(done, Done), done
-    assert world.vcs.read(REPOSITORY, done.outputs["wip"], "half.py") == b"half\nwhole\n"
+    assert world.vcs.read(REPOSITORY, done.result["wip"], "half.py") == b"half\nwhole\n"
 
 
 def test_an_agent_that_changes_nothing_fails_with_its_own_words(world: World) -> None:
@@ -168,7 +168,7 @@ def test_an_agent_that_changes_nothing_fails_with_its_own_words(world: World) ->
     outcome = failed(world.drive(Stage.SUBMIT))
     assert (outcome.error.code, outcome.transient) == ("agent_no_change", False)
     assert "The plan contradicts itself." in outcome.error.message
-    assert outcome.kept["codexTaskId"]
+    assert outcome.checkpoint["codexTaskId"]
 
 
 def test_a_quota_with_a_reset_parks_until_then_and_goes_on_with_a_fresh_job(world: World) -> None:
@@ -178,19 +178,19 @@ def test_a_quota_with_a_reset_parks_until_then_and_goes_on_with_a_fresh_job(worl
         then=({"write": "rest.py", "content": "x\n"},),
     )
     parked = world.drive(Stage.SUBMIT)
-    assert isinstance(parked, Park)
+    assert isinstance(parked, Suspend)
     assert parked.reason is WaitingReason.QUOTA
     assert parked.until is not None
     assert parked.until.timestamp() > time.time() + 3000
     waits = world.step(Stage.SUBMIT)
-    assert isinstance(waits, Park)
+    assert isinstance(waits, Suspend)
     assert (waits.reason, waits.until) == (WaitingReason.QUOTA, parked.until)
     world.desk.gates.clear()
     done = world.drive(Stage.SUBMIT)
     assert isinstance(done, Done), done
-    assert done.outputs["jobKey"] == f"{world.run_id}/submit-1.1"
-    assert done.outputs["codexTaskId"] == parked.kept["codexTaskId"]
-    assert world.vcs.read(REPOSITORY, done.outputs["wip"], "half.py") == b"half\n"
+    assert done.result["jobKey"] == f"{world.run_id}/submit-1.1"
+    assert done.result["codexTaskId"] == parked.checkpoint["codexTaskId"]
+    assert world.vcs.read(REPOSITORY, done.result["wip"], "half.py") == b"half\n"
     assert len(world.artifacts.of("codex_logs")) == 2
 
 
@@ -205,7 +205,7 @@ def test_a_silent_agent_is_stopped_and_its_work_kept(world: World) -> None:
     world.plays({"write": "half.py", "content": "x"}, {"hang": True})
     outcome = failed(world.drive(Stage.SUBMIT))
     assert outcome.error.code == "agent_stalled"
-    assert outcome.kept["partialPatch"]
+    assert outcome.checkpoint["partialPatch"]
 
 
 def test_a_job_whose_supervisor_was_killed_is_lost_and_nothing_of_it_runs_on(world: World) -> None:
@@ -233,17 +233,17 @@ def test_a_secret_in_unfinished_work_is_not_stored(tmp_path: Path) -> None:
     world.step(Stage.DISCOVER)
     world.plays({"write": "a.py", "content": f"token = '{secret}'\n"}, {"end": "failed", "message": secret})
     outcome = failed(world.drive(Stage.SUBMIT))
-    assert outcome.kept["partialPatch"] is None
-    assert outcome.kept["leaks"] == ["a.py"]
+    assert outcome.checkpoint["partialPatch"] is None
+    assert outcome.checkpoint["leaks"] == ["a.py"]
     assert secret not in outcome.error.message
     assert world.artifacts.of("codex_patch") == []
 
 
 def test_a_new_plan_begins_with_a_fresh_folder_and_a_fresh_thread(world: World) -> None:
     world.plays({"write": "old.py", "content": "x"}, {"end": "failed", "message": "no"}, then=({"write": "n.py"},))
-    old = failed(world.drive(Stage.SUBMIT)).kept["codexTaskId"]
-    world.kept.clear()  # as restart_from_discovery does
+    old = failed(world.drive(Stage.SUBMIT)).checkpoint["codexTaskId"]
+    world.checkpoints.clear()  # as restart_from_discovery does
     done = world.drive(Stage.SUBMIT)
     assert isinstance(done, Done), done
-    assert done.outputs["codexTaskId"] != old
-    assert world.vcs.read(REPOSITORY, done.outputs["wip"], "old.py") is None
+    assert done.result["codexTaskId"] != old
+    assert world.vcs.read(REPOSITORY, done.result["wip"], "old.py") is None

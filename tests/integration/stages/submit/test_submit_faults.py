@@ -17,7 +17,7 @@ from moonmind.errors import AgentUnknown, Unavailable, VcsError
 from moonmind.ports.agent import AgentJob, JobLimits, JobState, JobStatus
 from moonmind.ports.vcs import Capture, Workspace
 from moonmind.runs.chain import Stage
-from moonmind.runs.machine import Done, Park, WaitingReason
+from moonmind.runs.machine import Done, Suspend, WaitingReason
 from tests.support.processes import alive
 from tests.support.stage_parts import Listed
 from tests.support.stage_world import World, discovered, failed
@@ -48,7 +48,7 @@ def test_work_that_could_not_be_taken_once_is_taken_later_without_asking_the_age
     assert (outcome.error.code, outcome.transient) == ("git_failed", True)
     done = world.step(Stage.SUBMIT)
     assert isinstance(done, Done), done
-    assert done.outputs["jobKey"].endswith("submit-1")
+    assert done.result["jobKey"].endswith("submit-1")
     assert world.numbers[Stage.SUBMIT] == 2
 
 
@@ -73,11 +73,11 @@ def test_a_log_that_could_not_be_sealed_once_starts_no_other_agent(
     world.plays({"write": "a.py", "content": "x"}, {"end": end, "message": "so it is"}, then=({"hang": True},))
     outcome = failed(world.drive(Stage.SUBMIT))
     assert (outcome.error.code, outcome.transient) == ("unavailable", True)
-    assert outcome.kept["finishedJob"] == f"{world.run_id}/submit-1"
+    assert outcome.checkpoint["finishedJob"] == f"{world.run_id}/submit-1"
     again = world.step(Stage.SUBMIT)
     if end == "completed":
         assert isinstance(again, Done), again
-        assert again.outputs["jobKey"].endswith("submit-1")
+        assert again.result["jobKey"].endswith("submit-1")
     else:
         assert "so it is" in failed(again).error.message
     assert world.agent.poll(f"{world.run_id}/submit-2").state is JobState.ABSENT
@@ -98,19 +98,19 @@ def blind(world: World) -> Blind:
 def test_an_agent_that_cannot_be_looked_at_is_waited_for(world: World, tmp_path: Path, known_by: str) -> None:
     go = tmp_path / "go"
     world.plays({"wait_for": str(go)}, {"write": "a.py", "content": "x"}, then=({"hang": True},))
-    assert isinstance(world.step(Stage.SUBMIT), Park)
+    assert isinstance(world.step(Stage.SUBMIT), Suspend)
     if known_by == "row":
-        world.job_key = str(world.kept.pop(Stage.SUBMIT)["jobKey"])
+        world.job_key = str(world.checkpoints.pop(Stage.SUBMIT)["jobKey"])
     sighted, world.agent = world.agent, blind(world)
     for _ in range(7):
         parked = world.step(Stage.SUBMIT)
-        assert isinstance(parked, Park), parked
+        assert isinstance(parked, Suspend), parked
         assert (parked.reason, parked.seconds) == (WaitingReason.AGENT, 60.0)
     world.agent = sighted
     go.touch()
     done = world.drive(Stage.SUBMIT)
     assert isinstance(done, Done), done
-    assert done.outputs["jobKey"].endswith("submit-1")
+    assert done.result["jobKey"].endswith("submit-1")
 
 
 def test_a_job_that_nobody_is_known_to_have_started_is_tried_again_when_it_cannot_be_looked_at(world: World) -> None:
@@ -137,8 +137,8 @@ class BlindAfterStart(ScriptedAgent):
 def test_an_agent_that_cannot_be_looked_at_right_after_its_start_is_waited_for(world: World) -> None:
     sighted, world.agent = world.agent, BlindAfterStart(world.agent._options)
     parked = world.step(Stage.SUBMIT)
-    assert isinstance(parked, Park), parked
-    assert parked.kept["jobKey"] == f"{world.run_id}/submit-1"
+    assert isinstance(parked, Suspend), parked
+    assert parked.checkpoint["jobKey"] == f"{world.run_id}/submit-1"
     world.agent = sighted
     assert isinstance(world.drive(Stage.SUBMIT), Done)
 
@@ -147,7 +147,7 @@ def test_work_is_not_taken_while_something_of_the_agent_is_still_there(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("moonmind.adapters.agents.supervised_jobs._KILL_SECONDS", 0.2)
-    assert isinstance(world.step(Stage.SUBMIT), Park)
+    assert isinstance(world.step(Stage.SUBMIT), Suspend)
     world.wait_for_agent()
     path = world.agent._jobs.folder(f"{world.run_id}/submit-1").result
     clean = path.read_bytes()
@@ -157,28 +157,28 @@ def test_work_is_not_taken_while_something_of_the_agent_is_still_there(
     outcome = failed(world.step(Stage.SUBMIT))
     assert (outcome.error.code, outcome.transient) == ("agent_unknown", True)
     assert "cannot be ended: 1" in outcome.error.message
-    assert outcome.kept["finishedJob"] == f"{world.run_id}/submit-1"
+    assert outcome.checkpoint["finishedJob"] == f"{world.run_id}/submit-1"
     path.write_text(json.dumps(json.loads(clean) | {"survivors": 1, "left": [left[0] | {"started": "another"}]}))
     done = world.step(Stage.SUBMIT)  # it has gone meanwhile
     assert isinstance(done, Done), done
-    assert done.outputs["jobKey"].endswith("submit-1")
+    assert done.result["jobKey"].endswith("submit-1")
 
 
 def test_a_reset_that_has_passed_is_no_busy_loop(world: World) -> None:
     world.plays({"end": "quota", "message": "no more", "resetsInSeconds": 0})
     parked = world.drive(Stage.SUBMIT)
-    assert isinstance(parked, Park), parked
+    assert isinstance(parked, Suspend), parked
     assert (parked.reason, parked.until, parked.seconds) == (WaitingReason.QUOTA, None, 60.0)
 
 
 def test_a_rate_limit_waits_and_costs_no_attempt(world: World) -> None:
     world.plays({"end": "rate_limited", "message": "slow down"}, then=({"write": "a.py", "content": "x"},))
     parked = world.drive(Stage.SUBMIT)
-    assert isinstance(parked, Park), parked
+    assert isinstance(parked, Suspend), parked
     assert (parked.reason, parked.until, parked.seconds) == (WaitingReason.RATE_LIMIT, None, 60.0)
     done = world.drive(Stage.SUBMIT)
     assert isinstance(done, Done), done
-    assert done.outputs["jobKey"] == f"{world.run_id}/submit-1.1"
+    assert done.result["jobKey"] == f"{world.run_id}/submit-1.1"
     assert world.numbers[Stage.SUBMIT] == 1
 
 
@@ -200,7 +200,7 @@ def test_work_that_cannot_be_taken_is_kept_and_a_retry_asks_no_agent_for_it(worl
     remove_tree(world.workspace / "git~1")  # the cause was outside of the agent's hands: a person saw to it
     done = world.drive(Stage.SUBMIT)
     assert isinstance(done, Done), done
-    assert done.outputs["jobKey"].endswith("submit-1")
+    assert done.result["jobKey"].endswith("submit-1")
     assert world.artifacts.of("prompt") == ["codex/prompt-1.md"]
 
 
@@ -210,8 +210,8 @@ def test_a_retry_with_notes_asks_the_same_thread_and_quotes_the_refusal(world: W
     world.plays({"delete": "git~1/odd"}, {"write": "a.py", "content": "x"})
     done = world.drive(Stage.SUBMIT)
     assert isinstance(done, Done), done
-    assert done.outputs["jobKey"].endswith("submit-3" if world.numbers[Stage.SUBMIT] == 3 else "submit-2")
-    assert done.outputs["codexTaskId"] == outcome.kept["codexTaskId"]
+    assert done.result["jobKey"].endswith("submit-3" if world.numbers[Stage.SUBMIT] == 3 else "submit-2")
+    assert done.result["codexTaskId"] == outcome.checkpoint["codexTaskId"]
     assert "git~1/odd has a name that some systems treat" in world.artifacts.read("codex/prompt-2.md").decode()
 
 
@@ -222,7 +222,7 @@ def stopped(world: World, *then: dict[str, object], **limits: float) -> JobStatu
     begun = ({"write": "half.py", "content": "HALF = True\n"}, {"say": "half done"}, {"wait_for": str(go)})
     world.plays(*begun, *then)
     key = f"{world.run_id}/submit-1"
-    assert isinstance(world.step(Stage.SUBMIT), Park)
+    assert isinstance(world.step(Stage.SUBMIT), Suspend)
     until((world.workspace / "half.py").exists, "the agent's work")
     status = until(lambda: seen if (seen := world.agent.poll(key)).thread_id else None, "the thread's name")
     assert status.pid is not None
@@ -245,8 +245,8 @@ def test_a_job_whose_supervisor_is_stopped_ends_at_its_limit_with_work_and_threa
     outcome = failed(world.step(Stage.SUBMIT))
     assert (outcome.error.code, outcome.transient) == (code, False)
     assert "its supervisor did not see to that" in outcome.error.message
-    assert outcome.kept["codexTaskId"] == status.thread_id is not None
-    assert b"HALF = True" in world.artifacts.read(outcome.kept["partialPatch"])
+    assert outcome.checkpoint["codexTaskId"] == status.thread_id is not None
+    assert b"HALF = True" in world.artifacts.read(outcome.checkpoint["partialPatch"])
     assert status.agent_pid is not None
     assert status.pid is not None
     for pid in (status.pid, status.agent_pid):
@@ -257,7 +257,7 @@ def test_an_agent_that_was_done_before_its_supervisor_was_stopped_has_done_its_w
     stopped(world, {"end": "completed", "message": "done"}, stall_seconds=3, total_seconds=60)
     done = world.step(Stage.SUBMIT)
     assert isinstance(done, Done), done
-    assert done.outputs["report"] == "done"
+    assert done.result["report"] == "done"
 
 
 def test_a_job_that_is_overdue_and_cannot_be_ended_is_not_said_to_have_ended(world: World) -> None:

@@ -49,7 +49,7 @@ def test_a_job_that_was_started_but_never_recorded_is_stopped_too(world: World) 
     world.plays({"hang": True})
     world.step(Stage.SUBMIT)
     world.job_key = None
-    world.kept.clear()
+    world.checkpoints.clear()
     keep_work(world.context(Stage.SUBMIT))
     assert world.agent.poll(f"{world.run_id}/submit-1").state is JobState.ENDED
 
