@@ -78,7 +78,7 @@ class MoonMindError(Exception):
 
 
 class Unexpected(MoonMindError):
-    """Stands in for an exception nobody planned for; the traceback goes to the log only."""
+    """Stands in for an unforeseen exception; the traceback goes to the log only."""
 
 
 # --- the caller's input --------------------------------------------------------------------------------------------
@@ -225,7 +225,7 @@ class EnvFileRefused(NotConfigured):
 
 
 class FolderRefused(NotConfigured):
-    """The folder `var` of a work tree may have come with it, and nobody said that it is theirs."""
+    """The folder `var` of a work tree may have come with it, and no setting says that it is the operator's."""
 
     code = "folder_refused"
 

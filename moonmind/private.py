@@ -1,4 +1,4 @@
-"""Who may read what the service leaves on disk: its own user, whatever the umask of whoever started it."""
+"""Who may read what the service leaves on disk: its own user only, whatever umask it was started with."""
 
 import os
 import stat
@@ -11,7 +11,7 @@ OTHERS = 0o077
 
 
 def keep_private() -> None:
-    """Make this process and its children create files for their own user alone; whoever needs more says so per file."""
+    """Make this process and its children create files for their own user alone; wider permissions are set per file."""
     os.umask(UMASK)
 
 

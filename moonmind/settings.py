@@ -1,4 +1,4 @@
-"""Every setting, read once per process from the environment and `.env`, then passed down; nobody imports a global."""
+"""Every setting, read once per process from the environment and `.env`, then passed down; there is no global."""
 
 import os
 from collections.abc import Callable
@@ -102,7 +102,7 @@ class Settings(BaseSettings):
     max_model_calls: int = Field(400, validation_alias="MOONMIND_MAX_MODEL_CALLS", ge=1, le=1_000_000)
     """Of one run, whatever number of agents it takes; a person's retry allows as many again."""
     agent_relook_seconds: float = Field(60.0, validation_alias="MOONMIND_AGENT_RELOOK_SECONDS", gt=0)
-    """How long a run parked on its agent waits at most when no waker sees the end."""
+    """The longest wait of a run that is suspended on its agent, if no job poller sees the end."""
     run_deadline_seconds: float = Field(_DAY, validation_alias="MOONMIND_RUN_DEADLINE_SECONDS", gt=0)
     lease_seconds: float = Field(60.0, validation_alias="MOONMIND_LEASE_SECONDS", gt=0)
     heartbeat_seconds: float = Field(5.0, validation_alias="MOONMIND_HEARTBEAT_SECONDS", gt=0)
@@ -224,7 +224,7 @@ class Settings(BaseSettings):
         return base.expanduser().absolute() / "moonmind" / installation_id
 
     def defaulted(self) -> dict[str, Path]:
-        """Return the variables that nobody set and that stand for places in the working directory, with these places."""
+        """Return the unset variables whose defaults are places in the working directory, with these places."""
         return {
             str(field.validation_alias): field.default
             for name, field in type(self).model_fields.items()

@@ -26,7 +26,7 @@ def locked(path: Path, patience: float, *, hand_on: bool = False) -> Iterator[No
     """Hold an exclusive lock on a file, made if need be; it ends with the process. TimeoutError after `patience` seconds.
 
     With `hand_on` it ends with the process and the commands that it began meanwhile: one that outlives a killed process
-    goes on writing, and whoever holds the lock next must find it at its end.
+    goes on writing, and the next holder of the lock must find it ended.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     deadline = time.monotonic() + patience
@@ -34,7 +34,7 @@ def locked(path: Path, patience: float, *, hand_on: bool = False) -> Iterator[No
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         try:
             _wait(handle, path, deadline)
-            # Whoever held it may have removed the file: then the lock is on a file that nobody else will find.
+            # The previous holder may have removed the file: then the lock is on a file that no other process will find.
             if _still_there(handle, path):
                 token = _HANDED_ON.set((*handed_on(), handle) if hand_on else handed_on())
                 try:

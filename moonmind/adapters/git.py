@@ -1,4 +1,4 @@
-"""The one place that runs git: an environment from nothing, configuration nobody else can set, errors with a kind."""
+"""The one place that runs git: an environment from nothing, configuration that nothing else can set, errors with a kind."""
 
 import re
 import time
@@ -47,7 +47,7 @@ _ONLY_ODD = (
     "gitattributesBlob", "gitattributesLarge", "gitattributesLineLength", "gitattributesMissing", "gitattributesSymlink",
     "gitignoreSymlink", "mailmapSymlink", "gitmodulesParse",
 )  # fmt: skip
-"""What git's check of fetched objects finds and what harms nobody; plain git fetches it without a word.
+"""What git's check of fetched objects reports although it is harmless; plain git fetches it without a warning.
 
 The rest stays refused: names that lead elsewhere (`hasDot`, `hasDotdot`, `hasDotgit`, `fullPathname`, `emptyName`), two
 entries of one name (`duplicateEntries`, `treeNotSorted`: what is judged need not be what is checked out), `.gitmodules` that
@@ -103,7 +103,7 @@ class GitOptions:
     """What every git command of a process has in common."""
 
     home: Path
-    """An empty folder, so that git finds nobody's files."""
+    """An empty folder, so that git finds no user's configuration."""
     scheme: str
     """The one transport that is allowed."""
     environment: Mapping[str, str]

@@ -150,7 +150,7 @@ class JobStatus:
     """The supervisor's process id on this host."""
     agent_pid: int | None = None
     agent_started: str | None = None
-    """The agent's start time as the kernel tells it: with the pid it names one process for ever."""
+    """The agent's start time as the kernel tells it: with the pid it identifies one process permanently."""
     result: JobResult | None = None
     model_calls: ModelCalls | None = None
     """None where the agent asks no model, or nothing is known."""
@@ -189,7 +189,7 @@ class Agent(Protocol):
         ...
 
     def running(self) -> tuple[str, ...]:
-        """List the keys of the jobs that are at work on this host, whoever started them."""
+        """List the keys of the jobs that are at work on this host, whichever process started them."""
         ...
 
     def forget(self, home_key: str) -> None:

@@ -1,4 +1,4 @@
-"""What we need from the place where pull requests live. Every effect is an intention that may be repeated."""
+"""What MoonMind needs of a forge, the service that has the pull requests. Every effect may be repeated."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -69,7 +69,7 @@ def always() -> None:
 
 
 class Forge(Protocol):
-    """The service where pull requests live. Raises ForgeError and its subclasses, and CredentialInvalid, only."""
+    """The service that has the pull requests. Raises ForgeError and its subclasses, and CredentialInvalid, only."""
 
     name: str
     scheme: str

@@ -1,4 +1,4 @@
-"""What finds credentials of all kinds in texts, by rules that others maintain."""
+"""A scanner for credentials of all kinds in texts, by rules that others maintain."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ class Hit:
 
 
 class Scanner(Protocol):
-    """Looks for secrets. Talks to nobody: what it finds is not tried anywhere."""
+    """Looks for secrets. Contacts no service: what it finds is not tried anywhere."""
 
     def check(self) -> tuple[Check, ...]:
         """Probe that the scanner runs."""

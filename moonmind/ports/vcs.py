@@ -1,4 +1,4 @@
-"""What we need from version control: read the past, hand out folders, take changes back, publish them."""
+"""What MoonMind needs of version control: read history, provide folders, take changes back, publish them."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -40,7 +40,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """One commit, in the words of whoever made it: all of it is hostile text."""
+    """One commit, in its author's words: all of it is hostile text."""
 
     id: str
     parents: tuple[str, ...]
@@ -164,7 +164,7 @@ class Vcs(Protocol):
     ) -> Archived:
         """Write files of the folder as a compressed archive of bounded size, known secrets masked.
 
-        Without `names` it holds everything that differs from the starting commit, but for what tools made.
+        Without `names` it holds everything that differs from the starting commit, except what tools made.
         """
         ...
 
@@ -211,7 +211,8 @@ class Vcs(Protocol):
     def push(self, repository: Repository, branch: str, commit: str, expected: str | None) -> None:
         """Publish a commit as a branch if the branch is still at `expected` (None: does not exist).
 
-        Raises BranchMoved when it is elsewhere, PushRejected when the forge refuses. Pushing what is there is no error.
+        Raises BranchMoved when it is elsewhere, PushRejected when the forge refuses. A branch that is already at the
+        commit is no error.
         """
         ...
 

@@ -29,7 +29,7 @@ def url_secrets(urls: Iterable[str]) -> Iterator[str]:
         try:
             parts = urlsplit(url.strip())
             names = {name.casefold() for name in _names(parts)}
-        except ValueError:  # no address; whoever uses it says so
+        except ValueError:  # no address; its user reports that
             continue
         for found in _candidates(parts):
             for password in dict.fromkeys((found, unquote(found))):

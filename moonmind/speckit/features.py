@@ -159,7 +159,7 @@ def _is_complete(feature: Feature, files: Mapping[str, TasksFile]) -> bool:
 
 
 def _by_feature_json(known: Sequence[Feature], text: str | None) -> Feature | None:
-    """Find the feature that Spec Kit's own pointer names; one that nobody can read, or that fits several, names none."""
+    """Find the feature that Spec Kit's own pointer names; None if it is unreadable or matches several."""
     try:
         content = json.loads(text or "null")
     except (ValueError, RecursionError):

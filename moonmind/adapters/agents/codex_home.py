@@ -17,7 +17,7 @@ INSTRUCTIONS_FILE = "AGENTS.md"
 """What Codex tells the model in every project."""
 PROVIDER = "moonmind"
 TOKEN_VARIABLE = "MOONMIND_MODEL_TOKEN"  # noqa: S105 - a variable's name
-"""Holds what the supervisor's key proxy asks of Codex; worth nothing to anybody else, and nothing after the job."""
+"""Holds what the supervisor's key proxy asks of Codex; useless to anyone else, and after the job."""
 DEFAULT_BASE_URL = "https://api.openai.com/v1"
 CHATGPT_BASE_URL = "https://chatgpt.com/backend-api/"
 """Where a ChatGPT login's calls go; Codex's own setting `chatgpt_base_url` names another place."""
@@ -31,7 +31,7 @@ QUIET: Mapping[str, Any] = {
     "otel": {"exporter": "none", "trace_exporter": "none", "metrics_exporter": "none", "log_user_prompt": False},
     "features": {"plugins": False, "apps": False},
 }
-"""Codex calls nobody but the model service."""
+"""Codex contacts no service but the model's."""
 
 
 def configuration(options: AgentOptions, login: Login) -> dict[str, Any]:

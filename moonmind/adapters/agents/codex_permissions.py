@@ -1,4 +1,4 @@
-"""What an agent's commands may read and write: a permission profile of Codex's, where this Codex can keep to one."""
+"""What an agent's commands may read and write: a permission profile of Codex, where this Codex can enforce one."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Makes sure that the operator's own Codex home is usable, and says what is missing; never changes what is there."""
+"""Makes sure that the operator's own Codex home is usable, and says what is missing; never changes what exists."""
 
 from dataclasses import dataclass
 from pathlib import Path

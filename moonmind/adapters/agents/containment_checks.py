@@ -1,4 +1,4 @@
-"""What `doctor` says about agents' processes."""
+"""The check of how agents' processes are contained."""
 
 from moonmind.adapters.supervisor.containment import PROMISES, Kind, kind_here
 from moonmind.adapters.supervisor.kernel import sees_processes
@@ -6,7 +6,7 @@ from moonmind.ports.check import Check, CheckStatus
 
 
 def processes() -> tuple[Check, ...]:
-    """Probe by what agents' processes are held together here, and so what is promised about their end."""
+    """Probe how agents' processes are contained on this host, and so how certain it is that all of them end."""
     try:
         kind = kind_here()
     except OSError as error:

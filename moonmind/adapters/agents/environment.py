@@ -60,7 +60,7 @@ def agent_environment(
     mark: str,
     redactor: Redactor,
 ) -> dict[str, str]:
-    """Build a job's environment; a variable that holds a known secret is dropped, whoever added it."""
+    """Build a job's environment; a variable that holds a known secret is dropped, wherever it comes from."""
     environment = harmless(ambient) | dict(added)
     environment |= {name: without_login(value) for name, value in proxies(environment).items()}
     environment = {name: value for name, value in environment.items() if not redactor.holds_known(value.encode())}

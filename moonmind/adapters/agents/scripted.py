@@ -75,7 +75,7 @@ class ScriptedAgent(SupervisedAgent):
 
 
 def improvised(brief: Brief) -> bytes:
-    """Write a script for a phase that nobody wrote one for: touch each path of each task, claim all tasks."""
+    """Write a script for a phase that has none: change each path of each task, claim all tasks."""
     steps: list[dict[str, Any]] = [{"say": f"{brief.phase}: {len(brief.tasks)} tasks."}]
     for task in brief.tasks:
         paths = task.paths or (f"notes/{task.id}.md",)

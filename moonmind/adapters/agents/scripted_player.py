@@ -35,7 +35,7 @@ class Player:
         self._usage = dict(_NO_USAGE)
 
     def play(self, steps: Sequence[Mapping[str, Any]]) -> int:
-        """Play to the end and give the exit code; a script without an end is completed."""
+        """Play to the end and return the exit code; a script without an end is completed."""
         for number, step in enumerate(steps, 1):
             verbs = [name for name in step if name in _VERBS]
             if len(verbs) != 1:

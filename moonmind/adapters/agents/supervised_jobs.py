@@ -187,7 +187,7 @@ class Jobs:
                 _remove(path)
 
     def _came_up(self, key: str) -> bool:
-        """Make a start certain whose launcher did not answer: True when the job runs or ran, False when nothing is left."""
+        """Settle a start whose launcher did not answer: return True if the job runs or ran, False if nothing of it is left."""
         folder = self.folder(key)
         if not self._waited(folder, _SETTLE_SECONDS, until_started=True):
             self._kill_supervisor(key)
@@ -197,7 +197,7 @@ class Jobs:
         return False
 
     def _waited(self, folder: JobFolder, seconds: float, *, until_started: bool) -> bool:
-        """Wait until nobody holds the lock, or until the job has started; False when that takes too long."""
+        """Wait until the lock is free or the job has started; return False if that takes too long."""
         deadline = time.monotonic() + seconds
         while folder.locked and not (until_started and folder.handle.exists()):
             if time.monotonic() > deadline:
@@ -206,7 +206,7 @@ class Jobs:
         return True
 
     def _heard(self, folder: JobFolder) -> bool:
-        """Wait for the supervisor to end its job as it is asked to; False once it is plain that it does not."""
+        """Wait for the supervisor to end its job as asked; return False once it is clear that it does not."""
         began = time.monotonic()
         while folder.locked:
             handle = read_json(folder.handle) or {}
@@ -228,7 +228,7 @@ class Jobs:
         seen = (read_json(folder.seen) or {}).get("processes") or ()
         group = str(handle.get("group") or "")
         known: list[kernel.Process] = []
-        # Where processes cannot be seen, a pid may be anybody's by now; the agent died with its supervisor.
+        # Where processes cannot be seen, a pid may be another process's by now; the agent died with its supervisor.
         if kernel.sees_processes() and handle.get("boot") == kernel.boot_id():
             known.append(kernel.Process(handle["agent_pid"], handle["agent_started"]))
             known += [kernel.Process(one["pid"], one["started"]) for one in (*(result.get("left") or ()), *seen)]

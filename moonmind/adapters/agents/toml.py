@@ -20,7 +20,7 @@ def toml_value(value: Any) -> str:
         case int() | float():
             return repr(value)
         case str():
-            # A JSON string is a TOML basic string but for DEL, which JSON leaves as it is.
+            # A JSON string is a TOML basic string except for DEL, which JSON leaves as it is.
             return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
         case list() | tuple():
             return f"[{', '.join(toml_value(item) for item in value)}]"

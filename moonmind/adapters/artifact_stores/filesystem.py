@@ -174,7 +174,7 @@ def _told_read(handle: int, size: int, path: str) -> bytes:
 
 @contextlib.contextmanager
 def _told(path: str) -> Iterator[None]:
-    """Turn the system's errors into ours; only a missing file stays what it is."""
+    """Turn the system's errors into ours; a missing file stays FileNotFoundError."""
     try:
         yield
     except FileNotFoundError:

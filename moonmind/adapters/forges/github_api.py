@@ -26,7 +26,7 @@ _TOKEN = re.compile(r"[\x21-\x7e]+")
 SECONDS = 20
 """For a connection, and between two parts of an answer."""
 PROBE_SECONDS = 8
-"""For a probe, which somebody waits for."""
+"""For a probe, on which a caller waits."""
 
 
 @dataclass(frozen=True, slots=True)

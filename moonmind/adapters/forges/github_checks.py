@@ -1,4 +1,4 @@
-"""Probes what publishing to GitHub needs: a valid token, a repository it sees, the right to push there.
+"""Probes what publishing to GitHub needs: a valid token, a repository that it can read, the right to push there.
 
 The right to push is asked of git itself: `info/refs?service=git-receive-pack` is the first thing a push asks, and it
 changes nothing. What the API calls `permissions` are the user's, which a fine-grained token may hold fewer of.

@@ -39,7 +39,7 @@ def main() -> int:
     if lock is None:
         return _say(0, "already")
     if folder.stop.exists():
-        # Looked for under the lock: whoever stops the job makes the file first and waits for the lock then.
+        # Looked for under the lock: a process that stops the job makes the file first and then waits for the lock.
         return _say(AGAIN, "the job was stopped before it started")
     read_end, write_end = os.pipe()
     if os.fork() == 0:
@@ -53,7 +53,7 @@ def main() -> int:
 
 
 def _lock(folder: JobFolder) -> int | None:
-    """Take the lock, or give None once the job is known to have been started by somebody."""
+    """Take the lock; return None once another process is known to have started the job."""
     deadline = time.monotonic() + _HANDLE_SECONDS
     while True:
         lock = folder.try_lock()

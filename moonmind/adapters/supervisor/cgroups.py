@@ -56,7 +56,7 @@ def members(group: str) -> list[kernel.Process]:
 
 
 def is_group_of(group: str, mark: str) -> bool:
-    """Return True if a noted path is the job's own group: a note that says anything else kills nobody."""
+    """Return True if a noted path is the job's own group: a note that says anything else kills no process."""
     return Path(group).name == _name(mark)
 
 

@@ -6,7 +6,7 @@
 | cgroup | every process: a keeper does it, else the next look at the job | what moved itself to another group |
 | traces | every descendant: a keeper does it, else the next look finds those that carry a trace | what killed keeper and supervisor and shed all traces |
 
-What the agent asks another service of the host to start (systemd, cron, a container engine) is nobody's descendant.
+What the agent asks another service of the host to start (systemd, cron, a container engine) is not its descendant.
 """
 
 import os

@@ -1,12 +1,12 @@
 """A job's folder: the few files through which a supervisor and the rest of the world know each other.
 
 lock          held (flock) while the supervisor lives
-handle.json   who runs: written once, before anybody is told that the job has started
+handle.json   the job's processes: written once, before any process is told that the job has started
 seen.json     which processes the agent has started, where no namespace or control group holds them
 facts.json    what is known while it runs, the agent's thread above all
 heartbeat     when the supervisor's loop last turned (heartbeat.py)
 calls.json    how many calls of the model the run has made, where they pass the key proxy
-stop          a request: whoever makes this file wants the job to end, or never to start
+stop          a request: the job is to end, or never to start
 result.json   how it ended: written last, once
 stderr.log    the agent's standard error, redacted and bounded
 tmp/          the agent's TMPDIR
@@ -87,7 +87,7 @@ class JobFolder:
         self.temporary.mkdir(exist_ok=True, mode=0o700)
 
     def try_lock(self) -> int | None:
-        """Take the lock and give its descriptor, or None where another process holds it."""
+        """Take the lock and return its descriptor; None if another process holds it."""
         return try_lock(self.lock)
 
     @property

@@ -32,7 +32,7 @@ _KILL_SECONDS = 60.0
 
 
 class Job:
-    """Owns one agent. `run` returns when it is gone with all its descendants."""
+    """Owns one agent. `run` returns when the agent and all its descendants have ended."""
 
     def __init__(self, order: Order) -> None:
         self._order = order
@@ -120,13 +120,13 @@ class Job:
             write_json(self._folder.result, self._result(survivors))
 
     def abandon(self) -> None:
-        """Kill whatever is there, for a start that failed half way."""
+        """Kill what was started, when a start fails half-way."""
         self._clear()
         if self._lent is not None and self._order.loan is not None:
             loan.give_back(self._order.loan, self._lent)
 
     def explain(self, text: str) -> None:
-        """Write a defect of ours where an operator will look for it."""
+        """Write an internal error where an operator will look for it."""
         self._stderr.add(self._redactor.text(text).encode("utf-8", "replace"))
 
     # --- while it runs
@@ -141,7 +141,7 @@ class Job:
             assert pipe is not None  # noqa: S101 - `start` asked for all three
             os.set_blocking(pipe.fileno(), False)
             self._selector.register(pipe, events, move)
-        # Readable when the agent ends, so that nobody waits for the next tick to see it.
+        # Readable when the agent ends, so that a reader need not wait for the next tick.
         self._selector.register(
             os.fdopen(os.pidfd_open(held.keeper.pid), "rb", buffering=0), selectors.EVENT_READ, lambda _: False
         )
@@ -182,7 +182,7 @@ class Job:
             self._contained.signal(signal.SIGINT)
 
     def _pump(self) -> None:
-        """Move what is ready, or wait a tick for it."""
+        """Read and write what is ready, or wait a tick for it."""
         self._heartbeat.beat()
         for key, _ in self._selector.select(_TICK_SECONDS):
             move: Callable[[int], bool] = key.data
@@ -241,7 +241,7 @@ class Job:
         return done or self._calls is None or self._calls.refused_at is None
 
     def _reap(self) -> bool:
-        """Take leave of dead children; True when no child is left, and so no descendant: orphans become children."""
+        """Reap dead children; return True if no child is left, and so no descendant: orphans become children."""
         while True:
             try:
                 pid, status = os.waitpid(-1, os.WNOHANG)
@@ -254,10 +254,12 @@ class Job:
                 self._exit_code = self._contained.exit_code()
 
     def _clear(self) -> list[kernel.Process]:
-        """Kill every descendant; gives those that could not be killed, another user's above all."""
+        """Kill every descendant; return those that could not be killed, above all another user's."""
         deadline = time.monotonic() + _KILL_SECONDS
         if self._contained is not None and self._exit_code is None:
-            os.kill(self._contained.keeper.pid, signal.SIGKILL)  # takes the agent along, also where /proc shows nobody
+            os.kill(
+                self._contained.keeper.pid, signal.SIGKILL
+            )  # takes the agent along, also where /proc shows no process
         while not self._reap():
             self._heartbeat.beat()
             left = kernel.descendants(os.getpid())

@@ -112,7 +112,7 @@ def _with_orphans(group: str, control: int, status: int, lifeline: int, command:
 
 
 def _end_all(group: str) -> NoReturn:
-    """Kill every descendant: the supervisor is gone, and nobody else will."""
+    """Kill every descendant: the supervisor is gone, and no other process will."""
     deadline = time.monotonic() + _KILL_SECONDS
     while True:
         if group:
@@ -132,7 +132,7 @@ def _become(control: int, command: list[str], prepare: Callable[[], None]) -> No
     except OSError as error:
         os.write(control, REFUSED + str(error).encode("utf-8", "replace"))
         os._exit(1)
-    # Its own session, for the terminal's sake; nobody counts on it for killing, since commands make their own.
+    # Its own session, for the terminal's sake; it is not used for killing, since commands make their own.
     os.setsid()
     os.write(control, HERE)
     if os.read(control, 16) != GO:

@@ -1,6 +1,6 @@
 """What the kernel knows about processes: who they are, whose children they are, and how to be rid of them. Linux only.
 
-Where /proc is not mounted (a bare chroot), a pid alone names a process and nobody's children can be listed: agents are
+Where /proc is not mounted (a bare chroot), a pid alone names a process and children cannot be listed: agents are
 still run, watched and stopped, but what they hid in sessions of their own is not found. `doctor` says so.
 """
 
@@ -25,7 +25,7 @@ _LIBC = ctypes.CDLL(None, use_errno=True)
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """One process for ever: a pid is used again, a pid with its start time is not."""
+    """One process, identified permanently: a pid is reused, a pid with its start time is not."""
 
     pid: int
     started: str
@@ -39,7 +39,7 @@ class Process:
 
     @property
     def stopped(self) -> bool:
-        """Return True if SIGCONT would let it go on; True also where that cannot be seen."""
+        """Return True if SIGCONT would continue it; True also if that cannot be seen."""
         stat = _stat(self.pid)
         return stat is not None and stat.state in "T?" and stat.started == self.started
 
@@ -181,7 +181,7 @@ def called(*words: str) -> list[Process]:
 
 
 def kill_all(find: Callable[[], Iterable[Process]], *, seconds: float) -> list[Process]:
-    """Kill what `find` gives until it gives nothing; returns what is still there after `seconds`."""
+    """Kill what `find` returns until it returns nothing; return what is left after `seconds`."""
     deadline = time.monotonic() + seconds
     while left := list(find()):
         if time.monotonic() > deadline:

@@ -147,7 +147,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         except (OSError, http.client.HTTPException) as error:
             self._uncount(counted)
-            # A refusal is retried a few times and then ends the turn; an unreachable address would be tried for ever.
+            # A refusal is retried a few times and then ends the turn; an unreachable address would be retried without end.
             self.send_error(503, "the model service cannot be reached", str(error))
             return
         if not 200 <= answer.status < 300:

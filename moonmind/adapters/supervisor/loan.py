@@ -13,7 +13,7 @@ class LoginBusy(Exception):
 
 
 def take(loan: Loan) -> int:
-    """Copy the login in and give the descriptor that holds it lent. Raises LoginBusy, OSError."""
+    """Copy the login in and return the descriptor that holds it lent. Raises LoginBusy, OSError."""
     source, copy = Path(loan.source), Path(loan.copy)
     descriptor = _lock(source)
     if descriptor is None:

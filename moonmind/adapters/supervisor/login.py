@@ -31,7 +31,7 @@ class LoginRefused(Exception):
 
 
 class Credential(Protocol):
-    """What is added to a request of the model."""
+    """Provides the headers that are added to a request to the model."""
 
     def headers(self) -> dict[str, str]:
         """Return the headers. Raises LoginRefused, OSError."""

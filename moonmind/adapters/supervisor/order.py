@@ -1,4 +1,4 @@
-"""What a supervisor is told, once, on its standard input: it reads no settings and asks nobody."""
+"""A supervisor's order, read once from standard input: it reads no settings and asks for nothing else."""
 
 import json
 from collections.abc import Mapping

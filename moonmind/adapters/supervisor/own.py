@@ -1,4 +1,4 @@
-"""Which processes are MoonMind's own: known by pid and start time, since anybody may choose the words of a command line.
+"""Which processes are MoonMind's own: known by pid and start time, since any program may choose its command line.
 
 Each process that can end jobs leaves an empty file named after itself in a folder of the installation.
 """

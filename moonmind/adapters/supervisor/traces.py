@@ -1,7 +1,7 @@
-"""Finds what is left of a job by the traces that processes carry, for when nobody has kept hold of them.
+"""Finds a job's remaining processes by the traces that they carry, where nothing else holds them together.
 
-A trace counts only for a process of this user that started after the job, and only if whoever started it is gone or is
-of the job as well: an editor or a shell that stands in a run's folder has a living parent that is not.
+A trace counts only for a process of this user that started after the job, and only if its starter is gone or belongs to
+the job as well: an editor or a shell that stands in a run's folder has a living parent that is not.
 """
 
 import os
@@ -76,7 +76,7 @@ def trace_of(handle: Mapping[str, Any], seen: Iterable[Mapping[str, Any]], folde
 
 
 def leftovers(trace: Trace, own: Collection[Process] = ()) -> list[Process]:
-    """List the living processes that carry a trace and belong to nobody else; `own` read the folders of runs."""
+    """List the living processes that carry a trace and are not `own`: MoonMind's own, which read the folders of runs."""
     user = os.geteuid()
     own = {*own, *lineage()}
     parents, ours = {}, {}

@@ -78,7 +78,7 @@ class Transcript:
                 self.completed, self.failure = False, _failure(event.get("error"))
             case {"type": "error", "message": str(message)}:
                 self.notice = message[:_REPORT_LIMIT]
-                # "Reconnecting... 1/5", "Reconnecting... waiting for network": said for ever when the network is gone.
+                # "Reconnecting... 1/5", "Reconnecting... waiting for network": repeated without end when the network is gone.
                 return not message.startswith("Reconnecting")
         return True
 

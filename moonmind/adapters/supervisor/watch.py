@@ -1,4 +1,4 @@
-"""Decides when an agent has had enough: pure, given the clock."""
+"""Decides when an agent has reached a limit: pure, given the clock."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -49,7 +49,7 @@ _AT_LAST_SECONDS = 120.0
 
 
 def outlived(started: float, last_beat: float, stall_seconds: float, total_seconds: float, now: float) -> End | None:
-    """Return the limit that a job has outlived because its supervisor does not see to it; None where all is well.
+    """Return the limit that a job has exceeded because its supervisor does not enforce it; None if there is none.
 
     Times are of the monotonic clock, in seconds. A supervisor whose loop turns keeps its limits by itself; one that has
     not turned for as long as its agent may be silent cannot have heard it.

@@ -34,8 +34,8 @@ _SECRETS = re.compile(
 class Taker:
     """Takes a folder back with the service's git directory; objects go straight to the mirror, where `wip` is pinned.
 
-    What the repository's ignore rules leave out is left out, as a developer's `git add --all` would, but for files that
-    a task names. What tools made, and what no commit can hold, is left out and noted; the rest is taken. No filter, hook
+    What the repository's ignore rules leave out is left out, as a developer's `git add --all` would, except files that a
+    task names. What tools made, and what no commit can hold, is left out and noted; the rest is taken. No filter, hook
     or configuration of the agent's is looked at, and no command ever runs inside a repository that the agent made.
     """
 

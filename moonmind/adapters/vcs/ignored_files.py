@@ -27,7 +27,7 @@ def hidden_files(git: Git, workspace: Workspace) -> tuple[LeftOut, ...]:
 
 
 def changed_files(git: Git, workspace: Workspace) -> list[bytes]:
-    """List what differs from the starting commit, but for what tools made; without git where that fails."""
+    """List what differs from the starting commit, except what tools made; without git if that fails."""
     tree = WorkTree(git, workspace.git_dir, workspace.path)
     base = workspace.git_dir / BASE_INDEX
     tracked: set[bytes] = set()

@@ -63,7 +63,7 @@ class Mirrors:
         return place
 
     def fetch(self, repository: Repository) -> None:
-        """Bring all branches up to date. Whoever waited while another began and ended a fetch takes that one."""
+        """Bring all branches up to date. A caller that waited while another fetch began and ended uses that one."""
         url = self.url(repository)
         place = self.place(repository.full_name)
         asked = _Fetches.read(place)
@@ -95,7 +95,7 @@ class Mirrors:
 
     @contextlib.contextmanager
     def lock(self, repository: str) -> Iterator[None]:
-        """Hold the mirror's lock: for fetches, and for whoever writes the same refs.
+        """Hold the mirror's lock: for fetches, and for writers of the same refs.
 
         It spares the forge a second fetch; that refs stay whole is git's own doing. So its holder is waited for only so
         long: a process that was stopped in the middle of a fetch must not hold up every other run of the repository.

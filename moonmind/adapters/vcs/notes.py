@@ -32,7 +32,7 @@ class Notes:
         self._notes: dict[tuple[str, str], _Note] = {}
         self._of_rule: dict[str, int] = {}
         self.to_keep: list[bytes] = []
-        """Files that no commit holds and an archive should: nobody else has them."""
+        """Files that no commit holds and an archive should: they exist nowhere else."""
 
     def add(
         self, place: bytes | str, rule: str, words: str, *, group: str = "", files: int = 1, keep: bool = False

@@ -31,7 +31,7 @@ class Kind(Enum):
     SPECIAL = auto()
     GONE = auto()
     CLOSED = auto()
-    """It cannot be looked at, so nobody knows."""
+    """It cannot be read, so its kind is unknown."""
 
 
 @dataclass(frozen=True, slots=True)

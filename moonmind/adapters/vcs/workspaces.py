@@ -39,7 +39,7 @@ class Workspaces:
 
     @contextlib.contextmanager
     def lock(self, run_id: UUID) -> Iterator[Path]:
-        """Hold the run's folder against other processes, and against git commands of dead ones; gives its place."""
+        """Hold the run's folder against other processes, and against git commands of dead ones; yields its place."""
         with contextlib.ExitStack() as stack:
             try:
                 stack.enter_context(locked(self._lock_file(run_id), LOCAL_SECONDS, hand_on=True))
