@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 from moonmind.errors import SpecUnreadable
-from moonmind.speckit.tasks import NO_BOX
+from moonmind.speckit.spec_tasks import NO_BOX
 from moonmind.speckit.tasks_md import Mark, read_tasks, tick, untick
 
 FIXTURES = Path(__file__).parents[1] / "tests/fixtures/tasks_md"

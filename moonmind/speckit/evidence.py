@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from moonmind.errors import SpecUnreadable
+from moonmind.speckit.spec_tasks import Mark, TasksFile
 from moonmind.speckit.targets import split
 from moonmind.speckit.task_line import ID
-from moonmind.speckit.tasks import Mark, TasksFile
 from moonmind.speckit.tasks_md import read_tasks
 
 _TEST_FOLDERS = frozenset({"__tests__", "e2e", "spec", "test", "tests"})

@@ -16,7 +16,7 @@ from moonmind.speckit.feature import (
     short_path,
     written_path,
 )
-from moonmind.speckit.tasks import TasksFile
+from moonmind.speckit.spec_tasks import TasksFile
 
 __all__ = [
     "Choice",

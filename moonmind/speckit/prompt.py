@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Mapping
 
 from moonmind.speckit.hidden import strip_controls, strip_hidden
-from moonmind.speckit.tasks import SpecTask
+from moonmind.speckit.spec_tasks import SpecTask
 from moonmind.speckit.work import Work
 
 __all__ = ["render_prompt", "strip_hidden"]

@@ -5,7 +5,7 @@ from typing import Any
 
 from moonmind.errors import SpecUnreadable
 from moonmind.speckit.features import Choice, Feature
-from moonmind.speckit.tasks import TasksFile
+from moonmind.speckit.spec_tasks import TasksFile
 from moonmind.speckit.work import Work
 
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from moonmind.errors import InvalidRequest
+from moonmind.speckit.spec_tasks import SpecTask, TasksFile
 from moonmind.speckit.task_line import ID
-from moonmind.speckit.tasks import SpecTask, TasksFile
 
 _STORY = re.compile(r"(?:US)?-?(\d{1,3}[a-z]?)", re.IGNORECASE)
 _RANGE = re.compile(rf"({ID.pattern})\s*(?:-|–|—|\.\.)\s*({ID.pattern})")

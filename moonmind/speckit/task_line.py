@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from moonmind.speckit.tasks import Mark
+from moonmind.speckit.spec_tasks import Mark
 
 ID = re.compile(
     r"[A-Z]{1,3}(?:-[A-Z]{1,4})?-?\d{1,6}(?:\.\d{1,4}){0,3}(?:[A-Za-z](?![A-Za-z0-9])|['’])?"

@@ -9,8 +9,8 @@ from moonmind.errors import SpecUnreadable
 from moonmind.speckit.blocks import Blocks, Line, read_blocks
 from moonmind.speckit.mentions import flags_in, paths_in, waits_in
 from moonmind.speckit.phases import IMPLICIT, Facts, Places, facts_by_owner, is_phase_title, with_written_phases
+from moonmind.speckit.spec_tasks import NO_BOX, Mark, Phase, SpecTask, TasksFile
 from moonmind.speckit.task_line import ID, Fault, Item, is_about_tasks, is_placeholder, read_item
-from moonmind.speckit.tasks import NO_BOX, Mark, Phase, SpecTask, TasksFile
 from moonmind.speckit.ticks import set_boxes
 
 __all__ = ["Mark", "Phase", "SpecTask", "TasksFile", "read_tasks", "tick", "untick"]

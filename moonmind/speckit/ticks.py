@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from moonmind.errors import SpecUnreadable
-from moonmind.speckit.tasks import NO_BOX, Mark, SpecTask, TasksFile
+from moonmind.speckit.spec_tasks import NO_BOX, Mark, SpecTask, TasksFile
 
 _WRITABLE = frozenset(" xX~-/✓✔✅☑")
 _LONGEST_MARK = 16

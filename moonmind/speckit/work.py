@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from moonmind.speckit.features import Feature
 from moonmind.speckit.selection import Selection
-from moonmind.speckit.tasks import Phase, SpecTask, TasksFile
+from moonmind.speckit.spec_tasks import Phase, SpecTask, TasksFile
 
 EVERYTHING = Selection()
 SHOWN_IDS = 20

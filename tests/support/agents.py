@@ -12,9 +12,9 @@ from typing import Any
 from uuid import uuid4
 
 from moonmind.adapters.agents.agent_options import AgentOptions
-from moonmind.adapters.agents.base import SupervisedAgent
 from moonmind.adapters.agents.codex import CodexAgent
 from moonmind.adapters.agents.scripted import ScriptedAgent
+from moonmind.adapters.agents.supervised_agent import SupervisedAgent
 from moonmind.ports.agent import AgentJob, Brief, BriefTask, JobLimits, JobState, JobStatus
 from tests.support.processes import inner_pid
 from tests.support.responses_server import ResponsesServer

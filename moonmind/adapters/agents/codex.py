@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from moonmind.adapters.agents.base import SupervisedAgent
 from moonmind.adapters.agents.codex_checks import codex_checks, find_codex
 from moonmind.adapters.agents.codex_home import (
     CHATGPT_BASE_URL,
@@ -23,6 +22,7 @@ from moonmind.adapters.agents.codex_permissions import Reach, confined, holds
 from moonmind.adapters.agents.codex_project import distrusting, instructions
 from moonmind.adapters.agents.credential_files import account_home, credential_files
 from moonmind.adapters.agents.environment import proxies
+from moonmind.adapters.agents.supervised_agent import SupervisedAgent
 from moonmind.adapters.agents.toml import toml_value
 from moonmind.adapters.supervisor import loan
 from moonmind.adapters.supervisor.order import PROXY_TOKEN, PROXY_URL, KeyProxy, Loan, Order

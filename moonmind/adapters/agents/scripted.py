@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from moonmind.adapters.agents import scripted_player
-from moonmind.adapters.agents.base import SupervisedAgent
+from moonmind.adapters.agents.supervised_agent import SupervisedAgent
 from moonmind.adapters.supervisor.folder import write_whole
 from moonmind.adapters.supervisor.order import Order
 from moonmind.errors import NotConfigured

@@ -6,7 +6,7 @@ from moonmind.adapters.git import Git
 from moonmind.adapters.process import Completed
 from moonmind.adapters.vcs.mirrors import Mirrors, object_name
 from moonmind.adapters.vcs.objects import Objects
-from moonmind.adapters.vcs.refusals import refusal
+from moonmind.adapters.vcs.push_refusals import refusal
 from moonmind.errors import BranchMoved, VcsRefused
 from moonmind.ports.forge import Repository
 

@@ -11,7 +11,7 @@ from moonmind.cli.speckit.bounded_reading import read_file, walk
 from moonmind.errors import InvalidRequest, NotFound, SpecUnreadable
 from moonmind.speckit.feature import Feature
 from moonmind.speckit.features import Choice, choose_feature, find_features
-from moonmind.speckit.tasks import SpecTask, TasksFile
+from moonmind.speckit.spec_tasks import SpecTask, TasksFile
 from moonmind.speckit.tasks_md import read_tasks
 
 FEATURE_JSON = ".specify/feature.json"

@@ -9,7 +9,7 @@ from moonmind.cli.consoles import marks
 from moonmind.cli.terminal_text import one_line
 from moonmind.errors import SpecUnreadable
 from moonmind.speckit.features import Choice, Feature
-from moonmind.speckit.tasks import TasksFile
+from moonmind.speckit.spec_tasks import TasksFile
 from moonmind.speckit.work import Work, ids_of, next_work
 
 _BAR = 12

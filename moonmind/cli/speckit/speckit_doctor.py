@@ -10,7 +10,7 @@ from moonmind.errors import MoonMindError, SpecUnreadable
 from moonmind.ports.check import Check, CheckStatus
 from moonmind.speckit.documents import constitution_in, skills_in
 from moonmind.speckit.feature import Feature
-from moonmind.speckit.tasks import TasksFile
+from moonmind.speckit.spec_tasks import TasksFile
 from moonmind.speckit.work import NoWork, ids_of, next_work
 
 _TEMPLATE_MARKS = ("[PROJECT_NAME]", "[PRINCIPLE_1_NAME]", "[FEATURE NAME]")

@@ -6,7 +6,7 @@ from moonmind.engine.stage_context import StageContext
 from moonmind.errors import FeatureMissing, SpecUnreadable
 from moonmind.runs import naming
 from moonmind.speckit.features import Choice, Feature, choose_feature, matches, refuse_shared_key
-from moonmind.speckit.tasks import TasksFile
+from moonmind.speckit.spec_tasks import TasksFile
 from moonmind.speckit.tasks_md import read_tasks
 from moonmind.stages.discover.feature_branches import FeatureBranches
 from moonmind.stages.discover.snapshot import Snapshot

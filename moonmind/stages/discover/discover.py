@@ -15,7 +15,7 @@ from moonmind.runs.machine import Done, NothingToDo, Outcome
 from moonmind.speckit.documents import constitution_in, documents_of, skills_in
 from moonmind.speckit.evidence import evidence_of
 from moonmind.speckit.features import Feature, find_features
-from moonmind.speckit.tasks import SpecTask
+from moonmind.speckit.spec_tasks import SpecTask
 from moonmind.speckit.tasks_md import read_tasks
 from moonmind.speckit.work import NoWork, Work, next_work
 from moonmind.stages.discover import agent_files

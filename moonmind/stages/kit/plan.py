@@ -8,7 +8,7 @@ from moonmind.errors import Unexpected
 from moonmind.ports.forge import Repository
 from moonmind.speckit.evidence import evidence_of
 from moonmind.speckit.features import Feature
-from moonmind.speckit.tasks import SpecTask, TasksFile
+from moonmind.speckit.spec_tasks import SpecTask, TasksFile
 from moonmind.speckit.work import Work
 
 VERSION = 1

@@ -44,7 +44,7 @@ def always(arguments, answer):
 
 RECORD = ("moonmind.engine.recorder", "Recorder", "record")
 CLAIM = ("moonmind.engine.executor", "Executor", "_claim")
-AGENT = ("moonmind.adapters.agents.base", "SupervisedAgent", "start")
+AGENT = ("moonmind.adapters.agents.supervised_agent", "SupervisedAgent", "start")
 JOBS = ("moonmind.adapters.agents.supervised_jobs", "Jobs", "start")
 VCS = ("moonmind.adapters.vcs.git_vcs", "GitVcs")
 FORGE = ("moonmind.adapters.forges.local", "LocalForge", "ensure_pull_request")

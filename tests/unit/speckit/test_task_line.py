@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from moonmind.speckit.spec_tasks import Mark
 from moonmind.speckit.task_line import Fault, is_about_tasks, is_placeholder, read_item
-from moonmind.speckit.tasks import Mark
 
 
 @pytest.mark.parametrize(

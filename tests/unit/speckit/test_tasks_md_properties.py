@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from moonmind.errors import SpecUnreadable
-from moonmind.speckit.tasks import NO_BOX
+from moonmind.speckit.spec_tasks import NO_BOX
 from moonmind.speckit.tasks_md import Mark, TasksFile, read_tasks, tick, untick
 from moonmind.speckit.ticks import mark_in
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from moonmind.adapters.vcs.refusals import refusal
+from moonmind.adapters.vcs.push_refusals import refusal
 from moonmind.errors import (
     BranchProtected,
     MoonMindError,

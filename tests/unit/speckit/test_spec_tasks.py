@@ -1,4 +1,4 @@
-from moonmind.speckit.tasks import Mark, Phase, SpecTask, TasksFile
+from moonmind.speckit.spec_tasks import Mark, Phase, SpecTask, TasksFile
 
 
 def a_task(number: int, mark: Mark) -> SpecTask:
