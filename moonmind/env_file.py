@@ -1,4 +1,4 @@
-"""The one `.env` of a process: which file it is, what it says, and what a file in a stranger's work tree may not say."""
+"""The one `.env` of a process: which file it is, what it says, and what a file in a foreign work tree may not set."""
 
 import os
 import stat
@@ -93,7 +93,7 @@ class EnvFile:
     path: Path
     values: Mapping[str, str]
     """Names as the file spells them; a name without a value, or with an empty one, is left out."""
-    stranger: Path | None
+    foreign_tree: Path | None
     """The work tree that may have brought the file along; None for a file that is the operator's."""
 
 
@@ -114,15 +114,15 @@ def read(named: str | None) -> EnvFile | None:
         raise _unreadable(Path(NAME), error.strerror or str(error)) from None
     if stat.S_ISDIR(found.st_mode):
         return None  # a virtual environment, as some name theirs
-    return _read(path, stranger(path.parent, Path(os.path.realpath(path)).parent))
+    return _read(path, foreign_tree(path.parent, Path(os.path.realpath(path)).parent))
 
 
 def harmless(field: str) -> bool:
-    """Return True if a stranger's file may set this field."""
+    """Return True if a file of a foreign work tree may set this field."""
     return KINDS.get(field) is Kind.HARMLESS
 
 
-def stranger(*places: Path) -> Path | None:
+def foreign_tree(*places: Path) -> Path | None:
     """Return the first work tree around these folders that the running program is not in; None where there is none."""
     programs = (Path(__file__).resolve().parent, Path(sys.prefix).resolve())
     for place in places:
@@ -155,18 +155,18 @@ def _bare(place: Path) -> bool:
     return all(_there(place / name) for name in ("HEAD", "objects", "refs"))
 
 
-def _read(path: Path, stranger: Path | None) -> EnvFile:
-    text = _text(path, links_to_pipe=stranger is None)
-    if stranger is None:
+def _read(path: Path, foreign: Path | None) -> EnvFile:
+    text = _text(path, links_to_pipe=foreign is None)
+    if foreign is None:
         for binding in parse_stream(StringIO(text)):
             if binding.error:
                 raise EnvFileRefused(
                     f"line {_line_of(binding.original)} of {path} is not a setting",
                     remediation="Write NAME=value, with quotes around a value of several words or lines.",
                 )
-    # A stranger's `${NAME}` stays as it is: no credential of the environment ends up in a harmless setting.
-    values = dotenv_values(stream=StringIO(text), interpolate=stranger is None)
-    return EnvFile(path, {name: value for name, value in values.items() if value}, stranger)
+    # In a foreign work tree's file, `${NAME}` stays as it is: no credential of the environment ends up in a harmless setting.
+    values = dotenv_values(stream=StringIO(text), interpolate=foreign is None)
+    return EnvFile(path, {name: value for name, value in values.items() if value}, foreign)
 
 
 def _line_of(part: Original) -> int:
@@ -213,11 +213,11 @@ def _other_encoding(path: Path, why: str) -> EnvFileRefused:
     )
 
 
-def refusal(path: Path, stranger: Path, names: list[str]) -> EnvFileRefused:
-    """Return the error for a stranger's file that names what it may not."""
+def refusal(path: Path, foreign: Path, names: list[str]) -> EnvFileRefused:
+    """Return the error for a foreign work tree's file that sets what it may not."""
     said = ", ".join(names)
     return EnvFileRefused(
-        f"{path} sets {said}, and {stranger} is a git work tree other than this MoonMind's own: a file that may have "
+        f"{path} sets {said}, and {foreign} is a git work tree other than this MoonMind's own: a file that may have "
         "come with a clone must not set programs, addresses, folders, credentials or protections",
         remediation=f"If you wrote the file, name it: {VARIABLE}={path}. Otherwise leave that folder, or read no file with "
         f"{VARIABLE}={os.devnull}.",

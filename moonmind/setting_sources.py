@@ -31,7 +31,8 @@ class Environment(EnvSettingsSource):
 class File(Environment):
     """The one file, by the names of the environment.
 
-    Raises EnvFileRefused for a file that cannot be read, and for a stranger's that names more than harmless settings.
+    Raises EnvFileRefused for a file that cannot be read, and for one of a foreign work tree that sets more than harmless
+    settings.
     """
 
     def __init__(self, settings_cls: type[BaseSettings], environment: Mapping[str, str | None]) -> None:
@@ -49,7 +50,7 @@ class File(Environment):
 
     @staticmethod
     def _judge(found: EnvFile, names: Mapping[str, tuple[str, str]]) -> None:
-        if found.stranger is None:
+        if found.foreign_tree is None:
             return
         refused = []
         for name in found.values:
@@ -57,4 +58,4 @@ class File(Environment):
             if field is not None and not env_file.harmless(field):
                 refused.append(documented if name == documented else f"{documented} ({name})")
         if refused:
-            raise env_file.refusal(found.path, found.stranger, refused)
+            raise env_file.refusal(found.path, found.foreign_tree, refused)

@@ -1,4 +1,4 @@
-"""The folder `var` of the working directory, and whether this installation made the one in a stranger's work tree.
+"""The folder `var` of the working directory, and whether this installation made the one in a foreign work tree.
 
 A clone can bring along a database, repositories with hooks, and files that name processes. So the first use notes, outside
 of the work tree, which folder it made there: its path, and a mark that lies in the folder too. Without its note, such a
@@ -29,11 +29,11 @@ _KNOWN = ("moonmind.db", "server.json", "celerybeat-schedule", "artifacts", "rep
 
 
 def check(defaults: Mapping[str, Path], state_home: Path | None) -> None:
-    """Raise FolderRefused if `var` belongs to a stranger's work tree, has content, and has no note of this user.
+    """Raise FolderRefused if `var` belongs to a foreign work tree, has content, and has no note of this user.
 
     `defaults` are the variables that nobody set, and what they stand for; `state_home` is the folder for users' state.
     """
-    found = _in_strangers_tree()
+    found = _in_foreign_tree()
     if found is not None and (why := _foreign(*found, state_home)) is not None:
         place, tree = found
         notes = _notes(tree, state_home)
@@ -49,9 +49,9 @@ def check(defaults: Mapping[str, Path], state_home: Path | None) -> None:
 
 
 def claim(defaults: Mapping[str, Path], state_home: Path | None) -> None:
-    """Make `var` in a stranger's work tree, and note that it is ours; elsewhere do nothing. Raises FolderRefused."""
+    """Make `var` in a foreign work tree, and note that it is ours; elsewhere do nothing. Raises FolderRefused."""
     check(defaults, state_home)
-    found = _in_strangers_tree()
+    found = _in_foreign_tree()
     if found is None:
         return
     place, tree = found
@@ -80,14 +80,14 @@ def claim(defaults: Mapping[str, Path], state_home: Path | None) -> None:
         ) from None
 
 
-def _in_strangers_tree() -> tuple[Path, Path] | None:
-    """Return `var` and the stranger's work tree that it is in, or that it is; None where it is the operator's."""
+def _in_foreign_tree() -> tuple[Path, Path] | None:
+    """Return `var` and the foreign work tree that it is in, or that it is; None where it is the operator's."""
     try:
         place = Path.cwd() / NAME
     except FileNotFoundError:  # the working directory was removed
         return None
     # A clone can have the name `var` itself, and a link can lead into one; what is closed to us is not used either way.
-    tree = env_file.stranger(place.parent, *([place] if os.access(place, os.X_OK) else []))
+    tree = env_file.foreign_tree(place.parent, *([place] if os.access(place, os.X_OK) else []))
     return None if tree is None else (place, tree)
 
 
@@ -130,7 +130,7 @@ def _body(place: Path, mark: str) -> dict[str, object]:
 
 
 def _mark(place: Path) -> str:
-    """Read the folder's mark, which a stranger may have put there; raises OSError."""
+    """Read the folder's mark, which may have come with a clone; raises OSError."""
     with os.fdopen(os.open(place / MARK, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
         return file.read(_LONGEST_MARK).decode("ascii", "replace")
 

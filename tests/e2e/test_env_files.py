@@ -40,7 +40,7 @@ def test_every_command_names_the_file_and_ends_with_4_before_anything_is_execute
     started = {name: members.start(name, *command) for name, command in COMMANDS.items()}
     for name, process in started.items():
         assert process.wait(60) == SPEAKS_OF_IT, f"{name}: {process.text()}"
-        assert f"{members.work}/.env names CODEX_BIN, GITHUB_API_URL (github_api_url), and" in process.text(), name
+        assert f"{members.work}/.env sets CODEX_BIN, GITHUB_API_URL (github_api_url), and" in process.text(), name
         assert "Traceback" not in process.text(), name
     assert not (members.folder / "executed").exists()
     assert sorted(path.name for path in members.work.iterdir()) == [".env", ".git", "evil"]

@@ -74,4 +74,4 @@ def test_an_installed_package_takes_nothing_from_a_clone_of_its_own_repository(p
     (tmp_path / ".env").write_text("DATABASE_URL=sqlite:////tmp/theirs.db\n")
     refused = ran(package, tmp_path, "moonmind.cli.main", "db", "upgrade")
     assert refused.returncode == 4
-    assert f"{tmp_path}/.env names DATABASE_URL" in refused.stderr
+    assert f"{tmp_path}/.env sets DATABASE_URL" in refused.stderr

@@ -18,7 +18,7 @@ from tests.support.env_files import EVIL, go_to_a_clone, refusal
 
 @pytest.fixture
 def clone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Make a stranger's work tree, and go there."""
+    """Make a foreign work tree, and go there."""
     return go_to_a_clone(tmp_path, monkeypatch)
 
 
@@ -92,7 +92,7 @@ def test_a_dot_env_that_cannot_be_read_is_an_error_too(
     assert f"the settings in {tmp_path}/.env cannot be read: " in refusal()
 
 
-def test_a_pipe_is_read_from_the_operator_and_not_from_a_stranger(tmp_path: Path, clone: Path) -> None:
+def test_a_pipe_is_read_from_the_operator_and_not_from_a_foreign_work_tree(tmp_path: Path, clone: Path) -> None:
     os.mkfifo(clone / ".env")
     assert "it is not a regular file" in refusal()  # and it did not wait for a writer
     os.mkfifo(tmp_path / "pipe")

@@ -1,4 +1,4 @@
-"""What a `.env` in a stranger's work tree may not choose, and which work trees are a stranger's."""
+"""What a `.env` in a foreign work tree may not choose, and which work trees are foreign."""
 
 import subprocess
 import sys
@@ -22,7 +22,7 @@ NAMES = {
 
 @pytest.fixture
 def clone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Make a stranger's work tree, and go there."""
+    """Make a foreign work tree, and go there."""
     return go_to_a_clone(tmp_path, monkeypatch)
 
 
@@ -37,13 +37,13 @@ HARMLESS = {
 
 
 @pytest.mark.parametrize("name", sorted(set(NAMES) - HARMLESS))
-def test_a_strangers_file_names_nothing_but_what_is_harmless(clone: Path, name: str) -> None:
+def test_a_file_of_a_foreign_work_tree_names_nothing_but_what_is_harmless(clone: Path, name: str) -> None:
     (clone / ".env").write_text(f"MOONMIND_MAX_AGENTS=3\n{name}=1\n")
     message = refusal()
-    assert f"{clone}/.env names {name}, and {clone} is" in message
+    assert f"{clone}/.env sets {name}, and {clone} is" in message
 
 
-def test_harmless_settings_of_a_strangers_file_are_read(clone: Path) -> None:
+def test_harmless_settings_of_a_file_of_a_foreign_work_tree_are_read(clone: Path) -> None:
     assert {name for name, field in NAMES.items() if KINDS[field] is Kind.HARMLESS} == HARMLESS
     (clone / ".env").write_text(
         "MOONMIND_MAX_AGENTS=3\nMOONMIND_LOG_LEVEL=DEBUG\nUNKNOWN=1\nCODEX_BIN=\nexport CODEX_ENV\n"
@@ -80,7 +80,7 @@ def test_a_name_counts_however_it_is_written(clone: Path, text: str) -> None:
 
 def test_the_other_name_of_the_token_counts_and_all_names_are_said(clone: Path) -> None:
     (clone / ".env").write_text("github_token=ghp_x\nDATABASE_URL=sqlite:////tmp/x\nMOONMIND_MAX_AGENTS=1\n")
-    assert "names GITHUB_TOKEN (github_token), DATABASE_URL, and" in refusal()
+    assert "sets GITHUB_TOKEN (github_token), DATABASE_URL, and" in refusal()
 
 
 @pytest.mark.parametrize("name", ["sandbox", "database", "AGENT_NAME", "Forge_Name", "broker_url"])
@@ -93,13 +93,15 @@ def test_the_name_of_a_field_is_no_setting_neither_in_a_file_nor_in_the_environm
     assert load_settings().model_copy(update={"env_file": None}) == Settings(_env_file=None)  # type: ignore[call-arg]
 
 
-def test_a_strangers_file_takes_nothing_out_of_the_environment(clone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_of_a_foreign_work_tree_takes_nothing_out_of_the_environment(
+    clone: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("GH_TOKEN", "ghp_secret")
     (clone / ".env").write_text("SPEC_WORKFLOW_CODEX_QUEUE=${GH_TOKEN}\nMOONMIND_LOG_LEVEL=${GH_TOKEN:-x}\n")
     assert "ghp_secret" not in {load_settings().queue, load_settings().log_level}
 
 
-def test_the_environment_does_not_make_up_for_a_name_in_a_strangers_file(
+def test_the_environment_does_not_make_up_for_a_name_in_a_file_of_a_foreign_work_tree(
     clone: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DATABASE_URL", f"sqlite:///{clone}/mine.db")
@@ -212,7 +214,7 @@ def test_a_link_out_of_a_work_tree_does_not_make_it_the_operators(clone: Path, t
     assert "CODEX_BIN" in refusal()
 
 
-def test_a_work_tree_inside_of_the_programs_own_is_a_strangers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_work_tree_inside_of_the_programs_own_is_foreign(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / ".git").mkdir()
     monkeypatch.setattr(env_file, "__file__", str(tmp_path / "moonmind/env_file.py"))
     inner = tmp_path / "var/state/workspace"
@@ -263,7 +265,7 @@ def test_outside_of_work_trees_the_file_is_the_operators(tmp_path: Path, monkeyp
 @pytest.mark.parametrize(
     "arguments", [["doctor"], ["runs"], ["show", "abcd"], ["run", "a/b"], ["run", "a/b", "--dry-run"]]
 )
-def test_every_command_ends_with_4_in_a_strangers_work_tree(
+def test_every_command_ends_with_4_in_a_foreign_work_tree(
     clone: Path, capfd: pytest.CaptureFixture[str], arguments: list[str]
 ) -> None:
     (clone / ".env").write_text(
@@ -273,6 +275,6 @@ def test_every_command_ends_with_4_in_a_strangers_work_tree(
     (clone / "evil").chmod(0o755)
     assert main(arguments) == 4
     err = capfd.readouterr().err
-    assert f"{clone}/.env names CODEX_BIN, GITHUB_API_URL, CODEX_BASE_URL" in err
+    assert f"{clone}/.env sets CODEX_BIN, GITHUB_API_URL, CODEX_BASE_URL" in err
     assert "MOONMIND_ENV_FILE" in err
     assert sorted(path.name for path in clone.iterdir()) == [".env", ".git", "evil"]

@@ -115,7 +115,7 @@ def test_a_folder_that_this_installation_did_not_make_is_refused(
 
 
 @pytest.mark.parametrize("make", [with_database, linked_elsewhere])
-def test_a_folder_that_is_a_clone_itself_is_a_strangers(
+def test_a_folder_that_is_a_clone_itself_is_foreign(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make: Callable[[Path], None]
 ) -> None:
     (tmp_path / "cwd").mkdir()
