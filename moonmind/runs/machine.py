@@ -130,7 +130,7 @@ class NothingToDo:
 
 @dataclass(frozen=True, slots=True)
 class Suspend:
-    """Give the worker back and be claimed again later.
+    """Release the worker and be claimed again later.
 
     `seconds` counts from the database's now; `until` (an instant another service stated) wins where it is given.
     """
