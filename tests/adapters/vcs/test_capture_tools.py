@@ -145,9 +145,16 @@ def test_what_a_tool_made_is_left_out_and_counted(
     assert sum(item.files for item in left.values()) == len(files)
 
 
+def make_environment(folder: Path) -> None:
+    """Make a virtual environment as Python before 3.13 does, which does not hide it from git."""
+    visible = ["--without-scm-ignore-files"] if sys.version_info >= (3, 13) else []
+    command = [sys.executable, "-m", "venv", "--without-pip", *visible, folder]
+    subprocess.run(command, check=True, timeout=60)
+
+
 @pytest.mark.parametrize("place", [".venv", "env", "tools/my env", "x/y/sandbox"])
 def test_a_virtual_environment_of_any_name_is_left_out(scene: Scene, workspace: Workspace, place: str) -> None:
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", workspace.path / place], check=True, timeout=60)
+    make_environment(workspace.path / place)
     write(workspace.path / "made.py")
     changed, left = take(scene, workspace)
     assert changed == {"made.py"}
@@ -161,7 +168,7 @@ def test_a_virtual_environment_among_other_files_is_told_from_them(
     scene: Scene, workspace: Workspace, place: str
 ) -> None:
     folder = workspace.path / place
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True, timeout=60)
+    make_environment(folder)
     write(folder / "bin" / "serve.sh")
     write(folder / "lib" / "util.py")
     prefix = "" if place == "." else f"{place}/"
