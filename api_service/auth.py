@@ -61,11 +61,12 @@ class Guard:
         owner = await self._owner_of(scope)
         if owner is None:
             return Forbidden(
-                "without an API token only open connections of this server's own user are served, and this one's user "
-                "is not known"
+                "without an API token, only the server's own user may connect, and the owner of this connection is not known"
             )
         if not may_pass(owner):
-            return Forbidden(f"without an API token only this server's own user is served, not the user {owner}")
+            return Forbidden(
+                f"without an API token, only the server's own user may connect; this connection belongs to user ID {owner}"
+            )
         return None
 
 
@@ -84,20 +85,20 @@ def refuse(settings: Settings, scope: Scope) -> MoonMindError | None:
 def _by_token(token: str, headers: Headers) -> MoonMindError | None:
     scheme, _, given = headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not given:
-        return Unauthorized("this server wants an API token")
+        return Unauthorized("an API token is required")
     if not hmac.compare_digest(given.strip().encode(), token.encode()):
-        return Unauthorized("the API token is wrong")
+        return Unauthorized("the API token is not valid")
     return None
 
 
 def _by_peer(scope: Scope, headers: Headers) -> MoonMindError | None:
     if any(_FORWARDED.fullmatch(name.replace("_", "-")) for name in headers):
         # Behind a proxy every peer looks local, and servers may rewrite the peer from these very headers.
-        return Forbidden("requests through a proxy are served only with an API token")
+        return Forbidden("requests through a proxy need an API token")
     peer = Endpoint.of(scope.get("client"))
     if peer is None or not peer.address.is_loopback:
         named = (scope.get("client") or ("",))[0] or "an unknown peer"
-        return Forbidden(f"without an API token only this machine is served, not {named}")
+        return Forbidden(f"without an API token, only connections from this machine are accepted, not from {named}")
     return None
 
 
@@ -133,5 +134,5 @@ def _by_origin(method: str, headers: Headers) -> MoonMindError | None:
     origin = headers.get("origin")
     same = origin is None or urlsplit(origin).netloc.lower() == headers.get("host", "").lower()
     if site not in {"same-origin", "none"} or not same:
-        return Forbidden(f"a page from {(origin or site)[:200]!r} may not change anything here")
+        return Forbidden(f"cross-site requests may not change anything (from {(origin or site)[:200]!r})")
     return None

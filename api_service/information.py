@@ -13,7 +13,7 @@ log = structlog.get_logger(__name__)
 
 KEPT_SECONDS = 60.0
 _END_SECONDS = 5.0
-_NOT_YET = Check("preflight", CheckStatus.UNKNOWN, "it is being looked at for the first time", informational=True)
+_NOT_YET = Check("preflight", CheckStatus.UNKNOWN, "the first look is still under way", informational=True)
 
 
 class Information:
@@ -46,7 +46,7 @@ class Information:
             found = [replace(check, informational=True) for check in self._probe()]
         except Exception as error:  # the thread's edge: whatever it is, the next look may be better
             log.exception("readiness.not_probed")
-            message = f"the probes could not be made ({type(error).__name__}); the server's log says why"
+            message = f"the checks could not run ({type(error).__name__}); see the server's log"
             found = [Check("preflight", CheckStatus.UNKNOWN, message, informational=True)]
         with self._lock:
             self._known = found

@@ -65,7 +65,7 @@ def _writable(value: Any) -> Any:
 
 def unexpected(request_id: str | None) -> Response:
     """Return the answer to a defect: the id that finds it in the log, and nothing of what broke."""
-    return respond(Unexpected("something broke that should not; the server's log has the details"), request_id)
+    return respond(Unexpected("internal error; the server's log has the details under this request ID"), request_id)
 
 
 def install(app: FastAPI) -> None:
@@ -95,7 +95,7 @@ def _invalid(request: Request, error: Exception) -> Response:
         return respond(refusal, request_id(request))
     fields = [_field(problem) for problem in error.errors()[:_SHOWN_FIELDS]]
     said = "; ".join(f"{field['field']}: {field['message']}" for field in fields)
-    return respond(InvalidRequest(f"the request is not valid: {said}", fields=fields), request_id(request))
+    return respond(InvalidRequest(f"invalid request: {said}", fields=fields), request_id(request))
 
 
 def _not_json(request: Request) -> InvalidRequest | None:
@@ -106,7 +106,7 @@ def _not_json(request: Request) -> InvalidRequest | None:
     if json or request.method in {"GET", "HEAD"} or request.headers.get("content-length", "0") == "0":
         return None
     return InvalidRequest(
-        f"the body was sent as {given[:100] or 'nothing that it says'}, not as JSON; send Content-Type: application/json",
+        f"the body's Content-Type is {given[:100] or 'missing'}; send Content-Type: application/json",
         remediation="Send the header `Content-Type: application/json` with the body (curl: -H 'Content-Type: "
         "application/json').",
     )
@@ -117,12 +117,10 @@ def unknown_queries(request: Request) -> None:
     known = {str(field.alias) for field in request.scope["route"].dependant.query_params}
     unknown = sorted(set(request.query_params) - known)
     if unknown:
-        fields = [
-            {"in": "query", "field": name[:_FIELD_LENGTH], "message": "there is no such parameter"} for name in unknown
-        ]
+        fields = [{"in": "query", "field": name[:_FIELD_LENGTH], "message": "unknown parameter"} for name in unknown]
         said = ", ".join(field["field"] for field in fields[:_SHOWN_FIELDS])
         raise InvalidRequest(
-            f"the request is not valid: there is no query parameter {said}; there are {', '.join(sorted(known))}",
+            f"invalid request: unknown query parameter {said}; known are {', '.join(sorted(known))}",
             fields=fields[:_SHOWN_FIELDS],
         )
 
@@ -131,7 +129,7 @@ def _field(problem: dict[str, Any]) -> dict[str, str]:
     """Name the part of the request and what is wrong with it; the input itself is not repeated."""
     place, *path = (str(part) for part in problem["loc"])
     if problem["type"] == "json_invalid":
-        return {"in": place, "field": place, "message": f"not JSON at character {path[0] if path else 0}"}
+        return {"in": place, "field": place, "message": f"invalid JSON at character {path[0] if path else 0}"}
     return {"in": place, "field": ".".join(path)[:_FIELD_LENGTH] or place, "message": in_words(problem)}
 
 
@@ -144,7 +142,7 @@ def _http(request: Request, error: Exception) -> Response:
         if error.status_code in {404, 405}
         else error.detail
     )
-    remediation = f"{request.app.openapi_url} lists the addresses there are." if error.status_code == 404 else None
+    remediation = f"See {request.app.openapi_url} for all paths." if error.status_code == 404 else None
     headers = dict(error.headers or {})
     if error.status_code == 405:
         headers["Allow"] = ", ".join(sorted(_methods(request)))

@@ -54,7 +54,7 @@ def download_artifact(
         "X-Artifact-Growing": "true" if whole.growing else "false",
     }
     if span is not None and span.length == 0:
-        raise RangeNotSatisfiable(f"{path} has {whole.size} bytes", size=whole.size)
+        raise RangeNotSatisfiable(f"the range is outside of {path}, which has {whole.size} bytes", size=whole.size)
     if span is not None:
         headers["Content-Range"] = span.header(whole.size)
     sent = span or Span(0, whole.size)

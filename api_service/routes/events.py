@@ -96,7 +96,7 @@ def _stream(request: Request, runs: RunService, run_id: UUID | None, position: i
     with _taking:
         if len(streams) >= MAX_STREAMS:
             raise Unavailable(
-                f"{MAX_STREAMS} event streams are open already", remediation="Close one, or poll the list."
+                f"{MAX_STREAMS} event streams are already open", remediation="Close one, or poll the list instead."
             )
         streams.add(seat)
     closing = anyio.Event()

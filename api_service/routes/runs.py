@@ -3,6 +3,7 @@
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from pydantic import Field
 
 from api_service.deps import RunId, Runs, Search
 from api_service.problems import unknown_queries
@@ -10,11 +11,18 @@ from api_service.routes.answers import refusals
 from moonmind import wire
 from moonmind.runs.machine import RunStatus
 from moonmind.wire import Text
+from moonmind.wire.base import must_match
 from moonmind.wire.requests import FEATURE_PATH_LENGTH
 
 router = APIRouter(prefix="/runs", tags=["runs"])
 
-IdempotencyKey = Annotated[str | None, Header(alias="Idempotency-Key", pattern=r"^[!-~]{1,200}$")]
+_KEY = r"^[!-~]{1,200}$"
+_Key = Annotated[
+    str,
+    must_match(_KEY, "must be 1 to 200 visible ASCII characters, without spaces"),
+    Field(json_schema_extra={"pattern": _KEY}),
+]
+IdempotencyKey = Annotated[_Key | None, Header(alias="Idempotency-Key")]
 
 
 @router.post(

@@ -20,9 +20,9 @@ def upgrade(*, as_json: bool) -> int:
     if as_json:
         print(json.dumps({"database": place(settings), "before": before, "current": found, "upToDate": True}))
     elif before == found:
-        print(f"{place(settings)}: the schema has version {found} already.")
+        print(f"{place(settings)}: the schema is already at version {found}.")
     else:
-        print(f"{place(settings)}: the schema went from {before or 'nothing'} to version {found}.")
+        print(f"{place(settings)}: upgraded the schema from {before or 'nothing'} to version {found}.")
     return Exit.FINE
 
 
@@ -33,7 +33,7 @@ def current(*, as_json: bool) -> int:
     if as_json:
         print(json.dumps({"database": place(settings), "current": found, "upToDate": wrong is None}))
     elif wrong is None:
-        print(f"{place(settings)}: the schema has version {found}, which this program needs.")
+        print(f"{place(settings)}: the schema is at version {found}, as this program needs.")
     else:
         print(f"{place(settings)}: {wrong.message}\nfix: {wrong.advice}")
     return Exit.FINE if wrong is None else Exit.FAILED

@@ -76,7 +76,7 @@ def up(
 def run(
     repository: Annotated[str, typer.Argument(metavar="OWNER/NAME", help="The repository.")],
     feature: Annotated[
-        str | None, typer.Option(help="The feature: 042, 042-x, or its path where several have this name.")
+        str | None, typer.Option(help="The feature's number, folder or path: 042, 042-x, specs/042-x.")
     ] = None,
     notes: Notes = None,
     from_: Annotated[

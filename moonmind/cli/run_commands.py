@@ -92,9 +92,9 @@ def cancel(run: str, *, as_json: bool) -> int:
         if as_json:
             print(cancelled.model_dump_json(by_alias=True))
         elif cancelled.status.terminal:
-            print(f"{cancelled.id} is {cancelled.status.value}.")
+            print(f"Run {cancelled.id} is {cancelled.status.value}.")
         else:
-            print(f"{cancelled.id} is being cancelled; it ends once its agent is stopped.")
+            print(f"Run {cancelled.id} is being cancelled; it ends when its agent has stopped.")
     return Exit.FINE
 
 
@@ -108,7 +108,7 @@ def watch(container: Container, run_id: str, *, as_json: bool) -> int:
             say_leavings(consoles.out(), ended, source, container.settings)
         return of_status(ended.status.value)
     except KeyboardInterrupt:
-        print(f"\nThe run goes on; watch it again with `moonmind show {run_id[:8]} --watch`.", file=sys.stderr)
+        print(f"\nThe run continues; watch it again with `moonmind show {run_id[:8]} --watch`.", file=sys.stderr)
         return Exit.INTERRUPTED
 
 

@@ -36,12 +36,12 @@ _STATUS_STYLES = {
     "cancelled": "yellow",
 }
 _WAITS = {
-    WaitingReason.AGENT: "the agent is at work",
-    WaitingReason.CAPACITY: "all agent slots are taken; looks again at {until}",
-    WaitingReason.QUOTA: "the quota is used up until {until}",
+    WaitingReason.AGENT: "the agent is running",
+    WaitingReason.CAPACITY: "all agent slots are busy; checks again at {until}",
+    WaitingReason.QUOTA: "the usage limit is reached until {until}",
     WaitingReason.RATE_LIMIT: "rate limited until {until}",
-    WaitingReason.BACKOFF: "tries again at {until}",
-    WaitingReason.NEEDS_ATTENTION: "a person has to answer by {until}",
+    WaitingReason.BACKOFF: "retries at {until}",
+    WaitingReason.NEEDS_ATTENTION: "needs an answer by {until}",
 }
 _KINDS = {
     Kind.SAYS: ("", ""),

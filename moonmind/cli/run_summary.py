@@ -29,7 +29,7 @@ def say_leavings(console: Console, run: SpecWorkflowRun, source: Source, setting
     if run.branch_name and settings.forge == "local":
         place = settings.local_repos.expanduser().absolute() / f"{run.repository}.git"
         command = shlex.join(["git", "--git-dir", str(place), "log", run.branch_name])
-        console.print(Text.assemble(("\nlook at the branch: ", "dim"), command), soft_wrap=True)
+        console.print(Text.assemble(("\nshow the branch: ", "dim"), command), soft_wrap=True)
 
 
 def unticked(run: SpecWorkflowRun, source: Source) -> Iterator[Text]:

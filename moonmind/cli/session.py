@@ -89,14 +89,16 @@ def find_run(runs: RunService, text: str) -> UUID:
         pass  # not whole: a beginning, or nothing at all
     if not _PREFIX.fullmatch(wanted):
         raise InvalidRequest(
-            f"{text[:80]!r} is no run id", remediation="Give the id, or at least its first 4 characters."
+            f"{text[:80]!r} is not a run ID", remediation="Use the whole ID, or at least its first 4 characters."
         )
     found = [run_id for run_id in _newest(runs) if str(run_id).startswith(wanted)]
     if not found:
-        raise NotFound(f"no run's id begins with {wanted}")
+        raise NotFound(f"no run ID starts with {wanted}")
     if len(found) > 1:
         named = ", ".join(str(run_id) for run_id in found[:5]) + (", ..." if len(found) > 5 else "")
-        raise InvalidRequest(f"{len(found)} runs' ids begin with {wanted}: {named}", remediation="Give more of the id.")
+        raise InvalidRequest(
+            f"{len(found)} run IDs start with {wanted}: {named}", remediation="Use more characters of the ID."
+        )
     return found[0]
 
 

@@ -138,5 +138,5 @@ def checks_table(checks: Iterable[Check], console: Console) -> Table:
 def checks_legend(checks: Iterable[Check], console: Console) -> str:
     """Report what the marks mean that do not speak for themselves, where they were drawn; else nothing."""
     shown, found = marks(console), {check.status for check in checks}
-    words = ((CheckStatus.UNKNOWN, "could not be made, or needs a look"), (CheckStatus.SKIPPED, "not needed here"))
+    words = ((CheckStatus.UNKNOWN, "could not be checked, or needs attention"), (CheckStatus.SKIPPED, "not applicable"))
     return "   ".join(f"{shown[_CHECKS[status][0]]} {said}" for status, said in words if status in found)

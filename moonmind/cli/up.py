@@ -77,13 +77,13 @@ def serve(host: str, port: int) -> int:
             raise InvalidRequest(
                 f"{host} can be reached from other machines, and MOONMIND_API_TOKEN has {given} characters: it can be "
                 f"guessed",
-                remediation=f"Give it {_TOKEN_LENGTH} or more (for instance `openssl rand -hex 32`), or serve on "
+                remediation=f"Use {_TOKEN_LENGTH} characters or more (for instance `openssl rand -hex 32`), or serve on "
                 "127.0.0.1.",
             )
     if settings.embedded and (other := server_file.find(settings.var_dir)) is not None:
         raise Conflict(
-            f"MoonMind already runs here, at {other.url} (process {other.pid})",
-            remediation="Use that one, or stop it first.",
+            f"MoonMind is already running here, at {other.url} (process {other.pid})",
+            remediation="Use it, or stop it first.",
         )
     listener = listen(host, port)
     bound = listener.getsockname()[1]
@@ -162,7 +162,7 @@ def listen(host: str, port: int) -> socket.socket:
         reason = error.strerror or str(error)
         raise Unavailable(
             f"cannot listen on {host} port {port}: {reason}",
-            remediation="Stop what holds the port, or choose another with --port (0 takes a free one).",
+            remediation="Stop the program that uses the port, or choose another port with --port (0 picks a free one).",
         ) from None
     return listener
 
@@ -185,7 +185,7 @@ def greet(url: str, settings: Settings, warnings: Iterable[Check] = ()) -> None:
     facts.add_row("database", redactor.text(_place(settings)))
     if settings.env_file is not None:
         facts.add_row("settings", one_line(str(settings.env_file)))
-    facts.add_row("engine", "in this process" if settings.embedded else "Celery workers, by the broker")
+    facts.add_row("engine", "in this process" if settings.embedded else "Celery workers")
     facts.add_row("agent", f"{settings.agent}, {settings.max_agents} at a time")
     only = f", {', '.join(settings.repositories)} only" if settings.repositories else ""
     facts.add_row("forge", f"{settings.forge}{only}")
@@ -196,7 +196,10 @@ def greet(url: str, settings: Settings, warnings: Iterable[Check] = ()) -> None:
     console.print(Text.assemble("\n  ", ("MoonMind", "bold"), f" {__version__}\n"))
     console.print(Padding(facts, (0, 0, 0, 2), expand=False))
     console.print(
-        Text("\n  moonmind run OWNER/NAME starts a run; Ctrl-C stops MoonMind, and open runs go on next time.\n", "dim")
+        Text(
+            "\n  Start a run with `moonmind run OWNER/NAME`. Ctrl-C stops MoonMind; open runs continue at the next start.\n",
+            "dim",
+        )
     )
     sys.stdout.flush()
 

@@ -49,12 +49,14 @@ def runs(*, status: str | None, repository: str | None, limit: int, as_json: boo
     console = consoles.out()
     if not page.items:
         where = f" in {place}" if place is not None else ""
-        none = "No such runs." if status or repository else f"No runs yet{where}. Start one: moonmind run OWNER/NAME"
+        none = (
+            "No matching runs." if status or repository else f"No runs yet{where}. Start one: moonmind run OWNER/NAME"
+        )
         console.print(none, style="dim")
         return Exit.FINE
     console.print(runs_table(page.items, console))
     if page.next_cursor is not None:
-        console.print(f"The newest {len(page.items)}; see more with --limit.", style="dim")
+        console.print(f"The newest {len(page.items)} runs; use --limit to see more.", style="dim")
     return Exit.FINE
 
 
@@ -101,7 +103,7 @@ def logs(run: str, *, follow: bool, as_json: bool) -> int:
             attendance.look()
             time.sleep(PACE_SECONDS)
         if not seen and not as_json:
-            where = "was never started" if shown.status.terminal else "has said nothing yet"
+            where = "was never started" if shown.status.terminal else "has written nothing yet"
             raise NotFound(
                 f"the agent of run {str(shown.id)[:8]} {where}",
                 remediation=f"Its stages: moonmind show {str(shown.id)[:8]}",
@@ -159,7 +161,7 @@ def _sum_of(checks: Sequence[Check]) -> Text:
     if failed:
         return Text(f"\n{len(failed)} of {len(made)} checks failed.", "red")
     if any(check.status is CheckStatus.UNKNOWN for check in made):
-        return Text("\nReady, but some checks could not be made.", "yellow")
+        return Text("\nReady, but some checks need attention.", "yellow")
     return Text("\nReady.", "green")
 
 

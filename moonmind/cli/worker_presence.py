@@ -28,7 +28,7 @@ class Attendance:
         if alone == self._alone:
             return
         self._alone = alone
-        print(_lack(self._container) if alone else "A worker is online again: the run goes on.", file=sys.stderr)
+        print(_lack(self._container) if alone else "A worker is online again; the run continues.", file=sys.stderr)
 
 
 def warn_if_alone(container: Container) -> None:
@@ -37,5 +37,5 @@ def warn_if_alone(container: Container) -> None:
 
 
 def _lack(container: Container) -> str:
-    start = "start one with `moonmind up`" if container.settings.embedded else "start a worker, as the quickstart says"
-    return f"No worker is online: {start}; the run is saved and waits."
+    start = "Start one with `moonmind up`." if container.settings.embedded else "Start one as the quickstart shows."
+    return f"No worker is online; the run stays queued until one starts. {start}"

@@ -67,14 +67,14 @@ class Child:
                 return server.url
             time.sleep(_LOOK_SECONDS)
         raise Unavailable(
-            f"MoonMind was not ready after {_READY_SECONDS:.0f} s{self._said()}", remediation=self._advice()
+            f"MoonMind did not start within {_READY_SECONDS:.0f} s{self._said()}", remediation=self._advice()
         )
 
     def check(self) -> None:
         """Raise Unavailable, with the end of the log, if the child has ended by itself."""
         code = self._process.poll() if self._process is not None else None
         if code is not None:
-            raise Unavailable(f"MoonMind ended by itself with {code}{self._said()}", remediation=self._advice())
+            raise Unavailable(f"MoonMind exited with {code}{self._said()}", remediation=self._advice())
 
     def stop(self) -> None:
         """End the child: asked first, forced if it does not listen. Returns when it is gone."""
@@ -140,7 +140,7 @@ def _stop_earlier(folder: Path) -> None:
                 return
             time.sleep(_LOOK_SECONDS)
     raise Unavailable(
-        f"the server of an earlier demo does not end (process {server.pid})", remediation=f"kill -9 {server.pid}"
+        f"the server of an earlier demo does not stop (process {server.pid})", remediation=f"kill -9 {server.pid}"
     )
 
 

@@ -105,7 +105,7 @@ def _land(client: Client, child: Child, console: Console) -> SpecWorkflowRun:
     """Run the sample's next phase; a sample that has none left gives way to a fresh one, once."""
     newest = client.newest()
     if newest is not None and not newest.status.terminal:
-        console.print(Text("Going on with the run that an earlier demo left.", "dim"))
+        console.print(Text("Continuing the run of an earlier demo.", "dim"))
         return _followed(client, newest, child, console)
     repository = newest.repository if newest is not None else _SAMPLE
     run = _followed(client, client.create(repository, FEATURE_KEY), child, console)
@@ -132,7 +132,7 @@ def _cancel(client: Client, run: SpecWorkflowRun) -> None:
         client.cancel(run.id)
         while not (now := client.get(run.id)).status.terminal and time.monotonic() < deadline:
             time.sleep(0.1)
-        ended = now.status.value if now.status.terminal else "being cancelled; the next demo finds it"
+        ended = now.status.value if now.status.terminal else "being cancelled; the next demo continues it"
         print(f"\nThe run is {ended}.", file=sys.stderr)
     except MoonMindError as error:
         print(f"The run could not be cancelled: {error.message}", file=sys.stderr)
@@ -186,7 +186,7 @@ def _changes(client: Client, run: SpecWorkflowRun) -> list[Change]:
 
 def _wait(child: Child, console: Console) -> None:
     console.print(
-        Text.assemble("\nMoonMind goes on serving at ", (child.url(), "bold cyan"), ("; Ctrl-C ends it.", "dim"))
+        Text.assemble("\nMoonMind keeps serving at ", (child.url(), "bold cyan"), ("; stop it with Ctrl-C.", "dim"))
     )
     try:
         while True:
@@ -223,7 +223,8 @@ def _alone(folder: Path) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise Conflict(
-                f"another demo runs in {folder}", remediation="Wait for it, or start this one from another folder."
+                f"another demo is running in {folder}",
+                remediation="Wait for it, or start this one from another folder.",
             ) from None
         yield
 

@@ -19,8 +19,8 @@ _HOST_MEMORY = timedelta(days=1)
 def settings_file(settings: Settings) -> Check:
     """Report which file the settings were read from, if any."""
     if settings.env_file is None:
-        return Check("settings", CheckStatus.PASSED, "read from the environment; there is no .env in this folder")
-    return Check("settings", CheckStatus.PASSED, f"read from the environment and {settings.env_file}")
+        return Check("settings", CheckStatus.PASSED, "environment variables; there is no .env in this folder")
+    return Check("settings", CheckStatus.PASSED, f"environment variables and {settings.env_file}")
 
 
 def hosts(database: Database) -> tuple[Check, ...]:
@@ -32,14 +32,13 @@ def hosts(database: Database) -> tuple[Check, ...]:
     except MoonMindError as error:
         return (Check("hosts", CheckStatus.UNKNOWN, error.message, error.advice),)
     if len(names) < 2:
-        return (Check("hosts", CheckStatus.PASSED, "all workers are on one host, so all of them find the artifacts"),)
+        return (Check("hosts", CheckStatus.PASSED, "single worker host; artifacts are on its disk"),)
     return (
         Check(
             "hosts",
             CheckStatus.UNKNOWN,
-            f"{len(names)} hosts run stages ({', '.join(names)}): all workers of an installation share a host until "
-            "artifacts are shared",
-            "Run the workers on one host, or mount SPEC_WORKFLOW_ARTIFACT_ROOT from one place on all of them.",
+            f"{len(names)} worker hosts ({', '.join(names)}), but each keeps artifacts on its own disk",
+            "Run all workers on one host, or mount the same SPEC_WORKFLOW_ARTIFACT_ROOT on every host.",
         ),
     )
 
@@ -52,8 +51,8 @@ def open_to_agents(agent: Agent, *, has_token: bool) -> tuple[Check, ...]:
         Check(
             "api.token",
             CheckStatus.UNKNOWN,
-            "agents' commands may reach this machine's network, and without a token the API cannot tell them from its "
-            "user: they could start and cancel runs",
+            "commands of agents may reach this API, which cannot tell them from you without a token: they could start "
+            "and cancel runs",
             "Set MOONMIND_API_TOKEN, or keep agents off the network: MOONMIND_SANDBOX=workspace-write, and no "
             "network_access in the profile that CODEX_ENV names.",
         ),
@@ -69,7 +68,7 @@ def speckit() -> tuple[Check, ...]:
         Check(
             "speckit",
             CheckStatus.FAILED,
-            "the command speckit is not installed beside this program",
+            "the speckit command is not installed next to this program",
             "Run `poetry install` in the checkout, or reinstall the package.",
         ),
     )

@@ -40,7 +40,7 @@ def workflow_right(facts: Mapping[str, str], named: tuple[str, ...]) -> Check | 
         return Check(
             "github.workflows",
             CheckStatus.UNKNOWN,
-            f"the tasks name {shown}; whether this {facts['tokenKind']} token may change workflows shows at the push only",
+            f"the tasks name {shown}; whether this {facts['tokenKind']} token may change workflows is only known at the push",
             "Give the token workflows: read and write, or leave these tasks to a person.",
         )
     if "workflow" in (scope.strip() for scope in facts["tokenScopes"].split(",")):

@@ -47,7 +47,7 @@ def left_for(uow: UnitOfWork, new: NewRun, stage: Stage, stages: Stages) -> Left
             continue
         if any(stages[each].publishes for each in outputs):
             # Its commit is the branch's tip by now: nothing that starts where it started could be published again.
-            raise _nothing(stage, f"run {earlier.id} has published it; start a new run for what comes next")
+            raise _nothing(stage, f"run {earlier.id} has already published them; start a new run for the next phase")
         lacks = _lacks(earlier, outputs, needed, files=files)
         if lacks:
             short = short or lacks
@@ -55,7 +55,7 @@ def left_for(uow: UnitOfWork, new: NewRun, stage: Stage, stages: Stages) -> Left
         if start.commit != newest.commit:
             raise _nothing(
                 stage,
-                f"run {earlier.id} left it, but at {start.commit[:12]}; since then a run of this feature "
+                f"run {earlier.id} has them, but for commit {start.commit[:12]}; a later run of this feature "
                 f"started from {newest.commit[:12]}",
             )
         artifacts = tuple(uow.artifacts.list(earlier.id)) if files else ()
@@ -71,16 +71,16 @@ def _refuse_several(uow: UnitOfWork, new: NewRun) -> None:
     paths = sorted({one.feature_key for one in ended if one.feature_key})
     if len(paths) > 1:
         raise InvalidRequest(
-            f"{new.requested_key!r} fits ended runs of {len(paths)} features: {', '.join(paths[:20])}",
+            f"{new.requested_key!r} matches ended runs of {len(paths)} features: {', '.join(paths[:20])}",
             field="featureKey",
-            remediation=f"Name one by its path with featureKey, such as {paths[0]}.",
+            remediation=f"Give the path of one as featureKey, for example {paths[0]}.",
         )
 
 
 def _lacks(earlier: Run, outputs: Outputs, needed: tuple[Stage, ...], *, files: bool) -> list[str]:
     missing = [each.value for each in needed if each not in outputs]
     if not missing and earlier.pruned_at is not None and files:
-        return ["files, which retention has removed"]
+        return ["files, which retention has deleted"]
     return missing
 
 
@@ -94,6 +94,6 @@ def _new(new: NewRun, stage: Stage, outputs: Outputs) -> NewRun:
 
 def _nothing(stage: Stage, why: str) -> NothingToResume:
     return NothingToResume(
-        f"no ended run of this feature left what {stage} starts from" + (f" ({why})" if why else ""),
+        f"no ended run of this feature has the results that {stage} starts from" + (f" ({why})" if why else ""),
         forcePhase=stage.value,
     )

@@ -24,4 +24,4 @@ def read_cursor(cursor: str | None) -> tuple[datetime, UUID] | None:
         seconds, rest = divmod(int(micros), 1_000_000)
         return datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest), UUID(run_id)
     except (ValueError, binascii.Error, OverflowError, OSError):
-        raise InvalidRequest("cursor is not one that a listing gave out", field="cursor") from None
+        raise InvalidRequest("the cursor was not returned by a listing", field="cursor") from None

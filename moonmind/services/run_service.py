@@ -119,7 +119,7 @@ class RunService:
         if run is None:
             return None
         if run.request_digest != digest:
-            raise IdempotencyMismatch("this Idempotency-Key was used with another request body")
+            raise IdempotencyMismatch("this Idempotency-Key was already used with a different request body")
         return self.get(run.id)
 
     # --- look -------------------------------------------------------------------------------------------------------
@@ -179,8 +179,8 @@ class RunService:
         size = self._store.size(run_id, path)
         if size is None:
             raise NotFound(
-                f"the file of artifact {path!r} is gone",
-                remediation="Retention removes files of ended runs after MOONMIND_RETENTION_DAYS.",
+                f"the file of artifact {path!r} was deleted",
+                remediation="Files of ended runs are deleted after MOONMIND_RETENTION_DAYS days.",
             )
         growing = artifact.size is None
         return ArtifactContent(artifact.content_type, size, growing, self._store.read(run_id, path, start, length))
@@ -219,7 +219,7 @@ class RunService:
             if retried is None:
                 # Another retry was faster; the status says so.
                 self._check_retry(_found(uow.runs.get(run_id), run_id), mode)
-                raise NotRetryable("the run was changed at the same moment; look at it and try again")
+                raise NotRetryable("the run changed at the same moment; check its status and try again")
             view = self._view(uow, retried)
         self._notifier.notify(retried)
         return view
@@ -242,9 +242,10 @@ class RunService:
         if may_retry(run.status, mode):
             return
         if run.status is RunStatus.NO_WORK:
-            raise NotRetryable("a run that found no work can only restart from discovery", status=run.status.value)
+            raise NotRetryable("a run that found no work can only be retried from discovery", status=run.status.value)
         raise NotRetryable(
-            f"the run is {run.status}; only an ended, unsuccessful run is retried", status=run.status.value
+            f"only failed or cancelled runs can be retried; the status of this one is {run.status}",
+            status=run.status.value,
         )
 
     def _view(self, uow: UnitOfWork, run: Run) -> wire.SpecWorkflowRun:
@@ -266,7 +267,7 @@ def _accepted(run: Run, mode: RetryMode, asked: wire.AcceptFindings | None) -> l
     known = {one.get("fingerprint") for one in found}
     if mode is not RetryMode.RESUME_FAILED_TASK or not known.issuperset(asked.fingerprints):
         raise InvalidRequest(
-            "acceptFindings names fingerprints of the findings that stopped the run, and goes with resume_failed_task",
+            "acceptFindings takes only fingerprints of the findings that stopped this run, with the mode resume_failed_task",
             field="acceptFindings",
         )
     return [{"fingerprint": one, "why": asked.reason} for one in dict.fromkeys(asked.fingerprints)]
@@ -274,7 +275,7 @@ def _accepted(run: Run, mode: RetryMode, asked: wire.AcceptFindings | None) -> l
 
 def _found(run: Run | None, run_id: UUID) -> Run:
     if run is None:
-        raise NotFound(f"there is no run {run_id}")
+        raise NotFound(f"run {run_id} does not exist")
     return run
 
 

@@ -1,5 +1,6 @@
 """What every public value shares: camelCase names, UTC times, text that a database can keep."""
 
+import re
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -19,17 +20,28 @@ def _utc(value: datetime) -> datetime:
 
 def _storable(value: str) -> str:
     if "\0" in value:
-        raise ValueError("must not hold the character U+0000")
+        raise ValueError("must not contain the character U+0000")
     try:
         value.encode()
     except UnicodeEncodeError as error:
-        raise ValueError(f"must not hold half of a surrogate pair (U+{ord(value[error.start]):04X})") from None
+        raise ValueError(f"must not contain half of a surrogate pair (U+{ord(value[error.start]):04X})") from None
     return value
 
 
 def writable(text: str) -> str:
     """Return text that UTF-8 can write: a question mark stands for each half of a surrogate pair."""
     return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def must_match(pattern: str, otherwise: str) -> AfterValidator:
+    """Return a validator that refuses a text in words where it does not match the whole pattern."""
+
+    def check(value: str) -> str:
+        if not re.fullmatch(pattern, value):
+            raise ValueError(otherwise)
+        return value
+
+    return AfterValidator(check)
 
 
 Instant = Annotated[AwareDatetime, AfterValidator(_utc)]

@@ -8,12 +8,12 @@ from moonmind.errors import ErrorInfo
 from moonmind.wire.base import WireModel
 
 _WORDS: Mapping[str, str] = {
-    "missing": "must be given",
-    "extra_forbidden": "there is no such field",
+    "missing": "is required",
+    "extra_forbidden": "unknown field",
     "too_long": "at most {max_length} characters",
     "string_too_long": "at most {max_length} characters",
     "string_too_short": "at least {min_length} characters",
-    "string_type": "must be a text",
+    "string_type": "must be a string",
     "greater_than_equal": "must be {ge} or more",
     "less_than_equal": "must be {le} or less",
     "greater_than": "must be more than {gt}",
@@ -25,9 +25,8 @@ _WORDS: Mapping[str, str] = {
     "bool_type": "must be true or false",
     "enum": "must be {expected}",
     "literal_error": "must be {expected}",
-    "uuid_parsing": "must be a run's id (a UUID)",
-    "uuid_type": "must be a run's id (a UUID)",
-    "string_pattern_mismatch": "must match {pattern}",
+    "uuid_parsing": "must be a run ID (a UUID)",
+    "uuid_type": "must be a run ID (a UUID)",
     "string_unicode": "must be valid Unicode",
     "model_attributes_type": "must be a JSON object",
     "model_type": "must be a JSON object",

@@ -8,7 +8,7 @@ from moonmind.errors import InvalidRequest
 from moonmind.runs import naming
 from moonmind.runs.chain import Stage
 from moonmind.runs.machine import RetryMode
-from moonmind.wire.base import Text, WireModel
+from moonmind.wire.base import Text, WireModel, must_match
 
 REPOSITORY_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9-]{0,38}/[A-Za-z0-9._-]{1,100}$"
 FEATURE_KEY_LENGTH, FEATURE_PATH_LENGTH = 120, 512
@@ -47,6 +47,11 @@ Notes = Annotated[Text, Field(max_length=NOTES_LENGTH)]
 
 FINGERPRINT = r"^[0-9a-f]{16}$"
 """How a finding is named."""
+Fingerprint = Annotated[
+    str,
+    must_match(FINGERPRINT, "must be a finding's fingerprint: 16 digits of 0-9 and a-f"),
+    Field(json_schema_extra={"pattern": FINGERPRINT}),
+]
 
 
 class _Request(WireModel):
@@ -71,7 +76,7 @@ class CreateRun(_Request):
 class AcceptFindings(_Request):
     """What a person takes for harmless although it looks like a secret."""
 
-    fingerprints: Annotated[list[Annotated[str, Field(pattern=FINGERPRINT)]], Field(min_length=1, max_length=50)]
+    fingerprints: Annotated[list[Fingerprint], Field(min_length=1, max_length=50)]
     """As the run's error names them."""
     reason: Annotated[Text, Field(min_length=1, max_length=500)]
     """Kept with the run and named in the pull request."""

@@ -70,7 +70,7 @@ def test_a_demo_that_is_stopped_at_work_leaves_nothing_running(
     demo = start(work, environment)
     assert demo.stdout is not None
     for line in demo.stdout:
-        if "the agent is at work" in line:
+        if "the agent is running" in line:
             break
     assert _players(tmp_path) != []
     demo.send_signal(number)
@@ -88,7 +88,7 @@ def test_a_demo_goes_on_with_the_run_of_one_that_was_killed(tmp_path: Path, envi
     demo = start(work, environment)
     assert demo.stdout is not None
     for line in demo.stdout:
-        if "the agent is at work" in line:
+        if "the agent is running" in line:
             break
     demo.kill()
     demo.communicate()

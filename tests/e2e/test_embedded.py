@@ -84,7 +84,7 @@ def is_with_its_agent(run: dict[str, Any]) -> bool:
 def test_every_command_speaks_to_the_server_at_work(members: Team, shell: Shell) -> None:
     queued = shell.moonmind("run", SAMPLE, "--json")
     assert (queued.code, queued.json["status"]) == (0, "pending")
-    assert queued.err == "No worker is online: start one with `moonmind up`; the run is saved and waits.\n"
+    assert queued.err == "No worker is online; the run stays queued until one starts. Start one with `moonmind up`.\n"
     members.up()
     first = members.succeed(queued.json["id"])
     assert [task["state"] for task in first["tasks"]] == ["succeeded"] * 5

@@ -38,7 +38,7 @@ def refused(process: Process, *said: str, seconds: float = 30) -> str:
 @pytest.mark.sqlite
 def test_a_second_moonmind_in_the_same_folder_names_the_first(members: Team) -> None:
     first = members.up()
-    refused(members.start("second", *UP), f"MoonMind already runs here, at {members.url}", "stop it first")
+    refused(members.start("second", *UP), f"MoonMind is already running here, at {members.url}", "stop it first")
     refused(members.start("third", *API), "another MoonMind runs the embedded engine", members.url, "CELERY_BROKER_URL")
     assert first.alive
     members.succeed(members.create())

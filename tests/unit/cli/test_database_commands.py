@@ -39,9 +39,9 @@ def test_upgrading_twice_is_upgrading_once(
     monkeypatch.setenv("DATABASE_URL", empty_database_url)  # and no broker: a migration needs none
     assert main(["db", "upgrade"]) == 0
     first = capsys.readouterr().out
-    assert f"the schema went from nothing to version {head()}." in first
+    assert f"upgraded the schema from nothing to version {head()}." in first
     assert main(["db", "upgrade"]) == 0
-    assert f"the schema has version {head()} already." in capsys.readouterr().out
+    assert f"the schema is already at version {head()}." in capsys.readouterr().out
     assert main(["db", "current", "--json"]) == 0
     shown = json.loads(capsys.readouterr().out)
     assert (shown["current"], shown["upToDate"]) == (head(), True)

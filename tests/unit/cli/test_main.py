@@ -212,7 +212,7 @@ def test_following_logs_goes_on_until_the_run_ends(
 def test_logs_of_an_agent_that_never_spoke_say_so(moonmind: Command, database: Database, capsys: Capture) -> None:
     add_run(database, id=ID)
     assert moonmind("logs", str(ID)) == 3
-    assert "has said nothing yet" in capsys.readouterr().err
+    assert "has written nothing yet" in capsys.readouterr().err
 
 
 def test_retry_resumes_or_begins_anew(moonmind: Command, database: Database, capsys: Capture) -> None:
@@ -270,7 +270,7 @@ def test_cancel_says_what_became_of_the_run_and_may_be_repeated(
     add_run(database, id=ID)
     for _ in range(2):
         assert moonmind("cancel", "1111") == 0
-        assert capsys.readouterr().out == f"{ID} is cancelled.\n"
+        assert capsys.readouterr().out == f"Run {ID} is cancelled.\n"
 
 
 def failing(error: Exception) -> Callable[..., object]:

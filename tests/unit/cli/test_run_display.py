@@ -71,7 +71,7 @@ def test_a_stage_that_waits_again_and_again_has_started_once_per_attempt() -> No
         ]
         view.show(again.model_copy(update={"tasks": tasks}), [])
     told = [" ".join(line.split()[:3]) for line in stream.getvalue().splitlines() if "submit" in line]
-    assert told == ["submit started", "submit the agent", "submit the quota", "submit started"]
+    assert told == ["submit started", "submit the agent", "submit the usage", "submit started"]
 
 
 def test_plain_lines_end_where_their_words_end() -> None:
@@ -100,7 +100,7 @@ def test_the_picture_shows_every_stage_the_wait_and_the_last_words() -> None:
             at_work(1, waiting=Waiting(reason=WaitingReason.AGENT, until=NOW)), [says(f"word {n}") for n in range(9)]
         )
     picture = stream.getvalue()
-    for word in ("discover", "submit", "apply", "publish", "finalize", "the agent is at work", "word 8"):
+    for word in ("discover", "submit", "apply", "publish", "finalize", "the agent is running", "word 8"):
         assert word in picture
     assert "word 2" not in picture
 

@@ -18,8 +18,8 @@ def test_doctor_is_content_when_nothing_failed(capsys: Capture) -> None:
     assert report([GOOD, ODD], as_json=False) == 0
     out = capsys.readouterr().out
     assert "git.binary" in out
-    assert "Ready, but some checks could not be made." in out
-    assert "● could not be made, or needs a look" in out
+    assert "Ready, but some checks need attention." in out
+    assert "● could not be checked, or needs attention" in out
     assert report([GOOD, NOT_ASKED], as_json=False) == 0
     out = capsys.readouterr().out
     assert "\nReady.\n" in out

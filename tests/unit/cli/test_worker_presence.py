@@ -25,7 +25,10 @@ def test_a_queued_run_without_a_worker_is_said_plainly(container: Container, wor
     assert capsys.readouterr().err == ""
     worker.leave()
     warn_if_alone(container)
-    assert capsys.readouterr().err == "No worker is online: start one with `moonmind up`; the run is saved and waits.\n"
+    assert (
+        capsys.readouterr().err
+        == "No worker is online; the run stays queued until one starts. Start one with `moonmind up`.\n"
+    )
 
 
 def test_with_a_broker_the_missing_workers_are_named(
@@ -34,7 +37,7 @@ def test_with_a_broker_the_missing_workers_are_named(
     monkeypatch.setenv("CELERY_BROKER_URL", "amqp://guest@localhost//")
     with closing(bootstrap.build(load_settings(), publishes=False)) as container:
         warn_if_alone(container)
-        assert "start a worker" in capsys.readouterr().err
+        assert "as the quickstart shows" in capsys.readouterr().err
         enrol(database)
         warn_if_alone(container)
         assert capsys.readouterr().err == ""
@@ -76,7 +79,7 @@ def test_a_change_is_said_and_only_a_change(container: Container, worker: Any, c
     for change in (worker.come, worker.leave, worker.leave, worker.come, worker.come, worker.leave):
         change()
         attendance.look()
-    said = [line.split(":")[0] for line in capsys.readouterr().err.splitlines()]
+    said = [line.split(";")[0] for line in capsys.readouterr().err.splitlines()]
     assert said == ["No worker is online", "A worker is online again", "No worker is online"]
 
 

@@ -13,7 +13,7 @@ def test_a_child_that_ends_before_it_is_ready_is_an_error_with_the_end_of_its_lo
         child.start()
         with pytest.raises(Unavailable) as refused:
             child.url()
-    assert "ended by itself with 4" in refused.value.message
+    assert "exited with 4" in refused.value.message
     assert "MOONMIND_STATE_DIR" in refused.value.message
     assert str(tmp_path / "moonmind.log") in refused.value.advice
 

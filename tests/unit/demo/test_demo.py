@@ -48,7 +48,7 @@ def test_two_demos_in_one_folder_do_not_meet(tmp_path: Path, monkeypatch: pytest
         assert demo.main(["--json"]) == 3
     out, err = capsys.readouterr()
     assert json.loads(out)["code"] == "conflict"
-    assert "another demo runs" in err
+    assert "another demo is running" in err
 
 
 def test_a_server_that_cannot_start_ends_the_demo_with_its_log(

@@ -249,4 +249,4 @@ def test_a_token_whose_right_cannot_be_known_is_warned_of_in_the_audit(room: Eng
     services_of(room, claim).check_workflows((".github/workflows/ci.yml",))
     found = audit(room, claim)
     assert found.github_status == "passed"
-    assert "shows at the push only" in found.github_message
+    assert "only known at the push" in found.github_message

@@ -25,7 +25,7 @@ def test_several_hosts_are_counted_and_told_what_they_do_not_share(
         enrol(database, uuid4())
     (found,) = hosts(database)
     assert found.status is status
-    assert (f"{count} hosts run stages" in found.message) is (count > 1)
+    assert (f"{count} worker hosts" in found.message) is (count > 1)
 
 
 def test_a_database_that_does_not_answer_is_said_in_words(tmp_path: Path) -> None:

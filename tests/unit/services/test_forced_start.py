@@ -127,7 +127,9 @@ def test_a_run_that_found_no_work_left_no_plan(room: EngineRoom) -> None:
 def test_what_was_left_before_a_run_that_started_elsewhere_is_refused(room: EngineRoom) -> None:
     old = ended_at(room, Stage.PUBLISH)
     ended_at(room, Stage.SUBMIT, plan(LATER_TIP))
-    with pytest.raises(NothingToResume, match=rf"run {old.id} left it, but at 111111111111; .* from 222222222222"):
+    with pytest.raises(
+        NothingToResume, match=rf"run {old.id} has them, but for commit 111111111111; .* from 222222222222"
+    ):
         room.runs.create(request(featureKey="1", forcePhase="apply"))
     assert room.runs.create(request(featureKey="1", forcePhase="submit")).current_task_name == "submit"
 
@@ -168,5 +170,5 @@ def test_a_run_whose_files_retention_removed_can_only_be_submitted_again(room: E
 def test_what_was_published_is_not_published_again(room: EngineRoom, stage: str) -> None:
     room.reports(Stage.PUBLISH, Done({"v": 1, "branchName": "moonmind/001-demo"}))
     published = ended_at(room, Stage.FINALIZE)
-    with pytest.raises(NothingToResume, match=f"run {published.id} has published it"):
+    with pytest.raises(NothingToResume, match=f"run {published.id} has already published them"):
         room.runs.create(request(featureKey="1", forcePhase=stage))

@@ -62,7 +62,7 @@ def test_a_run_that_found_no_work_can_only_restart(room: EngineRoom) -> None:
     run = add_run(room.database)
     room.reports(Stage.DISCOVER, NothingToDo("all boxes are ticked"))
     room.execute(run, Stage.DISCOVER)
-    with pytest.raises(NotRetryable, match="only restart from discovery"):
+    with pytest.raises(NotRetryable, match="only be retried from discovery"):
         room.runs.retry(run.id, RetryRun())
     assert room.runs.retry(run.id, RESTART).status is RunStatus.RETRYING
 
