@@ -1,12 +1,14 @@
 """Kill what runs the stages at every place where it hurts: one agent, one branch, one pull request, and the run lands."""
 
 import contextlib
+import json
 import uuid
 from collections.abc import Iterator
 
 import httpx
 import pytest
 
+from moonmind.sample import source
 from tests.support.crashes import Crashes
 from tests.support.engines import (
     BRANCH,
@@ -64,7 +66,12 @@ class Room:
         self.team, self.crashes, self.embedded = members, crashes, embedded
         self.api: Process | None = None
         self.worker: Process | None = None
-        members.env |= crashes.env
+        script = json.loads(source.script_for("Phase 1: Setup") or b"")
+        # The sample's pauses are for people who watch.
+        script["steps"] = [step for step in script["steps"] if "run_for_seconds" not in step]
+        place = members.folder / "script.json"
+        place.write_text(json.dumps(script))
+        members.env |= crashes.env | {"MOONMIND_SCRIPT": str(place)}
 
     def start(self) -> None:
         """Start what is not alive."""

@@ -1,11 +1,14 @@
 """Leaves further cases of a kind to `script/test --full`: what carries the marker `full` is deselected otherwise.
 
-A run of any size says how many cases it left out, in a line of its own above pytest's closing one.
+A run of any size says how many cases it left out, in a line of its own above pytest's closing one. Hypothesis tries more
+examples with --full, too, where a test does not name a number.
 """
 
 import pytest
+from hypothesis import settings
 
 OPTION = "--full"
+EXAMPLES, FURTHER_EXAMPLES = 40, 300
 LEFT_OUT = pytest.StashKey[int]()
 
 
@@ -28,8 +31,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Begin to count."""
+    """Begin to count, and say how many examples Hypothesis tries."""
     config.stash[LEFT_OUT] = 0
+    examples = FURTHER_EXAMPLES if config.getoption(OPTION) else EXAMPLES
+    settings.register_profile("moonmind", settings(), max_examples=examples, deadline=None)
+    settings.load_profile("moonmind")
     config.pluginmanager.register(LeftOut(config), "left-out")
 
 

@@ -1,5 +1,6 @@
 """Small bare repositories for tests, made and read with plain git."""
 
+import hashlib
 import shutil
 import subprocess
 import tempfile
@@ -17,6 +18,10 @@ _ENVIRONMENT = {
     **{f"GIT_{role}_EMAIL": "person@example.invalid" for role in ("AUTHOR", "COMMITTER")},
     **{f"GIT_{role}_DATE": "@1767225600 +0000" for role in ("AUTHOR", "COMMITTER")},
 }
+
+_TEMPLATES = tempfile.TemporaryDirectory(prefix="moonmind-bare-")
+"""Repositories to be copied, removed at the end of this process."""
+_made: dict[str, tuple[Path, str]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +47,19 @@ def git(folder: Path, *arguments: str, data: bytes = b"", index: Path | None = N
 
 
 def make_bare(path: Path, files: Mapping[str, bytes | str], branch: str = "main") -> str:
-    """Make a bare repository whose `branch` is its default and holds `files`; gives the commit. No files: an empty one."""
-    path.mkdir(parents=True)
-    git(path, "init", "--quiet", "--bare", "--template=", f"--initial-branch={branch}", ".")
-    return commit_to(path, branch, files, "First commit") if files else ""
+    """Make a bare repository whose `branch` is its default and holds `files`; gives the commit. No files: an empty one.
+
+    Equal files make equal repositories, so git makes each one once in a process and the next ones are copies.
+    """
+    key = hashlib.sha256(repr((branch, sorted(files.items()))).encode()).hexdigest()
+    if key not in _made:
+        template = Path(_TEMPLATES.name) / key
+        template.mkdir()
+        git(template, "init", "--quiet", "--bare", "--template=", f"--initial-branch={branch}", ".")
+        _made[key] = (template, commit_to(template, branch, files, "First commit") if files else "")
+    template, commit = _made[key]
+    shutil.copytree(template, path)
+    return commit
 
 
 def commit_to(

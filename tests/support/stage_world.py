@@ -20,6 +20,7 @@ from moonmind.engine.stage_context import LeaseLost, StageContext, StopRequested
 from moonmind.errors import MoonMindError
 from moonmind.ports.agent import JobLimits, JobState
 from moonmind.ports.forge import PullRequest
+from moonmind.ports.scanner import Hit
 from moonmind.redact import Redactor
 from moonmind.runs.chain import STAGES, Stage
 from moonmind.runs.machine import AttemptState, Done, Failed, Outcome, Redo, Suspend, WaitingReason
@@ -50,6 +51,19 @@ _FUNCTIONS = {
 INSTALLATION = str(uuid4())
 """Marks this process's agents: those of tests that run beside it have the same runs, and are found by their marks."""
 
+_scanned: dict[tuple[tuple[str, str], ...], tuple[Hit, ...]] = {}
+
+
+class RememberingScanner(Betterleaks):
+    """The real scanner, which looks through equal texts once in a process: each look compiles all its rules."""
+
+    def scan(self, texts: Mapping[str, str]) -> tuple[Hit, ...]:
+        """Return what the scanner found in these texts, now or before."""
+        key = tuple(texts.items())
+        if key not in _scanned:
+            _scanned[key] = super().scan(texts)
+        return _scanned[key]
+
 
 class World:
     """A repository at a local forge, and one run on it that tests move stage by stage."""
@@ -69,6 +83,7 @@ class World:
         self.redactor = Redactor(secrets)
         self.script = folder / "script.json"
         self.forge = LocalForge(self.forge_options)
+        self.scanner = RememberingScanner()
         self.desk = Desk()
         self.lease = HeldByTest()
         self.limits = JobLimits(stall_seconds=20, total_seconds=60)
@@ -121,7 +136,7 @@ class World:
             forge=self.forge,
             vcs=self.vcs,
             redactor=self.redactor,
-            scanner=Betterleaks(),
+            scanner=self.scanner,
             limits=self.limits,
             relook_seconds=60.0,
         )

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from moonmind.errors import SpecUnreadable
@@ -69,7 +69,6 @@ def read(data: bytes) -> TasksFile | None:
         return None
 
 
-@settings(max_examples=150, deadline=None)
 @given(PHASES.map(numbered), ENDS)
 def test_a_rendered_list_reads_back_as_itself(phases: list[list[Written]], end: str) -> None:
     data = rendered(phases, end)
@@ -108,7 +107,6 @@ def boxes_come_back(data: bytes) -> None:
             assert tick(changed, [same], mark_in(data, task).decode()) == data
 
 
-@settings(max_examples=50, deadline=None)
 @given(PHASES.map(numbered), ENDS)
 def test_every_box_comes_back_to_the_byte(phases: list[list[Written]], end: str) -> None:
     boxes_come_back(rendered(phases, end))
@@ -128,7 +126,6 @@ def test_a_sign_of_several_bytes_is_a_box_like_any_other(mark: str) -> None:
     boxes_come_back(data)
 
 
-@settings(max_examples=300, deadline=None)
 @given(st.lists(st.sampled_from(LINES), max_size=60).map(b"".join))
 def test_lines_of_real_files_in_any_order_add_up(data: bytes) -> None:
     found = read(data)

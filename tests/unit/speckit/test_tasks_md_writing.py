@@ -3,7 +3,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from moonmind.errors import SpecUnreadable
@@ -79,7 +79,6 @@ TEXTS = st.one_of(
 )
 
 
-@settings(max_examples=300, deadline=None)
 @given(st.one_of(TEXTS.map(lambda text: text.encode(errors="surrogatepass")), st.binary()))
 @example(b"\xff\xfe")
 @example(b"- [ ] " + b"*" * 5000)
@@ -94,7 +93,6 @@ def test_reading_any_bytes_gives_a_reading_or_a_refusal(data: bytes) -> None:
     assert found.all_complete == (not any(task.mark is Mark.OPEN for task in found.tasks))
 
 
-@settings(max_examples=200, deadline=None)
 @given(st.lists(PIECES, max_size=24).map(lambda lines: "\n".join([*lines, "", "- [ ] T900 z"]).encode()), st.data())
 def test_a_tick_changes_one_byte_per_task_and_untick_brings_it_back(data: bytes, draw: st.DataObject) -> None:
     try:

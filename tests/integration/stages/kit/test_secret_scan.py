@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from moonmind.adapters.scanners.betterleaks import Betterleaks
 from moonmind.bootstrap import STAGES
 from moonmind.errors import NotFound, ScannerError
 from moonmind.runs.chain import Stage
@@ -93,7 +92,7 @@ def test_where_the_scanner_fails_nothing_is_listed(world: World, monkeypatch: py
     def broken(*_: object) -> None:
         raise ScannerError("The secret scanner ended with 2.")
 
-    monkeypatch.setattr(Betterleaks, "scan", broken)
+    monkeypatch.setattr(world.scanner, "scan", broken)
     wrote(world, "a token")
     if stage is Stage.APPLY:
         assert isinstance(world.drive(Stage.SUBMIT), Done)
@@ -122,7 +121,7 @@ def test_whatever_breaks_the_look_the_work_is_kept(
     else:
         world.step(Stage.SUBMIT)
         world.wait_for_agent()
-    monkeypatch.setattr(Betterleaks, "scan", broken)
+    monkeypatch.setattr(world.scanner, "scan", broken)
     left = STAGES[stage].abandon(world.context(stage))
     assert stage is Stage.APPLY or (left["wip"] and left["partialPatch"])
     assert listed(world) == NOT_SEEN_YET.encode()
