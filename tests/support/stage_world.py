@@ -256,7 +256,18 @@ class World:
 
     def _attempt(self, stage: Stage) -> Attempt:
         return Attempt(
-            1, self.run_id, stage, self.numbers[stage], AttemptState.STARTED, None, None, False, CREATED, CREATED, None
+            1,
+            self.run_id,
+            stage,
+            self.numbers[stage],
+            AttemptState.STARTED,
+            None,
+            None,
+            None,
+            False,
+            CREATED,
+            CREATED,
+            None,
         )
 
     def _run(self, stage: Stage) -> Run:
