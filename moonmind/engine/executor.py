@@ -4,19 +4,20 @@ import random
 import time
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any
 from uuid import UUID
 
 import structlog
 
 from moonmind.db.unit_of_work import Database
 from moonmind.engine import forge_cooldown
+from moonmind.engine.context_factory import ContextFactory
 from moonmind.engine.dispatch_loop import Notifier
 from moonmind.engine.host import Host
-from moonmind.engine.lease import HeldLease, LeaseKeeper
+from moonmind.engine.lease import HeldLease, LeaseKeeper, LeaseLost, StopRequested
 from moonmind.engine.recorder import Recorder
 from moonmind.engine.stage import Stages
-from moonmind.engine.stage_context import LeaseLost, StageContext, StopRequested
+from moonmind.engine.stage_context import StageContext
 from moonmind.errors import AgentError, DeadlineReached, ErrorInfo, ForgeLimited, MoonMindError, Unavailable, Unexpected
 from moonmind.runs.chain import FIRST, Stage
 from moonmind.runs.machine import (
@@ -50,14 +51,6 @@ class ChainSignal(StrEnum):
     """The rest of this chain has nothing to do; the row says when the next one comes."""
 
 
-class Contexts(Protocol):
-    """Builds what a stage is given."""
-
-    def make(self, claim: Claim, lease: HeldLease, results: Results) -> StageContext:
-        """Put the claim's world together; `results` is what earlier stages recorded."""
-        ...
-
-
 class Executor:
     """Runs one stage of one run, if the row says that it is time and ours."""
 
@@ -65,7 +58,7 @@ class Executor:
         self,
         database: Database,
         stages: Stages,
-        contexts: Contexts,
+        contexts: ContextFactory,
         keeper: LeaseKeeper,
         notifier: Notifier,
         host: Host,
@@ -130,7 +123,7 @@ class Executor:
         except LeaseLost:
             raise
         except StopRequested as stop:
-            return self._stopped(claim, lease, context, str(stop.details.get("outside", "")))
+            return self._stopped(claim, lease, context, stop.outside)
         except MoonMindError as error:
             log.warning("attempt.failed", code=error.code, message=error.message)
             outcome = Failed(error.info(), error.retryable, context.checkpoint, error.outage)

@@ -10,7 +10,6 @@ import structlog
 
 from moonmind.db.unit_of_work import Database
 from moonmind.engine.paced_loop import Loop
-from moonmind.engine.stage_context import LeaseLost, StopRequested
 from moonmind.errors import MoonMindError
 from moonmind.runs.records import Claim
 
@@ -25,6 +24,23 @@ SILENCE_SHARE = 0.75
 
 def _now() -> float:
     return time.clock_gettime(_CLOCK)
+
+
+class LeaseLost(MoonMindError):
+    """The claim is no longer ours: another worker may have the run, so nothing more is done or written."""
+
+    code = "lease_lost"
+
+
+class StopRequested(MoonMindError):
+    """The run was cancelled, or its deadline passed, while the stage worked."""
+
+    code = "stop_requested"
+
+    def __init__(self, message: str, *, outside: str = "") -> None:
+        super().__init__(message)
+        self.outside = outside
+        """What there is of the stage's work outside of this installation already, in a sentence."""
 
 
 @dataclass(slots=True)

@@ -6,22 +6,24 @@ import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 from uuid import UUID
 
 from moonmind.db.unit_of_work import Database, UnitOfWork
-from moonmind.engine.stage_context import Lease, StopRequested, T
+from moonmind.engine.lease import HeldLease, StopRequested
 from moonmind.errors import NotFound
 from moonmind.ports.artifact_store import PRIVATE, ArtifactStore, StoredFile
 from moonmind.redact import Redactor
 from moonmind.runs.records import Artifact
 
+T = TypeVar("T")
+
 
 class RunArtifacts:
-    """Implements `context.Artifacts` for one claim; the file comes first, so that a listed artifact exists."""
+    """The artifacts under one claim; the file comes first, so that a listed artifact exists."""
 
     def __init__(
-        self, run_id: UUID, store: ArtifactStore, database: Database, redactor: Redactor, lease: Lease
+        self, run_id: UUID, store: ArtifactStore, database: Database, redactor: Redactor, lease: HeldLease
     ) -> None:
         self._run_id = run_id
         self._store = store

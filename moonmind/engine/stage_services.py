@@ -1,16 +1,16 @@
 """The few further writes and reads a stage may make while it works: audit, slot, gates, history."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import MappingProxyType
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID
 
 from moonmind.db.unit_of_work import Database
 from moonmind.engine.host import Host
 from moonmind.engine.lease import HeldLease
-from moonmind.engine.stage_context import EarlierRun
-from moonmind.errors import MoonMindError
+from moonmind.errors import ErrorInfo, MoonMindError
 from moonmind.ports.check import CheckStatus
 from moonmind.preflight.checks import Preflight, require, summary
 from moonmind.preflight.workflow_right import workflow_right
@@ -19,8 +19,19 @@ from moonmind.runs.chain import Stage
 from moonmind.runs.records import Claim, CredentialAudit
 
 
+@dataclass(frozen=True, slots=True)
+class EarlierRun:
+    """The feature's last other run that reached a stage: what it was given, and what its stages recorded."""
+
+    id: UUID
+    notes: str | None
+    results: Mapping[Stage, Mapping[str, Any]]
+    error: ErrorInfo | None
+    """How that stage ended without a result."""
+
+
 class StageServices:
-    """Implements `context.Office` for one claim."""
+    """What a stage may do with the database under its claim, besides its outcome."""
 
     def __init__(
         self,

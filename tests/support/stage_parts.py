@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import BinaryIO
 from uuid import UUID
 
-from moonmind.engine.run_artifacts import write_whole
-from moonmind.engine.stage_context import EarlierRun, LeaseLost, StopRequested, T
+from moonmind.engine.lease import LeaseLost, StopRequested
+from moonmind.engine.run_artifacts import T, write_whole
+from moonmind.engine.stage_services import EarlierRun
 from moonmind.errors import MoonMindError, NotFound
 from moonmind.ports.artifact_store import ArtifactStore
 from moonmind.runs.chain import Stage

@@ -16,7 +16,8 @@ from moonmind.adapters.forges.forge_options import ForgeOptions
 from moonmind.adapters.forges.local import LocalForge
 from moonmind.adapters.scanners.betterleaks import Betterleaks
 from moonmind.adapters.vcs.git_vcs import GitVcs, VcsOptions
-from moonmind.engine.stage_context import LeaseLost, StageContext, StopRequested
+from moonmind.engine.lease import LeaseLost, StopRequested
+from moonmind.engine.stage_context import StageContext
 from moonmind.errors import MoonMindError
 from moonmind.ports.agent import JobLimits, JobState
 from moonmind.ports.forge import PullRequest

@@ -8,8 +8,9 @@ from typing import Any
 
 import structlog
 
+from moonmind.engine.lease import LeaseLost, StopRequested
 from moonmind.engine.stage import StageDefinition
-from moonmind.engine.stage_context import LeaseLost, StageContext, StopRequested
+from moonmind.engine.stage_context import StageContext
 from moonmind.errors import AgentNoChange, MoonMindError, NotFound, PatchRefused, SecretFound, Unexpected, VcsRefused
 from moonmind.runs.chain import Stage
 from moonmind.runs.findings import Finding, Severity

@@ -1,6 +1,6 @@
 """The no-progress rule: a run that would be given exactly what the last one got nowhere with is not started."""
 
-from moonmind.engine.stage_context import EarlierRun
+from moonmind.engine.stage_services import EarlierRun
 from moonmind.errors import AgentNoChange, PatchRefused, SecretFound, SecretSuspected
 from moonmind.runs.chain import Stage
 from moonmind.stages.kit.plan import Plan

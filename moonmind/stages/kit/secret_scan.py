@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import structlog
 
-from moonmind.engine.stage_context import LeaseLost, StageContext, StopRequested
+from moonmind.engine.lease import LeaseLost, StopRequested
+from moonmind.engine.stage_context import StageContext
 from moonmind.errors import VcsRefused
 from moonmind.ports.scanner import Hit
 from moonmind.ports.vcs import Change

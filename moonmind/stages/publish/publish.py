@@ -7,8 +7,9 @@ from datetime import datetime
 from typing import Any
 
 from moonmind.engine import forge_cooldown
+from moonmind.engine.lease import StopRequested
 from moonmind.engine.stage import StageDefinition
-from moonmind.engine.stage_context import StageContext, StopRequested
+from moonmind.engine.stage_context import StageContext
 from moonmind.errors import (
     BranchMoved,
     ForgeLimited,
@@ -81,11 +82,11 @@ def _publish(context: StageContext) -> Done:
     except StopRequested as stop:
         # Nothing is taken back, so the run says what there is. The pull request may be made, and only its labels missing.
         try:
-            stop.details["outside"] = _words_of_pull_request(context, plan, commit) or _only_pushed(plan)
+            stop.outside = _words_of_pull_request(context, plan, commit) or _only_pushed(plan)
         except MoonMindError as error:  # the token may have been revoked meanwhile: the run is cancelled all the same
             if isinstance(error, ForgeLimited):
                 forge_cooldown.parked(context, error)
-            stop.details["outside"] = (
+            stop.outside = (
                 f"The branch {plan.branch} is pushed. Whether a pull request speaks of it could not be found out: "
                 f"{error.message}"
             )

@@ -4,8 +4,9 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+from moonmind.engine.lease import LeaseLost, StopRequested
 from moonmind.engine.stage import StageDefinition
-from moonmind.engine.stage_context import LeaseLost, StageContext, StopRequested
+from moonmind.engine.stage_context import StageContext
 from moonmind.errors import (
     AgentBusy,
     AgentError,

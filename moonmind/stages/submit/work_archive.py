@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 import structlog
 
-from moonmind.engine.stage_context import LeaseLost, StageContext
+from moonmind.engine.lease import LeaseLost
+from moonmind.engine.stage_context import StageContext
 from moonmind.ports.vcs import Workspace
 
 KIND = "work_archive"

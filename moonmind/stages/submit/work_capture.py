@@ -6,7 +6,8 @@ from typing import Any
 
 import structlog
 
-from moonmind.engine.stage_context import LeaseLost, StageContext, StopRequested
+from moonmind.engine.lease import LeaseLost, StopRequested
+from moonmind.engine.stage_context import StageContext
 from moonmind.errors import MoonMindError
 from moonmind.ports.agent import JobState, JobStatus
 from moonmind.ports.vcs import LeftOut

@@ -9,7 +9,8 @@ from structlog.testing import capture_logs
 from moonmind.db.clock import db_now, db_now_plus
 from moonmind.db.unit_of_work import Database
 from moonmind.engine.executor import ChainSignal
-from moonmind.engine.stage_context import LeaseLost, StageContext
+from moonmind.engine.lease import LeaseLost
+from moonmind.engine.stage_context import StageContext
 from moonmind.errors import ErrorInfo, Unavailable, VcsDenied, VcsError
 from moonmind.runs.chain import STAGES, Stage
 from moonmind.runs.machine import (

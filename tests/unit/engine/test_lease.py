@@ -10,8 +10,7 @@ from structlog.testing import capture_logs
 
 from moonmind.db.clock import db_now, db_now_plus
 from moonmind.db.unit_of_work import Database
-from moonmind.engine.lease import HeldLease, LeaseKeeper
-from moonmind.engine.stage_context import LeaseLost, StopRequested
+from moonmind.engine.lease import HeldLease, LeaseKeeper, LeaseLost, StopRequested
 from moonmind.runs.chain import Stage
 from moonmind.runs.records import Claim
 from tests.support.databases import add_run, claim_run, due, event_types, read_run, set_columns

@@ -4,9 +4,8 @@ import hashlib
 
 import pytest
 
-from moonmind.engine.lease import HeldLease
+from moonmind.engine.lease import HeldLease, LeaseLost, StopRequested
 from moonmind.engine.run_artifacts import RunArtifacts, copy_patches
-from moonmind.engine.stage_context import LeaseLost, StopRequested
 from moonmind.errors import NotFound, StoreRefused
 from moonmind.redact import Redactor
 from moonmind.runs.records import Artifact, Claim

@@ -8,8 +8,7 @@ from sqlalchemy import update
 
 from moonmind.db.clock import db_now_plus
 from moonmind.db.tables import attempt
-from moonmind.engine.lease import HeldLease
-from moonmind.engine.stage_context import LeaseLost, StopRequested
+from moonmind.engine.lease import HeldLease, LeaseLost, StopRequested
 from moonmind.engine.stage_services import StageServices
 from moonmind.errors import (
     CredentialInvalid,

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from moonmind.adapters.forges.local import LocalForge
-from moonmind.engine.stage_context import LeaseLost
+from moonmind.engine.lease import LeaseLost
 from moonmind.ports.forge import PullRequest, PullState
 from moonmind.runs.chain import Stage
 from moonmind.speckit.features import Choice

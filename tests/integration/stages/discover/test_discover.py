@@ -5,7 +5,7 @@ import pytest
 
 from moonmind.adapters.forges.local import LocalForge
 from moonmind.engine.forge_cooldown import FORGE_GATE
-from moonmind.engine.stage_context import EarlierRun
+from moonmind.engine.stage_services import EarlierRun
 from moonmind.errors import CredentialInvalid
 from moonmind.ports.forge import Repository
 from moonmind.runs.chain import Stage

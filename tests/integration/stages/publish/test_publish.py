@@ -8,7 +8,7 @@ import pytest
 from moonmind.adapters.forges.forge_options import ForgeOptions
 from moonmind.adapters.forges.local import LocalForge
 from moonmind.engine.forge_cooldown import FORGE_GATE
-from moonmind.engine.stage_context import LeaseLost, StopRequested
+from moonmind.engine.lease import LeaseLost, StopRequested
 from moonmind.errors import CredentialInvalid, ForgeLimited, ForgeUnavailable, MoonMindError
 from moonmind.ports.forge import PullRequest, PullRequestDraft, PullState, Repository, always
 from moonmind.runs.chain import Stage
@@ -144,7 +144,7 @@ def test_a_cancel_between_push_and_pull_request_says_what_there_is(world: World,
     world.forge.ensure_pull_request = cancel_and_ensure  # type: ignore[method-assign]
     with pytest.raises(StopRequested) as stop:
         world.step(Stage.PUBLISH)
-    assert stop.value.details["outside"].startswith(f"The branch {BRANCH} is pushed")
+    assert stop.value.outside.startswith(f"The branch {BRANCH} is pushed")
     assert world.pulls() == ()
     assert world.tip() == world.results[Stage.APPLY]["commit"]
 
@@ -179,7 +179,7 @@ def test_a_cancel_right_after_the_pull_request_was_made_names_it(
     unknown = f"The branch {BRANCH} is pushed. Whether a pull request speaks of it could not be found out: "
     (pull,) = world.pulls()
     words = {"made": f"What it published stays: {pull.url}"}
-    assert stop.value.details["outside"] == words.get(answer, f"{unknown}{problems.get(answer)}")
+    assert stop.value.outside == words.get(answer, f"{unknown}{problems.get(answer)}")
     assert (world.desk.gate(FORGE_GATE) is not None) is (answer == "limited")
 
 

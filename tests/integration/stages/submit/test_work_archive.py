@@ -5,8 +5,8 @@ from typing import BinaryIO
 import pytest
 from structlog.testing import capture_logs
 
+from moonmind.engine.lease import LeaseLost
 from moonmind.engine.run_artifacts import write_whole
-from moonmind.engine.stage_context import LeaseLost
 from moonmind.ports.vcs import Archived, Workspace
 from moonmind.runs.chain import Stage
 from moonmind.stages.submit.work_archive import keep_files

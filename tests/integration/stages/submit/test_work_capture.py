@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from moonmind.engine.stage_context import LeaseLost
+from moonmind.engine.lease import LeaseLost
 from moonmind.ports.agent import JobState
 from moonmind.runs.chain import Stage
 from moonmind.stages.submit.work_capture import keep_work

@@ -3,7 +3,7 @@ from uuid import UUID
 
 import pytest
 
-from moonmind.engine.stage_context import EarlierRun
+from moonmind.engine.stage_services import EarlierRun
 from moonmind.errors import AgentNoChange, MoonMindError, PatchRefused, SecretFound, VcsRefused
 from moonmind.runs.chain import Stage
 from moonmind.stages.discover.progress import without_progress
