@@ -47,13 +47,6 @@ class oldest_running_transaction(FunctionElement[int]):  # noqa: N801 (reads as 
     inherit_cache = True
 
 
-class later(FunctionElement[datetime]):  # noqa: N801 (reads as the SQL function it is)
-    """The later of two instants."""
-
-    type = Timestamp()
-    inherit_cache = True
-
-
 class earlier(FunctionElement[datetime]):  # noqa: N801 (reads as the SQL function it is)
     """The earlier of two instants."""
 
@@ -110,16 +103,6 @@ def _oldest_postgresql(_element: oldest_running_transaction, _compiler: SQLCompi
 @compiles(oldest_running_transaction, "sqlite")
 def _oldest_sqlite(_element: oldest_running_transaction, _compiler: SQLCompiler, **_kw: Any) -> str:
     return "1"
-
-
-@compiles(later, "postgresql")
-def _later_postgresql(element: later, compiler: SQLCompiler, **kw: Any) -> str:
-    return f"GREATEST({_arguments(element, compiler, **kw)})"
-
-
-@compiles(later, "sqlite")
-def _later_sqlite(element: later, compiler: SQLCompiler, **kw: Any) -> str:
-    return f"max({_arguments(element, compiler, **kw)})"
 
 
 @compiles(earlier, "postgresql")

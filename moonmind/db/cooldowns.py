@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, select
 
 from moonmind.db import row_mapping
 from moonmind.db.clock import db_now
@@ -26,7 +26,3 @@ class Gates:
         query = select(*row_mapping.GATE).where(gate.c.name == name, gate.c.until > db_now())
         row = self._connection.execute(query).one_or_none()
         return None if row is None else Gate(*row)
-
-    def open(self, name: str) -> None:
-        """Open a gate before its time; an open one stays open."""
-        self._connection.execute(delete(gate).where(gate.c.name == name))

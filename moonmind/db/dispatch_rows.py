@@ -2,11 +2,11 @@
 
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, case, func, select, update
+from sqlalchemy import ColumnElement, Connection, case, select, update
 
 from moonmind.db import row_mapping
 from moonmind.db.claims import due
-from moonmind.db.clock import db_now, db_now_plus, earlier, later
+from moonmind.db.clock import db_now, db_now_plus
 from moonmind.db.tables import active, run, unleased
 from moonmind.runs.chain import STAGES
 from moonmind.runs.records import Run
@@ -58,16 +58,6 @@ class Dispatch:
                 dispatch_after=db_now_plus(UNCONFIRMED_SECONDS), hints=case((run.c.hints > 0, run.c.hints - 1), else_=0)
             )
         )
-
-    def next_due_in(self) -> float | None:
-        """Return the seconds until the next run is to be dispatched, 0 if one is overdue; None if no run is open."""
-        turn = case(
-            (run.c.cancel_requested_at.is_not(None), run.c.dispatch_after),
-            else_=later(earlier(run.c.not_before, run.c.deadline), run.c.dispatch_after),
-        )
-        query = select(func.min(turn, type_=run.c.not_before.type), db_now()).where(active, unleased)
-        first, now = self._connection.execute(query).one()
-        return None if first is None else max(0.0, (first - now).total_seconds())
 
 
 def _interval() -> ColumnElement[float]:

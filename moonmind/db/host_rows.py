@@ -3,7 +3,7 @@
 import builtins
 from uuid import UUID
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, select
 
 from moonmind.db import row_mapping
 from moonmind.db.clock import db_now, db_now_plus
@@ -22,11 +22,6 @@ class Hosts:
         """Make a host known, or known again, as alive now; only an enrolled host can take agent slots."""
         values = {"id": host_id, "name": name, "enrolled_at": db_now(), "seen_at": db_now()}
         upsert(self._connection, host, values, kept=frozenset({"enrolled_at"}))
-
-    def beat(self, host_id: UUID) -> bool:
-        """Record that a host is alive. Return False if it was never registered."""
-        statement = update(host).where(host.c.id == host_id).values(seen_at=db_now()).returning(host.c.id)
-        return self._connection.execute(statement).one_or_none() is not None
 
     def list(self) -> builtins.list[Host]:
         """List the hosts, the one heard of last first."""

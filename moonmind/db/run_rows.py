@@ -128,11 +128,6 @@ class Runs:
         )
         return row_mapping.runs_of(self._connection.execute(query))
 
-    def counts(self) -> dict[RunStatus, int]:
-        """Count the runs by status; every status is there."""
-        found = self._connection.execute(select(run.c.status, func.count()).group_by(run.c.status))
-        return dict.fromkeys(RunStatus, 0) | {row[0]: row[1] for row in found}
-
     def ended(self, repository_key: str, feature_alias: str) -> list[Run]:
         """List the ended runs of what the alias can mean, newest first; an empty alias means any feature."""
         query = (

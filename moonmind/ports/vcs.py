@@ -132,10 +132,6 @@ class Vcs(Protocol):
         """Return True if `older` is reachable from `newer` (or is it)."""
         ...
 
-    def trailers(self, repository: str, commit: str) -> Mapping[str, str]:
-        """Read a commit's trailers, keys lower-case; `run-id` names the run that made it."""
-        ...
-
     def history(self, repository: str, newer: str, older: str, *, files: str, limit: int) -> tuple[Commit, ...]:
         """List the commits that `newer` holds and `older` lacks, newest first, at most `limit` of them.
 

@@ -1,7 +1,7 @@
-"""The state machine of a run: statuses, legal moves, what a stage may report and what becomes of it.
+"""The state machine of a run: statuses, what a stage may report and what becomes of it.
 
 Pure. Two guards live in SQL beside it: the claim (`WHERE due AND nobody holds it RETURNING fence`) and the record
-(`WHERE fence = mine RETURNING`). `LEGAL` is the table that the documentation's diagram is drawn from.
+(`WHERE fence = mine RETURNING`).
 """
 
 from collections.abc import Mapping
@@ -42,21 +42,6 @@ class RunStatus(StrEnum):
 
 ACTIVE = frozenset({RunStatus.PENDING, RunStatus.RUNNING, RunStatus.RETRYING})
 TERMINAL = frozenset(set(RunStatus) - ACTIVE)
-
-LEGAL: Mapping[RunStatus, frozenset[RunStatus]] = MappingProxyType(
-    {
-        RunStatus.PENDING: frozenset({RunStatus.RUNNING, RunStatus.CANCELLED, RunStatus.FAILED}),
-        RunStatus.RUNNING: frozenset(
-            {RunStatus.RUNNING, RunStatus.SUCCEEDED, RunStatus.FAILED, RunStatus.NO_WORK, RunStatus.CANCELLED}
-        ),
-        RunStatus.RETRYING: frozenset({RunStatus.RUNNING, RunStatus.CANCELLED, RunStatus.FAILED}),
-        RunStatus.SUCCEEDED: frozenset(),
-        RunStatus.FAILED: frozenset({RunStatus.RETRYING}),
-        RunStatus.NO_WORK: frozenset({RunStatus.RETRYING}),
-        RunStatus.CANCELLED: frozenset({RunStatus.RETRYING}),
-    }
-)
-"""From which status a run may move to which. Leaving a terminal status takes an operator's retry."""
 
 
 class AttemptState(StrEnum):

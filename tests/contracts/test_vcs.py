@@ -120,9 +120,10 @@ def test_ancestry_counts_a_commit_as_its_own_ancestor(scene: Scene) -> None:
 def test_trailers_are_read_with_lower_case_keys(scene: Scene) -> None:
     message = f"Do it\n\nWhy: because\n\nRun-Id: {RUN}\nPhase: 2\n"
     commit = commit_to(scene.bare, "main", {"b": "1"}, message)
+    plain = commit_to(scene.bare, "main", {"b": "2"}, "Do it again")
     scene.vcs.fetch(scene.repository)
-    assert scene.vcs.trailers(NAME, commit) == {"run-id": str(RUN), "phase": "2"}
-    assert scene.vcs.trailers(NAME, scene.start) == {}
+    found = scene.vcs.history(NAME, plain, scene.start, files="b", limit=9)
+    assert [(one.id, one.trailers) for one in found] == [(plain, {}), (commit, {"run-id": str(RUN), "phase": "2"})]
 
 
 def test_a_history_is_what_the_base_lacks_with_the_files_that_were_asked_about(scene: Scene) -> None:

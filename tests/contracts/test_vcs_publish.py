@@ -39,7 +39,7 @@ def test_the_runs_commit_is_the_tree_with_files_replaced_by_moonmind(scene: Scen
     logged = log_of(mirror, commit)[0]
     assert (logged.author, logged.committed_at) == ("MoonMind <noreply@moonmind.invalid>", int(WHEN.timestamp()))
     assert logged.parents == (scene.start,)
-    assert scene.vcs.trailers(NAME, commit) == {"run-id": "1"}
+    assert scene.vcs.history(NAME, commit, scene.start, files="b", limit=1)[0].trailers == {"run-id": "1"}
 
 
 def test_a_push_creates_the_branch_and_may_be_repeated(scene: Scene) -> None:

@@ -1,16 +1,34 @@
 """What must be true of the rows after every move, whoever made it; said of the tables and of the model alike."""
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from moonmind.runs.machine import ACTIVE, LEGAL, AttemptState, RunStatus, WaitingReason
+from moonmind.runs.machine import ACTIVE, AttemptState, RunStatus, WaitingReason
 from tests.model.values import LIMIT, OPEN, POLICY
 
 SLACK = 4.0
 """How far an instant may be from the model's, in seconds: the moves take moments, the model's clock stands still."""
 SUBMIT = 1
 MAX_ERRORS = max(POLICY.max_errors, POLICY.max_outages)
+
+
+LEGAL: Mapping[RunStatus, frozenset[RunStatus]] = MappingProxyType(
+    {
+        RunStatus.PENDING: frozenset({RunStatus.RUNNING, RunStatus.CANCELLED, RunStatus.FAILED}),
+        RunStatus.RUNNING: frozenset(
+            {RunStatus.RUNNING, RunStatus.SUCCEEDED, RunStatus.FAILED, RunStatus.NO_WORK, RunStatus.CANCELLED}
+        ),
+        RunStatus.RETRYING: frozenset({RunStatus.RUNNING, RunStatus.CANCELLED, RunStatus.FAILED}),
+        RunStatus.SUCCEEDED: frozenset(),
+        RunStatus.FAILED: frozenset({RunStatus.RETRYING}),
+        RunStatus.NO_WORK: frozenset({RunStatus.RETRYING}),
+        RunStatus.CANCELLED: frozenset({RunStatus.RETRYING}),
+    }
+)
+"""From which status a run may move to which. Leaving a terminal status takes an operator's retry."""
 
 
 class RunRow(NamedTuple):

@@ -220,7 +220,6 @@ class Moves(RuleBasedStateMachine):
     def publish(self, run: int, confirmed: bool, limit: int) -> None:
         """Overdue runs are announced; a hint is not confirmed; a slot seems free to somebody."""
         key = self._pick(run, lambda row: row.free).key
-        self.ask_both(lambda side: side.next_due_in())
         self.make(lambda side: side.announce())
         if not confirmed:
             self.make(lambda side: side.unconfirmed(key))

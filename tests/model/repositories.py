@@ -140,12 +140,6 @@ class Repositories:
         with self._database.write() as unit:
             unit.dispatch.unconfirmed(UUID(key))
 
-    def next_due_in(self) -> float | None:
-        """Give the seconds until something is to be hinted, without the moments that the moves took."""
-        with self._database.read() as unit:
-            found = unit.dispatch.next_due_in()
-        return None if found is None else 5.0 * round(found / 5.0)
-
     def wake(self, key: str) -> bool:
         """Make a run due whose agent has ended."""
         with self._database.write() as unit:

@@ -32,15 +32,6 @@ class Rescued:
         if row.free:
             row.hint_at, row.hints = self.now + 5, max(0, row.hints - 1)
 
-    def next_due_in(self) -> float | None:
-        """Give the seconds until something is to be hinted."""
-        turns = [
-            row.hint_at if row.cancel else max(min(row.turn, row.deadline), row.hint_at)
-            for row in self.rows.values()
-            if row.free and row.hint_at is not None
-        ]
-        return max(0.0, min(turns) - self.now) if turns else None
-
     def wake(self, key: str) -> bool:
         """Make a run due whose agent has ended."""
         row = self.rows[key]

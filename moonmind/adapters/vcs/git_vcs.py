@@ -72,10 +72,6 @@ class GitVcs:
         """Return True if `older` is reachable from `newer`."""
         return self._objects.is_ancestor(self._mirrors.existing(repository), older, newer)
 
-    def trailers(self, repository: str, commit: str) -> Mapping[str, str]:
-        """Read a commit's trailers, keys lower-case."""
-        return self._objects.trailers(self._mirrors.existing(repository), commit)
-
     def history(self, repository: str, newer: str, older: str, *, files: str, limit: int) -> tuple[Commit, ...]:
         """List the commits that `newer` holds and `older` lacks, newest first."""
         return self._objects.history(self._mirrors.existing(repository), newer, older, files, limit)

@@ -77,14 +77,6 @@ class Objects:
         pair = (self._commit(mirror, older), self._commit(mirror, newer))
         return self._git.run("merge-base", "--is-ancestor", *pair, git_dir=mirror, accept=(0, 1)).exit_code == 0
 
-    def trailers(self, mirror: Path, commit: str) -> dict[str, str]:
-        """Read a commit's trailers; of a repeated key the last one counts."""
-        form = "--format=%(trailers:only=true,unfold=true)"
-        done = self._git.run(
-            "log", "--no-walk", "--no-show-signature", form, self._commit(mirror, commit), git_dir=mirror
-        )
-        return _trailers(done.text)
-
     def history(self, mirror: Path, newer: str, older: str, files: str, limit: int) -> tuple[Commit, ...]:
         """List the commits that `newer` holds and `older` lacks, each with the files of that name that it changed."""
         span = (f"--max-count={limit}", self._commit(mirror, newer), f"^{self._commit(mirror, older)}")

@@ -47,7 +47,6 @@ def test_a_closed_run_is_out_of_every_queue(database: Database) -> None:
     assert (event.type, event.data) == ("run.closed", {"status": "succeeded", "attempt": 1})
     with database.read() as unit:
         assert unit.dispatch.due_for_hint(10) == []
-        assert unit.dispatch.next_due_in() is None
 
 
 def test_a_failed_run_keeps_its_error_its_host_and_what_was_done(database: Database) -> None:

@@ -90,24 +90,6 @@ def test_an_unconfirmed_hint_does_not_count_and_is_tried_again_soon(database: Da
     assert everything(database) == before
 
 
-def test_the_next_turn_is_known_so_that_nobody_polls(database: Database) -> None:
-    def next_due_in() -> float | None:
-        with database.read() as unit:
-            return unit.dispatch.next_due_in()
-
-    assert next_due_in() is None
-    run = add_run(database)
-    assert 8 < (next_due_in() or 0) <= 10
-    set_columns(database, run.id, not_before=db_now_plus(600.0))
-    assert 590 < (next_due_in() or 0) <= 600
-    set_columns(database, run.id, deadline=db_now_plus(100.0))
-    assert 90 < (next_due_in() or 0) <= 100
-    set_columns(database, run.id, cancel_requested_at=db_now(), dispatch_after=db_now_plus(-5.0))
-    assert next_due_in() == 0
-    claim_run(database, run.id)
-    assert next_due_in() is None
-
-
 def test_a_first_hint_may_be_left_to_the_next_sweep(database: Database) -> None:
     run = add_run(database)
     with database.write() as unit:

@@ -48,7 +48,7 @@ def test_a_host_counts_as_silent_only_while_another_lives_and_runs_are_bound_to_
     enrol(database, OTHER)
     assert silent(database) == [HOST]
     with database.write() as unit:
-        assert unit.hosts.beat(HOST)
+        unit.hosts.enrol(HOST, "a-host")
     assert silent(database) == []
     silence(database, OTHER)
     assert silent(database) == []

@@ -45,28 +45,26 @@ def test_a_runs_last_audit_counts(database: Database) -> None:
     assert (found.codex_status, found.codex_checked_at, found.snapshot) == ("passed", FAR, {"CODEX_ENV": "prod"})
 
 
-def test_a_gate_is_closed_until_its_time_or_until_it_is_opened(database: Database) -> None:
+def test_a_gate_is_closed_until_its_time(database: Database) -> None:
     with database.write() as unit:
         assert unit.gates.get("codex") is None
         unit.gates.close("codex", FAR, "quota")
         unit.gates.close("github", unit.now(), "rate limit")
-        unit.gates.open("never closed")
     with database.write() as unit:
         gate = unit.gates.get("codex")
         assert unit.gates.get("github") is None
         assert gate is not None
         assert (gate.name, gate.until, gate.reason) == ("codex", FAR, "quota")
-        unit.gates.open("codex")
+        unit.gates.close("codex", unit.now(), "reset")
         assert unit.gates.get("codex") is None
 
 
-def test_a_host_is_enrolled_once_and_beats(database: Database) -> None:
+def test_a_host_is_enrolled_once_and_seen_again(database: Database) -> None:
     other = uuid4()
     enrol(database)
     enrol(database, other)
     with database.write() as unit:
-        assert unit.hosts.beat(HOST)
-        assert not unit.hosts.beat(uuid4())
+        unit.hosts.enrol(HOST, "a-host")
         first, second = unit.hosts.list()
     assert (first.id, second.id, first.name) == (HOST, other, "a-host")
     assert first.seen_at > first.enrolled_at

@@ -19,7 +19,6 @@ ENDED = 3000
 STATEMENTS: dict[str, tuple[str, Callable[[UnitOfWork], object]]] = {
     "due": ("ix_run_due", lambda unit: unit.dispatch.due_for_hint(100)),
     "parked": ("ix_run_due", lambda unit: unit.wakeups.parked_on_agent(HOST, 100)),
-    "next": ("ix_run_due", lambda unit: unit.dispatch.next_due_in()),
     "leases": ("ix_run_leased", lambda unit: unit.rescues.expire_leases(3)),
     "capacity": ("ix_run_due", lambda unit: unit.wakeups.wake_capacity()),
     "reaping": ("ix_run_job", lambda unit: unit.rescues.ended_with_job(HOST, 100)),

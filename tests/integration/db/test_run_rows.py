@@ -200,15 +200,6 @@ def test_a_filter_by_feature_tells_places_apart(database: Database) -> None:
     assert shown("%") == shown("frontend/001-a") == shown("a") == set()
 
 
-def test_runs_are_counted_by_status(database: Database) -> None:
-    add_run(database)
-    add_run(database)
-    end(database)
-    with database.read() as unit:
-        counts = unit.runs.counts()
-    assert counts == dict.fromkeys(RunStatus, 0) | {RunStatus.PENDING: 2, RunStatus.FAILED: 1}
-
-
 def test_the_ended_runs_of_a_feature_are_found_by_any_of_its_names(database: Database) -> None:
     first = end(database, repository="octo/cat", feature_key="specs/042-x")
     second = end(database, repository="octo/cat", feature_key="specs/042-x")

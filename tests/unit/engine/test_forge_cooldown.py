@@ -50,7 +50,7 @@ def test_other_runs_are_held_back_until_the_gate_opens(room: EngineRoom) -> None
     assert isinstance(held, Suspend)
     assert (held.reason, held.until) == (WaitingReason.RATE_LIMIT, parked.until)
     with room.database.write() as unit:
-        unit.gates.open(forge_cooldown.FORGE_GATE)
+        unit.gates.close(forge_cooldown.FORGE_GATE, unit.now(), "")
     assert forge_cooldown.held_back(context) is None
 
 

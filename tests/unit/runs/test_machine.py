@@ -10,7 +10,6 @@ from moonmind.errors import ErrorInfo
 from moonmind.runs.chain import STAGES, Stage
 from moonmind.runs.machine import (
     ACTIVE,
-    LEGAL,
     TERMINAL,
     Advance,
     AttemptState,
@@ -33,6 +32,7 @@ from moonmind.runs.machine import (
     may_retry,
 )
 from moonmind.runs.retry import RetryPolicy
+from tests.model.laws import LEGAL
 
 POLICY = RetryPolicy()
 ERROR = ErrorInfo("git_failed", "the connection broke")

@@ -58,7 +58,9 @@ def test_the_samples_first_phase_is_judged_ticked_and_committed(world: World) ->
         b"- [ ] T003", b"- [x] T003"
     )
     assert world.vcs.is_ancestor(REPOSITORY, start, outputs["commit"])
-    assert world.vcs.trailers(REPOSITORY, outputs["commit"])["run-id"] == str(world.run_id)
+    assert world.vcs.history(REPOSITORY, outputs["commit"], start, files="tasks.md", limit=1)[0].trailers[
+        "run-id"
+    ] == str(world.run_id)
     assert outputs["summary"].startswith("spec-42-refresh-docs: Phase 1: Setup")
     assert {item["path"] for item in outputs["files"]} >= {"refresh_docs/__init__.py", "pyproject.toml"}
     assert report(world)["verification"] == "no test was run"
