@@ -9,7 +9,9 @@ from moonmind.stages.submit import model_calls
 from tests.support.stage_parts import A_RUN
 
 
-def context(usage: dict[str, Any] | None = None, *, retry: bool = False, number: int = 1, **kept: Any) -> StageContext:
+def context(
+    usage: dict[str, Any] | None = None, *, retry: bool = False, number: int = 1, **checkpoint: Any
+) -> StageContext:
     """Give a context with what this module reads, and nothing else."""
 
     class Attempt:
@@ -17,7 +19,7 @@ def context(usage: dict[str, Any] | None = None, *, retry: bool = False, number:
 
     Attempt.number = number  # type: ignore[attr-defined]
     made = object.__new__(StageContext)
-    for name, value in {"run": replace(A_RUN, usage=usage), "attempt": Attempt, "kept": kept}.items():
+    for name, value in {"run": replace(A_RUN, usage=usage), "attempt": Attempt, "checkpoint": checkpoint}.items():
         object.__setattr__(made, name, value)
     return made
 
