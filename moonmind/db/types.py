@@ -11,6 +11,7 @@ from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from moonmind.errors import ErrorInfo
+from moonmind.runs.stored_text import storable
 from moonmind.runs.words import UnknownWord, read_word
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -98,13 +99,6 @@ class Problem(TypeDecorator[ErrorInfo]):
     def process_result_value(self, value: Any, dialect: Dialect) -> ErrorInfo | None:  # noqa: ARG002 (the base's signature)
         """Read this or the previous version."""
         return None if value is None else ErrorInfo.from_json(value)
-
-
-def storable(text: str) -> str:
-    """Replace what PostgreSQL's text cannot hold."""
-    if "\x00" in text:
-        text = text.replace("\x00", "\ufffd")
-    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
 
 
 def dump_json(value: Any) -> str:

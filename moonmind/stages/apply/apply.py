@@ -15,6 +15,7 @@ from moonmind.errors import AgentNoChange, MoonMindError, NotFound, PatchRefused
 from moonmind.runs.chain import Stage
 from moonmind.runs.findings import Finding, Severity
 from moonmind.runs.machine import Done, Outcome, Redo
+from moonmind.runs.stored_text import storable
 from moonmind.runs.verdict import current_word
 from moonmind.speckit.evidence import claims, denials, said_of
 from moonmind.speckit.tasks_md import read_tasks
@@ -23,7 +24,6 @@ from moonmind.stages.apply.commit_message import commit_message, subject
 from moonmind.stages.apply.effects import changed_tree
 from moonmind.stages.apply.judging import Word
 from moonmind.stages.kit import pull_request_text
-from moonmind.stages.kit.harmless_text import storable
 from moonmind.stages.kit.judgement import Judgement
 from moonmind.stages.kit.operator_notes import new_notes
 from moonmind.stages.kit.patches import PATCH_LIMIT, Patch, keep_patch, masked_patch, read_patch

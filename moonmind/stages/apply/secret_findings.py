@@ -6,8 +6,8 @@ from dataclasses import replace
 from moonmind.engine.stage_context import StageContext
 from moonmind.errors import SecretSuspected, VcsError
 from moonmind.runs.findings import Finding, Severity
+from moonmind.runs.stored_text import storable
 from moonmind.stages.apply.secret_allow import FILE_LIMIT, FILES, read_allowed
-from moonmind.stages.kit.harmless_text import storable
 from moonmind.stages.kit.patches import Patch
 from moonmind.stages.kit.plan import Plan
 from moonmind.stages.kit.secret_rules import Suspect, file_name_words

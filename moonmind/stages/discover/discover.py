@@ -12,6 +12,7 @@ from moonmind.ports.forge import Repository
 from moonmind.preflight.checks import Need
 from moonmind.runs.chain import Stage
 from moonmind.runs.machine import Done, NothingToDo, Outcome
+from moonmind.runs.stored_text import storable
 from moonmind.speckit.documents import constitution_in, documents_of, skills_in
 from moonmind.speckit.evidence import evidence_of
 from moonmind.speckit.features import Feature, find_features
@@ -25,7 +26,6 @@ from moonmind.stages.discover.progress import without_progress
 from moonmind.stages.discover.snapshot import Snapshot
 from moonmind.stages.kit import forge_answers
 from moonmind.stages.kit.branch_conflicts import refuse_conflicts
-from moonmind.stages.kit.harmless_text import storable
 from moonmind.stages.kit.plan import VERSION, Plan, PlanTask
 from moonmind.stages.kit.summaries import shown
 

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 
 from moonmind.ports.forge import Repository
 from moonmind.ports.vcs import Commit, TreeFile, Vcs
+from moonmind.runs.stored_text import storable
 from moonmind.speckit.feature import TASKS
 from moonmind.speckit.features import Feature, find_features
 from moonmind.stages.discover.foreign_commits import MOST
-from moonmind.stages.kit.harmless_text import storable
 
 
 @dataclass(slots=True)

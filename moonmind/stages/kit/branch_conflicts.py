@@ -4,7 +4,8 @@ import shlex
 from collections.abc import Iterable
 
 from moonmind.errors import BranchConflict
-from moonmind.stages.kit.harmless_text import one_line, storable
+from moonmind.runs.stored_text import storable
+from moonmind.stages.kit.harmless_text import one_line
 
 _SHOWN = 5
 

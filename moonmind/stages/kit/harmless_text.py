@@ -19,11 +19,6 @@ _SPACE = re.compile(r"\s+")
 _SHORTEST = 2
 
 
-def storable(text: str) -> str:
-    """Return the text without what a database's JSON refuses: NUL is removed, lone surrogates are escaped."""
-    return text.replace("\0", "").encode("utf-8", "backslashreplace").decode("utf-8")
-
-
 def one_line(text: str, limit: int) -> str:
     """Return the text on one line, without hidden characters, cut to `limit` characters."""
     line = _SPACE.sub(" ", "".join(sign for sign in strip_hidden(text) if sign.isprintable() or sign.isspace())).strip()

@@ -24,9 +24,9 @@ from moonmind.preflight.checks import Need
 from moonmind.preflight.workflow_right import workflows_named
 from moonmind.runs.chain import Stage
 from moonmind.runs.machine import Done, Failed, Outcome, Suspend, WaitingReason
+from moonmind.runs.stored_text import storable
 from moonmind.speckit.prompt import render_prompt
 from moonmind.speckit.tasks_md import read_tasks
-from moonmind.stages.kit.harmless_text import storable
 from moonmind.stages.kit.operator_notes import notes_mark
 from moonmind.stages.kit.patches import read_kept
 from moonmind.stages.kit.plan import Plan

@@ -41,7 +41,7 @@ def test_a_runs_last_audit_counts(database: Database) -> None:
     with database.read() as unit:
         found = unit.audits.get(run.id)
     assert found is not None
-    assert found.github_message == "403\ufffd"
+    assert found.github_message == "403"
     assert (found.codex_status, found.codex_checked_at, found.snapshot) == ("passed", FAR, {"CODEX_ENV": "prod"})
 
 

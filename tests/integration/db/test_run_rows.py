@@ -44,7 +44,7 @@ def test_a_new_run_is_due_and_its_five_attempts_wait(database: Database) -> None
     run = add_run(database, repository="Octo/Cat", requested_key="042-x", notes="please\x00")
     assert read_run(database, run.id) == run
     assert (run.status, run.stage, run.fence, run.event_seq) == (RunStatus.PENDING, Stage.DISCOVER, 0, 1)
-    assert (run.repository, run.repository_key, run.notes) == ("Octo/Cat", "octo/cat", "please\ufffd")
+    assert (run.repository, run.repository_key, run.notes) == ("Octo/Cat", "octo/cat", "please")
     assert run.dispatch_after == run.not_before + timedelta(seconds=10)
     assert run.deadline == run.not_before + timedelta(days=1)
     with database.read() as unit:

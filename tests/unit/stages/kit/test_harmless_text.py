@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from moonmind.stages.kit.harmless_text import inert, markdown, one_line, storable
+from moonmind.stages.kit.harmless_text import inert, markdown, one_line
 
 HOSTILE = [
     "@octocat please look",
@@ -46,16 +46,3 @@ def test_people_read_the_text_as_it_was_written() -> None:
 @given(st.text(max_size=300), st.integers(2, 100))
 def test_a_line_never_exceeds_its_limit(text: str, limit: int) -> None:
     assert len(one_line(text, limit)) <= limit
-
-
-@given(st.text(st.characters(codec=None), max_size=50))
-def test_what_is_stored_is_what_json_columns_take(text: str) -> None:
-    kept = storable(text)
-    assert "\0" not in kept
-    kept.encode("utf-8")
-    assert storable(kept) == kept
-
-
-@given(st.text(max_size=100))
-def test_ordinary_text_is_stored_unchanged(text: str) -> None:
-    assert storable(text) == text.replace("\0", "")
