@@ -1,4 +1,4 @@
-"""The block structure of a Markdown file: its lines, which of them are no text, and its headings."""
+"""The block structure of a Markdown file: its lines, which of them are not text, and its headings."""
 
 import re
 from collections.abc import Iterator
@@ -47,7 +47,7 @@ class Heading:
 
 @dataclass(frozen=True, slots=True)
 class Hidden:
-    """Lines that are no text of the document: a fence, a comment, front matter."""
+    """Lines that are not part of the document's text: a fence, a comment, front matter."""
 
     kind: str
     first: int
@@ -72,7 +72,7 @@ class Blocks:
 
 
 def read_blocks(data: bytes, name: str) -> Blocks:
-    """Decode a file and find its structure; refuse what cannot be text."""
+    """Decode a file and find its structure. Raises SpecUnreadable for what cannot be text."""
     pieces = _split(data, name)
     texts = [text for text, _ in pieces]
     tokens = _parser().parse("\n".join(texts))
@@ -85,7 +85,7 @@ def read_blocks(data: bytes, name: str) -> Blocks:
 
 def _split(data: bytes, name: str) -> list[tuple[str, int]]:
     if len(data) > LARGEST:
-        raise SpecUnreadable(f"{name} has {len(data)} bytes; {LARGEST} are the most that are read.")
+        raise SpecUnreadable(f"{name} has {len(data)} bytes; at most {LARGEST} are read.")
     start = len(_BOM) if data.startswith(_BOM) else 0
     pieces: list[tuple[str, int]] = []
     for number, (raw, offset) in enumerate(_raw_lines(data, start), start=1):
@@ -94,7 +94,7 @@ def _split(data: bytes, name: str) -> list[tuple[str, int]]:
         except UnicodeDecodeError as error:
             raise SpecUnreadable(f"{name} line {number} is not UTF-8 text.", line=number) from error
         if "\0" in text:
-            raise SpecUnreadable(f"{name} line {number} holds a NUL character; it is no text file.", line=number)
+            raise SpecUnreadable(f"{name} line {number} contains a NUL character; it is not a text file.", line=number)
         if _CONFLICT.match(text):
             raise SpecUnreadable(f"{name} line {number} is a merge conflict marker; resolve the conflict.", line=number)
         pieces.append((text, offset))

@@ -111,15 +111,15 @@ def choose_feature(
     branch: str | None = None,
     unreadable: Mapping[str, SpecUnreadable] | None = None,
 ) -> Choice:
-    """Choose: as asked for, else as `.specify/feature.json` says, else as the branch is named, else the lowest number.
+    """Choose a feature: the requested one, else what `.specify/feature.json` says, else as the branch is named, else the lowest number.
 
-    `files` and `unreadable` are keyed by `Feature.path`. But for the first rule only features with open tasks count; one
+    `files` and `unreadable` are keyed by `Feature.path`. Except for the first rule, only features with open tasks count; one
     that is in neither mapping counts as open. A feature whose tasks.md cannot be read raises its SpecUnreadable when, and
-    only when, it is the one chosen. Raises FeatureMissing and FeatureUnclear with the features there are.
+    only when, it is the one chosen. Raises FeatureMissing and FeatureUnclear, listing the features.
     """
     known = tuple(sorted(features, key=document_order))
     if not known:
-        raise FeatureMissing("The repository holds no feature: there is no specs/<feature>/tasks.md.", features=[])
+        raise FeatureMissing("The repository has no feature: there is no specs/<feature>/tasks.md.", features=[])
     refused = unreadable or {}
     choice = _choose(known, files, requested, feature_json, branch)
     if choice.feature and choice.feature.path in refused:
@@ -135,13 +135,13 @@ def _choose(
     branch: str | None,
 ) -> Choice:
     if normalise_key(requested):
-        feature = _closest(known, requested, f"The request names {requested.strip()!r}")
+        feature = _closest(known, requested, repr(requested.strip()))
         if feature is None:
             raise FeatureMissing(
-                f"There is no feature {requested.strip()!r}. There are: {_listed(known)}.",
+                f"There is no feature {requested.strip()!r}. Features: {_listed(known)}.",
                 features=[one.path for one in known],
             )
-        return Choice(feature, f"{feature.path} was asked for")
+        return Choice(feature, f"{feature.path} was requested")
     incomplete = [feature for feature in known if not _is_complete(feature, files)]
     if not incomplete:
         total = sum(file.total for file in files.values())
@@ -178,32 +178,32 @@ def _by_branch(incomplete: Sequence[Feature], branch: str) -> Feature | None:
     last = name.rpartition("/")[2]
     prefix = _BRANCH_PREFIX.match(last)
     for asked in (name, last, prefix[1] if prefix else ""):
-        if asked and (feature := _closest(incomplete, asked, f"The branch {branch} fits")):
+        if asked and (feature := _closest(incomplete, asked, f"The branch {branch}")):
             return feature
     return None
 
 
-def _closest(candidates: Sequence[Feature], asked: str, why: str) -> Feature | None:
+def _closest(candidates: Sequence[Feature], asked: str, named: str) -> Feature | None:
     ranks = {feature: rank for feature in candidates if (rank := closeness(feature, asked)) is not None}
     if not ranks:
         return None
     best = min(ranks.values())
-    return _the_one([feature for feature, rank in ranks.items() if rank == best], why)
+    return _the_one([feature for feature, rank in ranks.items() if rank == best], named)
 
 
 def _lowest(incomplete: Sequence[Feature]) -> Choice:
     lowest = [feature for feature in incomplete if feature.number == incomplete[0].number]
-    feature = _the_one(lowest, "No feature is named, and the rule of the lowest number fits")
+    feature = _the_one(lowest, "No feature is named, and the lowest number")
     others = len(incomplete) - 1
     if not others:
         return Choice(feature, f"{feature.path} is the only feature with open tasks")
     return Choice(feature, f"{feature.path} has the lowest number of the {len(incomplete)} features with open tasks")
 
 
-def _the_one(candidates: Sequence[Feature], why: str) -> Feature:
+def _the_one(candidates: Sequence[Feature], named: str) -> Feature:
     if len(candidates) > 1:
         raise FeatureUnclear(
-            f"{why} {len(candidates)} features alike: {_listed(candidates)}.",
+            f"{named} matches {len(candidates)} features equally: {_listed(candidates)}.",
             remediation=_by_path(candidates) if len({one.key for one in candidates}) < len(candidates) else None,
             features=[one.path for one in candidates],
         )

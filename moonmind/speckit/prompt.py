@@ -1,4 +1,4 @@
-"""The words an agent gets: which tasks, which documents, which rules."""
+"""The prompt that an agent gets: which tasks, which documents, which rules."""
 
 import re
 from collections.abc import Iterable, Mapping

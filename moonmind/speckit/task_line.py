@@ -37,7 +37,7 @@ class Fault(StrEnum):
     """Why a line that means to be a box is none."""
 
     EMPTY_BOX = "its box is `[]`; write `[ ]`"
-    ODD_SPACE = "its box holds another character than the space; write `[ ]`"
+    ODD_SPACE = "its box contains a character other than a space; write `[ ]`"
     NO_BOX = "it has no box; write `- [ ]` before the id"
 
 

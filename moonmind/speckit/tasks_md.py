@@ -43,14 +43,14 @@ def read_tasks(data: bytes, *, name: str = "tasks.md") -> TasksFile:
         chosen = _with_boxless(items, chosen, families, places, name, warnings)
     elif struck := _all_struck(items, places):
         chosen = struck
-        warnings.append("No task has a box; those that are struck through are taken for done.")
+        warnings.append("No task has a box; tasks that are struck through count as done.")
     else:
         chosen = list(_without_ids(items, places))
     for line, item in chosen:
         if item.fault not in {None, Fault.NO_BOX}:
             raise SpecUnreadable(f"{name} line {line.number} ({item.id or 'task'}): {item.fault}.", line=line.number)
     if not chosen:
-        raise SpecUnreadable(f"{name} holds no task that can be read: {_why_none(blocks, items)}.")
+        raise SpecUnreadable(f"{name} has no readable task: {_why_none(blocks, items)}.")
     phases = _phases(chosen, blocks, places)
     warnings.extend(_doubts(phases, chosen, blocks, places))
     return TasksFile(phases, tuple(warnings))
@@ -118,7 +118,7 @@ def _refuse_what_hides_tasks(blocks: Blocks, name: str) -> None:
             item = read_item(line.text)
             if item and item.id and item.fault is not Fault.NO_BOX:
                 raise SpecUnreadable(
-                    f"{name} line {block.first} opens a {block.kind} that never ends and hides {item.id}.",
+                    f"{name} line {block.first} opens a {block.kind} that is never closed and hides {item.id}.",
                     line=block.first,
                 )
 
@@ -232,7 +232,7 @@ def _doubts(phases: tuple[Phase, ...], chosen: list[_Found], blocks: Blocks, pla
     for line, item in chosen:
         lines.setdefault(item.id or "", []).append(line.number)
     if repeated := [f"{key} (lines {', '.join(map(str, at))})" for key, at in lines.items() if key and len(at) > 1]:
-        yield f"These ids stand for more than one task: {', '.join(repeated)}."
+        yield f"These IDs belong to more than one task: {', '.join(repeated)}."
     for line, item in chosen:
         if item.odd_mark and item.mark is Mark.SET_ASIDE:
             yield f"Line {line.number}: [{item.odd_mark}] is an unknown mark; the task is set aside."
@@ -250,4 +250,4 @@ def _doubts(phases: tuple[Phase, ...], chosen: list[_Found], blocks: Blocks, pla
     for heading in blocks.headings:
         place = places.at(heading.number)
         if place.owner is heading and is_phase_title(heading.title) and heading not in used and not place.is_prose:
-            yield f"{heading.title!r} (line {heading.number}) holds no task of its own."
+            yield f"{heading.title!r} (line {heading.number}) has no task of its own."

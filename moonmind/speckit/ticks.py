@@ -16,7 +16,7 @@ def set_boxes(data: bytes, present: TasksFile, tasks: Iterable[SpecTask], mark: 
     A box that already says what the mark means stays as it is.
     """
     if mark.removesuffix("\ufe0f") not in _WRITABLE:
-        raise SpecUnreadable(f"{mark!r} is no mark for a box; use one of ' ', x, X, ~, -, /, ✓, ✔, ✅, ☑.")
+        raise SpecUnreadable(f"{mark!r} is not a mark for a box; use one of ' ', x, X, ~, -, /, ✓, ✔, ✅, ☑.")
     by_key = {task.key: task for task in present.tasks}
     changed = bytearray(data)
     # From the end: a mark of several bytes moves what stands behind it.

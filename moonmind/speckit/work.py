@@ -27,7 +27,7 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class NoWork:
-    """Nothing an agent may take, and why."""
+    """No task is left for an agent, and why."""
 
     reason: str
     left_for_people: tuple[SpecTask, ...] = ()

@@ -94,7 +94,7 @@ def test_programs_are_told_the_same(folder: Path, capsys: Capture) -> None:
     assert found["ready"] is True
     assert found["next"] == {
         "feature": "specs/spec-42-refresh-docs",
-        "choice": "specs/spec-42-refresh-docs was asked for; moonmind/spec-42-refresh-docs: it is the feature's first.",
+        "choice": "specs/spec-42-refresh-docs was requested; moonmind/spec-42-refresh-docs: it is the feature's first.",
         "phase": "Phase 1: Setup (Shared Infrastructure)",
         "tasks": ["T001", "T002", "T003"],
         "left_for_people": [],

@@ -134,7 +134,7 @@ def test_the_request_comes_first_even_when_the_feature_is_complete() -> None:
     )
     assert choice.feature
     assert choice.feature.key == "002-b"
-    assert "asked for" in choice.reason
+    assert "requested" in choice.reason
 
 
 def test_feature_json_comes_before_the_branch_and_the_number() -> None:
@@ -204,14 +204,14 @@ def test_a_request_for_an_unknown_feature_lists_those_there_are() -> None:
 
 
 def test_a_repository_without_features_is_said_to_have_none() -> None:
-    with pytest.raises(FeatureMissing, match="holds no feature"):
+    with pytest.raises(FeatureMissing, match="has no feature"):
         choose_feature((), {})
 
 
 def test_two_features_that_fit_alike_are_listed_and_none_is_taken() -> None:
     with pytest.raises(FeatureUnclear, match=r"specs/001-a, specs/001-b"):
         choose_feature(features("specs/001-a", "specs/001-b"), files(f001_a=OPEN, f001_b=OPEN))
-    with pytest.raises(FeatureUnclear, match=r"'001' 2 features alike: specs/001-a, specs/001-b"):
+    with pytest.raises(FeatureUnclear, match=r"'001' matches 2 features equally: specs/001-a, specs/001-b"):
         choose_feature(features("specs/001-a", "specs/001-b"), {}, requested="001")
     with pytest.raises(FeatureUnclear, match=r"alpha/specs/001-a, beta/specs/001-a"):
         choose_feature(features("alpha/specs/001-a", "beta/specs/001-a"), {}, requested="001-a")

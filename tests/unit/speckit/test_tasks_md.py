@@ -85,18 +85,21 @@ def test_a_real_file_is_ticked_in_its_open_boxes_only_and_unticked_to_the_byte(c
         ("# Tasks\n\nNothing here.\n", "no line such as"),
         ("````markdown\n- [x] T001 a\n- [x] T002 b\n````\n", "line 2 .* inside a fence"),
         ("<!--\n- [x] T001 a\n-->\n", "inside a fence or comment"),
-        ("## Phase 1: A\n- [ ] T001 a\n```\n- [ ] T002 b\n", "line 3 opens a fence that never ends and hides T002"),
-        ("## Phase 1: A\n- [ ] T001 a\n<!-- x\n- [ ] T002 b\n", "line 3 opens a comment that never ends"),
+        (
+            "## Phase 1: A\n- [ ] T001 a\n```\n- [ ] T002 b\n",
+            "line 3 opens a fence that is never closed and hides T002",
+        ),
+        ("## Phase 1: A\n- [ ] T001 a\n<!-- x\n- [ ] T002 b\n", "line 3 opens a comment that is never closed"),
         ("- [ ] T001 a\n<<<<<<< HEAD\n- [ ] T002 b\n", "line 2 is a merge conflict marker"),
         ("- [x] T001 a\n>>>>>>> b\n", "line 2 is a merge conflict marker"),
         ("- [x] T001 a\n- [] T002 b\n", r"line 2 \(T002\): its box is `\[\]`"),
-        ("- [x] T001 a\n- [\u00a0] T002 b\n", r"line 2 \(T002\): its box holds another character"),
+        ("- [x] T001 a\n- [\u00a0] T002 b\n", r"line 2 \(T002\): its box contains a character other than a space"),
         ("7. [X] **T007** a\n8. **T018** b\n", r"line 2 \(T018\): it has no box"),
         ("- T001 a\n- T002 b\n", "line 1 names a task without a box"),
         ("## Acceptance Criteria\n- [ ] works\n", "from line 2 on, belong to checklists"),
         ("### T001: a\n- [ ] works\n### T002: b\n- [x] works\n", "line 1 writes a task as a heading"),
         ("## Phase 1: A\n### [X] T01 — a\n### T02 — b\n", "line 2 writes a task as a heading"),
-        ("- [x] T001 a\0\n", "line 1 holds a NUL"),
+        ("- [x] T001 a\0\n", "line 1 contains a NUL"),
         ("# Tasks: [FEATURE NAME]\n- [ ] T001 a\n", "line 1: the file is still the unfilled template"),
     ],
 )
@@ -116,7 +119,7 @@ def test_a_refusal_names_the_file() -> None:
 
 
 def test_a_file_too_large_to_be_a_task_list_is_refused() -> None:
-    with pytest.raises(SpecUnreadable, match="are the most that are read"):
+    with pytest.raises(SpecUnreadable, match="are read"):
         read_tasks(b"- [ ] T001 a\n" * 100_000)
 
 
@@ -257,7 +260,7 @@ def test_a_repeated_task_in_a_prose_section_is_counted_once_and_said() -> None:
 def test_an_id_used_twice_stays_two_tasks_and_is_said() -> None:
     found = read("## Phase 1: A\n- [x] T098 a\n- [ ] T098 b\n")
     assert [task.key for task in found.tasks] == ["2:T098", "3:T098"]
-    assert "These ids stand for more than one task: T098 (lines 2, 3)." in found.warnings
+    assert "These IDs belong to more than one task: T098 (lines 2, 3)." in found.warnings
 
 
 def test_a_task_carries_its_labels_text_paths_and_order() -> None:

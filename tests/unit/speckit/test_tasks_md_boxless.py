@@ -47,7 +47,7 @@ def test_a_list_whose_every_task_is_struck_through_is_done_and_says_how_it_was_r
     assert (file.total, file.completed, file.all_complete) == (3, 3, True)
     assert {task.mark for task in file.tasks} == {Mark.DONE}
     assert [phase.title for phase in file.phases] == ["Phase 1: A", "Phase 2: B"]
-    assert file.warnings == ("No task has a box; those that are struck through are taken for done.",)
+    assert file.warnings == ("No task has a box; tasks that are struck through count as done.",)
 
 
 @pytest.mark.parametrize(

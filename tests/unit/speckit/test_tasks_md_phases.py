@@ -40,7 +40,7 @@ def test_a_file_without_headings_is_one_phase() -> None:
 def test_a_phase_without_tasks_is_said_and_never_next() -> None:
     found = read("## Phase 1: A\nLater.\n## Phase 2: B\n- [ ] T001 a\n")
     assert [phase.title for phase in found.phases] == ["Phase 2: B"]
-    assert found.warnings == ("'Phase 1: A' (line 1) holds no task of its own.",)
+    assert found.warnings == ("'Phase 1: A' (line 1) has no task of its own.",)
 
 
 def test_boxes_are_trusted_and_ticks_in_headings_are_not() -> None:

@@ -64,7 +64,7 @@ def test_a_file_that_changed_underneath_is_not_ticked(changed: bytes) -> None:
 
 def test_a_mark_that_is_none_is_not_written() -> None:
     data = b"- [x] T001 a\n"
-    with pytest.raises(SpecUnreadable, match="is no mark"):
+    with pytest.raises(SpecUnreadable, match="is not a mark"):
         untick(data, read_tasks(data).tasks[0], "oops")
 
 

@@ -23,7 +23,7 @@ def test_a_task_set_aside_is_not_ticked() -> None:
 
 @pytest.mark.parametrize("mark", ["", "xx", "é", "\n", "]"])
 def test_only_marks_are_written(mark: str) -> None:
-    with pytest.raises(SpecUnreadable, match="is no mark"):
+    with pytest.raises(SpecUnreadable, match="is not a mark"):
         set_boxes(DATA, FILE, FILE.tasks, mark, expected=Mark.OPEN)
 
 
