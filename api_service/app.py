@@ -14,7 +14,7 @@ from api_service.peers import OwnerOf, socket_owner
 from api_service.routes import artifacts, events, health, runs
 from moonmind import __version__, bootstrap
 from moonmind.errors import MoonMindError
-from moonmind.runtime.container import Container
+from moonmind.runtime.container import Container, Role
 from moonmind.settings import Settings, load_settings
 
 PREFIX = "/api/workflows/speckit"
@@ -84,21 +84,8 @@ def _running(settings: Settings | None) -> Iterator[Container]:
     settings = settings if settings is not None else load_settings()
     bootstrap.prepare_process(settings)
     container = bootstrap.build_when_there(settings)
-    with closing(container), ExitStack() as engine:
-        container.check_start()
-        container.announce_changes()
-        if settings.embedded:
-            container.own_embedded_engine()
-            container.enrol()
-            # Imported late: an API on RabbitMQ needs no worker's code.
-            from moonmind.workflows.speckit_celery.embedded import EmbeddedWorker
-
-            worker = EmbeddedWorker(container)
-            engine.callback(worker.close)
-            worker.start()
-            container.start_engine()
-        else:
-            container.start_api()
+    with closing(container):
+        container.open(Role.SERVER)
         yield container
 
 

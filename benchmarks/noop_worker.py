@@ -25,8 +25,11 @@ def nothing(_: StageContext) -> Outcome:
     return Done({"v": 1})
 
 
+# Built here, and neither prepared nor started: janitor and job poller would be measured too.
 container = bootstrap.build(load_settings(), stages=dict.fromkeys(Stage, StageDefinition(nothing)))
-worker.adopt(container)
+worker._container = container
+signals.worker_init.disconnect(dispatch_uid="moonmind.init")
+signals.worker_ready.disconnect(dispatch_uid="moonmind.ready")
 executed = 0
 
 

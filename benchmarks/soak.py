@@ -9,7 +9,6 @@ quarter caches fill and pools open.
 
 import argparse
 import json
-import signal
 import statistics
 import sys
 import time
@@ -42,7 +41,7 @@ def main() -> int:
     parser.add_argument("--agents", type=int, default=6, help="MOONMIND_MAX_AGENTS")
     parser.add_argument("--json", action="store_true")
     chosen = parser.parse_args()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    stand.interrupt_once()
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     with stand.folder() as place:
         figures = soak(chosen, place)

@@ -28,6 +28,19 @@ def services() -> tuple[str, str]:
     return postgres, broker
 
 
+def interrupt_once() -> None:
+    """Let the first signal that asks for the end interrupt this process; what it then cleans up, no further one disturbs."""
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+    def interrupt(*_: object) -> None:
+        for number in numbers:
+            signal.signal(number, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    for number in numbers:
+        signal.signal(number, interrupt)
+
+
 @contextmanager
 def database(server: str) -> Iterator[str]:
     """Make a PostgreSQL database for one run of a benchmark; gives the plain URL."""

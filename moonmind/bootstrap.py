@@ -12,6 +12,7 @@ from moonmind.adapters.agents import codex_setup
 from moonmind.adapters.agents.agent_options import AgentOptions
 from moonmind.adapters.agents.containment_checks import processes
 from moonmind.adapters.artifact_stores.filesystem import FilesystemArtifactStore
+from moonmind.adapters.dispatchers.threads import ThreadDispatcher
 from moonmind.adapters.forges.allowed_forge import AllowedForge
 from moonmind.adapters.forges.forge_options import ForgeOptions
 from moonmind.adapters.scanners.betterleaks import Betterleaks
@@ -20,12 +21,13 @@ from moonmind.adapters.vcs.git_vcs import GitVcs
 from moonmind.adapters.vcs.vcs_options import VcsOptions
 from moonmind.db.unit_of_work import Database
 from moonmind.engine.context_factory import ContextFactory
-from moonmind.engine.dispatch_loop import LeaveDue, Publisher
-from moonmind.engine.executor import Executor
+from moonmind.engine.dispatch_loop import DispatchLoop, LeaveDue
+from moonmind.engine.executor import ChainSignal, Executor
 from moonmind.engine.host import this_host
 from moonmind.engine.janitor import Janitor
-from moonmind.engine.job_poller import Waker
+from moonmind.engine.job_poller import JobPoller
 from moonmind.engine.lease import LeaseKeeper
+from moonmind.engine.periodic_jobs import PeriodicJob, PeriodicJobs
 from moonmind.engine.recorder import Recorder
 from moonmind.engine.retention import Retention
 from moonmind.engine.stage import Stages
@@ -137,8 +139,9 @@ def build(
         lambda: open_to_agents(agent, has_token=has_token),
     )
     preflight = Preflight(agent, forge, vcs, tools)
-    publisher = Publisher(database, lambda: _dispatcher(settings.queue))
-    notifier = publisher if publishes else LeaveDue(database)
+    threads = ThreadDispatcher(lambda *of: executor.execute(*of) is ChainSignal.CONTINUE) if settings.embedded else None
+    dispatch_loop = DispatchLoop(database, lambda: threads or _celery_dispatcher(settings.queue))
+    notifier = dispatch_loop if publishes else LeaveDue(database)
     keeper = LeaseKeeper(database, lease_seconds=settings.lease_seconds, heartbeat_seconds=settings.heartbeat_seconds)
     policy = RetryPolicy()
     contexts = ContextFactory(
@@ -158,6 +161,10 @@ def build(
         max_agents=settings.max_agents,
     )
     recorder = Recorder(database, stages, run_deadline_seconds=settings.run_deadline_seconds)
+    executor = Executor(database, stages, contexts, keeper, notifier, host, policy, recorder)
+    retention = Retention(
+        database, store, agent, vcs, mirrored=discover.mirrored_repository, days=settings.retention_days
+    )
     pace = settings.sweep_seconds or (_EMBEDDED_SWEEP_SECONDS if settings.embedded else _SWEEP_SECONDS)
     return Container(
         settings=settings,
@@ -178,22 +185,21 @@ def build(
             host_id=host.id,
             admitted=admitted,
         ),
-        executor=Executor(database, stages, contexts, keeper, notifier, host, policy, recorder),
+        executor=executor,
         keeper=keeper,
-        publisher=publisher,
+        dispatch_loop=dispatch_loop,
         janitor=Janitor(
             database,
-            publisher,
+            dispatch_loop,
             agent,
             host,
             policy,
             pace_seconds=pace,
             host_silence_seconds=settings.host_silence_seconds,
         ),
-        waker=Waker(database, agent, publisher, host),
-        retention=Retention(
-            database, store, agent, vcs, mirrored=discover.mirrored_repository, days=settings.retention_days
-        ),
+        job_poller=JobPoller(database, agent, dispatch_loop, host),
+        periodic_jobs=PeriodicJobs(database, _periodic(settings, retention)),
+        stage_threads=threads,
         probes=() if settings.embedded else (_broker,),
     )
 
@@ -209,7 +215,15 @@ def build_when_there(settings: Settings) -> Container:
     return when_there(lambda: build(settings), "the database", settings.start_seconds)
 
 
-def _dispatcher(queue: str) -> Dispatcher:
+def _periodic(settings: Settings, retention: Retention) -> tuple[PeriodicJob, ...]:
+    jobs = [PeriodicJob("retention", 3600.0, retention.sweep)]
+    if settings.result_backend is not None and not settings.embedded:
+        # Celery leaves it to beat to remove old results from a backend that does not do so itself.
+        jobs.append(PeriodicJob("celery_results", 86_400.0, lambda _: celery_app().backend.cleanup()))
+    return tuple(jobs)
+
+
+def _celery_dispatcher(queue: str) -> Dispatcher:
     from moonmind.adapters.dispatchers.celery import CeleryDispatcher
 
     return CeleryDispatcher(celery_app(), queue)

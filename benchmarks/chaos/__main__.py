@@ -9,7 +9,6 @@ processes, and a forge that makes a pull request more for whoever asks. It ends 
 
 import argparse
 import json
-import signal
 import sys
 import time
 from collections import Counter
@@ -50,7 +49,7 @@ def main() -> int:
     parser.add_argument("--json", action="store_true", help="print the object alone, without what goes on")
     chosen = parser.parse_args()
     # Ended from outside, it cleans up as it does when interrupted.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    stand.interrupt_once()
     structlog.configure(
         wrapper_class=structlog.make_filtering_bound_logger(40 if chosen.json else 20),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),

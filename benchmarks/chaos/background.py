@@ -22,8 +22,12 @@ class Background(ABC):
         self._thread.start()
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self.close()
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
+            self.close()
+        else:
+            # Interrupted: whoever waits for a fault to be over is killed before anything is cleaned up.
+            self.closing.set()
 
     def close(self) -> None:
         """Ask for the end, wait for it, and raise what went wrong."""

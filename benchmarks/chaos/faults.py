@@ -100,9 +100,6 @@ class Faults(Background):
     def _kill_api(self, strength: float) -> bool:
         return self._kill(("api",), strength)
 
-    def _kill_beat(self, strength: float) -> bool:
-        return self._kill(("beat",), strength)
-
     def _kill_embedded(self, strength: float) -> bool:
         return self._kill(("embedded",), strength)
 
@@ -255,7 +252,6 @@ _ACTS: dict[Fault, Callable[[Faults, float], bool]] = {
     Fault.SUPERVISOR: Faults._kill_supervisor,
     Fault.AGENT: Faults._kill_agent,
     Fault.API: Faults._kill_api,
-    Fault.BEAT: Faults._kill_beat,
     Fault.BROKER: Faults._kill_broker,
     Fault.DATABASE: Faults._stop_database,
     Fault.DATABASE_RESET: Faults._reset_database,

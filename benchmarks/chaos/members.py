@@ -43,11 +43,6 @@ def worker_is_ready(process: Process) -> bool:
     return "ready." in process.text()
 
 
-def beat_is_ready(process: Process) -> bool:
-    """Tell whether beat keeps its schedule."""
-    return "beat: Starting" in process.text()
-
-
 def parent_of(pid: int) -> int | None:
     """Give a process's parent; None when it is gone."""
     try:

@@ -21,7 +21,6 @@ class Fault(StrEnum):
     AGENT = "agent"
     """SIGKILL of an agent at work."""
     API = "api"
-    BEAT = "beat"
     BROKER = "broker"
     """SIGKILL of RabbitMQ, and its start some seconds later."""
     DATABASE = "database"
@@ -49,7 +48,6 @@ FULL: Mapping[Fault, int] = MappingProxyType(
         Fault.SUPERVISOR: 6,
         Fault.AGENT: 4,
         Fault.API: 4,
-        Fault.BEAT: 2,
         Fault.BROKER: 3,
         Fault.DATABASE: 4,
         Fault.DATABASE_RESET: 4,

@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from abc import ABC, abstractmethod
 from pathlib import Path
@@ -28,6 +29,8 @@ class Server(ABC):
         self.port = free_port()
         self._log = folder.parent / f"{folder.name}.log"
         self._child: subprocess.Popen[bytes] | None = None
+        self._guard = threading.Lock()
+        self._closed = False
 
     @abstractmethod
     def _command(self) -> tuple[list[str], dict[str, Any]]:
@@ -40,7 +43,9 @@ class Server(ABC):
     def start(self) -> None:
         """Start it, and return when it answers."""
         argv, options = self._command()
-        with self._log.open("ab") as log:
+        with self._guard, self._log.open("ab") as log:
+            if self._closed:
+                raise RuntimeError(f"{self.name} is not started: the campaign is over")
             self._child = subprocess.Popen(
                 argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, **options
             )
@@ -50,6 +55,12 @@ class Server(ABC):
                 said = self._log.read_text("utf-8", "replace")[-3000:]
                 raise RuntimeError(f"{self.name} did not start:\n{said}")
             time.sleep(0.1)
+
+    def close(self, number: signal.Signals) -> None:
+        """End it for good."""
+        with self._guard:
+            self._closed = True
+        self.end(number)
 
     def end(self, number: signal.Signals) -> None:
         """Send it a signal, and return when it and its group are gone."""

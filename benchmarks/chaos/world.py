@@ -18,7 +18,7 @@ from sqlalchemy import Engine, create_engine, select
 from benchmarks import stand
 from benchmarks.chaos import plugin
 from benchmarks.chaos.forge_server import ForgeServer
-from benchmarks.chaos.members import TWO_WORKERS, Member, Worker, beat_is_ready, worker_is_ready
+from benchmarks.chaos.members import TWO_WORKERS, Member, Worker, worker_is_ready
 from benchmarks.chaos.servers import Postgres, RabbitMQ
 from moonmind.db.tables import installation
 from tests.support.processes import Process, alive, free_port
@@ -166,6 +166,8 @@ class World:
             time.sleep(0.1)
 
     def _start(self, member: Member) -> None:
+        if self._closing.is_set():
+            raise RuntimeError(f"{member.name} is not started: the campaign is over")
         member.started += 1
         member.ready = False
         member.process = Process(
@@ -230,8 +232,6 @@ class World:
             options = ("-Q", queue, "--loglevel=info", f"--pool={one.pool}", "-c", str(one.concurrency))
             argv = (*celery, "worker", *options, f"--hostname={one.name}@%h")
             self.members.append(Member(one.name, argv, worker_is_ready, one.env, held=not one.starts))
-        beat = (*celery, "beat", "-s", str(self.work / "beat"), "--loglevel=info")
-        self.members.append(Member("beat", beat, beat_is_ready))
 
     def _api_answers(self, _: Process) -> bool:
         try:
@@ -246,9 +246,9 @@ class World:
             Postgres(self.folder / "postgres"),
             RabbitMQ(self.folder / "rabbitmq", self._broker_settings),
         )
-        stack.callback(self.postgres.end, signal.SIGQUIT)
+        stack.callback(self.postgres.close, signal.SIGQUIT)
         self.postgres.start()
-        stack.callback(self.broker.end, signal.SIGKILL)
+        stack.callback(self.broker.close, signal.SIGKILL)
         self.broker.start()
         self.database_line = stack.enter_context(TcpProxy("127.0.0.1", self.postgres.port))
         self.broker_line = stack.enter_context(TcpProxy("127.0.0.1", self.broker.port))

@@ -6,7 +6,6 @@ python -m benchmarks.trials stale cancels --scale 0.2 --json
 
 import argparse
 import json
-import signal
 import sys
 import time
 
@@ -28,7 +27,7 @@ def main() -> int:
     chosen = parser.parse_args()
     if unknown := set(chosen.names) - set(TRIALS):
         parser.error(f"there is no trial {', '.join(sorted(unknown))}; there are {', '.join(TRIALS)}")
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    stand.interrupt_once()
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     failed = []
     for name in chosen.names or TRIALS:

@@ -1,4 +1,4 @@
-"""Turn "this run is due" into a published hint, off every request's path, and never hang for good."""
+"""Turn "this run is due" into a dispatch request, off every request's path, and never hang for good."""
 
 import queue
 import threading
@@ -12,7 +12,7 @@ import structlog
 
 from moonmind.db.unit_of_work import Database
 from moonmind.errors import DispatchError, MoonMindError
-from moonmind.ports.dispatcher import Dispatcher, Hint
+from moonmind.ports.dispatcher import Dispatcher, DispatchRequest
 from moonmind.runs.machine import RunStatus
 from moonmind.runs.records import Run
 from moonmind.runs.retry import HINT_SECONDS, hint_interval
@@ -20,9 +20,8 @@ from moonmind.runs.retry import HINT_SECONDS, hint_interval
 log = structlog.get_logger(__name__)
 
 HANG_SECONDS = 20.0
-"""A publish may block without limit (a broker under a memory alarm): after this long its thread is abandoned."""
 MAX_ABANDONED = 3
-_BACKLOG = 10_000
+BACKLOG = 10_000
 
 
 class Notifier(Protocol):
@@ -50,33 +49,47 @@ class LeaveDue:
 
 
 @dataclass(slots=True, eq=False)
-class _Courier:
-    """One publishing thread's dispatcher and what it is at."""
+class _Sender:
+    """One dispatching thread's dispatcher and what it is at."""
 
     dispatcher: Dispatcher
     busy_since: float | None = None
     abandoned: bool = False
 
 
-class Publisher:
-    """One thread with broker confirms and a bounded backlog; what overflows is the janitor's."""
+class DispatchLoop:
+    """One thread with confirms and a bounded backlog; what overflows is the janitor's.
 
-    def __init__(self, database: Database, dispatchers: Callable[[], Dispatcher]) -> None:
+    A dispatcher may block without limit (a broker under a memory alarm): after `hang_seconds` its thread is abandoned
+    and another one started, until `max_abandoned` threads hang.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        dispatchers: Callable[[], Dispatcher],
+        *,
+        hang_seconds: float = HANG_SECONDS,
+        max_abandoned: int = MAX_ABANDONED,
+        backlog: int = BACKLOG,
+    ) -> None:
         self._database = database
         self._dispatchers = dispatchers
-        self._waiting: queue.Queue[tuple[Run, bool] | None] = queue.Queue(_BACKLOG)
+        self._hang_seconds = hang_seconds
+        self._max_abandoned = max_abandoned
+        self._waiting: queue.Queue[tuple[Run, bool] | None] = queue.Queue(backlog)
         self._guard = threading.Lock()
-        self._courier: _Courier | None = None
-        self._hung: set[_Courier] = set()
+        self._sender: _Sender | None = None
+        self._hung: set[_Sender] = set()
         """Abandoned threads that have not come back from the broker."""
         self._closed = False
 
     def notify(self, run: Run) -> None:
-        """Publish the chain of a run that was just made due; that write has already said when it is announced again."""
+        """Dispatch a run that was just made due; that write has already said when it is dispatched again."""
         self._enqueue(run, overdue=False)
 
     def overdue(self, run: Run) -> None:
-        """Publish again for a run whose last hint nobody followed; skipped when another process was faster."""
+        """Dispatch a run again whose last request nobody followed; skipped when another process was faster."""
         self._enqueue(run, overdue=True)
 
     def _enqueue(self, run: Run, *, overdue: bool) -> None:
@@ -85,106 +98,105 @@ class Publisher:
         try:
             self._waiting.put_nowait((run, overdue))
         except queue.Full:
-            log.warning("hint.dropped", run_id=str(run.id))
-        self._ensure_courier()
+            log.warning("dispatch.dropped", run_id=str(run.id))
+        self._ensure_sender()
 
     @property
     def ready(self) -> bool:
-        """Return True if messages can be sent; False while three threads hang in the broker."""
-        return len(self._hung) < MAX_ABANDONED
+        """Return True if requests can leave: not while as many threads hang in the broker as may."""
+        return len(self._hung) < self._max_abandoned
 
     def watch(self) -> None:
-        """Replace a thread whose publish hangs; the janitor calls this on every sweep."""
+        """Replace a thread whose dispatch hangs; the janitor calls this on every sweep."""
         with self._guard:
-            courier = self._courier
-            since = courier.busy_since if courier is not None else None
-            if courier is None or since is None or time.monotonic() - since < HANG_SECONDS:
+            sender = self._sender
+            since = sender.busy_since if sender is not None else None
+            if sender is None or since is None or time.monotonic() - since < self._hang_seconds:
                 return
-            courier.abandoned = True
-            self._courier = None
-            self._hung.add(courier)
+            sender.abandoned = True
+            self._sender = None
+            self._hung.add(sender)
             hung = len(self._hung)
-        log.error("publisher.abandoned", count=hung)
+        log.error("dispatch.abandoned", count=hung)
         if self._waiting.qsize():
-            self._ensure_courier()
+            self._ensure_sender()
 
     def close(self) -> None:
-        """Publish what waits, within reason, and end."""
+        """Dispatch what waits, within reason, and end."""
         self._closed = True
         try:
             self._waiting.put_nowait(None)
         except queue.Full:
-            return  # nobody takes anything any more; the rows are announced by another process
+            return  # nobody takes anything any more; the rows are dispatched by another process
         deadline = time.monotonic() + 5
         while time.monotonic() < deadline:
             with self._guard:
-                if self._courier is None:
+                if self._sender is None:
                     return
-            time.sleep(0.01)  # a poll with a deadline: the courier may hang in the broker, and is a daemon thread
+            time.sleep(0.01)  # a poll with a deadline: the sender may hang in the broker, and is a daemon thread
 
-    def _ensure_courier(self) -> None:
+    def _ensure_sender(self) -> None:
         with self._guard:
-            if self._courier is not None or not self.ready:
+            if self._sender is not None or not self.ready:
                 return
-            courier = _Courier(self._dispatchers())
+            sender = _Sender(self._dispatchers())
             try:
-                threading.Thread(target=self._run, args=(courier,), name="publisher", daemon=True).start()
+                threading.Thread(target=self._run, args=(sender,), name="dispatch-loop", daemon=True).start()
             except RuntimeError as error:
-                # No thread to be had now; the next hint tries again, and the janitor repeats this one.
-                log.error("publisher.not_started", error=str(error))
+                # No thread to be had now; the next request tries again, and the janitor repeats this one.
+                log.error("dispatch.not_started", error=str(error))
                 return
-            self._courier = courier
+            self._sender = sender
 
-    def _run(self, courier: _Courier) -> None:
-        while not courier.abandoned:
+    def _run(self, sender: _Sender) -> None:
+        while not sender.abandoned:
             item = self._waiting.get()
             if item is None:
                 break
-            courier.busy_since = time.monotonic()
+            sender.busy_since = time.monotonic()
             try:
-                self._send(courier, *item)
+                self._send(sender, *item)
             except Exception:
-                # The one loop that must survive a defect: a hint lost here is sent again by the janitor.
-                log.exception("publisher.failed", run_id=str(item[0].id))
-            courier.busy_since = None
-        courier.dispatcher.close()
+                # The one loop that must survive a defect: a request lost here is repeated by the janitor.
+                log.exception("dispatch.failed", run_id=str(item[0].id))
+            sender.busy_since = None
         with self._guard:
-            self._hung.discard(courier)
-            if self._courier is courier:
-                self._courier = None
+            self._hung.discard(sender)
+            if self._sender is sender:
+                self._sender = None
         if self._waiting.qsize() and not self._closed:
-            self._ensure_courier()
+            self._ensure_sender()
 
-    def _send(self, courier: _Courier, run: Run, overdue: bool) -> None:
+    def _send(self, sender: _Sender, run: Run, overdue: bool) -> None:
         noted = self._note(run) if overdue else run
         if noted is None:
             return
         try:
-            courier.dispatcher.publish(_hint(noted, overdue=overdue))
+            sender.dispatcher.dispatch(_request(noted, overdue=overdue))
         except DispatchError as error:
-            log.warning("hint.unconfirmed", run_id=str(run.id), error=error.message)
+            log.warning("dispatch.unconfirmed", run_id=str(run.id), error=error.message)
             self._take_back(run)
 
     def _note(self, run: Run) -> Run | None:
-        """Write down that the run is announced again now; None when it is not to be, or another process was faster."""
+        """Record that the run is dispatched again now; None when it is not to be, or another process was faster."""
         try:
             with self._database.write() as uow:
                 return uow.dispatch.hint(run.id, hints=run.hints)
         except MoonMindError as error:
-            log.warning("hint.not_recorded", run_id=str(run.id), error=error.message)
+            log.warning("dispatch.not_recorded", run_id=str(run.id), error=error.message)
             return None
 
     def _take_back(self, run: Run) -> None:
-        """Write down that the broker did not take the hint, so that it is tried again soon."""
+        """Record that the broker did not take the request, so that it is tried again soon."""
         try:
             with self._database.write() as uow:
                 uow.dispatch.unconfirmed(run.id)
         except MoonMindError as error:
-            log.warning("hint.not_recorded", run_id=str(run.id), error=error.message)
+            log.warning("dispatch.not_recorded", run_id=str(run.id), error=error.message)
 
 
-def _hint(run: Run, *, overdue: bool) -> Hint:
+def _request(run: Run, *, overdue: bool) -> DispatchRequest:
     """Describe the chain that a run asks for; the first after creation or a retry has the id that the row promised."""
     promised = run.status in {RunStatus.PENDING, RunStatus.RETRYING} and not overdue
     seconds = hint_interval(max(run.hints - 1, 0)) if overdue else HINT_SECONDS
-    return Hint(run.id, run.stage, run.chain_id if promised else uuid4(), seconds)
+    return DispatchRequest(run.id, run.stage, run.chain_id if promised else uuid4(), seconds)

@@ -7,7 +7,7 @@ from uuid import UUID
 import structlog
 
 from moonmind.db.unit_of_work import Database, UnitOfWork
-from moonmind.engine.dispatch_loop import Publisher
+from moonmind.engine.dispatch_loop import DispatchLoop
 from moonmind.engine.host import Host
 from moonmind.engine.paced_loop import Loop
 from moonmind.errors import MoonMindError
@@ -30,7 +30,7 @@ class Janitor:
     def __init__(
         self,
         database: Database,
-        publisher: Publisher,
+        dispatch_loop: DispatchLoop,
         agent: Agent,
         host: Host,
         policy: RetryPolicy,
@@ -39,7 +39,7 @@ class Janitor:
         host_silence_seconds: float,
     ) -> None:
         self._database = database
-        self._publisher = publisher
+        self._dispatch_loop = dispatch_loop
         self._agent = agent
         self._host = host
         self._policy = policy
@@ -59,8 +59,8 @@ class Janitor:
         self._loop.close()
 
     def sweep(self) -> None:
-        """Do one round: expired leases, unanswered questions, silent hosts, agents of ended runs, lost hints."""
-        self._publisher.watch()
+        """Do one round: expired leases, unanswered questions, silent hosts, agents of ended runs, lost dispatches."""
+        self._dispatch_loop.watch()
         self._expire()
         with self._database.write() as uow:
             for run in uow.rescues.close_unanswered():
@@ -70,7 +70,7 @@ class Janitor:
         with self._database.read() as uow:
             due = uow.dispatch.due_for_hint(BATCH)
         for run in due:
-            self._publisher.overdue(run)
+            self._dispatch_loop.overdue(run)
 
     def _expire(self) -> None:
         with self._database.write() as uow:
@@ -79,7 +79,7 @@ class Janitor:
         for run in expired:
             log.warning("lease.expired", run_id=str(run.id), stage=run.stage.value, crashes=run.crashes)
         for run in woken:
-            self._publisher.notify(run)
+            self._dispatch_loop.notify(run)
 
     def _free_slots(self, uow: UnitOfWork, runs: Iterable[Run]) -> list[Run]:
         freed = [run.id for run in runs if run.status.terminal and uow.slots.free(run.id)]
@@ -105,7 +105,7 @@ class Janitor:
         for run in stranded:
             log.warning("run.stranded", run_id=str(run.id), host=str(run.agent_host))
         for run in woken:
-            self._publisher.notify(run)
+            self._dispatch_loop.notify(run)
 
     def _reap(self) -> None:
         """Stop agents of this host whose runs have ended without them: given up, or closed by a dying process."""
@@ -117,10 +117,10 @@ class Janitor:
             if self._stop_agent(run):
                 with self._database.write() as uow:
                     uow.rescues.forget_job(run.id)
-        self._reap_strays()
+        self._reap_orphans()
         self._last_reaping = time.monotonic()
 
-    def _reap_strays(self) -> None:
+    def _reap_orphans(self) -> None:
         """Stop agents at work here whose runs went on without this host, while it was cut off or its workers were gone."""
         at_work: dict[UUID, list[str]] = {}
         for key in self._agent.running():
@@ -129,10 +129,10 @@ class Janitor:
         if not at_work:
             return
         with self._database.read() as uow:
-            strays = uow.rescues.strays(self._host.id, at_work)
-        for run_id in strays:
+            orphans = uow.rescues.strays(self._host.id, at_work)
+        for run_id in orphans:
             for key in at_work[run_id]:
-                log.warning("agent.stray", run_id=str(run_id), job=key)
+                log.warning("agent.orphan", run_id=str(run_id), job=key)
                 self._stop_job(run_id, key)
 
     def _stop_agent(self, run: Run) -> bool:

@@ -15,11 +15,11 @@ from moonmind.runs.records import Run
 log = structlog.get_logger(__name__)
 
 PACE_SECONDS = 1.0
-BEAT_SECONDS = 10.0
+HEARTBEAT_SECONDS = 10.0
 _BATCH = 1000
 
 
-class Waker:
+class JobPoller:
     """Polls the parked jobs of its own host through the port."""
 
     def __init__(
@@ -29,8 +29,8 @@ class Waker:
         self._agent = agent
         self._notifier = notifier
         self._host = host
-        self._loop = Loop("waker", pace_seconds, self.look)
-        self._last_beat = float("-inf")
+        self._loop = Loop("job-poller", pace_seconds, self.look)
+        self._last_heartbeat = float("-inf")
 
     def start(self) -> None:
         """Look now and then until closed."""
@@ -42,7 +42,7 @@ class Waker:
 
     def look(self) -> None:
         """Record a heartbeat of this host, and wake every run of it whose job is not running any more."""
-        self._beat()
+        self._heartbeat()
         with self._database.read() as uow:
             parked = uow.wakeups.parked_on_agent(self._host.id, _BATCH)
         for run in parked:
@@ -54,13 +54,13 @@ class Waker:
                 log.info("attempt.woken", run_id=str(run.id))
                 self._notifier.notify(woken)
 
-    def _beat(self) -> None:
-        """Beat for the host: only here, since a host that nobody wakes runs on has to count as silent."""
-        if time.monotonic() - self._last_beat < BEAT_SECONDS:
+    def _heartbeat(self) -> None:
+        """Record that the host is alive: only here, since a host that nobody wakes runs on has to count as silent."""
+        if time.monotonic() - self._last_heartbeat < HEARTBEAT_SECONDS:
             return
         with self._database.write() as uow:
             uow.hosts.enrol(self._host.id, self._host.name)
-        self._last_beat = time.monotonic()
+        self._last_heartbeat = time.monotonic()
 
     def _runs(self, run: Run) -> bool:
         if run.job_key is None:

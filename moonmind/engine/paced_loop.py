@@ -1,4 +1,4 @@
-"""A thread with a pace: what the janitor and the waker run in."""
+"""A thread with a pace: what the janitor, the job poller and the periodic jobs run in."""
 
 import threading
 from collections.abc import Callable
@@ -20,6 +20,11 @@ class Loop:
         self._at_once = at_once
         self._ended = threading.Event()
         self._thread: threading.Thread | None = None
+
+    @property
+    def closed(self) -> bool:
+        """Return True if the thread was told to end."""
+        return self._ended.is_set()
 
     def start(self) -> None:
         """Start the thread; the first round comes at once, or after one pace."""

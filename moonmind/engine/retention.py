@@ -51,8 +51,8 @@ class Retention:
         self._refused: dict[UUID, tuple[int, float]] = {}
         """How often a run's files could not be removed, and until when they are left alone."""
 
-    def sweep(self) -> int:
-        """Remove what is due and return the number of runs whose files went.
+    def sweep(self, stop: Callable[[], bool] = lambda: False) -> int:
+        """Remove what is due until `stop` returns True, and return the number of runs whose files went.
 
         A run whose files cannot be removed, whatever the reason, ends no sweep. It is tried again at the next one, then
         ever more seldom, and others take its place meanwhile.
@@ -64,6 +64,8 @@ class Retention:
             mirrored = {run.id: self._mirrored(uow.attempts.results(run.id)) or run.repository for run in expired}
         removed = 0
         for run in expired:
+            if stop():
+                break
             with self._database.write() as uow:
                 # Taken first: a run that an operator retries at this moment keeps its files.
                 if not uow.runs.take_for_pruning(run.id):

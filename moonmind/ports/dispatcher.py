@@ -1,4 +1,4 @@
-"""How a hint ("look at this run") reaches a worker."""
+"""How a dispatch request ("look at this run") reaches a worker."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -8,23 +8,19 @@ from moonmind.runs.chain import Stage
 
 
 @dataclass(frozen=True, slots=True)
-class Hint:
-    """A chain to publish: the run, the stage it starts at, and the id its root task gets."""
+class DispatchRequest:
+    """A chain to start: the run, the stage it starts at, and the id of the chain."""
 
     run_id: UUID
     stage: Stage
     chain_id: UUID
     expires_seconds: float
-    """A hint that nobody took by then is worthless: the row is hinted again."""
+    """A request that nobody took by then is worthless: the run is dispatched again."""
 
 
 class Dispatcher(Protocol):
-    """Publishes hints. Losing, repeating or reordering one is harmless."""
+    """Hands requests to workers. Losing, repeating or reordering one is harmless."""
 
-    def publish(self, hint: Hint) -> None:
-        """Hand the chain to the broker and return once it is confirmed; raises DispatchError."""
-        ...
-
-    def close(self) -> None:
-        """Close the connections."""
+    def dispatch(self, request: DispatchRequest) -> None:
+        """Hand the chain over and return once it was taken for certain; raises DispatchError."""
         ...

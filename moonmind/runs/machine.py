@@ -65,7 +65,7 @@ class WaitingReason(StrEnum):
     """Why a running run is not being worked on now."""
 
     AGENT = "agent"
-    """The agent is at work; the waker looks every second."""
+    """The agent is at work; the job poller looks every second."""
     CAPACITY = "capacity"
     """All agent slots of the host are taken."""
     QUOTA = "quota"

@@ -72,7 +72,7 @@ class Run:
     """Why there was no work, in words."""
     error: ErrorInfo | None
     job_key: str | None
-    """The job parked on, so that the waker finds it without reading attempts."""
+    """The job parked on, so that the job poller finds it without reading attempts."""
     created_at: datetime
     updated_at: datetime
     completed_at: datetime | None

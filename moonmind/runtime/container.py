@@ -4,19 +4,20 @@ import fcntl
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Protocol
 
 import structlog
 
 from moonmind.db.unit_of_work import Database
-from moonmind.engine.dispatch_loop import Publisher
+from moonmind.engine.dispatch_loop import DispatchLoop
 from moonmind.engine.executor import Executor
 from moonmind.engine.host import Host
 from moonmind.engine.janitor import Janitor
-from moonmind.engine.job_poller import Waker
+from moonmind.engine.job_poller import JobPoller
 from moonmind.engine.lease import LeaseKeeper
-from moonmind.engine.retention import Retention
+from moonmind.engine.periodic_jobs import PeriodicJobs
 from moonmind.errors import MoonMindError, NotConfigured
 from moonmind.ports.agent import Agent
 from moonmind.ports.check import Check, CheckStatus
@@ -35,7 +36,9 @@ from moonmind.wire import CreateRun, SpecWorkflowRun
 
 log = structlog.get_logger(__name__)
 
-_HANDOVER_SECONDS = 8.0
+GRACE_SECONDS = 5.0
+"""How long stages at work are waited for when a process ends; Docker kills ten seconds after it asked."""
+HANDOVER_SECONDS = 8.0
 ATTENDED_SECONDS = 30.0
 """Three beats of a host: after so long without one, nobody works."""
 
@@ -46,6 +49,27 @@ class DryRun:
 
     run: SpecWorkflowRun
     found: Mapping[str, Any]
+
+
+class Role(StrEnum):
+    """What a process does for others; the command line has no role, and starts nothing."""
+
+    SERVER = "server"
+    """Takes requests; without a broker it runs the stages too."""
+    WORKER = "worker"
+    """Runs stages that a broker hands it."""
+
+
+class StageThreads(Protocol):
+    """Threads of this process that run stages."""
+
+    def start(self) -> None:
+        """Begin to take requests."""
+        ...
+
+    def close(self, grace_seconds: float) -> None:
+        """Take no more requests, and wait for the stages at work, so many seconds at most."""
+        ...
 
 
 @dataclass(slots=True)
@@ -62,15 +86,52 @@ class Container:
     runs: RunService
     executor: Executor
     keeper: LeaseKeeper
-    publisher: Publisher
+    dispatch_loop: DispatchLoop
     janitor: Janitor
-    waker: Waker
-    retention: Retention
+    job_poller: JobPoller
+    periodic_jobs: PeriodicJobs
+    stage_threads: StageThreads | None
+    """None where a broker hands stages to workers."""
     probes: tuple[Probe, ...] = ()
     """What only `doctor` looks at, beside the preflight."""
+    grace_seconds: float = GRACE_SECONDS
+    handover_seconds: float = HANDOVER_SECONDS
+    """How long to wait for the engine of a process that is just ending."""
     _lock: IO[str] | None = field(default=None, init=False)
-    _healing: bool = field(default=False, init=False)
-    _waking: bool = field(default=False, init=False)
+    _role: Role | None = field(default=None, init=False)
+
+    def open(self, role: Role) -> None:
+        """Start what a process of this role runs in the background; `close` ends it.
+
+        Raises NotConfigured where it could not work, or another process runs the embedded engine.
+        """
+        self.prepare(role)
+        self.start()
+
+    def prepare(self, role: Role) -> None:
+        """Do the part of `open` that may refuse and starts no thread, for a process that forks before it works."""
+        self.check_start()
+        self.announce_changes()
+        self._role = role
+        if self.stage_threads is not None:
+            self.own_embedded_engine()
+        if self._runs_stages:
+            # Before the first of them asks for an agent slot.
+            with self.database.write() as uow:
+                uow.hosts.enrol(self.host.id, self.host.name)
+
+    def start(self) -> None:
+        """Start the threads of a prepared process."""
+        self.janitor.start()
+        self.periodic_jobs.start()
+        if self._runs_stages:
+            self.job_poller.start()
+        if self.stage_threads is not None:
+            self.stage_threads.start()
+
+    @property
+    def _runs_stages(self) -> bool:
+        return self._role is Role.WORKER or self.stage_threads is not None
 
     def check_start(self) -> None:
         """Refuse to serve or to work from places that fail later; raises NotConfigured with the setting to change."""
@@ -89,7 +150,7 @@ class Container:
         make_folder(place.parent, 0o750)
         lock = place.open("a+")
         # One that is just shutting down has withdrawn its address and lets go within seconds; one that serves does not.
-        deadline = time.monotonic() + (0.0 if self.server() is not None else _HANDOVER_SECONDS)
+        deadline = time.monotonic() + (0.0 if self.server() is not None else self.handover_seconds)
         while not _taken(lock):
             if time.monotonic() >= deadline:
                 lock.close()
@@ -110,29 +171,11 @@ class Container:
         # Beside the database, which is what must have one owner; by default that is var/moonmind.lock.
         return Path(self.settings.database_url.removeprefix("sqlite:///")).with_suffix(".lock")
 
-    def enrol(self) -> None:
-        """Make this host known as one that runs stages, before the first of them asks for an agent slot."""
-        with self.database.write() as uow:
-            uow.hosts.enrol(self.host.id, self.host.name)
-
     def announce_changes(self) -> None:
         """Log once what this version does differently from the one that made the runs here."""
         with self.database.read() as uow:
             used_before = bool(uow.runs.page(RunFilter(), 1))
         announce(self.state_folder, used_before=used_before)
-
-    def start_api(self) -> None:
-        """Begin to publish hints and to heal: what every API process does."""
-        if not self._healing:
-            self.janitor.start()
-            self._healing = True
-
-    def start_engine(self) -> None:
-        """Begin what a process does that runs stages: heal, and wake runs whose agents ended."""
-        self.start_api()
-        if not self._waking:
-            self.waker.start()
-            self._waking = True
 
     def ready(self) -> list[Check]:
         """Probe what this process itself needs, quickly: the database and the way to the broker."""
@@ -142,7 +185,7 @@ class Container:
             checks.append(Check("database", CheckStatus.PASSED, "the database answers and has this version's schema"))
         except MoonMindError as error:
             checks.append(Check("database", CheckStatus.FAILED, error.message, error.advice))
-        if self.publisher.ready:
+        if self.dispatch_loop.ready:
             checks.append(Check("publisher", CheckStatus.PASSED, "the task queue takes messages"))
         else:
             message = "the broker (CELERY_BROKER_URL) does not answer: three messages to it hang"
@@ -197,12 +240,13 @@ class Container:
 
     def close(self) -> None:
         """End threads, give leases back, let connections go. Runs are safe in any case."""
-        if self._waking:
-            self.waker.close()
-        if self._healing:
-            self.janitor.close()
+        if self.stage_threads is not None:
+            self.stage_threads.close(self.grace_seconds)
+        self.job_poller.close()
+        self.janitor.close()
+        self.periodic_jobs.close()
         self.keeper.close()
-        self.publisher.close()
+        self.dispatch_loop.close()
         self.database.dispose()
         if self._lock is not None:
             self._lock.close()

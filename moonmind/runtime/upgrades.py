@@ -166,6 +166,22 @@ CHANGES: tuple[Change, ...] = (
     Change("surrogates", "The API refuses text with half of a surrogate pair with 422."),
     Change("head-requests", "The API answers HEAD wherever it answers GET."),
     Change(
+        "retention-everywhere",
+        "Servers and workers remove the files of old runs by themselves, hourly; `worker -B` is accepted and does nothing.",
+    ),
+    Change(
+        "embedded-threads",
+        "Without a broker the stages run on threads of the server, without Celery; CELERY_RESULT_BACKEND gets no results then.",
+    ),
+    Change(
+        "celery-without-broker",
+        "Every Celery command is refused with exit code 4 while CELERY_BROKER_URL is not set; before, only `worker` was.",
+    ),
+    Change(
+        "log-events",
+        "Log events are renamed: hint.* and publisher.* are dispatch.*, waker.* is job-poller.*, agent.stray is agent.orphan.",
+    ),
+    Change(
         "removed-folder",
         "An agent that removes its folder ends the run with agent_failed; before, it was started again.",
     ),

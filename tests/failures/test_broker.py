@@ -43,7 +43,7 @@ def test_a_run_is_accepted_at_once_without_a_broker_and_lands_when_it_is_back(en
     began = time.monotonic()
     run_id = engine.team.create()
     assert time.monotonic() - began < 3
-    until(lambda: said(engine, "hint.unconfirmed"), "a hint that the broker did not take")
+    until(lambda: said(engine, "dispatch.unconfirmed"), "a request that the broker did not take")
     assert engine.team.show(run_id)["status"] == "pending"
     wire.restore()
     assert_landed_once(engine.team, engine.team.succeed(run_id))
@@ -63,7 +63,7 @@ def test_a_run_goes_on_when_its_agent_ends_while_the_broker_is_away(
     release.touch()
     job = engine.team.state / "jobs" / run_id / "submit-1"
     until((job / "result.json").exists, "the agent's end")
-    until(lambda: said(engine, "hint.unconfirmed"), "a hint that the broker did not take")
+    until(lambda: said(engine, "dispatch.unconfirmed"), "a request that the broker did not take")
     wire.restore()
     run = engine.team.succeed(run_id)
     assert_landed_once(engine.team, run)

@@ -1,11 +1,8 @@
 """Kill what runs the stages at every place where it hurts: one agent, one branch, one pull request, and the run lands."""
 
-import contextlib
 import json
-import uuid
 from collections.abc import Iterator
 
-import httpx
 import pytest
 
 from moonmind.sample import source
@@ -21,9 +18,9 @@ from tests.support.engines import (
     place_of,
 )
 from tests.support.processes import Process
-from tests.support.team import RUNS, Team, team
+from tests.support.team import Team, team
 
-FIRST = ["after-creation", "before-first-hint", "after-first-hint"]
+FIRST = ["after-creation", "before-first-dispatch", "after-first-dispatch"]
 """In the process that takes the request."""
 STAGES = [
     "before-claim",
@@ -31,7 +28,7 @@ STAGES = [
     "after-fetch",
     "after-discovery",
     "after-record-of-discover",
-    "before-ack",
+    "between-stages",
     "after-slot",
     "after-workspace",
     "before-supervisor",
@@ -106,26 +103,21 @@ def test_a_run_survives_a_kill_of_its_stage(place: str, room: Room) -> None:
     room.start()
     assert room.worker is not None
     room.crashes.arm(place)
-    run_id = room.team.create(room.repository(place))
+    key = room.team.ask(room.repository(place))
     room.crashes.await_kill(room.worker, place)
     room.start()
-    room.landed(run_id, place)
+    room.landed(room.team.asked(room.repository(place), key), place)
 
 
 @pytest.mark.parametrize(("room", "place"), in_turn(FIRST), indirect=["room"])
 def test_a_run_survives_a_kill_of_whoever_takes_the_request(place: str, room: Room) -> None:
     room.start()
     assert room.api is not None
-    key = {"Idempotency-Key": str(uuid.uuid4())}
-    body = {"repository": room.repository(place)}
     room.crashes.arm(place)
-    with contextlib.suppress(httpx.TransportError):  # it may die before it answers; the row may be there or not
-        httpx.post(f"{room.team.url}{RUNS}", json=body, headers=key, timeout=30)
+    key = room.team.ask(room.repository(place))
     room.crashes.await_kill(room.api, place)
     room.start()
-    again = httpx.post(f"{room.team.url}{RUNS}", json=body, headers=key, timeout=30)
-    assert again.status_code in {200, 202}, again.text
-    room.landed(again.json()["id"], place)
+    room.landed(room.team.asked(room.repository(place), key), place)
 
 
 def test_a_run_survives_a_kill_of_whoever_takes_it_back(room: Room) -> None:
@@ -133,7 +125,7 @@ def test_a_run_survives_a_kill_of_whoever_takes_it_back(room: Room) -> None:
     room.start()
     assert room.worker is not None
     room.crashes.arm("after-fetch")
-    run_id = room.team.create(room.repository(place))
+    key = room.team.ask(room.repository(place))
     room.crashes.await_kill(room.worker, "after-fetch")
     room.crashes.arm(place)
     if room.embedded:
@@ -144,7 +136,7 @@ def test_a_run_survives_a_kill_of_whoever_takes_it_back(room: Room) -> None:
         dying = room.api  # the one janitor there is
     room.crashes.await_kill(dying, place)
     room.start()
-    room.landed(run_id, place)
+    room.landed(room.team.asked(room.repository(place), key), place)
 
 
 @pytest.mark.parametrize(("place", "pulls"), [("after-push", 0), ("after-pull-request", 1)])

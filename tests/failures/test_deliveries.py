@@ -14,8 +14,9 @@ from celery import Celery
 
 from moonmind import bootstrap
 from moonmind.adapters.dispatchers.celery import CeleryDispatcher
-from moonmind.ports.dispatcher import Hint
+from moonmind.ports.dispatcher import DispatchRequest
 from moonmind.runs.chain import STAGES, Stage
+from moonmind.runtime.container import Role
 from moonmind.settings import load_settings
 from moonmind.wire import CreateRun
 from tests.support import git_repos
@@ -49,7 +50,7 @@ class Floods:
         self._app.conf.update(task_default_queue=self._queue, task_ignore_result=True)
 
     def chain(self, run_id: str, stage: Stage) -> None:
-        CeleryDispatcher(self._app, self._queue).publish(Hint(UUID(run_id), stage, uuid4(), 60.0))
+        CeleryDispatcher(self._app, self._queue).dispatch(DispatchRequest(UUID(run_id), stage, uuid4(), 60.0))
 
     def three_of_each(self, run_id: str) -> None:
         """Publish three chains from every stage, the late stages as well as the early ones, all at once."""
@@ -176,7 +177,7 @@ def test_stages_called_from_many_threads_at_once_are_done_once(monkeypatch: pyte
         monkeypatch.chdir(members.work)
         pushes = slow_push(make_sample(members))
         container = bootstrap.build(load_settings(), publishes=False)
-        container.enrol()
+        container.prepare(Role.SERVER)
         try:
             run_id = container.runs.create(CreateRun(repository=SAMPLE)).id
 

@@ -84,7 +84,7 @@ def test_a_database_that_is_away_is_answered_with_503_and_everybody_goes_on_when
         assert answer.json()["code"] == "unavailable"
     assert time.monotonic() - began < 10
     # Leases end meanwhile: whoever held one gives its stage up, and writes nothing under it later.
-    until(lambda: "lease.not_renewed" in worker.text() or "waker.failed" in worker.text(), "the worker to notice")
+    until(lambda: "lease.not_renewed" in worker.text() or "job-poller.failed" in worker.text(), "the worker to notice")
     database.restore()
     assert_landed_once(members, members.succeed(run_id))
     assert (worker.alive, api.alive) == (True, True)

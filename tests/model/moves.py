@@ -214,7 +214,7 @@ class Moves(RuleBasedStateMachine):
             park = AT_WORK if taken else NO_SLOT
             self.make(lambda side: side.report(held, park))
 
-    # --- publisher, janitor and waker
+    # --- dispatch loop, janitor and job poller
 
     @rule(run=a_number, confirmed=st.booleans(), limit=st.integers(0, 2))
     def publish(self, run: int, confirmed: bool, limit: int) -> None:
@@ -228,7 +228,7 @@ class Moves(RuleBasedStateMachine):
 
     @rule(run=a_number, host=a_host)
     def wake(self, run: int, host: str) -> None:
-        """The waker finds that an agent has ended."""
+        """The job poller finds that an agent has ended."""
         row = self._pick(run, lambda row: row.waiting is WaitingReason.AGENT)
         key, looks = row.key, row.host or host
         self.ask_both(lambda side: side.parked(looks))

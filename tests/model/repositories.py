@@ -120,7 +120,7 @@ class Repositories:
         recorded = self._recorder.record(self._claims[held.run, held.fence], held.decision(report))
         return [run.id.hex for run in recorded.due] if recorded.written else None
 
-    # --- publisher, janitor and waker
+    # --- dispatch loop, janitor and job poller
 
     def announce(self) -> list[str]:
         """Hint what is overdue, as two publishers that saw the same rows do: only one of them succeeds."""

@@ -1,4 +1,4 @@
-"""The model's half that no claimer and no operator moves: what publisher, janitor and waker do."""
+"""The model's half that no claimer and no operator moves: what dispatch loop, janitor and job poller do."""
 
 from collections.abc import Iterable, Sequence
 

@@ -10,7 +10,7 @@ from sqlalchemy import delete
 from moonmind.db.tables import gate, host, run
 from moonmind.db.unit_of_work import Database
 from moonmind.engine import janitor as janitor_module
-from moonmind.engine.dispatch_loop import Publisher
+from moonmind.engine.dispatch_loop import DispatchLoop
 from moonmind.engine.janitor import Janitor
 from tests.support.engine_room import Clock, EngineRoom, IdleAgent, Outbox
 from tests.support.sweeps import build
@@ -55,8 +55,8 @@ def outbox() -> Outbox:
 
 
 @pytest.fixture
-def publisher(database: Database, outbox: Outbox) -> Iterator[Publisher]:
-    made = Publisher(database, outbox.dispatcher)
+def dispatch_loop(database: Database, outbox: Outbox) -> Iterator[DispatchLoop]:
+    made = DispatchLoop(database, outbox.dispatcher)
     yield made
     made.close()
 
@@ -75,5 +75,5 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 @pytest.fixture
-def janitor(database: Database, publisher: Publisher, agent: IdleAgent) -> Janitor:
-    return build(database, publisher, agent)
+def janitor(database: Database, dispatch_loop: DispatchLoop, agent: IdleAgent) -> Janitor:
+    return build(database, dispatch_loop, agent)

@@ -25,7 +25,7 @@ from moonmind.engine.stage_context import StageContext
 from moonmind.errors import AgentError, DispatchError, MoonMindError, Unavailable
 from moonmind.ports.agent import AgentJob, JobLimits, JobState, JobStatus
 from moonmind.ports.check import Check, CheckStatus
-from moonmind.ports.dispatcher import Hint
+from moonmind.ports.dispatcher import DispatchRequest
 from moonmind.preflight.checks import Preflight
 from moonmind.redact import Redactor
 from moonmind.runs.chain import STAGES, Stage
@@ -134,27 +134,26 @@ class ProbedForge(LocalForge):
 
 @dataclass(slots=True)
 class Outbox:
-    """What dispatchers published: one list for all threads that publish, and what the broker does to them."""
+    """What dispatchers handed over: one list for all threads that dispatch, and what the broker does to them."""
 
-    hints: list[Hint] = field(default_factory=list)
+    requests: list[DispatchRequest] = field(default_factory=list)
     made: int = 0
-    closed: int = 0
     refusals: list[Exception] = field(default_factory=list)
-    """Raised one after the other, instead of publishing."""
+    """Raised one after the other, instead of dispatching."""
     hanging: threading.Event | None = None
-    """While set to an event, a publish waits for it."""
+    """While set to an event, a dispatch waits for it."""
     breaks: bool = False
     """What waited ends in an error."""
     waits: int = 0
 
-    def dispatcher(self) -> "Courier":
+    def dispatcher(self) -> "OutboxDispatcher":
         """Make one thread's dispatcher."""
         self.made += 1
-        return Courier(self)
+        return OutboxDispatcher(self)
 
-    def of(self, run_id: UUID) -> list[Hint]:
-        """Give what was published of a run."""
-        return [hint for hint in self.hints if hint.run_id == run_id]
+    def of(self, run_id: UUID) -> list[DispatchRequest]:
+        """Give the requests of a run."""
+        return [request for request in self.requests if request.run_id == run_id]
 
     def refuse(self, times: int = 1) -> None:
         """Let the broker refuse the next messages."""
@@ -162,23 +161,20 @@ class Outbox:
 
 
 @dataclass(slots=True)
-class Courier:
+class OutboxDispatcher:
     """A Dispatcher into the outbox."""
 
     outbox: Outbox
 
-    def publish(self, hint: Hint) -> None:
+    def dispatch(self, request: DispatchRequest) -> None:
         if (hanging := self.outbox.hanging) is not None:
             self.outbox.waits += 1
-            assert hanging.wait(30), "the test left a publish hanging"
+            assert hanging.wait(30), "the test left a dispatch hanging"
             if self.outbox.breaks:
                 raise DispatchError("the connection broke")
         if self.outbox.refusals:
             raise self.outbox.refusals.pop(0)
-        self.outbox.hints.append(hint)
-
-    def close(self) -> None:
-        self.outbox.closed += 1
+        self.outbox.requests.append(request)
 
 
 class Outage(Database):

@@ -7,7 +7,7 @@ from sqlalchemy import update
 from moonmind.db.clock import db_now_plus
 from moonmind.db.tables import host
 from moonmind.db.unit_of_work import Database
-from moonmind.engine.dispatch_loop import Publisher
+from moonmind.engine.dispatch_loop import DispatchLoop
 from moonmind.engine.host import Host
 from moonmind.engine.janitor import Janitor
 from moonmind.runs.retry import RetryPolicy
@@ -19,11 +19,11 @@ PACE = 60.0
 SILENCE = 300.0
 
 
-def build(database: Database, publisher: Publisher, agent: IdleAgent, host_id: UUID = HOST) -> Janitor:
+def build(database: Database, dispatch_loop: DispatchLoop, agent: IdleAgent, host_id: UUID = HOST) -> Janitor:
     """Make a host's janitor, which sweeps when the test says."""
     return Janitor(
         database,
-        publisher,
+        dispatch_loop,
         agent,
         Host(host_id, "a-host"),
         RetryPolicy(),

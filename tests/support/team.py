@@ -102,6 +102,24 @@ class Team:
         assert answer.status_code == 202, answer.text
         return str(answer.json()["id"])
 
+    def ask(self, repository: str) -> str:
+        """Ask for a run of a server that may die before it answers; gives the key of the request."""
+        key = str(uuid.uuid4())
+        with suppress(httpx.TransportError):
+            self._ask(repository, key)
+        return key
+
+    def asked(self, repository: str, key: str) -> str:
+        """Repeat a request of `ask`, and give its one run."""
+        answer = self._ask(repository, key)
+        assert answer.status_code in {200, 202}, answer.text
+        return str(answer.json()["id"])
+
+    def _ask(self, repository: str, key: str) -> httpx.Response:
+        return httpx.post(
+            f"{self.url}{RUNS}", json={"repository": repository}, headers={"Idempotency-Key": key}, timeout=30
+        )
+
     def show(self, run_id: str) -> dict[str, Any]:
         answer = httpx.get(f"{self.url}{RUNS}/{run_id}", timeout=30)
         assert answer.status_code == 200, answer.text

@@ -1,1 +1,1 @@
-"""How hints are published."""
+"""How dispatch requests reach workers."""

@@ -5,7 +5,7 @@ from kombu import Queue  # type: ignore[attr-defined]  # exported lazily, which 
 from moonmind.errors import NotConfigured
 from moonmind.runs.chain import STAGES
 from moonmind.settings import load_settings
-from moonmind.workflows.speckit_celery.refusal import refuse_for
+from moonmind.workflows.speckit_celery.refusal import refuse, refuse_for
 
 try:
     _settings = load_settings()
@@ -13,7 +13,10 @@ except NotConfigured as error:
     # Every Celery command reads this file first, before any signal of ours.
     refuse_for(error)
 
-broker_url = _settings.broker_url or "memory://localhost/"
+if _settings.embedded:
+    refuse("CELERY_BROKER_URL is not set, so the API process runs the engine itself; start `moonmind up`.")
+
+broker_url = _settings.broker_url
 
 # Set: the five tasks' results are stored there, for people who look at Celery's own tables. No state is ever derived
 # from them. Measured: with a database backend, an outage at the wrong moment makes Celery acknowledge a link without
@@ -37,7 +40,7 @@ task_queues = [Queue(_settings.queue)]  # type: ignore[no-untyped-call]  # kombu
 # A STARTED write is one more statement that can lose the link, and nobody reads it.
 task_track_started = False
 # Without confirms a publish to a dying broker is lost silently; with them it is known, and tried again by the row.
-broker_transport_options = {"confirm_publish": True} if _settings.broker_url else {"polling_interval": 0.02}
+broker_transport_options = {"confirm_publish": True}
 # One quick try: the row, not Celery, remembers what was not published.
 task_publish_retry_policy = {"max_retries": 1, "interval_start": 0.1, "interval_step": 0.1, "interval_max": 0.2}
 broker_connection_timeout = 5
@@ -46,7 +49,7 @@ broker_connection_retry_on_startup = True
 broker_connection_max_retries = None
 # Killing a stage because the broker went away would help nobody: fence and lease keep its twin out.
 worker_cancel_long_running_tasks_on_connection_loss = False
-# Stages only wait on subprocesses, so threads do; and the waker, the janitor and the publisher never meet a fork.
+# Stages only wait on subprocesses, so threads do; and the job poller, the janitor and the dispatch loop never meet a fork.
 worker_pool = "threads"
 worker_concurrency = 8
 worker_hijack_root_logger = False
@@ -58,11 +61,8 @@ worker_enable_remote_control = False
 # Celery's own ends the whole worker over a message that it cannot read, and so does the next one that gets it.
 worker_consumer = "moonmind.workflows.speckit_celery.consumer:SteadyConsumer"
 
-# `worker -B` serves this; results older than a day go with Celery's own clean-up.
-beat_schedule = {
-    "retention": {"task": "moonmind.speckit.retention", "schedule": 3600.0},
-}
-beat_schedule_filename = str(_settings.var_dir / "celerybeat-schedule")
+# Workers and API do what is to be done regularly; `worker -B` may be given, and finds nothing to do.
+beat_scheduler = "moonmind.workflows.speckit_celery.no_schedule:NoSchedule"
 result_expires = 86400
 
 imports = ("moonmind.workflows.speckit_celery.tasks",)

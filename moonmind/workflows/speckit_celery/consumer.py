@@ -16,6 +16,11 @@ log = structlog.get_logger(__name__)
 class SteadyConsumer(Consumer):  # type: ignore[misc]  # Celery has no annotations
     """Celery's consumer, which drops what it cannot read: the rows know what is to be done, and ask again."""
 
+    def __init__(self, *arguments: Any, worker_options: dict[str, Any] | None = None, **named: Any) -> None:
+        # A worker would ask the others for revoked tasks first, and wait a second for answers that none of ours gives.
+        options = {**(worker_options or {}), "without_mingle": True}
+        super().__init__(*arguments, worker_options=options, **named)
+
     def create_task_handler(self, *arguments: Any, **named: Any) -> Callable[[Any], None]:
         """Wrap Celery's handler of incoming messages."""
         handle = super().create_task_handler(*arguments, **named)

@@ -31,8 +31,8 @@ def _execute(run_id: str, stage: Stage, root_id: str | None) -> str:
     try:
         signal = worker.container().executor.execute(run, stage, chain_id)
     except Unavailable as error:
-        # Nothing was claimed. The row is announced again once the database answers.
-        log.warning("hint.not_followed", run_id=run_id, stage=stage.value, error=error.message)
+        # Nothing was claimed. The run is dispatched again once the database answers.
+        log.warning("dispatch.not_followed", run_id=run_id, stage=stage.value, error=error.message)
         raise Ignore from None
     if signal is ChainSignal.STOP:
         raise Ignore
@@ -67,9 +67,3 @@ def publish(self: Any, run_id: str) -> str:
 def finalize(self: Any, run_id: str) -> str:
     """Add up, clean up, close."""
     return _execute(run_id, Stage.FINALIZE, self.request.root_id)
-
-
-@app.task(name="moonmind.speckit.retention", ignore_result=True)
-def retention() -> None:
-    """Remove the files of runs that ended long ago."""
-    worker.container().retention.sweep()

@@ -8,19 +8,13 @@ from celery import signals
 
 from moonmind import bootstrap
 from moonmind.errors import MoonMindError
-from moonmind.private import make_folder
-from moonmind.runtime.container import Container
+from moonmind.runtime.container import Container, Role
 from moonmind.settings import load_settings
-from moonmind.workflows.speckit_celery.refusal import refuse, refuse_for
+from moonmind.workflows.speckit_celery.refusal import refuse_for
 
 log = structlog.get_logger(__name__)
 
-GRACE_SECONDS = 5.0
-"""Docker kills ten seconds after it asked."""
-
 _container: Container | None = None
-_adopted = False
-"""The container belongs to another part of the process, which starts and ends it."""
 _guard = threading.Lock()
 
 
@@ -33,13 +27,6 @@ def container() -> Container:
         return _container
 
 
-def adopt(shared: Container) -> None:
-    """Use a container that another part of this process built: the embedded engine shares the API's."""
-    global _container, _adopted
-    with _guard:
-        _container, _adopted = shared, True
-
-
 def attach() -> None:
     """Connect to Celery's signals; connecting twice is once."""
     signals.worker_init.connect(_init, dispatch_uid="moonmind.init")
@@ -47,7 +34,6 @@ def attach() -> None:
     signals.worker_process_init.connect(_forked, dispatch_uid="moonmind.forked")
     signals.worker_shutting_down.connect(_ending, dispatch_uid="moonmind.ending")
     signals.worker_shutdown.connect(_shutdown, dispatch_uid="moonmind.shutdown")
-    signals.beat_init.connect(_beat, dispatch_uid="moonmind.beat")
     signals.setup_logging.connect(_logging, dispatch_uid="moonmind.logging")
 
 
@@ -58,24 +44,16 @@ def _logging(**_: Any) -> None:
 def _init(**_: Any) -> None:
     """Refuse to start with a sentence, not with a trace, where work could not be done."""
     global _container  # noqa: PLW0603 - see container()
-    if _adopted:
-        return
     try:
-        settings = load_settings()
-        if settings.embedded:
-            refuse("CELERY_BROKER_URL is not set, so the API process runs the engine itself; start `moonmind up`.")
-        _container = bootstrap.build_when_there(settings)
-        container().check_start()
-        container().announce_changes()
-        container().enrol()
+        _container = bootstrap.build_when_there(load_settings())
+        _container.prepare(Role.WORKER)
     except MoonMindError as error:
         refuse_for(error)
 
 
 def _ready(**_: Any) -> None:
-    """Begin to heal: the janitor, the waker and the publisher live in the main process, never in forked children."""
-    if not _adopted:
-        container().start_engine()
+    """Begin to heal: what does so are threads of the main process, never of forked children."""
+    container().start()
 
 
 def _forked(**_: Any) -> None:
@@ -92,18 +70,12 @@ def _ending(**_: Any) -> None:
 
     Celery itself waits for running stages, longer than most supervisors wait for Celery.
     """
-    if _container is not None and not _adopted:
-        timer = threading.Timer(GRACE_SECONDS, _container.keeper.close)
+    if _container is not None:
+        timer = threading.Timer(_container.grace_seconds, _container.keeper.close)
         timer.daemon = True
         timer.start()
 
 
 def _shutdown(**_: Any) -> None:
-    if _container is not None and not _adopted:
+    if _container is not None:
         _container.close()
-
-
-def _beat(**_: Any) -> None:
-    settings = load_settings()
-    settings.claim_var("MOONMIND_VAR_DIR")
-    make_folder(settings.var_dir, 0o750)

@@ -48,21 +48,25 @@ AGENT = ("moonmind.adapters.agents.supervised_agent", "SupervisedAgent", "start"
 JOBS = ("moonmind.adapters.agents.supervised_jobs", "Jobs", "start")
 VCS = ("moonmind.adapters.vcs.git_vcs", "GitVcs")
 FORGE = ("moonmind.adapters.forges.local", "LocalForge", "ensure_pull_request")
-HINT = ("moonmind.adapters.dispatchers.celery", "CeleryDispatcher", "publish")
-SOON = ("moonmind.engine.dispatch_loop", "Publisher", "notify")
+DISPATCHERS = [
+    ("moonmind.adapters.dispatchers.celery", "CeleryDispatcher", "dispatch"),
+    ("moonmind.adapters.dispatchers.threads", "ThreadDispatcher", "dispatch"),
+]
+NOTIFY = ("moonmind.engine.dispatch_loop", "DispatchLoop", "notify")
 ACK = ("celery.worker.request", "Request", "acknowledge")
+STEP = ("moonmind.adapters.dispatchers.threads", "ThreadDispatcher", "_step")
 
 PLACES = {
-    # place: (module, class, method, before or after the call, when it applies)
-    "after-creation": (*SOON, BEFORE, always),
-    "before-first-hint": (*HINT, BEFORE, always),
-    "after-first-hint": (*HINT, AFTER, always),
+    # place: (module, class, method, before or after the call, when it applies), or a list where engines differ
+    "after-creation": (*NOTIFY, BEFORE, always),
+    "before-first-dispatch": [(*each, BEFORE, always) for each in DISPATCHERS],
+    "after-first-dispatch": [(*each, AFTER, always) for each in DISPATCHERS],
     "before-claim": (*CLAIM, BEFORE, always),
     "after-claim-of-discover": (*CLAIM, AFTER, stage_is("discover")),
     "after-fetch": (*VCS, "fetch", AFTER, always),
     "after-discovery": (*RECORD, BEFORE, decision("discover", "Advance")),
     "after-record-of-discover": (*RECORD, AFTER, decision("discover", "Advance")),
-    "before-ack": (*ACK, BEFORE, always),
+    "between-stages": [(*ACK, BEFORE, always), (*STEP, AFTER, found)],
     "after-slot": ("moonmind.engine.stage_services", "StageServices", "take_slot", AFTER, always),
     "after-workspace": (*AGENT, BEFORE, always),
     "before-supervisor": (*JOBS, BEFORE, always),
@@ -71,7 +75,7 @@ PLACES = {
     "before-park": (*RECORD, BEFORE, decision("submit", "Wait")),
     "after-park": (*RECORD, AFTER, decision("submit", "Wait")),
     "before-wake": ("moonmind.db.wakeups", "Wakeups", "wake", BEFORE, always),
-    "after-wake": (*SOON, BEFORE, in_thread("waker")),
+    "after-wake": (*NOTIFY, BEFORE, in_thread("job-poller")),
     "after-capture": (*VCS, "capture", AFTER, always),
     "after-result": (*RECORD, BEFORE, decision("submit", "Advance")),
     "after-record": (*RECORD, AFTER, decision("submit", "Advance")),
@@ -100,8 +104,18 @@ def _die(place):
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+def _targets(place):
+    found = PLACES[place]
+    return found if isinstance(found, list) else [found]
+
+
 def _wrap(module, place):
-    _, kind, name, when, applies = PLACES[place]
+    for target in _targets(place):
+        if target[0] == module.__name__:
+            _wrap_one(module, place, *target[1:])
+
+
+def _wrap_one(module, place, kind, name, when, applies):
     owner = getattr(module, kind)
     original = getattr(owner, name)
 
@@ -122,8 +136,9 @@ class _Watch(MetaPathFinder):
 
     def __init__(self):
         self.waiting = defaultdict(list)
-        for place, (module, *_) in PLACES.items():
-            self.waiting[module].append(place)
+        for place in PLACES:
+            for module, *_ in _targets(place):
+                self.waiting[module].append(place)
 
     def find_spec(self, name, path, target=None):
         if name not in self.waiting:

@@ -3,13 +3,11 @@
 import threading
 from uuid import UUID
 
-import pytest
 from structlog.testing import capture_logs
 
 from moonmind.db.clock import db_now_plus
 from moonmind.db.unit_of_work import Database
-from moonmind.engine import dispatch_loop as module
-from moonmind.engine.dispatch_loop import LeaveDue, Publisher
+from moonmind.engine.dispatch_loop import DispatchLoop, LeaveDue
 from moonmind.runs.chain import Stage
 from moonmind.runs.machine import RetryMode, RunStatus
 from moonmind.runs.records import Run
@@ -19,7 +17,7 @@ from tests.support.waiting import until
 
 
 def sent(outbox: Outbox, count: int) -> None:
-    until(lambda: len(outbox.hints) >= count, f"{count} hints", 5, pause=0.005)
+    until(lambda: len(outbox.requests) >= count, f"{count} hints", 5, pause=0.005)
 
 
 def make_overdue(database: Database, run_id: UUID) -> Run:
@@ -31,13 +29,13 @@ def make_overdue(database: Database, run_id: UUID) -> Run:
 
 
 def test_the_first_hint_of_a_run_has_the_chain_id_that_creation_promised(
-    database: Database, publisher: Publisher, outbox: Outbox
+    database: Database, dispatch_loop: DispatchLoop, outbox: Outbox
 ) -> None:
     run = add_run(database)
-    publisher.notify(run)
+    dispatch_loop.notify(run)
     sent(outbox, 1)
-    (hint,) = outbox.hints
-    assert (hint.run_id, hint.stage, hint.chain_id, hint.expires_seconds) == (
+    (request,) = outbox.requests
+    assert (request.run_id, request.stage, request.chain_id, request.expires_seconds) == (
         run.id,
         Stage.DISCOVER,
         run.chain_id,
@@ -46,7 +44,7 @@ def test_the_first_hint_of_a_run_has_the_chain_id_that_creation_promised(
 
 
 def test_the_first_hint_of_a_retry_has_the_chain_id_that_the_answer_promised(
-    database: Database, publisher: Publisher, outbox: Outbox
+    database: Database, dispatch_loop: DispatchLoop, outbox: Outbox
 ) -> None:
     run = add_run(database)
     promised = UUID(int=42)
@@ -56,28 +54,28 @@ def test_the_first_hint_of_a_retry_has_the_chain_id_that_the_answer_promised(
             run.id, RetryMode.RESUME_FAILED_TASK, notes=None, deadline_seconds=60.0, chain_id=promised
         )
     assert retried is not None
-    publisher.notify(retried)
+    dispatch_loop.notify(retried)
     sent(outbox, 1)
-    assert outbox.hints[0].chain_id == promised
+    assert outbox.requests[0].chain_id == promised
 
 
 def test_further_hints_are_chains_of_their_own_from_where_the_run_is(
-    database: Database, publisher: Publisher, outbox: Outbox
+    database: Database, dispatch_loop: DispatchLoop, outbox: Outbox
 ) -> None:
     run = reach(database, Stage.APPLY)
     for expires in (10.0, 20.0, 40.0):
-        publisher.overdue(make_overdue(database, run.id))
-        until(lambda wanted=expires: outbox.hints and outbox.hints[-1].expires_seconds == wanted, "the hint", 5)
-    assert [hint.stage for hint in outbox.hints] == [Stage.APPLY] * 3
-    assert len({run.chain_id, *(hint.chain_id for hint in outbox.hints)}) == 4
+        dispatch_loop.overdue(make_overdue(database, run.id))
+        until(lambda wanted=expires: outbox.requests and outbox.requests[-1].expires_seconds == wanted, "the hint", 5)
+    assert [request.stage for request in outbox.requests] == [Stage.APPLY] * 3
+    assert len({run.chain_id, *(request.chain_id for request in outbox.requests)}) == 4
     assert read_run(database, run.id).hints == 3
 
 
 def test_a_hint_says_when_it_comes_again_before_it_is_published(
-    database: Database, publisher: Publisher, outbox: Outbox
+    database: Database, dispatch_loop: DispatchLoop, outbox: Outbox
 ) -> None:
     run = add_run(database)
-    publisher.overdue(make_overdue(database, run.id))
+    dispatch_loop.overdue(make_overdue(database, run.id))
     sent(outbox, 1)
     after = read_run(database, run.id)
     assert after.dispatch_after is not None
@@ -91,7 +89,7 @@ def test_a_hint_says_when_it_comes_again_before_it_is_published(
 
 
 def test_a_row_that_has_changed_since_it_was_seen_is_not_hinted(
-    database: Database, publisher: Publisher, outbox: Outbox
+    database: Database, dispatch_loop: DispatchLoop, outbox: Outbox
 ) -> None:
     faster, claimed, closed, last = (add_run(database) for _ in range(4))
     seen = [make_overdue(database, run.id) for run in (faster, claimed, closed, last)]
@@ -100,33 +98,33 @@ def test_a_row_that_has_changed_since_it_was_seen_is_not_hinted(
         assert unit.requests.request_cancel(closed.id)
     claim_run(database, claimed.id)
     for run in seen:
-        publisher.overdue(run)
+        dispatch_loop.overdue(run)
     sent(outbox, 1)
-    assert [hint.run_id for hint in outbox.hints] == [last.id]
+    assert [request.run_id for request in outbox.requests] == [last.id]
 
 
 def test_two_publishers_that_saw_one_row_publish_one_hint(database: Database, outbox: Outbox) -> None:
     runs = [make_overdue(database, add_run(database).id) for _ in range(10)]
-    both = [Publisher(database, outbox.dispatcher) for _ in range(2)]
+    both = [DispatchLoop(database, outbox.dispatcher) for _ in range(2)]
     for run in runs:
         for one in both:
             one.overdue(run)
     for one in both:
         one.close()
-    assert sorted(hint.run_id for hint in outbox.hints) == sorted(run.id for run in runs)
+    assert sorted(request.run_id for request in outbox.requests) == sorted(run.id for run in runs)
 
 
 def test_without_a_database_nothing_is_published_and_the_next_hint_goes(database: Database, outbox: Outbox) -> None:
     first, second = (make_overdue(database, add_run(database).id) for _ in range(2))
-    publisher = Publisher(Outage(database, times=1), outbox.dispatcher)
+    dispatch_loop = DispatchLoop(Outage(database, times=1), outbox.dispatcher)
     with capture_logs() as logs:
-        publisher.overdue(first)
-        publisher.overdue(second)
+        dispatch_loop.overdue(first)
+        dispatch_loop.overdue(second)
         sent(outbox, 1)
-    assert [hint.run_id for hint in outbox.hints] == [second.id]
-    assert complaints(logs) == ["hint.not_recorded"]
+    assert [request.run_id for request in outbox.requests] == [second.id]
+    assert complaints(logs) == ["dispatch.not_recorded"]
     assert due(database) == [first.id]
-    publisher.close()
+    dispatch_loop.close()
 
 
 def test_the_command_line_leaves_a_run_due_for_running_processes(database: Database) -> None:
@@ -148,31 +146,31 @@ def test_the_command_line_has_done_its_work_where_the_row_cannot_be_made_due(dat
 
 
 def test_an_unconfirmed_hint_is_not_counted_and_comes_again_soon(
-    database: Database, publisher: Publisher, outbox: Outbox
+    database: Database, dispatch_loop: DispatchLoop, outbox: Outbox
 ) -> None:
     run = reach(database, Stage.SUBMIT)
     set_columns(database, run.id, hints=4)
     outbox.refuse()
     with capture_logs() as logs:
-        publisher.overdue(make_overdue(database, run.id))
+        dispatch_loop.overdue(make_overdue(database, run.id))
         until(lambda: not outbox.refusals and read_run(database, run.id).hints == 4, "the hint taken back", 5)
-    assert (outbox.hints, complaints(logs)) == ([], ["hint.unconfirmed"])
+    assert (outbox.requests, complaints(logs)) == ([], ["dispatch.unconfirmed"])
     after = read_run(database, run.id)
     assert after.dispatch_after is not None
     with database.read() as unit:
         assert 0 < (after.dispatch_after - unit.now()).total_seconds() <= 5
-    assert publisher.ready
+    assert dispatch_loop.ready
 
 
 def test_a_first_hint_that_is_refused_comes_again_sooner_than_the_row_said(
-    database: Database, publisher: Publisher, outbox: Outbox
+    database: Database, dispatch_loop: DispatchLoop, outbox: Outbox
 ) -> None:
     run = add_run(database)
     assert run.dispatch_after is not None
     set_columns(database, run.id, dispatch_after=db_now_plus(600.0))
     outbox.refuse()
     with capture_logs():
-        publisher.notify(run)
+        dispatch_loop.notify(run)
         until(
             lambda: (read_run(database, run.id).dispatch_after or run.created_at) < run.dispatch_after,
             "the hint taken back",
@@ -182,49 +180,42 @@ def test_a_first_hint_that_is_refused_comes_again_sooner_than_the_row_said(
 
 
 def test_a_defect_while_publishing_does_not_end_the_thread(
-    database: Database, publisher: Publisher, outbox: Outbox
+    database: Database, dispatch_loop: DispatchLoop, outbox: Outbox
 ) -> None:
     outbox.refusals.append(RuntimeError("nobody planned for this"))
     first, second = add_run(database), add_run(database)
     with capture_logs() as logs:
-        publisher.notify(first)
-        publisher.notify(second)
+        dispatch_loop.notify(first)
+        dispatch_loop.notify(second)
         sent(outbox, 1)
-    assert [hint.run_id for hint in outbox.hints] == [second.id]
-    assert complaints(logs) == ["publisher.failed"]
+    assert [request.run_id for request in outbox.requests] == [second.id]
+    assert complaints(logs) == ["dispatch.failed"]
     assert outbox.made == 1
 
 
 # --- too much, and the end -----------------------------------------------------------------------------------------
 
 
-def test_what_does_not_fit_is_left_to_the_janitor(
-    database: Database, outbox: Outbox, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "_BACKLOG", 1)
-    publisher = Publisher(database, outbox.dispatcher)
+def test_what_does_not_fit_is_left_to_the_janitor(database: Database, outbox: Outbox) -> None:
+    dispatch_loop = DispatchLoop(database, outbox.dispatcher, backlog=1)
     outbox.hanging = threading.Event()
     first, second, third = (make_overdue(database, add_run(database).id) for _ in range(3))
-    publisher.notify(first)
+    dispatch_loop.notify(first)
     until(lambda: outbox.waits == 1, "the first at the broker", 5, pause=0.005)
-    publisher.overdue(second)
+    dispatch_loop.overdue(second)
     with capture_logs() as logs:
-        publisher.overdue(third)
-    assert complaints(logs, "run_id") == [("hint.dropped", str(third.id))]
+        dispatch_loop.overdue(third)
+    assert complaints(logs, "run_id") == [("dispatch.dropped", str(third.id))]
     outbox.hanging.set()
     sent(outbox, 2)
     assert third.id in due(database)
-    publisher.close()
+    dispatch_loop.close()
 
 
-def test_a_full_backlog_that_nobody_takes_from_holds_no_process_back(
-    database: Database, outbox: Outbox, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "_BACKLOG", 1)
-    publisher = Publisher(database, outbox.dispatcher)
-    monkeypatch.setattr(module, "MAX_ABANDONED", 0)
-    publisher.notify(add_run(database))
-    ended = threading.Thread(target=publisher.close, daemon=True)
+def test_a_full_backlog_that_nobody_takes_from_holds_no_process_back(database: Database, outbox: Outbox) -> None:
+    dispatch_loop = DispatchLoop(database, outbox.dispatcher, backlog=1, max_abandoned=0)
+    dispatch_loop.notify(add_run(database))
+    ended = threading.Thread(target=dispatch_loop.close, daemon=True)
     ended.start()
     ended.join(timeout=10)
     assert not ended.is_alive()
@@ -232,17 +223,16 @@ def test_a_full_backlog_that_nobody_takes_from_holds_no_process_back(
 
 
 def test_closing_publishes_what_waits_and_nothing_after(database: Database, outbox: Outbox) -> None:
-    publisher = Publisher(database, outbox.dispatcher)
+    dispatch_loop = DispatchLoop(database, outbox.dispatcher)
     runs = [add_run(database) for _ in range(20)]
     for run in runs:
-        publisher.notify(run)
-    publisher.close()
-    assert [hint.run_id for hint in outbox.hints] == [run.id for run in runs]
-    assert outbox.closed == 1
-    publisher.notify(runs[0])
-    assert (len(outbox.hints), outbox.made) == (20, 1)
+        dispatch_loop.notify(run)
+    dispatch_loop.close()
+    assert [request.run_id for request in outbox.requests] == [run.id for run in runs]
+    dispatch_loop.notify(runs[0])
+    assert (len(outbox.requests), outbox.made) == (20, 1)
 
 
 def test_closing_what_never_published_is_quick(database: Database, outbox: Outbox) -> None:
-    Publisher(database, outbox.dispatcher).close()
+    DispatchLoop(database, outbox.dispatcher).close()
     assert outbox.made == 0

@@ -7,8 +7,7 @@ from structlog.testing import capture_logs
 
 from moonmind.db.clock import db_now_plus
 from moonmind.db.unit_of_work import Database
-from moonmind.engine import dispatch_loop as publisher_module
-from moonmind.engine.dispatch_loop import Publisher
+from moonmind.engine.dispatch_loop import DispatchLoop
 from moonmind.engine.janitor import Janitor
 from moonmind.errors import Unavailable
 from moonmind.runs.chain import Stage
@@ -49,8 +48,8 @@ def test_a_run_whose_worker_died_is_hinted_in_the_same_sweep(
     expire(database, run)
     with capture_logs() as logs:
         janitor.sweep()
-    until(lambda: outbox.hints, "the hint", 5)
-    assert [(hint.run_id, hint.stage) for hint in outbox.hints] == [(run.id, Stage.SUBMIT)]
+    until(lambda: outbox.requests, "the hint", 5)
+    assert [(request.run_id, request.stage) for request in outbox.requests] == [(run.id, Stage.SUBMIT)]
     assert (read_run(database, run.id).crashes, read_run(database, healthy.id).crashes) == (1, 0)
     assert complaints(logs) == ["lease.expired"]
 
@@ -79,14 +78,16 @@ def test_the_third_lost_worker_ends_the_run_stops_its_agent_and_frees_its_slot(
     until(lambda: outbox.of(waiter.id), "the hint of the run that waited for the slot", 5)
 
 
-def test_an_agent_of_another_host_is_left_to_it(database: Database, publisher: Publisher, agent: IdleAgent) -> None:
+def test_an_agent_of_another_host_is_left_to_it(
+    database: Database, dispatch_loop: DispatchLoop, agent: IdleAgent
+) -> None:
     enrol(database)
     run = park(database, reach(database, Stage.SUBMIT))
     make_due(database, run.id)
     claim_run(database, run.id, Stage.SUBMIT)
     expire(database, run, crashes=2)
     with capture_logs():
-        build(database, publisher, agent, OTHER).sweep()
+        build(database, dispatch_loop, agent, OTHER).sweep()
     assert read_run(database, run.id).status is RunStatus.FAILED
     assert agent.stopped == []
 
@@ -114,10 +115,10 @@ def test_what_is_due_and_unheard_of_is_hinted_once(database: Database, janitor: 
     late, early = add_run(database), add_run(database)
     make_due(database, late.id)
     janitor.sweep()
-    until(lambda: outbox.hints, "the hint", 5)
+    until(lambda: outbox.requests, "the hint", 5)
     janitor.sweep()
-    janitor._publisher.close()
-    assert [hint.run_id for hint in outbox.hints] == [late.id]
+    janitor._dispatch_loop.close()
+    assert [request.run_id for request in outbox.requests] == [late.id]
     assert read_run(database, early.id) == early
 
 
@@ -126,12 +127,12 @@ def test_two_janitors_at_once_hint_a_row_once(database: Database, agent: IdleAge
     runs = [add_run(database) for _ in range(20)]
     for run in runs:
         make_due(database, run.id)
-    publishers = [Publisher(database, outbox.dispatcher) for _ in range(2)]
+    publishers = [DispatchLoop(database, outbox.dispatcher) for _ in range(2)]
     janitors = [build(database, one, agent) for one in publishers]
     assert at_once(2, lambda number: janitors[number].sweep()) == [None, None]
     for one in publishers:
         one.close()
-    assert sorted(hint.run_id for hint in outbox.hints) == sorted(run.id for run in runs)
+    assert sorted(request.run_id for request in outbox.requests) == sorted(run.id for run in runs)
 
 
 def test_a_sweep_of_a_quiet_house_changes_no_run(database: Database, janitor: Janitor, outbox: Outbox) -> None:
@@ -144,10 +145,9 @@ def test_a_sweep_of_a_quiet_house_changes_no_run(database: Database, janitor: Ja
     assert (everything(database)["run"], outbox.made) == (before, 0)
 
 
-def test_a_sweep_replaces_a_publisher_that_hangs(
-    database: Database, janitor: Janitor, outbox: Outbox, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(publisher_module, "HANG_SECONDS", 0.02)
+def test_a_sweep_replaces_a_dispatch_thread_that_hangs(database: Database, agent: IdleAgent, outbox: Outbox) -> None:
+    dispatch_loop = DispatchLoop(database, outbox.dispatcher, hang_seconds=0.02)
+    janitor = build(database, dispatch_loop, agent)
     event = outbox.hanging = threading.Event()
     first, second = add_run(database), add_run(database)
     make_due(database, first.id)
@@ -156,9 +156,10 @@ def test_a_sweep_replaces_a_publisher_that_hangs(
     outbox.hanging = None
     make_due(database, second.id)
     with capture_logs():
-        until(lambda: janitor.sweep() or outbox.hints, "a hint by another thread", 5)
+        until(lambda: janitor.sweep() or outbox.requests, "a hint by another thread", 5)
     event.set()
-    assert [hint.run_id for hint in outbox.of(second.id)] == [second.id]
+    assert [request.run_id for request in outbox.of(second.id)] == [second.id]
+    dispatch_loop.close()
 
 
 # --- questions and outages -----------------------------------------------------------------------------------------
@@ -182,21 +183,21 @@ def test_a_sweep_without_a_database_says_so_and_the_next_one_does_its_work(
     database: Database, agent: IdleAgent, outbox: Outbox
 ) -> None:
     line = Outage(database, times=1)
-    publisher = Publisher(line, outbox.dispatcher)
-    janitor = build(line, publisher, agent)
+    dispatch_loop = DispatchLoop(line, outbox.dispatcher)
+    janitor = build(line, dispatch_loop, agent)
     run = add_run(database)
     make_due(database, run.id)
     with pytest.raises(Unavailable):
         janitor.sweep()
     assert due(database) == [run.id]
     janitor.sweep()
-    publisher.close()
-    assert [hint.run_id for hint in outbox.hints] == [run.id]
+    dispatch_loop.close()
+    assert [request.run_id for request in outbox.requests] == [run.id]
 
 
 def test_a_started_janitor_sweeps_by_itself_until_closed(database: Database, janitor: Janitor, outbox: Outbox) -> None:
     run = add_run(database)
     make_due(database, run.id)
     janitor.start()
-    until(lambda: outbox.hints, "the hint", 5)
+    until(lambda: outbox.requests, "the hint", 5)
     janitor.close()

@@ -5,7 +5,7 @@ from structlog.testing import capture_logs
 
 from moonmind.db.clock import db_now, db_now_plus
 from moonmind.db.unit_of_work import Database
-from moonmind.engine.dispatch_loop import Publisher
+from moonmind.engine.dispatch_loop import DispatchLoop
 from moonmind.engine.janitor import Janitor
 from moonmind.ports.agent import JobState
 from moonmind.runs.chain import Stage
@@ -18,13 +18,13 @@ from tests.support.waiting import until
 
 
 def test_the_runs_of_a_silent_host_are_given_to_the_others(
-    database: Database, publisher: Publisher, agent: IdleAgent, outbox: Outbox, clock: Clock
+    database: Database, dispatch_loop: DispatchLoop, agent: IdleAgent, outbox: Outbox, clock: Clock
 ) -> None:
     enrol(database)
     enrol(database, OTHER)
     run = park(database, reach(database, Stage.SUBMIT))
     fall_silent(database, HOST)
-    other = build(database, publisher, agent, OTHER)
+    other = build(database, dispatch_loop, agent, OTHER)
     # A database that was away makes all hosts look silent at first: they are given the time to beat again.
     watch(other, clock, 299.0)
     assert read_run(database, run.id) == run
@@ -39,13 +39,13 @@ def test_the_runs_of_a_silent_host_are_given_to_the_others(
 
 
 def test_a_janitor_that_did_not_watch_all_the_time_begins_again(
-    database: Database, publisher: Publisher, agent: IdleAgent, clock: Clock
+    database: Database, dispatch_loop: DispatchLoop, agent: IdleAgent, clock: Clock
 ) -> None:
     enrol(database)
     enrol(database, OTHER)
     run = park(database, reach(database, Stage.SUBMIT))
     fall_silent(database, HOST)
-    other = build(database, publisher, agent, OTHER)
+    other = build(database, dispatch_loop, agent, OTHER)
     watch(other, clock, 240.0)
     clock.now += 181.0  # its machine slept, or its sweeps failed
     watch(other, clock, 240.0)
@@ -75,7 +75,7 @@ def test_a_janitor_does_not_beat_for_its_host(database: Database, janitor: Janit
     ],
 )
 def test_a_run_that_should_stop_does_so_though_its_host_is_silent(
-    database: Database, publisher: Publisher, agent: IdleAgent, outbox: Outbox, clock: Clock, column: str,
+    database: Database, dispatch_loop: DispatchLoop, agent: IdleAgent, outbox: Outbox, clock: Clock, column: str,
     end: tuple[RunStatus, str],
 ) -> None:  # fmt: skip
     enrol(database)
@@ -83,7 +83,7 @@ def test_a_run_that_should_stop_does_so_though_its_host_is_silent(
     waiter = park(database, reach(database, Stage.SUBMIT), WaitingReason.CAPACITY)
     set_columns(database, run.id, **{column: db_now_plus(-1.0)})
     # Its janitor is one of an API that runs no stages: there is no other host that could take over.
-    janitor = build(database, publisher, agent)
+    janitor = build(database, dispatch_loop, agent)
     watch(janitor, clock, 360.0)
     assert not read_run(database, run.id).status.terminal
     fall_silent(database, HOST)
@@ -140,7 +140,7 @@ def test_a_host_that_returns_ends_the_agents_of_runs_that_went_on_without_it(
     with capture_logs() as logs:
         watch(janitor, clock, 60.0)
     assert agent.stopped == [job_key(lost.id, Stage.SUBMIT, 1)]
-    assert complaints(logs, "run_id") == [("agent.stray", str(lost.id))]
+    assert complaints(logs, "run_id") == [("agent.orphan", str(lost.id))]
     set_columns(database, lost.id, agent_host=None)
     watch(janitor, clock, 60.0)
     assert len(agent.stopped) == 1

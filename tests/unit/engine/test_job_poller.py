@@ -1,4 +1,4 @@
-"""Agents end without a word; the waker looks."""
+"""Agents end without a word; the job_poller looks."""
 
 from datetime import datetime
 from types import SimpleNamespace
@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 from moonmind.db.unit_of_work import Database
 from moonmind.engine import job_poller as module
 from moonmind.engine.host import Host
-from moonmind.engine.job_poller import Waker
+from moonmind.engine.job_poller import JobPoller
 from moonmind.errors import Unavailable
 from moonmind.ports.agent import JobEnd, JobState, JobStatus
 from moonmind.runs.chain import Stage
@@ -38,9 +38,9 @@ def told() -> Told:
 
 
 @pytest.fixture
-def waker(database: Database, agent: IdleAgent, told: Told) -> Waker:
+def job_poller(database: Database, agent: IdleAgent, told: Told) -> JobPoller:
     enrol(database)
-    return Waker(database, agent, told, Host(HOST, "a-host"), pace_seconds=0.02)
+    return JobPoller(database, agent, told, Host(HOST, "a-host"), pace_seconds=0.02)
 
 
 def parked(database: Database, key: str) -> Run:
@@ -59,13 +59,13 @@ def is_due(database: Database, run: Run) -> bool:
     [(JobState.RUNNING, False), (JobState.ENDED, True), (JobState.LOST, True), (JobState.ABSENT, True)],
 )
 def test_a_run_is_woken_when_its_job_is_not_running_any_more(
-    database: Database, waker: Waker, agent: IdleAgent, told: Told, state: JobState, wakes: bool
+    database: Database, job_poller: JobPoller, agent: IdleAgent, told: Told, state: JobState, wakes: bool
 ) -> None:
     run = parked(database, "job")
     agent.at("job", state)
     with capture_logs() as logs:
-        waker.look()
-        waker.look()
+        job_poller.look()
+        job_poller.look()
     assert is_due(database, run) is wakes
     assert told.runs == ([run.id] if wakes else [])
     assert [entry["event"] for entry in logs] == (["attempt.woken"] if wakes else [])
@@ -74,23 +74,23 @@ def test_a_run_is_woken_when_its_job_is_not_running_any_more(
 
 @pytest.mark.parametrize("limit", [JobEnd.TIMED_OUT, JobEnd.STALLED])
 def test_a_run_is_woken_when_its_job_has_outlived_a_limit(
-    database: Database, waker: Waker, agent: IdleAgent, told: Told, limit: JobEnd
+    database: Database, job_poller: JobPoller, agent: IdleAgent, told: Told, limit: JobEnd
 ) -> None:
     run = parked(database, "job")
     agent.at("job", JobState.RUNNING, overdue=limit)
-    waker.look()
+    job_poller.look()
     assert told.runs == [run.id]
     assert is_due(database, run)
 
 
-def test_a_run_without_a_job_has_nothing_to_wait_for(database: Database, waker: Waker, told: Told) -> None:
+def test_a_run_without_a_job_has_nothing_to_wait_for(database: Database, job_poller: JobPoller, told: Told) -> None:
     run = park(database, reach(database, Stage.SUBMIT))
     set_columns(database, run.id, job_key=None)
-    waker.look()
+    job_poller.look()
     assert told.runs == [run.id]
 
 
-def test_only_waiting_for_an_agent_of_this_host_is_ended(database: Database, waker: Waker, told: Told) -> None:
+def test_only_waiting_for_an_agent_of_this_host_is_ended(database: Database, job_poller: JobPoller, told: Told) -> None:
     with database.write() as unit:
         unit.hosts.enrol(OTHER, "another")
     elsewhere = parked(database, "elsewhere")
@@ -100,20 +100,20 @@ def test_only_waiting_for_an_agent_of_this_host_is_ended(database: Database, wak
     claimed = parked(database, "claimed")
     make_due(database, claimed.id)
     claim_run(database, claimed.id, Stage.SUBMIT)
-    waker.look()
+    job_poller.look()
     before = everything(database)
-    waker.look()
+    job_poller.look()
     assert (told.runs, everything(database)) == ([], before)
 
 
 def test_a_job_that_cannot_be_looked_at_keeps_no_other_asleep(
-    database: Database, waker: Waker, agent: IdleAgent, told: Told
+    database: Database, job_poller: JobPoller, agent: IdleAgent, told: Told
 ) -> None:
     broken, ended = parked(database, "broken"), parked(database, "ended")
     agent.unreadable.add("broken")
     agent.at("ended", JobState.ENDED)
     with capture_logs() as logs:
-        waker.look()
+        job_poller.look()
     assert told.runs == [ended.id]
     assert not is_due(database, broken)
     assert complaints(logs, "run_id") == [("agent.not_polled", str(broken.id))]
@@ -124,14 +124,14 @@ def test_a_waker_beats_for_its_host_every_ten_seconds(
 ) -> None:
     clock = Clock()
     monkeypatch.setattr(module, "time", clock)
-    waker = Waker(database, agent, told, Host(OTHER, "another"))
-    waker.look()
+    job_poller = JobPoller(database, agent, told, Host(OTHER, "another"))
+    job_poller.look()
     first = heard(database)
     clock.now += 9.9
-    waker.look()
+    job_poller.look()
     assert heard(database) == first
     clock.now += 0.2
-    waker.look()
+    job_poller.look()
     assert heard(database) > first
 
 
@@ -143,7 +143,7 @@ def heard(database: Database) -> datetime:
 
 
 def test_a_defect_at_one_job_keeps_no_other_asleep(
-    database: Database, waker: Waker, agent: IdleAgent, told: Told, monkeypatch: pytest.MonkeyPatch
+    database: Database, job_poller: JobPoller, agent: IdleAgent, told: Told, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     broken, ended = parked(database, "broken"), parked(database, "ended")
     plainly = agent.poll
@@ -154,9 +154,9 @@ def test_a_defect_at_one_job_keeps_no_other_asleep(
             raise ZeroDivisionError
         return plainly(key)
 
-    monkeypatch.setattr(waker, "_agent", SimpleNamespace(poll=poll))
+    monkeypatch.setattr(job_poller, "_agent", SimpleNamespace(poll=poll))
     with capture_logs() as logs:
-        waker.look()
+        job_poller.look()
     assert told.runs == [ended.id]
     assert complaints(logs, "run_id") == [("agent.not_polled", str(broken.id))]
 
@@ -164,17 +164,19 @@ def test_a_defect_at_one_job_keeps_no_other_asleep(
 def test_an_outage_loses_no_end(database: Database, agent: IdleAgent, told: Told) -> None:
     enrol(database)
     run = parked(database, "job")
-    waker = Waker(Outage(database, times=1), agent, told, Host(HOST, "a-host"))
+    job_poller = JobPoller(Outage(database, times=1), agent, told, Host(HOST, "a-host"))
     with pytest.raises(Unavailable):
-        waker.look()
-    waker.look()
+        job_poller.look()
+    job_poller.look()
     assert told.runs == [run.id]
 
 
-def test_a_started_waker_sees_the_end_by_itself(database: Database, waker: Waker, agent: IdleAgent, told: Told) -> None:
+def test_a_started_waker_sees_the_end_by_itself(
+    database: Database, job_poller: JobPoller, agent: IdleAgent, told: Told
+) -> None:
     run = parked(database, "job")
     agent.at("job", JobState.RUNNING)
-    waker.start()
+    job_poller.start()
     agent.at("job", JobState.ENDED)
     until(lambda: told.runs == [run.id], "the wake", 5)
-    waker.close()
+    job_poller.close()

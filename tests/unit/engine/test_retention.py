@@ -152,3 +152,12 @@ def test_what_a_run_pinned_is_let_go_under_the_name_that_the_forge_gave(room: En
     vcs = Letting(VcsOptions(tmp_path / "other", "file", dict, ambient_environment()))
     assert Retention(room.database, room.store, room.agent, vcs, mirrored=mirrored_repository, days=30.0).sweep() == 2
     assert sorted(vcs.names) == sorted(["octo/renamed", before.repository])
+
+
+def test_a_sweep_that_is_told_to_stop_leaves_the_rest_to_the_next(room: EngineRoom) -> None:
+    for _ in range(2):
+        ended(room, 31)
+    sweeper = retention(room)
+    answers = iter([False, True])
+    assert sweeper.sweep(lambda: next(answers)) == 1
+    assert sweeper.sweep() == 1

@@ -4,9 +4,9 @@ from tests.support.engine_fixtures import (  # noqa: F401 - fixtures
     agent,
     clock,
     database,
+    dispatch_loop,
     janitor,
     lasting_database,
     outbox,
-    publisher,
     room,
 )

@@ -2,24 +2,39 @@
 
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
+from uuid import UUID
 
 import pytest
 from structlog.testing import capture_logs
 
 from moonmind import bootstrap
 from moonmind.db.unit_of_work import Database
-from moonmind.engine import dispatch_loop
+from moonmind.engine.dispatch_loop import DispatchLoop
+from moonmind.engine.stage import StageDefinition
+from moonmind.engine.stage_context import LeaseLost, StageContext
 from moonmind.errors import NotConfigured
 from moonmind.ports.check import CheckStatus
+from moonmind.runs.chain import FIRST, STAGES, Stage
+from moonmind.runs.machine import Done, Outcome, RunStatus
 from moonmind.runtime import container as engine_container
 from moonmind.runtime import server_file
-from moonmind.runtime.container import Container
+from moonmind.runtime.container import Container, Role
 from moonmind.settings import load_settings
+from moonmind.wire import CreateRun
 from tests.support.databases import add_run, claim_run, due, enrol, event_types, read_run
+from tests.support.engine_room import Outbox
+from tests.support.waiting import until
 
-Build = Callable[[], Container]
+
+class Build(Protocol):
+    """Builds a container, with other stages where they are given."""
+
+    def __call__(self, stages: Mapping[Stage, StageDefinition] = bootstrap.STAGES) -> Container: ...
 
 
 @pytest.fixture
@@ -36,8 +51,10 @@ def build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, migrated_sqlite_file:
     monkeypatch.setenv("SPEC_WORKFLOW_ARTIFACT_ROOT", str(tmp_path / "artifacts"))
     made: list[Container] = []
 
-    def one() -> Container:
-        made.append(bootstrap.build(load_settings()))
+    def one(stages: Mapping[Stage, StageDefinition] = bootstrap.STAGES) -> Container:
+        made.append(bootstrap.build(load_settings(), stages=stages))
+        made[-1].grace_seconds = 0.5
+        made[-1].handover_seconds = 0.1  # none of them is shutting down
         return made[-1]
 
     yield one
@@ -88,13 +105,6 @@ def test_a_place_that_fails_later_is_refused_with_its_setting(
 # --- the one embedded engine ---------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Do not wait for a process that is not shutting down."""
-    monkeypatch.setattr(engine_container, "_HANDOVER_SECONDS", 0.1)
-
-
-@pytest.mark.usefixtures("impatient")
 def test_one_process_at_a_time_owns_the_embedded_engine(build: Build, tmp_path: Path) -> None:
     first, second = build(), build()
     first.own_embedded_engine()
@@ -110,6 +120,7 @@ def test_one_process_at_a_time_owns_the_embedded_engine(build: Build, tmp_path: 
 
 def test_a_process_takes_over_from_one_that_is_just_ending(build: Build) -> None:
     first, second = build(), build()
+    second.handover_seconds = 8.0
     first.own_embedded_engine()
     ending = threading.Timer(0.3, first.close)
     ending.start()
@@ -117,7 +128,6 @@ def test_a_process_takes_over_from_one_that_is_just_ending(build: Build) -> None
     ending.join()
 
 
-@pytest.mark.usefixtures("impatient")
 def test_it_is_the_database_that_has_one_owner_and_not_the_folder_of_a_process(
     build: Build, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -128,7 +138,6 @@ def test_it_is_the_database_that_has_one_owner_and_not_the_folder_of_a_process(
         build().own_embedded_engine()
 
 
-@pytest.mark.usefixtures("impatient")
 def test_a_refused_process_takes_no_lease_back(build: Build) -> None:
     first, second = build(), build()
     first.own_embedded_engine()
@@ -151,18 +160,103 @@ def test_the_new_owner_frees_what_its_dead_predecessor_held_and_counts_nothing(b
 # --- start and end -------------------------------------------------------------------------------------------------
 
 
-def test_an_api_process_heals_and_a_worker_wakes_too_each_once(build: Build) -> None:
+HEALING = {"janitor", "periodic-jobs"}
+WORKING = {"job-poller", *(f"stages-{number}" for number in range(8))}
+
+
+def test_a_process_without_a_broker_heals_and_runs_the_stages_until_it_is_closed(build: Build) -> None:
     container = build()
-    assert not {"janitor", "waker"} & threads()
-    container.start_api()
-    container.start_api()
-    assert {"janitor", "waker"} & threads() == {"janitor"}
-    container.start_engine()
-    container.start_engine()
-    names = [thread.name for thread in threading.enumerate()]
-    assert (names.count("janitor"), names.count("waker")) == (1, 1)
+    assert not (HEALING | WORKING) & threads()
+    container.open(Role.SERVER)
+    assert threads() >= (HEALING | WORKING)
+    assert hosts(container) == [container.host.id]
     container.close()
-    assert not {"janitor", "waker"} & threads()
+    until(lambda: not (HEALING | WORKING) & threads(), "the threads' end", 5)
+
+
+@pytest.mark.parametrize(("role", "runs_stages"), [(Role.SERVER, False), (Role.WORKER, True)])
+def test_with_a_broker_every_process_heals_and_workers_look_after_agents(
+    build: Build, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, role: Role, runs_stages: bool
+) -> None:
+    monkeypatch.setenv("CELERY_BROKER_URL", "amqp://guest:guest@127.0.0.1:1//")
+    monkeypatch.setenv("DATABASE_URL", f"sqlite:///{tmp_path / 'var' / 'moonmind.db'}")
+    container = build()
+    container.open(role)
+    assert (HEALING | WORKING) & threads() == HEALING | ({"job-poller"} if runs_stages else set())
+    assert hosts(container) == ([container.host.id] if runs_stages else [])
+    container.close()
+    assert not (HEALING | WORKING) & threads()
+
+
+def hosts(container: Container) -> list[UUID]:
+    with container.database.read() as unit:
+        return [host.id for host in unit.hosts.list()]
+
+
+def test_a_refused_process_starts_nothing(build: Build) -> None:
+    build().own_embedded_engine()
+    with pytest.raises(NotConfigured):
+        build().open(Role.SERVER)
+    assert not (HEALING | WORKING) & threads()
+
+
+@dataclass(slots=True)
+class Stages:
+    """Five stages, of which the first waits for the test."""
+
+    released: threading.Event = field(default_factory=threading.Event)
+    begun: threading.Event = field(default_factory=threading.Event)
+    refused: list[Exception] = field(default_factory=list)
+
+    def wait(self, context: StageContext) -> Outcome:
+        self.begun.set()
+        assert self.released.wait(30), "the test left a stage waiting"
+        try:
+            context.lease.check()
+        except LeaseLost as error:
+            self.refused.append(error)
+            raise
+        return Done()
+
+    def chain(self) -> dict[Stage, StageDefinition]:
+        done = dict.fromkeys(STAGES, StageDefinition(lambda _: Done()))
+        return {**done, FIRST: StageDefinition(self.wait)}
+
+
+def opened(build: Build, stages: Stages) -> Container:
+    container = build(stages.chain())
+    container.open(Role.SERVER)
+    return container
+
+
+def test_a_stage_that_ends_in_time_is_recorded_before_the_process_ends(build: Build) -> None:
+    stages = Stages()
+    container = opened(build, stages)
+    container.grace_seconds = 10.0
+    run_id = container.runs.create(CreateRun(repository="octo/demo")).id
+    assert stages.begun.wait(10)
+    threading.Timer(0.2, stages.released.set).start()
+    container.close()
+    run = read_run(container.database, run_id)
+    assert (run.stage, run.lease_owner) == (STAGES[1], None)
+
+
+def test_a_stage_that_takes_longer_gives_its_lease_back_and_the_next_process_goes_on(build: Build) -> None:
+    stages = Stages()
+    container = opened(build, stages)
+    run_id = container.runs.create(CreateRun(repository="octo/demo")).id
+    assert stages.begun.wait(10)
+    began = time.monotonic()
+    container.close()
+    assert 0.4 < time.monotonic() - began < 5
+    run = read_run(container.database, run_id)
+    assert (run.stage, run.lease_owner, run.crashes) == (FIRST, None, 0)
+    assert event_types(container.database, run_id)[-1] == "lease.returned"
+
+    stages.released.set()
+    until(lambda: stages.refused, "the late stage's refusal", 5)
+    opened(build, stages)
+    until(lambda: read_run(container.database, run_id).status is RunStatus.SUCCEEDED, "the run's end", 10)
 
 
 def test_the_end_gives_leases_back(build: Build) -> None:
@@ -194,11 +288,9 @@ def test_a_process_that_can_work_is_ready(build: Build) -> None:
     ]
 
 
-def test_what_a_process_misses_is_said_with_what_mends_it(
-    build: Build, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_a_process_misses_is_said_with_what_mends_it(build: Build, tmp_path: Path) -> None:
     container = build()
-    monkeypatch.setattr(dispatch_loop, "MAX_ABANDONED", 0)
+    container.dispatch_loop = DispatchLoop(container.database, Outbox().dispatcher, max_abandoned=0)
     container.database.dispose()
     container.database = Database(f"sqlite:///{tmp_path / 'empty.db'}")
     checks = {check.name: check for check in container.ready()}

@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from celery import Celery
+from celery.beat import Service
 
 from moonmind.runs.chain import STAGES
 
@@ -77,15 +79,22 @@ def test_a_worker_on_rabbitmq_has_confirms_its_queue_and_results(monkeypatch: py
     assert found["task_routes"] == {stage.task_name: {"queue": "other"} for stage in STAGES}
 
 
-def test_without_a_broker_messages_stay_in_the_process_and_results_are_nobodys(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = config(monkeypatch)
-    assert (found["broker_url"], found["result_backend"], found["task_ignore_result"]) == (
-        "memory://localhost/",
-        None,
-        True,
-    )
-    assert "confirm_publish" not in found["broker_transport_options"]
+def test_without_a_backend_results_are_nobodys(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = config(monkeypatch, CELERY_BROKER_URL=AMQP)
+    assert (found["result_backend"], found["task_ignore_result"]) == (None, True)
     assert found["task_default_queue"] == "codex"
+
+
+def test_without_a_broker_every_celery_command_is_refused_with_what_to_start_instead(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("CELERY_BROKER_URL")
+    with pytest.raises(SystemExit) as ended:
+        config(monkeypatch)
+    assert ended.value.code == 4
+    said = capsys.readouterr().err
+    assert said.startswith("moonmind worker: CELERY_BROKER_URL is not set")
+    assert "moonmind up" in said
 
 
 def test_what_would_lose_or_hold_a_run_is_off(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -97,9 +106,13 @@ def test_what_would_lose_or_hold_a_run_is_off(monkeypatch: pytest.MonkeyPatch) -
     assert found["task_publish_retry_policy"]["max_retries"] == 1
 
 
-def test_beat_serves_retention_alone_and_keeps_its_notes_below_var(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    found = config(monkeypatch, MOONMIND_VAR_DIR=str(tmp_path / "notes"))
-    assert [entry["task"] for entry in found["beat_schedule"].values()] == ["moonmind.speckit.retention"]
-    assert Path(found["beat_schedule_filename"]).parent == tmp_path / "notes"
+def test_beat_has_nothing_to_do_and_keeps_no_notes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("CELERY_RESULT_BACKEND", f"db+sqlite:///{tmp_path / 'results.db'}")
+    found = config(monkeypatch)
+    app = Celery("beat", broker=AMQP)
+    app.config_from_object({name: value for name, value in found.items() if name.startswith(("beat_", "result_"))})
+    service = Service(app, scheduler_cls=app.conf.beat_scheduler)  # as `worker -B` does
+    assert service.scheduler.schedule == {}
+    assert service.scheduler.tick() == service.scheduler.max_interval
+    service.stop()
+    assert [place.name for place in tmp_path.iterdir()] == []

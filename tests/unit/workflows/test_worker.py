@@ -10,10 +10,7 @@ from pathlib import Path
 import pytest
 from celery import signals
 
-from moonmind import bootstrap
 from moonmind.db.unit_of_work import Database
-from moonmind.runtime.container import Container
-from moonmind.settings import load_settings
 from moonmind.workflows.speckit_celery import worker
 from tests.support.databases import add_run, claim_run, event_types, read_run
 from tests.support.waiting import until
@@ -31,7 +28,6 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setenv("SPEC_WORKFLOW_TEST_MODE", "1")
     monkeypatch.setenv("MOONMIND_STATE_DIR", str(tmp_path / "state"))
     monkeypatch.setattr(worker, "_container", None)
-    monkeypatch.setattr(worker, "_adopted", False)
     yield tmp_path
     if worker._container is not None:
         worker._container.close()
@@ -56,15 +52,6 @@ def refusal(capsys: pytest.CaptureFixture[str]) -> str:
     return capsys.readouterr().err
 
 
-def test_a_worker_without_a_broker_is_refused_with_what_to_start_instead(
-    place: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    said = refusal(capsys)
-    assert said.startswith("moonmind worker: CELERY_BROKER_URL is not set")
-    assert "moonmind up" in said
-    assert "Traceback" not in said
-
-
 def test_a_worker_on_an_old_schema_is_refused_with_the_command_to_run(
     place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -86,12 +73,11 @@ def test_a_worker_that_may_start_heals_when_it_is_ready_and_gives_back_at_its_en
     worker._init()
     container = worker.container()
     assert container is worker.container()
-    assert not container._healing
+    assert not {"janitor", "job-poller"} & set(_threads())
     worker._ready()
-    assert container._healing
-    assert container._waking
+    assert {"janitor", "job-poller"} <= set(_threads())
     worker._shutdown()
-    assert not [thread for thread in _threads() if thread in {"janitor", "waker"}]
+    assert not {"janitor", "job-poller"} & set(_threads())
 
 
 def test_a_worker_is_known_as_a_host_before_its_first_message(on_rabbitmq: Path) -> None:
@@ -100,12 +86,10 @@ def test_a_worker_is_known_as_a_host_before_its_first_message(on_rabbitmq: Path)
         assert [host.id for host in unit.hosts.list()] == [worker.container().host.id]
 
 
-def test_a_worker_that_is_ending_gives_back_what_its_slow_stages_hold(
-    on_rabbitmq: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(worker, "GRACE_SECONDS", 0.1)
+def test_a_worker_that_is_ending_gives_back_what_its_slow_stages_hold(on_rabbitmq: Path) -> None:
     worker._init()
     container = worker.container()
+    container.grace_seconds = 0.1
     claim = claim_run(container.database, add_run(container.database).id, host_id=container.host.id)
     with container.keeper.keep(claim) as lease:
         worker._ending()
@@ -125,37 +109,12 @@ def test_a_forked_child_builds_a_container_of_its_own(on_rabbitmq: Path) -> None
     assert worker.container().host == parents.host
 
 
-@pytest.fixture
-def shared(place: Path) -> Iterator[Container]:
-    made = bootstrap.build(load_settings(), publishes=False)
-    yield made
-    made.close()
-
-
-def test_a_container_that_belongs_to_the_api_is_neither_checked_nor_started_nor_closed(shared: Container) -> None:
-    worker.adopt(shared)
-    assert worker.container() is shared
-    worker._init()
-    worker._ready()
-    worker._ending()
-    assert not [thread for thread in threading.enumerate() if isinstance(thread, threading.Timer)]
-    worker._shutdown()
-    assert not shared._healing
-    shared.database.check_schema()
-
-
 def test_attaching_twice_is_attaching_once() -> None:
     worker.attach()
     before = len(signals.worker_ready.receivers)
     worker.attach()
     assert len(signals.worker_ready.receivers) == before
     assert before >= 1
-
-
-def test_beat_finds_the_folder_for_its_notes(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MOONMIND_VAR_DIR", str(place / "deep" / "var"))
-    worker._beat()
-    assert (place / "deep" / "var").is_dir()
 
 
 def test_the_documented_command_ends_with_a_sentence_where_it_cannot_work(tmp_path: Path) -> None:
@@ -175,5 +134,6 @@ def test_the_documented_command_ends_with_a_sentence_where_it_cannot_work(tmp_pa
         check=False,
     )
     assert ended.returncode == 4, ended.stderr
-    assert "moonmind worker: CELERY_BROKER_URL is not set" in ended.stderr
+    assert ended.stderr.startswith("moonmind worker: CELERY_BROKER_URL is not set")
+    assert "moonmind up" in ended.stderr
     assert "Traceback" not in ended.stderr
