@@ -1,6 +1,5 @@
 """`moonmind run --dry-run`: what a run would begin with, without a run, an agent, a branch or a cent."""
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,8 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from moonmind import wire
-from moonmind.cli import consoles
 from moonmind.cli.exits import Exit
+from moonmind.cli.printer import Printer
 from moonmind.cli.session import connected_to_existing, connected_to_temporary, missing_database
 from moonmind.cli.tables import checks_listed, checks_table
 from moonmind.cli.terminal_text import one_line
@@ -22,7 +21,7 @@ from moonmind.runs.machine import RunStatus
 from moonmind.settings import load_settings
 
 
-def dry_run(body: wire.CreateRun, *, as_json: bool) -> int:
+def dry_run(body: wire.CreateRun, *, printer: Printer) -> int:
     """Show the work that a run would take up, and whether it could start."""
     # What goes wrong is in the answer; a log of it would say it twice.
     with connected_to_temporary(_state_dir(), log_level="CRITICAL") as container:
@@ -31,12 +30,12 @@ def dry_run(body: wire.CreateRun, *, as_json: bool) -> int:
     run, found = tried.run, tried.found
     checks = with_workflow_right(probed, found)
     failed = any(check.failed for check in checks)
-    if as_json:
-        print(json.dumps({"ready": not failed, "checks": checks_listed(checks), "next": _next(run, found)}))
-    else:
-        console = consoles.out()
+
+    def draw(console: Console) -> None:
         console.print(checks_table(checks, console))
         console.print(_sheet(run, found, console))
+
+    printer.answer({"ready": not failed, "checks": checks_listed(checks), "next": _next(run, found)}, draw)
     if run.status is RunStatus.NO_WORK:
         return Exit.FINE
     return Exit.FAILED if failed or run.error is not None else Exit.FINE

@@ -16,7 +16,7 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -24,6 +24,9 @@ from moonmind import __version__
 from moonmind.cli.exits import EPILOG, Exit, code_of, say
 from moonmind.errors import ErrorInfo, MoonMindError, Unexpected
 from moonmind.private import keep_private
+
+if TYPE_CHECKING:
+    from moonmind.cli.printer import Printer
 
 app = typer.Typer(
     name="moonmind",
@@ -93,8 +96,8 @@ def run(
     from moonmind.cli import run_commands as steer
 
     if dry_run:
-        raise typer.Exit(steer.dry_run(repository, feature=feature, notes=notes, as_json=json))
-    code = steer.start(repository, feature=feature, notes=notes, stage=from_, watch=watch, as_json=json)
+        raise typer.Exit(steer.dry_run(repository, feature=feature, notes=notes, printer=_printer(json)))
+    code = steer.start(repository, feature=feature, notes=notes, stage=from_, watch=watch, printer=_printer(json))
     raise typer.Exit(code)
 
 
@@ -108,7 +111,7 @@ def runs(
     """List runs, newest first."""
     from moonmind.cli import view_commands
 
-    raise typer.Exit(view_commands.runs(status=status, repository=repository, limit=limit, as_json=json))
+    raise typer.Exit(view_commands.runs(status=status, repository=repository, limit=limit, printer=_printer(json)))
 
 
 @app.command()
@@ -116,7 +119,7 @@ def show(run: RunId, watch: Watch = False, json: Json = False) -> None:
     """Show a run: its stages, its result and its artifacts."""
     from moonmind.cli import view_commands
 
-    raise typer.Exit(view_commands.show(run, watch=watch, as_json=json))
+    raise typer.Exit(view_commands.show(run, watch=watch, printer=_printer(json)))
 
 
 @app.command()
@@ -128,7 +131,7 @@ def logs(
     """Print the agent's log: its messages, commands and changed files."""
     from moonmind.cli import view_commands
 
-    raise typer.Exit(view_commands.logs(run, follow=follow, as_json=json))
+    raise typer.Exit(view_commands.logs(run, follow=follow, printer=_printer(json)))
 
 
 @app.command()
@@ -156,7 +159,7 @@ def retry(
         from_discovery=from_discovery,
         notes=notes,
         watch=watch,
-        as_json=json,
+        printer=_printer(json),
         accept=accept or (),
         why=why,
     )
@@ -168,7 +171,7 @@ def cancel(run: RunId, json: Json = False) -> None:
     """Cancel a run; its work so far is kept."""
     from moonmind.cli import run_commands as steer
 
-    raise typer.Exit(steer.cancel(run, as_json=json))
+    raise typer.Exit(steer.cancel(run, printer=_printer(json)))
 
 
 @app.command()
@@ -181,7 +184,7 @@ def doctor(
     """Check everything that a run needs, and show how to fix what fails."""
     from moonmind.cli import view_commands
 
-    raise typer.Exit(view_commands.doctor(repository=repo, as_json=json))
+    raise typer.Exit(view_commands.doctor(repository=repo, printer=_printer(json)))
 
 
 @database.callback(invoke_without_command=True)
@@ -196,7 +199,7 @@ def upgrade_database(json: Json = False) -> None:
     """Migrate the schema to the version that this program needs."""
     from moonmind.cli import database_commands as kept
 
-    raise typer.Exit(kept.upgrade(as_json=json))
+    raise typer.Exit(kept.upgrade(_printer(json)))
 
 
 @database.command("current")
@@ -204,7 +207,7 @@ def current_version(json: Json = False) -> None:
     """Show the schema's version; exit with 1 if this program needs another one."""
     from moonmind.cli import database_commands as kept
 
-    raise typer.Exit(kept.current(as_json=json))
+    raise typer.Exit(kept.current(_printer(json)))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -247,6 +250,12 @@ def _stray(error: Exception, *, as_json: bool, debug: bool) -> int:
     )
     say(Unexpected(f"{type(error).__name__}: {error}", remediation=advice).info(), as_json=as_json)
     return Exit.DEFECT
+
+
+def _printer(as_json: bool) -> "Printer":
+    from moonmind.cli.printer import Printer
+
+    return Printer(as_json=as_json)
 
 
 def _no_reader() -> int:

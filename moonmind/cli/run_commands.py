@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from typing import TypeVar
 
 from pydantic import ValidationError
+from rich.console import Console
 
 from moonmind import wire
 from moonmind.cli import consoles
 from moonmind.cli.exits import Exit, of_status
 from moonmind.cli.follow import ServiceSource, follow
-from moonmind.cli.run_display import JsonView, view_for
+from moonmind.cli.printer import Printer
 from moonmind.cli.run_drawing import ending, heading, status_text
 from moonmind.cli.run_summary import say_leavings
 from moonmind.cli.session import connected, connected_to_existing, find_run
@@ -31,7 +32,7 @@ def start(
     notes: str | None,
     stage: str | None,
     watch: bool,
-    as_json: bool,
+    printer: Printer,
 ) -> int:
     """Create a run, and follow it if asked to."""
     body = _body(wire.CreateRun, repository=repository, feature_key=feature, notes=notes, force_phase=stage)
@@ -41,15 +42,15 @@ def start(
         except RunActive:
             warn_if_alone(container)  # waiting for the other run, as the answer advises, would be in vain
             raise
-        return _shown(container, run, watch=watch, as_json=as_json)
+        return _shown(container, run, watch=watch, printer=printer)
 
 
-def dry_run(repository: str, *, feature: str | None, notes: str | None, as_json: bool) -> int:
+def dry_run(repository: str, *, feature: str | None, notes: str | None, printer: Printer) -> int:
     """Show what a run would do; start none."""
     from moonmind.cli import dry_run as trial
 
     return trial.dry_run(
-        _body(wire.CreateRun, repository=repository, feature_key=feature, notes=notes), as_json=as_json
+        _body(wire.CreateRun, repository=repository, feature_key=feature, notes=notes), printer=printer
     )
 
 
@@ -59,7 +60,7 @@ def retry(
     from_discovery: bool,
     notes: str | None,
     watch: bool,
-    as_json: bool,
+    printer: Printer,
     accept: Sequence[str] = (),
     why: str | None = None,
 ) -> int:
@@ -80,31 +81,28 @@ def retry(
     body = _body(wire.RetryRun, mode=mode, notes=notes, accept_findings=accepted)
     with connected_to_existing() as container:
         retried = container.runs.retry(find_run(container.runs, run), body)
-        return _shown(container, retried, watch=watch, as_json=as_json)
+        return _shown(container, retried, watch=watch, printer=printer)
 
 
-def cancel(run: str, *, as_json: bool) -> int:
+def cancel(run: str, *, printer: Printer) -> int:
     """Ask a run to stop."""
     with connected_to_existing() as container:
         cancelled = container.runs.cancel(find_run(container.runs, run))
         if not cancelled.status.terminal:
             warn_if_alone(container)
-        if as_json:
-            print(cancelled.model_dump_json(by_alias=True))
-        elif cancelled.status.terminal:
-            print(f"Run {cancelled.id} is {cancelled.status.value}.")
-        else:
-            print(f"Run {cancelled.id} is being cancelled; it ends when its agent has stopped.")
+        ended = f"Run {cancelled.id} is {cancelled.status.value}."
+        stopping = f"Run {cancelled.id} is being cancelled; it ends when its agent has stopped."
+        printer.answer(cancelled, lambda _: print(ended if cancelled.status.terminal else stopping))
     return Exit.FINE
 
 
-def watch(container: Container, run_id: str, *, as_json: bool) -> int:
+def watch(container: Container, run_id: str, *, printer: Printer) -> int:
     """Follow a run to its end; what is interrupted is the watching, never the run."""
     source = ServiceSource(container.runs, run_id)
     try:
-        with JsonView() if as_json else view_for(consoles.out()) as view:
+        with printer.view() as view:
             ended = follow(source, view, meanwhile=Attendance(container).look)
-        if not as_json:
+        if not printer.as_json:
             say_leavings(consoles.out(), ended, source, container.settings)
         return of_status(ended.status.value)
     except KeyboardInterrupt:
@@ -112,20 +110,20 @@ def watch(container: Container, run_id: str, *, as_json: bool) -> int:
         return Exit.INTERRUPTED
 
 
-def _shown(container: Container, run: wire.SpecWorkflowRun, *, watch: bool, as_json: bool) -> int:
+def _shown(container: Container, run: wire.SpecWorkflowRun, *, watch: bool, printer: Printer) -> int:
     if watch:
-        return _watch(container, str(run.id), as_json=as_json)
+        return _watch(container, str(run.id), printer=printer)
     if not run.status.terminal:
         warn_if_alone(container)
-    if as_json:
-        print(run.model_dump_json(by_alias=True))
-        return Exit.FINE
-    console = consoles.out()
+    printer.answer(run, lambda console: _draw(run, console))
+    return Exit.FINE
+
+
+def _draw(run: wire.SpecWorkflowRun, console: Console) -> None:
     console.print(heading(run))
     console.print("")
     console.print(ending(run) if run.status.terminal else status_text(run.status.value))
     console.print(f"\nWatch it with `moonmind show {str(run.id)[:8]} --watch`.", style="dim")
-    return Exit.FINE
 
 
 _watch = watch  # `_shown` has an option of that name

@@ -1,6 +1,5 @@
 """The commands that look: `runs`, `show`, `logs`, `doctor`."""
 
-import json
 import sys
 import time
 from collections.abc import Sequence
@@ -12,6 +11,7 @@ from moonmind.cli import consoles
 from moonmind.cli.agent_log import Entry
 from moonmind.cli.exits import Exit
 from moonmind.cli.follow import PACE_SECONDS, LogTail, ServiceSource
+from moonmind.cli.printer import Printer
 from moonmind.cli.run_commands import watch as watch_run
 from moonmind.cli.run_drawing import entry_text
 from moonmind.cli.run_summary import say_leavings
@@ -32,52 +32,51 @@ from moonmind.settings import load_settings
 from moonmind.wire import RunPage
 
 
-def runs(*, status: str | None, repository: str | None, limit: int, as_json: bool) -> int:
+def runs(*, status: str | None, repository: str | None, limit: int, printer: Printer) -> int:
     """List runs, newest first."""
     try:
         with connected_to_existing() as container:
             page = container.runs.page(status=status, repository=repository, limit=limit)
             place = database_file(container.settings)
     except NothingHere as nothing:
-        page, place = RunPage(items=[]), None
+        page = RunPage(items=[])
         print(nothing.message[:1].upper() + nothing.message[1:], file=sys.stderr)
-        if not as_json:
-            return Exit.FINE
-    if as_json:
-        print(page.model_dump_json(by_alias=True))
-        return Exit.FINE
-    console = consoles.out()
-    if not page.items:
+        none = ""
+    else:
         where = f" in {place}" if place is not None else ""
-        none = (
-            "No matching runs." if status or repository else f"No runs yet{where}. Start one: moonmind run OWNER/NAME"
-        )
-        console.print(none, style="dim")
-        return Exit.FINE
-    console.print(runs_table(page.items, console))
-    if page.next_cursor is not None:
-        console.print(f"The newest {len(page.items)} runs; use --limit to see more.", style="dim")
+        first = f"No runs yet{where}. Start one: moonmind run OWNER/NAME"
+        none = "No matching runs." if status or repository else first
+    printer.answer(page, lambda console: _list(page, none, console))
     return Exit.FINE
 
 
-def show(run: str, *, watch: bool, as_json: bool) -> int:
+def _list(page: RunPage, none: str, console: Console) -> None:
+    if page.items:
+        console.print(runs_table(page.items, console))
+    elif none:
+        console.print(none, style="dim")
+    if page.next_cursor is not None:
+        console.print(f"The newest {len(page.items)} runs; use --limit to see more.", style="dim")
+
+
+def show(run: str, *, watch: bool, printer: Printer) -> int:
     """Show one run whole."""
     with connected_to_existing() as container:
         if watch:
-            return watch_run(container, str(find_run(container.runs, run)), as_json=as_json)
+            return watch_run(container, str(find_run(container.runs, run)), printer=printer)
         shown = container.runs.get(find_run(container.runs, run))
         if not shown.status.terminal:
             warn_if_alone(container)
-        if as_json:
-            print(shown.model_dump_json(by_alias=True))
-        else:
-            console = consoles.out()
+
+        def draw(console: Console) -> None:
             console.print(run_sheet(shown, console, container.settings.artifact_root))
             say_leavings(console, shown, ServiceSource(container.runs, str(shown.id)), container.settings)
+
+        printer.answer(shown, draw)
     return Exit.FINE
 
 
-def logs(run: str, *, follow: bool, as_json: bool) -> int:
+def logs(run: str, *, follow: bool, printer: Printer) -> int:
     """Print what the agent said and did."""
     with connected_to_existing() as container:
         source = ServiceSource(container.runs, run)
@@ -88,7 +87,7 @@ def logs(run: str, *, follow: bool, as_json: bool) -> int:
         while True:
             shown = source.look()
             ended = shown.status.terminal or not follow
-            if as_json:
+            if printer.as_json:
                 for piece in tail.pieces(shown):
                     seen = True
                     sys.stdout.buffer.write(piece)
@@ -102,7 +101,7 @@ def logs(run: str, *, follow: bool, as_json: bool) -> int:
                 break
             attendance.look()
             time.sleep(PACE_SECONDS)
-        if not seen and not as_json:
+        if not seen and not printer.as_json:
             where = "was never started" if shown.status.terminal else "has written nothing yet"
             raise NotFound(
                 f"the agent of run {str(shown.id)[:8]} {where}",
@@ -111,7 +110,7 @@ def logs(run: str, *, follow: bool, as_json: bool) -> int:
     return Exit.FINE
 
 
-def doctor(*, repository: str | None, as_json: bool) -> int:
+def doctor(*, repository: str | None, printer: Printer) -> int:
     """Probe everything that a run needs, and show how to fix what fails."""
     try:
         checks = _probed(repository)
@@ -121,20 +120,20 @@ def doctor(*, repository: str | None, as_json: bool) -> int:
         # Nothing else can be asked without a database, but this answer belongs into the same table.
         name = "database" if isinstance(error, SchemaMismatch | Unavailable) else "settings"
         checks = [Check(name, CheckStatus.FAILED, error.message, error.advice)]
-    return report(checks, as_json=as_json)
+    return report(checks, printer)
 
 
-def report(checks: Sequence[Check], *, as_json: bool) -> int:
+def report(checks: Sequence[Check], printer: Printer) -> int:
     """Print checks, and return 0 only if none failed."""
     failed = [check for check in checks if check.failed]
-    if as_json:
-        print(json.dumps({"ready": not failed, "checks": checks_listed(checks)}))
-    else:
-        console = consoles.out()
+
+    def draw(console: Console) -> None:
         console.print(checks_table(checks, console))
         if legend := checks_legend(checks, console):
             console.print(Text(f"\n{legend}", "dim"))
         console.print(_sum_of(checks))
+
+    printer.answer({"ready": not failed, "checks": checks_listed(checks)}, draw)
     return Exit.FAILED if failed else Exit.FINE
 
 

@@ -3,6 +3,7 @@ from collections.abc import Callable
 
 import pytest
 
+from moonmind.cli.printer import Printer
 from moonmind.cli.view_commands import report
 from moonmind.ports.check import Check, CheckStatus
 
@@ -15,19 +16,19 @@ ODD = Check("codex.models", CheckStatus.UNKNOWN, "no answer", "Try again.")
 
 
 def test_doctor_is_content_when_nothing_failed(capsys: Capture) -> None:
-    assert report([GOOD, ODD], as_json=False) == 0
+    assert report([GOOD, ODD], Printer()) == 0
     out = capsys.readouterr().out
     assert "git.binary" in out
     assert "Ready, but some checks need attention." in out
     assert "● could not be checked, or needs attention" in out
-    assert report([GOOD, NOT_ASKED], as_json=False) == 0
+    assert report([GOOD, NOT_ASKED], Printer()) == 0
     out = capsys.readouterr().out
     assert "\nReady.\n" in out
     assert "●" not in out
 
 
 def test_doctor_shows_the_fix_beside_the_failure(capsys: Capture) -> None:
-    assert report([GOOD, BAD, NOT_ASKED], as_json=False) == 1
+    assert report([GOOD, BAD, NOT_ASKED], Printer()) == 1
     lines = capsys.readouterr().out.splitlines()
     place = next(index for index, line in enumerate(lines) if "not logged in" in line)
     assert "fix: Run `codex login`." in lines[place + 1]
@@ -35,7 +36,7 @@ def test_doctor_shows_the_fix_beside_the_failure(capsys: Capture) -> None:
 
 
 def test_doctor_with_json_is_one_document(capsys: Capture) -> None:
-    assert report([GOOD, BAD], as_json=True) == 1
+    assert report([GOOD, BAD], Printer(as_json=True)) == 1
     body = json.loads(capsys.readouterr().out)
     assert body["ready"] is False
     assert body["checks"][1] == {
