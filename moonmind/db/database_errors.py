@@ -23,7 +23,7 @@ _REFUSED = re.compile(
     r"|no pg_hba\.conf entry|permission denied)|no password supplied"
     r"|unable to open database file|attempt to write a readonly database"
 )
-"""How both databases say that the URL, its credential or the file's rights are wrong: waiting mends none of it."""
+"""How both databases say that the URL, its credential or the file's rights are wrong: waiting fixes none of it."""
 _NO_DATABASE = re.compile(r"file is not a database|database disk image is malformed|unsupported file format")
 """How SQLite says that a file is another one, or is damaged."""
 _TAKEN = re.compile(r"(?:relation|table) \W?[\w.]+\W? already exists")

@@ -1,4 +1,4 @@
-"""Who we are: a host for ever, a process for now, an owner for one claim."""
+"""This process's identity: a host with a permanent id, a process, and an owner name for each claim."""
 
 import os
 import socket

@@ -18,7 +18,7 @@ class CheckStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """A probe's answer, ready for a table: what was looked at, what was found, what mends it."""
+    """A probe's answer, ready for a table: what was looked at, what was found, how to fix it."""
 
     name: str
     """Stable, dotted: `codex.binary`, `codex.login`, `git.binary`."""

@@ -61,7 +61,7 @@ def summary(checks: Iterable[Check]) -> tuple[CheckStatus, str]:
 
 
 def require(checks: Iterable[Check]) -> None:
-    """Raise CredentialInvalid for the first failing check, with what mends it."""
+    """Raise CredentialInvalid for the first failing check, with its fix."""
     for check in checks:
         if check.failed:
             remediation = check.remediation or CredentialInvalid.remediation

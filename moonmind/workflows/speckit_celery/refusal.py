@@ -17,5 +17,5 @@ def refuse(sentence: str) -> NoReturn:
 
 
 def refuse_for(error: MoonMindError) -> NoReturn:
-    """End this process for an error, with what mends it."""
+    """End this process for an error, with its fix."""
     refuse(f"{error.message}\n  fix: {error.advice}")
