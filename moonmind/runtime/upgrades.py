@@ -189,6 +189,10 @@ CHANGES: tuple[Change, ...] = (
         "schema-0002",
         "The database stores stages by name, and attempt.outputs as attempt.result and attempt.checkpoint.",
     ),
+    Change(
+        "check-status",
+        "The HTTP contract names one schema, CheckStatus, where it had CheckOutcome and CredentialStatus; answers are the same.",
+    ),
 )
 
 
