@@ -43,7 +43,7 @@ def main() -> None:
 def measure(requests: int) -> dict[str, float]:
     """Return the medians in milliseconds, and the ratios."""
     with stand.folder() as place, _up(place / "up") as ours, _plain(place / "plain") as plain:
-        figures = {}
+        figures: dict[str, float] = {}
         for name, path in ADDRESSES.items():
             times: tuple[list[float], list[float]] = ([], [])
             for turn in range(-1, max(1, requests // TURN)):

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
@@ -119,7 +119,7 @@ def p(values: Sequence[float], percent: int) -> float:
     return statistics.quantiles(values, n=100, method="inclusive")[percent - 1]
 
 
-def show(figures: dict[str, object], *, as_json: bool) -> None:
+def show(figures: Mapping[str, object], *, as_json: bool) -> None:
     """Print the figures, for people or for programs."""
     if as_json:
         print(json.dumps(figures))

@@ -45,7 +45,7 @@ class WorkflowTaskState(WireModel):
     artifact_paths: list[str] = Field(default_factory=list)
     started_at: Instant | None = None
     finished_at: Instant | None = None
-    retry_count: int = Field(0, ge=0)
+    retry_count: int = Field(default=0, ge=0)
     """Attempts at the same stage before this one."""
 
 
@@ -123,7 +123,7 @@ class SpecWorkflowRun(WireModel):
     progress: Progress | None = None
     waiting: Waiting | None = None
     usage: Usage | None = None
-    model_calls: int | None = Field(None, ge=0)
+    model_calls: int | None = Field(default=None, ge=0)
     """Calls of the model that the run's agents made; null where they were not counted."""
     model_calls_capped: bool | None = None
     """False: they passed no proxy that counts and limits them; null where no agent has asked a model."""

@@ -2,18 +2,19 @@ import os
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from moonmind.adapters.process import run
+from moonmind.adapters.process import Completed, run
 from moonmind.errors import NotConfigured
 
 ENVIRONMENT = {"PATH": "/usr/bin:/bin"}
 
 
-def python(code: str, tmp_path: Path, **options):
-    options = {"timeout": 20.0, "env": ENVIRONMENT} | options
-    return run([sys.executable, "-c", code], cwd=tmp_path, **options)
+def python(code: str, tmp_path: Path, **options: Any) -> Completed:
+    given: dict[str, Any] = {"timeout": 20.0, "env": ENVIRONMENT} | options
+    return run([sys.executable, "-c", code], cwd=tmp_path, **given)
 
 
 def test_a_command_gives_its_output_and_exit_code(tmp_path: Path) -> None:

@@ -81,7 +81,7 @@ class Checkout:
             "LANG": "C",
             "CI": "true",
         }
-        command = [self.root / "script/test", *arguments]
+        command = [str(self.root / "script/test"), *arguments]
         return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
 
     def called(self, program: str) -> list[str]:

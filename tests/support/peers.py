@@ -72,7 +72,7 @@ async def ours(_scope: Scope) -> int:
 class Answering:
     """A server without a token, in a process of some user, on IPv4 alone and on both kinds of address."""
 
-    def __init__(self, process: "subprocess.Popen[str]", lines: Path) -> None:
+    def __init__(self, process: "subprocess.Popen[bytes]", lines: Path) -> None:
         self._process = process
         self._lines = lines
         until(lambda: "ports" in lines.read_text(), "the server's ports")

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from moonmind.redact import MASK, Redactor, forms
 
 SECRET = "s3cret/with+odd=chars&more"
-SECRETS = st.text(st.characters(exclude_categories=("Cs",)), min_size=12, max_size=40)
+SECRETS = st.text(st.characters(exclude_categories=["Cs"]), min_size=12, max_size=40)
 NEIGHBOURS = st.binary(max_size=7)
 
 

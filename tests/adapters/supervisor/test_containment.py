@@ -13,7 +13,7 @@ from uuid import uuid4
 import pytest
 
 from moonmind.adapters.agents.supervised_jobs import Jobs
-from moonmind.adapters.supervisor import containment
+from moonmind.adapters.supervisor import cgroups
 from moonmind.adapters.supervisor.containment import Kind, contain
 from moonmind.adapters.supervisor.folder import read_json, write_json
 from moonmind.adapters.supervisor.order import Order
@@ -186,7 +186,7 @@ def test_an_ordinary_users_job_ends_with_its_supervisor_too(site: Site, kind: Ki
 
 
 def test_the_first_kind_that_works_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(containment.cgroups, "make", lambda mark: None)
+    monkeypatch.setattr(cgroups, "make", lambda mark: None)
     held = contain(["/bin/true"], {"PATH": os.defpath}, "/", mark="x", kinds=[Kind.CGROUP, Kind.TRACES])
     held.keeper.communicate()
     assert (held.kind, held.exit_code()) == (Kind.TRACES, 0)
@@ -258,7 +258,7 @@ def test_what_is_mounted_for_an_agent_is_not_seen_outside() -> None:
 
 def test_a_note_of_a_group_that_is_not_the_jobs_own_kills_nobody(site: Site) -> None:
     require(Kind.CGROUP)
-    stranger = containment.cgroups.make("somebody else's")
+    stranger = cgroups.make("somebody else's")
     assert stranger is not None
     with subprocess.Popen(["sleep", "60"]) as child:
         Path(stranger, "cgroup.procs").write_text(str(child.pid))
@@ -268,4 +268,4 @@ def test_a_note_of_a_group_that_is_not_the_jobs_own_kills_nobody(site: Site) -> 
         site.jobs.stop(KEY)
         assert child.poll() is None
         child.kill()
-    assert containment.cgroups.emptied(stranger)
+    assert cgroups.emptied(stranger)

@@ -145,6 +145,7 @@ class _Watch(MetaPathFinder):
             return None
         places = self.waiting.pop(name)
         spec = importlib.util.find_spec(name)
+        assert spec is not None
         spec.loader = _After(spec.loader, places)
         return spec
 

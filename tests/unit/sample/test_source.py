@@ -78,7 +78,7 @@ def test_files_that_installers_compile_are_no_part_of_the_sample(
     compiled.mkdir()
     (compiled / "test_docs.cpython-311.pyc").write_bytes(b"")
     expected = source.files()
-    monkeypatch.setattr(source.resources, "files", lambda _: packaged)
+    monkeypatch.setattr("moonmind.sample.source.resources.files", lambda _: packaged)
     assert source.files() == expected
 
 

@@ -3,7 +3,6 @@ from pathlib import Path
 
 import pytest
 
-from moonmind.adapters.supervisor import heartbeat
 from moonmind.adapters.supervisor.heartbeat import Heartbeat, last_beat
 
 
@@ -18,7 +17,7 @@ def test_a_beat_is_the_time_of_the_clock_that_stands_still_while_the_host_sleeps
 def test_beats_that_follow_each_other_closely_are_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     place, made = tmp_path / "heartbeat", Heartbeat(tmp_path / "heartbeat")
     now = 100.0
-    monkeypatch.setattr(heartbeat.time, "monotonic", lambda: now)
+    monkeypatch.setattr("moonmind.adapters.supervisor.heartbeat.time.monotonic", lambda: now)
     seen = []
     for step in (0.0, 0.2, 0.2, 0.2, 123456.0):
         now += step
