@@ -2,6 +2,7 @@ from datetime import timedelta
 from uuid import UUID, uuid4
 
 import pytest
+from sqlalchemy import text
 
 from moonmind.db.clock import db_now_plus
 from moonmind.db.unit_of_work import Database, DuplicateIdempotencyKey
@@ -15,6 +16,7 @@ from tests.support.databases import (
     claim_run,
     event_types,
     everything,
+    make_due,
     new_run,
     reach,
     read_run,
@@ -198,6 +200,26 @@ def test_a_filter_by_feature_tells_places_apart(database: Database) -> None:
     assert shown("backend/001-a") == {made["backend/specs/001-a"], made["specs/backend/001-a"]}
     assert shown("100%_a") == {made["x/specs/100%_a"]}
     assert shown("%") == shown("frontend/001-a") == shown("a") == set()
+
+
+def test_a_run_at_a_stage_of_another_program_is_listed_and_left_to_that_program(database: Database) -> None:
+    run = add_run(database)
+    make_due(database, run.id)
+    with database._engine.begin() as connection:
+        connection.execute(
+            text("UPDATE run SET stage = 'deploy', waiting_reason = 'weather', waiting_since = created_at")
+        )
+        connection.execute(text("UPDATE event SET stage = 'deploy', type = 'run.paused'"))
+        connection.execute(text("UPDATE attempt SET stage = 'deploy', state = 'paused' WHERE stage = 'submit'"))
+    with database.write() as unit:
+        (listed,) = unit.runs.page(RunFilter(), 10)
+        assert (listed.stage.value, listed.waiting_reason) == ("deploy", "weather")
+        assert [(one.stage.value, one.type) for one in unit.events.after(run.id, 0, 10)] == [("deploy", "run.paused")]
+        assert [one.stage for one in unit.attempts.latest(run.id)] == [
+            *(stage for stage in Stage if stage is not Stage.SUBMIT),
+            "deploy",
+        ]
+        assert unit.dispatch.due_for_hint(10) == []
 
 
 def test_the_ended_runs_of_a_feature_are_found_by_any_of_its_names(database: Database) -> None:
