@@ -1,3 +1,3 @@
-"""MoonMind lands Spec Kit phases as pull requests."""
+"""MoonMind turns Spec Kit phases into pull requests."""
 
 __version__ = "0.1.0"

@@ -119,7 +119,7 @@ class SpecWorkflowRun(WireModel):
     updated_at: Instant | None = None
     completed_at: Instant | None = None
     phase: str | None = None
-    """The phase of tasks.md that this run lands."""
+    """The phase of tasks.md that this run works on."""
     progress: Progress | None = None
     waiting: Waiting | None = None
     usage: Usage | None = None
