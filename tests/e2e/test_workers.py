@@ -61,3 +61,15 @@ def lands_and_ends(members: Team, *options: str, children: int = 0) -> None:
         assert group_of(process.pid) == []
         assert "Traceback" not in process.text(), process.text()
     until(lambda: processes_of(str(members.folder)) == [], "the end of every process", 15)
+
+
+@pytest.mark.sqlite
+def test_a_worker_with_beat_starts_and_has_nothing_to_send() -> None:
+    with team(**settings()) as members:
+        members.migrate()
+        worker = members.worker("-B")
+        until(lambda: "beat: Starting" in worker.text(), "beat", 30)
+        assert "Sending due task" not in worker.text()
+        assert not list(members.work.rglob("celerybeat-schedule*"))
+        worker.terminate()
+        until(lambda: group_of(worker.pid) == [], "the end of worker and beat", 10)
