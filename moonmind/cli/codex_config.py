@@ -33,13 +33,11 @@ def main(arguments: Sequence[str]) -> int:
         print(f"{error.message}\n{error.advice}", file=sys.stderr)
         return code_of(error)
     print(f"Codex home    {setup.home}")
-    print(f"config.toml   {setup.config} ({'made' if setup.config_made else 'found, left as it is'})")
+    print(f"config.toml   {setup.config} ({'created' if setup.config_made else 'found, unchanged'})")
     print(f"login         {setup.login}")
     if settings.codex_env:
         profile = setup.home / f"{settings.codex_env}.config.toml"
-        print(
-            f"CODEX_ENV     {settings.codex_env} ({profile.name} {'applies' if profile.exists() else 'is not there'})"
-        )
+        print(f"CODEX_ENV     {settings.codex_env} ({profile.name} {'applies' if profile.exists() else 'not found'})")
     if not setup.usable:
         print(
             f"\nCodex cannot log in: {setup.problem}.\n"

@@ -67,13 +67,13 @@ def retry(
     """Start an ended run again; `accept` and `why` excuse findings that look like secrets."""
     if bool(accept) != bool(why):
         raise InvalidRequest(
-            "--accept and --why belong together: one is missing",
+            "--accept requires --why, and --why requires --accept",
             remediation='Run the command with both: --accept FINGERPRINT --why "REASON".',
         )
     for fingerprint in accept:
         if not re.fullmatch(wire.FINGERPRINT, fingerprint):
             raise InvalidRequest(
-                f"--accept {fingerprint[:100]!r} is not a fingerprint, which has 16 digits of 0-9 and a-f",
+                f"--accept {fingerprint[:100]!r} is not a fingerprint: those are 16 hexadecimal digits",
                 remediation=f"Copy it from the run's error: moonmind show {run}",
             )
     accepted = _body(wire.AcceptFindings, fingerprints=list(accept), reason=why) if accept else None

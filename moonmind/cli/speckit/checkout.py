@@ -113,9 +113,7 @@ def find_task(file: TasksFile, task_id: str, line: int | None) -> SpecTask:
         raise NotFound(f"there is no task {task_id}{where}", remediation="`speckit status` shows the tasks there are.")
     if len(found) > 1:
         lines = ", ".join(str(task.line) for task in found)
-        raise InvalidRequest(
-            f"{task_id} stands on the lines {lines}", remediation="Say which one is meant with --line."
-        )
+        raise InvalidRequest(f"{task_id} is on lines {lines}", remediation="Say which one is meant with --line.")
     return found[0]
 
 

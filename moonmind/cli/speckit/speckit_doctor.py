@@ -30,17 +30,21 @@ def _project(checkout: Checkout) -> Iterator[Check]:
     if version is not None:
         yield Check("spec-kit", CheckStatus.PASSED, f"Spec Kit {version}", facts={"specKit": version})
     else:
-        yield _look("spec-kit", "no version of Spec Kit is recorded", "Run `specify init` here, or go on without it.")
+        yield _look(
+            "spec-kit", "no version of Spec Kit is recorded", "Run `specify init` here, or continue without it."
+        )
     constitution = constitution_in(checkout.listing)
     if constitution is None:
         yield _look(
-            "constitution", "there is no constitution", "Write .specify/memory/constitution.md, or go on without."
+            "constitution", "there is no constitution", "Write .specify/memory/constitution.md, or continue without it."
         )
     elif unreadable := _unreadable(checkout, constitution):
-        yield _look("constitution", unreadable, "Put a file there that agents can be told to keep to.")
+        yield _look("constitution", unreadable, "Replace it with a readable file.")
     elif mark := _template_mark(checkout, constitution):
         yield _look(
-            "constitution", f"{constitution} is still the template ({mark})", "Fill it: agents are told to keep to it."
+            "constitution",
+            f"{constitution} is still the template ({mark})",
+            "Fill it in: agents are told to follow it.",
         )
     else:
         yield Check("constitution", CheckStatus.PASSED, constitution)
@@ -48,7 +52,7 @@ def _project(checkout: Checkout) -> Iterator[Check]:
     if skills:
         yield Check("skills", CheckStatus.PASSED, ", ".join(skills))
     else:
-        yield Check("skills", CheckStatus.SKIPPED, "no Spec Kit skill for Codex; the prompt stands for itself")
+        yield Check("skills", CheckStatus.SKIPPED, "no Spec Kit skill for Codex; the prompt works without it")
 
 
 def _choice(checkout: Checkout, asked: Asked) -> Iterator[Check]:
@@ -83,7 +87,7 @@ def _feature(checkout: Checkout, feature: Feature) -> Iterator[Check]:
         yield _look(feature.path, warning, "")
     for path in _newer(checkout, feature):
         yield _look(
-            feature.path, f"{path} is newer than tasks.md", "Look whether the tasks still fit, and touch tasks.md."
+            feature.path, f"{path} is newer than tasks.md", "Check that the tasks still match, then touch tasks.md."
         )
 
 

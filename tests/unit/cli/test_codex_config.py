@@ -20,7 +20,7 @@ def test_without_a_login_it_makes_the_configuration_and_says_what_to_run(
 ) -> None:
     assert main([]) == 1
     said = capsys.readouterr()
-    assert f"{home / 'config.toml'} (made)" in said.out
+    assert f"{home / 'config.toml'} (created)" in said.out
     assert "`codex login`" in said.err
     assert "CODEX_API_KEY" in said.err
 
@@ -34,8 +34,8 @@ def test_a_key_is_enough_and_is_not_printed(
     monkeypatch.setenv("CODEX_ENV", "prod")
     assert main([]) == 0
     said = capsys.readouterr()
-    assert "found, left as it is" in said.out
-    assert "prod (prod.config.toml is not there)" in said.out
+    assert "found, unchanged" in said.out
+    assert "prod (prod.config.toml not found)" in said.out
     assert KEY not in said.out + said.err
     assert (home / "config.toml").read_text() == "model = 'mine'\n"
 
@@ -64,7 +64,7 @@ def test_a_home_that_cannot_be_made_ends_in_a_sentence(
     (tmp_path / "file").touch()
     monkeypatch.setenv("CODEX_HOME", str(tmp_path / "file" / "codex"))
     assert main([]) == 4
-    assert "cannot be made" in capsys.readouterr().err
+    assert "cannot be created" in capsys.readouterr().err
 
 
 def test_a_wrong_setting_ends_in_a_sentence(

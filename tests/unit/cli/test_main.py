@@ -238,7 +238,7 @@ def test_retry_accepts_findings_with_a_reason_only(moonmind: Command, database: 
     end(database, run.id, RunStatus.FAILED, error=ErrorInfo("secret_suspected", "two keys", details=found))
     for arguments in (("--accept", ONE), ("--why", "so")):
         assert moonmind("retry", str(ID), *arguments) == 2
-        assert "belong together" in capsys.readouterr().err
+        assert "requires --why" in capsys.readouterr().err
     assert newest(database).status is RunStatus.FAILED
     assert moonmind("retry", str(ID), "--accept", ONE, "--accept", TWO, "--why", "a test's key") == 0
     accepted = events_of(database, ID)[-1].data["accepted"]
@@ -251,7 +251,7 @@ def test_what_is_no_fingerprint_is_named_with_its_option(
 ) -> None:
     assert moonmind("retry", str(ID), "--accept", "1" * 16, "--accept", given, "--why", "a test's key") == 2
     assert capsys.readouterr().err == (
-        f"error: --accept {given!r} is not a fingerprint, which has 16 digits of 0-9 and a-f\n"
+        f"error: --accept {given!r} is not a fingerprint: those are 16 hexadecimal digits\n"
         f"fix: Copy it from the run's error: moonmind show {ID}\n"
     )
     assert everything(database)["event"] == []
