@@ -6,6 +6,7 @@ import subprocess
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 _ENVIRONMENT = {
@@ -19,8 +20,6 @@ _ENVIRONMENT = {
     **{f"GIT_{role}_DATE": "@1767225600 +0000" for role in ("AUTHOR", "COMMITTER")},
 }
 
-_TEMPLATES = tempfile.TemporaryDirectory(prefix="moonmind-bare-")
-"""Repositories to be copied, removed at the end of this process."""
 _made: dict[str, tuple[Path, str]] = {}
 
 
@@ -46,6 +45,12 @@ def git(folder: Path, *arguments: str, data: bytes = b"", index: Path | None = N
     return done.stdout
 
 
+@cache
+def _templates() -> "tempfile.TemporaryDirectory[str]":
+    """Return the folder of repositories to be copied, made at first use by the user that uses it."""
+    return tempfile.TemporaryDirectory(prefix="moonmind-bare-")
+
+
 def make_bare(path: Path, files: Mapping[str, bytes | str], branch: str = "main") -> str:
     """Make a bare repository whose `branch` is its default and holds `files`; gives the commit. No files: an empty one.
 
@@ -53,7 +58,7 @@ def make_bare(path: Path, files: Mapping[str, bytes | str], branch: str = "main"
     """
     key = hashlib.sha256(repr((branch, sorted(files.items()))).encode()).hexdigest()
     if key not in _made:
-        template = Path(_TEMPLATES.name) / key
+        template = Path(_templates().name) / key
         template.mkdir()
         git(template, "init", "--quiet", "--bare", "--template=", f"--initial-branch={branch}", ".")
         _made[key] = (template, commit_to(template, branch, files, "First commit") if files else "")

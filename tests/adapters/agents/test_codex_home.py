@@ -137,7 +137,7 @@ def test_the_operators_home_is_made_once_and_never_changed(tmp_path: Path) -> No
 
 def test_a_home_that_cannot_be_made_says_so(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(NotConfigured, match="cannot be made") as caught:
+    with pytest.raises(NotConfigured, match="cannot be created") as caught:
         ensure_codex_home(AgentOptions(tmp_path, "i", codex_home=tmp_path / "file" / ".codex"))
     assert "CODEX_HOME" in caught.value.advice
 
