@@ -157,7 +157,7 @@ def test_several_hosts_are_told_that_artifacts_are_not_shared(settings: Settings
     assert hosts().status is CheckStatus.PASSED
     enrol(container.database, uuid4())
     assert hosts().status is CheckStatus.UNKNOWN
-    assert "share a host until artifacts are shared" in hosts().message
+    assert "each keeps artifacts on its own disk" in hosts().message
     container.close()
 
 
