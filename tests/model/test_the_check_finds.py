@@ -99,7 +99,7 @@ def forgives_a_lost_worker(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def keeps_the_slot(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recorder, "_frees_slot", lambda claim, decision: False)
+    monkeypatch.setattr(recorder.Recorder, "_frees_slot", lambda self, claim, decision: False)
 
 
 def leaves_attempts_open(monkeypatch: pytest.MonkeyPatch) -> None:
