@@ -65,12 +65,14 @@ def test_a_run_ends_at_its_limit_although_the_agents_supervisor_is_stopped(engin
     script = tmp_path / "script.json"
     steps = [{"write": "refresh_docs/half.py", "content": "HALF = True\n"}, {"say": "half done"}, {"hang": True}]
     script.write_text(json.dumps({"version": 1, "steps": steps}))
-    engine.team.env |= {"MOONMIND_SCRIPT": str(script), "MOONMIND_AGENT_TOTAL_SECONDS": "2"}
+    engine.team.env |= {"MOONMIND_SCRIPT": str(script), "MOONMIND_AGENT_TOTAL_SECONDS": "6"}
     engine.start()
     run_id = engine.team.create()
+    # Not at the handle already: a supervisor that has not answered yet is waited for much longer than this limit.
+    engine.team.await_run(run_id, lambda run: (run.get("waiting") or {}).get("reason") == "agent", "the park")
     handle = until(lambda: engine.team.handle(run_id), "the agent")
     os.kill(handle["pid"], signal.SIGSTOP)
-    run = engine.team.finish(run_id, 30)
+    run = engine.team.finish(run_id, 60)
     assert (run["status"], run["error"]["code"]) == ("failed", "agent_timeout")
     assert "supervisor" in run["error"]["message"]
     assert not alive(handle["agent_pid"])
