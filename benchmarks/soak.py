@@ -16,7 +16,7 @@ from collections import defaultdict
 from pathlib import Path
 
 import structlog
-from kombu import Connection  # type: ignore[attr-defined]  # exported lazily, which type checkers do not see
+from kombu.connection import Connection
 from sqlalchemy import func, select
 
 from benchmarks import stand

@@ -14,7 +14,8 @@ from datetime import datetime
 from uuid import UUID, uuid4
 
 import structlog
-from kombu import Connection, Producer  # type: ignore[attr-defined]  # exported lazily, which type checkers do not see
+from kombu.connection import Connection
+from kombu.messaging import Producer
 from sqlalchemy import func, or_, select
 
 from benchmarks.chaos.background import Background

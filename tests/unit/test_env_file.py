@@ -176,7 +176,7 @@ def test_agents_are_kept_from_the_file_wherever_it_is(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     options = bootstrap._agent_options(
-        Settings(_env_file=None, env_file=named),  # type: ignore[call-arg,arg-type]
+        Settings(_env_file=None, env_file=named),
         tmp_path,
         "installation",
     )

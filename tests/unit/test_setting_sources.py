@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from pydantic import AliasChoices
 
 from moonmind import env_file
 from moonmind.cli.main import main
@@ -14,9 +15,9 @@ from moonmind.settings import Settings, ambient_environment, load_settings
 from tests.support.env_files import EVIL, go_to_a_clone, refusal
 
 NAMES = {
-    name: field
-    for field, info in Settings.model_fields.items()
-    for name in ([info.validation_alias] if isinstance(info.validation_alias, str) else info.validation_alias.choices)  # type: ignore[union-attr]
+    str(name): field
+    for field, alias in ((field, info.validation_alias) for field, info in Settings.model_fields.items())
+    for name in (alias.choices if isinstance(alias, AliasChoices) else [alias])
 }
 
 
@@ -90,7 +91,7 @@ def test_the_name_of_a_field_is_no_setting_neither_in_a_file_nor_in_the_environm
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv(name, "1")
     (tmp_path / ".env").write_text(f"{name}=1\n")
-    assert load_settings().model_copy(update={"env_file": None}) == Settings(_env_file=None)  # type: ignore[call-arg]
+    assert load_settings().model_copy(update={"env_file": None}) == Settings(_env_file=None)
 
 
 def test_a_file_of_a_foreign_work_tree_takes_nothing_out_of_the_environment(

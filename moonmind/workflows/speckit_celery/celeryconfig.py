@@ -1,6 +1,6 @@
 """Celery's settings. The URLs and the queue come from MoonMind's settings; the rest is said here, with its reason."""
 
-from kombu import Queue  # type: ignore[attr-defined]  # exported lazily, which type checkers do not see
+from kombu.entity import Queue
 
 from moonmind.errors import NotConfigured
 from moonmind.runs.chain import STAGES
@@ -36,7 +36,7 @@ result_serializer = "json"
 accept_content = ["json"]
 
 task_default_queue = _settings.queue
-task_queues = [Queue(_settings.queue)]  # type: ignore[no-untyped-call]  # kombu has no annotations
+task_queues = [Queue(_settings.queue)]
 # A STARTED write is one more statement that can lose the link, and nobody reads it.
 task_track_started = False
 # Without confirms a publish to a dying broker is lost silently; with them it is known, and tried again by the row.

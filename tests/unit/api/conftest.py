@@ -77,7 +77,7 @@ def build(lasting: Lasting) -> Iterator[Build]:
 
 
 def _built(folder: Path, **settings: Any) -> Container:
-    plain = {
+    plain: dict[str, Any] = {
         "DATABASE_URL": f"sqlite:///{folder / 'moonmind.db'}",
         "SPEC_WORKFLOW_TEST_MODE": True,
         "MOONMIND_VAR_DIR": folder / "var",

@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[3]
 
 
 def settings(folder: Path, **values: Any) -> Settings:
-    plain = {"SPEC_WORKFLOW_TEST_MODE": True, "MOONMIND_STATE_DIR": folder / "state"}
+    plain: dict[str, Any] = {"SPEC_WORKFLOW_TEST_MODE": True, "MOONMIND_STATE_DIR": folder / "state"}
     return Settings(_env_file=None, **(plain | values))
 
 

@@ -36,7 +36,7 @@ def test_the_child_runs_in_test_mode_with_everything_in_its_folder(
 ) -> None:
     for name, value in Child(tmp_path, tmp_path / "state")._environment().items():
         monkeypatch.setenv(name, value)
-    settings = Settings(_env_file=None)  # type: ignore[call-arg]  # pydantic-settings takes it beside the fields
+    settings = Settings(_env_file=None)
     assert (settings.agent, settings.forge, settings.embedded) == ("scripted", "local", True)
     assert settings.database_url == f"sqlite:///{tmp_path}/moonmind.db"
     assert settings.artifact_root == tmp_path / "artifacts"
