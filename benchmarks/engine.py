@@ -10,6 +10,7 @@ publish) to the row that the last task leaves.
 import argparse
 import os
 import time
+from datetime import datetime
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -17,6 +18,7 @@ import psycopg
 
 from benchmarks import stand
 from moonmind import bootstrap
+from moonmind.runtime.container import Container
 from moonmind.settings import Settings
 from moonmind.wire import CreateRun
 
@@ -122,17 +124,25 @@ def _parts(connection: psycopg.Connection) -> dict[str, float]:
         FROM part
         """
     ).fetchone()
+    assert row is not None
     return {f"part_{name}_p50_ms": float(row[place]) for place, name in enumerate(("first_claim", "claimed", "hops"))}
 
 
-def _ours(container: bootstrap.Container, connection: psycopg.Connection, number: int) -> float:
-    started = connection.execute("SELECT clock_timestamp()").fetchone()
+def _clock(connection: psycopg.Connection) -> datetime:
+    row = connection.execute("SELECT clock_timestamp()").fetchone()
+    assert row is not None
+    now: datetime = row[0]
+    return now
+
+
+def _ours(container: Container, connection: psycopg.Connection, number: int) -> float:
+    started = _clock(connection)
     run = container.runs.create(CreateRun(repository=f"bench/run-{number}"))
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline:
         row = connection.execute(
             "SELECT extract(epoch FROM completed_at - %s) * 1000 FROM run WHERE id = %s AND completed_at IS NOT NULL",
-            (started[0], UUID(str(run.id))),
+            (started, UUID(str(run.id))),
         ).fetchone()
         if row is not None:
             return float(row[0])
@@ -153,14 +163,14 @@ class BareChain:
         from celery import chain
 
         run_id = str(uuid4())
-        started = self._connection.execute("SELECT clock_timestamp()").fetchone()
+        started = _clock(self._connection)
         steps = [self._app.signature("bare.step", args=(run_id,), immutable=True, queue=self._queue) for _ in range(4)]
         last = self._app.signature("bare.last", args=(run_id,), immutable=True, queue=self._queue)
         chain(*steps, last).apply_async()
         deadline = time.monotonic() + 30
         while time.monotonic() < deadline:
             row = self._connection.execute(
-                "SELECT extract(epoch FROM at - %s) * 1000 FROM bench_ended WHERE id = %s", (started[0], run_id)
+                "SELECT extract(epoch FROM at - %s) * 1000 FROM bench_ended WHERE id = %s", (started, run_id)
             ).fetchone()
             if row is not None:
                 return float(row[0])

@@ -82,11 +82,11 @@ def cancels(folder: Path, scale: float) -> Figures:
         }
 
 
-def _pushed(world: World, row: Row[Any]) -> list[str]:
+def _pushed(world: World, row: Row[*tuple[Any, ...]]) -> list[str]:
     return branches_of(world.repositories / f"{row.repository}.git")
 
 
-def _names_what_it_left(row: Row[Any], world: World, pulls: int) -> bool:
+def _names_what_it_left(row: Row[*tuple[Any, ...]], world: World, pulls: int) -> bool:
     """Tell whether a cancelled run's row names its pull request, or else its branch, if the forge has one."""
     words = row.error.message if row.error else ""  # none where it was over before a worker had it
     if pulls:

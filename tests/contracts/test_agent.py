@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from moonmind.errors import AgentError
-from moonmind.ports.agent import JobEnd, JobState
+from moonmind.ports.agent import JobEnd, JobLimits, JobState
 from tests.support.agents import KEY, SECRET, CodexScene, Scene, ScriptedScene, codex_binary
 from tests.support.processes import ROOT, alive
 from tests.support.waiting import until
@@ -200,7 +200,7 @@ def test_a_resumed_job_keeps_the_thread_and_counts_only_its_own_tokens(scene: Sc
 
 def test_a_silent_agent_is_ended_as_stalled(scene: Scene) -> None:
     scene.behave("hang")
-    job = scene.job(stall_seconds=2.0)
+    job = scene.job(limits=JobLimits(stall_seconds=2.0))
     scene.agent.start(job)
     status = scene.ended(job)
     assert status.result is not None
@@ -211,7 +211,7 @@ def test_a_silent_agent_is_ended_as_stalled(scene: Scene) -> None:
 
 def test_an_agent_that_takes_too_long_is_ended_as_timed_out(scene: Scene) -> None:
     scene.behave("wait")
-    job = scene.job(total_seconds=2.0)
+    job = scene.job(limits=JobLimits(total_seconds=2.0))
     scene.agent.start(job)
     status = scene.ended(job)
     assert status.result is not None
@@ -220,7 +220,7 @@ def test_an_agent_that_takes_too_long_is_ended_as_timed_out(scene: Scene) -> Non
 
 def test_an_agent_that_writes_too_much_is_ended(scene: Scene) -> None:
     scene.behave("wait")
-    job = scene.job(output_bytes=10)
+    job = scene.job(limits=JobLimits(output_bytes=10))
     scene.agent.start(job)
     status = scene.ended(job)
     assert status.result is not None

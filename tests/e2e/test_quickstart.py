@@ -3,6 +3,7 @@
 import ast
 import json
 import subprocess
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +74,10 @@ PROMISED_CELERY = {
     "result_serializer": "json",
     "accept_content": ["json"],
 }
+
+
+def is_empty(group: int) -> bool:
+    return group_of(group) == []
 
 
 @pytest.fixture
@@ -185,7 +190,7 @@ def test_the_page_works_as_it_is_printed(page: dict[str, Block], empty_postgres_
         assert "Reloading" not in api.text()
         for process in (cleaner, worker, api):
             process.terminate()
-            until(lambda process=process: group_of(process.pid) == [], f"the end of all of {process.log.name}", 10)
+            until(partial(is_empty, process.pid), f"the end of all of {process.log.name}", 10)
 
 
 def results_are_stored(database: str) -> None:

@@ -1,6 +1,7 @@
 """GitHub fails, loses answers, asks to wait, or goes away: one pull request comes of it, and the run ends as it should."""
 
 from collections.abc import Callable
+from functools import partial
 from uuid import UUID
 
 import pytest
@@ -107,6 +108,10 @@ def test_ten_minutes_without_github_end_in_one_pull_request(
     leave(site)
     run_id = members.create(name)
     waited, tries = 0.0, 0
+
+    def tried(fence: int) -> bool:
+        return read_run(github_database, UUID(run_id)).fence > fence
+
     while waited < OUTAGE_SECONDS:
         run = members.await_run(run_id, waits("backoff"), f"wait {tries + 1}")
         assert (run["status"], run["currentTaskName"]) == ("running", stage)
@@ -115,7 +120,7 @@ def test_ten_minutes_without_github_end_in_one_pull_request(
             waited += max((row.not_before - unit.now()).total_seconds(), 0)
         tries += 1
         make_due(github_database, UUID(run_id))
-        until(lambda before=row.fence: read_run(github_database, UUID(run_id)).fence > before, "the next try", 30)
+        until(partial(tried, row.fence), "the next try", 30)
     assert tries < 20
     site.down = False
     site.faults.clear()

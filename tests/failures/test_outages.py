@@ -2,12 +2,14 @@
 
 import time
 from collections.abc import Iterator
+from functools import partial
 
 import httpx
 import pytest
 from sqlalchemy import make_url
 
 from tests.support.engines import SHORT_LEASES, TEST_MODE, assert_landed_once
+from tests.support.processes import Process
 from tests.support.tcp_proxy import TcpProxy
 from tests.support.team import RUNS, Team, new_queue, rabbitmq_url, team
 from tests.support.waiting import until
@@ -49,6 +51,10 @@ def members(postgres_url: str, database: TcpProxy, broker: TcpProxy) -> Iterator
         yield made
 
 
+def waits_to_start(process: Process) -> bool:
+    return "start.waiting" in process.text()
+
+
 def test_parts_that_are_started_before_what_they_need_say_so_and_go_on(
     members: Team, database: TcpProxy, broker: TcpProxy
 ) -> None:
@@ -59,7 +65,7 @@ def test_parts_that_are_started_before_what_they_need_say_so_and_go_on(
     worker = members.start("worker", *celery, "worker", "-B", "-Q", queue, "--loglevel=info")
     api = members.start("api", "uvicorn", "api_service.main:app", "--port", str(members.port))
     for process in (worker, api):
-        until(lambda process=process: "start.waiting" in process.text(), f"{process.log.name} to say what it waits for")
+        until(partial(waits_to_start, process), f"{process.log.name} to say what it waits for")
         assert "the database" in process.text()
     database.restore()
     members.await_api(api)

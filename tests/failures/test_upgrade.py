@@ -4,6 +4,7 @@ import json
 import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import httpx
 import pytest
@@ -84,8 +85,12 @@ def test_runs_that_had_ended_go_on_at_their_stages_for_one_of_several_operators(
     upgraded.engine.start()
     members = upgraded.team
     before = {case: members.show(upgraded.runs[case]) for case in ("submit", "publish", "cancelled")}
+
+    def retry(run_id: str, _: int) -> httpx.Response:
+        return members.post(f"/{run_id}/retry")
+
     for run in before.values():
-        answers = at_once(3, lambda _, run_id=run["id"]: members.post(f"/{run_id}/retry"))
+        answers = at_once(3, partial(retry, run["id"]))
         codes = sorted(each.status_code for each in answers if isinstance(each, httpx.Response))
         assert codes == [202, 409, 409], answers
     for case, ended in before.items():

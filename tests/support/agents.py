@@ -80,7 +80,7 @@ class Scene(ABC):
     def behave(self, *plays: str) -> None:
         """Choose a behaviour for each attempt; the last one serves all later attempts."""
 
-    def job(self, attempt: int = 1, *, resume: str | None = None, **limits: float) -> AgentJob:
+    def job(self, attempt: int = 1, *, resume: str | None = None, limits: JobLimits | None = None) -> AgentJob:
         return AgentJob(
             key=f"run-1/submit-{attempt}",
             workspace=self.workspace,
@@ -90,7 +90,7 @@ class Scene(ABC):
             environment={"FROM_THE_JOB": "yes"},
             resume_thread=resume,
             home_key="run-1",
-            limits=JobLimits(**limits),
+            limits=limits or JobLimits(),
         )
 
     def log(self, attempt: int = 1) -> list[dict[str, Any]]:
@@ -155,7 +155,11 @@ class ScriptedScene(Scene):
             script=self.root / "script.json",
         )
 
-    def build(self, options: AgentOptions) -> SupervisedAgent:
+    @property
+    def agent(self) -> ScriptedAgent:
+        return self.build(self.options())
+
+    def build(self, options: AgentOptions) -> ScriptedAgent:
         return ScriptedAgent(options)
 
     def behave(self, *plays: str) -> None:
@@ -163,7 +167,10 @@ class ScriptedScene(Scene):
         (self.root / "script.json").write_text(json.dumps({"version": 1, "attempts": attempts}))
 
     def _steps(self, play: str) -> list[dict[str, Any]]:
-        done = [{"usage": {"inputTokens": 100, "outputTokens": 10}}, {"end": "completed", "message": "T001: done"}]
+        done: list[dict[str, Any]] = [
+            {"usage": {"inputTokens": 100, "outputTokens": 10}},
+            {"end": "completed", "message": "T001: done"},
+        ]
         steps: dict[str, list[dict[str, Any]]] = {
             "work": [{"say": "I begin."}, {"write": "made.txt", "content": "made\n"}, *done],
             "wait": [{"say": "I wait."}, {"wait_for": str(self.go)}, {"write": "made.txt", "content": "made\n"}, *done],

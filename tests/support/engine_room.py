@@ -13,7 +13,8 @@ from moonmind.adapters.artifact_stores.filesystem import FilesystemArtifactStore
 from moonmind.adapters.forges.forge_options import ForgeOptions
 from moonmind.adapters.forges.local import LocalForge
 from moonmind.adapters.scanners.betterleaks import Betterleaks
-from moonmind.adapters.vcs.git_vcs import GitVcs, VcsOptions
+from moonmind.adapters.vcs.git_vcs import GitVcs
+from moonmind.adapters.vcs.vcs_options import VcsOptions
 from moonmind.db.unit_of_work import Database, UnitOfWork
 from moonmind.engine.context_factory import ContextFactory
 from moonmind.engine.executor import ChainSignal, Executor
@@ -95,6 +96,9 @@ class IdleAgent:
     def at(self, key: str, state: JobState, **values: Any) -> None:
         """Say where a job is."""
         self.states[key] = JobStatus(state, **values)
+
+    def secrets(self) -> tuple[str, ...]:
+        return ()
 
     def check(self) -> tuple[Check, ...]:
         return self.checks

@@ -202,8 +202,10 @@ def thawed(members: Team, file: Path, url: str) -> dict[str, str]:
     """
     with tarfile.open(file) as archive:
         # Python has known the filter since 3.11.4, and wants it named since 3.12.
-        known = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
-        archive.extractall(members.folder, **known)
+        if hasattr(tarfile, "data_filter"):
+            archive.extractall(members.folder, filter="data")
+        else:
+            archive.extractall(members.folder)
     about = json.loads((members.folder / "about.json").read_text())
     for place in members.folder.rglob("*"):
         if place.is_file() and not place.is_symlink() and "objects" not in place.parts:

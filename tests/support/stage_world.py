@@ -15,7 +15,8 @@ from moonmind.adapters.artifact_stores.filesystem import FilesystemArtifactStore
 from moonmind.adapters.forges.forge_options import ForgeOptions
 from moonmind.adapters.forges.local import LocalForge
 from moonmind.adapters.scanners.betterleaks import Betterleaks
-from moonmind.adapters.vcs.git_vcs import GitVcs, VcsOptions
+from moonmind.adapters.vcs.git_vcs import GitVcs
+from moonmind.adapters.vcs.vcs_options import VcsOptions
 from moonmind.engine.lease import LeaseLost, StopRequested
 from moonmind.engine.stage_context import StageContext
 from moonmind.errors import MoonMindError

@@ -2,12 +2,14 @@
 
 import time
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 T = TypeVar("T")
 
 
-def until(condition: Callable[[], T], what: str, seconds: float = 30.0, pause: float = 0.05) -> T:
+def until(
+    condition: Callable[[], T | Literal[False] | None], what: str, seconds: float = 30.0, pause: float = 0.05
+) -> T:
     """Poll until the condition gives something true, and give that; fail with what was waited for."""
     deadline = time.monotonic() + seconds
     while True:

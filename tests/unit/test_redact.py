@@ -2,6 +2,7 @@ import base64
 import codecs
 import json
 import re
+from collections.abc import Callable
 from urllib.parse import quote
 
 import pytest
@@ -196,7 +197,7 @@ ENCODED = {
 @pytest.mark.parametrize("secret", [SECRET, "ghp_" + "a1B2" * 9, "p4ss-w0rd", "pässwörter-säge"])
 @pytest.mark.parametrize("before", range(5))
 @pytest.mark.parametrize("encode", ENCODED.values(), ids=ENCODED)
-def test_a_secret_is_found_in_every_encoding(encode, before: int, secret: str) -> None:  # type: ignore[no-untyped-def]
+def test_a_secret_is_found_in_every_encoding(encode: Callable[[bytes], bytes], before: int, secret: str) -> None:
     redactor = Redactor((secret,))
     shape = encode(b"<" * before + secret.encode() + b"> and more")
     assert redactor.holds_known(b"\xff" * before + shape + b"\xff")

@@ -6,6 +6,7 @@ import signal
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -24,7 +25,7 @@ pytestmark = [
 class Endless(CodexScene):
     """A model that never stops calling tools, until it has been asked for the last of its turns."""
 
-    def serve(self, *turns: dict[str, object]) -> None:
+    def serve(self, *turns: dict[str, Any]) -> None:
         log = self.root / "own.jsonl"
         script = {"turns": list(turns), "per_request": True}
         self.server = self.cleanup.enter_context(ResponsesServer(script, log, KEY))

@@ -7,14 +7,14 @@ import pytest
 
 from moonmind.adapters.agents.scripted import ScriptedAgent, improvised
 from moonmind.errors import NotConfigured
-from moonmind.ports.agent import Brief, BriefTask, JobEnd
+from moonmind.ports.agent import Brief, BriefTask, JobEnd, JobLimits
 from moonmind.ports.check import CheckStatus
 from moonmind.sample import source as sample
 from tests.support.agents import Scene, ScriptedScene
 
 
 @pytest.fixture
-def scene(tmp_path: Path) -> Iterator[Scene]:
+def scene(tmp_path: Path) -> Iterator[ScriptedScene]:
     made = ScriptedScene(tmp_path)
     yield made
     made.close()
@@ -31,7 +31,7 @@ BRIEF = Brief(
 )
 
 
-def test_without_a_script_each_named_path_is_touched_and_all_tasks_are_claimed(scene: Scene) -> None:
+def test_without_a_script_each_named_path_is_touched_and_all_tasks_are_claimed(scene: ScriptedScene) -> None:
     (scene.workspace / "README.md").write_text("# Title\n")
     agent = ScriptedAgent(replace(scene.options(), script=None, script_for=lambda _: None))
     job = replace(scene.job(), brief=BRIEF)
@@ -59,7 +59,7 @@ def test_without_a_script_each_named_path_is_touched_and_all_tasks_are_claimed(s
     }
 
 
-def test_a_packaged_script_is_chosen_by_the_phase(scene: Scene) -> None:
+def test_a_packaged_script_is_chosen_by_the_phase(scene: ScriptedScene) -> None:
     agent = ScriptedAgent(replace(scene.options(), script=None, script_for=sample.script_for))
     job = replace(scene.job(), brief=replace(BRIEF, phase="Phase 1: Setup (Shared Infrastructure)"))
     agent.start(job)
@@ -69,7 +69,7 @@ def test_a_packaged_script_is_chosen_by_the_phase(scene: Scene) -> None:
     assert (scene.workspace / "pyproject.toml").is_file()
 
 
-def test_each_attempt_plays_its_own_part_and_the_last_serves_all_later_ones(scene: Scene) -> None:
+def test_each_attempt_plays_its_own_part_and_the_last_serves_all_later_ones(scene: ScriptedScene) -> None:
     scene.behave("failed", "work")
     ends, thread = [], None
     for attempt in (1, 2, 3):
@@ -120,7 +120,7 @@ def test_a_script_that_cannot_be_played_says_where(scene: Scene, script: str, wo
     assert words in result.message
 
 
-def test_a_crash_is_told_as_one(scene: Scene) -> None:
+def test_a_crash_is_told_as_one(scene: ScriptedScene) -> None:
     (scene.root / "script.json").write_text('{"steps": [{"say": "now"}, {"crash": true}]}')
     job = scene.job()
     scene.agent.start(job)
@@ -129,23 +129,23 @@ def test_a_crash_is_told_as_one(scene: Scene) -> None:
     assert (result.end, "SIGKILL" in result.message) == (JobEnd.FAILED, True)
 
 
-def test_reconnect_notices_end_in_a_stall(scene: Scene) -> None:
+def test_reconnect_notices_end_in_a_stall(scene: ScriptedScene) -> None:
     (scene.root / "script.json").write_text('{"steps": [{"reconnect_for_seconds": 30}]}')
-    job = scene.job(stall_seconds=1.0)
+    job = scene.job(limits=JobLimits(stall_seconds=1.0))
     scene.agent.start(job)
     result = scene.ended(job).result
     assert result is not None
     assert (result.end, "waiting for network" in result.message) == (JobEnd.STALLED, True)
 
 
-def test_a_missing_script_is_said_before_anything_starts(scene: Scene) -> None:
+def test_a_missing_script_is_said_before_anything_starts(scene: ScriptedScene) -> None:
     with pytest.raises(NotConfigured, match=r"script\.json"):
         scene.agent.start(scene.job())
     (check,) = scene.agent.check()
     assert (check.status, "MOONMIND_SCRIPT" in check.remediation) == (CheckStatus.FAILED, True)
 
 
-def test_codex_is_skipped_where_a_script_does_the_work(scene: Scene) -> None:
+def test_codex_is_skipped_where_a_script_does_the_work(scene: ScriptedScene) -> None:
     scene.behave("work")
     (check,) = scene.agent.check()
     assert (check.name, check.status) == ("codex", CheckStatus.SKIPPED)

@@ -13,6 +13,7 @@ import pytest
 
 from moonmind.adapters.agents import supervised_jobs as room
 from moonmind.adapters.agents.supervised_jobs import Jobs
+from moonmind.adapters.supervisor import kernel
 from moonmind.adapters.supervisor.folder import write_json
 from moonmind.adapters.supervisor.heartbeat import last_beat
 from moonmind.errors import AgentError, AgentUnknown
@@ -93,7 +94,7 @@ def noted(jobs: Jobs, **handle: float) -> JobStatus:
     folder.make()
     lock = folder.try_lock()
     assert lock is not None
-    nobody = {"pid": 1, "started": "0", "agent_pid": 1, "agent_started": "0", "boot": room.kernel.boot_id()}
+    nobody = {"pid": 1, "started": "0", "agent_pid": 1, "agent_started": "0", "boot": kernel.boot_id()}
     write_json(folder.handle, {**nobody, **handle})
     status = jobs.poll("run/submit-1")
     os.close(lock)
@@ -151,7 +152,7 @@ def test_stopping_after_another_boot_signals_nobody(scene: Scene, jobs: Jobs) ->
     write_json(folder.handle, body)
     assert jobs.poll("old/submit-1").state is JobState.LOST
     jobs.stop("old/submit-1")
-    body |= {"boot": room.kernel.boot_id()}
+    body |= {"boot": kernel.boot_id()}
     write_json(folder.handle, body)
     jobs.stop("old/submit-1")  # the same boot, the same number, and yet another process
 
@@ -182,9 +183,9 @@ def slow(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> Scene:
     return scene
 
 
-def supervisors(scene: Scene) -> list[room.kernel.Process]:
+def supervisors(scene: Scene) -> list[kernel.Process]:
     mark = f"{scene.installation_id}/run-1/submit-1"
-    return room.kernel.called("-m", "moonmind.adapters.supervisor", mark)
+    return kernel.called("-m", "moonmind.adapters.supervisor", mark)
 
 
 def test_a_start_that_takes_long_and_comes_up_is_a_start(slow: Scene) -> None:
@@ -229,12 +230,12 @@ def test_a_job_that_was_stopped_before_it_started_does_not_start_any_more(scene:
     assert scene.agent.poll(job.key).state is JobState.ABSENT
 
 
-def with_leftover(jobs: Jobs, left: room.kernel.Process) -> str:
+def with_leftover(jobs: Jobs, left: kernel.Process) -> str:
     """Make a job that has ended and left a process behind, one that dropped its mark."""
     folder = jobs.folder("run/submit-1")
     folder.make()
     nobody = {"pid": 1, "started": "0", "agent_pid": 1, "agent_started": "0"}
-    write_json(folder.handle, {**nobody, "boot": room.kernel.boot_id()})
+    write_json(folder.handle, {**nobody, "boot": kernel.boot_id()})
     ended = {"end": "exited", "exit_code": 0, "at": 1.0, "seconds": 1.0, "survivors": 1}
     write_json(folder.result, {**ended, "left": [{"pid": left.pid, "started": left.started}]})
     return "run/submit-1"
@@ -242,7 +243,7 @@ def with_leftover(jobs: Jobs, left: room.kernel.Process) -> str:
 
 def test_what_outlived_its_job_is_ended_when_the_job_is_stopped_again(jobs: Jobs) -> None:
     with subprocess.Popen(["sleep", "60"]) as child:
-        key = with_leftover(jobs, room.kernel.identify(child.pid))
+        key = with_leftover(jobs, kernel.identify(child.pid))
         assert jobs.poll(key).facts["survivors"] == 1
         jobs.stop(key)
         assert child.wait(5) == -signal.SIGKILL
@@ -253,7 +254,7 @@ def test_what_outlives_its_job_and_cannot_be_ended_keeps_the_next_one_from_start
 ) -> None:
     monkeypatch.setattr(room, "_KILL_SECONDS", 0.2)
     jobs = scene.agent._jobs
-    with_leftover(jobs, room.kernel.identify(1))  # the first process takes no SIGKILL, from whomever
+    with_leftover(jobs, kernel.identify(1))  # the first process takes no SIGKILL, from whomever
     folder = jobs.folder("run/submit-1").path
     next_one = replace(scene.job(), key="run/submit-2", home_key="run")
     with pytest.raises(AgentUnknown, match=r"cannot be ended: 1") as caught:

@@ -19,6 +19,7 @@ from tests.support.processes import free_port
 class Service(BaseHTTPRequestHandler):
     """Answers with the status that the path names, and counts what reaches it."""
 
+    url: str
     reached: list[str]
 
     def do_POST(self) -> None:
@@ -38,14 +39,14 @@ class Service(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def service() -> Iterator[Any]:
+def service() -> Iterator[type[Service]]:
     class Fresh(Service):
         reached: list[str] = []
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Fresh)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
-    Fresh.url = f"http://127.0.0.1:{server.server_address[1]}/v1"  # type: ignore[attr-defined]
+    Fresh.url = f"http://127.0.0.1:{server.server_address[1]}/v1"
     yield Fresh
     server.shutdown()
     thread.join()
@@ -55,8 +56,9 @@ def service() -> Iterator[Any]:
 class Front:
     """A key proxy with a limit, and its one client."""
 
-    def __init__(self, url: str, kept: Path, **terms: int) -> None:
-        self.proxy = Proxy(KeyProxy(url, "key", **terms), kept)
+    def __init__(self, url: str, kept: Path, *, most: int, before: int = 0, base: int = 0) -> None:
+        terms = KeyProxy(url, "key", calls_before=before, calls_base=base, calls_most=most)
+        self.proxy = Proxy(terms, kept)
         self.proxy.serve()
         self.kept = kept
 
@@ -71,7 +73,7 @@ class Front:
 
 @pytest.mark.parametrize("path", ["responses", "responses/compact", "chat/completions", "anything"])
 def test_whatever_is_asked_counts_and_is_refused_at_the_limit(service: Any, tmp_path: Path, path: str) -> None:
-    front = Front(service.url, tmp_path / "calls.json", calls_most=2)
+    front = Front(service.url, tmp_path / "calls.json", most=2)
     assert front.total == 0
     assert [front.ask(path).status_code for _ in range(4)] == [200, 200, 400, 400]
     assert len(service.reached) == front.total == 2
@@ -84,7 +86,7 @@ def test_whatever_is_asked_counts_and_is_refused_at_the_limit(service: Any, tmp_
 
 @pytest.mark.parametrize("path", ["400", "401", "404", "429", "500", "503", "307", "drop"])
 def test_what_the_service_does_not_answer_does_not_count(service: Any, tmp_path: Path, path: str) -> None:
-    front = Front(service.url, tmp_path / "calls.json", calls_most=1)
+    front = Front(service.url, tmp_path / "calls.json", most=1)
     for _ in range(3):
         front.ask(path)
     assert front.total == 0
@@ -94,7 +96,7 @@ def test_what_the_service_does_not_answer_does_not_count(service: Any, tmp_path:
 
 
 def test_looking_around_is_free_and_goes_on_at_the_limit(service: Any, tmp_path: Path) -> None:
-    front = Front(service.url, tmp_path / "calls.json", calls_before=7, calls_most=7)
+    front = Front(service.url, tmp_path / "calls.json", before=7, most=7)
     assert front.ask("models", "GET").status_code == 200
     assert front.ask("responses").status_code == 400
     assert front.total == 7
@@ -102,14 +104,14 @@ def test_looking_around_is_free_and_goes_on_at_the_limit(service: Any, tmp_path:
 
 
 def test_a_service_that_is_not_there_costs_nothing(tmp_path: Path) -> None:
-    front = Front(f"http://127.0.0.1:{free_port()}/v1", tmp_path / "calls.json", calls_most=1)
+    front = Front(f"http://127.0.0.1:{free_port()}/v1", tmp_path / "calls.json", most=1)
     assert [front.ask("responses").status_code for _ in range(3)] == [503, 503, 503]
     assert front.total == 0
     front.proxy.close()
 
 
 def test_side_by_side_no_call_too_many_gets_through(service: Any, tmp_path: Path) -> None:
-    front = Front(service.url, tmp_path / "calls.json", calls_before=5, calls_base=5, calls_most=12)
+    front = Front(service.url, tmp_path / "calls.json", before=5, base=5, most=12)
     with ThreadPoolExecutor(8) as pool:
         codes = list(pool.map(lambda _: front.ask("responses").status_code, range(24)))
     assert sorted(codes) == [200] * 7 + [400] * 17
@@ -128,7 +130,7 @@ def test_a_call_is_written_down_before_it_is_made(tmp_path: Path) -> None:
 
 def test_a_call_that_cannot_be_written_down_is_not_made(service: Any, tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
-    front = Front(service.url, tmp_path / "folder" / "calls.json", calls_most=9)
+    front = Front(service.url, tmp_path / "folder" / "calls.json", most=9)
     (tmp_path / "folder" / "calls.json").unlink()
     (tmp_path / "folder").rmdir()
     assert front.ask("responses").status_code == 503

@@ -17,6 +17,7 @@ KEY = "the-real-key"
 class Service(BaseHTTPRequestHandler):
     """A model service that shows what it was sent."""
 
+    url: str
     seen: list[tuple[str, str, dict[str, str], bytes]]
     released: threading.Event
 

@@ -153,7 +153,7 @@ def test_a_refresh_token_that_goes_while_a_job_runs_is_missed_in_words(tmp_path:
 
 def test_only_a_login_of_a_known_kind_is_relayed() -> None:
     assert relayed(stored(jwt(1))) is not None
-    claimed = jwt(1, **{"https://api.openai.com/auth": {"chatgpt_account_id": "acc-2"}})
+    claimed = jwt(1, seconds=3600.0, **{"https://api.openai.com/auth": {"chatgpt_account_id": "acc-2"}})
     assert relayed(stored(claimed, account=None)) == (claimed, "acc-2")
     for odd in (
         stored("opaque"),

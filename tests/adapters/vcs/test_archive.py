@@ -34,10 +34,10 @@ def archived(scene: Scene, workspace: Workspace, *names: str) -> tuple[Archived,
     said = GitVcs(options).archive(NAME, RUN, workspace, file, names=names or None)
     file.seek(0)
     with tarfile.open(fileobj=file) as archive:
-        found = {
-            member.name: archive.extractfile(member).read() if member.isreg() else b"->" + member.linkname.encode()  # type: ignore[union-attr]
-            for member in archive
-        }
+        found = {}
+        for member in archive:
+            content = archive.extractfile(member) if member.isreg() else None
+            found[member.name] = content.read() if content is not None else b"->" + member.linkname.encode()
     return said, found
 
 

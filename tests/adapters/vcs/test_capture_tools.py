@@ -148,7 +148,7 @@ def test_what_a_tool_made_is_left_out_and_counted(
 def make_environment(folder: Path) -> None:
     """Make a virtual environment as Python before 3.13 does, which does not hide it from git."""
     visible = ["--without-scm-ignore-files"] if sys.version_info >= (3, 13) else []
-    command = [sys.executable, "-m", "venv", "--without-pip", *visible, folder]
+    command = [sys.executable, "-m", "venv", "--without-pip", *visible, str(folder)]
     subprocess.run(command, check=True, timeout=60)
 
 

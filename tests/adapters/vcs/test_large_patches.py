@@ -8,7 +8,8 @@ import pytest
 from moonmind.adapters.vcs import objects
 from moonmind.runs.chain import Stage
 from tests.support.git_repos import commit_to, make_bare
-from tests.support.stage_world import REPOSITORY, World
+from tests.support.stage_parts import REPOSITORY
+from tests.support.stage_world import World
 
 LARGE, BEYOND = 1024 * 1024, 70 * 1024 * 1024
 BEFORE = {"random": os.urandom(LARGE), "text": b"a line of text\n" * (LARGE // 15)}

@@ -1,3 +1,4 @@
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -8,7 +9,7 @@ from moonmind.db.unit_of_work import Database
 from moonmind.errors import ErrorInfo, RunActive
 from moonmind.runs.chain import Stage
 from moonmind.runs.machine import AttemptState, RetryMode, RunStatus, WaitingReason
-from moonmind.runs.records import Run
+from moonmind.runs.records import Claim, Run
 from tests.support.databases import (
     HOST,
     add_run,
@@ -244,9 +245,12 @@ def test_a_cancel_that_comes_right_before_a_park_is_followed_at_once(database: D
 
 
 def test_a_cancel_that_races_with_a_claim_is_never_lost(database: Database) -> None:
+    def act(run: Run, number: int) -> Run | Claim | None:
+        return cancel(database, run) if number else claim_run(database, run.id)
+
     for _ in range(10):
         run = add_run(database)
-        results = at_once(2, lambda number, run=run: cancel(database, run) if number else claim_run(database, run.id))
+        results = at_once(2, partial(act, run))
         after = read_run(database, run.id)
         assert after.cancel_requested_at is not None
         if after.status is RunStatus.CANCELLED:

@@ -1,6 +1,7 @@
 """The statements that run every second stay on their indexes, however many ended runs there are."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -61,9 +62,9 @@ def crowded(database: Database) -> Database:
 @pytest.mark.parametrize("name", STATEMENTS)
 def test_a_frequent_statement_reads_its_index(crowded: Database, name: str) -> None:
     index, act = STATEMENTS[name]
-    seen: list[tuple[str, object]] = []
+    seen: list[tuple[str, Sequence[Any]]] = []
 
-    def note(_connection: object, _cursor: object, statement: str, parameters: object, *_rest: object) -> None:
+    def note(_connection: object, _cursor: object, statement: str, parameters: Sequence[Any], *_rest: object) -> None:
         if statement.startswith(("SELECT", "UPDATE")):
             seen.append((statement, parameters))
 

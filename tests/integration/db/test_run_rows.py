@@ -1,4 +1,5 @@
 from datetime import timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -24,7 +25,7 @@ from tests.support.databases import (
 )
 
 
-def end(database: Database, stage: Stage = Stage.DISCOVER, **values: object):
+def end(database: Database, stage: Stage = Stage.DISCOVER, **values: Any) -> Run:
     """Create a run and close it as failed at a stage."""
     run = reach(database, stage, **values)
     claim = claim_run(database, run.id, stage)
@@ -169,7 +170,7 @@ def test_a_page_shows_what_the_filter_says(database: Database) -> None:
     two = add_run(database, repository="octo/cat", requested_key="043-100%_dogs")
     ended = end(database, repository="octo/dog")
 
-    def shown(**values: object) -> set[object]:
+    def shown(**values: Any) -> set[object]:
         with database.read() as unit:
             return {run.id for run in unit.runs.page(RunFilter(**values), 10)}
 
@@ -214,7 +215,7 @@ def test_a_run_at_a_stage_of_another_program_is_listed_and_left_to_that_program(
     with database.write() as unit:
         (listed,) = unit.runs.page(RunFilter(), 10)
         assert (listed.stage.value, listed.waiting_reason) == ("deploy", "weather")
-        assert [(one.stage.value, one.type) for one in unit.events.after(run.id, 0, 10)] == [("deploy", "run.paused")]
+        assert [(one.stage, one.type) for one in unit.events.after(run.id, 0, 10)] == [("deploy", "run.paused")]
         assert [one.stage for one in unit.attempts.latest(run.id)] == [
             *(stage for stage in Stage if stage is not Stage.SUBMIT),
             "deploy",

@@ -1,6 +1,7 @@
 """Requests for one feature that come at the same moment, by names that no unique index takes for one."""
 
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from threading import Event
 from uuid import uuid4
 
@@ -26,12 +27,11 @@ from tests.support.databases import add_run, at_once, new_run, read_run
 def test_of_requests_for_one_feature_by_other_names_at_once_one_wins(
     database: Database, names: tuple[str, ...]
 ) -> None:
+    def ask(repository: str, number: int) -> Run:
+        return add_run(database, repository=repository, requested_key=names[number % len(names)])
+
     for turn in range(5):
-        repository = f"octo/cat{turn}"
-        asked = [names[number % len(names)] for number in range(8)]
-        results = at_once(
-            8, lambda number, to=repository, by=asked: add_run(database, repository=to, requested_key=by[number])
-        )
+        results = at_once(8, partial(ask, f"octo/cat{turn}"))
         (winner,) = [one for one in results if not isinstance(one, Exception)]
         refused = [one for one in results if isinstance(one, RunActive)]
         assert {one.details["runId"] for one in refused} == {str(winner.id)}

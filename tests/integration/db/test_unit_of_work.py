@@ -1,9 +1,10 @@
 import sqlite3
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import event, make_url, text
+from sqlalchemy import URL, event, make_url, text
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from moonmind.db import engine
@@ -128,9 +129,11 @@ def test_a_server_that_is_away_is_unavailable() -> None:
 
 
 @pytest.mark.postgres
-@pytest.mark.parametrize("wrong", [{"username": "nobody_of_that_name"}, {"database": "no_such_database"}])
-def test_a_server_that_refuses_is_a_setting_that_is_wrong(postgres_url: str, wrong: dict[str, str]) -> None:
-    url = make_url(postgres_url).set(**wrong)  # type: ignore[arg-type]  # one str is not what every parameter takes
+@pytest.mark.parametrize(
+    "mistake", [lambda url: url.set(username="nobody_of_that_name"), lambda url: url.set(database="no_such_database")]
+)
+def test_a_server_that_refuses_is_a_setting_that_is_wrong(postgres_url: str, mistake: Callable[[URL], URL]) -> None:
+    url = mistake(make_url(postgres_url))
     database = Database(url.render_as_string(hide_password=False))
     with pytest.raises(NotConfigured, match=r"The database refused: .*does not exist") as refused:
         add_run(database)

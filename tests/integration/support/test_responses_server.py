@@ -2,6 +2,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -45,7 +46,7 @@ def test_the_key_is_asked_for_and_never_logged(tmp_path: Path) -> None:
 
 
 def test_errors_drops_and_usage_are_as_written(tmp_path: Path) -> None:
-    turns = [
+    turns: list[dict[str, Any]] = [
         {"status": 429, "body": {"error": {"message": "slow down"}}, "headers": {"Retry-After": "7"}},
         {"drop": True},
         {"message": "x", "usage": {"input_tokens": 5, "output_tokens": 6}},

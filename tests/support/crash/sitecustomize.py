@@ -11,33 +11,42 @@ import signal
 import sys
 import threading
 from collections import defaultdict
+from collections.abc import Callable, Sequence
 from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
 from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+Applies = Callable[[tuple[Any, ...], Any], bool]
+"""Whether a place has been reached: by the arguments of the call and, after it, by its answer."""
+Unit = tuple[str, str, str, str, Applies]
+"""Module, class, method, before or after the call, when it applies."""
 
 BEFORE, AFTER = "before", "after"
 
 
-def stage_is(name):
+def stage_is(name: str) -> Applies:
     """Apply to a claim of this stage: to Executor._claim's answer."""
     return lambda arguments, answer: isinstance(answer, tuple) and answer[0].run.stage.value == name
 
 
-def decision(stage, kind):
+def decision(stage: str, kind: str) -> Applies:
     """Apply to Recorder.record for a decision of this kind at this stage."""
     return lambda arguments, answer: arguments[1].run.stage.value == stage and type(arguments[2]).__name__ == kind
 
 
-def in_thread(name):
+def in_thread(name: str) -> Applies:
     """Apply in a thread of this name."""
     return lambda arguments, answer: threading.current_thread().name == name
 
 
-def found(arguments, answer):
+def found(arguments: tuple[Any, ...], answer: Any) -> bool:
     """Apply when there was something to do."""
     return bool(answer)
 
 
-def always(arguments, answer):
+def always(arguments: tuple[Any, ...], answer: Any) -> bool:
     """Apply at once."""
     return True
 
@@ -56,8 +65,8 @@ NOTIFY = ("moonmind.engine.dispatch_loop", "DispatchLoop", "notify")
 ACK = ("celery.worker.request", "Request", "acknowledge")
 STEP = ("moonmind.adapters.dispatchers.threads", "ThreadDispatcher", "_step")
 
-PLACES = {
-    # place: (module, class, method, before or after the call, when it applies), or a list where engines differ
+PLACES: dict[str, Unit | list[Unit]] = {
+    # place: its unit, or a list where engines differ
     "after-creation": (*NOTIFY, BEFORE, always),
     "before-first-dispatch": [(*each, BEFORE, always) for each in DISPATCHERS],
     "after-first-dispatch": [(*each, AFTER, always) for each in DISPATCHERS],
@@ -95,7 +104,7 @@ PLACES = {
 }
 
 
-def _die(place):
+def _die(place: str) -> None:
     armed = Path(os.environ["MOONMIND_TEST_CRASHES"]) / place
     try:
         armed.rename(armed.with_suffix(".done"))
@@ -104,23 +113,23 @@ def _die(place):
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def _targets(place):
+def _targets(place: str) -> list[Unit]:
     found = PLACES[place]
     return found if isinstance(found, list) else [found]
 
 
-def _wrap(module, place):
+def _wrap(module: ModuleType, place: str) -> None:
     for target in _targets(place):
         if target[0] == module.__name__:
             _wrap_one(module, place, *target[1:])
 
 
-def _wrap_one(module, place, kind, name, when, applies):
+def _wrap_one(module: ModuleType, place: str, kind: str, name: str, when: str, applies: Applies) -> None:
     owner = getattr(module, kind)
     original = getattr(owner, name)
 
     @functools.wraps(original)
-    def wrapped(*arguments, **named):
+    def wrapped(*arguments: Any, **named: Any) -> Any:
         if when == BEFORE and applies(arguments, None):
             _die(place)
         answer = original(*arguments, **named)
@@ -134,31 +143,32 @@ def _wrap_one(module, place, kind, name, when, applies):
 class _Watch(MetaPathFinder):
     """Wraps units as soon as their module has been imported."""
 
-    def __init__(self):
-        self.waiting = defaultdict(list)
+    def __init__(self) -> None:
+        self.waiting: defaultdict[str, list[str]] = defaultdict(list)
         for place in PLACES:
             for module, *_ in _targets(place):
                 self.waiting[module].append(place)
 
-    def find_spec(self, name, path, target=None):
+    def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
         if name not in self.waiting:
             return None
         places = self.waiting.pop(name)
         spec = importlib.util.find_spec(name)
         assert spec is not None
+        assert spec.loader is not None
         spec.loader = _After(spec.loader, places)
         return spec
 
 
 class _After(Loader):
-    def __init__(self, loader, places):
+    def __init__(self, loader: Loader, places: list[str]) -> None:
         self.loader = loader
         self.places = places
 
-    def create_module(self, spec):
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
         return self.loader.create_module(spec)
 
-    def exec_module(self, module):
+    def exec_module(self, module: ModuleType) -> None:
         self.loader.exec_module(module)
         for place in self.places:
             _wrap(module, place)

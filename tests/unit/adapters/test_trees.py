@@ -108,7 +108,8 @@ def test_a_folder_that_is_still_written_into_is_removed_once_its_writer_is_done(
 ) -> None:
     top = tmp_path / "top"
     (top / "inner").mkdir(parents=True)
-    rmdir, times = os.rmdir, []
+    rmdir = os.rmdir
+    times: list[str] = []
 
     def late(name: str, *, dir_fd: int | None = None) -> None:
         if len(times) < 3:

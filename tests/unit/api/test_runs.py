@@ -48,7 +48,7 @@ def test_an_idempotency_key_starts_one_run_only(client: TestClient) -> None:
 
 @pytest.mark.parametrize("key", ["", "two words", "x" * 201, "ümlaut"])
 def test_an_idempotency_key_is_short_and_visible(client: TestClient, key: str) -> None:
-    answer = client.post(RUNS, json=BODY, headers={"Idempotency-Key": key.encode()})
+    answer = client.post(RUNS, json=BODY, headers={b"Idempotency-Key": key.encode()})
     assert answer.status_code == 422
     (field,) = answer.json()["details"]["fields"]
     assert field["field"] == "Idempotency-Key"

@@ -3,6 +3,7 @@
 import json
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -68,7 +69,7 @@ def test_a_workflow_that_the_token_may_not_push_is_said_before(facts: dict[str, 
     assert ".github/workflows/ci.yml" in check.message
 
 
-def dry_run(capsys: Capture, code: int, *arguments: str) -> dict[str, object]:
+def dry_run(capsys: Capture, code: int, *arguments: str) -> dict[str, Any]:
     assert main(["run", NAME, "--dry-run", "--json", *arguments]) == code
     return dict(json.loads(capsys.readouterr().out))
 
@@ -112,12 +113,12 @@ def test_why_there_is_nothing_to_do_is_said(
     assert "no feature '999'" in out
     assert "fix: " in out
     found = dry_run(capsys, 1, "--feature", "999")
-    assert "no feature '999'" in str(found["next"]["reason"])  # type: ignore[index]
+    assert "no feature '999'" in str(found["next"]["reason"])
     done = {path: content.replace(b"- [ ]", b"- [x]") for path, content in source.files().items()}
     monkeypatch.setenv("MOONMIND_LOCAL_REPOS", str(tmp_path / "others"))
     make_bare(tmp_path / "others" / f"{NAME}.git", done)
     found = dry_run(capsys, 0)
-    assert "is done" in str(found["next"]["reason"])  # type: ignore[index]
+    assert "is done" in str(found["next"]["reason"])
 
 
 @pytest.mark.parametrize("other", ["moonmind/spec-42-refresh-docs/foo"])
@@ -137,7 +138,7 @@ def test_a_credential_that_is_missing_fails_it(folder: Path, capsys: Capture, mo
     monkeypatch.setenv("MOONMIND_AGENT", "scripted")
     found = dry_run(capsys, 1)
     assert found["ready"] is False
-    assert "GH_TOKEN is not set" in str(found["next"]["reason"])  # type: ignore[index]
+    assert "GH_TOKEN is not set" in str(found["next"]["reason"])
     assert list(folder.iterdir()) == []
 
 

@@ -1,4 +1,5 @@
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import pytest
@@ -30,19 +31,19 @@ class Shown:
 def test_following_shows_every_look_and_gives_the_run_as_it_ended(container: Container) -> None:
     database = container.database
     run = add_run(database)
-    steps = iter(
-        [
-            lambda: (claim_run(database, run.id), keep(database, run.id, "codex_logs", LOG, said("one"), sealed=False)),
-            lambda: (
-                keep(database, run.id, "codex_logs", LOG, said("one") + said("two").rstrip()),
-                end(database, run.id, RunStatus.SUCCEEDED),
-            ),
-        ]
-    )
-    view = Shown()
+
+    def moves() -> Iterator[None]:
+        claim_run(database, run.id)
+        keep(database, run.id, "codex_logs", LOG, said("one"), sealed=False)
+        yield
+        keep(database, run.id, "codex_logs", LOG, said("one") + said("two").rstrip())
+        end(database, run.id, RunStatus.SUCCEEDED)
+        yield
+
+    view, steps = Shown(), moves()
 
     def move() -> None:
-        next(steps)()
+        next(steps)
 
     ended = follow(ServiceSource(container.runs, str(run.id)), view, pace=0, meanwhile=move)
     assert ended.id == run.id

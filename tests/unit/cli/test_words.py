@@ -1,5 +1,6 @@
 """People read the field's standard words: in help, and in what errors advise."""
 
+import argparse
 import re
 from collections.abc import Iterator
 
@@ -24,9 +25,9 @@ def helps() -> Iterator[tuple[str, str]]:
         yield f"moonmind {found.name}", f"{found.help} {found.epilog or EPILOG}"
         for parameter in found.params:
             yield f"moonmind {found.name} {parameter.name}", getattr(parameter, "help", None) or ""
+    (subcommands,) = (one for one in speckit_command._parser()._actions if isinstance(one, argparse._SubParsersAction))
     for name in ("status", "next", "prompt", "tick", "untick", "doctor"):
-        parser = speckit_command._parser()._subparsers._group_actions[0].choices[name]
-        yield f"speckit {name}", parser.format_help()
+        yield f"speckit {name}", subcommands.choices[name].format_help()
 
 
 def advice() -> Iterator[tuple[str, str]]:

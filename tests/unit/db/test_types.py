@@ -6,14 +6,14 @@ from types import MappingProxyType
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import make_url
 
 from moonmind.db.types import Timestamp, Word, dump_json
 from moonmind.runs.chain import Stage
 from moonmind.runs.events import EventType
 from moonmind.runs.machine import AttemptState, RunStatus, WaitingReason
 
-POSTGRES, SQLITE = postgresql.dialect(), sqlite.dialect()
+POSTGRES, SQLITE = (make_url(url).get_dialect()() for url in ("postgresql+psycopg://", "sqlite://"))
 
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),

@@ -4,11 +4,13 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from moonmind.adapters.agents import scripted_player
 from moonmind.sample import source
+from moonmind.speckit.spec_tasks import Phase
 from moonmind.speckit.tasks_md import read_tasks
 
 FEATURE = f"specs/{source.FEATURE_KEY}"
@@ -18,10 +20,11 @@ CHANGES = ("write", "append", "delete")
 PLAYER = str(Path(scripted_player.__file__))
 
 
-def steps_of(phase) -> list[dict]:
+def steps_of(phase: Phase) -> list[dict[str, Any]]:
     script = source.script_for(phase.title)
     assert script is not None, phase.title
-    return json.loads(script)["steps"]
+    steps: list[dict[str, Any]] = json.loads(script)["steps"]
+    return steps
 
 
 def checkout(parent: Path) -> Path:
@@ -33,7 +36,7 @@ def checkout(parent: Path) -> Path:
     return folder
 
 
-def perform(folder: Path, steps: list[dict]) -> None:
+def perform(folder: Path, steps: list[dict[str, Any]]) -> None:
     """Let the shipped player play the steps in the folder, without the pauses that are there to be watched."""
     script = folder.parent / "script.json"
     script.write_text(json.dumps({"version": 1, "steps": [step for step in steps if "run_for_seconds" not in step]}))

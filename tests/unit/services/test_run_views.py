@@ -88,7 +88,7 @@ def test_a_run_is_shown_with_the_names_of_the_contract() -> None:
     shown = run_views.run_view(RUN, [an_attempt(stage) for stage in STAGES], [], stages=bootstrap.STAGES).model_dump(
         mode="json", by_alias=True
     )
-    expected = {
+    expected: dict[str, Any] = {
         "id": str(ID),
         "repository": "MoonMind/Reference",
         "status": "running",

@@ -10,7 +10,8 @@ from moonmind.runs.chain import Stage
 from moonmind.runs.machine import Done, Failed, Redo
 from moonmind.sample import source
 from tests.support.git_repos import git, log_of
-from tests.support.stage_world import BRANCH, FOLDER, REPOSITORY, TASKS, World
+from tests.support.stage_parts import REPOSITORY
+from tests.support.stage_world import BRANCH, FOLDER, TASKS, World
 
 SECRET = "ghp_averysecrettokenvalue0123456789"
 

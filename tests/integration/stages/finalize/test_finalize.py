@@ -4,7 +4,8 @@ from pathlib import Path
 from moonmind.ports.agent import JobState
 from moonmind.runs.chain import Stage
 from moonmind.runs.machine import Done
-from tests.support.stage_world import REPOSITORY, World
+from tests.support.stage_parts import REPOSITORY
+from tests.support.stage_world import World
 
 
 def test_the_summary_says_what_the_run_did_and_the_folders_are_gone(tmp_path: Path) -> None:

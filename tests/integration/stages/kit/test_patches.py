@@ -7,7 +7,8 @@ from moonmind.runs.chain import Stage
 from moonmind.stages.kit import patches
 from moonmind.stages.kit.patches import keep_patch, read_patch
 from tests.support.git_repos import commit_to, make_bare
-from tests.support.stage_world import REPOSITORY, World
+from tests.support.stage_parts import REPOSITORY
+from tests.support.stage_world import World
 
 SECRET = "ghp_averysecrettokenvalue0123456789"
 

@@ -6,7 +6,8 @@ from moonmind.runs.chain import Stage
 from moonmind.runs.machine import Done
 from moonmind.stages.kit.plan import Plan
 from moonmind.stages.kit.restored_work import ensure_start, find_wip, has
-from tests.support.stage_world import REPOSITORY, World
+from tests.support.stage_parts import REPOSITORY
+from tests.support.stage_world import World
 
 
 @pytest.fixture

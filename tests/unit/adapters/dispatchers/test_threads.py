@@ -37,8 +37,13 @@ def request(stage: Stage = Stage.DISCOVER, *, expires: float = 10.0) -> Dispatch
 
 def test_a_chain_is_followed_from_its_stage_on_to_the_end(start: Start) -> None:
     executed: list[tuple[UUID, Stage, UUID]] = []
+
+    def execute(*step: *tuple[UUID, Stage, UUID]) -> bool:
+        executed.append(step)
+        return True
+
     wanted = request(Stage.APPLY)
-    start(lambda *step: executed.append(step) or True).dispatch(wanted)
+    start(execute).dispatch(wanted)
     until(lambda: len(executed) == 3, "the chain's end", 5, pause=0.005)
     assert executed == [(wanted.run_id, stage, wanted.chain_id) for stage in STAGES[2:]]
 
@@ -72,7 +77,12 @@ def test_runs_are_worked_on_at_once_as_many_as_there_are_threads(start: Start) -
 
 def test_a_request_that_came_before_the_start_is_taken_and_one_that_waited_too_long_is_not(start: Start) -> None:
     executed: list[UUID] = []
-    dispatcher = ThreadDispatcher(lambda run, *_: bool(executed.append(run)), concurrency=1)
+
+    def execute(run: UUID, _stage: Stage, _chain: UUID) -> bool:
+        executed.append(run)
+        return False
+
+    dispatcher = ThreadDispatcher(execute, concurrency=1)
     late, early = request(expires=0.0), request()
     dispatcher.dispatch(late)
     dispatcher.dispatch(early)

@@ -22,13 +22,13 @@ def test_a_folder_is_for_its_user_alone_and_made_once(folder: JobFolder) -> None
 
 
 def test_the_lock_is_held_once_and_seen_by_others(folder: JobFolder) -> None:
-    assert not folder.locked
+    seen = [folder.locked]
     held = folder.try_lock()
     assert held is not None
-    assert folder.locked
+    seen.append(folder.locked)
     assert folder.try_lock() is None
     os.close(held)
-    assert not folder.locked
+    assert [*seen, folder.locked] == [False, True, False]
 
 
 def test_looking_at_the_lock_does_not_take_it(folder: JobFolder) -> None:

@@ -1,4 +1,5 @@
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -55,7 +56,7 @@ def test_a_logout_meanwhile_is_not_undone(terms: Loan) -> None:
 
 
 @pytest.mark.parametrize("again", [loan.settle, lambda terms: os.close(loan.take(terms))])
-def test_what_a_killed_borrower_kept_is_given_back_later(terms: Loan, again) -> None:
+def test_what_a_killed_borrower_kept_is_given_back_later(terms: Loan, again: Callable[[Loan], object]) -> None:
     os.close(loan.take(terms))  # killed: the lock is free and nothing was given back
     Path(terms.copy).write_text("refreshed")
     again(terms)

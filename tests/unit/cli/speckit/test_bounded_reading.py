@@ -18,11 +18,16 @@ def a_socket(place: Path) -> None:
     os.mknod(place, stat.S_IFSOCK | 0o600)
 
 
-IN_ITS_PLACE = {
+def a_link_to_a_pipe(place: Path) -> None:
+    os.mkfifo(place.with_name("pipe"))
+    place.symlink_to("pipe")
+
+
+IN_ITS_PLACE: dict[str, Callable[[Path], object]] = {
     "a pipe": os.mkfifo,
     "a link to a device without end": lambda place: place.symlink_to("/dev/zero"),
     "a link to a terminal": lambda place: place.symlink_to("/dev/tty"),
-    "a link to a pipe": lambda place: (os.mkfifo(place.with_name("pipe")), place.symlink_to("pipe")),
+    "a link to a pipe": a_link_to_a_pipe,
     "a socket": a_socket,
     "a folder": Path.mkdir,
     "a link to itself": lambda place: place.symlink_to(place.name),
