@@ -34,7 +34,12 @@ app = typer.Typer(
     epilog=EPILOG,
     add_completion=False,
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    rich_markup_mode=None,  # help drawn by Rich takes three times as long
+    context_settings={
+        "help_option_names": ["-h", "--help"],
+        # Typer loads pydantic for an option that is neither given nor has a default; its own --help is one.
+        "default_map": {"help": False, "db": {"help": False}},
+    },
 )
 
 database = typer.Typer()
@@ -189,7 +194,10 @@ def doctor(
 
 @database.callback(invoke_without_command=True)
 def db(context: typer.Context) -> None:
-    """Migrate the database (DATABASE_URL, else CELERY_RESULT_BACKEND), or show its version."""
+    """Migrate the database, or show its version.
+
+    It is the one that DATABASE_URL names, else CELERY_RESULT_BACKEND.
+    """
     if context.invoked_subcommand is None:
         print(context.get_help())
 
@@ -204,7 +212,10 @@ def upgrade_database(json: Json = False) -> None:
 
 @database.command("current")
 def current_version(json: Json = False) -> None:
-    """Show the schema's version; exit with 1 if this program needs another one."""
+    """Show the schema's version.
+
+    Exits with 1 if this program needs another one.
+    """
     from moonmind.cli import database_commands as kept
 
     raise typer.Exit(kept.current(_printer(json)))
