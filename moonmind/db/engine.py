@@ -3,9 +3,8 @@
 import sqlite3
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import psycopg
 from sqlalchemy import Connection, Engine, event, make_url
 from sqlalchemy import create_engine as sqlalchemy_engine
 from sqlalchemy.exc import DisconnectionError
@@ -13,6 +12,9 @@ from sqlalchemy.exc import DisconnectionError
 from moonmind.db.types import dump_json
 from moonmind.errors import NotConfigured
 from moonmind.private import make_folder, make_private
+
+if TYPE_CHECKING:
+    import psycopg  # SQLite starts without it
 
 BUSY_SECONDS = 30
 IDLE_SECONDS = 1.0
@@ -93,7 +95,7 @@ def _postgresql(url: str, pool_size: int) -> Engine:
     return engine
 
 
-def _bound_idleness(connection: psycopg.Connection[Any], _record: Any) -> None:
+def _bound_idleness(connection: "psycopg.Connection[Any]", _record: Any) -> None:
     # A process that is stopped between two statements keeps its row locked, and everybody else out, until it goes on.
     connection.execute(f"SET idle_in_transaction_session_timeout = '{IDLE_IN_TRANSACTION_SECONDS}s'")
     connection.commit()
@@ -110,6 +112,8 @@ def _probe_idle(connection: Any, record: Any, _proxy: Any) -> None:
     """
     if time.monotonic() - record.info.get("used", float("-inf")) < IDLE_SECONDS:
         return
+    import psycopg
+
     try:
         connection.execute("SELECT 1")
         connection.rollback()

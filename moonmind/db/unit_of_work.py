@@ -83,6 +83,9 @@ class Database:
     def migrate(self) -> None:
         """Bring the schema to this program's version; safe while others do the same."""
         with answering(self._url):
+            with self._engine.connect() as connection:
+                if schema.current(connection) == schema.HEAD:
+                    return
             schema.migrate(self._url)
 
     def version(self) -> str | None:

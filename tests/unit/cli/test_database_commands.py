@@ -6,7 +6,7 @@ from sqlalchemy import create_engine, text
 
 from moonmind.cli.database_commands import place
 from moonmind.cli.main import main
-from moonmind.db.schema import head
+from moonmind.db.schema import HEAD
 from moonmind.settings import DatabaseSettings, load_settings
 
 Capture = pytest.CaptureFixture[str]
@@ -39,12 +39,12 @@ def test_upgrading_twice_is_upgrading_once(
     monkeypatch.setenv("DATABASE_URL", empty_database_url)  # and no broker: a migration needs none
     assert main(["db", "upgrade"]) == 0
     first = capsys.readouterr().out
-    assert f"upgraded the schema from nothing to version {head()}." in first
+    assert f"upgraded the schema from nothing to version {HEAD}." in first
     assert main(["db", "upgrade"]) == 0
-    assert f"the schema is already at version {head()}." in capsys.readouterr().out
+    assert f"the schema is already at version {HEAD}." in capsys.readouterr().out
     assert main(["db", "current", "--json"]) == 0
     shown = json.loads(capsys.readouterr().out)
-    assert (shown["current"], shown["upToDate"]) == (head(), True)
+    assert (shown["current"], shown["upToDate"]) == (HEAD, True)
     assert shown["database"] in first
 
 
