@@ -3,12 +3,13 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-
-from markdown_it import MarkdownIt
-from markdown_it.token import Token
-from mdit_py_plugins.front_matter import front_matter_plugin
+from typing import TYPE_CHECKING
 
 from moonmind.errors import SpecUnreadable
+
+if TYPE_CHECKING:  # loaded by the first file that is read: a server and `speckit --help` start without it
+    from markdown_it import MarkdownIt
+    from markdown_it.token import Token
 
 LARGEST = 1 << 20
 """Bytes; the largest of 236 real files has a tenth of that."""
@@ -110,14 +111,19 @@ def _raw_lines(data: bytes, start: int) -> Iterator[tuple[bytes, int]]:
     yield data[start:], start
 
 
-def _parser() -> MarkdownIt:
+def _parser() -> "MarkdownIt":
+    from markdown_it import MarkdownIt
+    from mdit_py_plugins.front_matter import front_matter_plugin
+
     parser = MarkdownIt("commonmark").use(front_matter_plugin)
     parser.disable("reference")  # a link definition hides no task line
     parser.core.ruler.enableOnly(["normalize", "block"])  # inline structure is read by our own line grammar
     return parser
 
 
-def _structure(tokens: list[Token], texts: list[str]) -> tuple[dict[int, int], tuple[Heading, ...], tuple[Hidden, ...]]:
+def _structure(
+    tokens: "list[Token]", texts: list[str]
+) -> tuple[dict[int, int], tuple[Heading, ...], tuple[Hidden, ...]]:
     depths: dict[int, int] = {}
     headings: list[Heading] = []
     hidden: list[Hidden] = []
@@ -162,7 +168,7 @@ def _indented_fences(texts: list[str], hidden: list[Hidden]) -> Iterator[Hidden]
             opened = 0
 
 
-def _heading(opening: Token, inline: Token) -> Iterator[Heading]:
+def _heading(opening: "Token", inline: "Token") -> Iterator[Heading]:
     if opening.map is None:
         return
     # Spec Kit writes `**Checkpoint**: ...` right above a `---`, which Markdown reads as an underlined heading.
@@ -172,7 +178,7 @@ def _heading(opening: Token, inline: Token) -> Iterator[Heading]:
     yield Heading(opening.map[0] + 1, int(opening.tag[1:]), inline.content.strip())
 
 
-def _hidden(token: Token, texts: list[str]) -> Iterator[Hidden]:
+def _hidden(token: "Token", texts: list[str]) -> Iterator[Hidden]:
     if token.map is None:
         return
     first, end = token.map
