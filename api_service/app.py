@@ -11,13 +11,11 @@ from api_service.auth import Guard
 from api_service.information import Information
 from api_service.middleware import BodyLimit, Crashes, Heads, RequestContext, SecurityHeaders
 from api_service.peers import OwnerOf, socket_owner
-from api_service.routes import artifacts, events, health, runs
+from api_service.routes import PREFIX, artifacts, events, health, runs
 from moonmind import __version__, bootstrap
 from moonmind.errors import MoonMindError
 from moonmind.runtime.container import Container, Role
 from moonmind.settings import Settings, load_settings
-
-PREFIX = "/api/workflows/speckit"
 
 
 def create_app(
@@ -38,10 +36,9 @@ def create_app(
         redirect_slashes=False,
         lifespan=_lifespan(settings, container),
         separate_input_output_schemas=False,
+        # As they are: to include a router builds each of its routes a second time.
+        routes=[route for resource in (runs, artifacts, events, health) for route in resource.router.routes],
     )
-    for resource in (runs, artifacts, events):
-        app.include_router(resource.router, prefix=PREFIX)
-    app.include_router(health.router)
     problems.install(app)
     # The last one added sees a request first.
     app.add_middleware(Heads)

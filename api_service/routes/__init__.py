@@ -1,1 +1,3 @@
 """The routes, one file per resource."""
+
+PREFIX = "/api/workflows/speckit"

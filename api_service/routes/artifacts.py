@@ -9,12 +9,13 @@ from fastapi.responses import Response, StreamingResponse
 from api_service.deps import RunId, Runs
 from api_service.middleware import only_headers
 from api_service.ranges import Span, read_range
+from api_service.routes import PREFIX
 from api_service.routes.answers import refusals
 from moonmind import wire
 from moonmind.errors import NotFound, RangeNotSatisfiable
 from moonmind.wire.runs import served_type
 
-router = APIRouter(prefix="/runs/{run_id}/artifacts", tags=["artifacts"])
+router = APIRouter(prefix=f"{PREFIX}/runs/{{run_id}}/artifacts", tags=["artifacts"])
 
 _BINARY: dict[str, Any] = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
 

@@ -15,6 +15,7 @@ from starlette.types import Receive, Scope, Send
 
 from api_service.deps import RunId, Runs
 from api_service.middleware import only_headers
+from api_service.routes import PREFIX
 from api_service.routes.answers import refusals
 from moonmind import wire
 from moonmind.errors import MoonMindError, Unavailable
@@ -22,7 +23,7 @@ from moonmind.runs.events import EventType
 from moonmind.services.run_service import RunService
 
 log = structlog.get_logger(__name__)
-router = APIRouter(tags=["events"])
+router = APIRouter(prefix=PREFIX, tags=["events"])
 
 POLL_SECONDS = 0.5
 HEARTBEAT_SECONDS = 15

@@ -7,6 +7,7 @@ from pydantic import Field
 
 from api_service.deps import RunId, Runs, Search
 from api_service.problems import unknown_queries
+from api_service.routes import PREFIX
 from api_service.routes.answers import refusals
 from moonmind import wire
 from moonmind.runs.machine import RunStatus
@@ -14,7 +15,7 @@ from moonmind.wire import Text
 from moonmind.wire.base import must_match
 from moonmind.wire.requests import FEATURE_PATH_LENGTH
 
-router = APIRouter(prefix="/runs", tags=["runs"])
+router = APIRouter(prefix=f"{PREFIX}/runs", tags=["runs"])
 
 _KEY = r"^[!-~]{1,200}$"
 _Key = Annotated[

@@ -30,7 +30,7 @@ from moonmind.runtime import server_file
 from moonmind.runtime.container import Container
 from moonmind.settings import Settings, load_settings
 
-_APPLICATION = "api_service.main:app"
+_APPLICATION = "api_service.app:create_app"
 _TOKEN_LENGTH = 16
 """Characters at least of a token that other machines may try."""
 _GRACE_SECONDS = 5
@@ -85,10 +85,11 @@ def serve(host: str, port: int) -> int:
             f"MoonMind is already running here, at {other.url} (process {other.pid})",
             remediation="Use it, or stop it first.",
         )
+    settings.claim_var("MOONMIND_VAR_DIR")
     listener = listen(host, port)
     bound = listener.getsockname()[1]
     url = f"http://{f'[{host}]' if ':' in host else host}:{bound}"
-    application = import_from_string(_APPLICATION)
+    application = import_from_string(_APPLICATION)(settings)
     config = uvicorn.Config(
         application,
         host=host,
