@@ -12,6 +12,7 @@
 Everything heavy is imported inside the commands, so that `--help` and `--version` answer at once.
 """
 
+import gc
 import os
 import sys
 import traceback
@@ -75,9 +76,13 @@ def up(
     port: Annotated[int, typer.Option(min=0, max=65535, help="The port to listen on; 0 picks a free one.")] = 8000,
 ) -> None:
     """Start the API server; without a broker, it runs the stages too."""
-    from moonmind.cli.up import serve
+    gc.disable()  # until it serves: what is loaded stays, and to look for garbage in it is a seventh of the start
+    try:
+        from moonmind.cli.up import serve
 
-    raise typer.Exit(serve(host, port))
+        raise typer.Exit(serve(host, port))
+    finally:
+        gc.enable()
 
 
 @app.command()

@@ -1,5 +1,6 @@
 """The command `up`: one process that serves the API and, without a broker, does the work too."""
 
+import gc
 import ipaddress
 import logging
 import os
@@ -49,6 +50,7 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """See uvicorn."""
         await super().startup(sockets)
+        gc.enable()
         if self.started:
             server_file.announce(self._settings.var_dir, self._url)
             container: Container = self._state.container

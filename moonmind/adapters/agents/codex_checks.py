@@ -4,8 +4,6 @@ import shutil
 import sys
 from pathlib import Path
 
-import httpx
-
 from moonmind.adapters import process
 from moonmind.adapters.agents.agent_options import AgentOptions
 from moonmind.adapters.agents.codex_canary import NAME as PROJECT
@@ -91,6 +89,8 @@ def _key(options: AgentOptions, login: Login) -> Check:
         return Check("codex.key", CheckStatus.SKIPPED, "skipped: there is no login")
     if login.key is None:
         return Check("codex.key", CheckStatus.SKIPPED, "a ChatGPT login is checked by an agent's first request")
+    import httpx  # late: a server starts without it
+
     base = (options.codex_base_url or DEFAULT_BASE_URL).rstrip("/")
     try:
         answer = httpx.get(f"{base}/models", headers={"Authorization": f"Bearer {login.key}"}, timeout=_SECONDS)

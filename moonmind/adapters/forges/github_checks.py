@@ -9,8 +9,6 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
 
-import httpx
-
 from moonmind.adapters.forges.askpass import USER
 from moonmind.adapters.forges.github_api import PROBE_SECONDS, GitHubApi, Identity
 from moonmind.adapters.forges.github_errors import RENEW
@@ -120,6 +118,8 @@ def _repository(api: GitHubApi, name: str) -> tuple[Check, ...]:
 
 def _push(api: GitHubApi, name: str) -> Check:
     """Ask git's server as a push would, and read nothing but its status."""
+    import httpx  # late: a server starts without it
+
     url = f"{api.server_url}/{name}.git/info/refs?service=git-receive-pack"
     try:
         with (
