@@ -39,17 +39,6 @@ def test_help_names_the_commands_and_the_exit_codes(moonmind: Command, capsys: C
         assert word in said
 
 
-@pytest.mark.parametrize("argument", ["--version", "--help"])
-def test_answers_that_need_nothing_load_nothing_heavy(argument: str) -> None:
-    code = (
-        "import sys; from moonmind.cli.main import main; code = main([sys.argv[1]]);"
-        "heavy = {'pydantic', 'sqlalchemy', 'celery', 'fastapi', 'uvicorn', 'httpx', 'structlog'} & set(sys.modules);"
-        "sys.exit(f'loaded {heavy}' if heavy else code)"
-    )
-    done = subprocess.run([sys.executable, "-c", code, argument], capture_output=True, text=True, cwd=ROOT, check=False)
-    assert (done.returncode, done.stderr) == (0, "")
-
-
 @pytest.mark.parametrize(
     "arguments",
     [("fly",), ("run",), ("run", "a/b", "--speed"), ("run", "a/b", "--from", "finalize"), ("runs", "--limit", "0")],
