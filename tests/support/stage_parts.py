@@ -1,95 +1,71 @@
 """What a stage is given besides the ports, held in memory: lease, artifacts' list, office, the run's row."""
 
-import contextlib
-from collections.abc import Callable, Iterable
+import math
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import BinaryIO
+from typing import Literal
 from uuid import UUID
 
-from moonmind.engine.lease import LeaseLost, StopRequested
-from moonmind.engine.run_artifacts import T, write_whole
-from moonmind.engine.stage_services import EarlierRun
-from moonmind.errors import MoonMindError, NotFound
-from moonmind.ports.artifact_store import ArtifactStore
+from moonmind.db.unit_of_work import Database
+from moonmind.engine.lease import HeldLease, LeaseLost
+from moonmind.engine.run_artifacts import RunArtifacts
+from moonmind.engine.stage_services import EarlierRun, StageServices
+from moonmind.errors import MoonMindError
+from moonmind.ports.artifact_store import ArtifactStore, StoredFile
+from moonmind.redact import Redactor
 from moonmind.runs.chain import Stage
-from moonmind.runs.machine import RunStatus
-from moonmind.runs.records import Run
+from moonmind.runs.machine import AttemptState, RunStatus
+from moonmind.runs.records import Attempt, Claim, Run
 from moonmind.sample.source import FEATURE_KEY
 
 REPOSITORY = "acme/demo"
 CREATED = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 
-@dataclass(slots=True)
-class HeldByTest:
+class HeldByTest(HeldLease):
     """A lease that tests let go of."""
 
-    lost: bool = False
-    stopped: bool = False
-    checks: int = 0
-    break_after: int | None = None
-    """Lose the lease at this check: a crash right before an effect."""
+    def __init__(self) -> None:
+        super().__init__(A_CLAIM, silence_seconds=math.inf)
+        self.checks = 0
+        self.break_after: int | None = None
+        """Lose the lease at this check: a crash right before an effect."""
 
     def check(self) -> None:
         self.checks += 1
-        if self.lost or (self.break_after is not None and self.checks > self.break_after):
+        if self.break_after is not None and self.checks > self.break_after:
             raise LeaseLost("lost")
-        if self.stopped:
-            raise StopRequested("stopped")
+        super().check()
 
 
-@dataclass(slots=True)
-class Listed:
+class Listed(RunArtifacts):
     """The artifacts of a run: the real store, and the list in memory."""
 
-    run_id: UUID
-    store: ArtifactStore
-    rows: dict[str, tuple[str, str | None]] = field(default_factory=dict)
-    """Path -> type and digest."""
-    lease: HeldByTest = field(default_factory=HeldByTest)
-
-    def save(self, kind: str, path: str, content: bytes, content_type: str) -> str:
-        with contextlib.suppress(StopRequested):
-            self.lease.check()
-        stored = self.store.put(self.run_id, path, content)
-        self.rows[path] = (kind, stored.digest)
-        return stored.digest
-
-    def hide(self, path: str, content: bytes) -> None:
-        self.store.put(self.run_id, f"private/{path}", content)
-
-    def hidden(self, path: str) -> bytes | None:
-        try:
-            return self.read(f"private/{path}")
-        except NotFound:
-            return None
+    def __init__(self, run_id: UUID, store: ArtifactStore, database: Database, redactor: Redactor) -> None:
+        super().__init__(run_id, store, database, redactor, HeldByTest())
+        self.rows: dict[str, tuple[str, str | None]] = {}
+        """Path -> type and digest."""
 
     def grow(self, kind: str, path: str, content_type: str) -> Path:
         self.rows[path] = (kind, None)
-        return self.store.growing(self.run_id, path)
-
-    def keep(self, kind: str, path: str, content_type: str, write: Callable[[BinaryIO], T]) -> T:
-        written = write_whole(self.store.growing(self.run_id, path), write)
-        stored = self.store.seal(self.run_id, path)
-        self.rows[path] = (kind, stored.digest if stored else None)
-        return written
+        return self._store.growing(self._run_id, path)
 
     def seal(self, path: str) -> None:
-        stored = self.store.seal(self.run_id, path)
+        stored = self._store.seal(self._run_id, path)
         if stored and path in self.rows:
             self.rows[path] = (self.rows[path][0], stored.digest)
-
-    def read(self, path: str) -> bytes:
-        return b"".join(self.store.read(self.run_id, path))
 
     def of(self, kind: str) -> list[str]:
         return [path for path, (found, _) in self.rows.items() if found == kind]
 
+    def _list(self, kind: str, content_type: str, stored: StoredFile) -> None:
+        self.rows[stored.path] = (kind, stored.digest)
 
-@dataclass(slots=True)
-class Desk:
+
+@dataclass
+class Desk(StageServices):
     """The few writes of a stage, in memory."""
 
     slots: int = 1
@@ -111,7 +87,7 @@ class Desk:
         if self.refuses_workflows:
             raise self.refuses_workflows
 
-    def note_refused_credential(self, error: MoonMindError, *, whose: str = "forge") -> None:
+    def note_refused_credential(self, error: MoonMindError, *, whose: Literal["agent", "forge"] = "forge") -> None:
         self.audits.append(f"{whose}: {error.code}")
 
     def take_slot(self) -> bool:
@@ -178,3 +154,18 @@ A_RUN = Run(
     completed_at=None,
     pruned_at=None,
 )
+AN_ATTEMPT = Attempt(
+    id=1,
+    run_id=A_RUN.id,
+    stage=A_RUN.stage,
+    number=1,
+    state=AttemptState.STARTED,
+    result=None,
+    checkpoint=None,
+    error=None,
+    operator_retry=False,
+    created_at=CREATED,
+    started_at=CREATED,
+    finished_at=None,
+)
+A_CLAIM = Claim(A_RUN, AN_ATTEMPT, A_RUN.fence, "test", cancel_requested=False, deadline_passed=False)

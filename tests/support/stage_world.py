@@ -17,6 +17,7 @@ from moonmind.adapters.forges.local import LocalForge
 from moonmind.adapters.scanners.betterleaks import Betterleaks
 from moonmind.adapters.vcs.git_vcs import GitVcs
 from moonmind.adapters.vcs.vcs_options import VcsOptions
+from moonmind.db.unit_of_work import Database
 from moonmind.engine.lease import LeaseLost, StopRequested
 from moonmind.engine.stage_context import StageContext
 from moonmind.errors import MoonMindError
@@ -25,7 +26,7 @@ from moonmind.ports.forge import PullRequest
 from moonmind.ports.scanner import Hit
 from moonmind.redact import Redactor
 from moonmind.runs.chain import STAGES, Stage
-from moonmind.runs.machine import AttemptState, Done, Failed, Outcome, Redo, Suspend, WaitingReason
+from moonmind.runs.machine import Done, Failed, Outcome, Redo, Suspend, WaitingReason
 from moonmind.runs.records import Attempt, Run
 from moonmind.sample import source
 from moonmind.settings import ambient_environment
@@ -35,7 +36,7 @@ from moonmind.stages.finalize import finalize
 from moonmind.stages.publish import publish
 from moonmind.stages.submit import submit
 from tests.support.git_repos import make_bare, tip_of, tree_of
-from tests.support.stage_parts import A_RUN, CREATED, REPOSITORY, Desk, HeldByTest, Listed
+from tests.support.stage_parts import A_RUN, AN_ATTEMPT, REPOSITORY, Desk, HeldByTest, Listed
 
 KEY = source.FEATURE_KEY
 FOLDER = f"specs/{KEY}"
@@ -98,7 +99,8 @@ class World:
         self.run_id = UUID(int=number)
         self.job_key: str | None = None
         self.store = FilesystemArtifactStore(folder / "artifacts")
-        self.artifacts = Listed(self.run_id, self.store)
+        self.database = Database(f"sqlite:///{folder}/never-opened.db")
+        self.artifacts = Listed(self.run_id, self.store, self.database, self.redactor)
         self.on_host("one")
 
     @property
@@ -189,7 +191,7 @@ class World:
         attempts = [{"steps": list(steps)}, *([{"steps": list(then)}] if then is not None else [])]
         self.script.write_text(json.dumps({"version": 1, "attempts": attempts}))
 
-    def submit_with(self, edit: Callable[[Path], None], *, claim: tuple[str, ...] = ()) -> Outcome:
+    def submit_with(self, edit: Callable[[Path], object], *, claim: tuple[str, ...] = ()) -> Outcome:
         """Let a test's own hand do the agent's work in its folder: what a script cannot do, links for instance."""
         go = self.folder / f"go-{self.run_id}-{self.numbers[Stage.SUBMIT]}"
         self.plays({"wait_for": str(go)}, {"claim": list(claim)}, {"end": "completed", "message": "Done."})
@@ -257,20 +259,7 @@ class World:
         self.job_key = kept.get("jobKey", self.job_key)
 
     def _attempt(self, stage: Stage) -> Attempt:
-        return Attempt(
-            1,
-            self.run_id,
-            stage,
-            self.numbers[stage],
-            AttemptState.STARTED,
-            None,
-            None,
-            None,
-            False,
-            CREATED,
-            CREATED,
-            None,
-        )
+        return replace(AN_ATTEMPT, run_id=self.run_id, stage=stage, number=self.numbers[stage])
 
     def _run(self, stage: Stage) -> Run:
         return replace(

@@ -94,21 +94,20 @@ def test_a_worker_that_loses_the_run_while_it_fetches_asks_the_forge_for_nothing
     assert asks == []
 
 
-def test_what_a_lost_worker_left_is_found(world: World) -> None:
+def test_what_a_lost_worker_left_is_found(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     def found() -> str:
         return leftovers(world.context(Stage.PUBLISH))
 
     assert found() == ""
-    ensure = world.forge.ensure_pull_request
 
     def lose(*_: Any, **__: Any) -> PullRequest:
         raise LeaseLost("lost")
 
-    world.forge.ensure_pull_request = lose  # type: ignore[method-assign]
+    monkeypatch.setattr(world.forge, "ensure_pull_request", lose)
     with pytest.raises(LeaseLost):
         world.step(Stage.PUBLISH)
     assert found().startswith(f"The branch {BRANCH} is pushed")
-    world.forge.ensure_pull_request = ensure  # type: ignore[method-assign]
+    monkeypatch.undo()
     published(world)
     assert found() == f"What it published stays: {world.pulls()[0].url}"
 
@@ -129,19 +128,21 @@ def test_a_branch_that_somebody_made_meanwhile_is_not_touched(world: World) -> N
 
 
 @pytest.mark.parametrize("after", ["push", "look-up"])
-def test_a_cancel_between_push_and_pull_request_says_what_there_is(world: World, after: str) -> None:
+def test_a_cancel_between_push_and_pull_request_says_what_there_is(
+    world: World, monkeypatch: pytest.MonkeyPatch, after: str
+) -> None:
     push, ensure = world.vcs.push, world.forge.ensure_pull_request
 
     def push_and_cancel(*arguments: Any) -> None:
         push(*arguments)
-        world.lease.stopped = after == "push"
+        world.lease.cancelled = after == "push"
 
     def cancel_and_ensure(*arguments: Any, **named: Any) -> PullRequest:
-        world.lease.stopped = True  # the forge asks once more, right before it makes it
+        world.lease.cancelled = True  # the forge asks once more, right before it makes it
         return ensure(*arguments, **named)
 
-    world.vcs.push = push_and_cancel  # type: ignore[method-assign]
-    world.forge.ensure_pull_request = cancel_and_ensure  # type: ignore[method-assign]
+    monkeypatch.setattr(world.vcs, "push", push_and_cancel)
+    monkeypatch.setattr(world.forge, "ensure_pull_request", cancel_and_ensure)
     with pytest.raises(StopRequested) as stop:
         world.step(Stage.PUBLISH)
     assert stop.value.outside.startswith(f"The branch {BRANCH} is pushed")
@@ -162,7 +163,7 @@ def test_a_cancel_right_after_the_pull_request_was_made_names_it(
 
     def make_and_cancel(repository: str, draft: PullRequestDraft, *, allowed: Callable[[], None]) -> PullRequest:
         ensure(repository, draft, allowed=allowed)
-        world.lease.stopped = True
+        world.lease.cancelled = True
         monkeypatch.setattr(world.forge, "pull_requests", look)
         allowed()  # before its labels
         raise AssertionError("it was cancelled")

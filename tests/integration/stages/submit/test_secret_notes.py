@@ -8,7 +8,7 @@ import pytest
 from moonmind.runs.chain import Stage
 from moonmind.runs.machine import Done, Failed, Redo
 from tests.support.stage_parts import REPOSITORY
-from tests.support.stage_world import World, discovered
+from tests.support.stage_world import World, discovered, failed
 
 TOKEN, OTHER = "ghp_aB3dE5fG7hJ9kL1mN3pQ5rS7tU9vW1xY3zA5", "glpat-aB3dE5fG7hJ9kL1mN3pQ"
 KEY = "-----BEGIN OPENSSH PRIVATE KEY-----\n" + "b3BlbnNzaC1rZXktdjEAAAAABG5vbmUAAAAEbm9uZQ\n" * 8
@@ -40,8 +40,8 @@ def test_notes_send_the_work_and_the_finding_back_to_the_agent(world: World, kin
     first = world.submit_with(work)
     assert isinstance(first, Done)
     for _ in range(2):
-        refused = world.step(Stage.APPLY)
-        assert isinstance(refused, Failed), "a retry alone judges the kept work again and asks nobody"
+        # A retry alone judges the kept work again and asks nobody.
+        refused = failed(world.step(Stage.APPLY))
         assert refused.error.code == "secret_suspected"
     if elsewhere:
         world.on_host("two")
@@ -70,7 +70,7 @@ def test_notes_send_the_work_and_the_finding_back_to_the_agent(world: World, kin
 
 
 def test_an_agent_that_leaves_the_secret_in_place_is_refused_again(world: World) -> None:
-    assert isinstance(world.submit_with(lambda folder: (folder / "a.py").write_text(TOKEN) and None), Done)
+    assert isinstance(world.submit_with(lambda folder: (folder / "a.py").write_text(TOKEN)), Done)
     assert isinstance(world.step(Stage.APPLY), Failed)
     world.notes = "Take it out."
     assert isinstance(world.step(Stage.APPLY), Redo)

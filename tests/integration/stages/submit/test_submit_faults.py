@@ -13,6 +13,7 @@ from moonmind.adapters.agents.scripted import ScriptedAgent
 from moonmind.adapters.supervisor import kernel
 from moonmind.adapters.trees import remove_tree
 from moonmind.adapters.vcs.git_vcs import GitVcs
+from moonmind.engine.lease import LeaseLost
 from moonmind.errors import AgentUnknown, Unavailable, VcsError
 from moonmind.ports.agent import AgentJob, JobLimits, JobState, JobStatus
 from moonmind.ports.vcs import Capture, Workspace
@@ -69,7 +70,7 @@ def test_a_log_that_could_not_be_sealed_once_starts_no_other_agent(
     world: World, end: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Dropping, "dropped", False)
-    world.artifacts = Dropping(world.run_id, world.store)
+    world.artifacts = Dropping(world.run_id, world.store, world.database, world.redactor)
     world.plays({"write": "a.py", "content": "x"}, {"end": end, "message": "so it is"}, then=({"hang": True},))
     outcome = failed(world.drive(Stage.SUBMIT))
     assert (outcome.error.code, outcome.transient) == ("unavailable", True)
@@ -215,9 +216,9 @@ def test_a_retry_with_notes_asks_the_same_thread_and_quotes_the_refusal(world: W
     assert "git~1/odd has a name that some systems treat" in world.artifacts.read("codex/prompt-2.md").decode()
 
 
-def stopped(world: World, *then: dict[str, object], **limits: float) -> JobStatus:
+def stopped(world: World, *then: dict[str, object], limits: JobLimits) -> JobStatus:
     """Let an agent write a file; then stop its supervisor until the job has outlived a limit or `then` is done."""
-    world.limits = JobLimits(**limits)
+    world.limits = limits
     go = world.folder / "go"
     begun = ({"write": "half.py", "content": "HALF = True\n"}, {"say": "half done"}, {"wait_for": str(go)})
     world.plays(*begun, *then)
@@ -234,14 +235,14 @@ def stopped(world: World, *then: dict[str, object], **limits: float) -> JobStatu
 @pytest.mark.parametrize(
     ("limits", "code"),
     [
-        ({"stall_seconds": 60, "total_seconds": 3}, "agent_timeout"),
-        ({"stall_seconds": 3, "total_seconds": 60}, "agent_stalled"),
+        (JobLimits(stall_seconds=60, total_seconds=3), "agent_timeout"),
+        (JobLimits(stall_seconds=3, total_seconds=60), "agent_stalled"),
     ],
 )
 def test_a_job_whose_supervisor_is_stopped_ends_at_its_limit_with_work_and_thread_kept(
-    world: World, limits: dict[str, float], code: str
+    world: World, limits: JobLimits, code: str
 ) -> None:
-    status = stopped(world, {"hang": True}, **limits)
+    status = stopped(world, {"hang": True}, limits=limits)
     outcome = failed(world.step(Stage.SUBMIT))
     assert (outcome.error.code, outcome.transient) == (code, False)
     assert "its supervisor did not see to that" in outcome.error.message
@@ -254,15 +255,15 @@ def test_a_job_whose_supervisor_is_stopped_ends_at_its_limit_with_work_and_threa
 
 
 def test_an_agent_that_was_done_before_its_supervisor_was_stopped_has_done_its_work(world: World) -> None:
-    stopped(world, {"end": "completed", "message": "done"}, stall_seconds=3, total_seconds=60)
+    stopped(world, {"end": "completed", "message": "done"}, limits=JobLimits(stall_seconds=3, total_seconds=60))
     done = world.step(Stage.SUBMIT)
     assert isinstance(done, Done), done
     assert done.result["report"] == "done"
 
 
 def test_a_job_that_is_overdue_and_cannot_be_ended_is_not_said_to_have_ended(world: World) -> None:
-    stopped(world, {"hang": True}, stall_seconds=60, total_seconds=3)
+    stopped(world, {"hang": True}, limits=JobLimits(stall_seconds=60, total_seconds=3))
     world.lease.break_after = 0
-    with pytest.raises(Exception, match="lost"):
+    with pytest.raises(LeaseLost):
         world.step(Stage.SUBMIT)
     assert world.agent.poll(f"{world.run_id}/submit-1").state is JobState.RUNNING

@@ -101,7 +101,7 @@ def test_a_lost_lease_keeps_nothing(world: World) -> None:
     world.plays({"write": "whole.py", "content": "x"})
     world.step(Stage.SUBMIT)
     world.wait_for_agent()
-    world.artifacts.lease = world.lease
+    world.artifacts._lease = world.lease
     world.lease.lost = True
     with pytest.raises(LeaseLost):
         keep_work(world.context(Stage.SUBMIT))
