@@ -63,9 +63,10 @@ def test_further_hints_are_chains_of_their_own_from_where_the_run_is(
     database: Database, dispatch_loop: DispatchLoop, outbox: Outbox
 ) -> None:
     run = reach(database, Stage.APPLY)
-    for expires in (10.0, 20.0, 40.0):
+    for number, expires in enumerate((10.0, 20.0, 40.0), start=1):
         dispatch_loop.overdue(make_overdue(database, run.id))
-        until(lambda wanted=expires: outbox.requests and outbox.requests[-1].expires_seconds == wanted, "the hint", 5)
+        sent(outbox, number)
+        assert outbox.requests[-1].expires_seconds == expires
     assert [request.stage for request in outbox.requests] == [Stage.APPLY] * 3
     assert len({run.chain_id, *(request.chain_id for request in outbox.requests)}) == 4
     assert read_run(database, run.id).hints == 3
@@ -166,13 +167,14 @@ def test_a_first_hint_that_is_refused_comes_again_sooner_than_the_row_said(
     database: Database, dispatch_loop: DispatchLoop, outbox: Outbox
 ) -> None:
     run = add_run(database)
-    assert run.dispatch_after is not None
+    promised = run.dispatch_after
+    assert promised is not None
     set_columns(database, run.id, dispatch_after=db_now_plus(600.0))
     outbox.refuse()
     with capture_logs():
         dispatch_loop.notify(run)
         until(
-            lambda: (read_run(database, run.id).dispatch_after or run.created_at) < run.dispatch_after,
+            lambda: (read_run(database, run.id).dispatch_after or run.created_at) < promised,
             "the hint taken back",
             5,
         )

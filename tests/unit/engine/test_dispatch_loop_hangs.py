@@ -34,7 +34,12 @@ def abandon(dispatch_loop: DispatchLoop, outbox: Outbox, run: Run, number: int) 
     dispatch_loop.notify(run)
     until(lambda: outbox.waits == number, "a publish that hangs", 5, pause=0.005)
     before = len(dispatch_loop._hung)
-    until(lambda: dispatch_loop.watch() or len(dispatch_loop._hung) > before, "the watch", 5, pause=0.01)
+
+    def abandoned() -> bool:
+        dispatch_loop.watch()
+        return len(dispatch_loop._hung) > before
+
+    until(abandoned, "the watch", 5, pause=0.01)
 
 
 def test_a_publish_that_hangs_is_abandoned_and_the_next_goes_by_another_thread(
@@ -60,8 +65,13 @@ def test_what_waited_behind_a_hanging_publish_goes_on_without_another_request(
     until(lambda: outbox.waits == 1, "a publish that hangs", 5, pause=0.005)
     dispatch_loop.notify(second)
     outbox.hanging = None
+
+    def requested() -> bool:
+        dispatch_loop.watch()
+        return bool(outbox.requests)
+
     with capture_logs():
-        until(lambda: dispatch_loop.watch() or outbox.requests, "the second hint", 5, pause=0.01)
+        until(requested, "the second hint", 5, pause=0.01)
     assert [request.run_id for request in outbox.requests] == [second.id]
 
 

@@ -58,6 +58,7 @@ def test_a_gate_that_is_closed_for_longer_stays_so(room: EngineRoom) -> None:
     claim = claim_run(room.database, reach(room.database, Stage.PUBLISH).id, Stage.PUBLISH)
     context = room.context(claim)
     longer = forge_cooldown.parked(context, LIMITED).until
+    assert longer is not None
     assert forge_cooldown.parked(context, ForgeLimited("wait", seconds=5)).until == longer
     with room.database.read() as unit:
         gate = unit.gates.get(forge_cooldown.FORGE_GATE)

@@ -37,7 +37,7 @@ def refused(world: World, code: str) -> Failed:
     return outcome
 
 
-def with_work(world: World, edit: Callable[[Path], None], *claim: str) -> None:
+def with_work(world: World, edit: Callable[[Path], object], *claim: str) -> None:
     outcome = world.submit_with(edit, claim=claim)
     assert isinstance(outcome, Done), outcome
 
@@ -140,7 +140,7 @@ def test_a_claim_is_all_there_is_of_a_task_that_names_nothing(tmp_path: Path) ->
     text = "# Tasks: X\n\n## Phase 1: Setup\n\n- [ ] T001 Think it over\n- [ ] T002 Decide on a name\n"
     world = World(tmp_path, files={f"{FOLDER}/tasks.md": text})
     world.step(Stage.DISCOVER)
-    with_work(world, lambda folder: (folder / "notes.md").write_text("x") and None, "T001")
+    with_work(world, lambda folder: (folder / "notes.md").write_text("x"), "T001")
     outputs = applied(world)
     assert [(item["id"], item["verdict"]) for item in outputs["verdicts"]] == [
         ("T001", "claimed"),
@@ -150,7 +150,7 @@ def test_a_claim_is_all_there_is_of_a_task_that_names_nothing(tmp_path: Path) ->
 
 
 def test_ticks_alone_are_no_change(world: World) -> None:
-    with_work(world, lambda folder: (folder / TASKS).write_text("- [x] T001 a\n") and None)
+    with_work(world, lambda folder: (folder / TASKS).write_text("- [x] T001 a\n"))
     assert "nothing but the boxes" in refused(world, "agent_no_change").error.message
 
 
@@ -167,7 +167,7 @@ def test_ticks_alone_are_no_change(world: World) -> None:
 def test_a_change_that_breaks_the_policy_is_refused_with_path_and_rule(
     world: World, make: Callable[[Path], object], rule: str
 ) -> None:
-    with_work(world, lambda folder: make(folder) and None)
+    with_work(world, make)
     outcome = refused(world, "patch_refused")
     assert [finding["rule"] for finding in outcome.error.details["findings"]] == [rule]
     assert [finding["rule"] for finding in report(world)["policy"]] == [rule]
@@ -194,7 +194,7 @@ def test_a_folder_in_the_place_of_tasks_md_is_refused(world: World) -> None:
     ],
 )
 def test_a_known_secret_stops_the_run_and_is_stored_nowhere(world: World, edit: Callable[[Path], object]) -> None:
-    with_work(world, lambda folder: edit(folder) and None)
+    with_work(world, edit)
     outcome = refused(world, "secret_found")
     assert SECRET not in str(outcome)
     for path in world.artifacts.rows:
@@ -231,7 +231,7 @@ def traces(world: World) -> list[str]:
 
 
 def test_what_holds_a_secret_is_thrown_away_and_stays_refused(world: World) -> None:
-    with_work(world, lambda folder: (folder / "a.py").write_text(f"token = '{SECRET}'\n") and None)
+    with_work(world, lambda folder: (folder / "a.py").write_text(f"token = '{SECRET}'\n"))
     assert traces(world)
     first = refused(world, "secret_found")
     assert traces(world) == []
@@ -243,7 +243,7 @@ def test_what_holds_a_secret_is_thrown_away_and_stays_refused(world: World) -> N
 
 def test_other_runs_keep_what_they_share_with_the_one_that_is_erased(world: World) -> None:
     shared = "the same words in two runs\n"
-    with_work(world, lambda folder: (folder / "b.py").write_text(shared) and None)
+    with_work(world, lambda folder: (folder / "b.py").write_text(shared))
     kept = str(world.results[Stage.SUBMIT]["wip"])
     (mirror,) = (world.vcs_options.state_folder / "mirrors").glob("*.git")
     git(mirror, "update-ref", "refs/moonmind/runs/another/wip", kept)

@@ -121,7 +121,9 @@ def test_a_branch_that_goes_on_needs_no_new_name(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("other", "moment"), [("moonmind", "before"), (f"{BRANCH}/foo", "during")])
-def test_a_conflict_that_came_while_the_agent_worked_costs_no_work(tmp_path: Path, other: str, moment: str) -> None:
+def test_a_conflict_that_came_while_the_agent_worked_costs_no_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, other: str, moment: str
+) -> None:
     world = World(tmp_path)
     world.land(through=Stage.APPLY)
     push = world.vcs.push
@@ -134,13 +136,13 @@ def test_a_conflict_that_came_while_the_agent_worked_costs_no_work(tmp_path: Pat
         push(*arguments)
 
     if moment == "during":
-        world.vcs.push = push_late  # type: ignore[method-assign]
+        monkeypatch.setattr(world.vcs, "push", push_late)
     else:
         conflict()
     error = failed(world, Stage.PUBLISH).error
     assert error.code == "branch_conflict"
     assert f"refs/heads/{other}" in error.remediation
     delete_branch(world.bare, other)
-    world.vcs.push = push  # type: ignore[method-assign]
+    monkeypatch.undo()
     assert isinstance(world.step(Stage.PUBLISH), Done)
     world.agent.forget(str(world.run_id))

@@ -5,7 +5,7 @@ import pytest
 
 from moonmind.runs.chain import Stage
 from moonmind.stages.kit import patches
-from moonmind.stages.kit.patches import keep_patch, read_patch
+from moonmind.stages.kit.patches import Patch, keep_patch, read_patch
 from tests.support.git_repos import commit_to, make_bare
 from tests.support.stage_parts import REPOSITORY
 from tests.support.stage_world import World
@@ -13,7 +13,9 @@ from tests.support.stage_world import World
 SECRET = "ghp_averysecrettokenvalue0123456789"
 
 
-def patch_of(folder: Path, files: dict[str, bytes | str | None], modes: dict[str, str] | None = None):
+def patch_of(
+    folder: Path, files: dict[str, bytes | str | None], modes: dict[str, str] | None = None
+) -> tuple[World, Patch, str | None]:
     make_bare(folder / "repositories" / f"{REPOSITORY}.git", {"README.md": "hello\n", "old.md": f"{SECRET}\n"})
     world = World(folder, secrets=(SECRET,))
     before = world.tip("main") or ""
@@ -45,7 +47,9 @@ def test_an_honest_change_is_kept_and_not_shown_before_a_look(tmp_path: Path) ->
         ({"old.md": None}, {}, "(a line that the change removes or moves)"),
     ],
 )
-def test_a_known_secret_is_found_wherever_it_hides_and_nothing_is_stored(tmp_path: Path, files, modes, where) -> None:
+def test_a_known_secret_is_found_wherever_it_hides_and_nothing_is_stored(
+    tmp_path: Path, files: dict[str, bytes | str | None], modes: dict[str, str], where: str
+) -> None:
     world, patch, digest = patch_of(tmp_path, files, modes)
     assert patch.leaks == (where,)
     assert digest is None

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from moonmind.adapters.scanners.betterleaks import Betterleaks
 from moonmind.errors import ScannerError
 from moonmind.ports.scanner import Hit
 from moonmind.runs.chain import Stage
@@ -95,7 +96,7 @@ def test_no_secret_comes_back_from_what_is_listed(world: World, tmp_path: Path, 
         assert not [part for part in parts if part.encode() in text]
 
 
-class Broken:
+class Broken(Betterleaks):
     def scan(self, texts: Mapping[str, str]) -> tuple[Hit, ...]:
         raise ScannerError("It fails.")
 
@@ -107,6 +108,6 @@ def test_nothing_is_shown_where_the_rest_cannot_be_judged(world: World, names: b
     (path,) = world.artifacts.of("codex_patch")
     whole = world.artifacts.hidden(path) or b""
     assert GHP.encode() in whole
-    part = shown(Patch("o/r", "a", "b", (), {}, whole, ()), whole, {"a.txt": "github-token"}, [GHP], Broken(), names)  # type: ignore[arg-type]
+    part = shown(Patch("o/r", "a", "b", (), {}, whole, ()), whole, {"a.txt": "github-token"}, [GHP], Broken(), names)
     assert part.startswith(b"The whole patch is withheld: ")
     assert part.count(b"\n") == 1

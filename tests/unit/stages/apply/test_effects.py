@@ -79,4 +79,4 @@ def test_what_became_of_a_target_says_the_paths_and_the_names_added() -> None:
     task = a_spec_task("Create src/")
     tree = a_tree({}, {"src/a.py": "answer = 42\n", "src/b.py": "# nothing\n"}, task)
     effect = effect_of("src/", tree, (), (), may_go=False, must_go=False)
-    assert (effect.state, effect.paths, effect.added) == (State.DONE, ("src/a.py",), {"answer"})
+    assert (effect.state, effect.paths, effect.added) == (State.DONE, ("src/a.py",), frozenset({"answer"}))

@@ -1,4 +1,5 @@
 import re
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
@@ -22,7 +23,7 @@ HOSTILE = [
 
 @pytest.mark.parametrize("text", HOSTILE)
 @pytest.mark.parametrize("render", [inert, markdown])
-def test_hostile_text_mentions_nobody_closes_nothing_and_links_nowhere(text: str, render) -> None:
+def test_hostile_text_mentions_nobody_closes_nothing_and_links_nowhere(text: str, render: Callable[[str], str]) -> None:
     shown = render(text)
     assert not re.search(r"@\w|#\d|GH-\d|://|www\.", shown)
     assert "\n" not in shown

@@ -59,7 +59,9 @@ sections = st.text(st.characters(exclude_characters="<>\r"), min_size=1, max_siz
 
 
 @given(st.lists(st.tuples(st.sampled_from([ONE, TWO, THREE]), sections), max_size=6))
-def test_however_often_runs_publish_each_has_one_section_and_merging_again_changes_nothing(steps) -> None:
+def test_however_often_runs_publish_each_has_one_section_and_merging_again_changes_nothing(
+    steps: list[tuple[UUID, str]],
+) -> None:
     body = ""
     for run, text in steps:
         body = merge(body, run, text)
