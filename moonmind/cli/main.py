@@ -76,7 +76,7 @@ def up(
     port: Annotated[int, typer.Option(min=0, max=65535, help="The port to listen on; 0 picks a free one.")] = 8000,
 ) -> None:
     """Start the API server; without a broker, it runs the stages too."""
-    gc.disable()  # until it serves: what is loaded stays, and to look for garbage in it is a seventh of the start
+    gc.disable()  # until it serves: looking for garbage among what is being loaded is a quarter of the start
     try:
         from moonmind.cli.up import serve
 

@@ -50,6 +50,7 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """See uvicorn."""
         await super().startup(sockets)
+        gc.freeze()  # else the first collection looks at all of it
         gc.enable()
         if self.started:
             server_file.announce(self._settings.var_dir, self._url)
