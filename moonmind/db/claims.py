@@ -70,7 +70,7 @@ class Claims:
             lease_until=db_now_plus(lease_seconds),
             waiting_reason=None,
             waiting_since=None,
-            hints=0,
+            dispatches=0,
             **({} if chain_id is None else {"chain_id": chain_id}),
         )
         if changed is None:

@@ -21,7 +21,7 @@ from moonmind.runs.chain import Stage
 from moonmind.runs.events import EventType
 from moonmind.runs.machine import RETRYABLE_WITH, AttemptState, RetryMode, RunStatus
 from moonmind.runs.records import Run
-from moonmind.runs.retry import HINT_SECONDS
+from moonmind.runs.retry import DISPATCH_SECONDS
 
 CANCELLED = ErrorInfo("cancelled", "The run was cancelled before this stage ended.", "Retry the run to go on.")
 
@@ -61,10 +61,10 @@ class Requests:
                 run.c.status.in_(allowed),
                 status=RunStatus.RETRYING,
                 not_before=db_now(),
-                dispatch_after=db_now_plus(HINT_SECONDS),
+                dispatch_after=db_now_plus(DISPATCH_SECONDS),
                 deadline=db_now_plus(deadline_seconds),
                 chain_id=chain_id,
-                hints=0,
+                dispatches=0,
                 errors=0,
                 crashes=0,
                 rounds=0,

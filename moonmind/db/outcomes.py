@@ -20,7 +20,7 @@ from moonmind.runs.chain import Stage
 from moonmind.runs.events import EventType
 from moonmind.runs.machine import AttemptState, RunStatus, WaitingReason
 from moonmind.runs.records import Claim, Run
-from moonmind.runs.retry import HINT_SECONDS
+from moonmind.runs.retry import DISPATCH_SECONDS
 
 DAY = 86400.0
 
@@ -43,10 +43,10 @@ class Outcomes:
             claim,
             stage=to_stage,
             not_before=db_now(),
-            dispatch_after=db_now_plus(HINT_SECONDS),
+            dispatch_after=db_now_plus(DISPATCH_SECONDS),
             crashes=0,
             errors=0,
-            hints=0,
+            dispatches=0,
             **_facts(facts),
         )
         if changed is None:
@@ -82,7 +82,7 @@ class Outcomes:
             not_before=turn,
             # A cancel that came while the stage worked, or a deadline before the turn, is not left until then.
             dispatch_after=case((run.c.cancel_requested_at.is_not(None), db_now()), else_=earlier(turn, deadline)),
-            hints=0,
+            dispatches=0,
             waiting_reason=reason,
             waiting_since=db_now(),
             deadline=deadline,
@@ -104,7 +104,7 @@ class Outcomes:
         changed = self._release(
             claim,
             errors=run.c.errors + 1,
-            hints=0,
+            dispatches=0,
             not_before=db_now_plus(seconds),
             dispatch_after=dispatch_at(db_now_plus(seconds), run.c.deadline),
             waiting_reason=WaitingReason.BACKOFF,
@@ -134,9 +134,9 @@ class Outcomes:
             rounds=run.c.rounds + 1,
             errors=0,
             crashes=0,
-            hints=0,
+            dispatches=0,
             not_before=db_now(),
-            dispatch_after=db_now_plus(HINT_SECONDS),
+            dispatch_after=db_now_plus(DISPATCH_SECONDS),
             **_facts(facts),
         )
         if changed is None:
@@ -169,7 +169,7 @@ class Outcomes:
             status=status,
             completed_at=db_now(),
             dispatch_after=None,
-            hints=0,
+            dispatches=0,
             error=error,
             reason=reason,
             **({"agent_host": None} if clear_host else {}),

@@ -46,10 +46,10 @@ class Rescues:
             overdue,
             leased,
             crashes=run.c.crashes + 1,
-            # Only here: a second use would draw another instant. What is not due is not hinted, whatever stands below.
+            # Only here: a second use would draw another instant. What is not due is not dispatched, whatever stands below.
             not_before=turn,
             dispatch_after=db_now(),
-            hints=0,
+            dispatches=0,
             **_NO_LEASE,
         )
         record_all(
@@ -63,12 +63,12 @@ class Rescues:
 
         Only for whoever holds the lock of the one process there is: its predecessor is dead and its queue empty.
         """
-        freed = move(self._connection, leased, not_before=db_now(), dispatch_after=db_now(), hints=0, **_NO_LEASE)
+        freed = move(self._connection, leased, not_before=db_now(), dispatch_after=db_now(), dispatches=0, **_NO_LEASE)
         record_all(self._connection, [(one, EventType.LEASE_RETURNED, {"fence": one.fence}) for one in freed])
         self._connection.execute(
             update(run)
             .where(active, unleased)
-            .values(dispatch_after=dispatch_at(run.c.not_before, run.c.deadline), hints=0)
+            .values(dispatch_after=dispatch_at(run.c.not_before, run.c.deadline), dispatches=0)
         )
         return len(freed)
 
@@ -99,7 +99,7 @@ class Rescues:
             crashes=run.c.crashes + 1,
             not_before=db_now(),
             dispatch_after=db_now(),
-            hints=0,
+            dispatches=0,
             **_NO_WAIT,
         )
         lost = ErrorInfo(

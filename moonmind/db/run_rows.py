@@ -19,7 +19,7 @@ from moonmind.runs.chain import STAGES, Stage
 from moonmind.runs.events import EventType
 from moonmind.runs.machine import TERMINAL, AttemptState, RunStatus
 from moonmind.runs.records import NewRun, Run, RunFilter
-from moonmind.runs.retry import HINT_SECONDS
+from moonmind.runs.retry import DISPATCH_SECONDS
 from moonmind.speckit.feature import may_be_one, short_path
 
 _REQUESTS = 1_297_050_177
@@ -67,8 +67,8 @@ class Runs:
             stage=new.stage,
             fence=0,
             not_before=db_now(),
-            dispatch_after=db_now_plus(HINT_SECONDS),
-            hints=0,
+            dispatch_after=db_now_plus(DISPATCH_SECONDS),
+            dispatches=0,
             errors=0,
             crashes=0,
             rounds=0,

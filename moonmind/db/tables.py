@@ -73,7 +73,7 @@ run = Table(
     Column("lease_until", Timestamp),
     Column("not_before", Timestamp, nullable=False),
     Column("dispatch_after", Timestamp),
-    Column("hints", Integer, nullable=False),
+    Column("hints", Integer, key="dispatches", nullable=False),
     Column("waiting_reason", Word(WaitingReason)),
     Column("waiting_since", Timestamp),
     Column("errors", Integer, nullable=False),

@@ -11,7 +11,7 @@ from moonmind.db.tables import active, run, unleased
 from moonmind.runs.events import EventType
 from moonmind.runs.machine import WaitingReason
 from moonmind.runs.records import Run
-from moonmind.runs.retry import HINT_SECONDS
+from moonmind.runs.retry import DISPATCH_SECONDS
 
 
 class Wakeups:
@@ -30,8 +30,8 @@ class Wakeups:
             unleased,
             run.c.not_before > db_now(),
             not_before=db_now(),
-            dispatch_after=db_now_plus(HINT_SECONDS),
-            hints=0,
+            dispatch_after=db_now_plus(DISPATCH_SECONDS),
+            dispatches=0,
         )
         if woken is not None:
             record(self._connection, woken, EventType.ATTEMPT_WOKEN, {"reason": WaitingReason.AGENT.value})
@@ -63,7 +63,7 @@ class Wakeups:
         if not ids:
             return []
         guards = (run.c.id.in_(ids), active, unleased, waits)
-        woken = move(self._connection, *guards, not_before=db_now(), dispatch_after=db_now(), hints=0)
+        woken = move(self._connection, *guards, not_before=db_now(), dispatch_after=db_now(), dispatches=0)
         data = {"reason": WaitingReason.CAPACITY.value}
         record_all(self._connection, [(one, EventType.ATTEMPT_WOKEN, data) for one in woken])
         return sorted(woken, key=lambda one: ids.index(one.id))

@@ -1,1 +1,1 @@
-"""How a run moves: claims, leases, hints, wake-ups, and what heals them."""
+"""How a run moves: claims, leases, dispatches, wake-ups, and what heals them."""

@@ -15,7 +15,7 @@ from moonmind.errors import DispatchError, MoonMindError
 from moonmind.ports.dispatcher import Dispatcher, DispatchRequest
 from moonmind.runs.machine import RunStatus
 from moonmind.runs.records import Run
-from moonmind.runs.retry import HINT_SECONDS, hint_interval
+from moonmind.runs.retry import DISPATCH_SECONDS, dispatch_interval
 
 log = structlog.get_logger(__name__)
 
@@ -181,7 +181,7 @@ class DispatchLoop:
         """Record that the run is dispatched again now; None when it is not to be, or another process was faster."""
         try:
             with self._database.write() as uow:
-                return uow.dispatch.hint(run.id, hints=run.hints)
+                return uow.dispatch.note(run.id, dispatches=run.dispatches)
         except MoonMindError as error:
             log.warning("dispatch.not_recorded", run_id=str(run.id), error=error.message)
             return None
@@ -198,5 +198,5 @@ class DispatchLoop:
 def _request(run: Run, *, overdue: bool) -> DispatchRequest:
     """Describe the chain that a run asks for; the first after creation or a retry has the id that the row promised."""
     promised = run.status in {RunStatus.PENDING, RunStatus.RETRYING} and not overdue
-    seconds = hint_interval(max(run.hints - 1, 0)) if overdue else HINT_SECONDS
+    seconds = dispatch_interval(max(run.dispatches - 1, 0)) if overdue else DISPATCH_SECONDS
     return DispatchRequest(run.id, run.stage, run.chain_id if promised else uuid4(), seconds)

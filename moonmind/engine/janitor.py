@@ -68,7 +68,7 @@ class Janitor:
         self._give_up_hosts()
         self._reap()
         with self._database.read() as uow:
-            due = uow.dispatch.due_for_hint(BATCH)
+            due = uow.dispatch.overdue(BATCH)
         for run in due:
             self._dispatch_loop.overdue(run)
 

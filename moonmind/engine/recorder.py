@@ -32,7 +32,7 @@ class Recorded:
     written: bool = True
     """False: the claim was lost before, and nothing was written."""
     due: tuple[Run, ...] = ()
-    """Runs that became due by this write and deserve a hint now."""
+    """Runs that became due by this write and are to be dispatched now."""
 
 
 class Recorder:

@@ -48,7 +48,7 @@ class Run:
     lease_until: datetime | None
     not_before: datetime
     dispatch_after: datetime | None
-    hints: int
+    dispatches: int
     waiting_reason: WaitingReason | None
     waiting_since: datetime | None
     errors: int

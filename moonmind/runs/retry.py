@@ -40,10 +40,10 @@ CRASH_SPREAD_SECONDS = 30.0
 What kills a worker takes every stage on it along. Taken up again all at once, they would meet once more, and the third
 loss ends them all; apart, only the one that kills meets its end.
 """
-HINT_SECONDS = 10.0
-HINT_CAP_SECONDS = 900.0
+DISPATCH_SECONDS = 10.0
+DISPATCH_CAP_SECONDS = 900.0
 
 
-def hint_interval(hints: int) -> float:
+def dispatch_interval(dispatches: int) -> float:
     """Return the seconds until a dispatch that no worker followed is repeated."""
-    return min(HINT_SECONDS * 2.0 ** min(hints, 16), HINT_CAP_SECONDS)
+    return min(DISPATCH_SECONDS * 2.0 ** min(dispatches, 16), DISPATCH_CAP_SECONDS)

@@ -46,7 +46,7 @@ class RunRow(NamedTuple):
     status: RunStatus
     stage: int
     fence: int
-    hints: int
+    dispatches: int
     waiting_reason: WaitingReason | None
     errors: int
     crashes: int

@@ -218,7 +218,7 @@ class Moves(RuleBasedStateMachine):
 
     @rule(run=a_number, confirmed=st.booleans(), limit=st.integers(0, 2))
     def publish(self, run: int, confirmed: bool, limit: int) -> None:
-        """Overdue runs are announced; a hint is not confirmed; a slot seems free to somebody."""
+        """Overdue runs are announced; a dispatch is not confirmed; a slot seems free to a run."""
         key = self._pick(run, lambda row: row.free).key
         self.make(lambda side: side.announce())
         if not confirmed:

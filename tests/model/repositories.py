@@ -123,20 +123,20 @@ class Repositories:
     # --- dispatch loop, janitor and job poller
 
     def announce(self) -> list[str]:
-        """Hint what is overdue, as two publishers that saw the same rows do: only one of them succeeds."""
+        """Dispatch what is overdue, as two processes that saw the same rows do: only one of them succeeds."""
         with self._database.read() as unit:
-            seen = unit.dispatch.due_for_hint(100)
+            seen = unit.dispatch.overdue(100)
         first, second = [], []
         for run in seen:
             with self._database.write() as unit:
-                first.append(unit.dispatch.hint(run.id, hints=run.hints))
-                second.append(unit.dispatch.hint(run.id, hints=run.hints))
+                first.append(unit.dispatch.note(run.id, dispatches=run.dispatches))
+                second.append(unit.dispatch.note(run.id, dispatches=run.dispatches))
         assert all(first)
         assert not any(second)
         return _keys(seen)
 
     def unconfirmed(self, key: str) -> None:
-        """Take a hint back."""
+        """Take a dispatch back."""
         with self._database.write() as unit:
             unit.dispatch.unconfirmed(UUID(key))
 

@@ -19,25 +19,27 @@ class Rescued:
         self.seen = dict.fromkeys(hosts, 0.0)
 
     def announce(self) -> list[str]:
-        """Hint what is overdue."""
-        found = [row for row in self.rows.values() if row.free and self._due(row) and (row.hint_at or 0.0) <= self.now]
+        """Dispatch what is overdue."""
+        found = [
+            row for row in self.rows.values() if row.free and self._due(row) and (row.dispatch_at or 0.0) <= self.now
+        ]
         for row in found:
-            row.hint_at = self.now + min(10.0 * 2**row.hints, 900.0)
-            row.hints += 1
+            row.dispatch_at = self.now + min(10.0 * 2**row.dispatches, 900.0)
+            row.dispatches += 1
         return sorted(row.key for row in found)
 
     def unconfirmed(self, key: str) -> None:
-        """Take a hint back."""
+        """Take a dispatch back."""
         row = self.rows[key]
         if row.free:
-            row.hint_at, row.hints = self.now + 5, max(0, row.hints - 1)
+            row.dispatch_at, row.dispatches = self.now + 5, max(0, row.dispatches - 1)
 
     def wake(self, key: str) -> bool:
         """Make a run due whose agent has ended."""
         row = self.rows[key]
         if not (row.free and row.waiting is WaitingReason.AGENT and row.turn > self.now):
             return False
-        row.turn, row.hint_at, row.hints = self.now, self.now + 10, 0
+        row.turn, row.dispatch_at, row.dispatches = self.now, self.now + 10, 0
         row.events.append(EventType.ATTEMPT_WOKEN)
         return True
 
@@ -51,8 +53,8 @@ class Rescued:
         waits = [row for row in self.rows.values() if row.free and row.waiting is WaitingReason.CAPACITY]
         woken = [row for row in waits if row.turn > self.now][:limit]
         for row in woken:
-            row.turn = row.hint_at = self.now
-            row.hints = 0
+            row.turn = row.dispatch_at = self.now
+            row.dispatches = 0
             row.events.append(EventType.ATTEMPT_WOKEN)
         return [row.key for row in woken]
 
@@ -74,7 +76,7 @@ class Rescued:
         for row in held:
             self._free(row, EventType.LEASE_RETURNED)
         for row in self._active():
-            row.hint_at, row.hints = self._hint_at(row), 0
+            row.dispatch_at, row.dispatches = self._dispatch_at(row), 0
         return len(held)
 
     def answer_nobody(self) -> list[str]:
@@ -97,8 +99,8 @@ class Rescued:
             if row.crashes >= POLICY.max_crashes:
                 self._close_open(row, RunStatus.FAILED, "worker_lost")
                 continue
-            row.turn = row.hint_at = self.now
-            row.hints, row.job, row.waiting = 0, None, None
+            row.turn = row.dispatch_at = self.now
+            row.dispatches, row.job, row.waiting = 0, None, None
             if row.latest.state is AttemptState.STARTED:
                 row.latest.state = AttemptState.FAILED
                 row.tries[row.stage].append(Try(AttemptState.RETRYING))
@@ -126,7 +128,7 @@ class Rescued:
     def _due(self, row: Row) -> bool:
         return row.turn <= self.now or row.cancel or row.deadline <= self.now
 
-    def _hint_at(self, row: Row) -> float:
+    def _dispatch_at(self, row: Row) -> float:
         return self.now if row.cancel else min(row.turn, row.deadline)
 
     def _silent(self) -> set[str]:
@@ -134,8 +136,8 @@ class Rescued:
 
     def _free(self, row: Row, event: EventType) -> None:
         row.until = None
-        row.turn = row.hint_at = self.now
-        row.hints = 0 if event is EventType.LEASE_EXPIRED else row.hints
+        row.turn = row.dispatch_at = self.now
+        row.dispatches = 0 if event is EventType.LEASE_EXPIRED else row.dispatches
         row.events.append(event)
 
     def _free_slots(self, ended: Iterable[Row]) -> list[str]:
@@ -145,7 +147,7 @@ class Rescued:
 
     def _close_open(self, row: Row, status: RunStatus, error: str | None) -> None:
         row.status, row.error = status, error
-        row.until = row.waiting = row.hint_at = None
+        row.until = row.waiting = row.dispatch_at = None
         for attempts in row.tries.values():
             for one in attempts:
                 one.state = AttemptState.FAILED if one.state in OPEN else one.state

@@ -62,14 +62,14 @@ class Row:
     feature: str | None
     stage: Stage
     turn: float
-    hint_at: float | None
+    dispatch_at: float | None
     deadline: float
     status: RunStatus = RunStatus.PENDING
     fence: int = 0
     until: float | None = None
     """The end of the lease; None: nobody holds the run."""
     waiting: WaitingReason | None = None
-    hints: int = 0
+    dispatches: int = 0
     errors: int = 0
     crashes: int = 0
     rounds: int = 0

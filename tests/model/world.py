@@ -59,7 +59,7 @@ class World(Rescued):
         if row.status.terminal:
             return False
         if not row.cancel:
-            row.cancel, row.hint_at = True, self.now
+            row.cancel, row.dispatch_at = True, self.now
             row.events.append(EventType.RUN_CANCEL_REQUESTED)
         published = row.stage is Stage.PUBLISH and any(one.claims for one in row.tries[Stage.PUBLISH])
         if row.free and row.host is None and row.job is None and not published:
@@ -80,8 +80,8 @@ class World(Rescued):
             RunStatus.RETRYING, feature, None, False, None, None,
         )  # fmt: skip
         row.stage = Stage.DISCOVER if restart else row.stage
-        row.turn, row.hint_at, row.deadline = self.now, self.now + 10, self.now + LIFETIME
-        row.hints = row.errors = row.crashes = row.rounds = 0
+        row.turn, row.dispatch_at, row.deadline = self.now, self.now + 10, self.now + LIFETIME
+        row.dispatches = row.errors = row.crashes = row.rounds = 0
         self._reopen(row)
         row.events.append(EventType.RUN_RETRIED)
         return True
@@ -94,7 +94,7 @@ class World(Rescued):
         asked = row.waiting is WaitingReason.NEEDS_ATTENTION and not row.cancel
         if not (row.free and row.stage is stage and row.host in {None, host} and self._due(row)) or asked:
             return None
-        row.status, row.until, row.waiting, row.hints = RunStatus.RUNNING, self.now + LEASE, None, 0
+        row.status, row.until, row.waiting, row.dispatches = RunStatus.RUNNING, self.now + LEASE, None, 0
         row.fence += 1
         row.latest.state = AttemptState.STARTED
         row.latest.claims += 1
@@ -150,7 +150,7 @@ class World(Rescued):
             else:
                 row.feature = chosen
         row.until = row.waiting = None
-        row.hints = 0
+        row.dispatches = 0
         self._apply(row, decision)
         woken: list[str] = []
         keeps = isinstance(decision, Wait) and decision.reason is WaitingReason.AGENT
@@ -164,13 +164,13 @@ class World(Rescued):
         match decision:
             case Advance(stage, _):
                 row.latest.state = AttemptState.SUCCEEDED
-                row.stage, row.turn, row.hint_at, row.job = stage, now, now + 10, None
+                row.stage, row.turn, row.dispatch_at, row.job = stage, now, now + 10, None
                 row.crashes = row.errors = 0
                 row.events.append(EventType.ATTEMPT_SUCCEEDED)
             case Wait(reason, seconds, _, kept, renews_deadline, _):
                 row.turn, row.waiting = now + seconds, reason
                 row.deadline = row.turn + LIFETIME if renews_deadline else row.deadline
-                row.hint_at = self._hint_at(row)
+                row.dispatch_at = self._dispatch_at(row)
                 row.job = kept.get("jobKey", row.job)
                 row.events.append(EventType.ATTEMPT_PARKED)
             case TryAgain(seconds, _, _):
@@ -178,18 +178,18 @@ class World(Rescued):
                 row.tries[row.stage].append(Try(AttemptState.RETRYING))
                 row.errors += 1
                 row.turn, row.waiting, row.job = now + seconds, WaitingReason.BACKOFF, None
-                row.hint_at = self._hint_at(row)
+                row.dispatch_at = self._dispatch_at(row)
                 row.events.append(EventType.ATTEMPT_RETRIED)
             case GoBack(stage, _, _):
                 row.latest.state = AttemptState.FAILED
-                row.stage, row.turn, row.hint_at, row.job = stage, now, now + 10, None
+                row.stage, row.turn, row.dispatch_at, row.job = stage, now, now + 10, None
                 row.rounds += 1
                 row.crashes = row.errors = 0
                 self._reopen(row)
                 row.events.append(EventType.ATTEMPT_SENT_BACK)
             case Close(status, attempt, _, _, error, _):
                 row.latest.state = attempt
-                row.status, row.hint_at, row.error = status, None, error.code if error else None
+                row.status, row.dispatch_at, row.error = status, None, error.code if error else None
                 row.host = None if status is RunStatus.SUCCEEDED else row.host
                 row.events.append(EventType.RUN_CLOSED)
 
@@ -201,10 +201,10 @@ class World(Rescued):
         for key, row in self.rows.items():
             found.runs[key] = RunRow(
                 key, row.host, row.until is not None, row.cancel, row.status.terminal, row.error, row.repository,
-                row.requested, row.feature, row.status, row.stage.position, row.fence, row.hints, row.waiting,
+                row.requested, row.feature, row.status, row.stage.position, row.fence, row.dispatches, row.waiting,
                 row.errors, row.crashes, row.rounds, row.job, len(row.events),
                 None if row.until is None else row.until - self.now, row.turn - self.now,
-                None if row.hint_at is None else row.hint_at - self.now, row.deadline - self.now,
+                None if row.dispatch_at is None else row.dispatch_at - self.now, row.deadline - self.now,
             )  # fmt: skip
             for stage, tries in row.tries.items():
                 listed = [(number, one.state, one.claims) for number, one in enumerate(tries, 1)]

@@ -271,9 +271,9 @@ def park(database: Database, run: Run, reason: WaitingReason = WaitingReason.AGE
 
 
 def due(database: Database, limit: int = 100) -> list[UUID]:
-    """List the runs that a janitor would hint."""
+    """List the runs that a janitor would dispatch."""
     with database.read() as unit:
-        return [one.id for one in unit.dispatch.due_for_hint(limit)]
+        return [one.id for one in unit.dispatch.overdue(limit)]
 
 
 def event_types(database: Database, run_id: UUID) -> list[str]:

@@ -126,7 +126,7 @@ A_RUN = Run(
     lease_until=CREATED + timedelta(minutes=1),
     not_before=CREATED,
     dispatch_after=CREATED,
-    hints=0,
+    dispatches=0,
     waiting_reason=None,
     waiting_since=None,
     errors=0,

@@ -8,7 +8,7 @@ _FOLDERS = frozenset({".codex", ".agents", ".codex-plugin", ".claude-plugin"})
 _FILES = frozenset({".mcp.json"})
 # How FAT and NTFS shorten the names above.
 _SHORT = ("codex~", "agents~", "codex-~", "claude~", "mcp~")
-_HINTS = ("codex", "agents", "claude", "mcp")
+_AGENT_WORDS = ("codex", "agents", "claude", "mcp")
 """One of these is in every name that counts; most paths of a large tree are done with after a look for them."""
 _TEXT = (".md", ".txt")
 """Prompts, skills and rules for reading: words, which name no program by themselves."""
@@ -20,7 +20,7 @@ def configures_an_agent(path: str) -> bool:
 
     At any depth, and in every spelling that a file system which ignores case or hidden marks takes for the same name.
     """
-    if not any(hint in path.casefold() for hint in _HINTS) and path.isascii():
+    if not any(word in path.casefold() for word in _AGENT_WORDS) and path.isascii():
         return False
     *folders, name = (plain_name(part) for part in path.split("/"))
     # The folder's name as a file: a link to the folder of another name.

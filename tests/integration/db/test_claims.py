@@ -103,7 +103,7 @@ def test_a_claim_of_a_started_attempt_goes_on_with_it(database: Database) -> Non
     assert (second.fence, second.attempt.id) == (2, first.attempt.id)
     assert second.attempt.started_at == first.attempt.started_at
     assert second.attempt.checkpoint == kept
-    assert (second.run.waiting_reason, second.run.waiting_since, second.run.hints) == (None, None, 0)
+    assert (second.run.waiting_reason, second.run.waiting_since, second.run.dispatches) == (None, None, 0)
     assert events_of(database, run.id)[-1].data["resumed"] is True
 
 
@@ -159,7 +159,7 @@ def test_a_returned_lease_counts_nothing_and_leaves_the_run_due(database: Databa
     with database.write() as unit:
         assert unit.claims.return_lease(run.id, claim.fence) is True
         assert unit.claims.return_lease(run.id, claim.fence) is False
-        assert [one.id for one in unit.dispatch.due_for_hint(10)] == [run.id]
+        assert [one.id for one in unit.dispatch.overdue(10)] == [run.id]
     after = read_run(database, run.id)
     assert (after.lease_owner, after.lease_until, after.crashes, after.status) == (None, None, 0, RunStatus.RUNNING)
     assert event_types(database, run.id)[-1] == "lease.returned"

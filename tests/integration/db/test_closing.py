@@ -46,7 +46,7 @@ def test_a_closed_run_is_out_of_every_queue(database: Database) -> None:
     event = events_of(database, run.id)[-1]
     assert (event.type, event.data) == ("run.closed", {"status": "succeeded", "attempt": 1})
     with database.read() as unit:
-        assert unit.dispatch.due_for_hint(10) == []
+        assert unit.dispatch.overdue(10) == []
 
 
 def test_a_failed_run_keeps_its_error_its_host_and_what_was_done(database: Database) -> None:

@@ -5,7 +5,7 @@ import pytest
 from moonmind.db.clock import db_now, db_now_plus
 from moonmind.db.unit_of_work import Database
 from moonmind.runs.records import Run
-from moonmind.runs.retry import hint_interval
+from moonmind.runs.retry import dispatch_interval
 from tests.support.databases import (
     add_run,
     at_once,
@@ -21,19 +21,19 @@ from tests.support.databases import (
 FAR = datetime(2100, 1, 1, tzinfo=UTC)
 
 
-def hint(database: Database, run: Run, **values: int) -> Run | None:
+def note(database: Database, run: Run, **values: int) -> Run | None:
     with database.write() as unit:
-        return unit.dispatch.hint(run.id, **values)
+        return unit.dispatch.note(run.id, **values)
 
 
-def test_a_new_run_is_left_to_its_own_publisher_for_ten_seconds(database: Database) -> None:
+def test_a_new_run_is_left_to_its_own_dispatcher_for_ten_seconds(database: Database) -> None:
     run = add_run(database)
     assert due(database) == []
     set_columns(database, run.id, dispatch_after=db_now_plus(-0.001))
     assert due(database) == [run.id]
 
 
-def test_only_what_is_due_and_free_is_hinted_the_longest_overdue_first(database: Database) -> None:
+def test_only_what_is_due_and_free_is_dispatched_the_longest_overdue_first(database: Database) -> None:
     first, second, early, held = (add_run(database) for _ in range(4))
     claim_run(database, held.id)
     for number, one in enumerate((first, second, early, held)):
@@ -46,41 +46,41 @@ def test_only_what_is_due_and_free_is_hinted_the_longest_overdue_first(database:
     set_columns(database, early.id, cancel_requested_at=None, deadline=db_now_plus(-1.0))
     assert due(database) == [first.id, second.id, early.id]
     before = everything(database)
-    assert hint(database, held) is None
+    assert note(database, held) is None
     assert everything(database) == before
 
 
-@pytest.mark.parametrize("hints", [0, 1, 5, 6, 7, 30])
-def test_hints_that_nobody_follows_grow_rare(database: Database, hints: int) -> None:
+@pytest.mark.parametrize("dispatches", [0, 1, 5, 6, 7, 30])
+def test_dispatches_that_no_worker_follows_grow_rare(database: Database, dispatches: int) -> None:
     run = add_run(database)
-    set_columns(database, run.id, hints=hints)
+    set_columns(database, run.id, dispatches=dispatches)
     with database.write() as unit:
         now = unit.now()
-        after = unit.dispatch.hint(run.id)
+        after = unit.dispatch.note(run.id)
     assert after is not None
-    assert after.hints == hints + 1
+    assert after.dispatches == dispatches + 1
     assert after.dispatch_after is not None
-    assert abs(after.dispatch_after - now - timedelta(seconds=hint_interval(hints))) < timedelta(seconds=2)
+    assert abs(after.dispatch_after - now - timedelta(seconds=dispatch_interval(dispatches))) < timedelta(seconds=2)
     assert event_types(database, run.id) == ["run.created"]
 
 
-def test_of_several_publishers_that_saw_one_row_one_goes_on(database: Database) -> None:
+def test_of_several_processes_that_saw_one_row_one_dispatches(database: Database) -> None:
     run = add_run(database)
     make_due(database, run.id)
-    results = at_once(6, lambda _: hint(database, run, hints=0))
+    results = at_once(6, lambda _: note(database, run, dispatches=0))
     assert [one for one in results if isinstance(one, Exception)] == []
     assert len([one for one in results if one is not None]) == 1
 
 
-def test_an_unconfirmed_hint_does_not_count_and_is_tried_again_soon(database: Database) -> None:
+def test_an_unconfirmed_dispatch_does_not_count_and_is_tried_again_soon(database: Database) -> None:
     run = add_run(database)
-    set_columns(database, run.id, hints=5)
-    hint(database, run)
+    set_columns(database, run.id, dispatches=5)
+    note(database, run)
     with database.write() as unit:
         now = unit.now()
         unit.dispatch.unconfirmed(run.id)
     after = read_run(database, run.id)
-    assert after.hints == 5
+    assert after.dispatches == 5
     assert after.dispatch_after is not None
     assert timedelta(seconds=4) < after.dispatch_after - now < timedelta(seconds=7)
     claim_run(database, run.id)
@@ -90,7 +90,7 @@ def test_an_unconfirmed_hint_does_not_count_and_is_tried_again_soon(database: Da
     assert everything(database) == before
 
 
-def test_a_first_hint_may_be_left_to_the_next_sweep(database: Database) -> None:
+def test_a_first_dispatch_may_be_left_to_the_next_sweep(database: Database) -> None:
     run = add_run(database)
     with database.write() as unit:
         unit.dispatch.dispatch_now(run.id)

@@ -60,11 +60,11 @@ def cancel(database: Database, run: Run) -> Run | None:
 
 def test_a_resumed_run_goes_on_at_its_stage_with_what_was_kept(database: Database) -> None:
     run = end(database, Stage.PUBLISH)
-    set_columns(database, run.id, errors=3, crashes=2, rounds=1, cancel_requested_at=db_now_plus(0), hints=3)
+    set_columns(database, run.id, errors=3, crashes=2, rounds=1, cancel_requested_at=db_now_plus(0), dispatches=3)
     after = retry(database, run, RESUME, "try harder")
     assert after is not None
     assert (after.status, after.stage, after.notes) == (RunStatus.RETRYING, Stage.PUBLISH, "try harder")
-    assert (after.errors, after.crashes, after.rounds, after.hints) == (0, 0, 0, 0)
+    assert (after.errors, after.crashes, after.rounds, after.dispatches) == (0, 0, 0, 0)
     assert (after.cancel_requested_at, after.error, after.reason, after.completed_at) == (None, None, None, None)
     assert (after.deadline - after.not_before).total_seconds() == 3600
     assert after.chain_id != run.chain_id
@@ -211,7 +211,7 @@ def test_a_run_with_an_agent_is_made_due_for_its_own_host(database: Database) ->
     assert after is not None
     assert after.status is RunStatus.RUNNING
     with database.read() as unit:
-        assert [one.id for one in unit.dispatch.due_for_hint(10)] == [run.id]
+        assert [one.id for one in unit.dispatch.overdue(10)] == [run.id]
     assert claim_run(database, run.id, Stage.SUBMIT).cancel_requested
 
 

@@ -109,13 +109,13 @@ def test_of_many_records_under_one_claim_one_counts(database: Database, name: st
 
 def test_done_moves_to_the_next_stage_and_forgets_what_was_counted(database: Database) -> None:
     run = add_run(database)
-    set_columns(database, run.id, errors=2, crashes=1, hints=4)
+    set_columns(database, run.id, errors=2, crashes=1, dispatches=4)
     claim = claim_run(database, run.id)
     facts = {"feature_key": "specs/042-x", "phase": "2", "usage": {"tokens": 5}}
     with database.write() as unit:
         after = unit.outcomes.advance(claim, Stage.SUBMIT, {"phase": "2", "bad": "\x00"}, facts=facts)
     assert after is not None
-    assert (after.stage, after.status, after.errors, after.crashes, after.hints) == (
+    assert (after.stage, after.status, after.errors, after.crashes, after.dispatches) == (
         Stage.SUBMIT,
         RunStatus.RUNNING,
         0,
@@ -197,7 +197,7 @@ def test_a_wait_may_move_the_deadline_past_its_end(database: Database) -> None:
     assert after.deadline - after.not_before == timedelta(days=1)
 
 
-def test_a_wait_beyond_the_deadline_is_hinted_at_the_deadline(database: Database) -> None:
+def test_a_wait_beyond_the_deadline_is_dispatched_at_the_deadline(database: Database) -> None:
     run = add_run(database, deadline_seconds=30.0)
     with database.write() as unit:
         after = wait(unit, claim_run_in(unit, run, Stage.DISCOVER), seconds=60.0)

@@ -18,7 +18,7 @@ from tests.support.databases import HOST, add_run
 ENDED = 3000
 
 STATEMENTS: dict[str, tuple[str, Callable[[UnitOfWork], object]]] = {
-    "due": ("ix_run_due", lambda unit: unit.dispatch.due_for_hint(100)),
+    "due": ("ix_run_due", lambda unit: unit.dispatch.overdue(100)),
     "parked": ("ix_run_due", lambda unit: unit.wakeups.parked_on_agent(HOST, 100)),
     "leases": ("ix_run_leased", lambda unit: unit.rescues.expire_leases(3)),
     "capacity": ("ix_run_due", lambda unit: unit.wakeups.wake_capacity()),
@@ -39,7 +39,7 @@ def crowded(database: Database) -> Database:
                 stage=Stage.FINALIZE,
                 fence=1,
                 not_before=db_now(),
-                hints=0,
+                dispatches=0,
                 errors=0,
                 crashes=0,
                 rounds=0,

@@ -32,9 +32,9 @@ def expire(database: Database, max_crashes: int = 3) -> list[Run]:
         return unit.rescues.expire_leases(max_crashes)
 
 
-def hint(database: Database, run: Run, **values: int) -> Run | None:
+def note(database: Database, run: Run, **values: int) -> Run | None:
     with database.write() as unit:
-        return unit.dispatch.hint(run.id, **values)
+        return unit.dispatch.note(run.id, **values)
 
 
 def test_an_expired_lease_frees_the_run_and_the_same_attempt_goes_on(database: Database) -> None:
@@ -94,11 +94,11 @@ def test_stages_that_lost_their_worker_twice_are_taken_up_again_apart(database: 
     waits = sorted((run.not_before - run.updated_at).total_seconds() for run in freed.values())
     assert (len(waits), waits[0] >= 0.0, waits[-1] <= CRASH_SPREAD_SECONDS) == (20, True, True)
     assert waits[-1] - waits[0] > CRASH_SPREAD_SECONDS / 4
-    # None of them is hinted, or claimed, before its turn.
-    hinted = due(database)
+    # None of them is dispatched, or claimed, before its turn.
+    dispatched = due(database)
     with database.read() as unit:
         now = unit.now()
-    assert [run_id for run_id in hinted if freed.get(run_id, first).not_before > now] == []
+    assert [run_id for run_id in dispatched if freed.get(run_id, first).not_before > now] == []
 
 
 def test_janitors_that_sweep_at_once_count_each_loss_once(database: Database) -> None:
@@ -120,7 +120,7 @@ def test_janitors_that_sweep_at_once_count_each_loss_once(database: Database) ->
 def test_an_embedded_start_frees_all_and_counts_nothing(database: Database) -> None:
     held, fresh = add_run(database), add_run(database)
     claim_run(database, held.id)
-    hint(database, fresh)
+    note(database, fresh)
     parked = park(database, add_run(database), WaitingReason.QUOTA)
     with database.write() as unit:
         assert unit.rescues.release_all_leases() == 1

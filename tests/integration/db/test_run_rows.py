@@ -220,7 +220,7 @@ def test_a_run_at_a_stage_of_another_program_is_listed_and_left_to_that_program(
             *(stage for stage in Stage if stage is not Stage.SUBMIT),
             "deploy",
         ]
-        assert unit.dispatch.due_for_hint(10) == []
+        assert unit.dispatch.overdue(10) == []
 
 
 def test_the_ended_runs_of_a_feature_are_found_by_any_of_its_names(database: Database) -> None:

@@ -1,4 +1,4 @@
-"""Hints on their way to the broker: each at most once, none in anybody's way."""
+"""Dispatches on their way to the broker: each at most once, none in the way of another."""
 
 import threading
 from uuid import UUID
@@ -17,7 +17,7 @@ from tests.support.waiting import until
 
 
 def sent(outbox: Outbox, count: int) -> None:
-    until(lambda: len(outbox.requests) >= count, f"{count} hints", 5, pause=0.005)
+    until(lambda: len(outbox.requests) >= count, f"{count} dispatches", 5, pause=0.005)
 
 
 def make_overdue(database: Database, run_id: UUID) -> Run:
@@ -25,10 +25,10 @@ def make_overdue(database: Database, run_id: UUID) -> Run:
     return read_run(database, run_id)
 
 
-# --- what a hint says ----------------------------------------------------------------------------------------------
+# --- what a dispatch says ------------------------------------------------------------------------------------------
 
 
-def test_the_first_hint_of_a_run_has_the_chain_id_that_creation_promised(
+def test_the_first_dispatch_of_a_run_has_the_chain_id_that_creation_promised(
     database: Database, dispatch_loop: DispatchLoop, outbox: Outbox
 ) -> None:
     run = add_run(database)
@@ -43,7 +43,7 @@ def test_the_first_hint_of_a_run_has_the_chain_id_that_creation_promised(
     )
 
 
-def test_the_first_hint_of_a_retry_has_the_chain_id_that_the_answer_promised(
+def test_the_first_dispatch_of_a_retry_has_the_chain_id_that_the_answer_promised(
     database: Database, dispatch_loop: DispatchLoop, outbox: Outbox
 ) -> None:
     run = add_run(database)
@@ -59,7 +59,7 @@ def test_the_first_hint_of_a_retry_has_the_chain_id_that_the_answer_promised(
     assert outbox.requests[0].chain_id == promised
 
 
-def test_further_hints_are_chains_of_their_own_from_where_the_run_is(
+def test_further_dispatches_are_chains_of_their_own_from_where_the_run_is(
     database: Database, dispatch_loop: DispatchLoop, outbox: Outbox
 ) -> None:
     run = reach(database, Stage.APPLY)
@@ -69,10 +69,10 @@ def test_further_hints_are_chains_of_their_own_from_where_the_run_is(
         assert outbox.requests[-1].expires_seconds == expires
     assert [request.stage for request in outbox.requests] == [Stage.APPLY] * 3
     assert len({run.chain_id, *(request.chain_id for request in outbox.requests)}) == 4
-    assert read_run(database, run.id).hints == 3
+    assert read_run(database, run.id).dispatches == 3
 
 
-def test_a_hint_says_when_it_comes_again_before_it_is_published(
+def test_a_dispatch_says_when_it_comes_again_before_it_is_sent(
     database: Database, dispatch_loop: DispatchLoop, outbox: Outbox
 ) -> None:
     run = add_run(database)
@@ -89,13 +89,13 @@ def test_a_hint_says_when_it_comes_again_before_it_is_published(
 # --- what is not published -----------------------------------------------------------------------------------------
 
 
-def test_a_row_that_has_changed_since_it_was_seen_is_not_hinted(
+def test_a_row_that_has_changed_since_it_was_seen_is_not_dispatched(
     database: Database, dispatch_loop: DispatchLoop, outbox: Outbox
 ) -> None:
     faster, claimed, closed, last = (add_run(database) for _ in range(4))
     seen = [make_overdue(database, run.id) for run in (faster, claimed, closed, last)]
     with database.write() as unit:
-        assert unit.dispatch.hint(faster.id, hints=0)
+        assert unit.dispatch.note(faster.id, dispatches=0)
         assert unit.requests.request_cancel(closed.id)
     claim_run(database, claimed.id)
     for run in seen:
@@ -104,7 +104,7 @@ def test_a_row_that_has_changed_since_it_was_seen_is_not_hinted(
     assert [request.run_id for request in outbox.requests] == [last.id]
 
 
-def test_two_publishers_that_saw_one_row_publish_one_hint(database: Database, outbox: Outbox) -> None:
+def test_two_processes_that_saw_one_row_dispatch_it_once(database: Database, outbox: Outbox) -> None:
     runs = [make_overdue(database, add_run(database).id) for _ in range(10)]
     both = [DispatchLoop(database, outbox.dispatcher) for _ in range(2)]
     for run in runs:
@@ -115,7 +115,7 @@ def test_two_publishers_that_saw_one_row_publish_one_hint(database: Database, ou
     assert sorted(request.run_id for request in outbox.requests) == sorted(run.id for run in runs)
 
 
-def test_without_a_database_nothing_is_published_and_the_next_hint_goes(database: Database, outbox: Outbox) -> None:
+def test_without_a_database_nothing_is_sent_and_the_next_dispatch_goes(database: Database, outbox: Outbox) -> None:
     first, second = (make_overdue(database, add_run(database).id) for _ in range(2))
     dispatch_loop = DispatchLoop(Outage(database, times=1), outbox.dispatcher)
     with capture_logs() as logs:
@@ -146,15 +146,15 @@ def test_the_command_line_has_done_its_work_where_the_row_cannot_be_made_due(dat
 # --- a broker that refuses -----------------------------------------------------------------------------------------
 
 
-def test_an_unconfirmed_hint_is_not_counted_and_comes_again_soon(
+def test_an_unconfirmed_dispatch_is_not_counted_and_comes_again_soon(
     database: Database, dispatch_loop: DispatchLoop, outbox: Outbox
 ) -> None:
     run = reach(database, Stage.SUBMIT)
-    set_columns(database, run.id, hints=4)
+    set_columns(database, run.id, dispatches=4)
     outbox.refuse()
     with capture_logs() as logs:
         dispatch_loop.overdue(make_overdue(database, run.id))
-        until(lambda: not outbox.refusals and read_run(database, run.id).hints == 4, "the hint taken back", 5)
+        until(lambda: not outbox.refusals and read_run(database, run.id).dispatches == 4, "the dispatch taken back", 5)
     assert (outbox.requests, complaints(logs)) == ([], ["dispatch.unconfirmed"])
     after = read_run(database, run.id)
     assert after.dispatch_after is not None
@@ -163,7 +163,7 @@ def test_an_unconfirmed_hint_is_not_counted_and_comes_again_soon(
     assert dispatch_loop.ready
 
 
-def test_a_first_hint_that_is_refused_comes_again_sooner_than_the_row_said(
+def test_a_first_dispatch_that_is_refused_comes_again_sooner_than_the_row_said(
     database: Database, dispatch_loop: DispatchLoop, outbox: Outbox
 ) -> None:
     run = add_run(database)
@@ -175,10 +175,10 @@ def test_a_first_hint_that_is_refused_comes_again_sooner_than_the_row_said(
         dispatch_loop.notify(run)
         until(
             lambda: (read_run(database, run.id).dispatch_after or run.created_at) < promised,
-            "the hint taken back",
+            "the dispatch taken back",
             5,
         )
-    assert read_run(database, run.id).hints == 0
+    assert read_run(database, run.id).dispatches == 0
 
 
 def test_a_defect_while_publishing_does_not_end_the_thread(

@@ -50,7 +50,7 @@ def test_a_publish_that_hangs_is_abandoned_and_the_next_goes_by_another_thread(
         abandon(dispatch_loop, outbox, first, 1)
     outbox.hanging = None
     dispatch_loop.notify(second)
-    until(lambda: outbox.requests, "the second hint", 5)
+    until(lambda: outbox.requests, "the second dispatch", 5)
     assert ([request.run_id for request in outbox.requests], outbox.made, dispatch_loop.ready) == ([second.id], 2, True)
     assert complaints(logs) == ["dispatch.abandoned"]
     release.set()
@@ -71,7 +71,7 @@ def test_what_waited_behind_a_hanging_publish_goes_on_without_another_request(
         return bool(outbox.requests)
 
     with capture_logs():
-        until(requested, "the second hint", 5, pause=0.01)
+        until(requested, "the second dispatch", 5, pause=0.01)
     assert [request.run_id for request in outbox.requests] == [second.id]
 
 
@@ -90,7 +90,7 @@ def test_three_hung_publishes_make_the_process_unready_until_they_end(
     until(lambda: dispatch_loop.ready, "readiness, once the broker took what hung", 5)
     outbox.hanging = None
     dispatch_loop.notify(runs[3])
-    until(lambda: outbox.of(runs[3].id), "a hint by a new thread", 5)
+    until(lambda: outbox.of(runs[3].id), "a dispatch by a new thread", 5)
 
 
 def test_hung_publishes_that_end_in_errors_let_the_next_ones_go(
@@ -104,12 +104,12 @@ def test_hung_publishes_that_end_in_errors_let_the_next_ones_go(
         outbox.breaks, outbox.hanging = True, None
         release.set()  # the broker is restarted: every connection breaks
         # What waits goes out by itself, without another request or sweep.
-        until(lambda: outbox.requests, "the hint that waited", 5)
+        until(lambda: outbox.requests, "the dispatch that waited", 5)
     assert dispatch_loop.ready
     assert [request.run_id for request in outbox.requests] == [runs[3].id]
 
 
-def test_a_hint_for_which_no_thread_could_be_started_goes_with_the_next(
+def test_a_dispatch_for_which_no_thread_could_be_started_goes_with_the_next(
     database: Database, dispatch_loop: DispatchLoop, outbox: Outbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first, second = add_run(database), add_run(database)
@@ -122,5 +122,5 @@ def test_a_hint_for_which_no_thread_could_be_started_goes_with_the_next(
         dispatch_loop.notify(first)
     assert complaints(logs) == ["dispatch.not_started"]
     dispatch_loop.notify(second)
-    until(lambda: len(outbox.requests) == 2, "both hints", 5)
+    until(lambda: len(outbox.requests) == 2, "both dispatches", 5)
     assert [request.run_id for request in outbox.requests] == [first.id, second.id]

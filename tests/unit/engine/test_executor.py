@@ -163,7 +163,7 @@ def test_an_exception_nobody_planned_for_ends_the_run_and_stays_out_of_the_row(r
     assert complaints(logs) == ["attempt.broke"]
 
 
-def test_going_back_hints_the_run_and_tells_the_earlier_stage_why(room: EngineRoom) -> None:
+def test_going_back_dispatches_the_run_and_tells_the_earlier_stage_why(room: EngineRoom) -> None:
     run = room.reach(Stage.APPLY)
     room.reports(Stage.APPLY, Redo(Stage.SUBMIT, "the tests fail", {"codexTaskId": "thread"}))
     assert room.execute(run, Stage.APPLY) is ChainSignal.STOP

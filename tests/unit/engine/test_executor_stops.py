@@ -263,7 +263,7 @@ def waiting_for_a_slot(room: EngineRoom) -> UUID:
     return second.id
 
 
-def test_the_end_of_an_agent_hints_the_run_that_waits_for_its_slot(room: EngineRoom) -> None:
+def test_the_end_of_an_agent_dispatches_the_run_that_waits_for_its_slot(room: EngineRoom) -> None:
     run, _ = with_agent(room)
     second = waiting_for_a_slot(room)
     assert (slots(room), room.told.runs) == (1, [])

@@ -39,7 +39,7 @@ def expire(database: Database, run: Run, **columns: object) -> None:
 # --- leases --------------------------------------------------------------------------------------------------------
 
 
-def test_a_run_whose_worker_died_is_hinted_in_the_same_sweep(
+def test_a_run_whose_worker_died_is_dispatched_in_the_same_sweep(
     database: Database, janitor: Janitor, outbox: Outbox
 ) -> None:
     run, healthy = reach(database, Stage.SUBMIT), add_run(database)
@@ -48,7 +48,7 @@ def test_a_run_whose_worker_died_is_hinted_in_the_same_sweep(
     expire(database, run)
     with capture_logs() as logs:
         janitor.sweep()
-    until(lambda: outbox.requests, "the hint", 5)
+    until(lambda: outbox.requests, "the dispatch", 5)
     assert [(request.run_id, request.stage) for request in outbox.requests] == [(run.id, Stage.SUBMIT)]
     assert (read_run(database, run.id).crashes, read_run(database, healthy.id).crashes) == (1, 0)
     assert complaints(logs) == ["lease.expired"]
@@ -75,7 +75,7 @@ def test_the_third_lost_worker_ends_the_run_stops_its_agent_and_frees_its_slot(
     assert agent.stopped == ["j"]
     with database.read() as unit:
         assert unit.slots.used(HOST) == 0
-    until(lambda: outbox.of(waiter.id), "the hint of the run that waited for the slot", 5)
+    until(lambda: outbox.of(waiter.id), "the dispatch of the run that waited for the slot", 5)
 
 
 def test_an_agent_of_another_host_is_left_to_it(
@@ -104,33 +104,33 @@ def test_an_agent_that_cannot_be_stopped_keeps_the_sweep_from_nothing(
     agent.unstoppable = True
     with capture_logs() as logs:
         janitor.sweep()
-    until(lambda: outbox.of(other.id), "the other run's hint", 5)
+    until(lambda: outbox.of(other.id), "the other run's dispatch", 5)
     assert complaints(logs) == ["lease.expired", "agent.not_stopped"]
 
 
-# --- hints ---------------------------------------------------------------------------------------------------------
+# --- dispatches ----------------------------------------------------------------------------------------------------
 
 
-def test_what_is_due_and_unheard_of_is_hinted_once(database: Database, janitor: Janitor, outbox: Outbox) -> None:
+def test_what_is_due_and_unheard_of_is_dispatched_once(database: Database, janitor: Janitor, outbox: Outbox) -> None:
     late, early = add_run(database), add_run(database)
     make_due(database, late.id)
     janitor.sweep()
-    until(lambda: outbox.requests, "the hint", 5)
+    until(lambda: outbox.requests, "the dispatch", 5)
     janitor.sweep()
     janitor._dispatch_loop.close()
     assert [request.run_id for request in outbox.requests] == [late.id]
     assert read_run(database, early.id) == early
 
 
-def test_two_janitors_at_once_hint_a_row_once(database: Database, agent: IdleAgent, outbox: Outbox) -> None:
+def test_two_janitors_at_once_dispatch_a_row_once(database: Database, agent: IdleAgent, outbox: Outbox) -> None:
     enrol(database)
     runs = [add_run(database) for _ in range(20)]
     for run in runs:
         make_due(database, run.id)
-    publishers = [DispatchLoop(database, outbox.dispatcher) for _ in range(2)]
-    janitors = [build(database, one, agent) for one in publishers]
+    loops = [DispatchLoop(database, outbox.dispatcher) for _ in range(2)]
+    janitors = [build(database, one, agent) for one in loops]
     assert at_once(2, lambda number: janitors[number].sweep()) == [None, None]
-    for one in publishers:
+    for one in loops:
         one.close()
     assert sorted(request.run_id for request in outbox.requests) == sorted(run.id for run in runs)
 
@@ -161,7 +161,7 @@ def test_a_sweep_replaces_a_dispatch_thread_that_hangs(database: Database, agent
         return bool(outbox.requests)
 
     with capture_logs():
-        until(requested, "a hint by another thread", 5)
+        until(requested, "a dispatch by another thread", 5)
     event.set()
     assert [request.run_id for request in outbox.of(second.id)] == [second.id]
     dispatch_loop.close()
@@ -204,5 +204,5 @@ def test_a_started_janitor_sweeps_by_itself_until_closed(database: Database, jan
     run = add_run(database)
     make_due(database, run.id)
     janitor.start()
-    until(lambda: outbox.requests, "the hint", 5)
+    until(lambda: outbox.requests, "the dispatch", 5)
     janitor.close()

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from moonmind.runs.retry import HINT_CAP_SECONDS, RetryPolicy, hint_interval
+from moonmind.runs.retry import DISPATCH_CAP_SECONDS, RetryPolicy, dispatch_interval
 
 
 @given(st.integers(0, 1000), st.floats(0, 1, exclude_max=True), st.booleans())
@@ -28,7 +28,7 @@ def test_the_tries_at_a_service_that_is_away_outlast_half_an_hour_however_the_di
     assert 30 * 60 < waited < 90 * 60
 
 
-def test_hints_thin_out_to_a_quarter_of_an_hour() -> None:
-    assert [hint_interval(hints) for hints in (0, 1, 2)] == [10.0, 20.0, 40.0]
-    assert hint_interval(7) == HINT_CAP_SECONDS
-    assert hint_interval(10**6) == HINT_CAP_SECONDS
+def test_dispatches_thin_out_to_a_quarter_of_an_hour() -> None:
+    assert [dispatch_interval(dispatches) for dispatches in (0, 1, 2)] == [10.0, 20.0, 40.0]
+    assert dispatch_interval(7) == DISPATCH_CAP_SECONDS
+    assert dispatch_interval(10**6) == DISPATCH_CAP_SECONDS

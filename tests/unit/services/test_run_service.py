@@ -29,7 +29,7 @@ def request(repository: str = "octo/demo", **values: object) -> CreateRun:
 # --- start ---------------------------------------------------------------------------------------------------------
 
 
-def test_an_accepted_run_is_due_and_hinted(room: EngineRoom) -> None:
+def test_an_accepted_run_is_due_and_dispatched(room: EngineRoom) -> None:
     made = room.runs.create(request("Octo/Demo", featureKey="specs/001-demo/", notes="carefully"))
     run = room.read(made.id)
     assert (run.repository, run.requested_key, run.notes, run.stage) == (
@@ -46,7 +46,7 @@ def test_an_accepted_run_is_due_and_hinted(room: EngineRoom) -> None:
     assert 3590 < (run.deadline - run.created_at).total_seconds() <= 3600
 
 
-def test_without_a_publisher_the_run_is_left_to_the_next_sweep_of_another_process(room: EngineRoom) -> None:
+def test_without_a_dispatch_loop_the_run_is_left_to_the_next_sweep_of_another_process(room: EngineRoom) -> None:
     service = RunService(
         room.database,
         room.store,

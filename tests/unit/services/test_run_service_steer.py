@@ -99,7 +99,7 @@ def test_a_retry_whose_feature_another_run_has_taken_since_is_a_conflict(room: E
     assert (everything(room.database), room.told.runs) == (before, [])
 
 
-def test_without_a_publisher_a_retry_is_left_to_the_next_sweep_of_another_process(room: EngineRoom) -> None:
+def test_without_a_dispatch_loop_a_retry_is_left_to_the_next_sweep_of_another_process(room: EngineRoom) -> None:
     run_id = failed_at(room, Stage.SUBMIT)
     service = RunService(
         room.database, room.store, LeaveDue(room.database), room.preflight, room.stages, run_deadline_seconds=60.0
@@ -174,7 +174,7 @@ def test_a_run_at_work_is_asked_to_stop_and_stays_what_it_is(room: EngineRoom) -
     assert room.read(run).lease_owner is not None
 
 
-def test_a_run_that_waits_for_its_agent_is_hinted_so_that_a_worker_stops_it(room: EngineRoom) -> None:
+def test_a_run_that_waits_for_its_agent_is_dispatched_so_that_a_worker_stops_it(room: EngineRoom) -> None:
     run = park(room.database, reach(room.database, Stage.SUBMIT))
     view = room.runs.cancel(run.id)
     assert view.status is RunStatus.RUNNING
