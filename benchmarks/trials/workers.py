@@ -145,7 +145,7 @@ def host_gone(folder: Path, scale: float) -> Figures:
         await_parked(world, run_id)
         agents = world.jobs_alive()
         api = world.member("api")
-        # The API shares the first host's state folder; it is no worker, and does not beat for the host.
+        # The API shares the first host's state folder; it is no worker, and sends no heartbeats for the host.
         world.hold(world.member("first"))
         world.start("second")
         began = time.monotonic()

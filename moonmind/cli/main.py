@@ -248,10 +248,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _no_reader()
         raise
     except Exception as error:  # noqa: BLE001 - the last door: people get a sentence, never a traceback
-        return _stray(error, as_json=as_json, debug="--debug" in given)
+        return _unexpected(error, as_json=as_json, debug="--debug" in given)
 
 
-def _stray(error: Exception, *, as_json: bool, debug: bool) -> int:
+def _unexpected(error: Exception, *, as_json: bool, debug: bool) -> int:
     # Typer carries its own copy of Click or uses the installed one; both kinds of error explain themselves like this.
     explain = getattr(error, "format_message", None)
     if explain is not None:

@@ -18,10 +18,10 @@ class Hosts:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def enrol(self, host_id: UUID, name: str) -> None:
-        """Make a host known, or known again, as alive now; only an enrolled host can take agent slots."""
-        values = {"id": host_id, "name": name, "enrolled_at": db_now(), "seen_at": db_now()}
-        upsert(self._connection, host, values, kept=frozenset({"enrolled_at"}))
+    def register(self, host_id: UUID, name: str) -> None:
+        """Make a host known, or known again, as alive now; only a registered host can take agent slots."""
+        values = {"id": host_id, "name": name, "registered_at": db_now(), "seen_at": db_now()}
+        upsert(self._connection, host, values, kept=frozenset({"registered_at"}))
 
     def list(self) -> builtins.list[Host]:
         """List the hosts, the one heard of last first."""

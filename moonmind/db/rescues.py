@@ -128,7 +128,7 @@ class Rescues:
         )
         return row_mapping.runs_of(self._connection.execute(query))
 
-    def strays(self, host_id: UUID, run_ids: Collection[UUID]) -> set[UUID]:
+    def orphans(self, host_id: UUID, run_ids: Collection[UUID]) -> set[UUID]:
         """Pick those whose agents have no business on a host any more: ended, or given to another host meanwhile.
 
         Whoever starts an agent binds the run to the host first, so that one that was just started is none of them.

@@ -54,7 +54,7 @@ host = Table(
     metadata,
     Column("id", Uuid, primary_key=True),
     Column("name", Prose, nullable=False),
-    Column("enrolled_at", Timestamp, nullable=False),
+    Column("enrolled_at", Timestamp, key="registered_at", nullable=False),
     Column("seen_at", Timestamp, nullable=False),
 )
 

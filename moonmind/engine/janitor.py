@@ -88,7 +88,7 @@ class Janitor:
     def _give_up_hosts(self) -> None:
         """Free the runs of hosts that fell silent, once we have watched for as long without a gap ourselves.
 
-        When the database itself was away, all hosts look silent at first; they are given the time to beat again.
+        When the database itself was away, all hosts look silent at first; they are given the time for another heartbeat.
         """
         now = time.monotonic()
         if self._watching_since is None or now - self._last_sweep > max(3 * self._pace, GAP_SECONDS):
@@ -129,7 +129,7 @@ class Janitor:
         if not at_work:
             return
         with self._database.read() as uow:
-            orphans = uow.rescues.strays(self._host.id, at_work)
+            orphans = uow.rescues.orphans(self._host.id, at_work)
         for run_id in orphans:
             for key in at_work[run_id]:
                 log.warning("agent.orphan", run_id=str(run_id), job=key)

@@ -59,7 +59,7 @@ class JobPoller:
         if time.monotonic() - self._last_heartbeat < HEARTBEAT_SECONDS:
             return
         with self._database.write() as uow:
-            uow.hosts.enrol(self._host.id, self._host.name)
+            uow.hosts.register(self._host.id, self._host.name)
         self._last_heartbeat = time.monotonic()
 
     def _runs(self, run: Run) -> bool:

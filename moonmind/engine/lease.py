@@ -79,7 +79,7 @@ class LeaseKeeper:
         self.lease_seconds = lease_seconds
         self._held: dict[int, HeldLease] = {}
         self._guard = threading.Lock()
-        self._loop = Loop("lease-keeper", heartbeat_seconds, self._beat, at_once=False)
+        self._loop = Loop("lease-keeper", heartbeat_seconds, self._heartbeat, at_once=False)
         self._started = False
         self._closed = False
 
@@ -122,7 +122,7 @@ class LeaseKeeper:
         except MoonMindError as error:
             log.warning("lease.not_returned", run_id=str(lease.claim.run.id), error=error.message)
 
-    def _beat(self) -> None:
+    def _heartbeat(self) -> None:
         with self._guard:
             held = list(self._held.values())
         for lease in held:

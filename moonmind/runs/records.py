@@ -182,7 +182,7 @@ class Host:
 
     id: UUID
     name: str
-    enrolled_at: datetime
+    registered_at: datetime
     seen_at: datetime
 
 

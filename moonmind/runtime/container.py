@@ -40,7 +40,7 @@ GRACE_SECONDS = 5.0
 """How long stages at work are waited for when a process ends; Docker kills ten seconds after it asked."""
 HANDOVER_SECONDS = 8.0
 ATTENDED_SECONDS = 30.0
-"""Three beats of a host: after so long without one, nobody works."""
+"""Three heartbeats of a host: after so long without one, nobody works."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +118,7 @@ class Container:
         if self._runs_stages:
             # Before the first of them asks for an agent slot.
             with self.database.write() as uow:
-                uow.hosts.enrol(self.host.id, self.host.name)
+                uow.hosts.register(self.host.id, self.host.name)
 
     def start(self) -> None:
         """Start the threads of a prepared process."""

@@ -48,7 +48,7 @@ class Repositories:
         self.tables.pass_time(seconds)
         with self._database.write() as unit:
             for host in heard:
-                unit.hosts.enrol(UUID(host), "a-host")
+                unit.hosts.register(UUID(host), "a-host")
 
     # --- operators
 

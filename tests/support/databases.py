@@ -225,10 +225,10 @@ def reach(database: Database, stage: Stage, **values: Any) -> Run:
     return read_run(database, made.id)
 
 
-def enrol(database: Database, host_id: UUID = HOST) -> None:
+def register_host(database: Database, host_id: UUID = HOST) -> None:
     """Make a host known."""
     with database.write() as unit:
-        unit.hosts.enrol(host_id, "a-host")
+        unit.hosts.register(host_id, "a-host")
 
 
 def set_columns(database: Database, run_id: UUID, **values: Any) -> None:

@@ -35,7 +35,7 @@ from moonmind.runs.records import Claim, Run
 from moonmind.runs.retry import RetryPolicy
 from moonmind.services.run_service import RunService
 from moonmind.settings import ambient_environment
-from tests.support.databases import HOST, add_run, enrol, read_run
+from tests.support.databases import HOST, add_run, read_run, register_host
 
 SECRET = "a-known-secret-of-the-test"
 _DEMO = {"fullName": "octo/demo"}
@@ -213,7 +213,7 @@ class EngineRoom:
         self.database = database
         self.folder = folder
         self.host = Host(HOST, "a-host")
-        enrol(database)
+        register_host(database)
         self.agent = IdleAgent()
         self.redactor = Redactor((SECRET,))
         environment = ambient_environment()

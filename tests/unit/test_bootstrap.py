@@ -23,7 +23,7 @@ from moonmind.runs.machine import NothingToDo, Outcome, RunStatus
 from moonmind.runtime.container import Container
 from moonmind.settings import Settings, load_settings
 from moonmind.wire import CreateRun
-from tests.support.databases import due, enrol
+from tests.support.databases import due, register_host
 
 TOKEN = "a-github-token-for-the-test"
 
@@ -38,7 +38,7 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     return load_settings()
 
 
-def enrolled(container: Container) -> list[UUID]:
+def registered(container: Container) -> list[UUID]:
     with container.database.read() as unit:
         return [host.id for host in unit.hosts.list()]
 
@@ -79,7 +79,7 @@ def test_processes_that_start_at_once_take_turns_and_agree_on_host_and_installat
     assert len({container.host.id for container in built}) == 1
     assert len({container.database.installation_id() for container in built}) == 1
     # Nobody runs stages there yet: a command line or an API must not pass for a worker.
-    assert enrolled(built[0]) == []
+    assert registered(built[0]) == []
     for container in built:
         container.close()
 
@@ -153,9 +153,9 @@ def test_several_hosts_are_told_that_artifacts_are_not_shared(settings: Settings
         (found,) = [check for check in container.preflight.run() if check.name == "hosts"]
         return found
 
-    enrol(container.database)
+    register_host(container.database)
     assert hosts().status is CheckStatus.PASSED
-    enrol(container.database, uuid4())
+    register_host(container.database, uuid4())
     assert hosts().status is CheckStatus.UNKNOWN
     assert "each keeps artifacts on its own disk" in hosts().message
     container.close()

@@ -6,7 +6,7 @@ from sqlalchemy.exc import IntegrityError
 from moonmind.db.unit_of_work import Database
 from moonmind.runs.chain import Stage
 from moonmind.runs.records import Claim
-from tests.support.databases import HOST, at_once, claim_run, enrol, event_types, everything, reach, read_run
+from tests.support.databases import HOST, at_once, claim_run, event_types, everything, reach, read_run, register_host
 
 OTHER = UUID("00000000-0000-4000-8000-000000000002")
 
@@ -21,7 +21,7 @@ def take(database: Database, claim: Claim, limit: int = 2, host: UUID = HOST, fe
 
 
 def test_a_slot_binds_the_run_to_the_host_and_taking_it_again_changes_nothing(database: Database) -> None:
-    enrol(database)
+    register_host(database)
     claim = claimed(database)
     assert take(database, claim)
     assert read_run(database, claim.run.id).agent_host == HOST
@@ -33,7 +33,7 @@ def test_a_slot_binds_the_run_to_the_host_and_taking_it_again_changes_nothing(da
 
 
 def test_no_more_slots_are_taken_than_there_are_however_many_ask_at_once(database: Database) -> None:
-    enrol(database)
+    register_host(database)
     claims = [claimed(database) for _ in range(8)]
     results = at_once(8, lambda number: take(database, claims[number], limit=3))
     assert sorted(map(str, results)) == ["False"] * 5 + ["True"] * 3
@@ -45,7 +45,7 @@ def test_no_more_slots_are_taken_than_there_are_however_many_ask_at_once(databas
 
 
 def test_a_lost_claim_takes_no_slot(database: Database) -> None:
-    enrol(database)
+    register_host(database)
     claim = claimed(database)
     before = everything(database)
     assert not take(database, claim, fence=claim.fence - 1)
@@ -57,7 +57,7 @@ def test_a_lost_claim_takes_no_slot(database: Database) -> None:
 
 
 def test_a_freed_slot_is_anyones(database: Database) -> None:
-    enrol(database)
+    register_host(database)
     first, second = claimed(database), claimed(database)
     assert take(database, first, limit=1)
     assert not take(database, second, limit=1)
@@ -68,8 +68,8 @@ def test_a_freed_slot_is_anyones(database: Database) -> None:
 
 
 def test_a_run_holds_one_slot_on_the_host_it_took_last(database: Database) -> None:
-    enrol(database)
-    enrol(database, OTHER)
+    register_host(database)
+    register_host(database, OTHER)
     claim = claimed(database)
     assert take(database, claim)
     assert take(database, claim, host=OTHER)
@@ -77,6 +77,6 @@ def test_a_run_holds_one_slot_on_the_host_it_took_last(database: Database) -> No
         assert (unit.slots.used(HOST), unit.slots.used(OTHER)) == (0, 1)
 
 
-def test_a_host_that_was_never_enrolled_has_no_slots(database: Database) -> None:
+def test_a_host_that_was_never_registered_has_no_slots(database: Database) -> None:
     with pytest.raises(IntegrityError):
         take(database, claimed(database), host=uuid4())

@@ -9,9 +9,9 @@ from tests.support.databases import (
     HOST,
     add_run,
     claim_run,
-    enrol,
     events_of,
     reach,
+    register_host,
 )
 
 ERROR = ErrorInfo("git_failed", "no network", "wait", {"exit": 128})
@@ -30,7 +30,7 @@ def close(unit: UnitOfWork, claim: Claim, **values: Any) -> Run | None:
 
 
 def test_a_closed_run_is_out_of_every_queue(database: Database) -> None:
-    enrol(database)
+    register_host(database)
     run = reach(database, Stage.FINALIZE)
     claim = claim_run(database, run.id, Stage.FINALIZE)
     with database.write() as unit:
@@ -50,7 +50,7 @@ def test_a_closed_run_is_out_of_every_queue(database: Database) -> None:
 
 
 def test_a_failed_run_keeps_its_error_its_host_and_what_was_done(database: Database) -> None:
-    enrol(database)
+    register_host(database)
     run = reach(database, Stage.SUBMIT)
     claim = claim_run(database, run.id, Stage.SUBMIT)
     with database.write() as unit:

@@ -12,11 +12,11 @@ from tests.support.databases import (
     HOST,
     claim_run,
     due,
-    enrol,
     event_types,
     park,
     reach,
     read_run,
+    register_host,
     set_columns,
     try_claim,
 )
@@ -40,23 +40,23 @@ def give_up(database: Database) -> list[Run]:
 
 
 def test_a_host_counts_as_silent_only_while_another_lives_and_runs_are_bound_to_it(database: Database) -> None:
-    enrol(database)
+    register_host(database)
     park(database, reach(database, Stage.SUBMIT))
     assert silent(database) == []
     silence(database, HOST)
     assert silent(database) == []
-    enrol(database, OTHER)
+    register_host(database, OTHER)
     assert silent(database) == [HOST]
     with database.write() as unit:
-        unit.hosts.enrol(HOST, "a-host")
+        unit.hosts.register(HOST, "a-host")
     assert silent(database) == []
     silence(database, OTHER)
     assert silent(database) == []
 
 
 def test_the_runs_of_a_silent_host_go_on_elsewhere_in_a_new_attempt(database: Database) -> None:
-    enrol(database)
-    enrol(database, OTHER)
+    register_host(database)
+    register_host(database, OTHER)
     run = park(database, reach(database, Stage.SUBMIT))
     held = reach(database, Stage.SUBMIT)
     claim = claim_run(database, held.id, Stage.SUBMIT)
@@ -81,7 +81,7 @@ def test_the_runs_of_a_silent_host_go_on_elsewhere_in_a_new_attempt(database: Da
 
 
 def test_a_run_that_loses_host_after_host_fails(database: Database) -> None:
-    enrol(database)
+    register_host(database)
     run = park(database, reach(database, Stage.SUBMIT))
     set_columns(database, run.id, crashes=2)
     (closed,) = give_up(database)

@@ -15,12 +15,12 @@ from tests.support.databases import (
     at_once,
     claim_run,
     due,
-    enrol,
     event_types,
     make_due,
     park,
     reach,
     read_run,
+    register_host,
     set_columns,
 )
 
@@ -152,8 +152,8 @@ def test_a_question_that_nobody_answered_ends_the_run(database: Database) -> Non
 
 
 def test_an_ended_run_has_its_job_until_somebody_saw_it_end_or_asked_for_a_retry(database: Database) -> None:
-    enrol(database)
-    enrol(database, OTHER)
+    register_host(database)
+    register_host(database, OTHER)
     stopped, retried, elsewhere, active = (park(database, reach(database, Stage.SUBMIT)) for _ in range(4))
     set_columns(database, elsewhere.id, agent_host=OTHER)
     for run in (stopped, retried, elsewhere):

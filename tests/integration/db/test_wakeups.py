@@ -11,19 +11,19 @@ from tests.support.databases import (
     at_once,
     claim_run,
     due,
-    enrol,
     event_types,
     everything,
     park,
     reach,
     read_run,
+    register_host,
 )
 
 OTHER = UUID("00000000-0000-4000-8000-000000000002")
 
 
 def test_a_run_whose_agent_ended_is_woken_once(database: Database) -> None:
-    enrol(database)
+    register_host(database)
     run = park(database, reach(database, Stage.SUBMIT))
     with database.read() as unit:
         assert [one.id for one in unit.wakeups.parked_on_agent(HOST, 10)] == [run.id]

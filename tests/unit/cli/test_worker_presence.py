@@ -12,7 +12,7 @@ from moonmind.runs.machine import RunStatus
 from moonmind.runs.records import RunFilter
 from moonmind.runtime.container import Container
 from moonmind.settings import load_settings
-from tests.support.databases import add_run, claim_run, enrol
+from tests.support.databases import add_run, claim_run, register_host
 from tests.support.terminal import end, succeed
 
 Command = Callable[..., int]
@@ -38,7 +38,7 @@ def test_with_a_broker_the_missing_workers_are_named(
     with closing(bootstrap.build(load_settings(), publishes=False)) as container:
         warn_if_alone(container)
         assert "as the quickstart shows" in capsys.readouterr().err
-        enrol(database)
+        register_host(database)
         warn_if_alone(container)
         assert capsys.readouterr().err == ""
 

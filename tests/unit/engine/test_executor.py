@@ -220,7 +220,7 @@ def test_a_message_out_of_turn_is_dropped_with_its_chain(room: EngineRoom, colum
 def test_a_message_for_another_host_is_dropped(room: EngineRoom) -> None:
     run = room.reach(Stage.SUBMIT)
     with room.database.write() as unit:
-        unit.hosts.enrol(OTHER_HOST, "another")
+        unit.hosts.register(OTHER_HOST, "another")
     set_columns(room.database, run.id, agent_host=OTHER_HOST)
     assert room.execute(run, Stage.SUBMIT) is ChainSignal.STOP
     set_columns(room.database, run.id, agent_host=HOST)

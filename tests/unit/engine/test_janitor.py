@@ -19,12 +19,12 @@ from tests.support.databases import (
     at_once,
     claim_run,
     due,
-    enrol,
     everything,
     make_due,
     park,
     reach,
     read_run,
+    register_host,
     set_columns,
 )
 from tests.support.engine_room import Clock, IdleAgent, Outage, Outbox, complaints
@@ -57,7 +57,7 @@ def test_a_run_whose_worker_died_is_dispatched_in_the_same_sweep(
 def test_the_third_lost_worker_ends_the_run_stops_its_agent_and_frees_its_slot(
     database: Database, janitor: Janitor, outbox: Outbox, agent: IdleAgent, clock: Clock
 ) -> None:
-    enrol(database)
+    register_host(database)
     run = park(database, reach(database, Stage.SUBMIT))
     waiter = park(database, reach(database, Stage.SUBMIT), WaitingReason.CAPACITY)
     for crashes in (1, 2, 3):
@@ -81,7 +81,7 @@ def test_the_third_lost_worker_ends_the_run_stops_its_agent_and_frees_its_slot(
 def test_an_agent_of_another_host_is_left_to_it(
     database: Database, dispatch_loop: DispatchLoop, agent: IdleAgent
 ) -> None:
-    enrol(database)
+    register_host(database)
     run = park(database, reach(database, Stage.SUBMIT))
     make_due(database, run.id)
     claim_run(database, run.id, Stage.SUBMIT)
@@ -95,7 +95,7 @@ def test_an_agent_of_another_host_is_left_to_it(
 def test_an_agent_that_cannot_be_stopped_keeps_the_sweep_from_nothing(
     database: Database, janitor: Janitor, outbox: Outbox, agent: IdleAgent
 ) -> None:
-    enrol(database)
+    register_host(database)
     run, other = park(database, reach(database, Stage.SUBMIT)), add_run(database)
     make_due(database, run.id)
     claim_run(database, run.id, Stage.SUBMIT)
@@ -123,7 +123,7 @@ def test_what_is_due_and_unheard_of_is_dispatched_once(database: Database, janit
 
 
 def test_two_janitors_at_once_dispatch_a_row_once(database: Database, agent: IdleAgent, outbox: Outbox) -> None:
-    enrol(database)
+    register_host(database)
     runs = [add_run(database) for _ in range(20)]
     for run in runs:
         make_due(database, run.id)
@@ -136,7 +136,7 @@ def test_two_janitors_at_once_dispatch_a_row_once(database: Database, agent: Idl
 
 
 def test_a_sweep_of_a_quiet_house_changes_no_run(database: Database, janitor: Janitor, outbox: Outbox) -> None:
-    enrol(database)
+    register_host(database)
     add_run(database)
     park(database, reach(database, Stage.SUBMIT))
     claim_run(database, add_run(database).id)

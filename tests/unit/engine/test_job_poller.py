@@ -18,13 +18,13 @@ from moonmind.runs.records import Run
 from tests.support.databases import (
     HOST,
     claim_run,
-    enrol,
     event_types,
     everything,
     make_due,
     park,
     reach,
     read_run,
+    register_host,
     set_columns,
 )
 from tests.support.engine_room import Clock, IdleAgent, Outage, Told, complaints
@@ -39,7 +39,7 @@ def told() -> Told:
 
 @pytest.fixture
 def job_poller(database: Database, agent: IdleAgent, told: Told) -> JobPoller:
-    enrol(database)
+    register_host(database)
     return JobPoller(database, agent, told, Host(HOST, "a-host"), pace_seconds=0.02)
 
 
@@ -92,7 +92,7 @@ def test_a_run_without_a_job_has_nothing_to_wait_for(database: Database, job_pol
 
 def test_only_waiting_for_an_agent_of_this_host_is_ended(database: Database, job_poller: JobPoller, told: Told) -> None:
     with database.write() as unit:
-        unit.hosts.enrol(OTHER, "another")
+        unit.hosts.register(OTHER, "another")
     elsewhere = parked(database, "elsewhere")
     set_columns(database, elsewhere.id, agent_host=OTHER)
     park(database, reach(database, Stage.SUBMIT), WaitingReason.CAPACITY)
@@ -119,7 +119,7 @@ def test_a_job_that_cannot_be_looked_at_keeps_no_other_asleep(
     assert complaints(logs, "run_id") == [("agent.not_polled", str(broken.id))]
 
 
-def test_a_waker_beats_for_its_host_every_ten_seconds(
+def test_a_job_poller_sends_its_hosts_heartbeat_every_ten_seconds(
     database: Database, agent: IdleAgent, told: Told, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = Clock()
@@ -162,7 +162,7 @@ def test_a_defect_at_one_job_keeps_no_other_asleep(
 
 
 def test_an_outage_loses_no_end(database: Database, agent: IdleAgent, told: Told) -> None:
-    enrol(database)
+    register_host(database)
     run = parked(database, "job")
     job_poller = JobPoller(Outage(database, times=1), agent, told, Host(HOST, "a-host"))
     with pytest.raises(Unavailable):
@@ -171,7 +171,7 @@ def test_an_outage_loses_no_end(database: Database, agent: IdleAgent, told: Told
     assert told.runs == [run.id]
 
 
-def test_a_started_waker_sees_the_end_by_itself(
+def test_a_started_job_poller_sees_the_end_by_itself(
     database: Database, job_poller: JobPoller, agent: IdleAgent, told: Told
 ) -> None:
     run = parked(database, "job")

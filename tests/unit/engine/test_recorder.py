@@ -23,7 +23,17 @@ from moonmind.runs.machine import (
     WaitingReason,
 )
 from moonmind.runs.records import Claim, Run
-from tests.support.databases import HOST, add_run, claim_run, enrol, everything, park, reach, read_run, set_columns
+from tests.support.databases import (
+    HOST,
+    add_run,
+    claim_run,
+    everything,
+    park,
+    reach,
+    read_run,
+    register_host,
+    set_columns,
+)
 from tests.support.engine_room import complaints
 
 ERROR = ErrorInfo("git_failed", "no network")
@@ -38,7 +48,7 @@ def waits(reason: WaitingReason, *, until: datetime | None = None) -> Wait:
 
 @pytest.fixture
 def recorder(database: Database) -> Recorder:
-    enrol(database)
+    register_host(database)
     return Recorder(database, bootstrap.STAGES, run_deadline_seconds=3600.0)
 
 

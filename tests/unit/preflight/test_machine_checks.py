@@ -11,7 +11,7 @@ from moonmind import __version__
 from moonmind.db.unit_of_work import Database
 from moonmind.ports.check import CheckStatus
 from moonmind.preflight.machine_checks import hosts, open_to_agents, speckit
-from tests.support.databases import enrol
+from tests.support.databases import register_host
 from tests.support.engine_room import IdleAgent
 
 
@@ -22,7 +22,7 @@ def test_several_hosts_are_counted_and_told_what_they_do_not_share(
     database: Database, count: int, status: CheckStatus
 ) -> None:
     for _ in range(count):
-        enrol(database, uuid4())
+        register_host(database, uuid4())
     (found,) = hosts(database)
     assert found.status is status
     assert (f"{count} worker hosts" in found.message) is (count > 1)

@@ -13,7 +13,7 @@ from moonmind.preflight.checks import Preflight
 from moonmind.preflight.retry_precheck import RetryPrecheck
 from moonmind.runs.chain import Stage
 from moonmind.runs.machine import Failed, Outcome
-from tests.support.databases import HOST, enrol
+from tests.support.databases import HOST, register_host
 from tests.support.engine_room import EngineRoom, failed, passed
 
 NO_BINARY = failed("codex.binary", "there is no `codex` on PATH", "Install it.")
@@ -76,7 +76,7 @@ def test_what_the_run_failed_by_on_another_host_is_left_to_that_hosts_audit(room
     run_id = failed_by(room, NO_BINARY)
     assert refused(room, known_bad(room, host_id=uuid4()), run_id) is None
     other = uuid4()
-    enrol(room.database, other)
+    register_host(room.database, other)
     assert refused(room, known_bad(room), run_id) is None
     with room.database._engine.begin() as connection:
         connection.execute(host.update().where(host.c.id == other).values(seen_at=db_now_plus(-600.0)))

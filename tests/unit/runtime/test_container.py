@@ -29,7 +29,7 @@ from moonmind.runtime import server_file
 from moonmind.runtime.container import Container, Role
 from moonmind.settings import load_settings
 from moonmind.wire import CreateRun
-from tests.support.databases import add_run, claim_run, due, enrol, event_types, read_run
+from tests.support.databases import add_run, claim_run, due, event_types, read_run, register_host
 from tests.support.engine_room import Outbox
 from tests.support.waiting import until
 
@@ -265,7 +265,7 @@ def test_a_stage_that_takes_longer_gives_its_lease_back_and_the_next_process_goe
 def test_the_end_gives_leases_back(build: Build) -> None:
     container = build()
     database = container.database
-    enrol(database)
+    register_host(database)
     claim = claim_run(database, add_run(database).id)
     with container.keeper.keep(claim) as lease:
         container.close()
