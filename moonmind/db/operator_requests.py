@@ -51,9 +51,9 @@ class Requests:
         values: dict[str, Any] = {"stage": Stage.DISCOVER, "feature_key": None} if restart else {}
         if notes is not None:
             values["notes"] = notes
-        if (own := self._name(run_id, requested=restart)) is not None:
-            refuse_alias(self._connection, own[0], own[1], besides=run_id)
         allowed = sorted(status for status, modes in RETRYABLE_WITH.items() if mode in modes)
+        if (own := self._name(run_id, allowed, requested=restart)) is not None:
+            refuse_alias(self._connection, own[0], own[1], besides=run_id)
         try:
             changed = move_one(
                 self._connection,
@@ -93,10 +93,15 @@ class Requests:
         record(self._connection, changed, EventType.RUN_RETRIED, said)
         return changed
 
-    def _name(self, run_id: UUID, *, requested: bool) -> tuple[str, str] | None:
-        """Return the run's repository and the feature that it will work on: the one it chose, else what was asked for."""
+    def _name(self, run_id: UUID, allowed: Sequence[RunStatus], *, requested: bool) -> tuple[str, str] | None:
+        """Return the run's repository and the feature that it will work on: the one it chose, else what was asked for.
+
+        None where its status is not an allowed one: that is the answer then, whatever other runs work on.
+        """
         asked = run.c.requested_key if requested else func.coalesce(run.c.feature_key, run.c.requested_key)
-        found = self._connection.execute(select(run.c.repository_key, asked).where(run.c.id == run_id)).first()
+        found = self._connection.execute(
+            select(run.c.repository_key, asked).where(run.c.id == run_id, run.c.status.in_(allowed))
+        ).first()
         return None if found is None else (found[0], found[1])
 
     def _holder(self, run_id: UUID, index: str) -> Run | None:

@@ -73,9 +73,12 @@ class World(Rescued):
             return None
         restart = mode is RetryMode.RESTART_FROM_DISCOVERY
         feature = None if restart else row.feature
+        asked = (feature or row.requested).removeprefix("specs/")
         others = [one for one in self._active() if one.repository == row.repository]
-        if any(one.requested == row.requested or (feature and one.feature == feature) for one in others):
-            return False
+        for one in others:
+            taken = (one.feature or one.requested).removeprefix("specs/")
+            if one.requested == row.requested or (feature and one.feature == feature) or (asked and asked == taken):
+                return False
         row.status, row.feature, row.error, row.cancel, row.job, row.waiting = (
             RunStatus.RETRYING, feature, None, False, None, None,
         )  # fmt: skip
