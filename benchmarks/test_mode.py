@@ -1,4 +1,4 @@
-"""How long a whole run takes in test mode, and where the time goes: git, the supervisor, the park, the engine.
+"""How long a whole run takes in test mode, and where the time goes: git, the supervisor, the suspension, the engine.
 
 Real chain on RabbitMQ and PostgreSQL, real git, real supervisor; the agent is a script that does its work at once.
 No bar: the figures say where time goes on this machine, and are worth comparing within one run only.
@@ -38,7 +38,7 @@ PARTS = """
                WHERE before IN ('run.created', 'attempt.succeeded', 'attempt.woken')), '0')) * 1000
     FROM step WHERE run_id = ANY(%s) GROUP BY run_id
 """
-NAMES = ("run", "part_git_stages", "part_supervisor", "part_park", "part_engine")
+NAMES = ("run", "part_git_stages", "part_supervisor", "part_suspended", "part_engine")
 
 
 def main() -> None:

@@ -93,15 +93,15 @@ def await_all(world: World, seconds: float = 300.0) -> dict[str, int]:
     return statuses(world)
 
 
-def await_parked(world: World, run_id: str) -> None:
+def await_agent(world: World, run_id: str) -> None:
     """Wait until a run's agent is at work."""
 
-    def parked() -> bool:
+    def waits_for_agent() -> bool:
         with world.engine.connect() as connection:
             query = select(run.c.waiting_reason).where(run.c.id == UUID(run_id))
             return connection.execute(query).scalar_one() is WaitingReason.AGENT
 
-    until(parked, "the agent")
+    until(waits_for_agent, "the agent")
 
 
 def verdict(world: World) -> Figures:

@@ -17,8 +17,8 @@ from benchmarks.trials.bench import (
     Figures,
     Trial,
     all_succeeded,
+    await_agent,
     await_all,
-    await_parked,
     clean,
     create,
     honest_forge,
@@ -77,7 +77,7 @@ def broker_wiped(folder: Path, scale: float) -> Figures:
     with World(folder, settings(MOONMIND_CHAOS_SECONDS="3"), forge=honest_forge()) as world:
         assert world.broker is not None
         create(world, [f"trial/wiped-{number}" for number in range(max(6, round(20 * scale)))])
-        time.sleep(2)  # some are at work, some parked, some wait
+        time.sleep(2)  # some are at work, some suspended, some wait
         before = [member.started for member in world.members]
         world.broker.control("delete_vhost", "/")
         world.broker.control("add_vhost", "/")
@@ -190,7 +190,7 @@ def agents_meanwhile(folder: Path, scale: float) -> Figures:
     with World(folder, settings(MOONMIND_CHAOS_SECONDS=f"{seconds:g}"), forge=honest_forge()) as world:
         ids, _ = create(world, [f"trial/deploy-{number}" for number in range(6)])
         for run_id in ids:
-            await_parked(world, run_id)
+            await_agent(world, run_id)
         restarts = 0
         until = time.monotonic() + seconds
         while time.monotonic() < until:

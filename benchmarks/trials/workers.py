@@ -16,8 +16,8 @@ from benchmarks.trials.bench import (
     Trial,
     all_succeeded,
     attempts,
+    await_agent,
     await_all,
-    await_parked,
     clean,
     create,
     honest_forge,
@@ -78,7 +78,7 @@ def reattach(folder: Path, scale: float) -> Figures:
     workers = (Worker("only"),)
     with World(folder, settings(MOONMIND_SCRIPT=str(script)), workers=workers, forge=honest_forge()) as world:
         (run_id,), _ = create(world, ["trial/reattach"])
-        await_parked(world, run_id)
+        await_agent(world, run_id)
         kills = 0
         for _ in range(10):
             world.kill(world.member("only"))
@@ -142,7 +142,7 @@ def host_gone(folder: Path, scale: float) -> Figures:
     workers = (Worker("first"), Worker("second", env=second, starts=False))
     with World(folder, more, workers=workers, forge=honest_forge()) as world:
         (run_id,), _ = create(world, ["trial/host"])
-        await_parked(world, run_id)
+        await_agent(world, run_id)
         agents = world.jobs_alive()
         api = world.member("api")
         # The API shares the first host's state folder; it is no worker, and sends no heartbeats for the host.

@@ -94,7 +94,7 @@ class Outcomes:
             statement = update(attempt).where(attempt.c.id == claim.attempt.id)
             self._connection.execute(statement.values(checkpoint=_merged(claim, checkpoint)))
         data = {"attempt": claim.attempt.number, "reason": reason.value, "until": changed.not_before.isoformat()}
-        record(self._connection, changed, EventType.ATTEMPT_PARKED, data)
+        record(self._connection, changed, EventType.ATTEMPT_SUSPENDED, data)
         return changed
 
     def try_again(

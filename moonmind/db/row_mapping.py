@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Column, Row, Table
 
 from moonmind.db import tables
-from moonmind.runs.records import Artifact, Attempt, CredentialAudit, Event, Gate, Host, Run
+from moonmind.runs.records import Artifact, Attempt, Cooldown, CredentialAudit, Event, Host, Run
 
 AnyRow = Row[*tuple[Any, ...]]
 
@@ -21,7 +21,7 @@ ATTEMPT = _columns(tables.attempt, Attempt)
 EVENT = _columns(tables.event, Event)
 ARTIFACT = _columns(tables.artifact, Artifact)
 AUDIT = _columns(tables.credential_audit, CredentialAudit)
-GATE = _columns(tables.gate, Gate)
+COOLDOWN = _columns(tables.cooldown, Cooldown)
 HOST = _columns(tables.host, Host)
 
 

@@ -197,7 +197,7 @@ agent_slot = Table(
     Column("taken_at", Timestamp, nullable=False),
 )
 
-gate = Table(
+cooldown = Table(
     "gate",
     metadata,
     Column("name", Text, primary_key=True),

@@ -15,7 +15,7 @@ from moonmind.db.audit_rows import Audits
 from moonmind.db.claims import Claims
 from moonmind.db.clock import db_now
 from moonmind.db.conflicts import DuplicateIdempotencyKey
-from moonmind.db.cooldowns import Gates
+from moonmind.db.cooldowns import Cooldowns
 from moonmind.db.database_errors import answering
 from moonmind.db.dispatch_rows import Dispatch
 from moonmind.db.engine import WRITES, create_engine
@@ -47,7 +47,7 @@ class UnitOfWork:
         self.artifacts = Artifacts(connection)
         self.audits = Audits(connection)
         self.slots = Slots(connection)
-        self.gates = Gates(connection)
+        self.cooldowns = Cooldowns(connection)
         self.hosts = Hosts(connection)
 
     def now(self) -> datetime:

@@ -37,7 +37,7 @@ class Wakeups:
             record(self._connection, woken, EventType.ATTEMPT_WOKEN, {"reason": WaitingReason.AGENT.value})
         return woken
 
-    def parked_on_agent(self, host_id: UUID, limit: int) -> list[Run]:
+    def suspended_on_agent(self, host_id: UUID, limit: int) -> list[Run]:
         """List the runs that wait for agents of this host and are not due yet."""
         query = (
             select(*row_mapping.RUN)

@@ -143,7 +143,7 @@ class Executor:
             return self._stages[stage].run(context)
         except ForgeLimited as error:
             log.info("forge.limited", seconds=error.seconds, message=error.message)
-            return forge_cooldown.parked(context, error)
+            return forge_cooldown.suspend(context, error)
 
     def _decide(self, claim: Claim, outcome: Outcome) -> Decision:
         counts = Counts(claim.run.errors, claim.run.rounds)
@@ -195,7 +195,7 @@ class Executor:
         except LeaseLost:
             raise
         except ForgeLimited as error:
-            forge_cooldown.parked(context, error)
+            forge_cooldown.suspend(context, error)
             why = error.message
         except MoonMindError as error:
             log.warning("leftovers.not_found", code=error.code, message=error.message)
@@ -241,7 +241,7 @@ def _said(decision: Decision) -> str:
         case Close(status):
             return f"closed: {status}"
         case Wait(reason):
-            return f"parked: {reason}"
+            return f"suspended: {reason}"
         case TryAgain(seconds):
             return f"again in {seconds:.0f} s"
         case GoBack(stage):

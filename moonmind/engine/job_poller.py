@@ -20,7 +20,7 @@ _BATCH = 1000
 
 
 class JobPoller:
-    """Polls the parked jobs of its own host through the port."""
+    """Polls the jobs of its own host that runs wait for through the port."""
 
     def __init__(
         self, database: Database, agent: Agent, notifier: Notifier, host: Host, *, pace_seconds: float = PACE_SECONDS
@@ -44,8 +44,8 @@ class JobPoller:
         """Record a heartbeat of this host, and wake every run of it whose job is not running any more."""
         self._heartbeat()
         with self._database.read() as uow:
-            parked = uow.wakeups.parked_on_agent(self._host.id, _BATCH)
-        for run in parked:
+            suspended = uow.wakeups.suspended_on_agent(self._host.id, _BATCH)
+        for run in suspended:
             if self._runs(run):
                 continue
             with self._database.write() as uow:

@@ -57,7 +57,7 @@ class PeriodicJobs:
         """Do every job that is due and that no other process has begun."""
         for job in self._jobs:
             with self._database.write() as uow:
-                taken = uow.gates.take(f"job/{job.name}", job.seconds, "done once in this time")
+                taken = uow.cooldowns.begin(f"job/{job.name}", job.seconds, "done once in this time")
             if taken:
                 self._do(job)
 

@@ -38,7 +38,7 @@ class StageContext:
     scanner: Scanner
     limits: JobLimits
     relook_seconds: float
-    """How long a run parked on its agent sleeps at most."""
+    """How long a run suspended on its agent sleeps at most."""
 
     def result_of(self, stage: Stage) -> Mapping[str, Any]:
         """Return an earlier stage's result; raises Unexpected where there is none (a broken row)."""

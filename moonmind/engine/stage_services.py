@@ -1,4 +1,4 @@
-"""The few further writes and reads a stage may make while it works: audit, slot, gates, history."""
+"""The few further writes and reads a stage may make while it works: audit, slot, cooldowns, history."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -106,27 +106,27 @@ class StageServices:
         with self._database.write() as uow:
             return uow.slots.take(self._claim.run.id, self._claim.fence, self._host.id, self._max_agents)
 
-    def gate(self, name: str) -> datetime | None:
-        """Return the time at which a closed gate opens again; None when it is open."""
+    def cooldown(self, name: str) -> datetime | None:
+        """Return when a cooldown ends; None where none is in force."""
         with self._database.read() as uow:
-            closed = uow.gates.get(name)
-        return closed.until if closed is not None else None
+            known = uow.cooldowns.get(name)
+        return known.until if known is not None else None
 
-    def close_gate(self, name: str, until: datetime, reason: str) -> None:
-        """Close a gate for every run of the installation."""
+    def set_cooldown(self, name: str, until: datetime, reason: str) -> None:
+        """Write a cooldown for every run of the installation."""
         self._lease.check()
         with self._database.write() as uow:
-            uow.gates.close(name, until, self._redactor.text(reason))
+            uow.cooldowns.set(name, until, self._redactor.text(reason))
 
-    def pause(self, name: str, seconds: float, reason: str) -> datetime:
-        """Close a gate for so many seconds; one that is closed for longer stays so. Also a run that ends may."""
+    def extend_cooldown(self, name: str, seconds: float, reason: str) -> datetime:
+        """Write a cooldown of so many seconds, unless one lasts longer; returns when it ends. Also a run that ends may."""
         self._lease.check_held()
         with self._database.write() as uow:
             until = uow.now() + timedelta(seconds=seconds)
-            closed = uow.gates.get(name)
-            if closed is not None and closed.until >= until:
-                return closed.until
-            uow.gates.close(name, until, self._redactor.text(reason))
+            known = uow.cooldowns.get(name)
+            if known is not None and known.until >= until:
+                return known.until
+            uow.cooldowns.set(name, until, self._redactor.text(reason))
         return until
 
     def earlier_run(self, feature_key: str, reached: Stage) -> EarlierRun | None:

@@ -13,7 +13,7 @@ class EventType(StrEnum):
     ATTEMPT_STARTED = "attempt.started"
     ATTEMPT_SUCCEEDED = "attempt.succeeded"
     ATTEMPT_RETRIED = "attempt.retried"
-    ATTEMPT_PARKED = "attempt.parked"
+    ATTEMPT_SUSPENDED = "attempt.parked"
     ATTEMPT_WOKEN = "attempt.woken"
     ATTEMPT_SENT_BACK = "attempt.sent_back"
     LEASE_EXPIRED = "lease.expired"

@@ -52,7 +52,7 @@ class AttemptState(StrEnum):
     RECEIVED = "received"
     """Part of the public contract; never written, since a claim and its start are one statement."""
     STARTED = "started"
-    """Claimed at least once; a park leaves it here."""
+    """Claimed at least once; suspending leaves it here."""
     SUCCEEDED = "succeeded"
     """Its result is recorded."""
     FAILED = "failed"

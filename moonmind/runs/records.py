@@ -72,7 +72,7 @@ class Run:
     """Why there was no work, in words."""
     error: ErrorInfo | None
     job_key: str | None
-    """The job parked on, so that the job poller finds it without reading attempts."""
+    """The job that the run waits for, so that the job poller finds it without reading attempts."""
     created_at: datetime
     updated_at: datetime
     completed_at: datetime | None
@@ -187,8 +187,8 @@ class Host:
 
 
 @dataclass(frozen=True, slots=True)
-class Gate:
-    """A closed door with a reopening time."""
+class Cooldown:
+    """A time until which a service is not asked: a credential's quota, a forge's rate limit."""
 
     name: str
     until: datetime

@@ -124,7 +124,7 @@ def test_a_run_at_work_is_cancelled_from_another_terminal(members: Team, shell: 
     waits(members, members.folder / "never")
     server = members.up()
     run_id = shell.moonmind("run", SAMPLE, "--json").json["id"]
-    members.await_run(run_id, is_with_its_agent, "the park")
+    members.await_run(run_id, is_with_its_agent, "the suspension")
     cancelled = shell.moonmind("cancel", run_id[:8], "--json")
     assert cancelled.code == 0
     assert cancelled.json["cancelRequestedAt"]
@@ -139,7 +139,7 @@ def test_a_server_that_is_asked_to_end_does_so_with_0_and_its_run_goes_on_next_t
     server = members.up()
     assert (members.work / "var/server.json").exists()
     run_id = members.create()
-    members.await_run(run_id, is_with_its_agent, "the park")
+    members.await_run(run_id, is_with_its_agent, "the suspension")
     assert server.terminate() == 0, server.text()
     assert group_of(server.pid) == []
     assert not (members.work / "var/server.json").exists()
@@ -163,7 +163,7 @@ def test_a_server_that_reloads_goes_on_with_its_run(members: Team) -> None:
     server = reader.leaves_running("api", f"poetry run uvicorn api_service.main:app --reload --port {members.port}")
     members.await_api(server)
     run_id = members.create()
-    members.await_run(run_id, is_with_its_agent, "the park")
+    members.await_run(run_id, is_with_its_agent, "the suspension")
     (reader.root / "api_service/main.py").touch()
     until(lambda: server.text().count("Application startup complete") == 2, "the second start", 60)
     release.touch()

@@ -58,7 +58,7 @@ def test_a_run_goes_on_when_its_agent_ends_while_the_broker_is_away(
     engine.team.env["MOONMIND_SCRIPT"] = str(script)
     engine.start()
     run_id = engine.team.create()
-    engine.team.await_run(run_id, lambda run: (run.get("waiting") or {}).get("reason") == "agent", "the park")
+    engine.team.await_run(run_id, lambda run: (run.get("waiting") or {}).get("reason") == "agent", "the suspension")
     wire.cut()
     release.touch()
     job = engine.team.state / "jobs" / run_id / "submit-1"
@@ -80,7 +80,7 @@ def test_a_stage_that_works_while_the_broker_is_away_is_neither_stopped_nor_done
     engine.team.env["MOONMIND_SCRIPT"] = str(script)
     worker = engine.start()
     run_id = engine.team.create()
-    engine.team.await_run(run_id, lambda run: (run.get("waiting") or {}).get("reason") == "agent", "the park")
+    engine.team.await_run(run_id, lambda run: (run.get("waiting") or {}).get("reason") == "agent", "the suspension")
     git_repos.install_hook(
         engine.team.bare(),
         "pre-receive",

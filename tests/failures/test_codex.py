@@ -159,7 +159,7 @@ def test_codex_outlives_a_kill_while_it_thinks(scene: Scene, tmp_path: Path) -> 
     engine, server = scene(WORK | {"wait_for": str(release)}, DONE)
     first = engine.start()
     run_id = engine.team.create(REPOSITORY)
-    engine.team.await_run(run_id, lambda run: (run["waiting"] or {}).get("reason") == "agent", "the park")
+    engine.team.await_run(run_id, lambda run: (run["waiting"] or {}).get("reason") == "agent", "the suspension")
     until(lambda: asked(server) == 1, "the model's turn")
     handle = until(lambda: engine.team.handle(run_id), "the agent")
     agent, started = handle["agent_pid"], str(handle["agent_started"])

@@ -130,9 +130,9 @@ def test_three_deliveries_of_every_message_on_two_workers_land_a_run_once(engine
     floods.three_of_each(run_id)
     workers = [engine.start(), engine.start()]
     with floods.all_along(run_id) as rounds:
-        engine.team.await_run(run_id, lambda run: (run.get("waiting") or {}).get("reason") == "agent", "the park")
+        engine.team.await_run(run_id, lambda run: (run.get("waiting") or {}).get("reason") == "agent", "the suspension")
         seen = rounds()
-        until(lambda: rounds() > seen + 1, "deliveries to a parked run")
+        until(lambda: rounds() > seen + 1, "deliveries to a suspended run")
         release.touch()
         run = engine.team.succeed(run_id)
         seen = rounds()

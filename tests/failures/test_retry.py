@@ -123,15 +123,17 @@ def test_a_quota_without_a_reset_fails_and_its_retry_goes_on_in_the_same_thread(
 
 
 @pytest.mark.parametrize("engine", FIRST_EMBEDDED, indirect=True)
-def test_a_quota_with_a_reset_parks_and_goes_on_by_itself(engine: Engine) -> None:
+def test_a_quota_with_a_reset_suspends_and_goes_on_by_itself(engine: Engine) -> None:
     scripted(engine.team, [QUOTA | {"resetsInSeconds": 3}], WORK)
     engine.start()
     run_id = engine.team.create()
-    parked = engine.team.await_run(run_id, lambda run: (run["waiting"] or {}).get("reason") == "quota", "the park", 30)
-    assert parked["status"] == "running"
+    suspended = engine.team.await_run(
+        run_id, lambda run: (run["waiting"] or {}).get("reason") == "quota", "the suspension", 30
+    )
+    assert suspended["status"] == "running"
     run = engine.team.succeed(run_id)
     assert_landed_once(engine.team, run)
-    assert run["codexTaskId"] == parked["codexTaskId"] is not None
+    assert run["codexTaskId"] == suspended["codexTaskId"] is not None
     # A limit with a known end costs no attempt.
     assert attempts(engine.team, run, "submit") == {1}
 

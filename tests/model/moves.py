@@ -211,8 +211,8 @@ class Moves(RuleBasedStateMachine):
             return
         taken = self.make(lambda side: side.take_slot(held))
         if waits:
-            park = AT_WORK if taken else NO_SLOT
-            self.make(lambda side: side.report(held, park))
+            suspend = AT_WORK if taken else NO_SLOT
+            self.make(lambda side: side.report(held, suspend))
 
     # --- dispatch loop, janitor and job poller
 
@@ -231,7 +231,7 @@ class Moves(RuleBasedStateMachine):
         """The job poller finds that an agent has ended."""
         row = self._pick(run, lambda row: row.waiting is WaitingReason.AGENT)
         key, looks = row.key, row.host or host
-        self.ask_both(lambda side: side.parked(looks))
+        self.ask_both(lambda side: side.suspended(looks))
         self.make(lambda side: side.wake(key))
 
     @rule(run=a_number, restarted=st.sampled_from((False, False, False, True)))

@@ -43,7 +43,7 @@ class Rescued:
         row.events.append(EventType.ATTEMPT_WOKEN)
         return True
 
-    def parked(self, host: str) -> list[str]:
+    def suspended(self, host: str) -> list[str]:
         """List the runs whose agents a host is to look at."""
         waits = [row for row in self.rows.values() if row.free and row.waiting is WaitingReason.AGENT]
         return sorted(row.key for row in waits if row.host == host and row.turn > self.now)

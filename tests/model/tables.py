@@ -16,6 +16,8 @@ COLUMNS = RunRow._fields[6:-4]
 _CASES = " ".join(f"WHEN '{stage.value}' THEN {stage.position}" for stage in Stage)
 PLACE = f"CASE stage {_CASES} END"
 """A stage's place in the chain."""
+STORED = {"stage": PLACE, "dispatches": "hints"}
+"""What a column is read as, where it is not stored under the row's word."""
 SLIPPING = 1.0
 """So many seconds may pass by themselves before they are taken back."""
 NEAR = 2.4
@@ -44,7 +46,7 @@ class Tables:
             seconds = "({} - " + now + ") / 1000000.0"
         self._now = now
         answers = [f"{name} IS NOT NULL" for name in ("lease_owner", "cancel_requested_at", "completed_at")]
-        columns = [PLACE if name == "stage" else name for name in COLUMNS]
+        columns = [STORED.get(name, name) for name in COLUMNS]
         listed = (*map(key.format, ("id", "agent_host")), *answers, code, *columns, *map(seconds.format, INSTANTS))
         self._runs = f"SELECT {', '.join(listed)} FROM run"
         self._tries = f"SELECT {key.format('run_id')}, {PLACE}, number, state, claims FROM attempt ORDER BY id"

@@ -83,11 +83,11 @@ def retries_what_succeeded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(operator_requests, "RETRYABLE_WITH", anything)
 
 
-def parks_without_a_word(monkeypatch: pytest.MonkeyPatch) -> None:
+def suspends_without_an_event(monkeypatch: pytest.MonkeyPatch) -> None:
     def quiet(
         connection: Connection, changed: Run, kind: EventType, data: Mapping[str, Any], stage: Stage | None = None
     ) -> None:
-        if kind is not EventType.ATTEMPT_PARKED:
+        if kind is not EventType.ATTEMPT_SUSPENDED:
             record(connection, changed, kind, data, stage)
 
     monkeypatch.setattr(outcomes, "record", quiet)
@@ -136,7 +136,7 @@ def may_retry_what_succeeded(monkeypatch: pytest.MonkeyPatch) -> None:
         returns_under_any_fence,
         claims_what_is_held,
         retries_what_succeeded,
-        parks_without_a_word,
+        suspends_without_an_event,
         forgives_a_lost_worker,
         keeps_the_slot,
         leaves_attempts_open,

@@ -251,8 +251,8 @@ def events_of(database: Database, run_id: UUID) -> list[Event]:
     return events
 
 
-def park(database: Database, run: Run, reason: WaitingReason = WaitingReason.AGENT, seconds: float = 600.0) -> Run:
-    """Claim the run's stage and park it; a run that waits for its agent holds a slot of the test's host."""
+def suspend(database: Database, run: Run, reason: WaitingReason = WaitingReason.AGENT, seconds: float = 600.0) -> Run:
+    """Claim the run's stage and suspend it; a run that waits for its agent holds a slot of the test's host."""
     claim = claim_run(database, run.id, run.stage)
     with database.write() as unit:
         if reason is WaitingReason.AGENT:

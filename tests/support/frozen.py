@@ -94,7 +94,7 @@ def fill(members: Team) -> dict[str, str]:
     git_repos.install_hook(bare, "pre-receive", REFUSES)
     runs["publish"] = failed(run("publish", WORK), "publish", "push_rejected")
 
-    runs["cancelled"] = parked(members, run("cancelled", AT_WORK))
+    runs["cancelled"] = suspended(members, run("cancelled", AT_WORK))
     assert members.post(f"/{runs['cancelled']}/cancel").status_code == 202
     assert members.finish(runs["cancelled"])["status"] == "cancelled"
 
@@ -102,12 +102,12 @@ def fill(members: Team) -> dict[str, str]:
     git_repos.install_hook(bare, "pre-receive", WAITS)
     runs["pushing"] = run("pushing", WORK)
     until((bare / "reached").exists, "the push", 60)
-    runs["working"] = parked(members, run("working", AT_WORK))
+    runs["working"] = suspended(members, run("working", AT_WORK))
 
     runs["sent_back"] = failed(run("sent_back", FORBIDDEN), "apply", "patch_refused")
     play(members, AT_WORK)
     assert members.post(f"/{runs['sent_back']}/retry", notes="Leave submodules alone.").status_code == 202
-    parked(members, runs["sent_back"])
+    suspended(members, runs["sent_back"])
     # Last, since it goes on by itself after a few seconds.
     runs["retrying"] = run("retrying", OVERLOADED)
     members.await_run(
@@ -116,7 +116,7 @@ def fill(members: Team) -> dict[str, str]:
     return runs
 
 
-def parked(members: Team, run_id: str) -> str:
+def suspended(members: Team, run_id: str) -> str:
     """Wait until the run's agent is at work and the run waits for it."""
     members.await_run(run_id, lambda run: (run.get("waiting") or {}).get("reason") == "agent", "the agent")
     log = members.artifacts(run_id)

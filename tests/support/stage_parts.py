@@ -1,4 +1,4 @@
-"""What a stage is given besides the ports, held in memory: lease, artifacts' list, office, the run's row."""
+"""What a stage is given besides the ports, held in memory: lease, artifacts' list, stage services, the run's row."""
 
 import math
 from collections.abc import Iterable
@@ -73,7 +73,7 @@ class Desk(StageServices):
     refuses: MoonMindError | None = None
     refuses_workflows: MoonMindError | None = None
     audits: list[str] = field(default_factory=list)
-    gates: dict[str, datetime] = field(default_factory=dict)
+    cooldowns: dict[str, datetime] = field(default_factory=dict)
     made: dict[UUID, list[str]] = field(default_factory=dict)
     """Run -> the commits that apply recorded for it."""
 
@@ -93,15 +93,15 @@ class Desk(StageServices):
     def take_slot(self) -> bool:
         return self.slots > 0
 
-    def gate(self, name: str) -> datetime | None:
-        return self.gates.get(name)
+    def cooldown(self, name: str) -> datetime | None:
+        return self.cooldowns.get(name)
 
-    def close_gate(self, name: str, until: datetime, reason: str) -> None:
-        self.gates[name] = until
+    def set_cooldown(self, name: str, until: datetime, reason: str) -> None:
+        self.cooldowns[name] = until
 
-    def pause(self, name: str, seconds: float, reason: str) -> datetime:
-        self.gates[name] = datetime.now(UTC) + timedelta(seconds=seconds)
-        return self.gates[name]
+    def extend_cooldown(self, name: str, seconds: float, reason: str) -> datetime:
+        self.cooldowns[name] = datetime.now(UTC) + timedelta(seconds=seconds)
+        return self.cooldowns[name]
 
     def audit_forge(self) -> None:
         self.audits.append("forge audited")

@@ -87,7 +87,7 @@ class World:
         self.script = folder / "script.json"
         self.forge = LocalForge(self.forge_options)
         self.scanner = RememberingScanner()
-        self.desk = Desk()
+        self.services = MemoryServices()
         self.lease = HeldByTest()
         self.limits = JobLimits(stall_seconds=20, total_seconds=60)
         self.notes: str | None = None
@@ -135,7 +135,7 @@ class World:
             note=self.note,
             lease=self.lease,
             artifacts=self.artifacts,
-            services=self.desk,
+            services=self.services,
             agent=self.agent,
             forge=self.forge,
             vcs=self.vcs,
@@ -157,7 +157,7 @@ class World:
             case Done(outputs):
                 self.results[stage] = dict(outputs)
                 if stage is Stage.APPLY:
-                    self.desk.made.setdefault(self.run_id, []).append(outputs["commit"])
+                    self.services.made.setdefault(self.run_id, []).append(outputs["commit"])
             case Suspend(checkpoint=kept):
                 self._keep(stage, kept)
             case Failed(checkpoint=kept):
@@ -209,7 +209,7 @@ class World:
         return found.path
 
     def wait_for_agent(self) -> None:
-        """Wait until the job parked on is no longer at work."""
+        """Wait until the job that the run waits for is no longer at work."""
         assert self.job_key
         until = time.monotonic() + 60
         while self.agent.poll(self.job_key).state is JobState.RUNNING:
@@ -219,7 +219,7 @@ class World:
     def next_run(self, number: int) -> "World":
         """Begin another run on the same repository."""
         other = World(self.folder, number=number)
-        other.desk.made = self.desk.made
+        other.services.made = self.services.made
         return other
 
     def tree(self, branch: str = BRANCH) -> dict[str, bytes]:

@@ -85,7 +85,7 @@ def _publish(context: StageContext) -> Done:
             stop.outside = _words_of_pull_request(context, plan, commit) or _only_pushed(plan)
         except MoonMindError as error:  # the token may have been revoked meanwhile: the run is cancelled all the same
             if isinstance(error, ForgeLimited):
-                forge_cooldown.parked(context, error)
+                forge_cooldown.suspend(context, error)
             stop.outside = (
                 f"The branch {plan.branch} is pushed. Whether a pull request speaks of it could not be found out: "
                 f"{error.message}"

@@ -54,7 +54,7 @@ MOST_LIMITS = 20
 def bad_end(result: JobResult, kept: Mapping[str, Any], spent: int, now: datetime) -> Outcome:
     """Turn a job that ended without completing into an outcome; `now` only tells a reset from one that has passed.
 
-    A limit that ends parks: the job is over, so the attempt goes on later with job number `spent + 1`.
+    A limit that ends suspends: the job is over, so the attempt goes on later with job number `spent + 1`.
     """
     message = sentence(result)
     reason = _WAITS.get(result.end)

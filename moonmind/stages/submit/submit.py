@@ -37,7 +37,7 @@ from moonmind.stages.submit.work_capture import Captured, capture, keep_work, pa
 
 VERSION = 1
 CAPACITY_SECONDS = 60.0
-QUOTA_GATE = "agent-quota"
+QUOTA_COOLDOWN = "agent-quota"
 _SHOWN = 10
 REPORT_LENGTH = 20_000
 """Characters of the agent's last message that are recorded: its end."""
@@ -72,7 +72,7 @@ def run(context: StageContext) -> Outcome:
 
 
 def _start(context: StageContext, plan: Plan, key: str) -> Outcome:
-    if (opens := context.services.gate(QUOTA_GATE)) is not None:
+    if (opens := context.services.cooldown(QUOTA_COOLDOWN)) is not None:
         return Suspend(WaitingReason.QUOTA, until=opens, checkpoint=context.checkpoint)
     if not context.services.take_slot():
         return Suspend(WaitingReason.CAPACITY, seconds=CAPACITY_SECONDS, checkpoint=context.checkpoint)
@@ -172,7 +172,7 @@ def _ended(context: StageContext, plan: Plan, status: JobStatus, result: JobResu
         shown = replace(result, message=storable(context.redactor.text(result.message)))
         if result.end is JobEnd.QUOTA and result.resets_at is not None:
             # Every run uses the same credential: none starts an agent that would only meet the same limit.
-            context.services.close_gate(QUOTA_GATE, result.resets_at, job_outcomes.sentence(shown))
+            context.services.set_cooldown(QUOTA_COOLDOWN, result.resets_at, job_outcomes.sentence(shown))
         if result.end is JobEnd.CREDENTIAL:
             context.services.note_refused_credential(CredentialInvalid(job_outcomes.sentence(shown)), whose="agent")
         return job_outcomes.bad_end(shown, {**kept, **partial(context)}, agent_job.spent(context), datetime.now(UTC))

@@ -79,7 +79,7 @@ def test_the_host_that_a_run_is_bound_to_may_claim_it(database: Database) -> Non
     assert try_claim(database, run.id, Stage.DISCOVER) is not None
 
 
-def test_a_cancel_and_a_passed_deadline_make_a_parked_run_due(database: Database) -> None:
+def test_a_cancel_and_a_passed_deadline_make_a_suspended_run_due(database: Database) -> None:
     cancelled, late = add_run(database), add_run(database)
     set_columns(database, cancelled.id, not_before=FAR, cancel_requested_at=db_now())
     set_columns(database, late.id, not_before=FAR, deadline=db_now_plus(-1.0))
@@ -94,10 +94,10 @@ def test_a_claim_of_a_started_attempt_goes_on_with_it(database: Database) -> Non
     first = claim_run(database, run.id)
     with database.write() as unit:
         kept = {"jobKey": "j"}
-        parked = unit.outcomes.wait(
+        suspended = unit.outcomes.wait(
             first, WaitingReason.AGENT, seconds=60, until=None, checkpoint=kept, facts={}, renews_deadline=False
         )
-    assert parked is not None
+    assert suspended is not None
     make_due(database, run.id)
     second = claim_run(database, run.id)
     assert (second.fence, second.attempt.id) == (2, first.attempt.id)

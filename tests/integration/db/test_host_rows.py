@@ -13,11 +13,11 @@ from tests.support.databases import (
     claim_run,
     due,
     event_types,
-    park,
     reach,
     read_run,
     register_host,
     set_columns,
+    suspend,
     try_claim,
 )
 
@@ -41,7 +41,7 @@ def give_up(database: Database) -> list[Run]:
 
 def test_a_host_counts_as_silent_only_while_another_lives_and_runs_are_bound_to_it(database: Database) -> None:
     register_host(database)
-    park(database, reach(database, Stage.SUBMIT))
+    suspend(database, reach(database, Stage.SUBMIT))
     assert silent(database) == []
     silence(database, HOST)
     assert silent(database) == []
@@ -57,7 +57,7 @@ def test_a_host_counts_as_silent_only_while_another_lives_and_runs_are_bound_to_
 def test_the_runs_of_a_silent_host_go_on_elsewhere_in_a_new_attempt(database: Database) -> None:
     register_host(database)
     register_host(database, OTHER)
-    run = park(database, reach(database, Stage.SUBMIT))
+    run = suspend(database, reach(database, Stage.SUBMIT))
     held = reach(database, Stage.SUBMIT)
     claim = claim_run(database, held.id, Stage.SUBMIT)
     with database.write() as unit:
@@ -82,7 +82,7 @@ def test_the_runs_of_a_silent_host_go_on_elsewhere_in_a_new_attempt(database: Da
 
 def test_a_run_that_loses_host_after_host_fails(database: Database) -> None:
     register_host(database)
-    run = park(database, reach(database, Stage.SUBMIT))
+    run = suspend(database, reach(database, Stage.SUBMIT))
     set_columns(database, run.id, crashes=2)
     (closed,) = give_up(database)
     assert (closed.status, closed.agent_host) == (RunStatus.FAILED, None)

@@ -1,4 +1,4 @@
-"""Artifacts, credential audits, gates and hosts: rows beside a run."""
+"""Artifacts, credential audits, cooldowns and hosts: rows beside a run."""
 
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
@@ -45,18 +45,18 @@ def test_a_runs_last_audit_counts(database: Database) -> None:
     assert (found.codex_status, found.codex_checked_at, found.snapshot) == ("passed", FAR, {"CODEX_ENV": "prod"})
 
 
-def test_a_gate_is_closed_until_its_time(database: Database) -> None:
+def test_a_cooldown_lasts_until_its_time(database: Database) -> None:
     with database.write() as unit:
-        assert unit.gates.get("codex") is None
-        unit.gates.close("codex", FAR, "quota")
-        unit.gates.close("github", unit.now(), "rate limit")
+        assert unit.cooldowns.get("codex") is None
+        unit.cooldowns.set("codex", FAR, "quota")
+        unit.cooldowns.set("github", unit.now(), "rate limit")
     with database.write() as unit:
-        gate = unit.gates.get("codex")
-        assert unit.gates.get("github") is None
-        assert gate is not None
-        assert (gate.name, gate.until, gate.reason) == ("codex", FAR, "quota")
-        unit.gates.close("codex", unit.now(), "reset")
-        assert unit.gates.get("codex") is None
+        cooldown = unit.cooldowns.get("codex")
+        assert unit.cooldowns.get("github") is None
+        assert cooldown is not None
+        assert (cooldown.name, cooldown.until, cooldown.reason) == ("codex", FAR, "quota")
+        unit.cooldowns.set("codex", unit.now(), "reset")
+        assert unit.cooldowns.get("codex") is None
 
 
 def test_a_host_is_registered_once_and_seen_again(database: Database) -> None:

@@ -20,10 +20,10 @@ from tests.support.databases import (
     events_of,
     everything,
     make_due,
-    park,
     reach,
     read_run,
     set_columns,
+    suspend,
 )
 
 ERROR = ErrorInfo("push_rejected", "protected branch")
@@ -216,7 +216,7 @@ def test_a_run_with_an_agent_is_made_due_for_its_own_host(database: Database) ->
 
 
 def test_a_run_with_a_job_but_no_host_is_left_to_a_claimer(database: Database) -> None:
-    run = park(database, reach(database, Stage.APPLY), WaitingReason.CAPACITY)
+    run = suspend(database, reach(database, Stage.APPLY), WaitingReason.CAPACITY)
     assert (run.agent_host, run.job_key) == (None, "j")
     after = cancel(database, run)
     assert after is not None
@@ -225,15 +225,15 @@ def test_a_run_with_a_job_but_no_host_is_left_to_a_claimer(database: Database) -
     assert claim_run(database, run.id, Stage.APPLY).cancel_requested
 
 
-def test_a_cancel_that_comes_right_before_a_park_is_followed_at_once(database: Database) -> None:
+def test_a_cancel_that_comes_right_before_a_suspension_is_followed_at_once(database: Database) -> None:
     run = reach(database, Stage.SUBMIT)
     claim = claim_run(database, run.id, Stage.SUBMIT)
     cancel(database, run)
     with database.write() as unit:
-        parked = unit.outcomes.wait(
+        suspended = unit.outcomes.wait(
             claim, WaitingReason.QUOTA, seconds=1e6, until=None, checkpoint={}, facts={}, renews_deadline=True
         )
-    assert parked is not None
+    assert suspended is not None
     assert due(database) == [run.id]
     with database.write() as unit:
         unit.rescues.release_all_leases()

@@ -147,7 +147,7 @@ def test_discovery_of_a_busy_feature_is_refused_and_the_claim_still_holds(databa
 
     def advance() -> None:
         with database.write() as unit:
-            unit.gates.close("anything", unit.now(), "")
+            unit.cooldowns.set("anything", unit.now(), "")
             unit.outcomes.advance(claim, Stage.SUBMIT, {}, facts=facts)
 
     with pytest.raises(FeatureBusy) as refused:

@@ -17,11 +17,11 @@ from tests.support.databases import (
     due,
     event_types,
     make_due,
-    park,
     reach,
     read_run,
     register_host,
     set_columns,
+    suspend,
 )
 
 OTHER = UUID("00000000-0000-4000-8000-000000000002")
@@ -121,13 +121,13 @@ def test_an_embedded_start_frees_all_and_counts_nothing(database: Database) -> N
     held, fresh = add_run(database), add_run(database)
     claim_run(database, held.id)
     note(database, fresh)
-    parked = park(database, add_run(database), WaitingReason.QUOTA)
+    suspended = suspend(database, add_run(database), WaitingReason.QUOTA)
     with database.write() as unit:
         assert unit.rescues.release_all_leases() == 1
     assert sorted(due(database)) == sorted([held.id, fresh.id])
     assert (read_run(database, held.id).crashes, event_types(database, held.id)[-1]) == (0, "lease.returned")
-    still = read_run(database, parked.id)
-    assert still.dispatch_after == still.not_before == parked.not_before
+    still = read_run(database, suspended.id)
+    assert still.dispatch_after == still.not_before == suspended.not_before
     with database.write() as unit:
         assert unit.rescues.release_all_leases() == 0
 
@@ -137,24 +137,24 @@ def test_a_question_that_nobody_answered_ends_the_run(database: Database) -> Non
         with database.write() as unit:
             return unit.rescues.close_unanswered()
 
-    asked = park(database, reach(database, Stage.SUBMIT), WaitingReason.NEEDS_ATTENTION)
-    parked = park(database, add_run(database), WaitingReason.QUOTA)
+    asked = suspend(database, reach(database, Stage.SUBMIT), WaitingReason.NEEDS_ATTENTION)
+    suspended = suspend(database, add_run(database), WaitingReason.QUOTA)
     assert close_unanswered() == []
     make_due(database, asked.id)
-    make_due(database, parked.id)
+    make_due(database, suspended.id)
     (closed,) = close_unanswered()
     assert closed == read_run(database, asked.id)
     assert (closed.status, closed.waiting_reason, closed.dispatch_after) == (RunStatus.FAILED, None, None)
     assert closed.error is not None
     assert closed.error.code == "unanswered"
     assert event_types(database, asked.id)[-1] == "run.closed"
-    assert due(database) == [parked.id]
+    assert due(database) == [suspended.id]
 
 
 def test_an_ended_run_has_its_job_until_somebody_saw_it_end_or_asked_for_a_retry(database: Database) -> None:
     register_host(database)
     register_host(database, OTHER)
-    stopped, retried, elsewhere, active = (park(database, reach(database, Stage.SUBMIT)) for _ in range(4))
+    stopped, retried, elsewhere, active = (suspend(database, reach(database, Stage.SUBMIT)) for _ in range(4))
     set_columns(database, elsewhere.id, agent_host=OTHER)
     for run in (stopped, retried, elsewhere):
         set_columns(database, run.id, cancel_requested_at=db_now(), not_before=db_now_plus(-1.0))

@@ -13,10 +13,10 @@ from tests.support.databases import (
     due,
     event_types,
     everything,
-    park,
     reach,
     read_run,
     register_host,
+    suspend,
 )
 
 OTHER = UUID("00000000-0000-4000-8000-000000000002")
@@ -24,17 +24,17 @@ OTHER = UUID("00000000-0000-4000-8000-000000000002")
 
 def test_a_run_whose_agent_ended_is_woken_once(database: Database) -> None:
     register_host(database)
-    run = park(database, reach(database, Stage.SUBMIT))
+    run = suspend(database, reach(database, Stage.SUBMIT))
     with database.read() as unit:
-        assert [one.id for one in unit.wakeups.parked_on_agent(HOST, 10)] == [run.id]
-        assert unit.wakeups.parked_on_agent(OTHER, 10) == []
+        assert [one.id for one in unit.wakeups.suspended_on_agent(HOST, 10)] == [run.id]
+        assert unit.wakeups.suspended_on_agent(OTHER, 10) == []
     results = at_once(4, lambda _: wake(database, run))
     assert len([one for one in results if one is not None]) == 1
     after = read_run(database, run.id)
     assert after.dispatch_after == after.not_before + timedelta(seconds=10)
     assert event_types(database, run.id)[-1] == "attempt.woken"
     with database.read() as unit:
-        assert unit.wakeups.parked_on_agent(HOST, 10) == []
+        assert unit.wakeups.suspended_on_agent(HOST, 10) == []
     claim = claim_run(database, run.id, Stage.SUBMIT)
     assert claim.attempt.checkpoint == {"k": 1}
     assert wake(database, run) is None
@@ -46,17 +46,17 @@ def wake(database: Database, run: Run) -> Run | None:
 
 
 def test_only_a_wait_for_the_agent_is_woken(database: Database) -> None:
-    parked = park(database, add_run(database), WaitingReason.QUOTA)
+    suspended = suspend(database, add_run(database), WaitingReason.QUOTA)
     fresh = add_run(database)
     before = everything(database)
-    assert wake(database, parked) is None
+    assert wake(database, suspended) is None
     assert wake(database, fresh) is None
     assert everything(database) == before
 
 
 def test_a_freed_slot_makes_the_oldest_waiter_due_and_the_next_one_another(database: Database) -> None:
-    waiting = [park(database, add_run(database), WaitingReason.CAPACITY) for _ in range(3)]
-    park(database, add_run(database), WaitingReason.QUOTA)
+    waiting = [suspend(database, add_run(database), WaitingReason.CAPACITY) for _ in range(3)]
+    suspend(database, add_run(database), WaitingReason.QUOTA)
 
     def wake_capacity(limit: int = 1) -> list[UUID]:
         with database.write() as unit:

@@ -20,7 +20,7 @@ from moonmind.runs.machine import WaitingReason
 from moonmind.runtime.container import Container
 from moonmind.services.run_service import RunService
 from moonmind.wire import RetryRun
-from tests.support.databases import add_run, claim_run, events_of, park, read_run
+from tests.support.databases import add_run, claim_run, events_of, read_run, suspend
 from tests.support.engine_room import Outage, Told
 from tests.support.peers import ours
 
@@ -98,7 +98,7 @@ def app(container: Container) -> Any:
 
 
 def test_a_runs_events_are_listed_from_a_position(client: TestClient, database: Database, run_id: UUID) -> None:
-    park(database, read_run(database, run_id), WaitingReason.BACKOFF)
+    suspend(database, read_run(database, run_id), WaitingReason.BACKOFF)
     place = f"{PREFIX}/runs/{run_id}/events"
     assert [event["seq"] for event in client.get(place).json()] == [1, 2, 3]
     assert [event["seq"] for event in client.get(f"{place}?after=1&limit=1").json()] == [2]

@@ -27,7 +27,7 @@ def test_a_context_has_the_claim_its_inputs_the_ports_and_the_limits(room: Engin
     assert (context.limits.stall_seconds, context.relook_seconds) == (7.0, 11.0)
 
 
-def test_what_an_attempt_kept_when_it_parked_is_there_when_it_goes_on(room: EngineRoom) -> None:
+def test_what_an_attempt_kept_when_it_suspended_is_there_when_it_goes_on(room: EngineRoom) -> None:
     run = room.reach(Stage.SUBMIT)
     room.reports(Stage.SUBMIT, Suspend(WaitingReason.CAPACITY, checkpoint={"codexTaskId": "thread"}))
     room.execute(run, Stage.SUBMIT)
@@ -44,7 +44,7 @@ def test_artifacts_and_office_write_for_this_claim_alone(room: EngineRoom) -> No
         seen.append(context)
         context.artifacts.save("codex_patch", "a.diff", b"x", "text/x-diff")
         assert context.services.take_slot()
-        context.services.close_gate("codex", datetime(2031, 1, 1, tzinfo=UTC), "quota")
+        context.services.set_cooldown("codex", datetime(2031, 1, 1, tzinfo=UTC), "quota")
         return Done()
 
     room.does(Stage.SUBMIT, work)

@@ -30,7 +30,7 @@ def slots(room: EngineRoom) -> int:
 
 
 def starts_and_raises(room: EngineRoom, run: Run, error: Exception) -> None:
-    """Let submit start its agent, and fail before it could park."""
+    """Let submit start its agent, and fail before it could suspend."""
 
     def work(context: StageContext) -> Outcome:
         assert context.services.take_slot()

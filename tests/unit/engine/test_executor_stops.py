@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 from moonmind.db.clock import db_now, db_now_plus
 from moonmind.db.unit_of_work import Database
 from moonmind.engine.executor import ChainSignal
-from moonmind.engine.forge_cooldown import FORGE_GATE
+from moonmind.engine.forge_cooldown import FORGE_COOLDOWN
 from moonmind.engine.lease import LeaseKeeper, StopRequested
 from moonmind.engine.recorder import Recorder
 from moonmind.engine.stage_context import StageContext
@@ -131,15 +131,15 @@ def test_a_cancelled_run_says_what_a_lost_worker_left_outside(
     message = left_by_a_lost_worker(room, look)
     assert message == ". ".join(filter(None, ("cancelled during publish", words)))
     with room.database.read() as unit:
-        assert (unit.gates.get(FORGE_GATE) is not None) is isinstance(found, ForgeLimited)
+        assert (unit.cooldowns.get(FORGE_COOLDOWN) is not None) is isinstance(found, ForgeLimited)
 
 
 def test_nobody_asks_a_forge_that_takes_no_requests_what_was_left_there(room: EngineRoom) -> None:
     def look(_: StageContext) -> str:
-        raise AssertionError("the gate is closed")
+        raise AssertionError("the cooldown is in force")
 
     with room.database.write() as unit:
-        unit.gates.close(FORGE_GATE, unit.now() + timedelta(minutes=1), "slow down")
+        unit.cooldowns.set(FORGE_COOLDOWN, unit.now() + timedelta(minutes=1), "slow down")
     message = left_by_a_lost_worker(room, look)
     assert message == f"cancelled during publish. {UNKNOWN}: it takes no requests at the moment"
 

@@ -13,7 +13,7 @@ from tests.support.engine_room import SECRET, EngineRoom
 LIMITED = ForgeLimited(f"wait, says {SECRET}", seconds=600)
 
 
-def test_a_limited_run_waits_costs_no_attempt_and_closes_the_gate(room: EngineRoom) -> None:
+def test_a_limited_run_waits_costs_no_attempt_and_begins_a_cooldown(room: EngineRoom) -> None:
     run = add_run(room.database)
     room.reports(Stage.DISCOVER, LIMITED)
     assert room.execute(run, Stage.DISCOVER) is ChainSignal.STOP
@@ -21,16 +21,16 @@ def test_a_limited_run_waits_costs_no_attempt_and_closes_the_gate(room: EngineRo
     assert (after.status, after.waiting_reason, after.errors) == (RunStatus.RUNNING, "rate_limit", 0)
     with room.database.read() as unit:
         now = unit.now()
-        gate = unit.gates.get(forge_cooldown.FORGE_GATE)
+        cooldown = unit.cooldowns.get(forge_cooldown.FORGE_COOLDOWN)
         assert unit.attempts.latest(run.id)[0].number == 1
-    assert gate is not None
-    assert after.not_before == gate.until
-    assert timedelta(seconds=590) < gate.until - now <= timedelta(seconds=610)
-    assert SECRET not in gate.reason
+    assert cooldown is not None
+    assert after.not_before == cooldown.until
+    assert timedelta(seconds=590) < cooldown.until - now <= timedelta(seconds=610)
+    assert SECRET not in cooldown.reason
     assert event_types(room.database, run.id)[-1] == "attempt.parked"
 
 
-def test_it_goes_on_with_the_same_attempt_when_the_gate_opens(room: EngineRoom) -> None:
+def test_it_goes_on_with_the_same_attempt_after_the_cooldown(room: EngineRoom) -> None:
     run = add_run(room.database)
     room.reports(Stage.DISCOVER, LIMITED)
     room.execute(run, Stage.DISCOVER)
@@ -41,26 +41,26 @@ def test_it_goes_on_with_the_same_attempt_when_the_gate_opens(room: EngineRoom) 
     assert room.read(run).stage is Stage.SUBMIT
 
 
-def test_other_runs_are_held_back_until_the_gate_opens(room: EngineRoom) -> None:
+def test_other_runs_are_held_back_until_the_cooldown_ends(room: EngineRoom) -> None:
     claim = claim_run(room.database, reach(room.database, Stage.PUBLISH).id, Stage.PUBLISH)
     context = room.context(claim)
     assert forge_cooldown.held_back(context) is None
-    parked = forge_cooldown.parked(context, LIMITED)
+    suspended = forge_cooldown.suspend(context, LIMITED)
     held = forge_cooldown.held_back(context)
     assert isinstance(held, Suspend)
-    assert (held.reason, held.until) == (WaitingReason.RATE_LIMIT, parked.until)
+    assert (held.reason, held.until) == (WaitingReason.RATE_LIMIT, suspended.until)
     with room.database.write() as unit:
-        unit.gates.close(forge_cooldown.FORGE_GATE, unit.now(), "")
+        unit.cooldowns.set(forge_cooldown.FORGE_COOLDOWN, unit.now(), "")
     assert forge_cooldown.held_back(context) is None
 
 
-def test_a_gate_that_is_closed_for_longer_stays_so(room: EngineRoom) -> None:
+def test_a_longer_cooldown_is_not_shortened(room: EngineRoom) -> None:
     claim = claim_run(room.database, reach(room.database, Stage.PUBLISH).id, Stage.PUBLISH)
     context = room.context(claim)
-    longer = forge_cooldown.parked(context, LIMITED).until
+    longer = forge_cooldown.suspend(context, LIMITED).until
     assert longer is not None
-    assert forge_cooldown.parked(context, ForgeLimited("wait", seconds=5)).until == longer
+    assert forge_cooldown.suspend(context, ForgeLimited("wait", seconds=5)).until == longer
     with room.database.read() as unit:
-        gate = unit.gates.get(forge_cooldown.FORGE_GATE)
-        assert gate is not None
-        assert gate.until == longer > unit.now()
+        cooldown = unit.cooldowns.get(forge_cooldown.FORGE_COOLDOWN)
+        assert cooldown is not None
+        assert cooldown.until == longer > unit.now()

@@ -21,11 +21,11 @@ from tests.support.databases import (
     due,
     everything,
     make_due,
-    park,
     reach,
     read_run,
     register_host,
     set_columns,
+    suspend,
 )
 from tests.support.engine_room import Clock, IdleAgent, Outage, Outbox, complaints
 from tests.support.sweeps import OTHER, build
@@ -58,8 +58,8 @@ def test_the_third_lost_worker_ends_the_run_stops_its_agent_and_frees_its_slot(
     database: Database, janitor: Janitor, outbox: Outbox, agent: IdleAgent, clock: Clock
 ) -> None:
     register_host(database)
-    run = park(database, reach(database, Stage.SUBMIT))
-    waiter = park(database, reach(database, Stage.SUBMIT), WaitingReason.CAPACITY)
+    run = suspend(database, reach(database, Stage.SUBMIT))
+    waiter = suspend(database, reach(database, Stage.SUBMIT), WaitingReason.CAPACITY)
     for crashes in (1, 2, 3):
         assert agent.stopped == []
         make_due(database, run.id)
@@ -82,7 +82,7 @@ def test_an_agent_of_another_host_is_left_to_it(
     database: Database, dispatch_loop: DispatchLoop, agent: IdleAgent
 ) -> None:
     register_host(database)
-    run = park(database, reach(database, Stage.SUBMIT))
+    run = suspend(database, reach(database, Stage.SUBMIT))
     make_due(database, run.id)
     claim_run(database, run.id, Stage.SUBMIT)
     expire(database, run, crashes=2)
@@ -96,7 +96,7 @@ def test_an_agent_that_cannot_be_stopped_keeps_the_sweep_from_nothing(
     database: Database, janitor: Janitor, outbox: Outbox, agent: IdleAgent
 ) -> None:
     register_host(database)
-    run, other = park(database, reach(database, Stage.SUBMIT)), add_run(database)
+    run, other = suspend(database, reach(database, Stage.SUBMIT)), add_run(database)
     make_due(database, run.id)
     claim_run(database, run.id, Stage.SUBMIT)
     expire(database, run, crashes=2)
@@ -138,7 +138,7 @@ def test_two_janitors_at_once_dispatch_a_row_once(database: Database, agent: Idl
 def test_a_sweep_of_a_quiet_house_changes_no_run(database: Database, janitor: Janitor, outbox: Outbox) -> None:
     register_host(database)
     add_run(database)
-    park(database, reach(database, Stage.SUBMIT))
+    suspend(database, reach(database, Stage.SUBMIT))
     claim_run(database, add_run(database).id)
     before = everything(database)["run"]
     janitor.sweep()
@@ -172,7 +172,7 @@ def test_a_sweep_replaces_a_dispatch_thread_that_hangs(database: Database, agent
 
 def test_a_question_that_nobody_answered_ends_the_run(database: Database, janitor: Janitor) -> None:
     asked, late = (
-        park(database, reach(database, Stage.SUBMIT), WaitingReason.NEEDS_ATTENTION, 600.0) for _ in range(2)
+        suspend(database, reach(database, Stage.SUBMIT), WaitingReason.NEEDS_ATTENTION, 600.0) for _ in range(2)
     )
     set_columns(database, late.id, not_before=db_now_plus(-1.0))
     with capture_logs() as logs:

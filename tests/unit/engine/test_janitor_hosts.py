@@ -11,7 +11,7 @@ from moonmind.ports.agent import JobState
 from moonmind.runs.chain import Stage
 from moonmind.runs.machine import RunStatus, WaitingReason
 from moonmind.runs.naming import job_key
-from tests.support.databases import HOST, event_types, everything, park, reach, read_run, register_host, set_columns
+from tests.support.databases import HOST, event_types, everything, reach, read_run, register_host, set_columns, suspend
 from tests.support.engine_room import Clock, IdleAgent, Outbox, complaints
 from tests.support.sweeps import OTHER, build, fall_silent, watch
 from tests.support.waiting import until
@@ -22,7 +22,7 @@ def test_the_runs_of_a_silent_host_are_given_to_the_others(
 ) -> None:
     register_host(database)
     register_host(database, OTHER)
-    run = park(database, reach(database, Stage.SUBMIT))
+    run = suspend(database, reach(database, Stage.SUBMIT))
     fall_silent(database, HOST)
     other = build(database, dispatch_loop, agent, OTHER)
     # A database that was away makes all hosts look silent at first: they are given the time for another heartbeat.
@@ -43,7 +43,7 @@ def test_a_janitor_that_did_not_watch_all_the_time_begins_again(
 ) -> None:
     register_host(database)
     register_host(database, OTHER)
-    run = park(database, reach(database, Stage.SUBMIT))
+    run = suspend(database, reach(database, Stage.SUBMIT))
     fall_silent(database, HOST)
     other = build(database, dispatch_loop, agent, OTHER)
     watch(other, clock, 240.0)
@@ -54,7 +54,7 @@ def test_a_janitor_that_did_not_watch_all_the_time_begins_again(
 
 def test_a_host_does_not_give_up_itself(database: Database, janitor: Janitor, clock: Clock) -> None:
     register_host(database)
-    run = park(database, reach(database, Stage.SUBMIT))
+    run = suspend(database, reach(database, Stage.SUBMIT))
     fall_silent(database, HOST)
     watch(janitor, clock, 360.0)
     assert read_run(database, run.id) == run
@@ -79,8 +79,8 @@ def test_a_run_that_should_stop_does_so_though_its_host_is_silent(
     end: tuple[RunStatus, str],
 ) -> None:  # fmt: skip
     register_host(database)
-    run, healthy = (park(database, reach(database, Stage.SUBMIT)) for _ in range(2))
-    waiter = park(database, reach(database, Stage.SUBMIT), WaitingReason.CAPACITY)
+    run, healthy = (suspend(database, reach(database, Stage.SUBMIT)) for _ in range(2))
+    waiter = suspend(database, reach(database, Stage.SUBMIT), WaitingReason.CAPACITY)
     set_columns(database, run.id, **{column: db_now_plus(-1.0)})
     # Its janitor is one of an API that runs no stages: there is no other host that could take over.
     janitor = build(database, dispatch_loop, agent)
@@ -102,7 +102,7 @@ def test_an_agent_that_could_not_be_stopped_is_tried_again_until_it_is(
     database: Database, janitor: Janitor, agent: IdleAgent, clock: Clock
 ) -> None:
     register_host(database)
-    run = park(database, reach(database, Stage.SUBMIT))
+    run = suspend(database, reach(database, Stage.SUBMIT))
     with database.write() as unit:
         unit.hosts.register(OTHER, "another")
     # Closed by a process of another host, or by one that died right after.
@@ -130,7 +130,7 @@ def test_a_host_that_returns_ends_the_agents_of_runs_that_went_on_without_it(
 ) -> None:
     register_host(database)
     register_host(database, OTHER)
-    lost, kept = (park(database, reach(database, Stage.SUBMIT)) for _ in range(2))
+    lost, kept = (suspend(database, reach(database, Stage.SUBMIT)) for _ in range(2))
     for run in (lost, kept):
         agent.at(job_key(run.id, Stage.SUBMIT, 1), JobState.RUNNING)
     agent.at("no-run/submit-1", JobState.RUNNING)

@@ -21,11 +21,11 @@ from tests.support.databases import (
     event_types,
     everything,
     make_due,
-    park,
     reach,
     read_run,
     register_host,
     set_columns,
+    suspend,
 )
 from tests.support.engine_room import Clock, IdleAgent, Outage, Told, complaints
 from tests.support.sweeps import OTHER
@@ -43,8 +43,8 @@ def job_poller(database: Database, agent: IdleAgent, told: Told) -> JobPoller:
     return JobPoller(database, agent, told, Host(HOST, "a-host"), pace_seconds=0.02)
 
 
-def parked(database: Database, key: str) -> Run:
-    run = park(database, reach(database, Stage.SUBMIT))
+def suspended(database: Database, key: str) -> Run:
+    run = suspend(database, reach(database, Stage.SUBMIT))
     set_columns(database, run.id, job_key=key)
     return read_run(database, run.id)
 
@@ -61,7 +61,7 @@ def is_due(database: Database, run: Run) -> bool:
 def test_a_run_is_woken_when_its_job_is_not_running_any_more(
     database: Database, job_poller: JobPoller, agent: IdleAgent, told: Told, state: JobState, wakes: bool
 ) -> None:
-    run = parked(database, "job")
+    run = suspended(database, "job")
     agent.at("job", state)
     with capture_logs() as logs:
         job_poller.look()
@@ -76,7 +76,7 @@ def test_a_run_is_woken_when_its_job_is_not_running_any_more(
 def test_a_run_is_woken_when_its_job_has_outlived_a_limit(
     database: Database, job_poller: JobPoller, agent: IdleAgent, told: Told, limit: JobEnd
 ) -> None:
-    run = parked(database, "job")
+    run = suspended(database, "job")
     agent.at("job", JobState.RUNNING, overdue=limit)
     job_poller.look()
     assert told.runs == [run.id]
@@ -84,7 +84,7 @@ def test_a_run_is_woken_when_its_job_has_outlived_a_limit(
 
 
 def test_a_run_without_a_job_has_nothing_to_wait_for(database: Database, job_poller: JobPoller, told: Told) -> None:
-    run = park(database, reach(database, Stage.SUBMIT))
+    run = suspend(database, reach(database, Stage.SUBMIT))
     set_columns(database, run.id, job_key=None)
     job_poller.look()
     assert told.runs == [run.id]
@@ -93,11 +93,11 @@ def test_a_run_without_a_job_has_nothing_to_wait_for(database: Database, job_pol
 def test_only_waiting_for_an_agent_of_this_host_is_ended(database: Database, job_poller: JobPoller, told: Told) -> None:
     with database.write() as unit:
         unit.hosts.register(OTHER, "another")
-    elsewhere = parked(database, "elsewhere")
+    elsewhere = suspended(database, "elsewhere")
     set_columns(database, elsewhere.id, agent_host=OTHER)
-    park(database, reach(database, Stage.SUBMIT), WaitingReason.CAPACITY)
-    park(database, reach(database, Stage.SUBMIT), WaitingReason.QUOTA)
-    claimed = parked(database, "claimed")
+    suspend(database, reach(database, Stage.SUBMIT), WaitingReason.CAPACITY)
+    suspend(database, reach(database, Stage.SUBMIT), WaitingReason.QUOTA)
+    claimed = suspended(database, "claimed")
     make_due(database, claimed.id)
     claim_run(database, claimed.id, Stage.SUBMIT)
     job_poller.look()
@@ -109,7 +109,7 @@ def test_only_waiting_for_an_agent_of_this_host_is_ended(database: Database, job
 def test_a_job_that_cannot_be_looked_at_keeps_no_other_asleep(
     database: Database, job_poller: JobPoller, agent: IdleAgent, told: Told
 ) -> None:
-    broken, ended = parked(database, "broken"), parked(database, "ended")
+    broken, ended = suspended(database, "broken"), suspended(database, "ended")
     agent.unreadable.add("broken")
     agent.at("ended", JobState.ENDED)
     with capture_logs() as logs:
@@ -145,7 +145,7 @@ def heard(database: Database) -> datetime:
 def test_a_defect_at_one_job_keeps_no_other_asleep(
     database: Database, job_poller: JobPoller, agent: IdleAgent, told: Told, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    broken, ended = parked(database, "broken"), parked(database, "ended")
+    broken, ended = suspended(database, "broken"), suspended(database, "ended")
     plainly = agent.poll
     agent.at("ended", JobState.ENDED)
 
@@ -163,7 +163,7 @@ def test_a_defect_at_one_job_keeps_no_other_asleep(
 
 def test_an_outage_loses_no_end(database: Database, agent: IdleAgent, told: Told) -> None:
     register_host(database)
-    run = parked(database, "job")
+    run = suspended(database, "job")
     job_poller = JobPoller(Outage(database, times=1), agent, told, Host(HOST, "a-host"))
     with pytest.raises(Unavailable):
         job_poller.look()
@@ -174,7 +174,7 @@ def test_an_outage_loses_no_end(database: Database, agent: IdleAgent, told: Told
 def test_a_started_job_poller_sees_the_end_by_itself(
     database: Database, job_poller: JobPoller, agent: IdleAgent, told: Told
 ) -> None:
-    run = parked(database, "job")
+    run = suspended(database, "job")
     agent.at("job", JobState.RUNNING)
     job_poller.start()
     agent.at("job", JobState.ENDED)

@@ -7,7 +7,7 @@ from datetime import timedelta
 from sqlalchemy import select, update
 from structlog.testing import capture_logs
 
-from moonmind.db.tables import gate
+from moonmind.db.tables import cooldown
 from moonmind.db.unit_of_work import Database
 from moonmind.engine.periodic_jobs import PeriodicJob, PeriodicJobs
 from moonmind.errors import Unavailable
@@ -25,9 +25,9 @@ def counting(done: list[str], name: str = "retention") -> PeriodicJob:
 def pass_time(database: Database, seconds: float) -> None:
     """Let the database's clock go on, as the rows see it."""
     with database._engine.begin() as connection:
-        for name, then in connection.execute(select(gate.c.name, gate.c.until)).all():
+        for name, then in connection.execute(select(cooldown.c.name, cooldown.c.until)).all():
             earlier = then - timedelta(seconds=seconds)
-            connection.execute(update(gate).where(gate.c.name == name).values(until=earlier))
+            connection.execute(update(cooldown).where(cooldown.c.name == name).values(until=earlier))
 
 
 def test_a_job_is_done_at_the_first_look_and_again_after_its_time(database: Database) -> None:

@@ -28,11 +28,11 @@ from tests.support.databases import (
     add_run,
     claim_run,
     everything,
-    park,
     reach,
     read_run,
     register_host,
     set_columns,
+    suspend,
 )
 from tests.support.engine_room import complaints
 
@@ -155,7 +155,7 @@ def test_a_slot_is_freed_by_the_write_that_ends_its_job(
     database: Database, recorder: Recorder, decision: Decision, frees: bool
 ) -> None:
     claim = submitting(database)
-    waiter = park(database, reach(database, Stage.SUBMIT), WaitingReason.CAPACITY)
+    waiter = suspend(database, reach(database, Stage.SUBMIT), WaitingReason.CAPACITY)
     recorded = recorder.record(claim, decision)
     with database.read() as unit:
         assert unit.slots.used(HOST) == (0 if frees else 1)

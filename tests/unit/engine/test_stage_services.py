@@ -113,7 +113,7 @@ def test_the_forge_alone_is_audited_where_a_run_ends_before_it_needs_an_agent(ro
     assert found.snapshot == {"user": "octo"}
 
 
-# --- slots and gates -----------------------------------------------------------------------------------------------
+# --- slots and cooldowns -------------------------------------------------------------------------------------------
 
 
 def test_slots_are_this_hosts_and_a_run_takes_one_only(room: EngineRoom, claim: Claim) -> None:
@@ -130,13 +130,13 @@ def test_a_claim_that_was_overtaken_takes_no_slot(room: EngineRoom, claim: Claim
     assert everything(room.database) == before
 
 
-def test_a_gate_is_closed_for_the_whole_installation_until_it_opens(room: EngineRoom, claim: Claim) -> None:
+def test_a_cooldown_is_the_whole_installations_until_it_ends(room: EngineRoom, claim: Claim) -> None:
     services = services_of(room, claim)
-    assert services.gate("codex") is None
-    services.close_gate("codex", SOON, f"quota of {SECRET}")
+    assert services.cooldown("codex") is None
+    services.set_cooldown("codex", SOON, f"quota of {SECRET}")
     other = claim_run(room.database, reach(room.database, Stage.SUBMIT).id, Stage.SUBMIT)
-    assert services_of(room, other).gate("codex") == SOON
-    assert services_of(room, other).gate("github") is None
+    assert services_of(room, other).cooldown("codex") == SOON
+    assert services_of(room, other).cooldown("github") is None
     assert SECRET not in str(everything(room.database))
 
 
@@ -152,7 +152,7 @@ def test_nothing_is_written_without_the_lease(
         services.audit_credentials,
         lambda: services.note_refused_credential(RepositoryUnavailable("no")),
         services.take_slot,
-        lambda: services.close_gate("codex", SOON, "quota"),
+        lambda: services.set_cooldown("codex", SOON, "quota"),
     ):
         with pytest.raises(refusal):
             write()
@@ -217,11 +217,11 @@ def test_a_pause_is_counted_by_the_databases_clock_and_never_shortened(room: Eng
     services = services_of(room, claim)
     with room.database.read() as unit:
         before = unit.now()
-    until = services.pause("forge", 300, f"wait, says {SECRET}")
+    until = services.extend_cooldown("forge", 300, f"wait, says {SECRET}")
     assert timedelta(seconds=300) <= until - before < timedelta(seconds=330)
-    assert services.gate("forge") == until
-    assert services.pause("forge", 5, "again") == until
-    assert services.pause("forge", 900, "longer") > until
+    assert services.cooldown("forge") == until
+    assert services.extend_cooldown("forge", 5, "again") == until
+    assert services.extend_cooldown("forge", 900, "longer") > until
     assert SECRET not in str(everything(room.database))
 
 

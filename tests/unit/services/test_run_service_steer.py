@@ -19,8 +19,8 @@ from tests.support.databases import (
     due,
     event_types,
     everything,
-    park,
     reach,
+    suspend,
 )
 from tests.support.engine_room import EngineRoom, failed
 
@@ -175,7 +175,7 @@ def test_a_run_at_work_is_asked_to_stop_and_stays_what_it_is(room: EngineRoom) -
 
 
 def test_a_run_that_waits_for_its_agent_is_dispatched_so_that_a_worker_stops_it(room: EngineRoom) -> None:
-    run = park(room.database, reach(room.database, Stage.SUBMIT))
+    run = suspend(room.database, reach(room.database, Stage.SUBMIT))
     view = room.runs.cancel(run.id)
     assert view.status is RunStatus.RUNNING
     assert (room.told.runs, due(room.database)) == ([run.id], [run.id])

@@ -295,7 +295,7 @@ def test_an_artifact_an_audit_and_an_event_keep_what_their_rows_say() -> None:
     audit = run_views.audit_view(
         CredentialAudit(ID, "passed", "", NOW, "skipped", "local forge", None, {"codex": "0.163"})
     )
-    event = run_views.event_view(Event(9, ID, 2, EventType.ATTEMPT_PARKED, Stage.SUBMIT, {"reason": "agent"}, NOW))
+    event = run_views.event_view(Event(9, ID, 2, EventType.ATTEMPT_SUSPENDED, Stage.SUBMIT, {"reason": "agent"}, NOW))
     assert (artifact.artifact_type, artifact.size_bytes, artifact.digest) == ("codex_patch", 3, "sha256:abc")
     assert (audit.codex_status, audit.codex_message, audit.github_message) == ("passed", None, "local forge")
     assert (event.id, event.seq, event.task_name, event.data) == (9, 2, "submit", {"reason": "agent"})

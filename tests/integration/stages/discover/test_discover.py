@@ -4,7 +4,7 @@ from uuid import UUID
 import pytest
 
 from moonmind.adapters.forges.local import LocalForge
-from moonmind.engine.forge_cooldown import FORGE_GATE
+from moonmind.engine.forge_cooldown import FORGE_COOLDOWN
 from moonmind.engine.stage_services import EarlierRun
 from moonmind.errors import CredentialInvalid
 from moonmind.ports.forge import Repository
@@ -139,13 +139,13 @@ def test_a_refused_credential_leaves_its_audit_row_and_is_not_tried_again(tmp_pa
     failed = failure_of(world)
     assert (failed.error.code, failed.transient) == ("credential_invalid", False)
     assert failed.error.details["check"] == "github.token"
-    assert world.desk.audits == ["forge: credential_invalid"]
+    assert world.services.audits == ["forge: credential_invalid"]
 
 
 def test_the_same_request_that_ticked_nothing_is_not_started_again(tmp_path: Path) -> None:
     world = World(tmp_path)
     plan = plan_of(world)
-    world.desk.earlier = EarlierRun(
+    world.services.earlier = EarlierRun(
         UUID(int=5), None, {Stage.DISCOVER: plan.as_outputs(), Stage.APPLY: {"ticked": [], "commit": "x"}}, None
     )
     assert reason_of(world).startswith("No progress on T001, T002, T003")
@@ -157,13 +157,13 @@ def test_the_sample_is_what_the_plan_was_made_from() -> None:
     assert TASKS in source.files()
 
 
-def test_a_closed_gate_holds_discovery_back(tmp_path: Path) -> None:
+def test_a_cooldown_holds_discovery_back(tmp_path: Path) -> None:
     world = World(tmp_path)
-    opens = world.desk.pause(FORGE_GATE, 60, "the forge asked to wait")
+    opens = world.services.extend_cooldown(FORGE_COOLDOWN, 60, "the forge asked to wait")
     outcome = world.step(Stage.DISCOVER)
     assert isinstance(outcome, Suspend)
     assert (outcome.reason, outcome.until) == (WaitingReason.RATE_LIMIT, opens)
-    del world.desk.gates[FORGE_GATE]
+    del world.services.cooldowns[FORGE_COOLDOWN]
     plan_of(world)
 
 
@@ -171,7 +171,7 @@ def test_an_empty_repository_has_its_credential_audited_all_the_same(tmp_path: P
     world = World(tmp_path)
     world.forge = EmptyForge(world.forge_options)
     assert "empty" in reason_of(world)
-    assert world.desk.audits == ["forge audited"]
+    assert world.services.audits == ["forge audited"]
 
 
 class EmptyForge(LocalForge):

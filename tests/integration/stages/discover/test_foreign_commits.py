@@ -92,7 +92,7 @@ def test_the_commits_of_this_installations_runs_are_not_named_and_all_others_are
     [{"run-id": str(RUN)}, {"run-id": f"{{{RUN}}}"}, {"run-id": "1"}, {"run-id": ""}, {"feature": "specs/x"}],
 )
 def test_a_trailer_alone_makes_no_commit_ours(world: World, trailers: dict[str, str]) -> None:
-    world.desk.made = {RUN: ["f" * 40]}
+    world.services.made = {RUN: ["f" * 40]}
     assert len(said(world, a_commit(trailers=trailers, author="MoonMind", committer="MoonMind"))) == 1
     assert said(world, a_commit(id="f" * 40, trailers={"run-id": str(RUN)})) == ()
 

@@ -36,6 +36,6 @@ def test_a_refusal_is_noted_and_an_outage_is_not(
     with pytest.raises(MoonMindError) as caught, forge_answers.noted(world.context(Stage.DISCOVER)):
         raise error
     assert caught.value.code == code
-    assert world.desk.audits == audits
+    assert world.services.audits == audits
     if isinstance(caught.value, CredentialInvalid):
         assert caught.value.details["check"] in {"github.token", "github.sso"}

@@ -7,7 +7,7 @@ import pytest
 
 from moonmind.adapters.forges.forge_options import ForgeOptions
 from moonmind.adapters.forges.local import LocalForge
-from moonmind.engine.forge_cooldown import FORGE_GATE
+from moonmind.engine.forge_cooldown import FORGE_COOLDOWN
 from moonmind.engine.lease import LeaseLost, StopRequested
 from moonmind.errors import CredentialInvalid, ForgeLimited, ForgeUnavailable, MoonMindError
 from moonmind.ports.forge import PullRequest, PullRequestDraft, PullState, Repository, always
@@ -181,7 +181,7 @@ def test_a_cancel_right_after_the_pull_request_was_made_names_it(
     (pull,) = world.pulls()
     words = {"made": f"What it published stays: {pull.url}"}
     assert stop.value.outside == words.get(answer, f"{unknown}{problems.get(answer)}")
-    assert (world.desk.gate(FORGE_GATE) is not None) is (answer == "limited")
+    assert (world.services.cooldown(FORGE_COOLDOWN) is not None) is (answer == "limited")
 
 
 def test_a_commit_pushed_on_top_of_ours_is_left_where_it_is(world: World) -> None:
@@ -265,8 +265,8 @@ def test_a_merge_of_the_runs_earlier_phase_is_not_taken_for_this_one(world: Worl
     assert "merged" in refused(world, "pull_request_closed").error.message
 
 
-def test_a_closed_gate_holds_publishing_back(world: World) -> None:
-    opens = world.desk.pause(FORGE_GATE, 60, "the forge asked to wait")
+def test_a_cooldown_holds_publishing_back(world: World) -> None:
+    opens = world.services.extend_cooldown(FORGE_COOLDOWN, 60, "the forge asked to wait")
     outcome = world.step(Stage.PUBLISH)
     assert isinstance(outcome, Suspend)
     assert (outcome.reason, outcome.until) == (WaitingReason.RATE_LIMIT, opens)

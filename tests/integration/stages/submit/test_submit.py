@@ -31,11 +31,11 @@ def is_at_work(pid: int) -> bool:
 
 
 def test_the_agent_is_started_once_and_its_work_is_captured(world: World) -> None:
-    parked = world.step(Stage.SUBMIT)
-    assert isinstance(parked, Suspend)
-    assert parked.reason is WaitingReason.AGENT
-    assert parked.seconds == 60.0
-    assert parked.checkpoint["jobKey"] == f"{world.run_id}/submit-1"
+    suspended = world.step(Stage.SUBMIT)
+    assert isinstance(suspended, Suspend)
+    assert suspended.reason is WaitingReason.AGENT
+    assert suspended.seconds == 60.0
+    assert suspended.checkpoint["jobKey"] == f"{world.run_id}/submit-1"
     done = world.drive(Stage.SUBMIT)
     assert isinstance(done, Done), done
     assert done.result["codexTaskId"]
@@ -68,20 +68,20 @@ def test_a_second_claim_while_the_agent_works_starts_nothing(world: World, tmp_p
     first = world.agent.poll(f"{world.run_id}/submit-1")
     assert isinstance(world.step(Stage.SUBMIT), Suspend)
     assert world.agent.poll(f"{world.run_id}/submit-1").pid == first.pid
-    assert len(world.desk.audits) == 1
+    assert len(world.services.audits) == 1
     go.touch()
     assert isinstance(world.drive(Stage.SUBMIT), Done)
 
 
 def test_a_worker_that_died_after_the_start_finds_the_job_again(world: World) -> None:
     world.step(Stage.SUBMIT)
-    world.checkpoints.clear()  # the park was never recorded
-    parked = world.step(Stage.SUBMIT)
-    if isinstance(parked, Suspend):
+    world.checkpoints.clear()  # the suspension was never recorded
+    suspended = world.step(Stage.SUBMIT)
+    if isinstance(suspended, Suspend):
         world.wait_for_agent()
-        parked = world.step(Stage.SUBMIT)
-    assert isinstance(parked, Done)
-    assert len(world.desk.audits) == 1
+        suspended = world.step(Stage.SUBMIT)
+    assert isinstance(suspended, Done)
+    assert len(world.services.audits) == 1
 
 
 def test_a_lease_lost_right_before_the_start_starts_no_agent(world: World) -> None:
@@ -92,18 +92,18 @@ def test_a_lease_lost_right_before_the_start_starts_no_agent(world: World) -> No
 
 
 def test_without_a_free_slot_the_run_waits_and_nothing_is_started(world: World) -> None:
-    world.desk.slots = 0
-    parked = world.step(Stage.SUBMIT)
-    assert isinstance(parked, Suspend)
-    assert (parked.reason, parked.seconds) == (WaitingReason.CAPACITY, 60.0)
-    assert world.desk.audits == []  # whoever waits asks nobody anything
+    world.services.slots = 0
+    suspended = world.step(Stage.SUBMIT)
+    assert isinstance(suspended, Suspend)
+    assert (suspended.reason, suspended.seconds) == (WaitingReason.CAPACITY, 60.0)
+    assert world.services.audits == []  # whoever waits asks nobody anything
     assert world.agent.poll(f"{world.run_id}/submit-1").state is JobState.ABSENT
-    world.desk.slots = 1
+    world.services.slots = 1
     assert isinstance(world.drive(Stage.SUBMIT), Done)
 
 
 def test_a_bad_credential_stops_the_run_before_an_agent_starts(world: World) -> None:
-    world.desk.refuses = CredentialInvalid("no login", check="codex.login")
+    world.services.refuses = CredentialInvalid("no login", check="codex.login")
     outcome = failed(world.step(Stage.SUBMIT))
     assert (outcome.error.code, outcome.transient) == ("credential_invalid", False)
     assert world.vcs.find_workspace(REPOSITORY, world.run_id) is None
@@ -123,10 +123,10 @@ def test_workflows_that_the_token_may_not_change_stop_the_run_before_an_agent_st
     tasks = f"# Tasks\n\n## Phase 1: CI\n\n- [ ] T001 Write README.md\n- [ ] T002 {task}\n"
     world = World(tmp_path, files={**source.files(), f"{FOLDER}/tasks.md": tasks})
     assert isinstance(world.step(Stage.DISCOVER), Done)
-    world.desk.refuses_workflows = CredentialInvalid("the token lacks the scope `workflow`")
+    world.services.refuses_workflows = CredentialInvalid("the token lacks the scope `workflow`")
     outcome = failed(world.step(Stage.SUBMIT))
     assert (outcome.error.code, outcome.transient) == ("credential_invalid", False)
-    assert world.desk.audits == ["audited", f"workflows: {named}"]
+    assert world.services.audits == ["audited", f"workflows: {named}"]
     assert world.agent.running() == ()
 
 
@@ -171,25 +171,25 @@ def test_an_agent_that_changes_nothing_fails_with_its_own_words(world: World) ->
     assert outcome.checkpoint["codexTaskId"]
 
 
-def test_a_quota_with_a_reset_parks_until_then_and_goes_on_with_a_fresh_job(world: World) -> None:
+def test_a_quota_with_a_reset_suspends_until_then_and_goes_on_with_a_fresh_job(world: World) -> None:
     world.plays(
         {"write": "half.py", "content": "half\n"},
         {"end": "quota", "message": "usage limit reached", "resetsInSeconds": 3600},
         then=({"write": "rest.py", "content": "x\n"},),
     )
-    parked = world.drive(Stage.SUBMIT)
-    assert isinstance(parked, Suspend)
-    assert parked.reason is WaitingReason.QUOTA
-    assert parked.until is not None
-    assert parked.until.timestamp() > time.time() + 3000
+    suspended = world.drive(Stage.SUBMIT)
+    assert isinstance(suspended, Suspend)
+    assert suspended.reason is WaitingReason.QUOTA
+    assert suspended.until is not None
+    assert suspended.until.timestamp() > time.time() + 3000
     waits = world.step(Stage.SUBMIT)
     assert isinstance(waits, Suspend)
-    assert (waits.reason, waits.until) == (WaitingReason.QUOTA, parked.until)
-    world.desk.gates.clear()
+    assert (waits.reason, waits.until) == (WaitingReason.QUOTA, suspended.until)
+    world.services.cooldowns.clear()
     done = world.drive(Stage.SUBMIT)
     assert isinstance(done, Done), done
     assert done.result["jobKey"] == f"{world.run_id}/submit-1.1"
-    assert done.result["codexTaskId"] == parked.checkpoint["codexTaskId"]
+    assert done.result["codexTaskId"] == suspended.checkpoint["codexTaskId"]
     assert world.vcs.read(REPOSITORY, done.result["wip"], "half.py") == b"half\n"
     assert len(world.artifacts.of("codex_logs")) == 2
 

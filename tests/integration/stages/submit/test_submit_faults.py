@@ -104,9 +104,9 @@ def test_an_agent_that_cannot_be_looked_at_is_waited_for(world: World, tmp_path:
         world.job_key = str(world.checkpoints.pop(Stage.SUBMIT)["jobKey"])
     sighted, world.agent = world.agent, blind(world)
     for _ in range(7):
-        parked = world.step(Stage.SUBMIT)
-        assert isinstance(parked, Suspend), parked
-        assert (parked.reason, parked.seconds) == (WaitingReason.AGENT, 60.0)
+        suspended = world.step(Stage.SUBMIT)
+        assert isinstance(suspended, Suspend), suspended
+        assert (suspended.reason, suspended.seconds) == (WaitingReason.AGENT, 60.0)
     world.agent = sighted
     go.touch()
     done = world.drive(Stage.SUBMIT)
@@ -137,9 +137,9 @@ class BlindAfterStart(ScriptedAgent):
 
 def test_an_agent_that_cannot_be_looked_at_right_after_its_start_is_waited_for(world: World) -> None:
     sighted, world.agent = world.agent, BlindAfterStart(world.agent._options)
-    parked = world.step(Stage.SUBMIT)
-    assert isinstance(parked, Suspend), parked
-    assert parked.checkpoint["jobKey"] == f"{world.run_id}/submit-1"
+    suspended = world.step(Stage.SUBMIT)
+    assert isinstance(suspended, Suspend), suspended
+    assert suspended.checkpoint["jobKey"] == f"{world.run_id}/submit-1"
     world.agent = sighted
     assert isinstance(world.drive(Stage.SUBMIT), Done)
 
@@ -167,16 +167,16 @@ def test_work_is_not_taken_while_something_of_the_agent_is_still_there(
 
 def test_a_reset_that_has_passed_is_no_busy_loop(world: World) -> None:
     world.plays({"end": "quota", "message": "no more", "resetsInSeconds": 0})
-    parked = world.drive(Stage.SUBMIT)
-    assert isinstance(parked, Suspend), parked
-    assert (parked.reason, parked.until, parked.seconds) == (WaitingReason.QUOTA, None, 60.0)
+    suspended = world.drive(Stage.SUBMIT)
+    assert isinstance(suspended, Suspend), suspended
+    assert (suspended.reason, suspended.until, suspended.seconds) == (WaitingReason.QUOTA, None, 60.0)
 
 
 def test_a_rate_limit_waits_and_costs_no_attempt(world: World) -> None:
     world.plays({"end": "rate_limited", "message": "slow down"}, then=({"write": "a.py", "content": "x"},))
-    parked = world.drive(Stage.SUBMIT)
-    assert isinstance(parked, Suspend), parked
-    assert (parked.reason, parked.until, parked.seconds) == (WaitingReason.RATE_LIMIT, None, 60.0)
+    suspended = world.drive(Stage.SUBMIT)
+    assert isinstance(suspended, Suspend), suspended
+    assert (suspended.reason, suspended.until, suspended.seconds) == (WaitingReason.RATE_LIMIT, None, 60.0)
     done = world.drive(Stage.SUBMIT)
     assert isinstance(done, Done), done
     assert done.result["jobKey"] == f"{world.run_id}/submit-1.1"
