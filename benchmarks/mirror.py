@@ -28,7 +28,7 @@ from tests.support.git_http import GitServer, askpass, git_server
 from tests.support.stage_parts import REPOSITORY
 from tests.support.stage_world import World
 
-BAR = 0.3
+LIMIT = 0.3
 """Of a shallow clone: what discover may cost above the one fetch."""
 TOKEN = "a-token-of-the-benchmark"
 
@@ -39,7 +39,7 @@ class OverHttp(LocalForge):
     scheme = "http"
 
     def at(self, server: GitServer) -> "OverHttp":
-        """Say where the repository is."""
+        """Return where the repository is."""
         self.host = f"127.0.0.1:{server.port}"
         self._found = Repository(REPOSITORY, server.url(f"{REPOSITORY}.git"), "main")
         return self
@@ -52,7 +52,7 @@ class OverHttp(LocalForge):
 
 
 def main() -> None:
-    """Measure, print, and fail above the bar."""
+    """Measure, print, and fail above the limit."""
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--rounds", type=int, default=5)
     arguments.add_argument("--commits", type=int, default=big_repository.COMMITS)
@@ -99,13 +99,13 @@ def measure(place: Path, rounds: int, commits: int) -> dict[str, object]:
         **{f"{name}_ms": round(median) for name, median in medians.items()},
         **{f"{name}_spread_ms": [round(min(taken)), round(max(taken))] for name, taken in times.items()},
         "discover_above_its_fetch_in_shallow_clones": round(above, 3),
-        "bar": BAR,
-        "holds": above <= BAR,
+        "limit": LIMIT,
+        "holds": above <= LIMIT,
     }
 
 
 def _discovering(world: World) -> Callable[[], None]:
-    """Give the whole stage for a new run each time."""
+    """Return a function that runs the whole stage, each time for a new run."""
     numbers = iter(range(100, 1_000_000))
 
     def discover() -> None:

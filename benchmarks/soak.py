@@ -138,7 +138,7 @@ def held(pid: int) -> dict[str, float]:
 
 
 def quarters(values: list[float]) -> tuple[float, float]:
-    """Give the medians of the second quarter and of the last one."""
+    """Return the medians of the second quarter and of the last one."""
     size = max(1, len(values) // 4)
     return round(statistics.median(values[size : 2 * size] or values), 1), round(statistics.median(values[-size:]), 1)
 

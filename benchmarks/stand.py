@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def services() -> tuple[str, str]:
-    """Give the URLs of PostgreSQL and RabbitMQ, as `script/services` prints them."""
+    """Return the URLs of PostgreSQL and RabbitMQ, as `script/services` prints them."""
     postgres, broker = os.environ.get("MOONMIND_TEST_POSTGRES_URL"), os.environ.get("MOONMIND_TEST_AMQP_URL")
     if not postgres or not broker:
         sys.exit('set the services first: eval "$(script/services)"')
@@ -43,7 +43,7 @@ def interrupt_once() -> None:
 
 @contextmanager
 def database(server: str) -> Iterator[str]:
-    """Make a PostgreSQL database for one run of a benchmark; gives the plain URL."""
+    """Make a PostgreSQL database for one run of a benchmark; returns the plain URL."""
     plain = server.replace("+psycopg", "")
     name = f"moonmind_bench_{uuid4().hex[:10]}"
     with psycopg.connect(plain, autocommit=True) as connection:
@@ -57,7 +57,7 @@ def database(server: str) -> Iterator[str]:
 
 @contextmanager
 def folder(*, keep: bool = False) -> Iterator[Path]:
-    """Give a folder outside of the temporary one, where MoonMind refuses to keep agents' homes."""
+    """Return a folder outside of the temporary one, where MoonMind refuses to keep agents' homes."""
     made = tempfile.mkdtemp(prefix="moonmind-bench-", dir="/var/tmp")
     try:
         yield Path(made)
@@ -67,7 +67,7 @@ def folder(*, keep: bool = False) -> Iterator[Path]:
 
 
 def _work(place: Path) -> Path:
-    """Give the children's working directory, beside the state folder: never above it."""
+    """Return the children's working directory, beside the state folder: never above it."""
     folder = place / "work"
     folder.mkdir(exist_ok=True)
     return folder
@@ -103,19 +103,19 @@ def once(argv: Sequence[str], env: dict[str, str], place: Path) -> None:
 
 
 def environment(**settings: str) -> dict[str, str]:
-    """Give a child's environment: what finds programs, and the settings named here."""
+    """Return a child's environment: what finds programs, and the settings named here."""
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
     return {**kept, "PYTHONPATH": str(ROOT), "MOONMIND_LOG_LEVEL": "WARNING", **settings}
 
 
 def free_port() -> int:
-    """Give a port of this machine that nothing listens on."""
+    """Return a port of this machine that nothing listens on."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         return int(free.getsockname()[1])
 
 
 def p(values: Sequence[float], percent: int) -> float:
-    """Give a percentile of some measurements."""
+    """Return a percentile of some measurements."""
     return statistics.quantiles(values, n=100, method="inclusive")[percent - 1]
 
 

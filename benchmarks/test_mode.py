@@ -1,7 +1,7 @@
 """How long a whole run takes in test mode, and where the time goes: git, the supervisor, the suspension, the engine.
 
 Real chain on RabbitMQ and PostgreSQL, real git, real supervisor; the agent is a script that does its work at once.
-No bar: the figures say where time goes on this machine, and are worth comparing within one run only.
+No limit: the figures say where time goes on this machine, and are worth comparing within one run only.
 
     eval "$(script/services)"; python -m benchmarks.test_mode [--runs 20] [--at-once 8] [--json]
 """
@@ -78,10 +78,10 @@ def measure(url: str, broker: str, place: Path, runs: int, at_once: int) -> dict
     worker = ["celery", "-A", "benchmarks.ready_worker", "worker", "--loglevel=warning", "-Q", queue]
     with stand.process("worker", worker, env, place), psycopg.connect(url, autocommit=True) as connection:
         container = bootstrap.build(Settings())
-        _land(container, connection, ["bench/warm-up"])
-        alone = [_land(container, connection, [f"bench/alone-{number}"])[0] for number in range(runs)]
+        _run_to_end(container, connection, ["bench/warm-up"])
+        alone = [_run_to_end(container, connection, [f"bench/alone-{number}"])[0] for number in range(runs)]
         began = time.monotonic()
-        many = _land(container, connection, [f"bench/many-{number}" for number in range(max(runs, at_once))])
+        many = _run_to_end(container, connection, [f"bench/many-{number}" for number in range(max(runs, at_once))])
         took = time.monotonic() - began
         rows = connection.execute(PARTS, (alone,)).fetchall()
         container.close()
@@ -93,7 +93,7 @@ def measure(url: str, broker: str, place: Path, runs: int, at_once: int) -> dict
     return figures
 
 
-def _land(container: Container, connection: psycopg.Connection, repositories: list[str]) -> list[UUID]:
+def _run_to_end(container: Container, connection: psycopg.Connection, repositories: list[str]) -> list[UUID]:
     """Create runs and wait until all have succeeded."""
     ids = [UUID(str(container.runs.create(CreateRun(repository=name)).id)) for name in repositories]
     deadline = time.monotonic() + 300

@@ -92,7 +92,7 @@ is_root() { [ "$(id -u)" -eq 0 ]; }
 has() { command -v "$1" >/dev/null 2>&1; }
 can_install() { is_root && has apt-get; }
 
-# Installing ca-certificates makes this file anew. What the machine trusted before (a company's own authority, put there
+# Installing ca-certificates writes this file again. What the machine trusted before (a company's own authority, put there
 # by hand) must still be trusted afterwards, or nothing can be downloaded any more.
 trusted=/etc/ssl/certs/ca-certificates.crt
 

@@ -40,7 +40,7 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.
 
 @pytest.fixture(autouse=True)
 def umask_as_it_was() -> Iterator[None]:
-    """Give the umask back that a command changed which was called within this process."""
+    """Put the umask back that a command changed which was called within this process."""
     before = os.umask(0o022)
     os.umask(before)
     yield

@@ -25,7 +25,7 @@ from benchmarks.chaos.plan import EMBEDDED, FULL, schedule
 from benchmarks.chaos.world import World
 
 PACE = {"full": 0.8, "embedded": 0.6}
-"""Runs per second at most: below what two cores land when nothing goes wrong."""
+"""Runs per second at most: below what two cores finish when nothing goes wrong."""
 FAULTS_PER_RUN = {"full": 0.14, "embedded": 0.66}
 PAUSE = {"full": 4.0, "embedded": 2.5}
 """Mean seconds from one fault's end to the next."""
@@ -103,7 +103,7 @@ def campaign(chosen: argparse.Namespace, place: Path) -> dict[str, object]:
 
 
 def kept(figures: dict[str, object]) -> bool:
-    """Tell whether every promise was kept."""
+    """Return True if every promise was kept."""
     broken = (
         "lost", "stuck", "without_reason", "duplicate_branches", "duplicate_pull_requests", "succeeded_without_effect",
         "stages_completed_twice", "event_gaps", "processes_left", "slots_held",
@@ -135,7 +135,7 @@ def _await_end(world: World, load: Load, faults: Faults) -> None:
 
 
 def _await_jobs(world: World) -> list[int]:
-    """Give the processes of agents that are still there when all had time to end."""
+    """Return the processes of agents that are still there when all had time to end."""
     deadline = time.monotonic() + 30
     while (left := world.jobs_alive()) and time.monotonic() < deadline:
         time.sleep(0.5)

@@ -38,12 +38,12 @@ class Background(ABC):
 
     @property
     def over(self) -> bool:
-        """Tell whether the work has ended, well or not."""
+        """Return True if the work has ended, well or not."""
         return not self._thread.is_alive()
 
     @property
     def broken(self) -> bool:
-        """Tell whether an error ended the work."""
+        """Return True if an error ended the work."""
         return self._error is not None
 
     def _go(self) -> None:

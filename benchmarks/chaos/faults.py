@@ -60,7 +60,7 @@ class Faults(Background):
 
     @property
     def share(self) -> float:
-        """Tell which part of the plan is done."""
+        """Return which part of the plan is done."""
         return self._finished / len(self._plan) if self._plan else 1.0
 
     def work(self) -> None:
@@ -207,7 +207,7 @@ class Faults(Background):
 
 
 def flood(world: World, *, garbage: bool) -> int:
-    """Send stages of known runs in the wrong order, each five times, and what nobody can read; gives how many."""
+    """Send stages of known runs in the wrong order, each five times, and what nobody can read; returns how many."""
     assert world.broker is not None
     with world.engine.connect() as connection:
         known = select(run.c.id).order_by(active.desc(), func.random()).limit(5)

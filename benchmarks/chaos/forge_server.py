@@ -51,7 +51,7 @@ class ForgeServer:
                 forge.answer(self, json.loads(body))
 
             def log_message(self, *_: object) -> None:
-                """Say nothing: the judge reads the counts."""
+                """Write no log: the judge reads the counts."""
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True

@@ -28,7 +28,7 @@ def still_active(engine: Engine) -> int:
 
 
 def last_event(engine: Engine) -> int:
-    """Give the id of the newest event: what moves is not stuck."""
+    """Return the id of the newest event: what moves is not stuck."""
     with engine.connect() as connection:
         return int(connection.execute(select(func.max(event.c.id))).scalar() or 0)
 
@@ -62,7 +62,7 @@ class Judge:
         }
 
     def effects(self, creates: Counter[tuple[str, str]]) -> dict[str, object]:
-        """Judge what is outside: one branch and one pull request for whoever succeeded, never two for anybody."""
+        """Judge what is outside: one branch and one pull request for whoever succeeded, never two for any."""
         branches = {
             row.repository: branches_of(self._repositories / f"{row.repository}.git") for row in self.runs.values()
         }

@@ -39,12 +39,12 @@ TWO_WORKERS = (Worker("threads"), Worker("prefork", "processes", 4))
 
 
 def worker_is_ready(process: Process) -> bool:
-    """Tell whether a worker takes messages."""
+    """Return True if a worker takes messages."""
     return "ready." in process.text()
 
 
 def parent_of(pid: int) -> int | None:
-    """Give a process's parent; None when it is gone."""
+    """Return a process's parent; None when it is gone."""
     try:
         return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
     except OSError:

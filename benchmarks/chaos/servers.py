@@ -34,11 +34,11 @@ class Server(ABC):
 
     @abstractmethod
     def _command(self) -> tuple[list[str], dict[str, Any]]:
-        """Give the argv and what Popen needs beside."""
+        """Return the argv and what Popen needs beside."""
 
     @abstractmethod
     def answers(self) -> bool:
-        """Tell whether it takes work."""
+        """Return True if it takes work."""
 
     def start(self) -> None:
         """Start it, and return when it answers."""
@@ -96,7 +96,7 @@ class Postgres(Server):
             sys.exit(f"initdb failed:\n{made.stderr[-2000:]}")
 
     def url(self, port: int | None = None) -> str:
-        """Give the database's URL, by way of another port where one is named."""
+        """Return the database's URL, by way of another port where one is named."""
         return f"postgresql://moonmind@127.0.0.1:{port or self.port}/postgres"
 
     def _command(self) -> tuple[list[str], dict[str, Any]]:
@@ -111,7 +111,7 @@ class Postgres(Server):
         return argv, {"user": self._user, "group": self._user, "cwd": "/"}
 
     def answers(self) -> bool:
-        """Tell whether a statement gets its answer."""
+        """Return True if a statement gets its answer."""
         try:
             with psycopg.connect(self.url(), connect_timeout=2) as connection:
                 connection.execute("SELECT 1")
@@ -133,11 +133,11 @@ class RabbitMQ(Server):
         self._distribution = free_port()
 
     def url(self, port: int | None = None) -> str:
-        """Give the broker's URL, by way of another port where one is named."""
+        """Return the broker's URL, by way of another port where one is named."""
         return f"amqp://guest:guest@127.0.0.1:{port or self.port}//"
 
     def environment(self) -> dict[str, str]:
-        """Give what names this node to RabbitMQ's own programs."""
+        """Return what names this node to RabbitMQ's own programs."""
         return {
             "PATH": os.environ["PATH"],
             "HOME": str(self.folder),
@@ -170,7 +170,7 @@ class RabbitMQ(Server):
         return [str(_rabbitmq_programs() / "rabbitmq-server")], {"env": self.environment(), "cwd": self.folder}
 
     def answers(self) -> bool:
-        """Tell whether it greets who connects: its port opens last."""
+        """Return True if it greets who connects: its port opens last."""
         try:
             with socket.create_connection(("127.0.0.1", self.port), 2) as line:
                 line.settimeout(5)

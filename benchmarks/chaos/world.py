@@ -119,7 +119,7 @@ class World:
 
     @property
     def url(self) -> str:
-        """Give the API's address."""
+        """Return the API's address."""
         return f"http://127.0.0.1:{self.port}"
 
     # --- members
@@ -150,7 +150,7 @@ class World:
         self.kill(member)
 
     def logs(self, name: str = "") -> str:
-        """Give what the members of a name, or all, have said since their first start."""
+        """Return what the members of a name, or all, have said since their first start."""
         places = sorted(self.folder.glob(f"{name}*-[0-9]*.log"))
         return "\n".join(place.read_text("utf-8", "replace") for place in places)
 
@@ -257,7 +257,7 @@ class World:
         self.env["SPEC_WORKFLOW_CODEX_QUEUE"] = "chaos"
 
     def _mount(self, stack: ExitStack) -> None:
-        """Give the artifacts a small file system of their own, where we may: a full disk is one of the faults."""
+        """Put the artifacts on a small file system of their own, where we may: a full disk is one of the faults."""
         if os.geteuid() != 0:
             return
         command = ["mount", "-t", "tmpfs", "-o", f"size={DISK}", "tmpfs", str(self.artifacts)]

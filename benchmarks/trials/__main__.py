@@ -18,7 +18,7 @@ TRIALS = {**workers.TRIALS, **services.TRIALS, **requests.TRIALS}
 
 
 def main() -> int:
-    """Run what the command line names; the exit code tells whether every bar was met."""
+    """Run what the command line names; the exit code tells whether every limit was met."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(TRIALS)}; default: all")
     parser.add_argument("--scale", type=float, default=1.0, help="of waits and numbers: 0.1 is a short look")

@@ -29,12 +29,12 @@ class Trial:
     """One trial: what it does, and when what it found is good enough."""
 
     run: Callable[[Path, float], Figures]
-    """Given an empty folder and the scale of its times and numbers, 1 being what the documentation cites."""
+    """Takes an empty folder and the scale of its times and numbers, 1 being what the documentation cites."""
     passed: Callable[[Figures], bool]
 
 
 def settings(**more: str) -> dict[str, str]:
-    """Give the settings of a trial: leases short enough to wait for, many agents at once."""
+    """Return the settings of a trial: leases short enough to wait for, many agents at once."""
     return {
         "MOONMIND_LEASE_SECONDS": "6",
         "MOONMIND_HEARTBEAT_SECONDS": "1",
@@ -45,12 +45,12 @@ def settings(**more: str) -> dict[str, str]:
 
 
 def honest_forge(delay: float = 0.0) -> ForgeServer:
-    """Give a forge that loses no answer; still one that makes as many pull requests as it is asked for."""
+    """Return a forge that loses no answer; still one that makes as many pull requests as it is asked for."""
     return ForgeServer(1, lost_share=0.0, broken_share=0.0, delay=delay)
 
 
 def create(world: World, names: Sequence[str]) -> tuple[list[str], list[float]]:
-    """Create a run for each repository, each accepted at once; gives their ids and the seconds that each answer took."""
+    """Create a run for each repository, each accepted at once; returns their ids and the seconds that each answer took."""
     ids, took = [], []
     for name in names:
         began = time.monotonic()
@@ -67,7 +67,7 @@ def until(condition: Callable[[], T], what: str, seconds: float = 120.0, pause: 
     deadline = time.monotonic() + seconds
     while not (found := condition()):
         if time.monotonic() > deadline:
-            raise RuntimeError(f"waited {seconds:.0f} s in vain for {what}")
+            raise RuntimeError(f"waited {seconds:.0f} s for {what}")
         time.sleep(pause)
     return found
 
@@ -80,7 +80,7 @@ def statuses(world: World) -> dict[str, int]:
 
 
 def await_all(world: World, seconds: float = 300.0) -> dict[str, int]:
-    """Wait until every run has ended; gives how."""
+    """Wait until every run has ended; returns how."""
 
     def none_active() -> bool:
         with world.engine.connect() as connection:
@@ -118,18 +118,18 @@ def verdict(world: World) -> Figures:
 
 
 def clean(figures: Figures) -> bool:
-    """Tell whether nothing was done twice."""
+    """Return True if nothing was done twice."""
     names = ("duplicate_branches", "duplicate_pull_requests", "succeeded_without_effect", "stages_completed_twice")
     return not any(figures[name] for name in (*names, "event_gaps", "agent_starts_twice")) and "stuck" not in figures
 
 
 def all_succeeded(found: dict[str, int]) -> bool:
-    """Tell whether all runs ended well."""
+    """Return True if all runs ended well."""
     return set(found) == {RunStatus.SUCCEEDED.value}
 
 
 def newest_event(world: World) -> int:
-    """Give the id of the newest event."""
+    """Return the id of the newest event."""
     with world.engine.connect() as connection:
         return int(connection.execute(select(func.max(event.c.id))).scalar() or 0)
 
@@ -142,5 +142,5 @@ def attempts(world: World, run_id: str) -> int:
 
 
 def milliseconds(seconds: Sequence[float], percent: int) -> float:
-    """Give a percentile in milliseconds."""
+    """Return a percentile in milliseconds."""
     return round(stand.p(seconds, percent) * 1000, 1)

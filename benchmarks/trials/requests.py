@@ -87,7 +87,7 @@ def _pushed(world: World, row: Row[*tuple[Any, ...]]) -> list[str]:
 
 
 def _names_what_it_left(row: Row[*tuple[Any, ...]], world: World, pulls: int) -> bool:
-    """Tell whether a cancelled run's row names its pull request, or else its branch, if the forge has one."""
+    """Return True if a cancelled run's row names its pull request, or else its branch, if the forge has one."""
     words = row.error.message if row.error else ""  # none where it was over before a worker had it
     if pulls:
         return row.pull_request_url is not None or "What it published stays: http" in words

@@ -167,7 +167,7 @@ def host_gone(folder: Path, scale: float) -> Figures:
 
 
 def pools(folder: Path, scale: float) -> Figures:
-    """Run four workers of twenty threads each on one database: no thread waits in vain for a connection."""
+    """Run four workers of twenty threads each on one database: no thread waits too long for a connection."""
     workers = tuple(Worker(f"worker{number}", "threads", 20) for number in range(4))
     with World(folder, settings(MOONMIND_MAX_AGENTS="40"), workers=workers, forge=honest_forge()) as world:
         create(world, [f"trial/pool-{number}" for number in range(max(20, round(120 * scale)))])

@@ -96,7 +96,7 @@ def building_folder(place: Path) -> Path:
 
     Each has a name of its own: a command that outlives its dead builder must not write into the next one's folder.
     """
-    _remove_leavings(place)
+    _remove_leftovers(place)
     return Path(tempfile.mkdtemp(dir=place.parent, prefix=f".{place.name}.", suffix=_BUILDING))
 
 
@@ -104,7 +104,7 @@ def discard(place: Path) -> None:
     """Remove a folder so that a removal that dies half-way leaves nothing that looks whole."""
     if place.exists() or place.is_symlink():
         _move(place, building_folder(place) / "discarded")
-    _remove_leavings(place)
+    _remove_leftovers(place)
 
 
 def _move(place: Path, target: Path) -> None:
@@ -119,6 +119,6 @@ def _move(place: Path, target: Path) -> None:
         place.rename(target)
 
 
-def _remove_leavings(place: Path) -> None:
-    for leaving in place.parent.glob(f".{place.name}.*{_BUILDING}"):
-        remove_tree(leaving)
+def _remove_leftovers(place: Path) -> None:
+    for leftover in place.parent.glob(f".{place.name}.*{_BUILDING}"):
+        remove_tree(leftover)

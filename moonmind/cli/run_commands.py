@@ -14,7 +14,7 @@ from moonmind.cli.exits import Exit, of_status
 from moonmind.cli.follow import ServiceSource, follow
 from moonmind.cli.printer import Printer
 from moonmind.cli.run_drawing import ending, heading, status_text
-from moonmind.cli.run_summary import say_leavings
+from moonmind.cli.run_summary import say_leftovers
 from moonmind.cli.session import connected, connected_to_existing, find_run
 from moonmind.cli.worker_presence import Attendance, warn_if_alone
 from moonmind.errors import InvalidRequest, RunActive
@@ -40,7 +40,7 @@ def start(
         try:
             run = container.runs.create(body)
         except RunActive:
-            warn_if_alone(container)  # waiting for the other run, as the answer advises, would be in vain
+            warn_if_alone(container)  # waiting for the other run, as the answer advises, would not help
             raise
         return _shown(container, run, watch=watch, printer=printer)
 
@@ -103,7 +103,7 @@ def watch(container: Container, run_id: str, *, printer: Printer) -> int:
         with printer.view() as view:
             ended = follow(source, view, meanwhile=Attendance(container).look)
         if not printer.as_json:
-            say_leavings(consoles.out(), ended, source, container.settings)
+            say_leftovers(consoles.out(), ended, source, container.settings)
         return of_status(ended.status.value)
     except KeyboardInterrupt:
         print(f"\nThe run continues; watch it again with `moonmind show {run_id[:8]} --watch`.", file=sys.stderr)

@@ -21,7 +21,7 @@ _LONGEST = 1 << 20
 _TICKED = frozenset({Verdict.CHANGED, Verdict.CLAIMED})
 
 
-def say_leavings(console: Console, run: SpecWorkflowRun, source: Source, settings: Settings) -> None:
+def say_leftovers(console: Console, run: SpecWorkflowRun, source: Source, settings: Settings) -> None:
     """Print what is left of an ended run; nothing where nothing is."""
     if run.status.terminal:
         for line in unticked(run, source):

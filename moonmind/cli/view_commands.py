@@ -14,7 +14,7 @@ from moonmind.cli.follow import PACE_SECONDS, LogTail, ServiceSource
 from moonmind.cli.printer import Printer
 from moonmind.cli.run_commands import watch as watch_run
 from moonmind.cli.run_drawing import entry_text
-from moonmind.cli.run_summary import say_leavings
+from moonmind.cli.run_summary import say_leftovers
 from moonmind.cli.session import (
     NothingHere,
     connected,
@@ -70,7 +70,7 @@ def show(run: str, *, watch: bool, printer: Printer) -> int:
 
         def draw(console: Console) -> None:
             console.print(run_sheet(shown, console, container.settings.artifact_root))
-            say_leavings(console, shown, ServiceSource(container.runs, str(shown.id)), container.settings)
+            say_leftovers(console, shown, ServiceSource(container.runs, str(shown.id)), container.settings)
 
         printer.answer(shown, draw)
     return Exit.FINE

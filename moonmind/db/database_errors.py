@@ -74,7 +74,7 @@ def _remedy(error: Exception, cause: str, url: str) -> str | None:
         return "The database holds another program's tables of that name: give MoonMind a database of its own (DATABASE_URL)."
     if isinstance(error, DatabaseError) and _NO_DATABASE.search(cause):
         return (
-            "Restore the file from a backup, or move it and those beside it (-wal, -shm) away to begin anew; or name another "
+            "Restore the file from a backup, or move it and those beside it (-wal, -shm) away to start over; or name another "
             "place: DATABASE_URL or MOONMIND_VAR_DIR."
         )
     return None

@@ -12,7 +12,7 @@ from moonmind.runs.chain import Stage
 from moonmind.runs.events import EventType
 from moonmind.runs.records import Run
 
-# Built once: naming some forty columns anew for every statement costs as much as sending it.
+# Built once: naming some forty columns again for every statement costs as much as sending it.
 _CHANGED = update(run).returning(*row_mapping.RUN)
 _NEW_EVENT = insert(event)
 

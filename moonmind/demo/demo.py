@@ -78,7 +78,7 @@ def _show(folder: Path, console: Console, *, keep: bool) -> SpecWorkflowRun:
         Text.assemble(("MoonMind demo", "bold"), ("  the sample Spec Kit repository, on this machine alone", "dim"))
     )
     with Child(folder, _state_dir(folder)) as child, Client(_started(child, console)) as client:
-        run = _land(client, child, console)
+        run = _run_to_end(client, child, console)
         changes = _changes(client, run)
         if keep:
             _sum_up(run, changes, folder, console)
@@ -101,7 +101,7 @@ def _busy(console: Console, doing: str) -> AbstractContextManager[object]:
     return console.status(doing, spinner_style="cyan") if console.is_terminal else nullcontext()
 
 
-def _land(client: Client, child: Child, console: Console) -> SpecWorkflowRun:
+def _run_to_end(client: Client, child: Child, console: Console) -> SpecWorkflowRun:
     """Run the sample's next phase; a sample that has none left gives way to a fresh one, once."""
     newest = client.newest()
     if newest is not None and not newest.status.terminal:

@@ -19,7 +19,7 @@ log = structlog.get_logger(__name__)
 _CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 SILENCE_SHARE = 0.75
-"""Of the lease: so long without a renewal and we act as if it were lost, before anybody else may take it."""
+"""Of the lease: so long without a renewal and we act as if it were lost, before another worker may take it."""
 
 
 def _now() -> float:

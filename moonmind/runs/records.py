@@ -115,7 +115,7 @@ class Claim:
     cancel_requested: bool
     deadline_passed: bool
     again: bool = False
-    """The stage was claimed before: somebody may have come any far with it."""
+    """The stage was claimed before: an earlier claim may have come any far with it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -266,7 +266,7 @@ def _taken(lock: IO[str]) -> bool:
 
 
 def _held(place: Path) -> bool:
-    """Return True if another process holds a lock, without keeping it from anybody for longer than this takes."""
+    """Return True if another process holds a lock, without keeping it from any other for longer than this takes."""
     if not place.exists():
         return False
     with place.open("a+") as lock:

@@ -39,7 +39,7 @@ class Place(Protocol):
         """Delete a branch."""
 
     def creates(self) -> int:
-        """Say how many pull requests were ever created."""
+        """Return how many pull requests were ever created."""
 
 
 class LocalPlace:

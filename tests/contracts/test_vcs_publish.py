@@ -23,7 +23,7 @@ def make_commit(scene: Scene, text: bytes = b"- [x] done\n") -> str:
     wip = scene.vcs.capture(NAME, RUN, workspace).commit
     replace = {"specs/tasks.md": text, "tool.sh": b"#!/bin/sh\ntrue\n", "src/app.py": FILES["src/app.py"].encode()}
     return scene.vcs.commit(
-        NAME, tree_of=wip, parent=scene.start, replace=replace, message="Land\n\nRun-Id: 1\n", when=WHEN
+        NAME, tree_of=wip, parent=scene.start, replace=replace, message="Publish\n\nRun-Id: 1\n", when=WHEN
     )
 
 
@@ -59,7 +59,7 @@ def test_a_push_moves_a_branch_forward_from_where_it_was_seen(scene: Scene) -> N
     assert tip_of(scene.bare, "moonmind/x") == commit
 
 
-def test_a_branch_that_somebody_moved_is_left_alone(scene: Scene) -> None:
+def test_a_branch_that_was_moved_is_left_alone(scene: Scene) -> None:
     theirs = commit_to(scene.bare, "moonmind/x", {"human": "1"}, "Mine", start=scene.start)
     for expected in (None, scene.start):
         with pytest.raises(BranchMoved) as caught:

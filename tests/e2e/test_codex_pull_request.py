@@ -1,4 +1,4 @@
-"""The whole of it: RabbitMQ, PostgreSQL, uvicorn, one worker and the real Codex land two phases on one pull request."""
+"""The whole of it: RabbitMQ, PostgreSQL, uvicorn, one worker and the real Codex publish two phases in one pull request."""
 
 import json
 import subprocess
@@ -28,7 +28,7 @@ REPOSITORY = "octo/hello"
 BRANCH = "moonmind/001-hello"
 KEY = "sk-proj-0123456789abcdefghijklmnopqrstuv"
 TOKEN = "ghp_" + "Zy9Xw8Vu7Ts6Rq5Po4Nm3Lk2Ji1Hg0Fe0Dc0"
-PACKAGE = '"""Says hello."""\n\n__version__ = "1.0"\n'
+PACKAGE = '"""Greets the reader."""\n\n__version__ = "1.0"\n'
 GREET = 'def greet(name: str) -> str:\n    return f"Hello, {name}!"\n'
 CURIOUS = "env; cat /proc/self/environ $CODEX_HOME/*.toml $CODEX_HOME/*.json ../*; cat .git/config; git remote -v; true"
 
@@ -57,7 +57,9 @@ def members(request: pytest.FixtureRequest, empty_postgres_url: str, tmp_path: P
         yield made
 
 
-def test_two_phases_land_on_one_pull_request_and_no_key_is_seen(members: Team, empty_postgres_url: str) -> None:
+def test_two_phases_are_published_in_one_pull_request_and_no_key_is_seen(
+    members: Team, empty_postgres_url: str
+) -> None:
     spec_kit.initialize(members.folder / "author", members.folder / "home")
     bare = members.bare(REPOSITORY)
     base = spec_kit.publish(members.folder / "author", bare)
@@ -82,14 +84,14 @@ def test_two_phases_land_on_one_pull_request_and_no_key_is_seen(members: Team, e
         an_agent_at_work_holds_no_key(members, first_id)
         go.touch()
         first = ended(members, first_id)
-        landed(members, first, bare, base, {"hello/__init__.py": PACKAGE}, "T001")
+        succeeded(members, first, bare, base, {"hello/__init__.py": PACKAGE}, "T001")
         of_the_model(first, model, requests=3, before=0)
         # The agent did look for keys, and what it saw is in its log.
         assert "SPECIFY_FEATURE=001-hello" in (members.artifacts(first_id) / first["codexLogsPath"]).read_text("utf-8")
 
         second = ended(members, curl(members, "", repository=REPOSITORY, featureKey="001-hello")["id"])
         tip = git_repos.log_of(bare, BRANCH)[1].commit
-        landed(members, second, bare, tip, {"hello/greet.py": GREET}, "T002")
+        succeeded(members, second, bare, tip, {"hello/greet.py": GREET}, "T002")
         of_the_model(second, model, requests=2, before=3)
         assert second["pullRequestUrl"] == first["pullRequestUrl"]
         assert second["codexTaskId"] != first["codexTaskId"]
@@ -116,7 +118,7 @@ def an_agent_at_work_holds_no_key(members: Team, run_id: str) -> None:
     assert files_with(members.state, KEY) == files_with(members.state, TOKEN) == []
 
 
-def landed(members: Team, run: dict[str, Any], bare: Path, parent: str, files: dict[str, str], task: str) -> None:
+def succeeded(members: Team, run: dict[str, Any], bare: Path, parent: str, files: dict[str, str], task: str) -> None:
     """The run's one commit holds the agent's files and a box that MoonMind ticked, and its log says what Codex did."""
     assert run["status"] == "succeeded", run
     assert run["branchName"] == BRANCH

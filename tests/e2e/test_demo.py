@@ -40,7 +40,7 @@ def start(work: Path, environment: dict[str, str], *arguments: str) -> "subproce
     )
 
 
-def landed(work: Path, environment: dict[str, str]) -> dict[str, Any]:
+def succeeded(work: Path, environment: dict[str, str]) -> dict[str, Any]:
     demo = start(work, environment, "--json")
     out, err = demo.communicate(timeout=60)
     assert demo.returncode == 0, err
@@ -93,7 +93,7 @@ def test_a_demo_goes_on_with_the_run_of_one_that_was_killed(tmp_path: Path, envi
     demo.kill()
     demo.communicate()
     assert servers_in(work / "var/demo") != []
-    run = landed(work, environment)
+    run = succeeded(work, environment)
     assert run["status"] == "succeeded"
     assert servers_in(work / "var/demo") == []
 

@@ -28,7 +28,7 @@ PHASES = [
 
 @pytest.fixture(scope="module")
 def demos() -> Iterator[tuple[Team, list[dict[str, Any]], list[str]]]:
-    """Show the demo twice in a folder of its own; gives the runs that it printed and the processes it left."""
+    """Show the demo twice in a folder of its own; returns the runs that it printed and the processes it left."""
     with team() as members:
         env = {name: members.env[name] for name in ("PATH", "HOME", "LANG", "PYTHONPATH")}
         runs = []

@@ -114,7 +114,7 @@ def phase(script: bytes | None, *tasks: str) -> list[dict[str, Any]]:
     indirect=True,
     ids=["two-phases"],
 )
-def test_two_phases_land_on_one_pull_request_of_github(installed: Installation) -> None:
+def test_two_phases_are_published_in_one_pull_request_of_github(installed: Installation) -> None:
     site, reader = installed.site, installed.reader
     table = json.loads(reader.types(f"poetry run moonmind doctor --repo {REPOSITORY} --json"))
     assert table["ready"], table
@@ -127,10 +127,10 @@ def test_two_phases_land_on_one_pull_request_of_github(installed: Installation) 
     assert (first["branchName"], first["pullRequestUrl"]) == (BRANCH, f"{site.origin}/{REPOSITORY}/pull/1")
     assert first["credentialAudit"]["githubStatus"] == "passed"
     assert first["credentialAudit"]["environmentSnapshot"]["githubLogin"] == "mona"
-    landed = site.files(REPOSITORY, BRANCH)
-    assert landed["refresh_docs/__init__.py"].endswith(b'__version__ = "0.1.0"\n')
-    assert b"- [x] T001" in landed[TASKS]
-    assert b"- [ ] T004" in landed[TASKS]
+    succeeded = site.files(REPOSITORY, BRANCH)
+    assert succeeded["refresh_docs/__init__.py"].endswith(b'__version__ = "0.1.0"\n')
+    assert b"- [x] T001" in succeeded[TASKS]
+    assert b"- [ ] T004" in succeeded[TASKS]
 
     second = installed.run()
     assert second["status"] == "succeeded", second

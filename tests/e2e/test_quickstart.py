@@ -160,12 +160,12 @@ def test_the_page_works_as_it_is_printed(page: dict[str, Block], empty_postgres_
         asked(reader, page[WATCH], first["id"])
         listed = asked(reader, page[LIST])
         assert [run["id"] for run in listed["items"]] in ([first["id"]], [])
-        landed = ended(reader, page[WATCH], first["id"])
-        assert landed["status"] == "succeeded", landed
-        assert [(task["taskName"], task["state"]) for task in landed["tasks"]] == [(s, "succeeded") for s in STAGES]
+        succeeded = ended(reader, page[WATCH], first["id"])
+        assert succeeded["status"] == "succeeded", succeeded
+        assert [(task["taskName"], task["state"]) for task in succeeded["tasks"]] == [(s, "succeeded") for s in STAGES]
         files = reader.root / "var/artifacts/spec_workflows" / first["id"]
-        assert landed["artifacts"]
-        assert all((files / artifact["path"]).is_file() for artifact in landed["artifacts"])
+        assert succeeded["artifacts"]
+        assert all((files / artifact["path"]).is_file() for artifact in succeeded["artifacts"])
         results_are_stored(empty_postgres_url)
 
         bare = reader.root / "var/repositories/moonmind/spec-kit-reference.git"
@@ -178,8 +178,8 @@ def test_the_page_works_as_it_is_printed(page: dict[str, Block], empty_postgres_
         assert (retried["id"], retried["status"]) == (second["id"], "retrying")
         again = ended(reader, page[WATCH], second["id"])
         assert again["status"] == "succeeded", again
-        assert again["pullRequestUrl"] == landed["pullRequestUrl"]
-        assert len(git_repos.log_of(bare, f"main..{landed['branchName']}")) == 2
+        assert again["pullRequestUrl"] == succeeded["pullRequestUrl"]
+        assert len(git_repos.log_of(bare, f"main..{succeeded['branchName']}")) == 2
 
         cleaner = reader.leaves_running("cleaner", page[CLEAN_UP].text)
         await_worker(cleaner)

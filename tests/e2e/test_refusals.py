@@ -119,7 +119,7 @@ def test_a_database_that_does_not_answer_is_said() -> None:
 
 
 def address_of_this_machine() -> str:
-    """Give an address of this machine that is not its loopback; no packet is sent."""
+    """Return an address of this machine that is not its loopback; no packet is sent."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
             probe.connect(("192.0.2.1", 9))

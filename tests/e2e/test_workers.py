@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.support.engines import assert_landed_once
+from tests.support.engines import assert_published_once
 from tests.support.processes import group_of, processes_of
 from tests.support.team import Team, new_queue, rabbitmq_url, team
 from tests.support.waiting import until
@@ -23,7 +23,7 @@ def settings(**more: str) -> dict[str, str]:
 
 @pytest.mark.postgres
 @pytest.mark.slow
-def test_a_worker_with_forked_children_lands_runs_stores_results_and_ends_in_order(empty_postgres_url: str) -> None:
+def test_a_worker_with_forked_children_finishes_runs_stores_results_and_ends_in_order(empty_postgres_url: str) -> None:
     results = "db+" + empty_postgres_url.replace("+psycopg", "")
     with team(**settings(CELERY_RESULT_BACKEND=results)) as members:
         lands_and_ends(members, *FORKING, children=2)
@@ -37,13 +37,13 @@ def test_sqlite_and_a_broker_work_together_on_one_host() -> None:
 
 
 @pytest.mark.sqlite
-def test_a_worker_lands_a_run_that_was_accepted_before_it_came() -> None:
+def test_a_worker_finishes_a_run_that_was_accepted_before_it_came() -> None:
     with team(**settings()) as members:
         members.migrate()
         members.api()
         run_id = members.create()
         members.worker()
-        assert_landed_once(members, members.succeed(run_id))
+        assert_published_once(members, members.succeed(run_id))
 
 
 def lands_and_ends(members: Team, *options: str, children: int = 0) -> None:
@@ -52,7 +52,7 @@ def lands_and_ends(members: Team, *options: str, children: int = 0) -> None:
     api = members.api()
     assert len(group_of(worker.pid)) == 1 + children
     first = members.succeed(members.create())
-    assert_landed_once(members, first)
+    assert_published_once(members, first)
     second = members.succeed(members.create())
     assert second["pullRequestUrl"] == first["pullRequestUrl"]
     assert worker.terminate() == 0, worker.text()

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import make_url
 
 from tests.support import git_repos
-from tests.support.engines import SHORT_LEASES, TEST_MODE, Engine, assert_landed_once, attempts, engine_of
+from tests.support.engines import SHORT_LEASES, TEST_MODE, Engine, assert_published_once, attempts, engine_of
 from tests.support.tcp_proxy import TcpProxy
 from tests.support.team import rabbitmq_url
 from tests.support.waiting import until
@@ -37,7 +37,9 @@ def said(engine: Engine, words: str) -> bool:
     return any(words in process.text() for process in engine.team.processes)
 
 
-def test_a_run_is_accepted_at_once_without_a_broker_and_lands_when_it_is_back(engine: Engine, wire: TcpProxy) -> None:
+def test_a_run_is_accepted_at_once_without_a_broker_and_succeeds_when_it_is_back(
+    engine: Engine, wire: TcpProxy
+) -> None:
     engine.start()
     wire.cut()
     began = time.monotonic()
@@ -46,7 +48,7 @@ def test_a_run_is_accepted_at_once_without_a_broker_and_lands_when_it_is_back(en
     until(lambda: said(engine, "dispatch.unconfirmed"), "a request that the broker did not take")
     assert engine.team.show(run_id)["status"] == "pending"
     wire.restore()
-    assert_landed_once(engine.team, engine.team.succeed(run_id))
+    assert_published_once(engine.team, engine.team.succeed(run_id))
 
 
 def test_a_run_goes_on_when_its_agent_ends_while_the_broker_is_away(
@@ -66,7 +68,7 @@ def test_a_run_goes_on_when_its_agent_ends_while_the_broker_is_away(
     until(lambda: said(engine, "dispatch.unconfirmed"), "a request that the broker did not take")
     wire.restore()
     run = engine.team.succeed(run_id)
-    assert_landed_once(engine.team, run)
+    assert_published_once(engine.team, run)
     assert attempts(engine.team, run, "submit") == {1}
 
 
@@ -93,5 +95,5 @@ def test_a_stage_that_works_while_the_broker_is_away_is_neither_stopped_nor_done
     release.touch()
     engine.team.await_run(run_id, lambda run: bool(run["pullRequestUrl"]), "the end of publish without a broker")
     wire.restore()
-    assert_landed_once(engine.team, engine.team.succeed(run_id))
+    assert_published_once(engine.team, engine.team.succeed(run_id))
     assert pushes.read_text() == "push\n"

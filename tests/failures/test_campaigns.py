@@ -14,7 +14,7 @@ pytestmark = pytest.mark.timeout(600)
 
 
 def servers_are_installed() -> bool:
-    """Tell whether the campaigns find the programs of the servers that they start themselves."""
+    """Return True if the campaigns find the programs of the servers that they start themselves."""
     rabbitmq = Path("/usr/lib/rabbitmq/bin/rabbitmq-server").exists() or shutil.which("rabbitmq-server")
     return bool(rabbitmq and (list(Path("/usr/lib/postgresql").glob("*/bin/initdb")) or shutil.which("initdb")))
 
@@ -23,7 +23,7 @@ SERVERS = pytest.mark.skipif(not servers_are_installed(), reason="the programs o
 
 
 def run(*words: str) -> list[dict[str, Any]]:
-    """Run a campaign; gives the objects that it prints, and fails with them where it says that a promise was broken."""
+    """Run a campaign; returns the objects that it prints, and fails with them where it says that a promise was broken."""
     done = subprocess.run([PYTHON, "-m", *words, "--json"], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr[-4000:]}"
     return [json.loads(line) for line in done.stdout.splitlines()]

@@ -1,4 +1,4 @@
-"""The real Codex against a model service on loopback: it lands, and it outlives what runs the stages."""
+"""The real Codex against a model service on loopback: it succeeds, and it outlives what runs the stages."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping
@@ -17,7 +17,7 @@ from tests.support.engines import (
     FIRST_WORKERS,
     SHORT_LEASES,
     Engine,
-    assert_landed_once,
+    assert_published_once,
     attempts,
     engine_of,
     in_turn,
@@ -113,9 +113,9 @@ def holders_of_the_key(engine: Engine) -> list[Path]:
     return found
 
 
-def landed(engine: Engine, server: ResponsesServer, run_id: str, requests: int = 2) -> dict[str, Any]:
+def succeeded(engine: Engine, server: ResponsesServer, run_id: str, requests: int = 2) -> dict[str, Any]:
     run = engine.team.succeed(run_id)
-    assert_landed_once(engine.team, run, BRANCH, REPOSITORY)
+    assert_published_once(engine.team, run, BRANCH, REPOSITORY)
     tree = git_repos.tree_of(engine.team.bare(REPOSITORY), BRANCH)
     assert tree["greeting.txt"] == b"Hello\n"
     assert b"- [x] T001" in tree["specs/001-greeting/tasks.md"]
@@ -125,10 +125,10 @@ def landed(engine: Engine, server: ResponsesServer, run_id: str, requests: int =
     return run
 
 
-def test_codex_lands_a_phase_and_its_key_is_nowhere(scene: Scene) -> None:
+def test_codex_finishes_a_phase_and_its_key_is_nowhere(scene: Scene) -> None:
     engine, server = scene(WORK, DONE)
     engine.start()
-    run = landed(engine, server, engine.team.create(REPOSITORY))
+    run = succeeded(engine, server, engine.team.create(REPOSITORY))
     assert run["usage"] == {
         "inputTokens": 200,
         "cachedInputTokens": 0,
@@ -149,7 +149,7 @@ def test_a_run_of_codex_survives_a_kill(place: str, scene: Scene, tmp_path: Path
     before = engine.team.handle(run_id)
     assert (before is None) == (place == "after-workspace")
     engine.start()
-    run = landed(engine, server, run_id)
+    run = succeeded(engine, server, run_id)
     assert attempts(engine.team, run, "submit") == {1}
 
 
@@ -172,7 +172,7 @@ def test_codex_outlives_a_kill_while_it_thinks(scene: Scene, tmp_path: Path) -> 
     engine.start()
     assert (engine.team.handle(run_id), start_time(agent)) == (handle, started)
     release.touch()
-    run = landed(engine, server, run_id)
+    run = succeeded(engine, server, run_id)
     assert attempts(engine.team, run, "submit") == {1}
 
 
@@ -188,7 +188,7 @@ def test_after_a_quota_without_a_reset_a_retry_goes_on_in_the_same_thread(scene:
     assert failed["error"]["code"] == "quota", failed["error"]
     assert threads(server) == [failed["codexTaskId"]]
     assert engine.team.post(f"/{run_id}/retry").status_code == 202
-    run = landed(engine, server, run_id, requests=4)
+    run = succeeded(engine, server, run_id, requests=4)
     assert run["codexTaskId"] == failed["codexTaskId"]
     assert attempts(engine.team, run, "submit") == {1, 2}
     assert git_repos.tree_of(engine.team.bare(REPOSITORY), BRANCH)["half.txt"] == b"Half\n"
@@ -210,7 +210,7 @@ def test_at_the_limit_of_model_calls_a_run_stops_and_a_retry_goes_on_in_the_same
     assert attempts(engine.team, failed, "submit") == {1}
     assert any("partial" in artifact["path"] for artifact in failed["artifacts"])
     assert engine.team.post(f"/{run_id}/retry").status_code == 202
-    run = landed(engine, server, run_id, requests=5)
+    run = succeeded(engine, server, run_id, requests=5)
     assert (run["codexTaskId"], run["modelCalls"]) == (failed["codexTaskId"], 5)
     assert git_repos.tree_of(engine.team.bare(REPOSITORY), BRANCH)["half.txt"] == b"Half\n"
 

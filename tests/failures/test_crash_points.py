@@ -1,4 +1,4 @@
-"""Kill what runs the stages at every place where it hurts: one agent, one branch, one pull request, and the run lands."""
+"""Kill what runs the stages at every place where it hurts: one agent, one branch, one pull request, and the run succeeds."""
 
 import json
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from tests.support.engines import (
     ENGINES,
     SHORT_LEASES,
     TEST_MODE,
-    assert_landed_once,
+    assert_published_once,
     attempts,
     in_turn,
     place_of,
@@ -57,7 +57,7 @@ STAGES = [
 
 
 class Room:
-    """One installation for all places: what dies is started again, and lands the run before the next one."""
+    """One installation for all places: what dies is started again, and finishes the run before the next one."""
 
     def __init__(self, members: Team, crashes: Crashes, *, embedded: bool) -> None:
         self.team, self.crashes, self.embedded = members, crashes, embedded
@@ -82,13 +82,13 @@ class Room:
             self.worker = self.team.worker()
 
     def repository(self, place: str) -> str:
-        """Give a repository of the place's own."""
+        """Return a repository of the place's own."""
         return f"moonmind/{place}"
 
-    def landed(self, run_id: str, place: str) -> None:
-        """Let the run land, once, and with the agent that it started first."""
+    def succeeded(self, run_id: str, place: str) -> None:
+        """Let the run succeed, once, and with the agent that it started first."""
         run = self.team.succeed(run_id)
-        assert_landed_once(self.team, run, repository=self.repository(place))
+        assert_published_once(self.team, run, repository=self.repository(place))
         assert attempts(self.team, run, "submit") == {1}
 
 
@@ -106,7 +106,7 @@ def test_a_run_survives_a_kill_of_its_stage(place: str, room: Room) -> None:
     key = room.team.ask(room.repository(place))
     room.crashes.await_kill(room.worker, place)
     room.start()
-    room.landed(room.team.asked(room.repository(place), key), place)
+    room.succeeded(room.team.asked(room.repository(place), key), place)
 
 
 @pytest.mark.parametrize(("room", "place"), in_turn(FIRST), indirect=["room"])
@@ -117,7 +117,7 @@ def test_a_run_survives_a_kill_of_whoever_takes_the_request(place: str, room: Ro
     key = room.team.ask(room.repository(place))
     room.crashes.await_kill(room.api, place)
     room.start()
-    room.landed(room.team.asked(room.repository(place), key), place)
+    room.succeeded(room.team.asked(room.repository(place), key), place)
 
 
 def test_a_run_survives_a_kill_of_whoever_takes_it_back(room: Room) -> None:
@@ -136,7 +136,7 @@ def test_a_run_survives_a_kill_of_whoever_takes_it_back(room: Room) -> None:
         dying = room.api  # the one janitor there is
     room.crashes.await_kill(dying, place)
     room.start()
-    room.landed(room.team.asked(room.repository(place), key), place)
+    room.succeeded(room.team.asked(room.repository(place), key), place)
 
 
 @pytest.mark.parametrize(("place", "pulls"), [("after-push", 0), ("after-pull-request", 1)])

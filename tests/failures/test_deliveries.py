@@ -1,4 +1,4 @@
-"""Every message three times at once, too early, too late, or rubbish: the row decides, and a run lands once."""
+"""Every message three times at once, too early, too late, or rubbish: the row decides, and a run succeeds once."""
 
 import itertools
 import json
@@ -26,7 +26,7 @@ from tests.support.engines import (
     SHORT_LEASES,
     TEST_MODE,
     Engine,
-    assert_landed_once,
+    assert_published_once,
     attempts,
     engine_of,
     make_sample,
@@ -81,7 +81,7 @@ class Floods:
 
     @contextmanager
     def all_along(self, run_id: str) -> Iterator[Callable[[], int]]:
-        """Publish three of each again and again while the block runs; gives the count of rounds."""
+        """Publish three of each again and again while the block runs; returns the count of rounds."""
         ended, rounds, broken = threading.Event(), [0], list[BaseException]()
 
         def go() -> None:
@@ -105,14 +105,14 @@ class Floods:
 
 
 def slow_push(bare: Path) -> Path:
-    """Make every push to a repository take a moment, so that twins of publish would meet; gives the record of pushes."""
+    """Make every push to a repository take a moment, so that twins of publish would meet; returns the record of pushes."""
     pushes = bare.with_suffix(".pushes")
     git_repos.install_hook(bare, "pre-receive", f"echo push >> {pushes}; sleep 0.5")
     return pushes
 
 
 def waiting_agent(members: Team) -> Path:
-    """Let the agent wait until a file exists; gives the file."""
+    """Let the agent wait until a file exists; returns the file."""
     release = members.folder / "release"
     steps = [{"wait_for": str(release)}, {"write": "refresh_docs/made.py", "content": "MADE = True\n"}]
     (members.folder / "script.json").write_text(json.dumps({"version": 1, "steps": steps}))
@@ -122,7 +122,7 @@ def waiting_agent(members: Team) -> Path:
 
 @pytest.mark.postgres
 @pytest.mark.rabbitmq
-def test_three_deliveries_of_every_message_on_two_workers_land_a_run_once(engine: Engine) -> None:
+def test_three_deliveries_of_every_message_on_two_workers_publish_a_run_once(engine: Engine) -> None:
     release, floods = waiting_agent(engine.team), Floods(engine.team)
     pushes = slow_push(make_sample(engine.team))
     run_id = engine.team.create()
@@ -137,7 +137,7 @@ def test_three_deliveries_of_every_message_on_two_workers_land_a_run_once(engine
         run = engine.team.succeed(run_id)
         seen = rounds()
         until(lambda: rounds() > seen, "deliveries to an ended run")
-    assert_landed_once(engine.team, run)
+    assert_published_once(engine.team, run)
     assert pushes.read_text() == "push\n"
     assert {stage.value: attempts(engine.team, run, stage.value) for stage in STAGES} == {
         stage.value: {1} for stage in STAGES
@@ -165,7 +165,7 @@ def test_deliveries_of_many_runs_at_once_keep_them_apart(engine: Engine) -> None
     engine.start()
     for run_id, repository in zip(runs, repositories, strict=True):
         run = engine.team.succeed(run_id)
-        assert_landed_once(engine.team, run, repository=repository)
+        assert_published_once(engine.team, run, repository=repository)
     assert [each.read_text() for each in pushes] == ["push\n"] * len(runs)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.support.github_runs import landed_once, nothing_was_made
+from tests.support.github_runs import nothing_was_made, published_once
 from tests.support.github_site import GitHub
 from tests.support.team import Team
 
@@ -100,15 +100,15 @@ def test_a_renamed_repository_is_followed_to_its_new_name(members: Team, site: G
     new = f"{name}-renamed"
     site.rename(name, new)
     run = members.finish(members.create(name))
-    landed_once(site, new, run)
+    published_once(site, new, run)
     assert f"{new}, as {name} is called now" in run["credentialAudit"]["githubMessage"]
 
 
 @pytest.mark.usefixtures("rights")
-def test_a_mended_token_lets_the_run_go_on(members: Team, site: GitHub, name: str) -> None:
+def test_a_fixed_token_lets_the_run_go_on(members: Team, site: GitHub, name: str) -> None:
     forbid_push(site, name)
     run = members.finish(members.create(name))
     assert run["error"]["details"]["check"] == "github.push"
     site.tokens[site.token].may_push = True
     assert members.post(f"/{run['id']}/retry").status_code == 202
-    landed_once(site, name, members.finish(run["id"]))
+    published_once(site, name, members.finish(run["id"]))

@@ -9,7 +9,7 @@ import pytest
 from moonmind.db.unit_of_work import Database
 from tests.support.databases import make_due, read_run
 from tests.support.engines import BRANCH, ENGINES
-from tests.support.github_runs import PULLS, landed_once, waits
+from tests.support.github_runs import PULLS, published_once, waits
 from tests.support.github_site import GitHub
 from tests.support.team import TERMINAL, Team
 from tests.support.waiting import until
@@ -66,10 +66,10 @@ def test_what_passes_is_waited_for_by_workers_too(
 
 
 def passes(members: Team, site: GitHub, name: str, spoil: Callable[[GitHub], None]) -> None:
-    """Let a run meet a mishap and land all the same."""
+    """Let a run meet a mishap and succeed all the same."""
     spoil(site)
     run = members.finish(members.create(name), 120)
-    landed_once(site, name, run)
+    published_once(site, name, run)
     assert site.faults == []
     assert sum(task["retryCount"] for task in run["tasks"]) >= 1
 
@@ -88,7 +88,7 @@ def test_a_limit_with_a_time_is_waited_out_by_every_run_and_costs_no_attempt(
     assert [one for one in site.requests if f"/{another}" in one.path] == []
     for run_id, repository in ((first, name), (second, another)):
         run = members.finish(run_id)
-        landed_once(site, repository, run)
+        published_once(site, repository, run)
         assert [task["retryCount"] for task in run["tasks"]] == [0] * 5
 
 
@@ -126,4 +126,4 @@ def test_ten_minutes_without_github_end_in_one_pull_request(
     site.faults.clear()
     members.await_run(run_id, lambda run: waits("backoff")(run) or run["status"] in TERMINAL, "the last wait")
     make_due(github_database, UUID(run_id))
-    landed_once(site, name, members.finish(run_id))
+    published_once(site, name, members.finish(run_id))

@@ -7,7 +7,7 @@ import signal
 from pathlib import Path
 
 from tests.support import git_repos
-from tests.support.engines import Engine, assert_landed_once, attempts
+from tests.support.engines import Engine, assert_published_once, attempts
 from tests.support.processes import alive, start_time
 from tests.support.waiting import until
 
@@ -40,7 +40,7 @@ def test_the_agent_outlives_its_worker_and_is_found_again(engine: Engine, tmp_pa
     assert start_time(agent[0]) == str(agent[1])
     release.touch()
     run = engine.team.succeed(run_id)
-    assert_landed_once(engine.team, run)
+    assert_published_once(engine.team, run)
     assert not alive(agent[0])
 
 
@@ -57,7 +57,7 @@ def test_the_next_attempt_takes_over_when_the_agents_supervisor_is_killed(engine
     assert not alive(first["agent_pid"])
     release.touch()
     run = engine.team.succeed(run_id)
-    assert_landed_once(engine.team, run)
+    assert_published_once(engine.team, run)
     assert attempts(engine.team, run, "submit") == {1, 2}
 
 

@@ -8,7 +8,7 @@ import httpx
 import pytest
 from sqlalchemy import make_url
 
-from tests.support.engines import SHORT_LEASES, TEST_MODE, assert_landed_once
+from tests.support.engines import SHORT_LEASES, TEST_MODE, assert_published_once
 from tests.support.processes import Process
 from tests.support.tcp_proxy import TcpProxy
 from tests.support.team import RUNS, Team, new_queue, rabbitmq_url, team
@@ -24,7 +24,7 @@ def wire_to(url: str, port: int) -> TcpProxy:
 
 
 def by(url: str, wire: TcpProxy) -> str:
-    """Give the URL that leads over a wire."""
+    """Return the URL that leads over a wire."""
     return make_url(url).set(host="127.0.0.1", port=wire.port).render_as_string(hide_password=False)
 
 
@@ -72,7 +72,7 @@ def test_parts_that_are_started_before_what_they_need_say_so_and_go_on(
     until(lambda: "Cannot connect to amqp" in worker.text(), "the worker to say that it waits for the broker")
     run_id = members.create()
     broker.restore()
-    assert_landed_once(members, members.succeed(run_id))
+    assert_published_once(members, members.succeed(run_id))
     assert (worker.alive, api.alive) == (True, True)
 
 
@@ -92,5 +92,5 @@ def test_a_database_that_is_away_is_answered_with_503_and_everybody_goes_on_when
     # Leases end meanwhile: whoever held one gives its stage up, and writes nothing under it later.
     until(lambda: "lease.not_renewed" in worker.text() or "job-poller.failed" in worker.text(), "the worker to notice")
     database.restore()
-    assert_landed_once(members, members.succeed(run_id))
+    assert_published_once(members, members.succeed(run_id))
     assert (worker.alive, api.alive) == (True, True)

@@ -1,4 +1,4 @@
-"""A run that failed is mended by a person and goes on where it was, with what it had."""
+"""A run that failed is fixed by a person and goes on where it was, with what it had."""
 
 import json
 from typing import Any
@@ -9,7 +9,7 @@ import pytest
 from moonmind.sample import source as sample
 from tests.support import git_repos
 from tests.support.databases import at_once
-from tests.support.engines import FIRST_EMBEDDED, SAMPLE, TASKS, Engine, assert_landed_once, attempts, make_sample
+from tests.support.engines import FIRST_EMBEDDED, SAMPLE, TASKS, Engine, assert_published_once, attempts, make_sample
 from tests.support.team import RUNS, Team
 
 REFUSAL = "echo 'the rule of this repository says no' >&2; exit 1"
@@ -55,7 +55,7 @@ def test_a_refused_push_is_retried_with_the_stored_patch_and_nothing_is_done_aga
     assert answer.json()["currentTaskName"] == "publish"
     assert answer.json()["error"] is None
     run = engine.team.succeed(failed["id"])
-    assert_landed_once(engine.team, run)
+    assert_published_once(engine.team, run)
     assert patches(run) == before
     assert counted(engine.team, run) == {"discover": {1}, "submit": {1}, "apply": {1}, "publish": {1, 2}}
     assert run["codexTaskId"] == failed["codexTaskId"]
@@ -71,7 +71,7 @@ def test_a_retry_before_the_cause_is_mended_fails_the_same_way_and_can_be_retrie
     (engine.team.bare() / "hooks/pre-receive").unlink()
     assert engine.team.post(f"/{failed['id']}/retry").status_code == 202
     run = engine.team.succeed(failed["id"])
-    assert_landed_once(engine.team, run)
+    assert_published_once(engine.team, run)
     assert counted(engine.team, run) == {"discover": {1}, "submit": {1}, "apply": {1}, "publish": {1, 2, 3}}
 
 
@@ -96,7 +96,7 @@ def test_of_two_retries_at_once_one_is_accepted(engine: Engine) -> None:
     assert sorted(answer.status_code for answer in plain) == [202, 409, 409, 409], answers
     assert {answer.json()["code"] for answer in plain if answer.status_code == 409} == {"not_retryable"}
     run = engine.team.succeed(failed["id"])
-    assert_landed_once(engine.team, run)
+    assert_published_once(engine.team, run)
     assert attempts(engine.team, run, "publish") == {1, 2}
     late = engine.team.post(f"/{failed['id']}/retry")
     assert (late.status_code, late.json()["code"]) == (409, "not_retryable")
@@ -113,13 +113,13 @@ def test_a_quota_without_a_reset_fails_and_its_retry_goes_on_in_the_same_thread(
     answer = engine.team.post(f"/{failed['id']}/retry")
     assert (answer.status_code, answer.json()["status"]) == (202, "retrying"), answer.text
     run = engine.team.succeed(failed["id"])
-    assert_landed_once(engine.team, run)
+    assert_published_once(engine.team, run)
     assert run["codexTaskId"] == failed["codexTaskId"]
     assert counted(engine.team, run) == {"discover": {1}, "submit": {1, 2}, "apply": {1}, "publish": {1}}
-    # What was done before the limit is part of what landed.
-    landed = git_repos.tree_of(engine.team.bare(), run["branchName"])
-    assert landed["refresh_docs/half.py"] == b"HALF = True\n"
-    assert landed["refresh_docs/made.py"] == b"MADE = True\n"
+    # What was done before the limit is part of what was published.
+    succeeded = git_repos.tree_of(engine.team.bare(), run["branchName"])
+    assert succeeded["refresh_docs/half.py"] == b"HALF = True\n"
+    assert succeeded["refresh_docs/made.py"] == b"MADE = True\n"
 
 
 @pytest.mark.parametrize("engine", FIRST_EMBEDDED, indirect=True)
@@ -132,7 +132,7 @@ def test_a_quota_with_a_reset_suspends_and_goes_on_by_itself(engine: Engine) -> 
     )
     assert suspended["status"] == "running"
     run = engine.team.succeed(run_id)
-    assert_landed_once(engine.team, run)
+    assert_published_once(engine.team, run)
     assert run["codexTaskId"] == suspended["codexTaskId"] is not None
     # A limit with a known end costs no attempt.
     assert attempts(engine.team, run, "submit") == {1}

@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from tests.support.databases import at_once
-from tests.support.engines import SAMPLE, Engine, assert_landed_once
+from tests.support.engines import SAMPLE, Engine, assert_published_once
 from tests.support.team import RUNS, TERMINAL
 
 FEATURE = "spec-42-refresh-docs"
@@ -67,17 +67,17 @@ def test_a_name_of_the_feature_that_a_run_has_found_is_taken_too(served: Engine)
         assert (refused.json()["code"], refused.json()["details"]["runId"]) == ("run_active", first)
 
 
-def test_two_names_of_one_feature_at_once_land_it_once(served: Engine) -> None:
+def test_two_names_of_one_feature_at_once_publish_it_once(served: Engine) -> None:
     answers = post_at_once(served, {"repository": SAMPLE}, {"repository": SAMPLE, "featureKey": FEATURE})
     accepted = [answer.json()["id"] for answer in answers if answer.status_code == 202]
     assert accepted, [answer.text for answer in answers]
     (served.team.folder / "release").touch()
     runs = [served.team.await_run(each, lambda run: run["status"] in TERMINAL, "the end") for each in accepted]
-    landed = [run for run in runs if run["status"] == "succeeded"]
-    assert len(landed) == 1, runs
-    assert_landed_once(served.team, landed[0])
+    succeeded = [run for run in runs if run["status"] == "succeeded"]
+    assert len(succeeded) == 1, runs
+    assert_published_once(served.team, succeeded[0])
     for run in runs:
         # Neither could be known to be the other's twin at the door; discovery saw it.
-        if run is not landed[0]:
+        if run is not succeeded[0]:
             assert (run["status"], run["error"]["code"]) == ("failed", "feature_busy")
-            assert landed[0]["id"] in str(run["error"])
+            assert succeeded[0]["id"] in str(run["error"])

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support import git_repos
-from tests.support.engines import ENGINES, TEST_MODE, Engine, assert_landed_once, engine_of, in_turn, make_sample
+from tests.support.engines import ENGINES, TEST_MODE, Engine, assert_published_once, engine_of, in_turn, make_sample
 from tests.support.waiting import until
 
 WITHIN = 10.0
@@ -60,12 +60,12 @@ def test_a_process_that_is_asked_to_end_gives_back_what_a_slow_stage_holds(
     engine.start()
     run = engine.team.succeed(run_id)
     assert not release.exists()
-    assert_landed_once(engine.team, run)
+    assert_published_once(engine.team, run)
     happened = types(engine, run_id)
     assert (happened.count("lease.returned"), happened.count("lease.expired")) == (1, 0)
     release.touch()
     if not engine.embedded:
         # Celery says 1 when it was interrupted, however well it ended.
         assert first.wait(15) == (0 if ask is signal.SIGTERM else 1), first.text()
-    assert_landed_once(engine.team, engine.team.show(run_id))
+    assert_published_once(engine.team, engine.team.show(run_id))
     assert "Traceback" not in first.text()

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from tests.support.databases import at_once
-from tests.support.engines import SHORT_LEASES, TEST_MODE, Engine, assert_landed_once, attempts, done
+from tests.support.engines import SHORT_LEASES, TEST_MODE, Engine, assert_published_once, attempts, done
 from tests.support.frozen import FOLDER, SCRIPT, WORK, finish_feature, play, repository_of, thawed
 from tests.support.team import RUNS, Team, new_queue, rabbitmq_url, team
 
@@ -45,13 +45,13 @@ def upgraded(request: pytest.FixtureRequest) -> Iterator[Upgraded]:
             members.env |= {"CELERY_BROKER_URL": rabbitmq_url(), "SPEC_WORKFLOW_CODEX_QUEUE": new_queue()}
         runs = thawed(members, request.param, url)
         play(members, [{"delete": ".gitmodules"}, *WORK])
-        mend(members)
+        fix(members)
         engine = Engine(members, embedded=embedded)
         engine.prepare()
         yield Upgraded(engine, runs)
 
 
-def mend(members: Team) -> None:
+def fix(members: Team) -> None:
     """Put right what made runs fail, as their operators would."""
     finish_feature(members, "discover")
     for case in ("publish", "pushing"):
@@ -61,10 +61,10 @@ def mend(members: Team) -> None:
 def test_what_was_open_at_the_upgrade_goes_on_by_itself(upgraded: Upgraded) -> None:
     upgraded.engine.start()
     pushing = upgraded.team.succeed(upgraded.runs["pushing"])
-    assert_landed_once(upgraded.team, pushing, repository=repository_of("pushing"))
+    assert_published_once(upgraded.team, pushing, repository=repository_of("pushing"))
     assert attempts(upgraded.team, pushing, "submit") == {1}
     working = upgraded.team.succeed(upgraded.runs["working"])
-    assert_landed_once(upgraded.team, working, repository=repository_of("working"))
+    assert_published_once(upgraded.team, working, repository=repository_of("working"))
     assert attempts(upgraded.team, working, "submit") == {1, 2}
 
 
@@ -95,7 +95,7 @@ def test_runs_that_had_ended_go_on_at_their_stages_for_one_of_several_operators(
         assert codes == [202, 409, 409], answers
     for case, ended in before.items():
         run = members.succeed(ended["id"])
-        assert_landed_once(members, run, repository=repository_of(case))
+        assert_published_once(members, run, repository=repository_of(case))
         assert run["codexTaskId"] == ended["codexTaskId"] is not None
         assert attempts(members, run, "discover") == {1}
         assert attempts(members, run, "submit") == ({1} if case == "publish" else {1, 2})
@@ -113,20 +113,20 @@ def test_a_run_that_failed_at_the_start_or_on_its_patch_begins_again(upgraded: U
     assert members.pulls(repository_of("apply"))["creates"] == 1
 
 
-def test_what_had_landed_can_be_read_and_the_next_run_adds_to_its_pull_request(upgraded: Upgraded) -> None:
+def test_what_had_succeeded_can_be_read_and_the_next_run_adds_to_its_pull_request(upgraded: Upgraded) -> None:
     upgraded.engine.start()
     members, run_id = upgraded.team, upgraded.runs["landed"]
     listed = httpx.get(f"{members.url}{RUNS}", params={"limit": 50}, timeout=30).json()["items"]
     assert {run["id"] for run in listed} == set(upgraded.runs.values())
-    landed = members.show(run_id)
-    assert_landed_once(members, landed, repository=repository_of("landed"))
-    for entry in landed["artifacts"]:
+    succeeded = members.show(run_id)
+    assert_published_once(members, succeeded, repository=repository_of("landed"))
+    for entry in succeeded["artifacts"]:
         answer = httpx.get(f"{members.url}{RUNS}/{run_id}/artifacts/{entry['path']}", timeout=30)
         assert (answer.status_code, len(answer.content)) == (200, entry["sizeBytes"]), entry
     assert [event["seq"] for event in members.events(run_id)] == list(range(1, len(members.events(run_id)) + 1))
     after = members.succeed(members.create(repository_of("landed")))
-    assert after["pullRequestUrl"] == landed["pullRequestUrl"] is not None
-    assert after["phase"] != landed["phase"]
+    assert after["pullRequestUrl"] == succeeded["pullRequestUrl"] is not None
+    assert after["phase"] != succeeded["phase"]
     assert members.pulls(repository_of("landed"))["creates"] == 1
 
 

@@ -150,7 +150,7 @@ def check_same(found: Snapshot, expected: Snapshot) -> None:
 
 
 def _rounded(row: RunRow, expected: RunRow) -> RunRow:
-    """Give the row with the expected instants where they are near enough."""
+    """Return the row with the expected instants where they are near enough."""
     near: dict[str, Any] = {}
     for name in INSTANTS:
         is_at, should = getattr(row, name), getattr(expected, name)

@@ -289,7 +289,7 @@ class Moves(RuleBasedStateMachine):
 
 
 def beside(repositories: Repositories) -> type[Moves]:
-    """Give the moves that are made in a database, too."""
+    """Return the moves that are made in a database, too."""
 
     class Beside(Moves):
         def __init__(self) -> None:

@@ -31,7 +31,7 @@ class Repositories:
         self._claims: dict[tuple[str, int], Claim] = {}
 
     def empty(self, hosts: Sequence[str]) -> None:
-        """Begin anew with nothing but hosts."""
+        """Start over with nothing but hosts."""
         self.tables.empty()
         self._claims.clear()
         self.pass_time(0.0, hosts)
@@ -92,7 +92,7 @@ class Repositories:
         return Held(key, claim.fence, claim.attempt.stage, number, host, counts, asked, late)
 
     def passed(self, key: str, stage: Stage) -> bool:
-        """Tell whether an active run is beyond a stage."""
+        """Return True if an active run is beyond a stage."""
         with self._database.read() as unit:
             return unit.claims.passed(UUID(key), stage)
 
@@ -113,7 +113,7 @@ class Repositories:
             return unit.slots.take(UUID(held.run), held.fence, UUID(held.host), LIMIT)
 
     def report(self, held: Held, report: Report, *, at_instant: bool = False) -> list[str] | None:
-        """Record what a claimer says; gives the runs that became due by it, None for a lost claim."""
+        """Record what a claimer says; returns the runs that became due by it, None for a lost claim."""
         if at_instant and isinstance(report, Suspend):
             with self._database.read() as unit:
                 report = replace(report, until=unit.now() + timedelta(seconds=report.seconds))
@@ -156,7 +156,7 @@ class Repositories:
             return [run.id.hex for run in unit.wakeups.wake_capacity(limit)]
 
     def expire(self) -> list[str]:
-        """Free the runs whose holders fell silent; gives the runs that a freed slot woke."""
+        """Free the runs whose holders fell silent; returns the runs that a freed slot woke."""
         with self._database.write() as unit:
             return _free_slots(unit, unit.rescues.expire_leases(POLICY.max_crashes))
 
@@ -177,7 +177,7 @@ class Repositories:
             return _keys([run for host in silent for run in unit.rescues.give_up_host(host, POLICY.max_crashes)])
 
     def close_stranded(self) -> list[str]:
-        """End the runs of silent hosts that should stop; gives the runs that a freed slot woke."""
+        """End the runs of silent hosts that should stop; returns the runs that a freed slot woke."""
         with self._database.write() as unit:
             return _free_slots(unit, unit.rescues.close_stranded(SILENCE))
 

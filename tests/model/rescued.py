@@ -59,7 +59,7 @@ class Rescued:
         return [row.key for row in woken]
 
     def expire(self) -> list[str]:
-        """Free the runs whose holders fell silent; gives the runs that a freed slot woke."""
+        """Free the runs whose holders fell silent; returns the runs that a freed slot woke."""
         late = [row for row in self.rows.values() if row.until is not None and row.until < self.now]
         for row in late:
             row.crashes += 1
@@ -108,7 +108,7 @@ class Rescued:
         return sorted(row.key for row in gone)
 
     def close_stranded(self) -> list[str]:
-        """End the runs of silent hosts that should stop; gives the runs that a freed slot woke."""
+        """End the runs of silent hosts that should stop; returns the runs that a freed slot woke."""
         silent = self._silent()
         bound = [row for row in self.rows.values() if row.free and row.host in silent]
         ended = [row for row in bound if row.cancel or row.deadline <= self.now]

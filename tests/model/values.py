@@ -82,10 +82,10 @@ class Row:
 
     @property
     def free(self) -> bool:
-        """Tell whether the run goes on and nobody holds it."""
+        """Return True if the run goes on and nobody holds it."""
         return self.until is None and not self.status.terminal
 
     @property
     def latest(self) -> Try:
-        """Give the attempt at the run's stage."""
+        """Return the attempt at the run's stage."""
         return self.tries[self.stage][-1]

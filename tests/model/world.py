@@ -106,12 +106,12 @@ class World(Rescued):
         return Held(key, row.fence, stage, number, host, (row.errors, row.rounds), row.cancel, row.deadline <= self.now)
 
     def passed(self, key: str, stage: Stage) -> bool:
-        """Tell whether an active run is beyond a stage."""
+        """Return True if an active run is beyond a stage."""
         row = self.rows[key]
         return not row.status.terminal and row.stage.position > stage.position
 
     def holds(self, held: Held) -> bool:
-        """Tell whether a claim is still true."""
+        """Return True if a claim is still true."""
         row = self.rows[held.run]
         return row.fence == held.fence and row.until is not None
 
@@ -142,7 +142,7 @@ class World(Rescued):
         return True
 
     def report(self, held: Held, report: Report, *, at_instant: bool = False) -> list[str] | None:
-        """Record what a claimer says; gives the runs that became due by it, None for a lost claim."""
+        """Record what a claimer says; returns the runs that became due by it, None for a lost claim."""
         if not self.holds(held):
             return None
         row, decision = self.rows[held.run], held.decision(report)
@@ -199,7 +199,7 @@ class World(Rescued):
     # --- what there is
 
     def read(self) -> Snapshot:
-        """Say what the tables should."""
+        """Return what the tables should say."""
         found = Snapshot(slots=dict(self.slots))
         for key, row in self.rows.items():
             found.runs[key] = RunRow(

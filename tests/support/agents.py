@@ -39,7 +39,7 @@ def codex_binary() -> str | None:
 
 
 def confines(binary: str, folder: Path) -> bool:
-    """Tell whether Codex's own sandbox can be set up here; inside of many containers it cannot."""
+    """Return True if Codex's own sandbox can be set up here; inside of many containers it cannot."""
     probe = [binary, "sandbox", "-c", 'sandbox_mode="workspace-write"', "--", "true"]
     done = subprocess.run(probe, env={"CODEX_HOME": str(folder), "PATH": os.defpath}, capture_output=True, check=False)
     return done.returncode == 0

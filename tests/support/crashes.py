@@ -16,7 +16,7 @@ class Crashes:
 
     @property
     def env(self) -> dict[str, str]:
-        """Give what a process needs to be killed at an armed place."""
+        """Return what a process needs to be killed at an armed place."""
         return {
             "PYTHONPATH": f"{ROOT / 'tests/support/crash'}:{ROOT}",
             "MOONMIND_TEST_CRASHES": str(self._folder),

@@ -35,7 +35,7 @@ T = TypeVar("T")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Say on which kinds of database a test runs."""
+    """Choose the kinds of database that a test runs on."""
     if "database_kind" in metafunc.fixturenames:
         metafunc.parametrize("database_kind", _kinds(metafunc.definition.path), indirect=True, scope="session")
 
@@ -100,7 +100,7 @@ def postgres_url(migrated_postgres_url: str) -> str:
 
 
 def emptied(url: str) -> str:
-    """Remove the rows of earlier tests; gives the URL back."""
+    """Remove the rows of earlier tests; returns the URL."""
     engine = create_engine(url)
     with engine.begin() as connection:
         # Everything hangs on these; a TRUNCATE of tables this small takes a hundred times as long.
@@ -291,7 +291,7 @@ def everything(database: Database) -> dict[str, list[tuple[Any, ...]]]:
 
 
 def at_once(count: int, act: Callable[[int], T]) -> list[T | Exception]:
-    """Do something in so many threads that start together; gives each one's result or exception."""
+    """Do something in so many threads that start together; returns each one's result or exception."""
     gate = Barrier(count)
 
     def go(number: int) -> T | Exception:

@@ -66,7 +66,7 @@ class Clock:
     now: float = 1000.0
 
     def monotonic(self) -> float:
-        """Tell the time in seconds."""
+        """Return the time in seconds."""
         return self.now
 
 
@@ -94,7 +94,7 @@ class IdleAgent:
     reaches_host: Callable[[], bool] = field(default=lambda: False)
 
     def at(self, key: str, state: JobState, **values: Any) -> None:
-        """Say where a job is."""
+        """Return where a job is."""
         self.states[key] = JobStatus(state, **values)
 
     def secrets(self) -> tuple[str, ...]:
@@ -132,7 +132,7 @@ class ProbedForge(LocalForge):
     checks: tuple[Check, ...] = (passed("forge.token", version="forge 1"),)
 
     def check(self, repository: str | None = None) -> tuple[Check, ...]:
-        """Give the test's answers."""
+        """Return the test's answers."""
         return self.checks
 
 
@@ -156,7 +156,7 @@ class Outbox:
         return OutboxDispatcher(self)
 
     def of(self, run_id: UUID) -> list[DispatchRequest]:
-        """Give the requests of a run."""
+        """Return the requests of a run."""
         return [request for request in self.requests if request.run_id == run_id]
 
     def refuse(self, times: int = 1) -> None:

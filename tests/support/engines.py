@@ -1,4 +1,4 @@
-"""The two ways to run stages, and what must be true of a run that landed, however rough the way."""
+"""The two ways to run stages, and what must be true of a run that succeeded, however rough the way."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -50,7 +50,7 @@ class Engine:
 
 @contextmanager
 def engine_of(kind: str, request: pytest.FixtureRequest, settings: Mapping[str, str]) -> Iterator[Engine]:
-    """Give an engine of a kind of `ENGINES`, prepared but not started."""
+    """Return an engine of a kind of `ENGINES`, prepared but not started."""
     with team(**(place_of(kind, request) | dict(settings))) as members:
         made = Engine(members, embedded=kind == "embedded")
         made.prepare()
@@ -71,7 +71,7 @@ def in_turn(cases: Iterable[Any]) -> list[Any]:
 
 
 def place_of(kind: str, request: pytest.FixtureRequest) -> dict[str, str]:
-    """Give the settings that say where messages go and rows live."""
+    """Return the settings that say where messages go and rows live."""
     if kind == "embedded":
         return {}
     return {
@@ -82,13 +82,13 @@ def place_of(kind: str, request: pytest.FixtureRequest) -> dict[str, str]:
 
 
 def make_sample(members: Team, repository: str = SAMPLE, tasks_md: bytes | None = None) -> Path:
-    """Make the sample repository before MoonMind does, so that the test can set it up; gives its place."""
+    """Make the sample repository before MoonMind does, so that the test can set it up; returns its place."""
     bare = members.bare(repository)
     git_repos.make_bare(bare, {**sample.files(), **({} if tasks_md is None else {TASKS: tasks_md})})
     return bare
 
 
-def assert_landed_once(
+def assert_published_once(
     members: Team, run: Mapping[str, Any], branch: str = BRANCH, repository: str = SAMPLE
 ) -> None:  # fmt: skip
     """One branch with one commit, one pull request, and no stage done twice."""

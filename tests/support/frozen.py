@@ -36,7 +36,7 @@ RELEASE = "release"
 REFUSES = "echo 'the rule of this repository says no' >&2; exit 1"
 WAITS = "touch reached; while [ ! -e released ]; do sleep 0.1; done"
 MADE = {"write": "refresh_docs/made.py", "content": "MADE = True\n"}
-LANDS: list[dict[str, Any]] = json.loads(sample.script_for("Phase 1: Setup") or b"")["steps"]
+SETUP_PHASE: list[dict[str, Any]] = json.loads(sample.script_for("Phase 1: Setup") or b"")["steps"]
 WORK: list[dict[str, Any]] = [MADE, {"end": "completed"}]
 FORBIDDEN: list[dict[str, Any]] = [MADE, {"write": ".gitmodules", "content": "\n"}, {"end": "completed"}]
 QUOTA: list[dict[str, Any]] = [
@@ -70,7 +70,7 @@ def play(members: Team, steps: list[dict[str, Any]]) -> None:
 
 
 def fill(members: Team) -> dict[str, str]:
-    """Bring a run of each case to where it ends or waits; gives their ids."""
+    """Bring a run of each case to where it ends or waits; returns their ids."""
 
     def run(case: str, steps: list[dict[str, Any]], **body: Any) -> str:
         play(members, steps)
@@ -85,7 +85,7 @@ def fill(members: Team) -> dict[str, str]:
         return run_id
 
     runs = {
-        "landed": members.succeed(run("landed", LANDS))["id"],
+        "landed": members.succeed(run("landed", SETUP_PHASE))["id"],
         "discover": failed(run("discover", WORK, featureKey="007-later"), "discover", "feature_not_found"),
         "submit": failed(run("submit", QUOTA), "submit", "quota"),
         "apply": failed(run("apply", FORBIDDEN), "apply", "patch_refused"),
@@ -196,7 +196,7 @@ def _rows(engine: SqlEngine, name: str) -> list[dict[str, Any]]:
 
 
 def thawed(members: Team, file: Path, url: str) -> dict[str, str]:
-    """Unpack an installation into a team's folder and an empty database; gives the ids of its runs.
+    """Unpack an installation into a team's folder and an empty database; returns the ids of its runs.
 
     The database is left at the revision that it was packed with: the upgrade is the test's.
     """
@@ -262,7 +262,7 @@ def is_sqlite(url: str) -> bool:
 
 
 def finish_feature(members: Team, case: str) -> None:
-    """Put the feature that a run asked for in vain onto the main branch."""
+    """Put the feature that a run did not find onto the main branch."""
     later = {TASKS.replace("spec-42-refresh-docs", "007-later"): sample.files()[TASKS]}
     git_repos.commit_to(members.bare(repository_of(case)), "main", later, "Write the tasks")
 

@@ -27,7 +27,7 @@ class GitServer:
     """Request lines, for tests that look for what must not be in an address."""
 
     def url(self, repository: str) -> str:
-        """Give the address that git fetches from and pushes to."""
+        """Return the address that git fetches from and pushes to."""
         return f"http://127.0.0.1:{self.port}/{repository}"
 
 
@@ -124,7 +124,7 @@ def git_server(root: Path, token: str) -> Iterator[GitServer]:
 
 
 def askpass(folder: Path, token: str) -> dict[str, str]:
-    """Give the environment that lets git authenticate with a token, as a forge adapter does."""
+    """Return the environment that lets git authenticate with a token, as a forge adapter does."""
     program = folder / "askpass"
     program.write_text('#!/bin/sh\ncase "$1" in Username*) echo x-access-token;; *) echo "$FORGE_TOKEN";; esac\n')
     program.chmod(0o755)

@@ -52,7 +52,7 @@ def _templates() -> "tempfile.TemporaryDirectory[str]":
 
 
 def make_bare(path: Path, files: Mapping[str, bytes | str], branch: str = "main") -> str:
-    """Make a bare repository whose `branch` is its default and holds `files`; gives the commit. No files: an empty one.
+    """Make a bare repository whose `branch` is its default and holds `files`; returns the commit. No files: an empty one.
 
     Equal files make equal repositories, so git makes each one once in a process and the next ones are copies.
     """
@@ -108,7 +108,7 @@ def commit_to(
 
 
 def tip_of(bare: Path, branch: str) -> str | None:
-    """Give the commit that a branch is at, None where there is no such branch."""
+    """Return the commit that a branch is at, None where there is no such branch."""
     return git(bare, "for-each-ref", "--format=%(objectname)", f"refs/heads/{branch}").decode().strip() or None
 
 

@@ -132,7 +132,7 @@ class Front(BaseHTTPRequestHandler):
         return status, headers, content
 
     def _refused(self, token: "Token", twin: str, rest: str) -> Answer | None:
-        """Say what stands against a request to a repository that is there."""
+        """Return what stands against a request to a repository that is there."""
         if twin in token.hidden:
             return _say(404, _NOT_FOUND)
         if self.command == "GET":

@@ -1,4 +1,4 @@
-"""What is true of a run on a GitHub that refused it, and of one that landed there."""
+"""What is true of a run on a GitHub that refused it, and of one that succeeded there."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -20,7 +20,7 @@ def nothing_was_made(site: GitHub, name: str, members: Team, run: Mapping[str, A
     assert not [one for one in site.requests if one.method == "POST" and f"/{name}.git/git-receive-pack" in one.path]
 
 
-def landed_once(site: GitHub, name: str, run: Mapping[str, Any]) -> None:
+def published_once(site: GitHub, name: str, run: Mapping[str, Any]) -> None:
     """One commit on one branch, and one pull request that the run names."""
     assert (run["status"], run["branchName"]) == ("succeeded", BRANCH), run
     files = site.files(name, BRANCH)
@@ -33,5 +33,5 @@ def landed_once(site: GitHub, name: str, run: Mapping[str, Any]) -> None:
 
 
 def waits(reason: str) -> Callable[[Mapping[str, Any]], bool]:
-    """Tell whether a run waits for a reason."""
+    """Return True if a run waits for a reason."""
     return lambda run: (run.get("waiting") or {}).get("reason") == reason

@@ -110,11 +110,11 @@ class GitHub:
 
     @property
     def settings(self) -> dict[str, str]:
-        """Give what lets MoonMind find this GitHub."""
+        """Return what lets MoonMind find this GitHub."""
         return {"GH_TOKEN": self.token, "GITHUB_API_URL": self.api_url, "GITHUB_SERVER_URL": self.origin}
 
     def twin(self, name: str) -> str:
-        """Give the name that a repository was seeded with; raises KeyError where there is none."""
+        """Return the name that a repository was seeded with; raises KeyError where there is none."""
         old = {new.casefold(): old for old, new in self.renamed.items()}
         known = {seeded.casefold(): seeded for seeded in self.names}
         return {**known, **old}[name.casefold()]
@@ -141,7 +141,7 @@ class GitHub:
             done = self.emulator.ask("PUT", f"/repos/{self.twin(name)}/pulls/{opened[0]}/merge", {})
             assert done.status_code == 200, done.text
         else:
-            # The branch's very commit: one made anew from its files is another one as soon as the clock has moved on.
+            # The branch's very commit: one made again from its files is another one as soon as the clock has moved on.
             twin = f"/repos/{self.twin(name)}"
             tip = self.emulator.ask("GET", f"{twin}/git/ref/heads/{branch}").json()["object"]["sha"]
             done = self.emulator.ask("PATCH", f"{twin}/git/refs/heads/main", {"sha": tip, "force": True})
@@ -273,14 +273,14 @@ def github(folder: Path, repositories: Mapping[str, Mapping[str, str]]) -> Itera
 
 
 def holder(site: GitHub, **rights: Any) -> str:
-    """Give a new token with these rights."""
+    """Return a new token with these rights."""
     token = a_token()
     site.tokens[token] = Token(**rights)
     return token
 
 
 def take(site: GitHub) -> str:
-    """Give one of MANY that no other test has."""
+    """Return one of MANY that no other test has."""
     with site.lock:
         site.taken += 1
         return MANY[site.taken - 1]

@@ -126,7 +126,7 @@ WAYS: dict[str, Callable[[Path], Files]] = {
 
 
 def files(marks: Path, *ways: str) -> dict[str, str]:
-    """Give the files of these ways, or of all; each way leaves a mark of its own name if it works."""
+    """Return the files of these ways, or of all; each way leaves a mark of its own name if it works."""
     texts: dict[str, str] = {}
     tables: dict[str, dict[str, Any]] = {}
     for name in ways or WAYS:

@@ -10,7 +10,7 @@ from tests.support.git_repos import git
 
 
 def shapes(secret: str) -> list[bytes]:
-    """Give a secret as it is and as base64 shows it, at each of its three alignments."""
+    """Return a secret as it is and as base64 shows it, at each of its three alignments."""
     raw = secret.encode()
     middle = [base64.b64encode(b"\0" * shift + raw)[4:-4] for shift in range(3)]
     return [raw, *middle]

@@ -16,7 +16,7 @@ class Block:
 
     @property
     def first(self) -> str:
-        """Give its first line, which names it."""
+        """Return its first line, which names it."""
         return self.text.partition("\n")[0]
 
 

@@ -90,7 +90,7 @@ class Answering:
         return [int(status) for status in _client(user, address, port, times, header, "wait").split()]
 
     def ask_and_close(self, user: int, address: str, port: int) -> list[int]:
-        """Ask as this user and close before the server looks; return what the server answered in vain."""
+        """Ask as this user and close before the server looks; return what the server still answered."""
         before = len(self.answered())
         os.kill(self._process.pid, SIGSTOP)
         try:

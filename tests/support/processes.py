@@ -69,7 +69,7 @@ class Process:
 
 
 def start_time(pid: int) -> str | None:
-    """Give the kernel's start time of a process: with the id it names one process for ever."""
+    """Return the kernel's start time of a process: with the id it names one process permanently."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
     except OSError:
@@ -77,7 +77,7 @@ def start_time(pid: int) -> str | None:
 
 
 def alive(pid: int) -> bool:
-    """Tell whether a process runs (a zombie does not)."""
+    """Return True if a process runs (a zombie does not)."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in {"Z", "X"}
     except OSError:
@@ -85,7 +85,7 @@ def alive(pid: int) -> bool:
 
 
 def inner_pid(pid: int) -> str:
-    """Give a process's number in its own pid namespace; empty when it is gone."""
+    """Return a process's number in its own pid namespace; empty when it is gone."""
     try:
         lines = Path(f"/proc/{pid}/status").read_text("utf-8", "replace").splitlines()
     except OSError:

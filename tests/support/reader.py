@@ -108,7 +108,7 @@ def await_worker(process: Process) -> None:
 
 
 def poetry() -> str:
-    """Give the Poetry of this checkout; the test is skipped where there is none, but never in CI."""
+    """Return the Poetry of this checkout; the test is skipped where there is none, but never in CI."""
     ours = ROOT / ".venv/bin/poetry"
     found = str(ours) if ours.exists() else shutil.which("poetry")
     if found is None:

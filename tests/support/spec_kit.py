@@ -78,7 +78,7 @@ def initialize(folder: Path, home: Path, *, specify: Path = SPECIFY) -> None:
 
 
 def publish(folder: Path, bare: Path, files: Mapping[str, str] = FILES) -> str:
-    """Commit the folder with the feature and push it to a new bare repository; gives the commit."""
+    """Commit the folder with the feature and push it to a new bare repository; returns the commit."""
     for name, content in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(content, "utf-8")

@@ -105,7 +105,7 @@ class World:
 
     @property
     def forge_options(self) -> ForgeOptions:
-        """Give what the local forge is made from."""
+        """Return what the local forge is made from."""
         return ForgeOptions(
             local_repos=self.folder / "repositories", sample=source.files, environment=ambient_environment()
         )
@@ -179,7 +179,7 @@ class World:
             outcome = self.step(stage)
         return outcome
 
-    def land(self, through: Stage = Stage.FINALIZE) -> Outcome:
+    def succeed(self, through: Stage = Stage.FINALIZE) -> Outcome:
         """Move the run through its stages; fails the test at the first that is not done."""
         for stage in STAGES[: through.position + 1]:
             outcome = self.drive(stage)
@@ -203,7 +203,7 @@ class World:
 
     @property
     def workspace(self) -> Path:
-        """Give the folder that the agent edits."""
+        """Return the folder that the agent edits."""
         found = self.vcs.find_workspace(REPOSITORY, self.run_id)
         assert found
         return found.path
@@ -227,7 +227,7 @@ class World:
         return tree_of(self.bare, f"refs/heads/{branch}")
 
     def tip(self, branch: str = BRANCH) -> str | None:
-        """Give where a branch is at the forge."""
+        """Return where a branch is at the forge."""
         return tip_of(self.bare, branch)
 
     def pulls(self, branch: str = BRANCH) -> tuple[PullRequest, ...]:

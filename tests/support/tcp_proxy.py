@@ -1,4 +1,4 @@
-"""A wire between two programs that can be cut, blocked and mended, always on the same port."""
+"""A wire between two programs that can be cut, blocked and restored, always on the same port."""
 
 import contextlib
 import socket
@@ -34,7 +34,7 @@ class TcpProxy:
         self.cut()
 
     def passed(self) -> bytes:
-        """Give everything that went through, each direction of each connection in one piece."""
+        """Return everything that went through, each direction of each connection in one piece."""
         with self._guard:
             return b"\0".join(bytes(kept) for kept in self._kept.values())
 

@@ -103,7 +103,7 @@ class Team:
         return str(answer.json()["id"])
 
     def ask(self, repository: str) -> str:
-        """Ask for a run of a server that may die before it answers; gives the key of the request."""
+        """Ask for a run of a server that may die before it answers; returns the key of the request."""
         key = str(uuid.uuid4())
         with suppress(httpx.TransportError):
             self._ask(repository, key)
@@ -193,7 +193,7 @@ class Team:
 
 @contextmanager
 def team(**settings: str) -> Iterator[Team]:
-    """Give a team in a folder outside of the temporary one, where MoonMind refuses to keep agents' homes."""
+    """Return a team in a folder outside of the temporary one, where MoonMind refuses to keep agents' homes."""
     folder = Path(tempfile.mkdtemp(prefix="moonmind-test-", dir="/var/tmp"))
     made = Team(folder, **settings)
     try:
@@ -225,7 +225,7 @@ def _end_supervisors(state: Path) -> None:
 
 
 def rabbitmq_url() -> str:
-    """Give the broker that the tests may use, or skip."""
+    """Return the broker that the tests may use, or skip."""
     url = os.environ.get("MOONMIND_TEST_AMQP_URL")
     if not url:
         pytest.skip("MOONMIND_TEST_AMQP_URL is not set; script/services prints it")

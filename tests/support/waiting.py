@@ -17,5 +17,5 @@ def until(
         if found:
             return found
         if time.monotonic() > deadline:
-            raise AssertionError(f"waited {seconds:.0f} s in vain for {what}")
+            raise AssertionError(f"waited {seconds:.0f} s for {what}")
         time.sleep(pause)

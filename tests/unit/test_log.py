@@ -32,7 +32,7 @@ class Terminal(io.StringIO):
 
 @pytest.fixture(autouse=True)
 def as_it_was() -> Iterator[None]:
-    """Give logging back as it was: pytest's own handlers hang on the root."""
+    """Put logging back as it was: pytest's own handlers hang on the root."""
     root = logging.getLogger()
     handlers, level, config = list(root.handlers), root.level, structlog.get_config()
     levels = {name: logging.getLogger(name).level for name in ("uvicorn.access", "sse_starlette", "httpx")}

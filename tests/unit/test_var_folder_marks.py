@@ -1,4 +1,4 @@
-"""The mark in a `var` that this installation made: nothing else passes for it, and a torn one is made anew."""
+"""The mark in a `var` that this installation made: nothing else passes for it, and a torn one is made again."""
 
 import errno
 import os

@@ -15,7 +15,7 @@ class VcsOptions:
     scheme: str
     """The configured forge's one transport: `file`, `https` or `http`."""
     git_environment: Callable[[], Mapping[str, str]]
-    """Lets git authenticate; asked anew for each command that talks to the forge."""
+    """Lets git authenticate; asked again for each command that talks to the forge."""
     environment: Mapping[str, str]
     """The process's own; PATH, certificates and proxies are taken from it."""
     redactor: Redactor = field(default_factory=Redactor)

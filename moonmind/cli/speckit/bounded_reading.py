@@ -1,4 +1,4 @@
-"""Reads and lists files of a folder that anybody may have filled: nothing hangs, and nothing is read without end."""
+"""Reads and lists files of a folder that any program may have filled: nothing hangs, and nothing is read without end."""
 
 import os
 import stat

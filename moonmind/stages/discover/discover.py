@@ -171,7 +171,7 @@ def starting_point(outputs: Mapping[str, Any]) -> StartingPoint | None:
 
 
 def mirrored_repository(outputs: Mapping[Stage, Mapping[str, Any]]) -> str | None:
-    """Return the name under which a run's objects are mirrored: the forge's, which a renamed repository has anew."""
+    """Return the name under which a run's objects are mirrored: the forge's, which changes with its name."""
     found = outputs.get(Stage.DISCOVER, {}).get("repository")
     return str(found["fullName"]) if isinstance(found, Mapping) and "fullName" in found else None
 

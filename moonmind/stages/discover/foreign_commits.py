@@ -16,7 +16,7 @@ _NAME, _SUBJECT = 60, 100
 def foreign_commits(context: StageContext, branch: str, history: Sequence[Commit]) -> tuple[str, ...]:
     """Return a warning for each commit ahead of the base that no run of this installation recorded as its own.
 
-    A trailer alone proves nothing, since anybody can write one: what counts is that the run it names recorded this very
+    A trailer alone proves nothing, since any author can write one: what counts is that the run it names recorded this very
     commit. So commits of another installation are named too.
     """
     named = {commit.id: run_id for commit in history if (run_id := run_of(commit)) is not None}

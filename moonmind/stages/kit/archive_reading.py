@@ -133,7 +133,7 @@ def _members(data: bytes, end: int, found: _Found) -> None:
             for entry in entries[:MEMBERS]:
                 _member(data, archive, entry, found)
                 found.content += b"\n"
-    except Exception:  # noqa: BLE001 - a file that somebody made to break this, or one that only looks like a zip file
+    except Exception:  # noqa: BLE001 - a file that was made to break this, or one that only looks like a zip file
         found.cut = True
 
 

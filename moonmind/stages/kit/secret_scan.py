@@ -126,5 +126,5 @@ def _text(context: StageContext, patch: Patch, commit: str, change: Change, mode
         return data.decode("utf-8", "replace"), False
     narrow = data.replace(b"\0", b"")  # UTF-16 and UTF-32 without their marks read as text then
     words = "\n".join([*(word.decode("ascii") for word in _WORDS_IN_BINARY.findall(narrow)), inside])
-    # A mark is two bytes that anybody can write before plain text: what it promises is read beside the bytes themselves.
+    # A mark is two bytes that any author can write before plain text: what it promises is read beside the bytes themselves.
     return (f"{data.decode('utf-16', 'replace')}\n{words}", False) if marked else (words, True)

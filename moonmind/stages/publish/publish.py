@@ -56,8 +56,8 @@ def _publish(context: StageContext) -> Done:
     branches = context.vcs.branches(repository)
     context.lease.check()  # a fetch takes its time; whoever lost the run meanwhile asks the forge for nothing
     pulls = context.forge.pull_requests(repository, plan.branch)
-    if landed := _landed(context, plan, commit, branches.get(plan.base), pulls):
-        return _done(context, plan, commit, landed)
+    if merged := _merged(context, plan, commit, branches.get(plan.base), pulls):
+        return _done(context, plan, commit, merged)
     opened = next((pull for pull in pulls if pull.state is PullState.OPEN), None)
     if pulls and opened is None:
         last = pulls[0]
@@ -140,7 +140,7 @@ def _speaks_of(pull: PullRequest, context: StageContext, commit: str) -> bool:
     return body_sections.marker(context.run.id) in pull.body and commit in pull.body
 
 
-def _landed(
+def _merged(
     context: StageContext, plan: Plan, commit: str, base_tip: str | None, pulls: tuple[PullRequest, ...]
 ) -> PullRequest | None:
     """Find the merged pull request that an earlier try of this run opened, or whose merge brought our commit."""

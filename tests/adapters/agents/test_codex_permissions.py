@@ -121,7 +121,7 @@ def test_commands_read_no_login_no_setting_and_nothing_of_other_runs(scene: Conf
     for attempt, play in enumerate(("first", "second"), 1):
         job: AgentJob = scene.job(attempt, resume=thread)
         scene.started(job)
-        if attempt == 1:  # what somebody stores after the start is hidden as well
+        if attempt == 1:  # what is stored after the start is hidden as well
             (scene.home / ".s3cfg").write_text("OPERATORS-CREDENTIAL")
         if "default_permissions" not in config_of(scene):
             pytest.skip("machine: Codex's sandbox cannot be set up")

@@ -144,7 +144,7 @@ def test_a_supervisor_at_work_shows_a_heartbeat_that_goes_on(scene: Scene) -> No
 
 
 def test_stopping_after_another_boot_signals_nobody(scene: Scene, jobs: Jobs) -> None:
-    # A handle whose numbers now belong to somebody else: to this very test.
+    # A handle whose numbers now belong to another process: to this very test.
     folder = jobs.folder("old/submit-1")
     folder.make()
     me = os.getpid()
@@ -177,7 +177,7 @@ def test_what_cannot_be_looked_at_now_may_be_looked_at_later(jobs: Jobs) -> None
 
 @pytest.fixture
 def slow(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> Scene:
-    """Give a scene whose supervisor detaches, takes the lock, and then waits for somebody to read its log."""
+    """Return a scene whose supervisor detaches, takes the lock, and then waits for a reader of its log."""
     monkeypatch.setattr(room, "_START_SECONDS", 2.0)
     os.mkfifo(scene.job().log_path)
     return scene

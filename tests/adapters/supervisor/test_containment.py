@@ -258,7 +258,7 @@ def test_what_is_mounted_for_an_agent_is_not_seen_outside() -> None:
 
 def test_a_note_of_a_group_that_is_not_the_jobs_own_kills_nobody(site: Site) -> None:
     require(Kind.CGROUP)
-    stranger = cgroups.make("somebody else's")
+    stranger = cgroups.make("another owner's")
     assert stranger is not None
     with subprocess.Popen(["sleep", "60"]) as child:
         Path(stranger, "cgroup.procs").write_text(str(child.pid))

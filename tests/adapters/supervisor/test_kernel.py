@@ -63,7 +63,7 @@ def test_marked_processes_are_found_by_the_whole_value(sleeper: "subprocess.Pope
 
 def test_what_cannot_be_killed_in_time_is_named() -> None:
     me = kernel.identify(os.getpid())
-    survivor = kernel.Process(me.pid, "1")  # never signalled: it is somebody else
+    survivor = kernel.Process(me.pid, "1")  # never signalled: it is another process
     assert kernel.kill_all(lambda: [survivor], seconds=0.05) == [survivor]
 
 

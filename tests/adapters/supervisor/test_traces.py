@@ -164,7 +164,7 @@ def test_an_orphan_that_is_not_the_jobs_lives_on(lost: Lost, who: str) -> None:
 
 
 @pytest.mark.parametrize("argv", [["sleep", "600"], ["/bin/sh", "-c", "sleep 600; true"]])
-def test_what_somebody_started_who_is_not_of_the_job_lives_on(lost: Lost, argv: list[str]) -> None:
+def test_what_a_process_outside_of_the_job_started_lives_on(lost: Lost, argv: list[str]) -> None:
     # An editor, or a shell that stands in the folder with what it started: this test is their parent.
     with subprocess.Popen(argv, cwd=lost.workspace, start_new_session=True) as child:
         until(lambda: kernel.name_of(child.pid) in ("sleep", "sh"), "its program")

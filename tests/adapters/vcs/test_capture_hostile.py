@@ -137,7 +137,7 @@ def test_nothing_runs_in_a_repository_inside_the_folder_and_its_files_are_taken(
 
 @pytest.fixture
 def submodule(scene: Scene) -> str:
-    """Give the starting commit a submodule, as a repository may well have; gives the new start."""
+    """Add a submodule to the starting commit, as a repository may well have; returns the new start."""
     files = {
         "vendor/lib": scene.start,
         ".gitmodules": '[submodule "lib"]\n\tpath = vendor/lib\n\turl = https://x.invalid\n',

@@ -58,7 +58,7 @@ def put_on_top(bare: Path, content: bytes) -> str:
     return commit
 
 
-def lands(folder: Path, bare: Path) -> None:
+def goes_the_whole_way(folder: Path, bare: Path) -> None:
     """Take the repository from a fetch to a push, as a run does."""
     vcs = a_vcs(folder / "state")
     repository = Repository(NAME, f"file://{bare}", "main")
@@ -88,7 +88,7 @@ def test_an_odd_line_about_who_and_when_stops_nothing(tmp_path: Path, line: byte
     )
     if role == "author":  # one further down; a committer's date at the tip is read for the run's own commits
         commit_to(bare, "main", {"later.txt": "x\n"}, "Later\n")
-    lands(tmp_path, bare)
+    goes_the_whole_way(tmp_path, bare)
 
 
 def two_authors(bare: Path, parent: str) -> None:
@@ -146,7 +146,7 @@ def attributes_that_are_a_link(bare: Path, parent: str) -> None:
 def test_an_odd_commit_or_tree_stops_nothing(tmp_path: Path, make: Callable[[Path, str], None]) -> None:
     bare, parent = forge(tmp_path)
     make(bare, parent)
-    lands(tmp_path, bare)
+    goes_the_whole_way(tmp_path, bare)
 
 
 @pytest.mark.parametrize("line", [AUTHORS["no email"], AUTHORS["a date in words"], AUTHORS["no space before the date"]])

@@ -149,7 +149,7 @@ def test_a_run_that_nobody_holds_is_cancelled_at_once(database: Database) -> Non
         assert {one.state for one in unit.attempts.latest(run.id)} == {AttemptState.WAITING}
 
 
-def test_a_run_that_somebody_began_to_publish_is_ended_by_a_claimer_who_looks_what_there_is(database: Database) -> None:
+def test_a_run_whose_publishing_began_is_ended_by_a_claimer_that_looks_for_leftovers(database: Database) -> None:
     untouched, begun = reach(database, Stage.PUBLISH), reach(database, Stage.PUBLISH)
     claim = claim_run(database, begun.id, Stage.PUBLISH)
     assert not claim.again

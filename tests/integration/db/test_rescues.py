@@ -151,7 +151,7 @@ def test_a_question_that_nobody_answered_ends_the_run(database: Database) -> Non
     assert due(database) == [suspended.id]
 
 
-def test_an_ended_run_has_its_job_until_somebody_saw_it_end_or_asked_for_a_retry(database: Database) -> None:
+def test_an_ended_run_has_its_job_until_its_end_is_seen_or_a_retry_is_asked_for(database: Database) -> None:
     register_host(database)
     register_host(database, OTHER)
     stopped, retried, elsewhere, active = (suspend(database, reach(database, Stage.SUBMIT)) for _ in range(4))

@@ -59,7 +59,7 @@ def lasting(migrated_sqlite_file: Path, tmp_path_factory: pytest.TempPathFactory
 
 @pytest.fixture
 def build(lasting: Lasting) -> Iterator[Build]:
-    """Give containers over one database without runs, with further settings named as in the environment."""
+    """Return containers over one database without runs, with further settings named as in the environment."""
     made: list[Container] = []
 
     def builder(**settings: Any) -> Container:
@@ -146,7 +146,7 @@ def keep(container: Container) -> Keep:
 
 @pytest.fixture
 def raising(client: TestClient) -> Callable[[Exception], str]:
-    """Give the application one more route, which raises; returns its address."""
+    """Add a route to the application that raises; returns its address."""
 
     def add(error: Exception) -> str:
         def fail() -> None:

@@ -31,7 +31,7 @@ CANCELLED = ["run.cancel_requested", "run.closed"]
 
 
 def seqs(text: str) -> list[tuple[str, str]]:
-    """Give the position and type of each event of a finished stream."""
+    """Return the position and type of each event of a finished stream."""
     found = []
     for block in text.split("\n\n"):
         fields = dict(line.split(": ", 1) for line in block.splitlines() if ": " in line and line[0] != ":")

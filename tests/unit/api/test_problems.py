@@ -24,12 +24,12 @@ def test_every_error_of_ours_becomes_its_status_and_body(
     client: TestClient, raising: Callable[[Exception], str], kind: type[MoonMindError]
 ) -> None:
     needed = {"seconds": 60.0} if kind is errors.ForgeLimited else {}
-    answer = client.get(raising(kind("it went wrong", remediation="Mend it.", field="repository", **needed)))
+    answer = client.get(raising(kind("it went wrong", remediation="Fix it.", field="repository", **needed)))
     assert answer.status_code == kind.http_status
     assert answer.json() == {
         "code": kind.code,
         "message": "it went wrong",
-        "remediation": "Mend it.",
+        "remediation": "Fix it.",
         "details": {"field": "repository", **needed},
         "requestId": answer.headers["x-request-id"],
     }

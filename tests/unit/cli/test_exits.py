@@ -42,13 +42,13 @@ def test_only_a_run_that_did_what_there_was_to_do_ends_well() -> None:
 
 
 def test_an_error_is_said_with_what_mends_it(capsys: pytest.CaptureFixture[str]) -> None:
-    exits.say(ErrorInfo("x", "it broke\x1b[2J", "mend it"))
-    assert capsys.readouterr() == ("", "error: it broke\nfix: mend it\n")
+    exits.say(ErrorInfo("x", "it broke\x1b[2J", "fix it"))
+    assert capsys.readouterr() == ("", "error: it broke\nfix: fix it\n")
 
 
 def test_with_json_the_error_is_a_document_too(capsys: pytest.CaptureFixture[str]) -> None:
-    exits.say(ErrorInfo("x", "it broke", "mend it"), as_json=True)
-    assert json.loads(capsys.readouterr().out) == {"code": "x", "message": "it broke", "remediation": "mend it"}
+    exits.say(ErrorInfo("x", "it broke", "fix it"), as_json=True)
+    assert json.loads(capsys.readouterr().out) == {"code": "x", "message": "it broke", "remediation": "fix it"}
 
 
 def test_every_exit_code_is_documented() -> None:
@@ -64,7 +64,7 @@ def test_every_exit_code_is_documented() -> None:
 
 def test_the_terminal_speaks_of_its_own_options(capsys: pytest.CaptureFixture[str]) -> None:
     exits.say(NothingToResume("no earlier run left what forcePhase needs").info())
-    exits.say(BranchMoved("somebody pushed").info())
+    exits.say(BranchMoved("another push came first").info())
     exits.say(FeatureUnclear("two features").info())
     exits.say(InvalidRequest("notes: at most 1024 characters").info())
     err = capsys.readouterr().err

@@ -254,7 +254,7 @@ def test_a_stage_that_lost_its_lease_writes_nothing(room: EngineRoom) -> None:
 
     def work(context: StageContext) -> Outcome:
         before.append(everything(room.database))
-        raise LeaseLost("somebody else has it")
+        raise LeaseLost("another worker has it")
 
     room.does(Stage.DISCOVER, work)
     assert room.execute(run, Stage.DISCOVER) is ChainSignal.STOP

@@ -27,7 +27,7 @@ from tests.support.waiting import until
 
 
 def with_agent(room: EngineRoom) -> tuple[Run, str]:
-    """Bring a run to the point where it waits for its agent; gives it and the job's key."""
+    """Bring a run to the point where it waits for its agent; returns it and the job's key."""
     run = room.reach(Stage.SUBMIT)
     key = f"{run.id}/submit-1"
 
@@ -95,7 +95,7 @@ UNKNOWN = "What an earlier try left at the forge could not be found out"
 
 
 def left_by_a_lost_worker(room: EngineRoom, look: Callable[[StageContext], str]) -> str:
-    """Lose a worker at publish, cancel the run, and let another worker end it; gives what the run says."""
+    """Lose a worker at publish, cancel the run, and let another worker end it; returns what the run says."""
     run = room.reach(Stage.PUBLISH)
     claim_run(room.database, run.id, Stage.PUBLISH)  # by a worker of which nothing more is heard
     with room.database.write() as unit:

@@ -83,7 +83,7 @@ def test_a_claim_of_a_cancelled_or_late_run_says_so_at_once(database: Database, 
         assert (lease.cancelled, lease.overdue) == (True, True)
 
 
-def test_a_lease_that_somebody_else_took_is_lost_for_good(
+def test_a_lease_that_another_worker_took_is_lost_for_good(
     database: Database, keeper: LeaseKeeper, claim: Claim
 ) -> None:
     with keeper.keep(claim) as lease:
@@ -97,7 +97,7 @@ def test_losing_the_lease_weighs_more_than_being_stopped(claim: Claim) -> None:
     assert raises(HeldLease(claim, 60.0, cancelled=True, lost=True)) is LeaseLost
 
 
-def test_a_lease_is_treated_as_lost_before_anybody_else_may_take_it(database: Database, claim: Claim) -> None:
+def test_a_lease_is_treated_as_lost_before_another_worker_may_take_it(database: Database, claim: Claim) -> None:
     keeper = LeaseKeeper(Outage(database, times=1000), lease_seconds=0.4, heartbeat_seconds=0.02)
     with keeper.keep(claim) as lease, capture_logs():
         until(lambda: raises(lease) is LeaseLost, "the silence", 5, pause=0.005)

@@ -105,7 +105,7 @@ def test_a_repository_that_discover_may_not_see_is_a_failed_forge_credential(roo
 
 
 def test_the_forge_alone_is_audited_where_a_run_ends_before_it_needs_an_agent(room: EngineRoom, claim: Claim) -> None:
-    room.forge.checks = (failed("github.push", f"may not push, says {SECRET}", "Mend it."), passed("x", user="octo"))
+    room.forge.checks = (failed("github.push", f"may not push, says {SECRET}", "Fix it."), passed("x", user="octo"))
     services_of(room, claim).audit_forge()
     found = audit(room, claim)
     assert (found.github_status, found.github_message) == ("failed", "may not push, says [redacted]")

@@ -45,7 +45,7 @@ def failed_by(room: EngineRoom, *checks: Check, tools: tuple[Check, ...] = ()) -
 
 
 def refused(room: EngineRoom, probe: RetryPrecheck, run_id: UUID, stage: Stage = Stage.SUBMIT) -> str | None:
-    """Give the check that the retry is refused for; None when it is accepted."""
+    """Return the check that the retry is refused for; None when it is accepted."""
     try:
         probe.refuse(room.read(run_id), room.stages[stage].needs)
     except CredentialInvalid as error:

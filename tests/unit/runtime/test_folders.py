@@ -10,7 +10,7 @@ from tests.support.databases import at_once
 
 @pytest.fixture
 def elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """A folder that is not below the temporary folder, as far as anybody can tell."""
+    """A folder that is not below the temporary folder, as far as can be told."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
     return tmp_path
 

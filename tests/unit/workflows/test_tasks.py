@@ -32,7 +32,7 @@ def done(context: StageContext) -> Outcome:
 
 @pytest.fixture
 def container(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, migrated_sqlite_file: Path) -> Iterator[Container]:
-    """Give the tasks a container whose stages do nothing."""
+    """Put a container before the tasks whose stages do nothing."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "moonmind.db").write_bytes(migrated_sqlite_file.read_bytes())
     monkeypatch.setenv("DATABASE_URL", f"sqlite:///{tmp_path / 'moonmind.db'}")

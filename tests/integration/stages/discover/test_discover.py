@@ -60,7 +60,7 @@ def test_discovering_again_gives_the_same_plan(tmp_path: Path) -> None:
 
 def test_the_next_phase_starts_on_the_open_branch(tmp_path: Path) -> None:
     first = World(tmp_path)
-    first.land()
+    first.succeed()
     plan = plan_of(first.next_run(2))
     assert plan.phase.startswith("Phase 2")
     assert plan.starting_commit == plan.branch_tip == first.tip(BRANCH)
@@ -69,7 +69,7 @@ def test_the_next_phase_starts_on_the_open_branch(tmp_path: Path) -> None:
 
 def test_commits_that_a_person_put_on_the_branch_are_kept(tmp_path: Path) -> None:
     first = World(tmp_path)
-    first.land()
+    first.succeed()
     theirs = commit_to(first.bare, BRANCH, {"theirs.txt": "x"}, "A person's commit")
     assert plan_of(first.next_run(2)).starting_commit == theirs
 
@@ -81,7 +81,7 @@ def test_work_that_waits_for_its_merge_is_not_handed_out_twice(tmp_path: Path) -
     }
     first = World(tmp_path, files=files)
     first.requested = ""
-    first.land()
+    first.succeed()
     second = first.next_run(2)
     second.requested = ""
     assert plan_of(second).feature.key == "002-b"
@@ -216,7 +216,7 @@ def test_each_of_several_places_has_its_own_branch_pull_request_and_title(twins:
             {"claim": ["T001"]},
             {"end": "completed", "message": "Done."},
         )
-        run.land()
+        run.succeed()
         plan = Plan.from_outputs(run.results[Stage.DISCOVER])
         path = PLACES[number - 1]
         assert plan.feature.path == path

@@ -45,10 +45,10 @@ def warnings_of(world: World) -> tuple[str, ...]:
     return tuple(Plan.from_outputs(outcome.result).warnings)
 
 
-def test_a_branch_that_somebody_prepared_is_said_in_the_pull_request(tmp_path: Path) -> None:
+def test_a_branch_that_was_prepared_is_said_in_the_pull_request(tmp_path: Path) -> None:
     world = World(tmp_path)
     theirs = commit_to(world.bare, BRANCH, {"attacker.txt": "x"}, "Innocent, fixes #7", start=world.tip("main"))
-    world.land(through=Stage.PUBLISH)
+    world.succeed(through=Stage.PUBLISH)
     (pull,) = world.pulls()
     first = pull.body.split("**Look here first:**\n")[1].splitlines()[0]
     assert theirs[:12] in first
@@ -74,7 +74,7 @@ def by_hand(world: World, own: str, change: str) -> str:
 
 def test_the_commits_of_this_installations_runs_are_not_named_and_all_others_are(tmp_path: Path) -> None:
     first = World(tmp_path)
-    first.land()
+    first.succeed()
     own = first.tip() or ""
     assert warnings_of(first.next_run(2)) == ()
     for change in ("on-top", "copied", "amended", "merged"):
@@ -108,7 +108,7 @@ def test_hostile_words_stay_one_short_line(world: World, text: str) -> None:
     assert "s3cret" not in line
 
 
-def test_who_committed_is_said_where_it_is_somebody_else(world: World) -> None:
+def test_who_committed_is_said_where_it_is_another_person(world: World) -> None:
     (line,) = said(world, a_commit(committer="GitHub"))
     assert "by Mallory (committed by GitHub): Add attacker.txt" in line
 

@@ -10,7 +10,7 @@ from tests.support.stage_world import World
 
 def test_the_summary_says_what_the_run_did_and_the_folders_are_gone(tmp_path: Path) -> None:
     world = World(tmp_path)
-    outcome = world.land()
+    outcome = world.succeed()
     assert isinstance(outcome, Done)
     assert outcome.result["ticked"] == ["T001", "T002", "T003"]
     assert outcome.result["files"] > 0
@@ -24,10 +24,10 @@ def test_the_summary_says_what_the_run_did_and_the_folders_are_gone(tmp_path: Pa
 
 def test_finalizing_again_is_no_error_and_gives_the_same_totals(tmp_path: Path) -> None:
     world = World(tmp_path)
-    assert world.land() == world.step(Stage.FINALIZE)
+    assert world.succeed() == world.step(Stage.FINALIZE)
 
 
 def test_what_was_made_stays_pinned_after_the_clean_up(tmp_path: Path) -> None:
     world = World(tmp_path)
-    world.land()
+    world.succeed()
     assert world.vcs.wip(REPOSITORY, world.run_id) == world.results[Stage.SUBMIT]["wip"]

@@ -110,7 +110,7 @@ def test_a_tag_of_the_prefix_and_other_branches_are_no_obstacle(tmp_path: Path) 
     world = World(tmp_path)
     git(world.bare, "tag", "moonmind", world.tip("main") or "")
     commit_to(world.bare, "moonmind/other/foo", {"x": "y"}, "By hand", start=world.tip("main"))
-    world.land(through=Stage.PUBLISH)
+    world.succeed(through=Stage.PUBLISH)
 
 
 def test_a_branch_that_goes_on_needs_no_new_name(tmp_path: Path) -> None:
@@ -125,7 +125,7 @@ def test_a_conflict_that_came_while_the_agent_worked_costs_no_work(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, other: str, moment: str
 ) -> None:
     world = World(tmp_path)
-    world.land(through=Stage.APPLY)
+    world.succeed(through=Stage.APPLY)
     push = world.vcs.push
 
     def conflict() -> None:

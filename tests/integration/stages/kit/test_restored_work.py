@@ -13,7 +13,7 @@ from tests.support.stage_world import World
 @pytest.fixture
 def world(tmp_path: Path) -> World:
     made = World(tmp_path)
-    made.land(through=Stage.SUBMIT)
+    made.succeed(through=Stage.SUBMIT)
     return made
 
 

@@ -58,7 +58,7 @@ def world(tmp_path: Path) -> Iterator[World]:
 
 
 def recovered(patch: bytes, folder: Path) -> bytes:
-    """Return all that somebody makes of a listed patch: its text, what it applies to, decoded and unpacked."""
+    """Return all that a reader makes of a listed patch: its text, what it applies to, decoded and unpacked."""
     folder.mkdir()
     subprocess.run(["git", "init", "-q"], cwd=folder, check=True)
     subprocess.run(["git", "apply", "--include=*", "-"], cwd=folder, input=patch, check=False, capture_output=True)

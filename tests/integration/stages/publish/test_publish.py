@@ -22,7 +22,7 @@ from tests.support.stage_world import BRANCH, World
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
     made = World(tmp_path)
-    made.land(through=Stage.APPLY)
+    made.succeed(through=Stage.APPLY)
     yield made
     made.agent.forget(str(made.run_id))
 
@@ -119,7 +119,7 @@ def test_another_machine_publishes_the_very_same_commit(world: World) -> None:
     assert world.tip() == commit
 
 
-def test_a_branch_that_somebody_made_meanwhile_is_not_touched(world: World) -> None:
+def test_a_branch_that_was_made_meanwhile_is_not_touched(world: World) -> None:
     theirs = commit_to(world.bare, BRANCH, {"theirs": "x"}, "Theirs", start=world.tip("main"))
     error = refused(world, "branch_moved").error
     assert error.details["found"] == theirs
@@ -193,9 +193,9 @@ def test_a_commit_pushed_on_top_of_ours_is_left_where_it_is(world: World) -> Non
 
 def test_a_pull_request_that_was_closed_meanwhile_ends_the_run(tmp_path: Path) -> None:
     first = World(tmp_path)
-    first.land()
+    first.succeed()
     second = first.next_run(2)
-    second.land(through=Stage.APPLY)
+    second.succeed(through=Stage.APPLY)
     delete_branch(second.bare, BRANCH)
     error = refused(second, "pull_request_closed").error
     assert "closed" in error.message
@@ -208,11 +208,11 @@ def test_our_own_pull_request_merged_between_two_tries_is_done(world: World) -> 
     assert published(world).result == first.result
 
 
-def test_the_second_phase_lands_on_the_same_pull_request_and_keeps_the_first_ones_words(tmp_path: Path) -> None:
+def test_the_second_phase_goes_to_the_same_pull_request_and_keeps_the_first_ones_words(tmp_path: Path) -> None:
     first = World(tmp_path)
-    first.land()
+    first.succeed()
     second = first.next_run(2)
-    second.land()
+    second.succeed()
     (pull,) = second.pulls()
     assert runs_in(pull.body) == (str(first.run_id), str(second.run_id))
     assert pull.title == "spec-42-refresh-docs: 2 phases"
@@ -221,32 +221,32 @@ def test_the_second_phase_lands_on_the_same_pull_request_and_keeps_the_first_one
 
 def test_after_a_merge_the_next_phase_gets_a_new_branch_and_pull_request(tmp_path: Path) -> None:
     first = World(tmp_path)
-    first.land()
+    first.succeed()
     merge(first.bare, BRANCH, "main")
     second = first.next_run(2)
-    second.land()
+    second.succeed()
     assert second.results[Stage.PUBLISH]["branchName"] == f"{BRANCH}-2"
     assert second.results[Stage.DISCOVER]["phase"].startswith("Phase 2")
 
 
 def test_a_title_that_a_person_gave_stays(tmp_path: Path) -> None:
     first = World(tmp_path)
-    first.land()
+    first.succeed()
     (pull,) = first.pulls()
     first.rewrite_pull(pull.number, title="Docs, at last", body=f"My words.\n\n{pull.body}")
     second = first.next_run(2)
-    second.land()
+    second.succeed()
     (after,) = second.pulls()
     assert after.title == "Docs, at last"
     assert after.body.startswith("My words.")
 
 
-def test_all_four_phases_of_the_sample_land_one_after_another(tmp_path: Path) -> None:
+def test_all_four_phases_of_the_sample_succeed_one_after_another(tmp_path: Path) -> None:
     world = World(tmp_path)
-    world.land()
+    world.succeed()
     for number in (2, 3, 4):
         world = world.next_run(number)
-        world.land()
+        world.succeed()
     tasks = world.tree()["specs/spec-42-refresh-docs/tasks.md"]
     assert b"- [ ] T" not in tasks
     assert tasks.count(b"- [x] T") == 13
@@ -259,7 +259,7 @@ def test_a_merge_of_the_runs_earlier_phase_is_not_taken_for_this_one(world: Worl
     world.results.clear()
     world.checkpoints.clear()
     world.numbers = dict.fromkeys(world.numbers, 2)
-    world.land(through=Stage.APPLY)
+    world.succeed(through=Stage.APPLY)
     assert world.results[Stage.DISCOVER]["phase"].startswith("Phase 2")
     merge(world.bare, BRANCH, "main")
     assert "merged" in refused(world, "pull_request_closed").error.message

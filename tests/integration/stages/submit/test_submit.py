@@ -23,7 +23,7 @@ def world(tmp_path: Path) -> Iterator[World]:
 
 
 def is_at_work(pid: int) -> bool:
-    """Tell whether a process can still do something: one that only waits to be buried cannot."""
+    """Return True if a process can still do something: one that only waits to be buried cannot."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except FileNotFoundError:

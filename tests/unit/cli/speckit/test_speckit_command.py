@@ -71,7 +71,7 @@ def test_a_folder_without_features_is_not_found(tmp_path: Path, capsys: Capture)
     assert "error: " in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("arguments", [["land"], ["status", "/no/such/folder"]])
+@pytest.mark.parametrize("arguments", [["merge"], ["status", "/no/such/folder"]])
 def test_a_wrong_command_line_is_explained(arguments: list[str], capsys: Capture) -> None:
     assert main(arguments) == 2
     assert capsys.readouterr().err.startswith("error: ")

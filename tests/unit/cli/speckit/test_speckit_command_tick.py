@@ -41,8 +41,8 @@ def test_an_id_that_stands_twice_is_asked_about(checkout: Path, capsys: Capture)
 
 def test_a_file_that_changed_underneath_is_left_alone(tmp_path: Path) -> None:
     file = tmp_path / "tasks.md"
-    file.write_text("- [ ] T001 Somebody's newer words\n")
+    file.write_text("- [ ] T001 Another person's newer words\n")
     with pytest.raises(SpecUnreadable, match="changed"):
         rewrite(file, b"- [ ] T001 Old\n", b"- [x] T001 Old\n")
-    assert file.read_text() == "- [ ] T001 Somebody's newer words\n"
+    assert file.read_text() == "- [ ] T001 Another person's newer words\n"
     assert [path.name for path in tmp_path.iterdir()] == ["tasks.md"]

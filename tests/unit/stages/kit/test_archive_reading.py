@@ -12,7 +12,7 @@ import pytest
 
 from moonmind.stages.kit.archive_reading import LIMIT, Room, unpacked
 
-TEXT = b"token of somebody\n"
+TEXT = b"token of a person\n"
 
 
 def zipped(*members: tuple[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes:

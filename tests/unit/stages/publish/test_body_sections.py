@@ -29,7 +29,7 @@ def test_a_repeated_publish_replaces_its_own_section_in_place() -> None:
 
 def test_words_that_people_wrote_stay_where_they_are() -> None:
     body = merge("Please review carefully.", ONE, "first") + "\n- [ ] checked by me\n"
-    again = merge(body, ONE, "anew")
+    again = merge(body, ONE, "again")
     assert again.startswith("Please review carefully.")
     assert again.rstrip().endswith("- [ ] checked by me")
 

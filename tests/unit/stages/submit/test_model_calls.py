@@ -12,7 +12,7 @@ from tests.support.stage_parts import A_RUN
 def context(
     usage: dict[str, Any] | None = None, *, retry: bool = False, number: int = 1, **checkpoint: Any
 ) -> StageContext:
-    """Give a context with what this module reads, and nothing else."""
+    """Return a context with what this module reads, and nothing else."""
 
     class Attempt:
         operator_retry = retry
