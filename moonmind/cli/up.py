@@ -130,9 +130,9 @@ def warn_of(probe: Callable[[], Iterable[Check]]) -> None:
 
 
 def _leave(code: int) -> int:
-    """Return the exit code, or end right here when a stage still works: the interpreter would wait for its thread.
+    """Return the exit code, or end right here when a request still works: the interpreter would wait for its thread.
 
-    Everything else was closed, and the stage's lease was given back: its run goes on when MoonMind is started again.
+    The server has given up on such a request, and everything else is closed. The threads that run stages are daemons.
     """
     others = set(threading.enumerate()) - {threading.main_thread()}
     if any(not each.daemon for each in others):
