@@ -65,7 +65,7 @@ class Listed(RunArtifacts):
 
 
 @dataclass
-class Desk(StageServices):
+class MemoryServices(StageServices):
     """The few writes of a stage, in memory."""
 
     slots: int = 1

@@ -36,7 +36,7 @@ from moonmind.stages.finalize import finalize
 from moonmind.stages.publish import publish
 from moonmind.stages.submit import submit
 from tests.support.git_repos import make_bare, tip_of, tree_of
-from tests.support.stage_parts import A_RUN, AN_ATTEMPT, REPOSITORY, Desk, HeldByTest, Listed
+from tests.support.stage_parts import A_RUN, AN_ATTEMPT, REPOSITORY, HeldByTest, Listed, MemoryServices
 
 KEY = source.FEATURE_KEY
 FOLDER = f"specs/{KEY}"
