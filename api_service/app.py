@@ -6,7 +6,7 @@ from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanag
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api_service import problems
+from api_service import error_responses
 from api_service.auth import Guard
 from api_service.information import Information
 from api_service.middleware import BodyLimit, Crashes, Heads, RequestContext, SecurityHeaders
@@ -39,7 +39,7 @@ def create_app(
         # As they are: to include a router builds each of its routes a second time.
         routes=[route for resource in (runs, artifacts, events, health) for route in resource.router.routes],
     )
-    problems.install(app)
+    error_responses.install(app)
     # The last one added sees a request first.
     app.add_middleware(Heads)
     app.add_middleware(BodyLimit)

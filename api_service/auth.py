@@ -8,7 +8,7 @@ import structlog
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api_service import problems
+from api_service import error_responses
 from api_service.peers import Endpoint, OwnerOf, may_pass
 from moonmind.errors import Forbidden, MoonMindError, Unauthorized
 from moonmind.settings import Settings
@@ -54,7 +54,7 @@ class Guard:
             await self._app(scope, receive, send)
             return
         log.warning("request.refused", code=refusal.code, message=refusal.message)
-        await problems.respond(refusal, scope.get("moonmind.request_id"))(scope, receive, send)
+        await error_responses.respond(refusal, scope.get("moonmind.request_id"))(scope, receive, send)
 
     async def _by_socket(self, scope: Scope) -> MoonMindError | None:
         """Refuse other users of this machine. Asked for each request: a connection may be handed on, or closed."""

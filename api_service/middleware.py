@@ -8,7 +8,7 @@ import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api_service import problems
+from api_service import error_responses
 from moonmind.errors import BodyTooLarge
 
 log = structlog.get_logger(__name__)
@@ -116,7 +116,7 @@ class Crashes:
                 # for the whole.
                 raise
             log.exception("request.crashed")
-            await problems.unexpected(scope.get("moonmind.request_id"))(scope, receive, send)
+            await error_responses.unexpected(scope.get("moonmind.request_id"))(scope, receive, send)
 
 
 class Heads:
@@ -170,7 +170,7 @@ class BodyLimit:
                 too_large, more = True, False
         if too_large:
             error = BodyTooLarge(f"the request's body is longer than {self._limit} bytes", limit=self._limit)
-            await problems.respond(error, scope.get("moonmind.request_id"))(scope, receive, send)
+            await error_responses.respond(error, scope.get("moonmind.request_id"))(scope, receive, send)
             return
         given = False
 

@@ -13,7 +13,7 @@ from api_service.routes import PREFIX
 from api_service.routes.answers import refusals
 from moonmind import wire
 from moonmind.errors import NotFound, RangeNotSatisfiable
-from moonmind.wire.runs import served_type
+from moonmind.wire.public_run import served_type
 
 router = APIRouter(prefix=f"{PREFIX}/runs/{{run_id}}/artifacts", tags=["artifacts"])
 

@@ -19,7 +19,7 @@ from api_service.routes import PREFIX
 from api_service.routes.answers import refusals
 from moonmind import wire
 from moonmind.errors import MoonMindError, Unavailable
-from moonmind.runs.events import EventType
+from moonmind.runs.event_types import EventType
 from moonmind.services.run_service import RunService
 
 log = structlog.get_logger(__name__)

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from pydantic import Field
 
 from api_service.deps import RunId, Runs, Search
-from api_service.problems import unknown_queries
+from api_service.error_responses import unknown_queries
 from api_service.routes import PREFIX
 from api_service.routes.answers import refusals
 from moonmind import wire

@@ -14,7 +14,7 @@ from sqlalchemy import Engine, func, select
 from benchmarks import stand
 from benchmarks.chaos.faults import Recovered
 from moonmind.db.tables import active, agent_slot, event, run
-from moonmind.runs.events import EventType
+from moonmind.runs.event_types import EventType
 from moonmind.runs.machine import RunStatus
 
 AGAIN = frozenset({EventType.ATTEMPT_SENT_BACK, EventType.RUN_RETRIED})

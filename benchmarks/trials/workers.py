@@ -30,7 +30,7 @@ from benchmarks.trials.bench import (
 )
 from moonmind.db.tables import event, leased, run
 from moonmind.runs.chain import Stage
-from moonmind.runs.events import EventType
+from moonmind.runs.event_types import EventType
 
 
 def stale(folder: Path, scale: float) -> Figures:

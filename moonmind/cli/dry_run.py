@@ -13,7 +13,7 @@ from moonmind import wire
 from moonmind.cli.exits import Exit
 from moonmind.cli.printer import Printer
 from moonmind.cli.session import connected_to_existing, connected_to_temporary, missing_database
-from moonmind.cli.tables import checks_listed, checks_table
+from moonmind.cli.terminal_tables import checks_listed, checks_table
 from moonmind.cli.terminal_text import one_line
 from moonmind.ports.check import Check
 from moonmind.preflight.workflow_right import workflow_right, workflows_named

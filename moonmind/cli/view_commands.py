@@ -24,7 +24,7 @@ from moonmind.cli.session import (
     find_run,
     missing_database,
 )
-from moonmind.cli.tables import checks_legend, checks_listed, checks_table, run_sheet, runs_table
+from moonmind.cli.terminal_tables import checks_legend, checks_listed, checks_table, run_sheet, runs_table
 from moonmind.cli.worker_presence import Attendance, warn_if_alone
 from moonmind.errors import EnvFileRefused, FolderRefused, NotConfigured, NotFound, SchemaMismatch, Unavailable
 from moonmind.ports.check import Check, CheckStatus

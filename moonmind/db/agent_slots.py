@@ -7,7 +7,7 @@ from sqlalchemy import Connection, Select, delete, func, insert, select
 from moonmind.db.clock import db_now
 from moonmind.db.journal import move_one, record
 from moonmind.db.tables import agent_slot, host, leased, run
-from moonmind.runs.events import EventType
+from moonmind.runs.event_types import EventType
 
 
 class Slots:

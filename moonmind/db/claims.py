@@ -9,7 +9,7 @@ from moonmind.db.clock import db_now, db_now_plus
 from moonmind.db.journal import move_one, record
 from moonmind.db.tables import active, attempt, leased, run, unleased
 from moonmind.runs.chain import Stage, from_stage
-from moonmind.runs.events import EventType
+from moonmind.runs.event_types import EventType
 from moonmind.runs.machine import AttemptState, RunStatus, WaitingReason
 from moonmind.runs.records import Attempt, Claim, Pulse
 

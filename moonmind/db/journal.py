@@ -9,7 +9,7 @@ from moonmind.db import row_mapping
 from moonmind.db.clock import db_now, transaction_number
 from moonmind.db.tables import event, run
 from moonmind.runs.chain import Stage
-from moonmind.runs.events import EventType
+from moonmind.runs.event_types import EventType
 from moonmind.runs.records import Run
 
 # Built once: naming some forty columns again for every statement costs as much as sending it.

@@ -18,7 +18,7 @@ from moonmind.db.run_rows import refuse_alias, run_active
 from moonmind.db.tables import ONE_FEATURE, ONE_REQUEST, active, attempt, run, unleased
 from moonmind.errors import ErrorInfo
 from moonmind.runs.chain import Stage
-from moonmind.runs.events import EventType
+from moonmind.runs.event_types import EventType
 from moonmind.runs.machine import RETRYABLE_WITH, AttemptState, RetryMode, RunStatus
 from moonmind.runs.records import Run
 from moonmind.runs.retry import DISPATCH_SECONDS

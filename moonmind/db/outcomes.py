@@ -17,7 +17,7 @@ from moonmind.db.tables import ONE_FEATURE, active, attempt, leased, run
 from moonmind.db.types import Timestamp
 from moonmind.errors import ErrorInfo, FeatureBusy
 from moonmind.runs.chain import Stage
-from moonmind.runs.events import EventType
+from moonmind.runs.event_types import EventType
 from moonmind.runs.machine import AttemptState, RunStatus, WaitingReason
 from moonmind.runs.records import Claim, Run
 from moonmind.runs.retry import DISPATCH_SECONDS

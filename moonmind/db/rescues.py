@@ -15,7 +15,7 @@ from moonmind.db.operator_requests import CANCELLED, end_open_attempts
 from moonmind.db.outcomes import closing, dispatch_at
 from moonmind.db.tables import active, agent_slot, attempt, host, leased, run, unleased
 from moonmind.errors import DeadlineReached, ErrorInfo, Unanswered, WorkerLost
-from moonmind.runs.events import EventType
+from moonmind.runs.event_types import EventType
 from moonmind.runs.machine import AttemptState, RunStatus, WaitingReason
 from moonmind.runs.records import Run
 from moonmind.runs.retry import CRASH_SPREAD_SECONDS, RetryPolicy

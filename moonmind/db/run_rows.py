@@ -16,7 +16,7 @@ from moonmind.db.tables import ONE_FEATURE, ONE_IDEMPOTENCY_KEY, ONE_REQUEST, ac
 from moonmind.errors import RunActive
 from moonmind.runs import naming
 from moonmind.runs.chain import STAGES, Stage
-from moonmind.runs.events import EventType
+from moonmind.runs.event_types import EventType
 from moonmind.runs.machine import TERMINAL, AttemptState, RunStatus
 from moonmind.runs.records import NewRun, Run, RunFilter
 from moonmind.runs.retry import DISPATCH_SECONDS

@@ -20,7 +20,7 @@ from sqlalchemy import (
 
 from moonmind.db.types import Json, Problem, Prose, RowId, Timestamp, Word
 from moonmind.runs.chain import STAGES, Stage
-from moonmind.runs.events import EventType
+from moonmind.runs.event_types import EventType
 from moonmind.runs.machine import ACTIVE, TERMINAL, AttemptState, RunStatus, WaitingReason
 
 metadata = MetaData(

@@ -8,7 +8,7 @@ from moonmind.db import row_mapping
 from moonmind.db.clock import db_now, db_now_plus
 from moonmind.db.journal import move, move_one, record, record_all
 from moonmind.db.tables import active, run, unleased
-from moonmind.runs.events import EventType
+from moonmind.runs.event_types import EventType
 from moonmind.runs.machine import WaitingReason
 from moonmind.runs.records import Run
 from moonmind.runs.retry import DISPATCH_SECONDS

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from moonmind.errors import ErrorInfo
 from moonmind.runs.chain import Stage
-from moonmind.runs.events import EventType
+from moonmind.runs.event_types import EventType
 from moonmind.runs.machine import AttemptState, RunStatus, WaitingReason
 
 

@@ -1,10 +1,8 @@
 """The public JSON that API, CLI and clients share."""
 
 from moonmind.wire.base import Instant, Text, WireModel, writable
-from moonmind.wire.health import CheckResult, Health, Readiness
 from moonmind.wire.problems import Problem, RunError
-from moonmind.wire.requests import FINGERPRINT, AcceptFindings, CreateRun, RetryRun
-from moonmind.wire.runs import (
+from moonmind.wire.public_run import (
     Progress,
     RunEvent,
     RunPage,
@@ -16,6 +14,8 @@ from moonmind.wire.runs import (
     WorkflowCredentialAudit,
     WorkflowTaskState,
 )
+from moonmind.wire.readiness import CheckResult, Health, Readiness
+from moonmind.wire.requests import FINGERPRINT, AcceptFindings, CreateRun, RetryRun
 
 __all__ = [
     "FINGERPRINT",

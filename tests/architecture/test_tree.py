@@ -1,6 +1,7 @@
 """Names say what is inside."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,6 +9,10 @@ ROOT = Path(__file__).parents[2]
 FOREIGN_NAMES = {
     "process_bind_param": "SQLAlchemy's name",
     "process_result_value": "SQLAlchemy's name",
+}
+SHARED_NAMES = {
+    "__init__.py": "Python's name",
+    "main.py": "the entry points: `uvicorn api_service.main:app`, and the console script `moonmind`",
 }
 
 FORBIDDEN_NAME = re.compile(
@@ -26,6 +31,11 @@ def files(*folders: str, suffixes: tuple[str, ...] = (".py",)) -> Iterator[Path]
 def test_no_name_hides_what_a_file_does() -> None:
     named = {part for place in files("moonmind", "api_service", "tests") for part in (*place.parent.parts, place.stem)}
     assert {name for name in named if FORBIDDEN_NAME.search(name)} == set()
+
+
+def test_no_two_files_of_the_product_share_a_name() -> None:
+    counts = Counter(place.name for place in files("moonmind", "api_service"))
+    assert {name for name, count in counts.items() if count > 1} == SHARED_NAMES.keys()
 
 
 def test_no_function_is_named_after_handling_or_processing() -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from moonmind.runs.chain import from_stage
-from moonmind.runs.events import EventType
+from moonmind.runs.event_types import EventType
 from moonmind.runs.machine import AttemptState, RunStatus, WaitingReason
 from moonmind.runs.retry import CRASH_SPREAD_SECONDS
 from tests.model.values import CHANCE, OPEN, POLICY, SILENCE, Row, Try

@@ -17,7 +17,7 @@ from moonmind.db.rescues import Rescues
 from moonmind.db.tables import run
 from moonmind.engine import recorder
 from moonmind.runs.chain import Stage
-from moonmind.runs.events import EventType
+from moonmind.runs.event_types import EventType
 from moonmind.runs.machine import (
     RETRYABLE_WITH,
     Counts,

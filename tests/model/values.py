@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from moonmind.runs.chain import Stage
-from moonmind.runs.events import EventType
+from moonmind.runs.event_types import EventType
 from moonmind.runs.machine import AttemptState, Close, Counts, Decision, Outcome, RunStatus, WaitingReason, decide
 from moonmind.runs.retry import RetryPolicy
 

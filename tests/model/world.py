@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from moonmind.errors import ErrorInfo
 from moonmind.runs.chain import STAGES, Stage
-from moonmind.runs.events import EventType
+from moonmind.runs.event_types import EventType
 from moonmind.runs.machine import (
     Advance,
     AttemptState,

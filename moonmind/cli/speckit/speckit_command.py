@@ -109,7 +109,7 @@ def unticking(given: argparse.Namespace) -> int:
 def doctor(given: argparse.Namespace) -> int:
     """Check what in this project would stop or mislead a run, and show how to fix it."""
     from moonmind.cli.speckit.speckit_doctor import examine
-    from moonmind.cli.tables import checks_listed, checks_table
+    from moonmind.cli.terminal_tables import checks_listed, checks_table
 
     checks = examine(Checkout.around(given.path), _asked(given))
     failed = any(check.failed for check in checks)

@@ -10,7 +10,7 @@ from sqlalchemy import make_url
 
 from moonmind.db.types import Timestamp, Word, dump_json
 from moonmind.runs.chain import Stage
-from moonmind.runs.events import EventType
+from moonmind.runs.event_types import EventType
 from moonmind.runs.machine import AttemptState, RunStatus, WaitingReason
 
 POSTGRES, SQLITE = (make_url(url).get_dialect()() for url in ("postgresql+psycopg://", "sqlite://"))

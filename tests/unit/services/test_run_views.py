@@ -11,7 +11,7 @@ from moonmind import bootstrap
 from moonmind.errors import ErrorInfo
 from moonmind.runs import naming
 from moonmind.runs.chain import STAGES, Stage
-from moonmind.runs.events import EventType
+from moonmind.runs.event_types import EventType
 from moonmind.runs.machine import AttemptState, RunStatus, WaitingReason
 from moonmind.runs.records import Artifact, Attempt, CredentialAudit, Event, Run
 from moonmind.services import run_views

@@ -2,7 +2,7 @@
 
 import re
 
-from moonmind.runs.events import EventType
+from moonmind.runs.event_types import EventType
 
 
 def test_events_are_named_noun_dot_verb() -> None:

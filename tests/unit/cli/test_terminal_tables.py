@@ -3,7 +3,7 @@ import io
 import pytest
 from rich.console import Console
 
-from moonmind.cli.tables import runs_table
+from moonmind.cli.terminal_tables import runs_table
 from moonmind.wire import TaskName
 from tests.support.terminal import a_run
 
