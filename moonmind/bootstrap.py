@@ -86,7 +86,7 @@ def prepare_process(settings: Settings) -> None:
     """Ready a process that stays: files for its user alone, logs with its secrets masked, an environment that agents beside
     it cannot read."""
     keep_private()
-    configure(settings, Redactor(settings.secrets()))
+    configure(settings.log_format, settings.log_level, Redactor(settings.secrets()))
     if settings.env_file is not None:
         log.info("settings.read", file=str(settings.env_file))
     hide_memory()

@@ -3,7 +3,7 @@
 import logging
 import sys
 from collections.abc import Mapping
-from typing import Any, Protocol, TextIO
+from typing import Any, TextIO
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
@@ -38,25 +38,15 @@ surrogate pairs, which no encoding can write, would cost the line."""
 _DEPTH = 12
 
 
-class LogSettings(Protocol):
-    """What of the settings the log reads."""
+def configure(log_format: str, log_level: str, redactor: Redactor, stream: TextIO | None = None) -> None:
+    """Route all logging of this process to one stream; safe to call again, the last call wins.
 
-    @property
-    def log_format(self) -> str:
-        """`auto` (console on a terminal, JSON elsewhere), `console` or `json`."""
-        ...
-
-    @property
-    def log_level(self) -> str:
-        """A level's name; unknown names mean INFO."""
-        ...
-
-
-def configure(settings: LogSettings, redactor: Redactor, stream: TextIO | None = None) -> None:
-    """Route all logging of this process to one stream; safe to call again, the last call wins."""
+    `log_format` is `auto` (console on a terminal, JSON elsewhere), `console` or `json`; `log_level` is a level's name,
+    and unknown names mean INFO.
+    """
     target = stream if stream is not None else sys.stderr
-    console = settings.log_format == "console" or (settings.log_format == "auto" and target.isatty())
-    level = logging.getLevelNamesMapping().get(settings.log_level.upper(), logging.INFO)
+    console = log_format == "console" or (log_format == "auto" and target.isatty())
+    level = logging.getLevelNamesMapping().get(log_level.upper(), logging.INFO)
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_logger_name,

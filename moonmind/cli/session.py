@@ -38,7 +38,7 @@ def connected(settings: Settings | None = None, *, log_level: str = "WARNING") -
     from moonmind.redact import Redactor
 
     settings = settings if settings is not None else load_settings()
-    log.configure(settings.model_copy(update={"log_level": log_level}), Redactor(settings.secrets()))
+    log.configure(settings.log_format, log_level, Redactor(settings.secrets()))
     with closing(bootstrap.build(settings, publishes=False)) as container:
         yield container
 

@@ -24,3 +24,15 @@ class Dispatcher(Protocol):
     def dispatch(self, request: DispatchRequest) -> None:
         """Hand the chain over and return once it was taken for certain; raises DispatchError."""
         ...
+
+
+class LocalDispatcher(Dispatcher, Protocol):
+    """A dispatcher whose workers are threads of this process."""
+
+    def start(self) -> None:
+        """Begin to take requests."""
+        ...
+
+    def close(self, grace_seconds: float) -> None:
+        """Take no more requests, and wait for the stages at work, so many seconds at most."""
+        ...

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import IO, Any, Protocol
+from typing import IO, Any
 
 import structlog
 
@@ -21,6 +21,7 @@ from moonmind.engine.periodic_jobs import PeriodicJobs
 from moonmind.errors import MoonMindError, NotConfigured
 from moonmind.ports.agent import Agent
 from moonmind.ports.check import Check, CheckStatus
+from moonmind.ports.dispatcher import LocalDispatcher
 from moonmind.preflight.checks import Preflight, Probe
 from moonmind.preflight.machine_checks import settings_file
 from moonmind.private import make_folder
@@ -60,18 +61,6 @@ class Role(StrEnum):
     """Runs stages that a broker hands it."""
 
 
-class StageThreads(Protocol):
-    """Threads of this process that run stages."""
-
-    def start(self) -> None:
-        """Begin to take requests."""
-        ...
-
-    def close(self, grace_seconds: float) -> None:
-        """Take no more requests, and wait for the stages at work, so many seconds at most."""
-        ...
-
-
 @dataclass(slots=True)
 class Container:
     """Everything that bootstrap built for this process."""
@@ -90,7 +79,7 @@ class Container:
     janitor: Janitor
     job_poller: JobPoller
     periodic_jobs: PeriodicJobs
-    stage_threads: StageThreads | None
+    stage_threads: LocalDispatcher | None
     """None where a broker hands stages to workers."""
     probes: tuple[Probe, ...] = ()
     """What only `doctor` looks at, beside the preflight."""

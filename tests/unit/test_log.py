@@ -19,12 +19,6 @@ from moonmind.redact import MASK, Redactor
 SECRET = "correct-horse-battery-staple"
 
 
-@dataclass(frozen=True)
-class Chosen:
-    log_format: str = "json"
-    log_level: str = "INFO"
-
-
 class Terminal(io.StringIO):
     def isatty(self) -> bool:
         return True
@@ -44,9 +38,9 @@ def as_it_was() -> Iterator[None]:
     structlog.configure(**config)
 
 
-def configured(stream: io.StringIO | None = None, **chosen: str) -> io.StringIO:
+def configured(stream: io.StringIO | None = None, *, log_format: str = "json", log_level: str = "INFO") -> io.StringIO:
     stream = stream if stream is not None else io.StringIO()
-    log.configure(Chosen(**chosen), Redactor([SECRET]), stream)
+    log.configure(log_format, log_level, Redactor([SECRET]), stream)
     return stream
 
 
