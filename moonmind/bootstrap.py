@@ -20,7 +20,6 @@ from moonmind.adapters.supervisor.kernel import hide_memory
 from moonmind.adapters.vcs.git_vcs import GitVcs
 from moonmind.adapters.vcs.vcs_options import VcsOptions
 from moonmind.db.unit_of_work import Database
-from moonmind.engine.context_factory import ContextFactory
 from moonmind.engine.dispatch_loop import DispatchLoop, LeaveDue
 from moonmind.engine.executor import ChainSignal, Executor
 from moonmind.engine.host import this_host
@@ -31,6 +30,7 @@ from moonmind.engine.periodic_jobs import PeriodicJob, PeriodicJobs
 from moonmind.engine.recorder import Recorder
 from moonmind.engine.retention import Retention
 from moonmind.engine.stage import Stages
+from moonmind.engine.stage_context import ContextFactory
 from moonmind.log import configure
 from moonmind.ports.agent import JobLimits
 from moonmind.ports.check import Check, CheckStatus

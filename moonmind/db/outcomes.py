@@ -63,7 +63,7 @@ class Outcomes:
         *,
         seconds: float,
         until: datetime | None,
-        checkpoint: Mapping[str, Any],
+        checkpoint: Mapping[str, Any] | None,
         facts: Mapping[str, Any],
         renews_deadline: bool,
         deadline_seconds: float = DAY,
@@ -90,15 +90,21 @@ class Outcomes:
         )
         if changed is None:
             return None
-        if checkpoint:
+        if checkpoint is not None:
             statement = update(attempt).where(attempt.c.id == claim.attempt.id)
-            self._connection.execute(statement.values(checkpoint=_merged(claim, checkpoint)))
+            self._connection.execute(statement.values(checkpoint=dict(checkpoint)))
         data = {"attempt": claim.attempt.number, "reason": reason.value, "until": changed.not_before.isoformat()}
         record(self._connection, changed, EventType.ATTEMPT_SUSPENDED, data)
         return changed
 
     def try_again(
-        self, claim: Claim, error: ErrorInfo, *, seconds: float, checkpoint: Mapping[str, Any], facts: Mapping[str, Any]
+        self,
+        claim: Claim,
+        error: ErrorInfo,
+        *,
+        seconds: float,
+        checkpoint: Mapping[str, Any] | None,
+        facts: Mapping[str, Any],
     ) -> Run | None:
         """Record the failed attempt and open the next one, due after a backoff; it resumes from the checkpoint."""
         changed = self._release(
@@ -113,9 +119,9 @@ class Outcomes:
         )
         if changed is None:
             return None
-        merged = _merged(claim, checkpoint)
-        self._end(claim, changed, AttemptState.FAILED, checkpoint=merged, error=error)
-        open_attempts(self._connection, [successor(claim.attempt, changed, checkpoint=merged, note=claim.attempt.note)])
+        left = claim.attempt.checkpoint if checkpoint is None else dict(checkpoint) or None
+        self._end(claim, changed, AttemptState.FAILED, checkpoint=left, error=error)
+        open_attempts(self._connection, [successor(claim.attempt, changed, checkpoint=left, note=claim.attempt.note)])
         data = {
             "attempt": claim.attempt.number,
             "error": error.as_json(),
@@ -125,7 +131,7 @@ class Outcomes:
         return changed
 
     def go_back(
-        self, claim: Claim, stage: Stage, note: str, *, checkpoint: Mapping[str, Any], facts: Mapping[str, Any]
+        self, claim: Claim, stage: Stage, note: str, *, checkpoint: Mapping[str, Any] | None, facts: Mapping[str, Any]
     ) -> Run | None:
         """Send the run back: fresh attempts from that stage on, due now; the first is given the note and the checkpoint."""
         changed = self._release(
@@ -142,9 +148,9 @@ class Outcomes:
         if changed is None:
             return None
         error = ErrorInfo("sent_back", note)
-        self._end(claim, changed, AttemptState.FAILED, checkpoint=_merged(claim, checkpoint), error=error)
+        self._end(claim, changed, AttemptState.FAILED, error=error)
         latest = Attempts(self._connection).latest(claim.run.id)
-        first = successor(newest(latest, stage), changed, checkpoint=checkpoint or None, note=note)
+        first = successor(newest(latest, stage), changed, checkpoint=checkpoint, note=note)
         open_attempts(self._connection, [first, *reopened(latest, changed, stage)])
         data = {"attempt": claim.attempt.number, "to": stage.value, "note": note}
         record(self._connection, changed, EventType.ATTEMPT_SENT_BACK, data, claim.attempt.stage)
@@ -180,7 +186,8 @@ class Outcomes:
         if result is not None:
             self._end(claim, changed, attempt_state, result=dict(result), error=error)
         else:
-            self._end(claim, changed, attempt_state, checkpoint=_merged(claim, checkpoint or {}), error=error)
+            left = claim.attempt.checkpoint if checkpoint is None else dict(checkpoint) or None
+            self._end(claim, changed, attempt_state, checkpoint=left, error=error)
         record(self._connection, changed, EventType.RUN_CLOSED, closing(changed) | {"attempt": claim.attempt.number})
         return changed
 
@@ -229,10 +236,6 @@ def closing(changed: Run) -> dict[str, Any]:
     if changed.reason is not None:
         data["reason"] = changed.reason
     return data
-
-
-def _merged(claim: Claim, checkpoint: Mapping[str, Any]) -> dict[str, Any] | None:
-    return {**(claim.attempt.checkpoint or {}), **checkpoint} or None
 
 
 def _facts(facts: Mapping[str, Any]) -> dict[str, Any]:

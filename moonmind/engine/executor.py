@@ -11,13 +11,12 @@ import structlog
 
 from moonmind.db.unit_of_work import Database
 from moonmind.engine import forge_cooldown
-from moonmind.engine.context_factory import ContextFactory
 from moonmind.engine.dispatch_loop import Notifier
 from moonmind.engine.host import Host
 from moonmind.engine.lease import HeldLease, LeaseKeeper, LeaseLost, StopRequested
 from moonmind.engine.recorder import Recorder
 from moonmind.engine.stage import Stages
-from moonmind.engine.stage_context import StageContext
+from moonmind.engine.stage_context import ContextFactory, StageContext
 from moonmind.errors import AgentError, DeadlineReached, ErrorInfo, ForgeLimited, MoonMindError, Unavailable, Unexpected
 from moonmind.runs.chain import FIRST, Stage
 from moonmind.runs.machine import (

@@ -14,11 +14,11 @@ _SPREAD_SECONDS = 10.0
 def held_back(context: StageContext) -> Suspend | None:
     """Return the wait for a cooldown in force; None where the stage may talk to the forge."""
     opens = context.services.cooldown(FORGE_COOLDOWN)
-    return None if opens is None else Suspend(WaitingReason.RATE_LIMIT, until=opens, checkpoint=context.checkpoint)
+    return None if opens is None else Suspend(WaitingReason.RATE_LIMIT, until=opens)
 
 
 def suspend(context: StageContext, error: ForgeLimited) -> Suspend:
     """Write a cooldown of as long as the forge asked, and wait for it. This costs no attempt."""
     seconds = error.seconds + random.uniform(0, min(_SPREAD_SECONDS, error.seconds / 10))  # noqa: S311 - spreads load
     opens = context.services.extend_cooldown(FORGE_COOLDOWN, seconds, error.message)
-    return Suspend(WaitingReason.RATE_LIMIT, until=opens, checkpoint=context.checkpoint)
+    return Suspend(WaitingReason.RATE_LIMIT, until=opens)

@@ -1,20 +1,28 @@
-"""What a stage is given: the run as claimed, what came before, and the ports."""
+"""What a stage is given, and how it is built from a claim: the run, what came before, and the ports."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
+from moonmind.db.unit_of_work import Database
+from moonmind.engine.host import Host
 from moonmind.engine.lease import HeldLease
 from moonmind.engine.run_artifacts import RunArtifacts
 from moonmind.engine.stage_services import StageServices
+from moonmind.engine.stage_state import Checkpoint, StageResult
 from moonmind.errors import Unexpected
 from moonmind.ports.agent import Agent, JobLimits
+from moonmind.ports.artifact_store import ArtifactStore
 from moonmind.ports.forge import Forge
 from moonmind.ports.scanner import Scanner
 from moonmind.ports.vcs import Vcs
+from moonmind.preflight.checks import Preflight
 from moonmind.redact import Redactor
 from moonmind.runs.chain import Stage
-from moonmind.runs.records import Attempt, Run
+from moonmind.runs.records import Attempt, Claim, Run
+
+R = TypeVar("R", bound=StageResult)
+C = TypeVar("C", bound=Checkpoint)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +48,74 @@ class StageContext:
     relook_seconds: float
     """How long a run suspended on its agent sleeps at most."""
 
-    def result_of(self, stage: Stage) -> Mapping[str, Any]:
-        """Return an earlier stage's result; raises Unexpected where there is none (a broken row)."""
-        try:
-            return self.results[stage]
-        except KeyError:
-            raise Unexpected(f"the run has no recorded result of {stage}", stage=stage.value) from None
+    def result(self, kind: type[R]) -> R:
+        """Return an earlier stage's result; raises Unexpected where there is none (a broken row), or it cannot be read."""
+        found = kind.of(self.results)
+        if found is None:
+            raise Unexpected(f"the run has no recorded result of {kind.stage}", stage=kind.stage.value)
+        return found
+
+    def resumes(self, kind: type[C]) -> C:
+        """Return the checkpoint as the stage knows it; raises Unexpected where it cannot be read."""
+        return kind.read(self.checkpoint)
+
+
+class ContextFactory:
+    """Builds the context of a claim from the ports and limits of this process."""
+
+    def __init__(
+        self,
+        database: Database,
+        store: ArtifactStore,
+        agent: Agent,
+        forge: Forge,
+        vcs: Vcs,
+        preflight: Preflight,
+        redactor: Redactor,
+        scanner: Scanner,
+        host: Host,
+        *,
+        limits: JobLimits,
+        relook_seconds: float,
+        max_agents: int,
+    ) -> None:
+        self._database = database
+        self._store = store
+        self._agent = agent
+        self._forge = forge
+        self._vcs = vcs
+        self._preflight = preflight
+        self._redactor = redactor
+        self._scanner = scanner
+        self._host = host
+        self._limits = limits
+        self._relook = relook_seconds
+        self._max_agents = max_agents
+
+    def make(self, claim: Claim, lease: HeldLease, results: Mapping[Stage, Mapping[str, Any]]) -> StageContext:
+        """Return the claim's context; `results` is what earlier stages recorded."""
+        return StageContext(
+            run=claim.run,
+            attempt=claim.attempt,
+            results=results,
+            checkpoint=claim.attempt.checkpoint or {},
+            note=claim.attempt.note,
+            lease=lease,
+            artifacts=RunArtifacts(claim.run.id, self._store, self._database, self._redactor, lease),
+            services=StageServices(
+                self._database,
+                self._preflight,
+                self._host,
+                self._redactor,
+                claim,
+                lease,
+                max_agents=self._max_agents,
+            ),
+            agent=self._agent,
+            forge=self._forge,
+            vcs=self._vcs,
+            redactor=self._redactor,
+            scanner=self._scanner,
+            limits=self._limits,
+            relook_seconds=self._relook,
+        )

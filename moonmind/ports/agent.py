@@ -103,15 +103,6 @@ class Usage:
     output_tokens: int = 0
     reasoning_output_tokens: int = 0
 
-    def as_json(self) -> dict[str, int]:
-        """Return the public form."""
-        return {
-            "inputTokens": self.input_tokens,
-            "cachedInputTokens": self.cached_input_tokens,
-            "outputTokens": self.output_tokens,
-            "reasoningOutputTokens": self.reasoning_output_tokens,
-        }
-
 
 @dataclass(frozen=True, slots=True)
 class ModelCalls:

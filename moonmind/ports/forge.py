@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Protocol
 
 from moonmind.ports.check import Check
 
@@ -39,18 +39,6 @@ class PullRequest:
     base: str
     title: str
     body: str
-
-    def as_json(self) -> dict[str, Any]:
-        """Return the content of the `pr_payload` artifact."""
-        return {
-            "number": self.number,
-            "url": self.url,
-            "state": self.state.value,
-            "branch": self.branch,
-            "base": self.base,
-            "title": self.title,
-            "body": self.body,
-        }
 
 
 @dataclass(frozen=True, slots=True)

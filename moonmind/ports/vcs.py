@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol
+from typing import BinaryIO, Protocol
 from uuid import UUID
 
 from moonmind.ports.check import Check
@@ -74,10 +74,6 @@ class LeftOut:
     words: str
     """Why, for people."""
     files: int = 1
-
-    def as_json(self) -> dict[str, Any]:
-        """Return the form in a stage's outputs and in `apply_output`."""
-        return {"path": self.path, "rule": self.rule, "words": self.words, "files": self.files}
 
 
 @dataclass(frozen=True, slots=True)

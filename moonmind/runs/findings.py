@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
 
 class Severity(StrEnum):
@@ -20,7 +19,3 @@ class Finding:
     rule: str
     severity: Severity
     words: str
-
-    def as_json(self) -> dict[str, Any]:
-        """Return the form in `apply_output` and in an error's details."""
-        return {"path": self.path, "rule": self.rule, "severity": self.severity.value, "words": self.words}

@@ -123,30 +123,31 @@ class Suspend:
     reason: WaitingReason
     seconds: float = 60.0
     until: datetime | None = None
-    checkpoint: Mapping[str, Any] = field(default_factory=dict)
+    checkpoint: Mapping[str, Any] | None = None
+    """What the next claim resumes from; None: what was there before."""
 
 
 @dataclass(frozen=True, slots=True)
 class Failed:
     """The stage could not do its work; `transient` errors are tried again by themselves.
 
-    `checkpoint` is what the next attempt resumes from: the agent's thread id, a partial patch.
+    `checkpoint` is what the next attempt resumes from (the agent's thread id, a partial patch); None: what was there.
     """
 
     error: ErrorInfo
     transient: bool = False
-    checkpoint: Mapping[str, Any] = field(default_factory=dict)
+    checkpoint: Mapping[str, Any] | None = None
     outage: bool = False
     """A service is away: tried again more often, since the run can do nothing about it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Redo:
-    """Send the run back to an earlier stage with something to say: one round."""
+    """Send the run back to an earlier stage with something to say: one round. That stage resumes from `checkpoint`."""
 
     stage: Stage
     note: str
-    checkpoint: Mapping[str, Any] = field(default_factory=dict)
+    checkpoint: Mapping[str, Any] | None = None
 
 
 Outcome = Done | NothingToDo | Suspend | Failed | Redo
@@ -170,8 +171,8 @@ class Close:
     attempt: AttemptState
     result: Mapping[str, Any] | None = None
     """Of an attempt that succeeded."""
-    checkpoint: Mapping[str, Any] = field(default_factory=dict)
-    """Of one that did not, for a retry to resume from."""
+    checkpoint: Mapping[str, Any] | None = None
+    """Of one that did not, for a retry to resume from; None: what was there before."""
     error: ErrorInfo | None = None
     reason: str | None = None
 
@@ -183,7 +184,7 @@ class Wait:
     reason: WaitingReason
     seconds: float
     until: datetime | None
-    checkpoint: Mapping[str, Any]
+    checkpoint: Mapping[str, Any] | None
     renews_deadline: bool
     """Waiting for the agent or a backoff is work; anything else moves the deadline past the wait."""
     frees_slot: bool
@@ -195,7 +196,7 @@ class TryAgain:
 
     seconds: float
     error: ErrorInfo
-    checkpoint: Mapping[str, Any]
+    checkpoint: Mapping[str, Any] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +205,7 @@ class GoBack:
 
     stage: Stage
     note: str
-    checkpoint: Mapping[str, Any]
+    checkpoint: Mapping[str, Any] | None
 
 
 Decision = Advance | Close | Wait | TryAgain | GoBack
@@ -242,14 +243,14 @@ def decide(stage: Stage, counts: Counts, outcome: Outcome, policy: RetryPolicy, 
         case Redo(target, note, checkpoint):
             if target.position >= stage.position:
                 error = ErrorInfo("illegal_redo", f"{stage} asked to go back to {target}, which is not before it")
-                return Close(RunStatus.FAILED, AttemptState.FAILED, checkpoint=checkpoint, error=error)
+                return Close(RunStatus.FAILED, AttemptState.FAILED, error=error)
             if counts.rounds >= policy.max_rounds:
                 error = ErrorInfo(
                     "rounds_exhausted",
                     f"{stage} sent the run back to {target} {counts.rounds} times without success: {note}",
                     "Read what the last attempt left, add notes for the agent, and retry from discovery.",
                 )
-                return Close(RunStatus.FAILED, AttemptState.FAILED, checkpoint=checkpoint, error=error)
+                return Close(RunStatus.FAILED, AttemptState.FAILED, error=error)
             return GoBack(target, note, checkpoint)
 
 

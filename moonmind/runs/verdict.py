@@ -29,11 +29,6 @@ _EARLIER: Mapping[str, Verdict] = {
 }
 
 
-def read_verdict(word: str) -> Verdict:
-    """Return the verdict that a stored word means, earlier programs' words included; raises ValueError for any other."""
-    return _EARLIER.get(word) or Verdict(word)
-
-
 def current_word(word: str) -> str:
     """Return today's word for a stored one; a word that is not known stays as it is."""
     known = _EARLIER.get(word)

@@ -10,9 +10,10 @@ from moonmind import wire
 from moonmind.engine.stage import Stages
 from moonmind.ports.check import CheckStatus
 from moonmind.runs import model_usage, naming
-from moonmind.runs.chain import STAGES
+from moonmind.runs.chain import STAGES, Stage
 from moonmind.runs.machine import AttemptState, RunStatus, WaitingReason
 from moonmind.runs.records import Artifact, Attempt, CredentialAudit, Event, Run
+from moonmind.runs.words import UnknownWord, read_word
 from moonmind.wire import TaskName
 
 _TASK_OF_ARTIFACT: Mapping[str, TaskName] = MappingProxyType(
@@ -55,7 +56,7 @@ def run_view(
         feature_key=_feature_key(run),
         branch_name=run.branch,
         pull_request_url=run.pull_request_url,
-        current_task_name=None if run.status in _NOWHERE else TaskName(run.stage.value),
+        current_task_name=None if run.status in _NOWHERE else _task_name(run.stage),
         celery_chain_id=run.chain_id,
         codex_task_id=run.codex_task_id,
         codex_logs_path=run.codex_logs_path,
@@ -81,11 +82,11 @@ def task_views(
     attempts: Iterable[Attempt], artifacts: Sequence[Artifact] = (), *, stages: Stages, every: bool = False
 ) -> list[wire.WorkflowTaskState]:
     """Show one task per stage in chain order (its latest attempt), then one row per operator's retry."""
-    ordered = sorted(attempts, key=lambda attempt: (attempt.stage.position, attempt.number))
+    ordered = sorted(attempts, key=lambda attempt: (attempt.stage.position, attempt.stage, attempt.number))
     shown: list[wire.WorkflowTaskState] = []
     for stage, group in groupby(ordered, key=lambda attempt: attempt.stage):
         tries = list(group)
-        name = TaskName(stage.value)
+        name = _task_name(stage)
         for index, attempt in enumerate(tries):
             latest = index == len(tries) - 1
             if latest or every:
@@ -115,10 +116,10 @@ def artifact_view(artifact: Artifact) -> wire.WorkflowArtifact:
 def audit_view(audit: CredentialAudit) -> wire.WorkflowCredentialAudit:
     """Show what was found of the credentials."""
     return wire.WorkflowCredentialAudit(
-        codex_status=CheckStatus(audit.codex_status),
+        codex_status=read_word(CheckStatus, audit.codex_status),
         codex_checked_at=audit.codex_checked_at,
         codex_message=audit.codex_message or None,
-        github_status=CheckStatus(audit.github_status),
+        github_status=read_word(CheckStatus, audit.github_status),
         github_checked_at=audit.github_checked_at,
         github_message=audit.github_message or None,
         environment_snapshot=dict(audit.snapshot),
@@ -132,7 +133,7 @@ def event_view(event: Event) -> wire.RunEvent:
         seq=event.seq,
         run_id=event.run_id,
         type=event.type,
-        task_name=None if event.stage is None else TaskName(event.stage.value),
+        task_name=None if event.stage is None else _task_name(event.stage),
         data=dict(event.data),
         created_at=event.created_at,
     )
@@ -150,7 +151,13 @@ def _feature_key(run: Run) -> str | None:
     return run.feature_key.rstrip("/").rsplit("/", 1)[-1]
 
 
-def _progress(run: Run) -> wire.Progress:
+def _task_name(stage: Stage) -> TaskName:
+    return read_word(TaskName, stage.value)
+
+
+def _progress(run: Run) -> wire.Progress | None:
+    if isinstance(run.stage, UnknownWord):
+        return None  # nobody here knows where in its chain that is
     done = len(STAGES) if run.status is RunStatus.SUCCEEDED else run.stage.position
     return wire.Progress(done=done, total=len(STAGES))
 
@@ -189,4 +196,5 @@ def _message(attempt: Attempt, before: Attempt | None, stages: Stages) -> dict[s
         return {"code": error.code, "message": error.message, "remediation": error.remediation}
     if attempt.state is AttemptState.RETRYING and before is not None and before.error is not None:
         return {"previousCode": before.error.code, "previousMessage": before.error.message}
-    return stages[attempt.stage].summary(attempt.result or attempt.checkpoint or {})
+    known = stages.get(attempt.stage)
+    return known.summary(attempt.result or attempt.checkpoint or {}) if known is not None else {}

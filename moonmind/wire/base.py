@@ -2,10 +2,15 @@
 
 import re
 from datetime import UTC, datetime
-from typing import Annotated
+from enum import StrEnum
+from typing import Annotated, cast
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.alias_generators import to_camel
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, core_schema
+
+from moonmind.runs.words import read_word
 
 
 class WireModel(BaseModel):
@@ -42,6 +47,26 @@ def must_match(pattern: str, otherwise: str) -> AfterValidator:
         return value
 
     return AfterValidator(check)
+
+
+class Shown:
+    """Marks a field with words that may grow: a word that is not known here is passed on as it is."""
+
+    def __get_pydantic_core_schema__(self, source: type[StrEnum], handler: GetCoreSchemaHandler) -> CoreSchema:
+        """Return the enumeration's schema, which takes `UnknownWord` and every other text too."""
+
+        def read(value: object, known: core_schema.ValidatorFunctionWrapHandler) -> object:
+            return read_word(source, value) if isinstance(value, str) else known(value)
+
+        def word(value: StrEnum) -> str:
+            return value.value
+
+        written = core_schema.plain_serializer_function_ser_schema(word)
+        return core_schema.no_info_wrap_validator_function(read, handler(source), serialization=written)
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """Return the schema of the words that are known here."""
+        return handler(cast("core_schema.WrapValidatorFunctionSchema", schema)["schema"])
 
 
 Instant = Annotated[AwareDatetime, AfterValidator(_utc)]

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field
 from moonmind.ports.check import CheckStatus
 from moonmind.runs.event_types import EventType
 from moonmind.runs.machine import AttemptState, RunStatus, WaitingReason
-from moonmind.wire.base import Instant, WireModel
+from moonmind.wire.base import Instant, Shown, WireModel
 from moonmind.wire.problems import RunError
 
 _INERT = frozenset({"application/json", "application/x-ndjson", "application/gzip"})
@@ -38,8 +38,8 @@ class TaskName(StrEnum):
 class WorkflowTaskState(WireModel):
     """One task of the chain: its latest attempt, or one of all when they are asked for."""
 
-    task_name: TaskName
-    state: AttemptState
+    task_name: Annotated[TaskName, Shown()]
+    state: Annotated[AttemptState, Shown()]
     message: dict[str, Any] = Field(default_factory=dict)
     """A small summary of what came out; after a failure `code`, `message`, `remediation`."""
     artifact_paths: list[str] = Field(default_factory=list)
@@ -67,10 +67,10 @@ class WorkflowArtifact(WireModel):
 class WorkflowCredentialAudit(WireModel):
     """The probe of Codex's and GitHub's credentials before an agent is started; never a secret."""
 
-    codex_status: CheckStatus
+    codex_status: Annotated[CheckStatus, Shown()]
     codex_checked_at: Instant | None = None
     codex_message: str | None = None
-    github_status: CheckStatus
+    github_status: Annotated[CheckStatus, Shown()]
     github_checked_at: Instant | None = None
     github_message: str | None = None
     environment_snapshot: dict[str, str] = Field(default_factory=dict)
@@ -80,7 +80,7 @@ class WorkflowCredentialAudit(WireModel):
 class Waiting(WireModel):
     """Why a running run is not being worked on now, and until when at most."""
 
-    reason: WaitingReason
+    reason: Annotated[WaitingReason, Shown()]
     until: Instant
 
 
@@ -105,13 +105,13 @@ class SpecWorkflowRun(WireModel):
 
     id: UUID
     repository: str
-    status: RunStatus
+    status: Annotated[RunStatus, Shown()]
     created_at: Instant
     feature_key: str | None = None
     """The feature's folder once discovered, or its path where another has that folder; before, what was asked for."""
     branch_name: str | None = None
     pull_request_url: str | None = None
-    current_task_name: TaskName | None = None
+    current_task_name: Annotated[TaskName, Shown()] | None = None
     """The stage at work, or the one that failed or was stopped; null after `succeeded` and `no_work`."""
     celery_chain_id: UUID | None = None
     codex_task_id: str | None = None
@@ -155,7 +155,7 @@ class RunEvent(WireModel):
     seq: int
     """From 1, dense within the run."""
     run_id: UUID
-    type: EventType
-    task_name: TaskName | None = None
+    type: Annotated[EventType, Shown()]
+    task_name: Annotated[TaskName, Shown()] | None = None
     data: dict[str, Any] = Field(default_factory=dict)
     created_at: Instant

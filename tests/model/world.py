@@ -174,7 +174,7 @@ class World(Rescued):
                 row.turn, row.waiting = now + seconds, reason
                 row.deadline = row.turn + LIFETIME if renews_deadline else row.deadline
                 row.dispatch_at = self._dispatch_at(row)
-                row.job = kept.get("jobKey", row.job)
+                row.job = (kept or {}).get("jobKey", row.job)
                 row.events.append(EventType.ATTEMPT_SUSPENDED)
             case TryAgain(seconds, _, _):
                 row.latest.state = AttemptState.FAILED

@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from threading import Barrier
 from typing import Any, TypeVar
@@ -23,6 +24,7 @@ from moonmind.db.unit_of_work import Database
 from moonmind.runs.chain import Stage
 from moonmind.runs.machine import WaitingReason
 from moonmind.runs.records import Claim, Event, NewRun, Run
+from tests.support.waiting import until
 
 SERVER = "MOONMIND_TEST_POSTGRES_URL"
 HOST = UUID("00000000-0000-4000-8000-000000000001")
@@ -191,6 +193,23 @@ def add_run(database: Database, **values: Any) -> Run:
     """Create a run."""
     with database.write() as unit:
         return unit.runs.add(new_run(**values))
+
+
+def add_later_run(database: Database, **values: Any) -> Run:
+    """Create a run after all others by the database's clock."""
+    next_instant(database)
+    return add_run(database, **values)
+
+
+def next_instant(database: Database) -> None:
+    """Wait until the database's clock shows another time; SQLite's counts milliseconds."""
+    before = _now(database)
+    until(lambda: _now(database) > before, "the clock's next instant", pause=0.001)
+
+
+def _now(database: Database) -> datetime:
+    with database.read() as unit:
+        return unit.now()
 
 
 def read_run(database: Database, run_id: UUID) -> Run:

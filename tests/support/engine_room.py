@@ -16,17 +16,17 @@ from moonmind.adapters.scanners.betterleaks import Betterleaks
 from moonmind.adapters.vcs.git_vcs import GitVcs
 from moonmind.adapters.vcs.vcs_options import VcsOptions
 from moonmind.db.unit_of_work import Database, UnitOfWork
-from moonmind.engine.context_factory import ContextFactory
 from moonmind.engine.executor import ChainSignal, Executor
 from moonmind.engine.host import Host
 from moonmind.engine.lease import LeaseKeeper
 from moonmind.engine.recorder import Recorder
 from moonmind.engine.stage import StageDefinition
-from moonmind.engine.stage_context import StageContext
+from moonmind.engine.stage_context import ContextFactory, StageContext
 from moonmind.errors import AgentError, DispatchError, MoonMindError, Unavailable
 from moonmind.ports.agent import AgentJob, JobLimits, JobState, JobStatus
 from moonmind.ports.check import Check, CheckStatus
 from moonmind.ports.dispatcher import DispatchRequest
+from moonmind.ports.forge import Repository
 from moonmind.preflight.checks import Preflight
 from moonmind.redact import Redactor
 from moonmind.runs.chain import STAGES, Stage
@@ -36,11 +36,16 @@ from moonmind.runs.retry import RetryPolicy
 from moonmind.services.run_service import RunService
 from moonmind.settings import ambient_environment
 from tests.support.databases import HOST, add_run, read_run, register_host
+from tests.support.plans import a_plan
 
 SECRET = "a-known-secret-of-the-test"
-_DEMO = {"fullName": "octo/demo"}
-PLAN: Mapping[str, Any] = {"v": 1, "repository": _DEMO, "startingCommit": "1" * 40, "phase": "Phase 1"}
-"""As much of discover's outputs as closing a submit attempt reads."""
+_PLAN = a_plan(
+    repository=Repository("octo/demo", "https://forge.test/octo/demo", "main"),
+    starting_commit="1" * 40,
+    phase="Phase 1",
+)
+PLAN: Mapping[str, Any] = {name: value for name, value in _PLAN.stored().items() if name != "featureKey"}
+"""What discover records, without the run's own column: many runs of one repository begin with it."""
 
 
 def passed(name: str, message: str = "fine", **facts: str) -> Check:
@@ -300,6 +305,6 @@ class EngineRoom:
     def _plainly(self, stage: Stage) -> StageDefinition:
         def work(context: StageContext) -> Outcome:
             self.worked.append(stage)
-            return Done(dict(PLAN) if stage is Stage.DISCOVER else {"from": stage.value})
+            return Done(dict(PLAN) if stage is Stage.DISCOVER else {"v": 1, "from": stage.value})
 
         return replace(bootstrap.STAGES[stage], run=work)

@@ -1,11 +1,13 @@
 """Plans and changes for tests, with everything but the point of the test filled in."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 from moonmind.ports.forge import Repository
 from moonmind.ports.vcs import Change
 from moonmind.speckit.features import Feature
 from moonmind.stages.kit.plan import Plan, PlanTask
+from moonmind.stages.kit.stage_results import ApplyResult, ChangedFile
 
 KEY = "spec-42-refresh-docs"
 FOLDER = f"specs/{KEY}"
@@ -39,3 +41,18 @@ def a_change(
 ) -> Change:
     """Make one changed path."""
     return Change(path, status, old, "000000" if status == "D" else mode, 1, 0, link)
+
+
+def an_apply_result(**changed: Any) -> ApplyResult:
+    """Make what apply records of a change of one file."""
+    values: dict[str, Any] = {
+        "verdicts": (),
+        "ticked": (),
+        "files": (ChangedFile("a.py", "A", 3, 1),),
+        "added": 3,
+        "deleted": 1,
+        "commit": "c" * 40,
+        "message": "Do it",
+        "committed_at": datetime(2026, 1, 2, tzinfo=UTC),
+    }
+    return ApplyResult(**(values | changed))

@@ -165,7 +165,7 @@ class World:
                 self.numbers[stage] += 1
             case Redo(target, note, kept):
                 self.note = note
-                self.checkpoints[target] = dict(kept)
+                self.checkpoints[target] = dict(kept or {})
                 self.numbers[target] += 1
             case _:
                 pass
@@ -254,9 +254,10 @@ class World:
         script["steps"] = [step for step in script["steps"] if "run_for_seconds" not in step]
         return json.dumps(script).encode()
 
-    def _keep(self, stage: Stage, kept: Mapping[str, Any]) -> None:
-        self.checkpoints[stage] = {**self.checkpoints.get(stage, {}), **kept}
-        self.job_key = kept.get("jobKey", self.job_key)
+    def _keep(self, stage: Stage, kept: Mapping[str, Any] | None) -> None:
+        if kept is not None:
+            self.checkpoints[stage] = dict(kept)
+            self.job_key = kept.get("jobKey", self.job_key)
 
     def _attempt(self, stage: Stage) -> Attempt:
         return replace(AN_ATTEMPT, run_id=self.run_id, stage=stage, number=self.numbers[stage])

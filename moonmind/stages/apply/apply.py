@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import structlog
@@ -31,13 +32,12 @@ from moonmind.stages.kit.plan import Plan
 from moonmind.stages.kit.restored_work import ensure_start, find_wip
 from moonmind.stages.kit.secret_rules import Suspect
 from moonmind.stages.kit.secret_scan import list_unfinished, list_work
+from moonmind.stages.kit.stage_results import ApplyCheckpoint, ApplyResult, ChangedFile, Judged, SubmitResult
 from moonmind.stages.kit.summaries import shown
 from moonmind.stages.kit.ticking import ticked
 
 log = structlog.get_logger(__name__)
 
-VERSION = 2
-"""2: verdicts `changed`, `claimed`, `open`, and `leftOpen`; 1 had `proven`, `attested`, `unproven`, read still."""
 OUTPUT_PATH = "apply/output.json"
 NO_VERIFICATION = "no test was run"
 TASKS_LIMIT = 4 * 1024 * 1024
@@ -48,48 +48,50 @@ _SHOWN_LEFT_OUT = 40
 
 def run(context: StageContext) -> Outcome:
     """Make the run's one commit from the agent's work, or refuse it with reasons; repeating it makes the same commit."""
-    plan = Plan.from_outputs(context.result_of(Stage.DISCOVER))
-    submitted = context.result_of(Stage.SUBMIT)
+    plan = context.result(Plan)
+    submitted = context.result(SubmitResult)
     ensure_start(context, plan)
-    wip = find_wip(context, plan, submitted)
+    wip = find_wip(context, plan, submitted.wip, submitted.patch_path)
     if wip is None:
         if leaked := _leaked_before(context, submitted):
             raise _secret_found(leaked)
         # Without the commit that is gone; the agent's own conversation may still be there, and goes on.
-        kept = {name: submitted.get(name) for name in ("v", "codexTaskId", "startingCommit", "phase", "callsBase")}
         return Redo(
-            Stage.SUBMIT, "The work of the last attempt was lost with the machine it was on. Do the tasks again.", kept
+            Stage.SUBMIT,
+            "The work of the last attempt was lost with the machine it was on. Do the tasks again.",
+            submitted.resumed().stored(),
         )
     repository = plan.repository.full_name
     patch = read_patch(context, repository, plan.starting_commit, wip)
     findings = _findings(plan, patch)
     if patch.leaks:
-        _report(context, plan, patch, findings, (), of=submitted.get("wip"))
+        _report(context, plan, submitted, patch, findings, (), of=submitted.wip)
         name = f"patches/masked-{context.attempt.number}.diff"
         if keep_patch(context, masked := masked_patch(context, patch), name):
             list_unfinished(context, masked, name)
         _throw_away(context, repository)
         raise _secret_found(patch.leaks)
     patch_path, digest = _stored(context, submitted, patch)
-    excused = secret_findings.accepted(context)
+    accepted = context.resumes(ApplyCheckpoint).accepted
+    excused = {one["fingerprint"]: one["why"] for one in accepted}
     suspected, unread = secret_findings.suspects(context, plan, patch) if patch.content is not None else ((), ())
     stopping = [one for one in suspected if one.severity is Severity.REFUSED and one.fingerprint not in excused]
     if patch_path:
         list_work(context, patch, patch_path, stopping)
     findings = (*findings, *secret_findings.as_findings(suspected, unread, patch, excused))
     if (error := _refusal(submitted, patch_path, findings, stopping)) is not None:
-        _report(context, plan, patch, findings, ())
-        if new_notes(context, submitted):
+        _report(context, plan, submitted, patch, findings, ())
+        if new_notes(context, submitted.notes_mark):
             return _asked_again(submitted, patch_path, error.message)
         raise error
     if all(change.path == plan.feature.tasks_path for change in patch.changes):
-        _report(context, plan, patch, findings, ())
+        _report(context, plan, submitted, patch, findings, ())
         raise AgentNoChange("The agent changed nothing but the boxes of tasks.md, which show nothing by themselves.")
-    judgements, tasks_file = _judge(context, plan, patch, wip, str(submitted.get("report") or ""))
+    judgements, tasks_file = _judge(context, plan, patch, wip, submitted.report)
     message = commit_message(plan, judgements, context.run.id)
     if context.redactor.holds_known(message.encode()):
         raise SecretFound("The commit message would hold a known secret: it stands in the phase's title or a path.")
-    summary = _report(context, plan, patch, findings, judgements)
+    judged = _report(context, plan, submitted, patch, findings, judgements)
     commit = context.vcs.commit(
         repository,
         tree_of=wip,
@@ -98,39 +100,38 @@ def run(context: StageContext) -> Outcome:
         message=message,
         when=context.run.created_at,
     )
-    return Done(
-        {
-            **summary,
-            "commit": commit,
-            "patchPath": patch_path,
-            "patchDigest": digest,
-            "message": message,
-            "committedAt": context.run.created_at.isoformat(),
-            "title": pull_request_text.title(plan),
-            "summary": subject(plan, judgements),
-            **({"accepted": context.checkpoint["accepted"]} if excused else {}),
-        }
+    done = ApplyResult(
+        **dict(judged),
+        commit=commit,
+        patch_path=patch_path,
+        patch_digest=digest,
+        message=message,
+        committed_at=context.run.created_at,
+        title=pull_request_text.title(plan),
+        summary=subject(plan, judgements),
+        accepted=accepted or None,
     )
+    return Done(done.stored())
 
 
 def list_taken_work(context: StageContext) -> Mapping[str, Any]:
     """List the agent's finished work where a run ends before it was judged; an error hinders no end."""
-    plan, taken = context.results.get(Stage.DISCOVER), context.results.get(Stage.SUBMIT)
-    if plan is None or taken is None or not taken.get("patchPath"):
+    plan, taken = Plan.of(context.results), SubmitResult.of(context.results)
+    if plan is None or taken is None or not taken.patch_path or not taken.wip:
         return context.checkpoint
     try:
-        patch = read_patch(context, plan["repository"]["fullName"], plan["startingCommit"], taken["wip"])
+        patch = read_patch(context, plan.repository.full_name, plan.starting_commit, taken.wip)
     except (LeaseLost, StopRequested):
         raise
     except Exception:  # its commit may be on another host
-        log.exception("patch.not_listed", path=taken["patchPath"])
+        log.exception("patch.not_listed", path=taken.patch_path)
         return context.checkpoint
-    list_unfinished(context, patch, taken["patchPath"])
+    list_unfinished(context, patch, taken.patch_path)
     return context.checkpoint
 
 
 def _refusal(
-    submitted: Mapping[str, Any], patch_path: str | None, findings: Sequence[Finding], stopping: Sequence[Suspect]
+    submitted: SubmitResult, patch_path: str | None, findings: Sequence[Finding], stopping: Sequence[Suspect]
 ) -> MoonMindError | None:
     """Return why the change may not be published: secrets first, then the patch policy; None where it may be."""
     if stopping:
@@ -139,16 +140,15 @@ def _refusal(
     if not refused:
         return None
     said = "The change breaks the patch policy: " + _some([f"{item.path!r}: {item.words}" for item in refused]) + "."
-    if patch_path is None and submitted.get("archivePath"):
-        said = f"{said} The work is kept in the artifact {submitted['archivePath']}."
-    return PatchRefused(said, findings=[item.as_json() for item in refused[:50]])
+    if patch_path is None and submitted.archive_path:
+        said = f"{said} The work is kept in the artifact {submitted.archive_path}."
+    return PatchRefused(said, findings=[asdict(item) for item in refused[:50]])
 
 
-def _asked_again(submitted: Mapping[str, Any], patch_path: str | None, said: str) -> Redo:
+def _asked_again(submitted: SubmitResult, patch_path: str | None, said: str) -> Redo:
     """Send a refused change back to the agent's own conversation, with its work: the operator wrote what to do about it."""
-    names = ("v", "codexTaskId", "startingCommit", "phase", "callsBase", "wip")
-    kept = {name: submitted.get(name) for name in names} | {"partialPatch": patch_path}
-    return Redo(Stage.SUBMIT, said, kept)
+    kept = submitted.resumed().model_copy(update={"wip": submitted.wip, "partial_patch": patch_path})
+    return Redo(Stage.SUBMIT, said, kept.stored())
 
 
 def _secret_found(paths: Sequence[str]) -> SecretFound:
@@ -158,13 +158,13 @@ def _secret_found(paths: Sequence[str]) -> SecretFound:
     )
 
 
-def _leaked_before(context: StageContext, submitted: Mapping[str, Any]) -> tuple[str, ...]:
+def _leaked_before(context: StageContext, submitted: SubmitResult) -> tuple[str, ...]:
     """Find what an earlier claim of this work refused and threw away, and could not record."""
     try:
         said = json.loads(context.artifacts.read(OUTPUT_PATH))
     except (NotFound, ValueError):
         return ()
-    return tuple(said.get("secrets") or ()) if said.get("of") and said["of"] == submitted.get("wip") else ()
+    return tuple(said.get("secrets") or ()) if said.get("of") and said["of"] == submitted.wip else ()
 
 
 def _throw_away(context: StageContext, repository: str) -> None:
@@ -174,11 +174,11 @@ def _throw_away(context: StageContext, repository: str) -> None:
     context.vcs.erase(repository, context.run.id)
 
 
-def _stored(context: StageContext, submitted: Mapping[str, Any], patch: Patch) -> tuple[str | None, str | None]:
+def _stored(context: StageContext, submitted: SubmitResult, patch: Patch) -> tuple[str | None, str | None]:
     """Name the stored patch: the one that submit stored, unless the work was found again in another form."""
-    path, digest = submitted.get("patchPath"), submitted.get("patchDigest")
+    path, digest = submitted.patch_path, submitted.patch_digest
     if path and patch.content is not None and digest == f"sha256:{hashlib.sha256(patch.content).hexdigest()}":
-        return str(path), str(digest)
+        return path, digest
     path = f"patches/attempt-{context.attempt.number}.diff"
     digest = keep_patch(context, patch, path)
     return (path, digest) if digest else (None, None)
@@ -230,40 +230,42 @@ def _judge(
 def _report(
     context: StageContext,
     plan: Plan,
+    submitted: SubmitResult,
     patch: Patch,
     findings: Sequence[Finding],
     judgements: Sequence[Judgement],
     *,
     of: str | None = None,
-) -> dict[str, Any]:
-    """Store what was found before anything can fail after it, and give it as outputs."""
+) -> Judged:
+    """Store what was found before anything can fail after it, and return it."""
     files = [change for change in patch.changes if change.path != plan.feature.tasks_path]
-    found: dict[str, Any] = {
-        "v": VERSION,
-        "verdicts": [item.as_json() for item in judgements],
-        "ticked": [item.id for item in judgements if item.verdict.ticks],
-        "leftOpen": [item.id for item in judgements if not item.verdict.ticks],
-        "files": [
-            {"path": storable(change.path), "status": change.status, "added": change.added, "deleted": change.deleted}
-            for change in files
-        ],
-        "added": sum(max(change.added, 0) for change in files),
-        "deleted": sum(max(change.deleted, 0) for change in files),
-        "warnings": [*plan.warnings, *_left_out(context), *_look_first(findings)],
-        "verification": NO_VERIFICATION,
+    found = Judged(
+        verdicts=tuple(judgements),
+        ticked=tuple(item.id for item in judgements if item.verdict.ticks),
+        left_open=tuple(item.id for item in judgements if not item.verdict.ticks),
+        files=tuple(
+            ChangedFile(storable(change.path), change.status, change.added, change.deleted) for change in files
+        ),
+        added=sum(max(change.added, 0) for change in files),
+        deleted=sum(max(change.deleted, 0) for change in files),
+        warnings=(*plan.warnings, *_left_out(submitted), *_look_first(findings)),
+        verification=NO_VERIFICATION,
+    )
+    shown: dict[str, Any] = {
+        **found.stored(),
+        "policy": [asdict(item) for item in findings],
+        "secrets": list(patch.leaks),
     }
-    shown: Mapping[str, Any] = {**found, "policy": [item.as_json() for item in findings], "secrets": list(patch.leaks)}
     if of:
-        shown = {**shown, "of": of}
+        shown["of"] = of
     text = context.redactor.text(json.dumps(shown, ensure_ascii=False, indent=2))
     context.artifacts.save("apply_output", OUTPUT_PATH, text.encode(), "application/json")
     return found
 
 
-def _left_out(context: StageContext) -> list[str]:
+def _left_out(submitted: SubmitResult) -> list[str]:
     """Return what the agent left that is not in the change, as submit took it."""
-    items = context.result_of(Stage.SUBMIT).get("leftOut") or ()
-    return [storable(f"{item['path']}: {item['words']}") for item in items[:_SHOWN_LEFT_OUT]]
+    return [storable(f"{item.path}: {item.words}") for item in submitted.left_out[:_SHOWN_LEFT_OUT]]
 
 
 def _look_first(findings: Sequence[Finding]) -> list[str]:

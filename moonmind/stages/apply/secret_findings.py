@@ -35,11 +35,6 @@ def suspects(context: StageContext, plan: Plan, patch: Patch) -> tuple[tuple[Sus
     return shown, tuple(storable(context.redactor.text(path)) for path in seen.unread)
 
 
-def accepted(context: StageContext) -> Mapping[str, str]:
-    """Return the findings that a person accepted at a retry, by fingerprint, each with the reason."""
-    return {str(one["fingerprint"]): str(one["why"]) for one in context.checkpoint.get("accepted") or ()}
-
-
 def as_findings(
     found: Sequence[Suspect], unread: Sequence[str], patch: Patch, excused: Mapping[str, str]
 ) -> tuple[Finding, ...]:

@@ -7,7 +7,7 @@ from typing import Any
 from moonmind.engine import forge_cooldown
 from moonmind.engine.stage import StageDefinition, StartingPoint
 from moonmind.engine.stage_context import StageContext
-from moonmind.errors import Rejected, SpecUnreadable
+from moonmind.errors import Rejected, SpecUnreadable, Unexpected
 from moonmind.ports.forge import Repository
 from moonmind.preflight.checks import Need
 from moonmind.runs.chain import Stage
@@ -26,7 +26,7 @@ from moonmind.stages.discover.progress import without_progress
 from moonmind.stages.discover.snapshot import Snapshot
 from moonmind.stages.kit import forge_answers
 from moonmind.stages.kit.branch_conflicts import refuse_conflicts
-from moonmind.stages.kit.plan import VERSION, Plan, PlanTask
+from moonmind.stages.kit.plan import Plan, PlanTask
 from moonmind.stages.kit.summaries import shown
 
 
@@ -80,7 +80,7 @@ def _plan(
     work = next_work(there, file)
     if isinstance(work, NoWork):
         # The feature's own column is set all the same, so that the run is found under it.
-        return NothingToDo(_sentence(work.reason), {"v": VERSION, "featureKey": there.path, "choice": reason})
+        return NothingToDo(_sentence(work.reason), {"v": Plan.version, "featureKey": there.path, "choice": reason})
     constitution = constitution_in(listing)
     plan = Plan(
         repository=candidates.snapshot.repository,
@@ -112,10 +112,10 @@ def _plan(
         ),
     )
     if stuck := without_progress(plan, context.run.notes, context.services.earlier_run(there.path, Stage.APPLY)):
-        return NothingToDo(stuck, plan.as_outputs())
+        return NothingToDo(stuck, plan.stored())
     if start.branch_tip is None:
         refuse_conflicts(start.branch, candidates.snapshot.branches, candidates.snapshot.repository.default_branch)
-    return Done(plan.as_outputs())
+    return Done(plan.stored())
 
 
 def _not_ours(candidates: Candidates, start: Start) -> tuple[str, ...]:
@@ -172,8 +172,11 @@ def starting_point(outputs: Mapping[str, Any]) -> StartingPoint | None:
 
 def mirrored_repository(outputs: Mapping[Stage, Mapping[str, Any]]) -> str | None:
     """Return the name under which a run's objects are mirrored: the forge's, which changes with its name."""
-    found = outputs.get(Stage.DISCOVER, {}).get("repository")
-    return str(found["fullName"]) if isinstance(found, Mapping) and "fullName" in found else None
+    try:
+        plan = Plan.of(outputs)
+    except Unexpected:  # no plan was made, or none that this program reads
+        return None
+    return None if plan is None else plan.repository.full_name
 
 
 STAGE = StageDefinition(run, needs=frozenset({Need.FORGE}), summary=summary, starting_point=starting_point)

@@ -1,9 +1,9 @@
 """The no-progress rule: a run that would be given exactly what the last one got nowhere with is not started."""
 
 from moonmind.engine.stage_services import EarlierRun
-from moonmind.errors import AgentNoChange, PatchRefused, SecretFound, SecretSuspected
-from moonmind.runs.chain import Stage
+from moonmind.errors import AgentNoChange, PatchRefused, SecretFound, SecretSuspected, Unexpected
 from moonmind.stages.kit.plan import Plan
+from moonmind.stages.kit.stage_results import ApplyResult, PublishResult
 
 _REFUSALS = frozenset({AgentNoChange.code, PatchRefused.code, SecretFound.code, SecretSuspected.code})
 """How apply ends when it has judged a change and found nothing to tick in it."""
@@ -17,15 +17,18 @@ def without_progress(plan: Plan, notes: str | None, earlier: EarlierRun | None) 
     """
     if earlier is None:
         return None
-    before, applied = earlier.results.get(Stage.DISCOVER), earlier.results.get(Stage.APPLY)
-    if before is None or (applied is None and not _was_refused(earlier)) or (applied or {}).get("ticked"):
+    try:
+        before = Plan.of(earlier.results)
+        applied, published = ApplyResult.of(earlier.results), PublishResult.of(earlier.results)
+    except Unexpected:  # it found no work, or was recorded by a program that is not ours
         return None
-    published = earlier.results.get(Stage.PUBLISH, {})
-    own = {before.get("startingCommit"), (applied or {}).get("commit"), published.get("commit")}
+    if before is None or (applied is None and not _was_refused(earlier)) or (applied is not None and applied.ticked):
+        return None
+    own = {before.starting_commit, *(one.commit for one in (applied, published) if one is not None)}
     same = (
-        before.get("featureKey") == plan.feature.path
-        and [(task["id"], task["text"]) for task in before.get("tasks", ())] == [(t.id, t.text) for t in plan.tasks]
-        and before.get("hashes") == dict(plan.hashes or {})
+        before.feature.path == plan.feature.path
+        and [(task.id, task.text) for task in before.tasks] == [(task.id, task.text) for task in plan.tasks]
+        and before.hashes == plan.hashes
         and (earlier.notes or "").strip() == (notes or "").strip()
         and plan.starting_commit in own
     )

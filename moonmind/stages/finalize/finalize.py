@@ -2,26 +2,45 @@
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import asdict
+from typing import Any, ClassVar, Literal
 
 from moonmind.engine.stage import StageDefinition
 from moonmind.engine.stage_context import StageContext
+from moonmind.engine.stage_state import StageResult
 from moonmind.runs.chain import Stage
 from moonmind.runs.machine import Done
 from moonmind.runs.verdict import Verdict
-from moonmind.stages.kit.judgement import Judgement
 from moonmind.stages.kit.plan import Plan
+from moonmind.stages.kit.stage_results import ApplyResult, PublishResult, SubmitResult
 from moonmind.stages.kit.summaries import shown
 
-VERSION = 2
 SUMMARY_PATH = "finalize/summary.json"
+
+
+class FinalizeResult(StageResult):
+    """The run's totals."""
+
+    stage: ClassVar[Stage] = Stage.FINALIZE
+    version: ClassVar[int] = 2
+
+    v: Literal[2] = 2
+    tasks: int
+    ticked: tuple[str, ...]
+    claimed: tuple[str, ...]
+    left_open: tuple[str, ...]
+    left_for_people: tuple[str, ...]
+    files: int
+    added: int
+    deleted: int
+    warnings: tuple[str, ...]
+    usage: Mapping[str, Any]
 
 
 def run(context: StageContext) -> Done:
     """Store the summary first, then remove the agent's home and the workspace; the pinned commits stay."""
-    plan = Plan.from_outputs(context.result_of(Stage.DISCOVER))
-    totals = _totals(plan, context.results.get(Stage.SUBMIT, {}), context.result_of(Stage.APPLY))
-    published = context.result_of(Stage.PUBLISH)
+    plan, applied, published = context.result(Plan), context.result(ApplyResult), context.result(PublishResult)
+    totals = _totals(plan, SubmitResult.of(context.results), applied).stored()
     summary: dict[str, Any] = {
         **totals,
         "runId": str(context.run.id),
@@ -31,9 +50,9 @@ def run(context: StageContext) -> Done:
         "branchName": plan.branch,
         "base": plan.base,
         "startingCommit": plan.starting_commit,
-        "commit": published["commit"],
-        "pullRequestUrl": published["pullRequestUrl"],
-        "verdicts": [Judgement.from_json(item).as_json() for item in context.result_of(Stage.APPLY)["verdicts"]],
+        "commit": published.commit,
+        "pullRequestUrl": published.pull_request_url,
+        "verdicts": [asdict(item) for item in applied.verdicts],
     }
     text = context.redactor.text(json.dumps(summary, ensure_ascii=False, indent=2))
     context.artifacts.save("run_summary", SUMMARY_PATH, text.encode(), "application/json")
@@ -43,21 +62,19 @@ def run(context: StageContext) -> Done:
     return Done(totals)
 
 
-def _totals(plan: Plan, submitted: Mapping[str, Any], applied: Mapping[str, Any]) -> dict[str, Any]:
-    judgements = [Judgement.from_json(item) for item in applied["verdicts"]]
-    return {
-        "v": VERSION,
-        "tasks": len(plan.tasks),
-        "ticked": list(applied["ticked"]),
-        "claimed": [item.id for item in judgements if item.verdict is Verdict.CLAIMED],
-        "leftOpen": [item.id for item in judgements if not item.verdict.ticks],
-        "leftForPeople": list(plan.left_for_people),
-        "files": len(applied["files"]),
-        "added": applied["added"],
-        "deleted": applied["deleted"],
-        "warnings": list(applied.get("warnings", ())),
-        "usage": dict(submitted.get("usage") or {}),
-    }
+def _totals(plan: Plan, submitted: SubmitResult | None, applied: ApplyResult) -> FinalizeResult:
+    return FinalizeResult(
+        tasks=len(plan.tasks),
+        ticked=applied.ticked,
+        claimed=tuple(item.id for item in applied.verdicts if item.verdict is Verdict.CLAIMED),
+        left_open=tuple(item.id for item in applied.verdicts if not item.verdict.ticks),
+        left_for_people=plan.left_for_people,
+        files=len(applied.files),
+        added=applied.added,
+        deleted=applied.deleted,
+        warnings=applied.warnings,
+        usage=(submitted.usage if submitted is not None else None) or {},
+    )
 
 
 def summary(outputs: Mapping[str, Any]) -> dict[str, Any]:

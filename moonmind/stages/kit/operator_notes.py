@@ -1,8 +1,6 @@
 """Whether the operator wrote something new for the agent since a stage recorded its notes."""
 
 import hashlib
-from collections.abc import Mapping
-from typing import Any
 
 from moonmind.engine.stage_context import StageContext
 
@@ -12,6 +10,6 @@ def notes_mark(context: StageContext) -> str:
     return hashlib.sha256((context.run.notes or "").encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
-def new_notes(context: StageContext, before: Mapping[str, Any]) -> bool:
-    """Return True if the operator wrote other notes since something was recorded: the agent is to be asked again."""
-    return before.get("notesMark") not in {None, notes_mark(context)}
+def new_notes(context: StageContext, mark: str | None) -> bool:
+    """Return True if the operator wrote other notes since `mark` was recorded: the agent is to be asked again."""
+    return mark not in {None, notes_mark(context)}

@@ -1,13 +1,13 @@
 """What a pull request says: its title, and a run's section of its body with the verdicts on each task."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 from uuid import UUID
 
 from moonmind.runs.verdict import Verdict
 from moonmind.stages.kit.harmless_text import inert, markdown, one_line
 from moonmind.stages.kit.judgement import Judgement
 from moonmind.stages.kit.plan import Plan
+from moonmind.stages.kit.stage_results import ApplyResult
 
 TITLE_LENGTH = 120
 NOTHING_RUN = "MoonMind ran none of the repository's tests"
@@ -26,9 +26,9 @@ def is_ours(text: str, plan: Plan) -> bool:
     return any(text.startswith(inert(f"{name}: ", TITLE_LENGTH)) for name in (plan.feature.key, plan.feature.path))
 
 
-def section(plan: Plan, applied: Mapping[str, Any], run_id: UUID) -> str:
+def section(plan: Plan, applied: ApplyResult, run_id: UUID) -> str:
     """Write what a run says of its phase in the pull request's body."""
-    judgements = [Judgement.from_json(item) for item in applied["verdicts"]]
+    judgements = applied.verdicts
     ticked = [item for item in judgements if item.verdict.ticks]
     claimed = [item for item in ticked if item.verdict is Verdict.CLAIMED]
     alone = f" ({len(claimed)} on the agent's word alone)" if claimed else ""
@@ -37,7 +37,7 @@ def section(plan: Plan, applied: Mapping[str, Any], run_id: UUID) -> str:
         f"### {markdown(plan.phase, 200)}",
         (
             f"{len(ticked)} of {len(judgements)} tasks ticked{alone} in {_code(plan.feature.tasks_path)}; "
-            f"{_files(len(applied['files']))} changed (+{applied['added']} −{applied['deleted']})."
+            f"{_files(len(applied.files))} changed (+{applied.added} −{applied.deleted})."
         ),
         "" if ticked else "**No box was ticked: nothing in this change shows that a task of the phase is done.**",
         "\n".join(_tasks([item for item in judgements if item not in claimed], texts)),
@@ -52,9 +52,11 @@ def section(plan: Plan, applied: Mapping[str, Any], run_id: UUID) -> str:
         parts.append(f"**Checkpoint:** {markdown(plan.checkpoint, 600)}")
     if plan.left_for_people:
         parts.append(f"**Left for people:** {_ids(plan.left_for_people)}")
-    if warnings := applied.get("warnings"):
-        parts.append("**Look here first:**\n" + "\n".join(_limited([f"- {markdown(text)}" for text in warnings])))
-    parts.append(f"<sub>MoonMind run {run_id}, commit {applied['commit']}; {NOTHING_RUN}</sub>")
+    if applied.warnings:
+        parts.append(
+            "**Look here first:**\n" + "\n".join(_limited([f"- {markdown(text)}" for text in applied.warnings]))
+        )
+    parts.append(f"<sub>MoonMind run {run_id}, commit {applied.commit}; {NOTHING_RUN}</sub>")
     return "\n\n".join(part for part in parts if part)
 
 

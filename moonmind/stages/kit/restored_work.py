@@ -1,8 +1,5 @@
 """Finds a run's work again: in this host's mirror, in the agent's folder, or from the stored patch."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from moonmind.engine.stage_context import StageContext
 from moonmind.errors import NotFound, VcsRefused
 from moonmind.stages.kit.patches import read_kept
@@ -16,21 +13,18 @@ def ensure_start(context: StageContext, plan: Plan) -> None:
         context.vcs.fetch(plan.repository)
 
 
-def find_wip(context: StageContext, plan: Plan, submitted: Mapping[str, Any]) -> str | None:
-    """Find the commit that holds the agent's work as submit recorded it; None when every trace is gone."""
+def find_wip(context: StageContext, plan: Plan, recorded: str | None, patch_path: str | None) -> str | None:
+    """Find the commit that holds the agent's work: the recorded one, else made anew; None when every trace is gone."""
     repository = plan.repository.full_name
-    recorded = submitted.get("wip")
-    if recorded and has(context, plan, str(recorded)):
-        return str(recorded)
+    if recorded and has(context, plan, recorded):
+        return recorded
     workspace = context.vcs.find_workspace(repository, context.run.id)
     if workspace is not None and workspace.starting_commit == plan.starting_commit:
-        named = {path for task in plan.tasks for path in task.targets}
-        return context.vcs.capture(repository, context.run.id, workspace, named=named).commit
-    path = submitted.get("patchPath")
-    if not path:
+        return context.vcs.capture(repository, context.run.id, workspace, named=plan.targets).commit
+    if not patch_path:
         return None
     try:
-        patch = read_kept(context, str(path))
+        patch = read_kept(context, patch_path)
     except NotFound:
         return None
     return context.vcs.restore(repository, context.run.id, plan.starting_commit, patch)

@@ -1,10 +1,7 @@
 """Push the branch and ensure its one pull request; found done already, it is done."""
 
 import json
-from collections.abc import Mapping
-from dataclasses import replace
-from datetime import datetime
-from typing import Any
+from dataclasses import asdict, replace
 
 from moonmind.engine import forge_cooldown
 from moonmind.engine.lease import StopRequested
@@ -21,18 +18,16 @@ from moonmind.errors import (
 )
 from moonmind.ports.forge import PullRequest, PullRequestDraft, PullState, Repository
 from moonmind.preflight.checks import Need
-from moonmind.runs.chain import Stage
 from moonmind.runs.machine import Done, Outcome
 from moonmind.stages.kit import forge_answers, pull_request_text
 from moonmind.stages.kit.branch_conflicts import refuse_conflicts
-from moonmind.stages.kit.judgement import Judgement
 from moonmind.stages.kit.plan import Plan
 from moonmind.stages.kit.restored_work import find_wip, has
+from moonmind.stages.kit.stage_results import ApplyResult, PublishResult, SubmitResult
 from moonmind.stages.kit.summaries import shown
 from moonmind.stages.kit.ticking import ticked
 from moonmind.stages.publish import body_sections
 
-VERSION = 1
 PAYLOAD_PATH = "publish/pull-request.json"
 
 
@@ -45,9 +40,9 @@ def run(context: StageContext) -> Outcome:
 
 
 def _publish(context: StageContext) -> Done:
-    plan = Plan.from_outputs(context.result_of(Stage.DISCOVER))
-    applied = context.result_of(Stage.APPLY)
-    commit = str(applied["commit"])
+    plan = context.result(Plan)
+    applied = context.result(ApplyResult)
+    commit = applied.commit
     repository = plan.repository.full_name
     context.lease.check()
     # Under its present address: it may have been renamed while the agent worked. The mirror keeps the name it had.
@@ -114,8 +109,8 @@ def _refuse_conflicts(context: StageContext, plan: Plan) -> None:
 
 def leftovers(context: StageContext) -> str:
     """Return what an earlier try of this stage left at the forge; raises ForgeError and VcsError where nobody can tell."""
-    plan = Plan.from_outputs(context.result_of(Stage.DISCOVER))
-    commit = str(context.result_of(Stage.APPLY)["commit"])
+    plan = context.result(Plan)
+    commit = context.result(ApplyResult).commit
     repository = plan.repository.full_name
     if words := _words_of_pull_request(context, plan, commit):
         return words
@@ -160,9 +155,7 @@ def _is_pushed(context: StageContext, plan: Plan, commit: str, tip: str | None) 
     return has(context, plan, commit) and context.vcs.is_ancestor(plan.repository.full_name, commit, tip)
 
 
-def _draft(
-    context: StageContext, plan: Plan, applied: Mapping[str, Any], opened: PullRequest | None
-) -> PullRequestDraft:
+def _draft(context: StageContext, plan: Plan, applied: ApplyResult, opened: PullRequest | None) -> PullRequestDraft:
     own = pull_request_text.section(plan, applied, context.run.id)
     whole = body_sections.merge(opened.body if opened else None, context.run.id, own)
     text = pull_request_text.title(plan, len(body_sections.runs_in(whole)))
@@ -173,26 +166,25 @@ def _draft(
     return PullRequestDraft(plan.branch, plan.base, text, whole)
 
 
-def _ensure_commit(context: StageContext, plan: Plan, applied: Mapping[str, Any], commit: str) -> None:
+def _ensure_commit(context: StageContext, plan: Plan, applied: ApplyResult, commit: str) -> None:
     """Make apply's commit again where this host's mirror lacks it: its parts are all recorded."""
     if has(context, plan, commit):
         return
-    submitted = context.results.get(Stage.SUBMIT, {})
-    wip = find_wip(context, plan, {**submitted, "patchPath": applied["patchPath"]})
+    submitted = SubmitResult.of(context.results)
+    wip = find_wip(context, plan, submitted.wip if submitted is not None else None, applied.patch_path)
     before = context.vcs.read(plan.repository.full_name, plan.starting_commit, plan.feature.tasks_path)
     if wip is None or before is None:
         raise Unexpected(
             f"commit {commit[:12]} and the patch it was made from are not on this host",
             remediation="Retry with restart_from_discovery.",
         )
-    verdicts = [Judgement.from_json(item) for item in applied["verdicts"]]
     again = context.vcs.commit(
         plan.repository.full_name,
         tree_of=wip,
         parent=plan.starting_commit,
-        replace={plan.feature.tasks_path: ticked(plan, before, verdicts)},
-        message=str(applied["message"]),
-        when=datetime.fromisoformat(applied["committedAt"]),
+        replace={plan.feature.tasks_path: ticked(plan, before, applied.verdicts)},
+        message=applied.message,
+        when=applied.committed_at,
     )
     if again != commit:
         raise Unexpected(
@@ -202,17 +194,10 @@ def _ensure_commit(context: StageContext, plan: Plan, applied: Mapping[str, Any]
 
 
 def _done(context: StageContext, plan: Plan, commit: str, pull: PullRequest) -> Done:
-    payload = json.dumps(pull.as_json(), ensure_ascii=False, indent=2)
+    payload = json.dumps(asdict(pull), ensure_ascii=False, indent=2)
     context.artifacts.save("pr_payload", PAYLOAD_PATH, payload.encode(), "application/json")
-    return Done(
-        {
-            "v": VERSION,
-            "branchName": plan.branch,
-            "pullRequestUrl": pull.url,
-            "pullRequestNumber": pull.number,
-            "commit": commit,
-        }
-    )
+    done = PublishResult(branch=plan.branch, pull_request_url=pull.url, pull_request_number=pull.number, commit=commit)
+    return Done(done.stored())
 
 
 def _short(commit: str | None) -> str:

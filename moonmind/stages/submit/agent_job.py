@@ -1,40 +1,55 @@
-"""Names of the job that a submit attempt is at, and of the files it leaves; derived, so that a re-claim finds them."""
+"""The job that a submit attempt is at; derived from what is recorded, so that a re-claim finds it."""
+
+from dataclasses import dataclass
 
 from moonmind.engine.stage_context import StageContext
 from moonmind.runs import naming
 from moonmind.runs.chain import Stage
 from moonmind.stages.kit.operator_notes import new_notes
+from moonmind.stages.kit.plan import Plan
+from moonmind.stages.kit.stage_results import SubmitCheckpoint
 
 
-def goes_on(context: StageContext) -> bool:
-    """Return True if what was kept belongs to the present plan: another phase or another start begins afresh."""
-    plan, kept = context.results.get(Stage.DISCOVER, {}), context.checkpoint
-    return "startingCommit" in kept and all(kept.get(name) == plan.get(name) for name in ("startingCommit", "phase"))
+@dataclass(frozen=True, slots=True)
+class SubmitJob:
+    """One job of a submit attempt: the attempt's own, or an earlier attempt's that only waits to be taken over."""
+
+    key: str
+    checkpoint: SubmitCheckpoint
+    """What the attempt before, or an earlier claim of this one, left."""
+    goes_on: bool
+    """The checkpoint belongs to the present plan: another phase or another start begins afresh."""
+    spent: int
+    """Jobs of this attempt that are over although it goes on: a quota's reset needs a fresh one."""
+
+    @property
+    def before(self) -> SubmitCheckpoint:
+        """Return what was left of the same plan; nothing where the plan is another one."""
+        return self.checkpoint if self.goes_on else SubmitCheckpoint()
+
+    @property
+    def label(self) -> str:
+        """Return `<attempt>`, with `.<k>` for its k-th further job: what the job's artifacts are named by."""
+        return self.key.rpartition("-")[2]
+
+    @property
+    def log_path(self) -> str:
+        """Return the artifact that the job's log grows into."""
+        return f"codex/attempt-{self.label}.jsonl"
 
 
-def spent(context: StageContext) -> int:
-    """Count the jobs of this attempt that are over although the attempt goes on: a quota's reset needs a fresh one."""
-    return (
-        int(context.checkpoint.get("spentJobs") or 0)
-        if context.checkpoint.get("attempt") == context.attempt.number
-        else 0
+def of(context: StageContext) -> SubmitJob:
+    """Return the job that the attempt is at. Reads no more of the plan than it has to: it is stopped by this, too."""
+    kept = context.resumes(SubmitCheckpoint)
+    plan = context.results.get(Plan.stage, {})
+    goes_on = kept.starting_commit is not None and (kept.starting_commit, kept.phase) == (
+        plan.get("startingCommit"),
+        plan.get("phase"),
     )
-
-
-def key(context: StageContext) -> str:
-    """Name the job: the attempt's own, or an earlier attempt's that is complete and only waits to be taken over."""
-    finished = context.checkpoint.get("finishedJob")
-    if finished and goes_on(context) and not new_notes(context, context.checkpoint):
-        return str(finished)
-    suffix = f".{spent(context)}" if spent(context) else ""
-    return naming.job_key(context.run.id, Stage.SUBMIT, context.attempt.number) + suffix
-
-
-def label(context: StageContext) -> str:
-    """Return `<attempt>`, with `.<k>` for its k-th further job: what the job's artifacts are named by."""
-    return key(context).rpartition("-")[2]
-
-
-def log_path(context: StageContext) -> str:
-    """Name the artifact that the job's log grows into."""
-    return f"codex/attempt-{label(context)}.jsonl"
+    spent = kept.spent_jobs if kept.attempt == context.attempt.number else 0
+    if kept.finished_job and goes_on and not new_notes(context, kept.notes_mark):
+        key = kept.finished_job
+    else:
+        suffix = f".{spent}" if spent else ""
+        key = naming.job_key(context.run.id, Stage.SUBMIT, context.attempt.number) + suffix
+    return SubmitJob(key, kept, goes_on, spent)

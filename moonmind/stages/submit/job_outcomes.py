@@ -17,6 +17,7 @@ from moonmind.errors import (
 )
 from moonmind.ports.agent import JobEnd, JobResult
 from moonmind.runs.machine import Failed, Outcome, Suspend, WaitingReason
+from moonmind.stages.kit.stage_results import SubmitCheckpoint
 
 _WORDS: Mapping[JobEnd, str] = {
     JobEnd.FAILED: "The agent failed",
@@ -51,7 +52,7 @@ MOST_LIMITS = 20
 """How often one attempt waits for a limit's end; a limit that never ends is then told to a person."""
 
 
-def bad_end(result: JobResult, kept: Mapping[str, Any], spent: int, now: datetime) -> Outcome:
+def bad_end(result: JobResult, kept: SubmitCheckpoint, spent: int, now: datetime) -> Outcome:
     """Turn a job that ended without completing into an outcome; `now` only tells a reset from one that has passed.
 
     A limit that ends suspends: the job is over, so the attempt goes on later with job number `spent + 1`.
@@ -62,14 +63,15 @@ def bad_end(result: JobResult, kept: Mapping[str, Any], spent: int, now: datetim
     # A rate limit always ends; a quota whose reset nobody states may need a person.
     if reason is not None and (result.resets_at is not None or result.end is JobEnd.RATE_LIMITED):
         if spent < MOST_LIMITS:
-            return _wait(reason, result.resets_at, {**kept, "spentJobs": spent + 1, "ended": message}, spent, now)
+            kept = kept.model_copy(update={"spent_jobs": spent + 1, "ended": message})
+            return _wait(reason, result.resets_at, kept.stored(), spent, now)
         kind = AgentQuota
         message = f"{message} It did so {spent + 1} times in a row, each time after waiting for the limit to end."
     details: dict[str, Any] = {"end": result.end.value, "exitCode": result.exit_code}
     if kind is CredentialInvalid:
         details["check"] = "codex.login"
     error = kind(message, **{name: value for name, value in details.items() if value is not None})
-    return Failed(error.info(), error.retryable, {**kept, "ended": message}, error.outage)
+    return Failed(error.info(), error.retryable, kept.model_copy(update={"ended": message}).stored(), error.outage)
 
 
 def _wait(
@@ -82,10 +84,10 @@ def _wait(
     return Suspend(reason, until=resets_at, checkpoint=kept)
 
 
-def lost(kept: Mapping[str, Any]) -> Failed:
+def lost(kept: SubmitCheckpoint) -> Failed:
     """Return the outcome of a job whose supervisor left no result; the next attempt goes on with its thread."""
     error = AgentLost("The agent's supervisor is gone and left no result (was the machine restarted?).")
-    return Failed(error.info(), transient=True, checkpoint={**kept, "ended": error.message})
+    return Failed(error.info(), transient=True, checkpoint=kept.model_copy(update={"ended": error.message}).stored())
 
 
 def sentence(result: JobResult) -> str:

@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
 
 from moonmind.engine.lease import LeaseLost, StopRequested
 from moonmind.engine.stage import StageDefinition
@@ -22,7 +21,6 @@ from moonmind.errors import (
 from moonmind.ports.agent import AgentJob, Brief, BriefTask, JobEnd, JobResult, JobState, JobStatus, Usage
 from moonmind.preflight.checks import Need
 from moonmind.preflight.workflow_right import workflows_named
-from moonmind.runs.chain import Stage
 from moonmind.runs.machine import Done, Failed, Outcome, Suspend, WaitingReason
 from moonmind.runs.stored_text import storable
 from moonmind.speckit.prompt import render_prompt
@@ -31,11 +29,12 @@ from moonmind.stages.kit.operator_notes import notes_mark
 from moonmind.stages.kit.patches import read_kept
 from moonmind.stages.kit.plan import Plan
 from moonmind.stages.kit.restored_work import ensure_start
+from moonmind.stages.kit.stage_results import SubmitCheckpoint, SubmitResult
 from moonmind.stages.kit.summaries import shown
 from moonmind.stages.submit import agent_job, job_outcomes, model_calls
-from moonmind.stages.submit.work_capture import Captured, capture, keep_work, partial, stop_agent, thread
+from moonmind.stages.submit.agent_job import SubmitJob
+from moonmind.stages.submit.work_capture import Captured, capture, keep_work, stop_agent, thread, with_partial
 
-VERSION = 1
 CAPACITY_SECONDS = 60.0
 QUOTA_COOLDOWN = "agent-quota"
 _SHOWN = 10
@@ -45,57 +44,55 @@ REPORT_LENGTH = 20_000
 
 def run(context: StageContext) -> Outcome:
     """Look at the attempt's one job: start it, go on waiting, or take what it left."""
-    plan = Plan.from_outputs(context.result_of(Stage.DISCOVER))
-    key = agent_job.key(context)
+    plan = context.result(Plan)
+    job = agent_job.of(context)
     try:
-        status = context.agent.poll(key)
+        status = context.agent.poll(job.key)
     except AgentUnknown:
-        if key not in (context.checkpoint.get("jobKey"), context.run.job_key):
+        if job.key not in (job.checkpoint.job_key, context.run.job_key):
             raise
         # The job was started and may well be at work: not being able to look ends nothing. The deadline bounds this.
-        return Suspend(WaitingReason.AGENT, seconds=context.relook_seconds, checkpoint=context.checkpoint)
+        return Suspend(WaitingReason.AGENT, seconds=context.relook_seconds)
     match status.state:
         case JobState.RUNNING if status.overdue is not None:
-            return _outlived(context, plan, status.overdue)
+            return _outlived(context, plan, job, status.overdue)
         case JobState.RUNNING:
-            return _wait(context, plan, status)
+            return _wait(context, plan, job, status)
         case JobState.ENDED if status.result is not None:
-            return _harvest(context, plan, status, status.result)
+            return _harvest(context, plan, job, status, status.result)
         case JobState.LOST | JobState.ENDED:
             # The supervisor is gone, its agent may not be: nothing else may work in the folder before it is.
             context.lease.check()
-            context.agent.stop(key)
-            context.artifacts.seal(agent_job.log_path(context))
-            return job_outcomes.lost({**_kept(context, plan, status), **partial(context)})
+            context.agent.stop(job.key)
+            context.artifacts.seal(job.log_path)
+            return job_outcomes.lost(with_partial(context, job, _kept(context, plan, job, status)))
         case JobState.ABSENT:
-            return _start(context, plan, key)
+            return _start(context, plan, job)
 
 
-def _start(context: StageContext, plan: Plan, key: str) -> Outcome:
+def _start(context: StageContext, plan: Plan, job: SubmitJob) -> Outcome:
     if (opens := context.services.cooldown(QUOTA_COOLDOWN)) is not None:
-        return Suspend(WaitingReason.QUOTA, until=opens, checkpoint=context.checkpoint)
+        return Suspend(WaitingReason.QUOTA, until=opens)
     if not context.services.take_slot():
-        return Suspend(WaitingReason.CAPACITY, seconds=CAPACITY_SECONDS, checkpoint=context.checkpoint)
+        return Suspend(WaitingReason.CAPACITY, seconds=CAPACITY_SECONDS)
     # Behind the slot: runs that wait for one come by every minute, and must not use the services' limits up with probes.
     context.services.audit_credentials()
     if workflows := _workflows(plan):
         context.services.check_workflows(workflows)
     ensure_start(context, plan)
-    prompt = context.redactor.text(_prompt(context, plan))
-    context.artifacts.save(
-        "prompt", f"codex/prompt-{agent_job.label(context)}.md", prompt.encode(), "text/markdown; charset=utf-8"
-    )
-    log_path = context.artifacts.grow("codex_logs", agent_job.log_path(context), "application/x-ndjson")
+    prompt = context.redactor.text(_prompt(context, plan, job))
+    context.artifacts.save("prompt", f"codex/prompt-{job.label}.md", prompt.encode(), "text/markdown; charset=utf-8")
+    log_path = context.artifacts.grow("codex_logs", job.log_path, "application/x-ndjson")
     repository = plan.repository.full_name
     context.lease.check()
-    if not agent_job.goes_on(context):
+    if not job.goes_on:
         # No job of this plan has run yet: what lies there is from a plan that discover has replaced since.
         context.vcs.close_workspace(repository, context.run.id)
     workspace = context.vcs.open_workspace(
-        repository, context.run.id, plan.starting_commit, resume=_resume_point(context, plan)
+        repository, context.run.id, plan.starting_commit, resume=_resume_point(context, plan, job)
     )
-    job = AgentJob(
-        key=key,
+    order = AgentJob(
+        key=job.key,
         workspace=workspace.path,
         prompt=prompt,
         brief=Brief(
@@ -106,23 +103,23 @@ def _start(context: StageContext, plan: Plan, key: str) -> Outcome:
             "SPECIFY_FEATURE_DIRECTORY": plan.feature.path,
             "SPECIFY_FEATURE": plan.feature.path.rpartition("/")[2],
         },
-        resume_thread=context.checkpoint.get("codexTaskId") if agent_job.goes_on(context) else None,
+        resume_thread=job.before.codex_task_id,
         home_key=str(context.run.id),
         limits=context.limits,
         calls_before=model_calls.before(context),
-        calls_base=model_calls.base(context),
+        calls_base=model_calls.base(context, job.checkpoint),
     )
     context.lease.check()
     try:
-        context.agent.start(job)
+        context.agent.start(order)
     except AgentBusy:
         # The login serves one agent at a time; the slot goes to a run that can use it.
-        return Suspend(WaitingReason.CAPACITY, seconds=CAPACITY_SECONDS, checkpoint=context.checkpoint)
+        return Suspend(WaitingReason.CAPACITY, seconds=CAPACITY_SECONDS)
     try:
-        status = context.agent.poll(key)
+        status = context.agent.poll(job.key)
     except AgentUnknown:
         status = JobStatus(JobState.RUNNING)  # it has been started; the next look says more
-    return _wait(context, plan, status)
+    return _wait(context, plan, job, status)
 
 
 def _workflows(plan: Plan) -> tuple[str, ...]:
@@ -130,44 +127,42 @@ def _workflows(plan: Plan) -> tuple[str, ...]:
     return tuple(dict.fromkeys(named))
 
 
-def _wait(context: StageContext, plan: Plan, status: JobStatus) -> Suspend:
-    return Suspend(WaitingReason.AGENT, seconds=context.relook_seconds, checkpoint=_kept(context, plan, status))
+def _wait(context: StageContext, plan: Plan, job: SubmitJob, status: JobStatus) -> Suspend:
+    kept = _kept(context, plan, job, status)
+    return Suspend(WaitingReason.AGENT, seconds=context.relook_seconds, checkpoint=kept.stored())
 
 
-def _outlived(context: StageContext, plan: Plan, limit: JobEnd) -> Outcome:
+def _outlived(context: StageContext, plan: Plan, job: SubmitJob, limit: JobEnd) -> Outcome:
     """End a job that its supervisor should have ended, and take what it left."""
-    key = agent_job.key(context)
     context.lease.check()
-    context.agent.stop(key)
-    status = context.agent.poll(key)
+    context.agent.stop(job.key)
+    status = context.agent.poll(job.key)
     result = status.result
     if result is None or result.end is JobEnd.STOPPED:
         words = "its supervisor did not see to that (it was stopped itself, or hung), so the run ended the job"
         result = replace(result or JobResult(limit), end=limit, message=words)
-    return _harvest(context, plan, status, result)
+    return _harvest(context, plan, job, status, result)
 
 
-def _harvest(context: StageContext, plan: Plan, status: JobStatus, result: JobResult) -> Outcome:
+def _harvest(context: StageContext, plan: Plan, job: SubmitJob, status: JobStatus, result: JobResult) -> Outcome:
     """Take what the job left; after a passing fault only this is done again, by this job's name."""
-    key = agent_job.key(context)
+    kept = _kept(context, plan, job, status, result.usage)
     try:
         if status.facts.get("survivors"):
             # Something of the agent's was still there at its end, and may go on changing the folder.
             context.lease.check()
-            context.agent.stop(key)
-        context.artifacts.seal(agent_job.log_path(context))
-        return _ended(context, plan, status, result)
+            context.agent.stop(job.key)
+        context.artifacts.seal(job.log_path)
+        return _ended(context, plan, job, kept, result)
     except (LeaseLost, StopRequested):
         raise
     except MoonMindError as error:
         # Taken again by a retry: the agent is not paid for the same end twice, unless new notes ask it for another one.
-        again = {"finishedJob": key, "notesMark": notes_mark(context)}
-        kept = {**_kept(context, plan, status, result.usage), **again, "ended": error.message}
-        return Failed(error.info(), error.retryable, kept, error.outage)
+        again = {"finished_job": job.key, "notes_mark": notes_mark(context), "ended": error.message}
+        return Failed(error.info(), error.retryable, kept.model_copy(update=again).stored(), error.outage)
 
 
-def _ended(context: StageContext, plan: Plan, status: JobStatus, result: JobResult) -> Outcome:
-    kept = _kept(context, plan, status, result.usage)
+def _ended(context: StageContext, plan: Plan, job: SubmitJob, kept: SubmitCheckpoint, result: JobResult) -> Outcome:
     if result.end is not JobEnd.COMPLETED:
         shown = replace(result, message=storable(context.redactor.text(result.message)))
         if result.end is JobEnd.QUOTA and result.resets_at is not None:
@@ -175,28 +170,28 @@ def _ended(context: StageContext, plan: Plan, status: JobStatus, result: JobResu
             context.services.set_cooldown(QUOTA_COOLDOWN, result.resets_at, job_outcomes.sentence(shown))
         if result.end is JobEnd.CREDENTIAL:
             context.services.note_refused_credential(CredentialInvalid(job_outcomes.sentence(shown)), whose="agent")
-        return job_outcomes.bad_end(shown, {**kept, **partial(context)}, agent_job.spent(context), datetime.now(UTC))
-    captured = capture(context, f"patches/agent-{agent_job.label(context)}.diff")
+        return job_outcomes.bad_end(shown, with_partial(context, job, kept), job.spent, datetime.now(UTC))
+    captured = capture(context, plan, job, f"patches/agent-{job.label}.diff")
     if captured is None:
         return _without_folder(context, plan, kept)
     report = storable(context.redactor.text(result.report))[-REPORT_LENGTH:]
     if not captured.changed:
         error = AgentNoChange(f"{_nothing(context, plan, captured)}{_said(report)}")
         # Said to the agent too, if a person asks it again.
-        return Failed(error.info(), checkpoint={**kept, "ended": error.message})
-    return Done({**kept, **_work(captured), "report": report, "notesMark": notes_mark(context)})
+        return Failed(error.info(), checkpoint=kept.model_copy(update={"ended": error.message}).stored())
+    return Done(_result(context, kept, captured, report).stored())
 
 
-def _without_folder(context: StageContext, plan: Plan, kept: dict[str, Any]) -> Failed:
+def _without_folder(context: StageContext, plan: Plan, kept: SubmitCheckpoint) -> Failed:
     if context.vcs.lost_folder(plan.repository.full_name, context.run.id):
         # On this very host, under its own record: the same agent would do it again.
         error = AgentError(
             "The agent removed its folder, or put something else in its place; what it did there is gone.",
             remediation="Read the agent's log. A retry starts it again in a new folder: say in notes what it must leave alone.",
         )
-        return Failed(error.info(), checkpoint={**kept, "ended": error.message})
+        return Failed(error.info(), checkpoint=kept.model_copy(update={"ended": error.message}).stored())
     lost = AgentLost("The agent is done, but its folder is not on this host any more; the phase is done again.")
-    return Failed(lost.info(), transient=True, checkpoint=kept)
+    return Failed(lost.info(), transient=True, checkpoint=kept.stored())
 
 
 def _said(report: str) -> str:
@@ -219,69 +214,76 @@ def _nothing(context: StageContext, plan: Plan, captured: Captured) -> str:
     return storable(f"The agent changed nothing that can be taken. {shown}{more}.")
 
 
-def _work(captured: Captured) -> dict[str, Any]:
-    return {
-        "v": VERSION,
-        "wip": captured.wip,
-        "patchPath": captured.patch_path,
-        "patchDigest": captured.digest,
-        "archivePath": captured.archive_path,
-        "leftOut": [item.as_json() for item in captured.left_out],
-    }
+def _result(context: StageContext, kept: SubmitCheckpoint, captured: Captured, report: str) -> SubmitResult:
+    return SubmitResult(
+        starting_commit=kept.starting_commit,
+        phase=kept.phase,
+        job_key=kept.job_key,
+        codex_task_id=kept.codex_task_id,
+        codex_logs_path=kept.codex_logs_path,
+        usage=kept.usage,
+        calls_base=kept.calls_base,
+        notes_mark=notes_mark(context),
+        wip=captured.wip,
+        patch_path=captured.patch_path,
+        patch_digest=captured.digest,
+        archive_path=captured.archive_path,
+        left_out=captured.left_out,
+        report=report,
+    )
 
 
-def _kept(context: StageContext, plan: Plan, status: JobStatus, tokens: Usage | None = None) -> dict[str, Any]:
+def _kept(
+    context: StageContext, plan: Plan, job: SubmitJob, status: JobStatus, tokens: Usage | None = None
+) -> SubmitCheckpoint:
     """Name the job and its thread, and the plan they belong to."""
-    before = context.checkpoint if agent_job.goes_on(context) else {}
-    carried = {name: before.get(name) for name in ("codexTaskId", "wip", "partialPatch", "ended")}
-    return {
-        # What was kept is merged over what was kept before: a name that no longer holds has to be said as None.
-        **carried,
-        "finishedJob": None,
-        "notKept": None,
-        **thread(status),
-        **model_calls.kept(context, status, tokens),
-        "v": VERSION,
-        "attempt": context.attempt.number,
-        "spentJobs": agent_job.spent(context),
-        "jobKey": agent_job.key(context),
-        "codexLogsPath": agent_job.log_path(context),
-        "startingCommit": plan.starting_commit,
-        "phase": plan.phase,
-    }
+    before = job.before
+    kept = SubmitCheckpoint(
+        starting_commit=plan.starting_commit,
+        phase=plan.phase,
+        attempt=context.attempt.number,
+        spent_jobs=job.spent,
+        job_key=job.key,
+        codex_task_id=thread(status) or before.codex_task_id,
+        codex_logs_path=job.log_path,
+        usage=job.checkpoint.usage,
+        calls_base=job.checkpoint.calls_base,
+        ended=before.ended,
+        wip=before.wip,
+        partial_patch=before.partial_patch,
+        patch_path=before.patch_path,
+    )
+    return model_calls.kept(context, kept, status, tokens)
 
 
-def _resume_point(context: StageContext, plan: Plan) -> str | None:
+def _resume_point(context: StageContext, plan: Plan, job: SubmitJob) -> str | None:
     """Find the commit with this run's unfinished work: pinned here, else rebuilt from the stored patch."""
-    wip = context.checkpoint.get("wip")
-    if not wip or not agent_job.goes_on(context):
+    before = job.before
+    if not before.wip:
         return None
     repository = plan.repository.full_name
-    if context.vcs.wip(repository, context.run.id) == wip:
-        return str(wip)
-    patch_path = context.checkpoint.get("partialPatch") or context.checkpoint.get("patchPath")
-    if not patch_path:
+    if context.vcs.wip(repository, context.run.id) == before.wip:
+        return before.wip
+    path = before.partial_patch or before.patch_path
+    if not path:
         return None
     try:
-        return context.vcs.restore(
-            repository, context.run.id, plan.starting_commit, read_kept(context, str(patch_path))
-        )
+        return context.vcs.restore(repository, context.run.id, plan.starting_commit, read_kept(context, path))
     except (NotFound, VcsRefused):
         return None  # the thread still knows what it did; it does it again from the starting commit
 
 
-def _prompt(context: StageContext, plan: Plan) -> str:
+def _prompt(context: StageContext, plan: Plan, job: SubmitJob) -> str:
     data = context.vcs.read(plan.repository.full_name, plan.starting_commit, plan.feature.tasks_path)
     if data is None:
         raise SpecUnreadable(f"{plan.feature.tasks_path} is not in commit {plan.starting_commit[:12]}.")
-    went_before = context.checkpoint if agent_job.goes_on(context) else {}
     return render_prompt(
         work=plan.work(read_tasks(data, name=plan.feature.tasks_path)),
-        documents=plan.documents or {},
+        documents=plan.documents,
         constitution_path=plan.constitution,
         skills=plan.skills,
         notes=context.run.notes or "",
-        previous="\n\n".join(str(words) for words in (went_before.get("ended"), context.note) if words),
+        previous="\n\n".join(words for words in (job.before.ended, context.note) if words),
     )
 
 

@@ -5,7 +5,7 @@ from uuid import UUID, uuid4
 
 from moonmind.db.unit_of_work import Database
 from moonmind.runs.records import CredentialAudit
-from tests.support.databases import HOST, add_run, register_host
+from tests.support.databases import HOST, add_run, next_instant, register_host
 
 FAR = datetime(2100, 1, 1, 12, 30, 15, 123456, tzinfo=UTC)
 LOG = {"type": "codex_logs", "path": "logs/codex.jsonl", "content_type": "application/x-ndjson"}
@@ -63,14 +63,16 @@ def test_a_host_is_registered_once_and_seen_again(database: Database) -> None:
     other = uuid4()
     register_host(database)
     register_host(database, other)
+    next_instant(database)
     with database.write() as unit:
         unit.hosts.register(HOST, "a-host")
         first, second = unit.hosts.list()
     assert (first.id, second.id, first.name) == (HOST, other, "a-host")
     assert first.seen_at > first.registered_at
+    next_instant(database)
     register_host(database)
     with database.read() as unit:
         again = next(one for one in unit.hosts.list() if one.id == HOST)
         assert isinstance(unit.hosts.installation(), UUID)
     assert again.registered_at == first.registered_at
-    assert again.seen_at >= first.seen_at
+    assert again.seen_at > first.seen_at

@@ -178,8 +178,13 @@ def test_a_wait_keeps_the_attempt_and_says_until_when(database: Database) -> Non
     second = claim_run(database, run.id, Stage.SUBMIT)
     assert second.attempt.checkpoint == {"a": 1, "b": 1}
     with database.write() as unit:
-        wait(unit, second, checkpoint={"b": 2})
-    assert latest(database, run)[Stage.SUBMIT].checkpoint == {"a": 1, "b": 2}
+        wait(unit, second, checkpoint=None)
+    assert latest(database, run)[Stage.SUBMIT].checkpoint == {"a": 1, "b": 1}
+    make_due(database, run.id)
+    third = claim_run(database, run.id, Stage.SUBMIT)
+    with database.write() as unit:
+        wait(unit, third, checkpoint={"b": 2})
+    assert latest(database, run)[Stage.SUBMIT].checkpoint == {"b": 2}
     assert latest(database, run)[Stage.SUBMIT].state is AttemptState.STARTED
 
 
@@ -206,7 +211,10 @@ def test_a_wait_beyond_the_deadline_is_dispatched_at_the_deadline(database: Data
     assert after.not_before > after.deadline
 
 
-def test_a_transient_error_opens_the_next_attempt_with_what_was_kept(database: Database) -> None:
+@pytest.mark.parametrize("kept", [None, {"codexTaskId": "t", "patch": 2}])
+def test_a_transient_error_opens_the_next_attempt_with_what_was_kept(
+    database: Database, kept: dict[str, Any] | None
+) -> None:
     run = reach(database, Stage.SUBMIT)
     claim = claim_run(database, run.id, Stage.SUBMIT)
     with database.write() as unit:
@@ -214,18 +222,18 @@ def test_a_transient_error_opens_the_next_attempt_with_what_was_kept(database: D
     make_due(database, run.id)
     claim = claim_run(database, run.id, Stage.SUBMIT)
     with database.write() as unit:
-        after = unit.outcomes.try_again(claim, ERROR, seconds=30, checkpoint={"patch": 2}, facts={"codex_task_id": "t"})
+        after = unit.outcomes.try_again(claim, ERROR, seconds=30, checkpoint=kept, facts={"codex_task_id": "t"})
     assert after is not None
     assert (after.errors, after.waiting_reason, after.codex_task_id) == (1, WaitingReason.BACKOFF, "t")
     failed, following = every(database, run, Stage.SUBMIT)
-    kept = {"codexTaskId": "t", "patch": 2}
-    assert (failed.state, failed.error, failed.checkpoint) == (AttemptState.FAILED, ERROR, kept)
-    assert (following.state, following.number, following.checkpoint) == (AttemptState.RETRYING, 2, kept)
+    left = kept or {"codexTaskId": "t", "patch": 1}
+    assert (failed.state, failed.error, failed.checkpoint) == (AttemptState.FAILED, ERROR, left)
+    assert (following.state, following.number, following.checkpoint) == (AttemptState.RETRYING, 2, left)
     assert (following.operator_retry, following.started_at) == (False, None)
     assert event_types(database, run.id)[-1] == "attempt.retried"
     make_due(database, run.id)
     again = claim_run(database, run.id, Stage.SUBMIT)
-    assert (again.attempt.id, again.attempt.checkpoint, again.run.errors) == (following.id, kept, 1)
+    assert (again.attempt.id, again.attempt.checkpoint, again.run.errors) == (following.id, left, 1)
 
 
 def test_a_redo_opens_fresh_attempts_whose_old_results_do_not_count(database: Database) -> None:

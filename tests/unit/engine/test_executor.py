@@ -46,7 +46,7 @@ def test_five_messages_in_order_take_a_run_to_its_end(room: EngineRoom) -> None:
     with room.database.read() as unit:
         outputs = unit.attempts.results(run.id)
     assert outputs[Stage.DISCOVER] == PLAN
-    assert outputs[Stage.FINALIZE] == {"from": "finalize"}
+    assert outputs[Stage.FINALIZE] == {"v": 1, "from": "finalize"}
     assert room.told.runs == []
 
 
@@ -63,8 +63,8 @@ def test_a_stage_reads_what_earlier_stages_recorded(room: EngineRoom) -> None:
     (context,) = seen
     assert context.results == {
         Stage.DISCOVER: PLAN,
-        Stage.SUBMIT: {"from": "submit"},
-        Stage.APPLY: {"from": "apply"},
+        Stage.SUBMIT: {"v": 1, "from": "submit"},
+        Stage.APPLY: {"v": 1, "from": "apply"},
     }
     assert context.run.lease_owner is not None
     assert context.run.lease_owner.startswith("a-host:")

@@ -143,7 +143,7 @@ class Letting(GitVcs):
 
 
 def test_what_a_run_pinned_is_let_go_under_the_name_that_the_forge_gave(room: EngineRoom, tmp_path: Path) -> None:
-    room.reports(Stage.DISCOVER, Done({**PLAN, "repository": {"fullName": "octo/renamed"}}))
+    room.reports(Stage.DISCOVER, Done({**PLAN, "repository": {**PLAN["repository"], "fullName": "octo/renamed"}}))
     run = room.reach(Stage.SUBMIT)
     set_columns(
         room.database, run.id, status=RunStatus.FAILED, dispatch_after=None, completed_at=db_now_plus(-DAY * 31)

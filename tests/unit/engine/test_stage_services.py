@@ -173,7 +173,7 @@ def test_the_features_last_other_run_is_what_came_before(room: EngineRoom) -> No
     found = services.earlier_run(feature, Stage.APPLY)
     assert found is not None
     assert (found.id, found.notes, found.results[Stage.DISCOVER]) == (applied.id, "be careful", PLAN)
-    assert (found.results[Stage.PUBLISH], found.error) == ({"from": "publish"}, None)
+    assert (found.results[Stage.PUBLISH], found.error) == ({"v": 1, "from": "publish"}, None)
     assert services.earlier_run("specs/002-other", Stage.APPLY) is None
 
 

@@ -93,7 +93,7 @@ def test_a_permanent_error_fails_at_once_and_keeps_what_was_made() -> None:
 
 
 def test_one_round_back_is_allowed_and_the_second_fails() -> None:
-    assert decided(Stage.APPLY, Redo(Stage.SUBMIT, "tests fail")) == GoBack(Stage.SUBMIT, "tests fail", {})
+    assert decided(Stage.APPLY, Redo(Stage.SUBMIT, "tests fail")) == GoBack(Stage.SUBMIT, "tests fail", None)
     again = decided(Stage.APPLY, Redo(Stage.SUBMIT, "tests fail"), rounds=1)
     assert isinstance(again, Close)
     assert again.error is not None

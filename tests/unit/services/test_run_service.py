@@ -17,7 +17,7 @@ from moonmind.runs.chain import STAGES, Stage
 from moonmind.runs.machine import Failed, RunStatus
 from moonmind.services.run_service import RunService
 from moonmind.wire import CreateRun, SpecWorkflowRun
-from tests.support.databases import add_run, at_once, due, everything
+from tests.support.databases import add_later_run, add_run, at_once, due, everything
 from tests.support.engine_room import EngineRoom
 from tests.support.waiting import until
 
@@ -117,9 +117,9 @@ def test_requests_at_once_without_a_key_make_one_run_and_conflicts(room: EngineR
 
 
 def test_pages_follow_each_other_without_gap_or_repeat_while_runs_are_added(room: EngineRoom) -> None:
-    made = [add_run(room.database).id for _ in range(7)]
+    made = [add_later_run(room.database).id for _ in range(7)]
     first = room.runs.page(limit=3)
-    add_run(room.database)
+    add_later_run(room.database)
     second = room.runs.page(limit=3, cursor=first.next_cursor)
     third = room.runs.page(limit=3, cursor=second.next_cursor)
     assert [run.id for page in (first, second, third) for run in page.items] == made[::-1]

@@ -1,7 +1,9 @@
 """From rows to the public JSON."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
@@ -14,8 +16,9 @@ from moonmind.runs.chain import STAGES, Stage
 from moonmind.runs.event_types import EventType
 from moonmind.runs.machine import AttemptState, RunStatus, WaitingReason
 from moonmind.runs.records import Artifact, Attempt, CredentialAudit, Event, Run
+from moonmind.runs.words import read_word
 from moonmind.services import run_views
-from moonmind.wire import TaskName
+from moonmind.wire import SpecWorkflowRun, TaskName
 
 NOW = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
 ID = UUID("0f4c8d3a-4b55-4c6e-9d6f-1f1f5f1f7b11")
@@ -299,3 +302,45 @@ def test_an_artifact_an_audit_and_an_event_keep_what_their_rows_say() -> None:
     assert (artifact.artifact_type, artifact.size_bytes, artifact.digest) == ("codex_patch", 3, "sha256:abc")
     assert (audit.codex_status, audit.codex_message, audit.github_message) == ("passed", None, "local forge")
     assert (event.id, event.seq, event.task_name, event.data) == (9, 2, "submit", {"reason": "agent"})
+
+
+@pytest.mark.parametrize(
+    ("field", "words", "shown"),
+    [
+        ("status", RunStatus, lambda run: run["status"]),
+        ("stage", Stage, lambda run: run["currentTaskName"]),
+        ("waiting_reason", WaitingReason, lambda run: run["waiting"]["reason"]),
+    ],
+)
+def test_a_word_of_another_program_is_shown_as_it_is(
+    field: str, words: type[StrEnum], shown: Callable[[dict[str, Any]], str]
+) -> None:
+    changed: dict[str, Any] = {field: read_word(words, "verify")}
+    run = replace(RUN, **changed)
+    view = run_views.run_view(run)
+    assert shown(view.model_dump(mode="json", by_alias=True)) == "verify"
+    assert SpecWorkflowRun.model_validate_json(view.model_dump_json(by_alias=True)) == view
+    # Nobody here knows how far along a stage is that is not known here.
+    assert (view.progress is None) == (field == "stage")
+
+
+def test_a_stage_of_another_program_is_listed_behind_those_that_are_known() -> None:
+    verify, later = (read_word(Stage, word) for word in ("verify", "watch"))
+    attempts = [
+        an_attempt(verify),
+        an_attempt(Stage.FINALIZE),
+        an_attempt(later),
+        replace(an_attempt(verify), number=2),
+    ]
+    listed = run_views.task_views(attempts, stages=bootstrap.STAGES)
+    assert [task.task_name.value for task in listed] == ["finalize", "verify", "watch"]
+    assert [task.retry_count for task in listed] == [0, 1, 0]
+    waits = replace(an_attempt(Stage.SUBMIT), state=read_word(AttemptState, "queued"))
+    (task,) = run_views.task_views([waits], stages=bootstrap.STAGES)
+    assert task.model_dump(mode="json", by_alias=True)["state"] == "queued"
+
+
+def test_an_event_of_another_program_is_shown_as_it_is() -> None:
+    event = Event(7, ID, 3, read_word(EventType, "attempt.verified"), read_word(Stage, "verify"), {}, NOW)
+    shown = run_views.event_view(event).model_dump(mode="json", by_alias=True)
+    assert (shown["type"], shown["taskName"]) == ("attempt.verified", "verify")

@@ -15,6 +15,7 @@ from moonmind.runs.machine import Done
 from moonmind.runs.verdict import Verdict
 from moonmind.stages.kit import pull_request_text
 from moonmind.stages.kit.plan import Plan
+from moonmind.stages.kit.stage_results import ApplyResult
 from tests.support.stage_world import TASKS, World
 
 PY = "def total(x):\n    return sum(x)\n"
@@ -105,7 +106,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Plan, dict[
     assert isinstance(world.submit_with(edit, claim=ids), Done)
     outcome = world.step(Stage.APPLY)
     assert isinstance(outcome, Done), outcome
-    yield Plan.from_outputs(world.results[Stage.DISCOVER]), dict(outcome.result)
+    yield Plan.read(world.results[Stage.DISCOVER]), dict(outcome.result)
     world.agent.forget(str(world.run_id))
 
 
@@ -126,6 +127,6 @@ def test_what_was_done_in_the_same_run_is_ticked(told: tuple[Plan, dict[str, Any
 
 def test_the_pull_request_says_it_and_stays_within_its_words(told: tuple[Plan, dict[str, Any]]) -> None:
     plan, applied = told
-    text = pull_request_text.section(plan, {**applied, "commit": "c" * 40}, UUID(int=1))
+    text = pull_request_text.section(plan, ApplyResult.read(applied), UUID(int=1))
     assert f"{len(HONEST)} of {len(LIES) + len(HONEST)} tasks ticked (1 on the agent's word alone)" in text
     assert "proven" not in json.dumps(applied) + text

@@ -13,13 +13,14 @@ from moonmind.runs.machine import Done, Failed, NothingToDo, Suspend, WaitingRea
 from moonmind.sample import source
 from moonmind.stages.kit.plan import Plan
 from tests.support.git_repos import commit_to
+from tests.support.plans import an_apply_result
 from tests.support.stage_world import BRANCH, FOLDER, KEY, TASKS, World
 
 
 def plan_of(world: World) -> Plan:
     outcome = world.step(Stage.DISCOVER)
     assert isinstance(outcome, Done), outcome
-    return Plan.from_outputs(outcome.result)
+    return Plan.read(outcome.result)
 
 
 def reason_of(world: World) -> str:
@@ -145,9 +146,8 @@ def test_a_refused_credential_leaves_its_audit_row_and_is_not_tried_again(tmp_pa
 def test_the_same_request_that_ticked_nothing_is_not_started_again(tmp_path: Path) -> None:
     world = World(tmp_path)
     plan = plan_of(world)
-    world.services.earlier = EarlierRun(
-        UUID(int=5), None, {Stage.DISCOVER: plan.as_outputs(), Stage.APPLY: {"ticked": [], "commit": "x"}}, None
-    )
+    judged = {Stage.DISCOVER: plan.stored(), Stage.APPLY: an_apply_result(ticked=()).stored()}
+    world.services.earlier = EarlierRun(UUID(int=5), None, judged, None)
     assert reason_of(world).startswith("No progress on T001, T002, T003")
     world.notes = "Use the standard library"
     assert plan_of(world) == plan
@@ -217,7 +217,7 @@ def test_each_of_several_places_has_its_own_branch_pull_request_and_title(twins:
             {"end": "completed", "message": "Done."},
         )
         run.succeed()
-        plan = Plan.from_outputs(run.results[Stage.DISCOVER])
+        plan = Plan.read(run.results[Stage.DISCOVER])
         path = PLACES[number - 1]
         assert plan.feature.path == path
         (pull,) = run.pulls(plan.branch)

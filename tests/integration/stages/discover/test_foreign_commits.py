@@ -42,7 +42,7 @@ def said(world: World, *commits: Commit) -> tuple[str, ...]:
 def warnings_of(world: World) -> tuple[str, ...]:
     outcome = world.step(Stage.DISCOVER)
     assert isinstance(outcome, Done), outcome
-    return tuple(Plan.from_outputs(outcome.result).warnings)
+    return tuple(Plan.read(outcome.result).warnings)
 
 
 def test_a_branch_that_was_prepared_is_said_in_the_pull_request(tmp_path: Path) -> None:

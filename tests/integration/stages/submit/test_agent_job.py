@@ -19,34 +19,34 @@ def kept(world: World, **values: object) -> None:
 
 
 def test_every_attempt_has_a_job_of_its_own(world: World) -> None:
-    assert agent_job.key(world.context(Stage.SUBMIT)) == f"{world.run_id}/submit-1"
+    assert agent_job.of(world.context(Stage.SUBMIT)).key == f"{world.run_id}/submit-1"
     world.numbers[Stage.SUBMIT] = 12
     context = world.context(Stage.SUBMIT)
-    assert agent_job.key(context) == f"{world.run_id}/submit-12"
-    assert (agent_job.label(context), agent_job.log_path(context)) == ("12", "codex/attempt-12.jsonl")
+    assert agent_job.of(context).key == f"{world.run_id}/submit-12"
+    assert (agent_job.of(context).label, agent_job.of(context).log_path) == ("12", "codex/attempt-12.jsonl")
 
 
 def test_a_spent_job_of_this_attempt_is_followed_by_a_fresh_one(world: World) -> None:
     kept(world, attempt=1, spentJobs=2)
     context = world.context(Stage.SUBMIT)
-    assert (agent_job.key(context), agent_job.label(context)) == (f"{world.run_id}/submit-1.2", "1.2")
+    assert (agent_job.of(context).key, agent_job.of(context).label) == (f"{world.run_id}/submit-1.2", "1.2")
 
 
 def test_jobs_that_an_earlier_attempt_spent_do_not_count(world: World) -> None:
     kept(world, attempt=1, spentJobs=2)
     world.numbers[Stage.SUBMIT] = 2
-    assert agent_job.key(world.context(Stage.SUBMIT)) == f"{world.run_id}/submit-2"
+    assert agent_job.of(world.context(Stage.SUBMIT)).key == f"{world.run_id}/submit-2"
 
 
 def test_a_finished_job_is_taken_over_by_the_next_attempt_of_the_same_plan_only(world: World) -> None:
     kept(world, finishedJob=f"{world.run_id}/submit-1")
     world.numbers[Stage.SUBMIT] = 2
-    assert agent_job.key(world.context(Stage.SUBMIT)) == f"{world.run_id}/submit-1"
+    assert agent_job.of(world.context(Stage.SUBMIT)).key == f"{world.run_id}/submit-1"
     world.results[Stage.DISCOVER] = {"startingCommit": "abc", "phase": "Phase 2"}
-    assert agent_job.key(world.context(Stage.SUBMIT)) == f"{world.run_id}/submit-2"
+    assert agent_job.of(world.context(Stage.SUBMIT)).key == f"{world.run_id}/submit-2"
 
 
 def test_nothing_kept_is_nothing_to_go_on_from(world: World) -> None:
-    assert not agent_job.goes_on(world.context(Stage.SUBMIT))
+    assert not agent_job.of(world.context(Stage.SUBMIT)).goes_on
     kept(world)
-    assert agent_job.goes_on(world.context(Stage.SUBMIT))
+    assert agent_job.of(world.context(Stage.SUBMIT)).goes_on

@@ -233,7 +233,7 @@ def test_a_secret_in_unfinished_work_is_not_stored(tmp_path: Path) -> None:
     world.step(Stage.DISCOVER)
     world.plays({"write": "a.py", "content": f"token = '{secret}'\n"}, {"end": "failed", "message": secret})
     outcome = failed(world.drive(Stage.SUBMIT))
-    assert outcome.checkpoint["partialPatch"] is None
+    assert "partialPatch" not in outcome.checkpoint
     assert outcome.checkpoint["leaks"] == ["a.py"]
     assert secret not in outcome.error.message
     assert world.artifacts.of("codex_patch") == []

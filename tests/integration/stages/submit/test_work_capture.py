@@ -7,6 +7,7 @@ import pytest
 from moonmind.engine.lease import LeaseLost
 from moonmind.ports.agent import JobState
 from moonmind.runs.chain import Stage
+from moonmind.stages.kit.stage_results import SubmitCheckpoint
 from moonmind.stages.submit.work_capture import keep_work
 from tests.support.stage_parts import REPOSITORY
 from tests.support.stage_world import World, discovered
@@ -35,7 +36,7 @@ def test_stopping_a_run_ends_its_agent_and_keeps_patch_and_thread(world: World) 
 
 @pytest.mark.parametrize("stage", list(Stage))
 def test_stopping_a_run_that_has_neither_job_nor_folder_is_no_error(world: World, stage: Stage) -> None:
-    assert keep_work(world.context(stage)) == {}
+    assert SubmitCheckpoint.read(keep_work(world.context(stage))) == SubmitCheckpoint()
 
 
 def test_a_run_stopped_after_its_job_ended_keeps_the_work_all_the_same(world: World) -> None:

@@ -9,7 +9,9 @@ from moonmind.runs.verdict import Verdict
 from moonmind.speckit.evidence import said_of
 from moonmind.stages.apply.judging import Word, judge
 from moonmind.stages.kit.judgement import Judgement
+from moonmind.stages.kit.stage_results import ApplyResult
 from tests.support.changed_trees import FEATURE, a_spec_task, a_tree
+from tests.support.plans import an_apply_result
 
 OLD = "def old():\n    return 1\n"
 NEW = "def old():\n    return 1\n\n\ndef new():\n    return 2\n"
@@ -167,8 +169,8 @@ def test_a_claim_never_turns_into_a_change(text: str, before: Mapping[str, str],
 
 
 def test_a_judgement_survives_its_row() -> None:
-    judgement = Judgement("T001", 3, Verdict.CLAIMED, "said so", claimed=True)
-    assert Judgement.from_json(json.loads(json.dumps(judgement.as_json()))) == judgement
+    applied = an_apply_result(verdicts=(Judgement("T001", 3, Verdict.CLAIMED, "said so", claimed=True),))
+    assert ApplyResult.read(json.loads(json.dumps(applied.stored()))) == applied
 
 
 @pytest.mark.parametrize(
@@ -186,7 +188,11 @@ def test_a_judgement_survives_its_row() -> None:
 )
 def test_a_judgement_of_an_earlier_program_is_read(word: str, because: str, words: str) -> None:
     stored = {"id": "T001", "line": 3, "verdict": word, "because": because, "claimed": True}
-    assert Judgement.from_json(stored).words == words
+    result = an_apply_result().stored() | {"v": 1, "verdicts": [stored], "unproven": ["T001"]}
+    result.pop("leftOpen")
+    applied = ApplyResult.read(result)
+    assert [item.words for item in applied.verdicts] == [words]
+    assert applied.left_open == ("T001",)
 
 
 def test_repeated_ids_are_judged_line_by_line() -> None:

@@ -7,18 +7,21 @@ from moonmind.engine.stage_services import EarlierRun
 from moonmind.errors import AgentNoChange, MoonMindError, PatchRefused, SecretFound, VcsRefused
 from moonmind.runs.chain import Stage
 from moonmind.stages.discover.progress import without_progress
-from tests.support.plans import a_plan, a_task
+from moonmind.stages.kit.stage_results import PublishResult
+from tests.support.plans import a_plan, a_task, an_apply_result
 
 
 def earlier(plan=None, notes=None, ticked=(), commit="b" * 40, **changed: Any) -> EarlierRun:
-    discovered = (plan or a_plan()).as_outputs() | changed
+    discovered = (plan or a_plan()).stored() | changed
     return EarlierRun(
         UUID(int=7),
         notes,
         {
             Stage.DISCOVER: discovered,
-            Stage.APPLY: {"ticked": list(ticked), "commit": commit},
-            Stage.PUBLISH: {"commit": commit},
+            Stage.APPLY: an_apply_result(ticked=ticked, commit=commit).stored(),
+            Stage.PUBLISH: PublishResult(
+                branch="b", pull_request_url="https://forge.test/1", pull_request_number=1, commit=commit
+            ).stored(),
         },
         None,
     )
@@ -64,6 +67,6 @@ def test_anything_new_is_worth_another_run(plan, notes, before) -> None:
 def test_a_run_whose_work_was_refused_ticked_nothing_and_one_that_broke_says_nothing(
     error: MoonMindError | None, judged: bool
 ) -> None:
-    outputs = {Stage.DISCOVER: a_plan().as_outputs()}
+    outputs = {Stage.DISCOVER: a_plan().stored()}
     before = EarlierRun(UUID(int=7), None, outputs, error.info() if error else None)
     assert bool(without_progress(a_plan(), None, before)) is judged

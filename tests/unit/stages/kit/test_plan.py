@@ -32,7 +32,7 @@ def test_a_plan_survives_its_row(
     given_tasks: list[PlanTask], tip: str | None, left: tuple[str, ...], checkpoint: str | None
 ) -> None:
     plan = a_plan(*given_tasks, branch_tip=tip, left_for_people=left, checkpoint=checkpoint, warnings=("w",))
-    assert Plan.from_outputs(json.loads(json.dumps(plan.as_outputs()))) == plan
+    assert Plan.read(json.loads(json.dumps(plan.stored()))) == plan
 
 
 @pytest.mark.parametrize(
@@ -46,15 +46,15 @@ def test_a_plan_survives_its_row(
 def test_a_plan_of_an_earlier_program_is_split_by_its_words(
     text: str, targets: tuple[str, ...], references: tuple[str, ...], gone: tuple[str, ...]
 ) -> None:
-    outputs = a_plan().as_outputs()
+    outputs = a_plan().stored()
     old = {"id": "T001", "line": 10, "text": text, "paths": ["src/a.py", "docs/a.md"], "tests": [], "story": "US1"}
-    (task,) = Plan.from_outputs({**outputs, "tasks": [old]}).tasks
+    (task,) = Plan.read({**outputs, "tasks": [old]}).tasks
     assert (task.targets, task.references, task.gone) == (targets, references, gone)
     assert task.story == "US1"
 
 
 def test_the_facts_of_the_run_are_named_as_its_columns_expect() -> None:
-    outputs = a_plan().as_outputs()
+    outputs = a_plan().stored()
     assert outputs["featureKey"] == "specs/spec-42-refresh-docs"
     assert outputs["phase"] == "Phase 1: Setup (Shared Infrastructure)"
     assert outputs["branchName"] == "moonmind/spec-42-refresh-docs"
@@ -62,8 +62,8 @@ def test_the_facts_of_the_run_are_named_as_its_columns_expect() -> None:
 
 @pytest.mark.parametrize("broken", [{"v": 2}, {"v": None}, {"tasks": None}, {"feature": {}}])
 def test_outputs_that_are_not_ours_are_refused_by_name(broken: dict[str, object]) -> None:
-    with pytest.raises(Unexpected, match="discover's outputs"):
-        Plan.from_outputs({**a_plan().as_outputs(), **broken})
+    with pytest.raises(Unexpected, match="what discover recorded"):
+        Plan.read({**a_plan().stored(), **broken})
 
 
 def test_a_task_is_named_by_line_and_id() -> None:

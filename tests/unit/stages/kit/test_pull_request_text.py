@@ -8,7 +8,8 @@ from moonmind.runs.verdict import Verdict
 from moonmind.speckit.features import Feature
 from moonmind.stages.kit.judgement import Judgement
 from moonmind.stages.kit.pull_request_text import is_ours, section, title
-from tests.support.plans import FEATURE, a_plan, a_task
+from moonmind.stages.kit.stage_results import ApplyResult
+from tests.support.plans import FEATURE, a_plan, a_task, an_apply_result
 
 RUN = UUID("11111111-2222-3333-4444-555555555555")
 DONE = Judgement("T001", 10, Verdict.CHANGED, "a.py")
@@ -16,17 +17,8 @@ OPEN = Judgement("T002", 11, Verdict.OPEN, "unchanged: b.py")
 CLAIMED = Judgement("T003", 12, Verdict.CLAIMED, "the agent says it is done; it names nothing to check", claimed=True)
 
 
-def applied(*judgements: Judgement, **more: Any) -> dict[str, Any]:
-    values = {
-        "verdicts": [item.as_json() for item in judgements],
-        "files": [{"path": "a.py"}],
-        "commit": "c" * 40,
-        "added": 3,
-        "deleted": 1,
-        "warnings": [],
-        "verification": "none configured",
-    }
-    return values | more
+def applied(*judgements: Judgement, **more: Any) -> ApplyResult:
+    return an_apply_result(verdicts=judgements, **more)
 
 
 def test_a_title_counts_phases_once_there_are_several_and_knows_its_own() -> None:
@@ -76,7 +68,8 @@ def test_a_section_of_a_run_that_ticked_nothing_begins_with_it() -> None:
 @pytest.mark.parametrize("stored", ["proven", "attested", "unproven", "contradicted", "changed", "claimed", "open"])
 def test_nothing_that_was_not_run_is_called_proven_tested_or_passing(stored: str) -> None:
     judged = {"id": "T001", "line": 10, "verdict": stored, "because": "changed: a.py", "claimed": True}
-    text = section(a_plan(a_task("T001", 10, "Write a.py")), {**applied(DONE), "verdicts": [judged]}, RUN)
+    read = ApplyResult.read({**applied().stored(), "v": 1, "verdicts": [judged]})
+    text = section(a_plan(a_task("T001", 10, "Write a.py")), read, RUN)
     assert not re.search(r"proven|attested|\btested|passing|verified", text)
     assert "MoonMind ran none of the repository's tests" in text
 

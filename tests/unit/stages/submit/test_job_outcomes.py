@@ -4,9 +4,10 @@ import pytest
 
 from moonmind.ports.agent import JobEnd, JobResult
 from moonmind.runs.machine import Failed, Suspend, WaitingReason
+from moonmind.stages.kit.stage_results import SubmitCheckpoint
 from moonmind.stages.submit.job_outcomes import MOST_LIMITS, bad_end, lost
 
-KEPT = {"codexTaskId": "thread"}
+KEPT = SubmitCheckpoint(codex_task_id="thread")
 NOW = datetime(2027, 1, 1, tzinfo=UTC)
 SOON = NOW + timedelta(hours=1)
 LIMITS = [(JobEnd.QUOTA, WaitingReason.QUOTA), (JobEnd.RATE_LIMITED, WaitingReason.RATE_LIMIT)]

@@ -8,6 +8,7 @@ from moonmind.engine.stage_context import StageContext
 from moonmind.errors import Unexpected
 from moonmind.runs.chain import Stage
 from moonmind.runs.machine import Done, Suspend, WaitingReason
+from moonmind.stages.kit.stage_results import SubmitResult
 from tests.support.databases import add_run, claim_run, make_due
 from tests.support.engine_room import PLAN, EngineRoom
 
@@ -58,5 +59,5 @@ def test_artifacts_and_office_write_for_this_claim_alone(room: EngineRoom) -> No
 def test_inputs_that_are_not_there_are_a_defect_with_the_stages_name(room: EngineRoom) -> None:
     context = room.context(claim_run(room.database, add_run(room.database).id))
     with pytest.raises(Unexpected, match="no recorded result of submit") as error:
-        context.result_of(Stage.SUBMIT)
+        context.result(SubmitResult)
     assert error.value.details == {"stage": "submit"}

@@ -1,0 +1,168 @@
+"""What submit, apply and publish leave for the stages after them, and what submit's next attempt resumes from."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, ClassVar, Literal
+
+from pydantic import Field
+
+from moonmind.engine.stage_state import Checkpoint, StageResult
+from moonmind.ports.vcs import LeftOut
+from moonmind.runs.chain import Stage
+from moonmind.runs.verdict import current_word
+from moonmind.stages.kit.judgement import Judgement
+
+
+class SubmitCheckpoint(Checkpoint):
+    """The job and its thread, and the plan they belong to."""
+
+    stage: ClassVar[Stage] = Stage.SUBMIT
+
+    v: Literal[1] = 1
+    starting_commit: str | None = None
+    phase: str | None = None
+    """With `starting_commit`: the plan that the rest belongs to."""
+    attempt: int | None = None
+    """The attempt that wrote this."""
+    spent_jobs: int = 0
+    """Jobs of that attempt that are over although it goes on."""
+    job_key: str | None = None
+    finished_job: str | None = None
+    """A job that is complete and only waits to be taken over."""
+    codex_task_id: str | None = None
+    codex_logs_path: str | None = None
+    usage: Mapping[str, Any] | None = None
+    """Tokens and calls of the model, as in the run's column."""
+    calls_base: int | None = None
+    """The calls that the run had made when its present allowance began."""
+    notes_mark: str | None = None
+    """The operator's notes at the time of the finished job."""
+    ended: str | None = None
+    """How the last job ended, for the agent's next prompt."""
+    wip: str | None = None
+    """The commit with the unfinished work."""
+    partial_patch: str | None = None
+    """The stored patch of the same."""
+    patch_path: str | None = None
+    """Where an earlier program kept it."""
+    leaks: tuple[str, ...] | None = None
+    """Paths of the unfinished work that hold a known secret."""
+
+
+class SubmitResult(StageResult):
+    """The agent's finished work."""
+
+    stage: ClassVar[Stage] = Stage.SUBMIT
+
+    v: Literal[1] = 1
+    starting_commit: str | None = None
+    phase: str | None = None
+    job_key: str | None = None
+    codex_task_id: str | None = None
+    codex_logs_path: str | None = None
+    usage: Mapping[str, Any] | None = None
+    calls_base: int | None = None
+    notes_mark: str | None = None
+    """The operator's notes that the agent worked with."""
+    wip: str | None = None
+    """The commit with the work."""
+    patch_path: str | None = None
+    patch_digest: str | None = None
+    archive_path: str | None = None
+    """The archive of what no patch holds."""
+    left_out: tuple[LeftOut, ...] = ()
+    report: str = ""
+    """The end of the agent's last message."""
+
+    def resumed(self) -> SubmitCheckpoint:
+        """Return what an attempt starts from that does the same work again, in the same thread."""
+        return SubmitCheckpoint(
+            starting_commit=self.starting_commit,
+            phase=self.phase,
+            codex_task_id=self.codex_task_id,
+            calls_base=self.calls_base,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ChangedFile:
+    """One file of the change; lines added and deleted are -1 for a binary file."""
+
+    path: str
+    status: str
+    added: int
+    deleted: int
+
+
+class Judged(StageResult):
+    """What apply found in a change, whether it may be published or not."""
+
+    stage: ClassVar[Stage] = Stage.APPLY
+    version: ClassVar[int] = 2
+
+    v: Literal[2] = 2
+    verdicts: tuple[Judgement, ...]
+    ticked: tuple[str, ...]
+    left_open: tuple[str, ...] = ()
+    files: tuple[ChangedFile, ...]
+    added: int
+    deleted: int
+    warnings: tuple[str, ...] = ()
+    verification: str = ""
+
+
+class ApplyResult(Judged):
+    """What apply made of a change that may be published. Version 1 had `proven`, `attested`, `unproven`."""
+
+    commit: str
+    patch_path: str | None = None
+    patch_digest: str | None = None
+    message: str
+    committed_at: datetime
+    title: str = ""
+    summary: str = ""
+    accepted: tuple[Mapping[str, str], ...] | None = None
+    """The findings that a person accepted, each with the reason."""
+
+    @classmethod
+    def upgraded(cls, stored: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return a result of version 1 in today's words."""
+        if stored["v"] != 1:
+            return stored
+        return {
+            **stored,
+            "v": 2,
+            "leftOpen": stored.get("unproven", ()),
+            "verdicts": [
+                {
+                    **one,
+                    "verdict": current_word(one["verdict"]),
+                    "because": one["because"].removeprefix("changed: ")
+                    if one["verdict"] == "proven"
+                    else one["because"],
+                }
+                for one in stored["verdicts"]
+            ],
+        }
+
+
+class ApplyCheckpoint(Checkpoint):
+    """What a person decided before the change is judged once more."""
+
+    stage: ClassVar[Stage] = Stage.APPLY
+
+    accepted: tuple[Mapping[str, str], ...] = ()
+    """The findings that a person accepted at a retry, each with the reason."""
+
+
+class PublishResult(StageResult):
+    """The branch and its pull request."""
+
+    stage: ClassVar[Stage] = Stage.PUBLISH
+
+    v: Literal[1] = 1
+    branch: str = Field(validation_alias="branchName", serialization_alias="branchName")
+    pull_request_url: str
+    pull_request_number: int
+    commit: str
