@@ -1,11 +1,11 @@
 """What a stage is given besides the ports, held in memory: lease, artifacts' list, stage services, the run's row."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID
 
 from moonmind.db.unit_of_work import Database
@@ -16,7 +16,7 @@ from moonmind.errors import MoonMindError
 from moonmind.ports.artifact_store import ArtifactStore, StoredFile
 from moonmind.redact import Redactor
 from moonmind.runs.chain import Stage
-from moonmind.runs.machine import AttemptState, RunStatus
+from moonmind.runs.machine import AttemptState, Failed, RunStatus, Suspend
 from moonmind.runs.records import Attempt, Claim, Run
 from moonmind.sample.source import FEATURE_KEY
 
@@ -111,6 +111,12 @@ class MemoryServices(StageServices):
 
     def earlier_run(self, feature_key: str, reached: Stage) -> EarlierRun | None:
         return self.earlier
+
+
+def checkpoint_of(outcome: Failed | Suspend) -> Mapping[str, Any]:
+    """Return what the outcome leaves to the next attempt, which has to be something."""
+    assert outcome.checkpoint is not None, outcome
+    return outcome.checkpoint
 
 
 A_RUN = Run(

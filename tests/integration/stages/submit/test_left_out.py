@@ -12,7 +12,7 @@ from moonmind.runs.machine import Done, Failed, Redo
 from moonmind.sample import source
 from moonmind.stages.apply import apply
 from tests.support.git_repos import git
-from tests.support.stage_parts import REPOSITORY
+from tests.support.stage_parts import REPOSITORY, checkpoint_of
 from tests.support.stage_world import World, discovered
 
 FILES: dict[str, bytes | str] = dict(source.files())
@@ -92,7 +92,7 @@ def test_an_agent_whose_work_cannot_be_taken_is_not_said_to_have_done_nothing(
     assert (outcome.error.code, outcome.transient) == ("agent_no_change", False)
     assert outcome.error.message.startswith("The agent changed nothing that can be taken. ")
     assert said in outcome.error.message
-    assert outcome.checkpoint["ended"] == outcome.error.message, "the agent is told when it is asked again"
+    assert checkpoint_of(outcome)["ended"] == outcome.error.message, "the agent is told when it is asked again"
 
 
 def test_work_found_again_in_the_folder_is_taken_by_the_same_rules(world: World) -> None:

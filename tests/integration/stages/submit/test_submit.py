@@ -12,7 +12,7 @@ from moonmind.ports.agent import JobLimits, JobState
 from moonmind.runs.chain import Stage
 from moonmind.runs.machine import Done, Suspend, WaitingReason
 from moonmind.sample import source
-from tests.support.stage_parts import REPOSITORY
+from tests.support.stage_parts import REPOSITORY, checkpoint_of
 from tests.support.stage_world import FOLDER, World, discovered, failed
 
 
@@ -35,7 +35,7 @@ def test_the_agent_is_started_once_and_its_work_is_captured(world: World) -> Non
     assert isinstance(suspended, Suspend)
     assert suspended.reason is WaitingReason.AGENT
     assert suspended.seconds == 60.0
-    assert suspended.checkpoint["jobKey"] == f"{world.run_id}/submit-1"
+    assert checkpoint_of(suspended)["jobKey"] == f"{world.run_id}/submit-1"
     done = world.drive(Stage.SUBMIT)
     assert isinstance(done, Done), done
     assert done.result["codexTaskId"]
@@ -139,9 +139,9 @@ def test_a_failed_agents_work_and_thread_go_on_in_the_next_attempt(world: World)
     outcome = failed(world.drive(Stage.SUBMIT))
     assert outcome.error.code == "agent_failed"
     assert "I broke" in outcome.error.message
-    assert outcome.checkpoint["partialPatch"] == "patches/partial-1.diff"
+    assert checkpoint_of(outcome)["partialPatch"] == "patches/partial-1.diff"
     assert b"half.py" in world.artifacts.read("patches/partial-1.diff")
-    thread = outcome.checkpoint["codexTaskId"]
+    thread = checkpoint_of(outcome)["codexTaskId"]
     done = world.drive(Stage.SUBMIT)
     assert isinstance(done, Done), done
     assert done.result["codexTaskId"] == thread
@@ -168,7 +168,7 @@ def test_an_agent_that_changes_nothing_fails_with_its_own_words(world: World) ->
     outcome = failed(world.drive(Stage.SUBMIT))
     assert (outcome.error.code, outcome.transient) == ("agent_no_change", False)
     assert "The plan contradicts itself." in outcome.error.message
-    assert outcome.checkpoint["codexTaskId"]
+    assert checkpoint_of(outcome)["codexTaskId"]
 
 
 def test_a_quota_with_a_reset_suspends_until_then_and_goes_on_with_a_fresh_job(world: World) -> None:
@@ -189,7 +189,7 @@ def test_a_quota_with_a_reset_suspends_until_then_and_goes_on_with_a_fresh_job(w
     done = world.drive(Stage.SUBMIT)
     assert isinstance(done, Done), done
     assert done.result["jobKey"] == f"{world.run_id}/submit-1.1"
-    assert done.result["codexTaskId"] == suspended.checkpoint["codexTaskId"]
+    assert done.result["codexTaskId"] == checkpoint_of(suspended)["codexTaskId"]
     assert world.vcs.read(REPOSITORY, done.result["wip"], "half.py") == b"half\n"
     assert len(world.artifacts.of("codex_logs")) == 2
 
@@ -205,7 +205,7 @@ def test_a_silent_agent_is_stopped_and_its_work_kept(world: World) -> None:
     world.plays({"write": "half.py", "content": "x"}, {"hang": True})
     outcome = failed(world.drive(Stage.SUBMIT))
     assert outcome.error.code == "agent_stalled"
-    assert outcome.checkpoint["partialPatch"]
+    assert checkpoint_of(outcome)["partialPatch"]
 
 
 def test_a_job_whose_supervisor_was_killed_is_lost_and_nothing_of_it_runs_on(world: World) -> None:
@@ -233,15 +233,15 @@ def test_a_secret_in_unfinished_work_is_not_stored(tmp_path: Path) -> None:
     world.step(Stage.DISCOVER)
     world.plays({"write": "a.py", "content": f"token = '{secret}'\n"}, {"end": "failed", "message": secret})
     outcome = failed(world.drive(Stage.SUBMIT))
-    assert "partialPatch" not in outcome.checkpoint
-    assert outcome.checkpoint["leaks"] == ["a.py"]
+    assert "partialPatch" not in checkpoint_of(outcome)
+    assert checkpoint_of(outcome)["leaks"] == ["a.py"]
     assert secret not in outcome.error.message
     assert world.artifacts.of("codex_patch") == []
 
 
 def test_a_new_plan_begins_with_a_fresh_folder_and_a_fresh_thread(world: World) -> None:
     world.plays({"write": "old.py", "content": "x"}, {"end": "failed", "message": "no"}, then=({"write": "n.py"},))
-    old = failed(world.drive(Stage.SUBMIT)).checkpoint["codexTaskId"]
+    old = checkpoint_of(failed(world.drive(Stage.SUBMIT)))["codexTaskId"]
     world.checkpoints.clear()  # as restart_from_discovery does
     done = world.drive(Stage.SUBMIT)
     assert isinstance(done, Done), done

@@ -20,7 +20,7 @@ from moonmind.ports.vcs import Capture, Workspace
 from moonmind.runs.chain import Stage
 from moonmind.runs.machine import Done, Suspend, WaitingReason
 from tests.support.processes import alive
-from tests.support.stage_parts import Listed
+from tests.support.stage_parts import Listed, checkpoint_of
 from tests.support.stage_world import World, discovered, failed
 from tests.support.waiting import until
 
@@ -74,7 +74,7 @@ def test_a_log_that_could_not_be_sealed_once_starts_no_other_agent(
     world.plays({"write": "a.py", "content": "x"}, {"end": end, "message": "so it is"}, then=({"hang": True},))
     outcome = failed(world.drive(Stage.SUBMIT))
     assert (outcome.error.code, outcome.transient) == ("unavailable", True)
-    assert outcome.checkpoint["finishedJob"] == f"{world.run_id}/submit-1"
+    assert checkpoint_of(outcome)["finishedJob"] == f"{world.run_id}/submit-1"
     again = world.step(Stage.SUBMIT)
     if end == "completed":
         assert isinstance(again, Done), again
@@ -139,7 +139,7 @@ def test_an_agent_that_cannot_be_looked_at_right_after_its_start_is_waited_for(w
     sighted, world.agent = world.agent, BlindAfterStart(world.agent._options)
     suspended = world.step(Stage.SUBMIT)
     assert isinstance(suspended, Suspend), suspended
-    assert suspended.checkpoint["jobKey"] == f"{world.run_id}/submit-1"
+    assert checkpoint_of(suspended)["jobKey"] == f"{world.run_id}/submit-1"
     world.agent = sighted
     assert isinstance(world.drive(Stage.SUBMIT), Done)
 
@@ -158,7 +158,7 @@ def test_work_is_not_taken_while_something_of_the_agent_is_still_there(
     outcome = failed(world.step(Stage.SUBMIT))
     assert (outcome.error.code, outcome.transient) == ("agent_unknown", True)
     assert "cannot be ended: 1" in outcome.error.message
-    assert outcome.checkpoint["finishedJob"] == f"{world.run_id}/submit-1"
+    assert checkpoint_of(outcome)["finishedJob"] == f"{world.run_id}/submit-1"
     path.write_text(json.dumps(json.loads(clean) | {"survivors": 1, "left": [left[0] | {"started": "another"}]}))
     done = world.step(Stage.SUBMIT)  # it has gone meanwhile
     assert isinstance(done, Done), done
@@ -212,7 +212,7 @@ def test_a_retry_with_notes_asks_the_same_thread_and_quotes_the_refusal(world: W
     done = world.drive(Stage.SUBMIT)
     assert isinstance(done, Done), done
     assert done.result["jobKey"].endswith("submit-3" if world.numbers[Stage.SUBMIT] == 3 else "submit-2")
-    assert done.result["codexTaskId"] == outcome.checkpoint["codexTaskId"]
+    assert done.result["codexTaskId"] == checkpoint_of(outcome)["codexTaskId"]
     assert "git~1/odd has a name that some systems treat" in world.artifacts.read("codex/prompt-2.md").decode()
 
 
@@ -246,8 +246,8 @@ def test_a_job_whose_supervisor_is_stopped_ends_at_its_limit_with_work_and_threa
     outcome = failed(world.step(Stage.SUBMIT))
     assert (outcome.error.code, outcome.transient) == (code, False)
     assert "its supervisor did not see to that" in outcome.error.message
-    assert outcome.checkpoint["codexTaskId"] == status.thread_id is not None
-    assert b"HALF = True" in world.artifacts.read(outcome.checkpoint["partialPatch"])
+    assert checkpoint_of(outcome)["codexTaskId"] == status.thread_id is not None
+    assert b"HALF = True" in world.artifacts.read(checkpoint_of(outcome)["partialPatch"])
     assert status.agent_pid is not None
     assert status.pid is not None
     for pid in (status.pid, status.agent_pid):

@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -7,11 +8,18 @@ from moonmind.engine.stage_services import EarlierRun
 from moonmind.errors import AgentNoChange, MoonMindError, PatchRefused, SecretFound, VcsRefused
 from moonmind.runs.chain import Stage
 from moonmind.stages.discover.progress import without_progress
+from moonmind.stages.kit.plan import Plan
 from moonmind.stages.kit.stage_results import PublishResult
 from tests.support.plans import a_plan, a_task, an_apply_result
 
 
-def earlier(plan=None, notes=None, ticked=(), commit="b" * 40, **changed: Any) -> EarlierRun:
+def earlier(
+    plan: Plan | None = None,
+    notes: str | None = None,
+    ticked: Sequence[str] = (),
+    commit: str = "b" * 40,
+    **changed: Any,
+) -> EarlierRun:
     discovered = (plan or a_plan()).stored() | changed
     return EarlierRun(
         UUID(int=7),
@@ -50,7 +58,7 @@ def test_the_earlier_runs_own_commit_is_no_new_state() -> None:
         (a_plan(), None, None),
     ],
 )
-def test_anything_new_is_worth_another_run(plan, notes, before) -> None:
+def test_anything_new_is_worth_another_run(plan: Plan, notes: str | None, before: EarlierRun | None) -> None:
     assert without_progress(plan, notes, before) is None
 
 

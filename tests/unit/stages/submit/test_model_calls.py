@@ -7,20 +7,16 @@ from moonmind.engine.stage_context import StageContext
 from moonmind.ports.agent import JobState, JobStatus, ModelCalls, Usage
 from moonmind.stages.kit.stage_results import SubmitCheckpoint
 from moonmind.stages.submit import model_calls
-from tests.support.stage_parts import A_RUN
+from tests.support.stage_parts import A_RUN, AN_ATTEMPT
 
 NOTHING = SubmitCheckpoint()
 
 
 def context(usage: dict[str, Any] | None = None, *, retry: bool = False, number: int = 1) -> StageContext:
     """Return a context with what this module reads, and nothing else."""
-
-    class Attempt:
-        operator_retry = retry
-
-    Attempt.number = number  # type: ignore[attr-defined]
+    attempt = replace(AN_ATTEMPT, number=number, operator_retry=retry)
     made = object.__new__(StageContext)
-    for name, value in {"run": replace(A_RUN, usage=usage), "attempt": Attempt}.items():
+    for name, value in {"run": replace(A_RUN, usage=usage), "attempt": attempt}.items():
         object.__setattr__(made, name, value)
     return made
 
