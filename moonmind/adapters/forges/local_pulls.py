@@ -3,7 +3,7 @@
 import contextlib
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,33 +27,6 @@ class Pull:
     head: str
     state: PullState = PullState.OPEN
     labels: tuple[str, ...] = ()
-
-    def as_json(self) -> dict[str, Any]:
-        """Return the recorded form."""
-        return {
-            "number": self.number,
-            "state": self.state.value,
-            "branch": self.branch,
-            "base": self.base,
-            "title": self.title,
-            "body": self.body,
-            "labels": list(self.labels),
-            "head": self.head,
-        }
-
-    @classmethod
-    def from_json(cls, body: dict[str, Any]) -> "Pull":
-        """Read the recorded form."""
-        return cls(
-            number=int(body["number"]),
-            branch=str(body["branch"]),
-            base=str(body["base"]),
-            title=str(body["title"]),
-            body=str(body["body"]),
-            head=str(body["head"]),
-            state=PullState(body["state"]),
-            labels=tuple(body["labels"]),
-        )
 
 
 @dataclass
@@ -100,7 +73,10 @@ def opened(path: Path) -> Iterator[Register]:
 def _read(path: Path) -> Register:
     try:
         stored = json.loads(path.read_bytes())
-        pulls = [Pull.from_json(body) for body in stored["pulls"]]
+        pulls = [
+            Pull(**{**body, "state": PullState(body["state"]), "labels": tuple(body["labels"])})
+            for body in stored["pulls"]
+        ]
         return Register(int(stored["creates"]), {pull.number: pull for pull in pulls})
     except FileNotFoundError:
         return Register()
@@ -113,6 +89,6 @@ def _read(path: Path) -> Register:
 
 
 def _as_bytes(register: Register) -> bytes:
-    pulls = [pull.as_json() for _, pull in sorted(register.pulls.items())]
+    pulls = [asdict(pull) for _, pull in sorted(register.pulls.items())]
     body = {"version": _VERSION, "creates": register.creates, "pulls": pulls}
     return (json.dumps(body, indent=2, ensure_ascii=False) + "\n").encode("utf-8", "backslashreplace")
