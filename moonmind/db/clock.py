@@ -1,7 +1,7 @@
 """The one clock: the database's. Nothing is ever compared with a Python clock."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar, TypeVar
 
 from sqlalchemy import BigInteger, ColumnElement, Float, bindparam
 from sqlalchemy.ext.compiler import compiles
@@ -10,22 +10,41 @@ from sqlalchemy.sql.functions import FunctionElement
 
 from moonmind.db.types import Timestamp
 
+T = TypeVar("T")
+
 # SQLite keeps time as whole milliseconds since the Julian epoch; 3.40 has no `subsec`, and this loses nothing.
 _SQLITE_NOW = "(CAST(ROUND(julianday('now') * 86400000.0) AS INTEGER) - 210866760000000) * 1000"
 
 
-class db_now(FunctionElement[datetime]):  # noqa: N801 (reads as the SQL function it is)
+class _OnBoth(FunctionElement[T]):
+    """An SQL function that the two kinds of database spell differently; `{}` stands for its arguments."""
+
+    postgresql: ClassVar[str]
+    sqlite: ClassVar[str]
+
+
+@compiles(_OnBoth)
+def _compile(element: _OnBoth[Any], compiler: SQLCompiler, **kw: Any) -> str:
+    arguments = ", ".join(compiler.process(clause, **kw) for clause in element.clauses)
+    return str(getattr(element, compiler.dialect.name)).format(arguments)
+
+
+class db_now(_OnBoth[datetime]):  # noqa: N801 (reads as the SQL function it is)
     """The instant at which the statement began; stable within it, so that indexes on instants are used."""
 
-    type = Timestamp()
     inherit_cache = True
+    type = Timestamp()
+    postgresql = "statement_timestamp()"
+    sqlite = f"({_SQLITE_NOW})"
 
 
-class db_now_plus(FunctionElement[datetime]):  # noqa: N801 (reads as the SQL function it is)
+class db_now_plus(_OnBoth[datetime]):  # noqa: N801 (reads as the SQL function it is)
     """The instant so many seconds after the statement began; a number or an SQL expression."""
 
-    type = Timestamp()
     inherit_cache = True
+    type = Timestamp()
+    postgresql = "(statement_timestamp() + make_interval(secs => {}))"
+    sqlite = f"({_SQLITE_NOW} + CAST(ROUND(({{}}) * 1000000.0) AS INTEGER))"
 
     def __init__(self, seconds: float | ColumnElement[Any]) -> None:
         if isinstance(seconds, int | float):
@@ -33,93 +52,37 @@ class db_now_plus(FunctionElement[datetime]):  # noqa: N801 (reads as the SQL fu
         super().__init__(seconds)
 
 
-class transaction_number(FunctionElement[int]):  # noqa: N801 (reads as the SQL function it is)
+class transaction_number(_OnBoth[int]):  # noqa: N801 (reads as the SQL function it is)
     """The number of the writing transaction; 0 on SQLite, which has one writer."""
 
-    type = BigInteger()
     inherit_cache = True
+    type = BigInteger()
+    postgresql = "CAST(CAST(pg_current_xact_id() AS text) AS bigint)"
+    sqlite = "0"
 
 
-class oldest_running_transaction(FunctionElement[int]):  # noqa: N801 (reads as the SQL function it is)
+class oldest_running_transaction(_OnBoth[int]):  # noqa: N801 (reads as the SQL function it is)
     """The number below which every transaction has ended; 1 on SQLite, which shows nothing unfinished."""
 
-    type = BigInteger()
     inherit_cache = True
+    type = BigInteger()
+    postgresql = "CAST(CAST(pg_snapshot_xmin(pg_current_snapshot()) AS text) AS bigint)"
+    sqlite = "1"
 
 
-class earlier(FunctionElement[datetime]):  # noqa: N801 (reads as the SQL function it is)
+class earlier(_OnBoth[datetime]):  # noqa: N801 (reads as the SQL function it is)
     """The earlier of two instants."""
 
-    type = Timestamp()
     inherit_cache = True
+    type = Timestamp()
+    postgresql = "LEAST({})"
+    sqlite = "min({})"
 
 
-class db_chance(FunctionElement[float]):  # noqa: N801 (reads as the SQL function it is)
+class db_chance(_OnBoth[float]):  # noqa: N801 (reads as the SQL function it is)
     """A number in [0, 1), another one for each row."""
 
-    type = Float()
     inherit_cache = False
-
-
-def _arguments(element: FunctionElement[Any], compiler: SQLCompiler, **kw: Any) -> str:
-    return ", ".join(compiler.process(clause, **kw) for clause in element.clauses)
-
-
-@compiles(db_now, "postgresql")
-def _now_postgresql(_element: db_now, _compiler: SQLCompiler, **_kw: Any) -> str:
-    return "statement_timestamp()"
-
-
-@compiles(db_now, "sqlite")
-def _now_sqlite(_element: db_now, _compiler: SQLCompiler, **_kw: Any) -> str:
-    return f"({_SQLITE_NOW})"
-
-
-@compiles(db_now_plus, "postgresql")
-def _now_plus_postgresql(element: db_now_plus, compiler: SQLCompiler, **kw: Any) -> str:
-    return f"(statement_timestamp() + make_interval(secs => {_arguments(element, compiler, **kw)}))"
-
-
-@compiles(db_now_plus, "sqlite")
-def _now_plus_sqlite(element: db_now_plus, compiler: SQLCompiler, **kw: Any) -> str:
-    return f"({_SQLITE_NOW} + CAST(ROUND(({_arguments(element, compiler, **kw)}) * 1000000.0) AS INTEGER))"
-
-
-@compiles(transaction_number, "postgresql")
-def _transaction_postgresql(_element: transaction_number, _compiler: SQLCompiler, **_kw: Any) -> str:
-    return "CAST(CAST(pg_current_xact_id() AS text) AS bigint)"
-
-
-@compiles(transaction_number, "sqlite")
-def _transaction_sqlite(_element: transaction_number, _compiler: SQLCompiler, **_kw: Any) -> str:
-    return "0"
-
-
-@compiles(oldest_running_transaction, "postgresql")
-def _oldest_postgresql(_element: oldest_running_transaction, _compiler: SQLCompiler, **_kw: Any) -> str:
-    return "CAST(CAST(pg_snapshot_xmin(pg_current_snapshot()) AS text) AS bigint)"
-
-
-@compiles(oldest_running_transaction, "sqlite")
-def _oldest_sqlite(_element: oldest_running_transaction, _compiler: SQLCompiler, **_kw: Any) -> str:
-    return "1"
-
-
-@compiles(earlier, "postgresql")
-def _earlier_postgresql(element: earlier, compiler: SQLCompiler, **kw: Any) -> str:
-    return f"LEAST({_arguments(element, compiler, **kw)})"
-
-
-@compiles(earlier, "sqlite")
-def _earlier_sqlite(element: earlier, compiler: SQLCompiler, **kw: Any) -> str:
-    return f"min({_arguments(element, compiler, **kw)})"
-
-
-@compiles(db_chance, "postgresql")
-def _chance_postgresql(_element: db_chance, _compiler: SQLCompiler, **_kw: Any) -> str:
-    return "random()"
-
-
-@compiles(db_chance, "sqlite")
-def _chance_sqlite(_element: db_chance, _compiler: SQLCompiler, **_kw: Any) -> str:
-    return "((random() & 1048575) / 1048576.0)"
+    type = Float()
+    postgresql = "random()"
+    sqlite = "((random() & 1048575) / 1048576.0)"

@@ -48,11 +48,6 @@ class Evidence:
     gone: tuple[str, ...]
     """Those of `removals` that have to be gone."""
 
-    @property
-    def tests(self) -> tuple[str, ...]:
-        """Those of `targets` that look like tests."""
-        return tuple(path for path in self.targets if is_test(path))
-
 
 def evidence_of(task_id: str, text: str, feature: str = "") -> Evidence:
     """Name the paths that would show the task's effect; none when its text names nothing that can be looked at.
