@@ -8,6 +8,7 @@ import pytest
 from moonmind.db.unit_of_work import Database
 from moonmind.sample import source as sample
 from tests.support.engines import ENGINES, SHORT_LEASES, TEST_MODE, Engine, engine_of, place_of
+from tests.support.github_fixtures import new_name, whole_site  # noqa: F401 - fixtures
 from tests.support.github_site import MANY, GitHub, github, take
 from tests.support.team import Team, team
 
@@ -29,18 +30,6 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GitHub]:
     files = {path: content.decode() for path, content in sample.files().items()}
     with github(tmp_path_factory.mktemp("github"), dict.fromkeys(MANY, files) | {"acme/empty": {}}) as site:
         yield site
-
-
-@pytest.fixture
-def site(shared: GitHub) -> Iterator[GitHub]:
-    yield shared
-    shared.faults.clear()
-    shared.down = False
-
-
-@pytest.fixture
-def name(site: GitHub) -> str:
-    return take(site)
 
 
 @pytest.fixture

@@ -11,7 +11,8 @@ from moonmind.adapters.forges.forge_options import ForgeOptions
 from moonmind.adapters.forges.github import GitHubForge
 from moonmind.redact import Redactor
 from moonmind.settings import ambient_environment
-from tests.support.github_site import MANY, GitHub, github, take
+from tests.support.github_fixtures import new_name, whole_site  # noqa: F401 - fixtures
+from tests.support.github_site import MANY, GitHub, github
 
 Build = Callable[..., GitHubForge]
 
@@ -21,18 +22,6 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GitHub]:
     folder = tmp_path_factory.mktemp("github")
     with github(folder, {name: {"README.md": "hello\n"} for name in MANY} | {"acme/empty": {}}) as made:
         yield made
-
-
-@pytest.fixture
-def site(shared: GitHub) -> Iterator[GitHub]:
-    yield shared
-    shared.faults.clear()
-    shared.down = False
-
-
-@pytest.fixture
-def name(site: GitHub) -> str:
-    return take(site)
 
 
 @pytest.fixture

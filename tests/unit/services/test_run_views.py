@@ -15,72 +15,47 @@ from moonmind.runs import naming
 from moonmind.runs.chain import STAGES, Stage
 from moonmind.runs.event_types import EventType
 from moonmind.runs.machine import AttemptState, RunStatus, WaitingReason
-from moonmind.runs.records import Artifact, Attempt, CredentialAudit, Event, Run
+from moonmind.runs.records import Artifact, Attempt, CredentialAudit, Event
 from moonmind.runs.words import read_word
 from moonmind.services import run_views
 from moonmind.wire import SpecWorkflowRun, TaskName
+from tests.support.stage_parts import A_RUN, AN_ATTEMPT
 
 NOW = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
 ID = UUID("0f4c8d3a-4b55-4c6e-9d6f-1f1f5f1f7b11")
 CHAIN = UUID("6f0d6a52-9d0b-4a8e-8d53-0c52c1f1a7aa")
 
-RUN = Run(
+RUN = replace(
+    A_RUN,
     id=ID,
     repository="MoonMind/Reference",
     repository_key="moonmind/reference",
     requested_key="42",
     feature_key="specs/spec-42-refresh-docs",
-    status=RunStatus.RUNNING,
     stage=Stage.SUBMIT,
     fence=3,
     lease_owner=None,
     lease_until=None,
     not_before=NOW + timedelta(minutes=1),
     dispatch_after=NOW,
-    dispatches=0,
-    waiting_reason=None,
-    waiting_since=None,
-    errors=0,
-    crashes=0,
-    rounds=0,
     deadline=NOW + timedelta(days=1),
-    cancel_requested_at=None,
-    agent_host=None,
     event_seq=4,
     chain_id=CHAIN,
     notes="carefully",
-    idempotency_key=None,
-    request_digest=None,
     phase="Phase 2: Foundational",
     branch="moonmind/spec-42-refresh-docs",
-    pull_request_url=None,
     codex_task_id="thread-1",
     codex_logs_path="codex/attempt-1.jsonl",
     usage={"inputTokens": 5, "outputTokens": 2},
-    reason=None,
-    error=None,
-    job_key=None,
     created_at=NOW,
     updated_at=NOW,
-    completed_at=None,
-    pruned_at=None,
 )
 
 
 def an_attempt(stage: Stage, number: int = 1, state: AttemptState = AttemptState.WAITING, **other: Any) -> Attempt:
-    values: dict[str, Any] = {
-        "id": stage.position * 10 + number,
-        "run_id": ID,
-        "result": None,
-        "checkpoint": None,
-        "error": None,
-        "operator_retry": False,
-        "created_at": NOW,
-        "started_at": None,
-        "finished_at": None,
-        **other,
-    }
-    return Attempt(stage=stage, number=number, state=state, **values)
+    values: dict[str, Any] = {"created_at": NOW, "started_at": None, **other}
+    number_of_row = stage.position * 10 + number
+    return replace(AN_ATTEMPT, id=number_of_row, run_id=ID, stage=stage, number=number, state=state, **values)
 
 
 def an_artifact(kind: str, path: str) -> Artifact:
