@@ -220,24 +220,40 @@ def test_notes_of_processes_that_are_gone_are_removed(lost: Lost) -> None:
     assert elsewhere.exists()
 
 
-@pytest.mark.parametrize("who", ["itself", "its parent", "a sibling's supervisor"])
-def test_who_ends_the_job_is_never_of_it(lost: Lost, who: str) -> None:
-    # Whatever it stands in: here, at the job's pipe and file.
-    with (lost.workspace / "file").open():
-        begun = {**lost.handle, "started": "0"}
-        write_json(lost.folder.handle, begun)
-        match who:
-            case "itself":
-                one = kernel.identify(os.getpid())
-            case "its parent":
-                one = kernel.identify(os.getppid())
-            case _:
-                one = kernel.identify(lost.orphan(cwd=str(lost.workspace)))
-                other = lost.jobs.folder("run/submit-2")
-                other.make()
-                write_json(other.handle, {**lost.handle, "pid": one.pid, "started": one.started})
-        lost.jobs.stop(KEY)
-        assert one.alive
+STOPPER = """
+import os, sys
+sys.path[:0] = {path!r}
+from pathlib import Path
+from moonmind.adapters.agents.supervised_jobs import Jobs
+if {forks!r} and os.fork():
+    os.wait()
+else:
+    Jobs(Path({state!r}), {token!r}, {{}}).stop({key!r})
+Path({mark!r}, str(os.getpid())).touch()
+"""
+
+
+@pytest.mark.parametrize("who", ["itself", "its parent"])
+def test_who_ends_the_job_is_never_of_it(lost: Lost, tmp_path: Path, who: str) -> None:
+    # Whatever it stands in, and though its own parent is gone: here, at the job's file.
+    mark = tmp_path / "ended"
+    mark.mkdir()
+    path = [os.path.abspath(place) for place in sys.path]
+    forks = who == "its parent"
+    runs = STOPPER.format(path=path, forks=forks, state=str(lost.state), token=lost.token, key=KEY, mark=str(mark))
+    pid = lost.orphan(path=str(lost.workspace / "file"), runs=runs)
+    until(lambda: not alive(pid), "the end of the process")
+    assert len(list(mark.iterdir())) == 1 + forks
+    assert (mark / str(pid)).exists()
+
+
+def test_the_supervisor_of_the_runs_other_job_is_never_of_it(lost: Lost) -> None:
+    one = kernel.identify(lost.orphan(cwd=str(lost.workspace)))
+    other = lost.jobs.folder("run/submit-2")
+    other.make()
+    write_json(other.handle, {**lost.handle, "pid": one.pid, "started": one.started})
+    lost.jobs.stop(KEY)
+    assert one.alive
 
 
 @pytest.mark.parametrize("at", ["state", "state/processes"])

@@ -12,7 +12,8 @@ import pytest
 
 from moonmind.adapters.scanners.betterleaks import Betterleaks
 from moonmind.errors import ScannerError
-from moonmind.ports.scanner import Hit
+from moonmind.ports.scanner import Hit, Scanner
+from moonmind.ports.vcs import Change
 from moonmind.runs.chain import Stage
 from moonmind.runs.machine import Done
 from moonmind.stages.kit.patches import Patch
@@ -101,13 +102,21 @@ class Broken(Betterleaks):
         raise ScannerError("It fails.")
 
 
-@pytest.mark.parametrize("names", [True, False])
-def test_nothing_is_shown_where_the_rest_cannot_be_judged(world: World, names: bool) -> None:
-    work(world, {"a.txt": f"{GHP}\n", "b.txt": made(5)})
+@pytest.mark.parametrize("why", ["a file name or a link target", "the secret scanner failed"])
+def test_nothing_is_shown_where_the_rest_cannot_be_judged(world: World, why: str) -> None:
+    work(world, {"a.txt": f"{GHP}\n", "b.txt": f"{made(5)}\n"})
     refused(world)
     (path,) = world.artifacts.of("codex_patch")
     whole = world.artifacts.hidden(path) or b""
     assert GHP.encode() in whole
-    part = shown(Patch("o/r", "a", "b", (), {}, whole, ()), whole, {"a.txt": "github-token"}, [GHP], Broken(), names)
-    assert part.startswith(b"The whole patch is withheld: ")
-    assert part.count(b"\n") == 1
+    changes = tuple(Change(name, "A", "000000", "100644", 1, 0) for name in ("a.txt", "b.txt"))
+
+    def part(scanner: Scanner, *, names: bool) -> bytes:
+        patch = Patch("o/r", "a", "b", changes, {}, whole, ())
+        return shown(patch, whole, {"a.txt": "github-token"}, [GHP], scanner, names)
+
+    assert b"diff --git a/b.txt" in part(Betterleaks(), names=False)
+    fails = why == "the secret scanner failed"
+    withheld = part(Broken() if fails else Betterleaks(), names=not fails)
+    assert withheld.startswith(f"The whole patch is withheld: {why}".encode())
+    assert withheld.count(b"\n") == 1
