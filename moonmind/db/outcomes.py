@@ -1,7 +1,7 @@
 """What is written under a claim when a stage reports; a claim that was lost writes nothing at all."""
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, case, literal, select, update
@@ -16,9 +16,19 @@ from moonmind.db.new_attempts import newest, open_attempts, reopened, successor
 from moonmind.db.tables import ONE_FEATURE, active, attempt, leased, run
 from moonmind.db.types import Timestamp
 from moonmind.errors import ErrorInfo, FeatureBusy
-from moonmind.runs.chain import Stage
 from moonmind.runs.event_types import EventType
-from moonmind.runs.machine import AttemptState, RunStatus, WaitingReason
+from moonmind.runs.facts import facts_of
+from moonmind.runs.machine import (
+    Advance,
+    AttemptState,
+    Close,
+    Decision,
+    GoBack,
+    RunStatus,
+    TryAgain,
+    Wait,
+    WaitingReason,
+)
 from moonmind.runs.records import Claim, Run
 from moonmind.runs.retry import DISPATCH_SECONDS
 
@@ -26,55 +36,54 @@ DAY = 86400.0
 
 
 class Outcomes:
-    """The records of one transaction. Each method gives the run as it left it, or None for a lost claim."""
+    """The records of one transaction."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def advance(
-        self, claim: Claim, to_stage: Stage, result: Mapping[str, Any], *, facts: Mapping[str, Any]
-    ) -> Run | None:
-        """Record that the stage is done and move on; the next stage is due at once.
+    def write(self, claim: Claim, decision: Decision, *, deadline_seconds: float = DAY) -> Run | None:
+        """Write what becomes of a claimed run, and give the claim back; None for a claim that was lost.
 
-        Raises FeatureBusy when discovery chose a feature that another active run works on; the whole transaction is
-        undone then.
+        `deadline_seconds` is how long the run has from the end of a wait that renews its deadline. Raises FeatureBusy
+        when discovery chose a feature that another active run works on; the whole transaction is undone then.
         """
+        match decision:
+            case Advance():
+                return self._advance(claim, decision)
+            case Wait():
+                return self._wait(claim, decision, deadline_seconds)
+            case TryAgain():
+                return self._try_again(claim, decision)
+            case GoBack():
+                return self._go_back(claim, decision)
+            case Close():
+                return self._close(claim, decision)
+
+    def _advance(self, claim: Claim, decision: Advance) -> Run | None:
+        """Record that the stage is done and move on; the next stage is due at once."""
         changed = self._release(
             claim,
-            stage=to_stage,
+            stage=decision.stage,
             not_before=db_now(),
             dispatch_after=db_now_plus(DISPATCH_SECONDS),
             crashes=0,
             errors=0,
             dispatches=0,
-            **_facts(facts),
+            **_facts(decision.result),
         )
         if changed is None:
             return None
-        self._end(claim, changed, AttemptState.SUCCEEDED, result=dict(result))
-        data = {"attempt": claim.attempt.number, "next": to_stage.value}
+        self._end(claim, changed, AttemptState.SUCCEEDED, result=dict(decision.result))
+        data = {"attempt": claim.attempt.number, "next": decision.stage.value}
         record(self._connection, changed, EventType.ATTEMPT_SUCCEEDED, data, claim.attempt.stage)
         return changed
 
-    def wait(
-        self,
-        claim: Claim,
-        reason: WaitingReason,
-        *,
-        seconds: float,
-        until: datetime | None,
-        checkpoint: Mapping[str, Any] | None,
-        facts: Mapping[str, Any],
-        renews_deadline: bool,
-        deadline_seconds: float = DAY,
-    ) -> Run | None:
-        """Release the claim until an instant, or for a number of seconds; the same attempt continues then.
-
-        `deadline_seconds` is how long the run has from then on, where the wait renews its deadline.
-        """
+    def _wait(self, claim: Claim, decision: Wait, deadline_seconds: float) -> Run | None:
+        """Release the claim until an instant, or for a number of seconds; the same attempt continues then."""
+        seconds, until = decision.seconds, decision.until
         turn: Any = db_now_plus(seconds) if until is None else literal(until, run.c.not_before.type)
         deadline: Any = run.c.deadline
-        if renews_deadline:
+        if decision.renews_deadline:
             later = None if until is None else literal(until + timedelta(seconds=deadline_seconds), Timestamp())
             deadline = db_now_plus(seconds + deadline_seconds) if later is None else later
         changed = self._release(
@@ -83,57 +92,52 @@ class Outcomes:
             # A cancel that came while the stage worked, or a deadline before the turn, is not left until then.
             dispatch_after=case((run.c.cancel_requested_at.is_not(None), db_now()), else_=earlier(turn, deadline)),
             dispatches=0,
-            waiting_reason=reason,
+            waiting_reason=decision.reason,
             waiting_since=db_now(),
             deadline=deadline,
-            **facts,
+            **facts_of(decision.checkpoint),
         )
         if changed is None:
             return None
-        if checkpoint is not None:
+        if decision.checkpoint is not None:
             statement = update(attempt).where(attempt.c.id == claim.attempt.id)
-            self._connection.execute(statement.values(checkpoint=dict(checkpoint)))
-        data = {"attempt": claim.attempt.number, "reason": reason.value, "until": changed.not_before.isoformat()}
+            self._connection.execute(statement.values(checkpoint=dict(decision.checkpoint)))
+        data = {
+            "attempt": claim.attempt.number,
+            "reason": decision.reason.value,
+            "until": changed.not_before.isoformat(),
+        }
         record(self._connection, changed, EventType.ATTEMPT_SUSPENDED, data)
         return changed
 
-    def try_again(
-        self,
-        claim: Claim,
-        error: ErrorInfo,
-        *,
-        seconds: float,
-        checkpoint: Mapping[str, Any] | None,
-        facts: Mapping[str, Any],
-    ) -> Run | None:
+    def _try_again(self, claim: Claim, decision: TryAgain) -> Run | None:
         """Record the failed attempt and open the next one, due after a backoff; it resumes from the checkpoint."""
         changed = self._release(
             claim,
             errors=run.c.errors + 1,
             dispatches=0,
-            not_before=db_now_plus(seconds),
-            dispatch_after=dispatch_at(db_now_plus(seconds), run.c.deadline),
+            not_before=db_now_plus(decision.seconds),
+            dispatch_after=dispatch_at(db_now_plus(decision.seconds), run.c.deadline),
             waiting_reason=WaitingReason.BACKOFF,
             waiting_since=db_now(),
-            **_facts(facts),
+            **_facts(decision.checkpoint),
         )
         if changed is None:
             return None
-        left = claim.attempt.checkpoint if checkpoint is None else dict(checkpoint) or None
-        self._end(claim, changed, AttemptState.FAILED, checkpoint=left, error=error)
+        left = _left(claim, decision.checkpoint)
+        self._end(claim, changed, AttemptState.FAILED, checkpoint=left, error=decision.error)
         open_attempts(self._connection, [successor(claim.attempt, changed, checkpoint=left, note=claim.attempt.note)])
         data = {
             "attempt": claim.attempt.number,
-            "error": error.as_json(),
+            "error": decision.error.as_json(),
             "until": changed.not_before.isoformat(),
         }
         record(self._connection, changed, EventType.ATTEMPT_RETRIED, data)
         return changed
 
-    def go_back(
-        self, claim: Claim, stage: Stage, note: str, *, checkpoint: Mapping[str, Any] | None, facts: Mapping[str, Any]
-    ) -> Run | None:
+    def _go_back(self, claim: Claim, decision: GoBack) -> Run | None:
         """Send the run back: fresh attempts from that stage on, due now; the first is given the note and the checkpoint."""
+        stage, note = decision.stage, decision.note
         changed = self._release(
             claim,
             stage=stage,
@@ -143,51 +147,41 @@ class Outcomes:
             dispatches=0,
             not_before=db_now(),
             dispatch_after=db_now_plus(DISPATCH_SECONDS),
-            **_facts(facts),
+            **_facts(decision.checkpoint),
         )
         if changed is None:
             return None
-        error = ErrorInfo("sent_back", note)
-        self._end(claim, changed, AttemptState.FAILED, error=error)
+        self._end(claim, changed, AttemptState.FAILED, error=ErrorInfo("sent_back", note))
         latest = Attempts(self._connection).latest(claim.run.id)
-        first = successor(newest(latest, stage), changed, checkpoint=checkpoint, note=note)
+        first = successor(newest(latest, stage), changed, checkpoint=decision.checkpoint, note=note)
         open_attempts(self._connection, [first, *reopened(latest, changed, stage)])
         data = {"attempt": claim.attempt.number, "to": stage.value, "note": note}
         record(self._connection, changed, EventType.ATTEMPT_SENT_BACK, data, claim.attempt.stage)
         return changed
 
-    def close(
-        self,
-        claim: Claim,
-        status: RunStatus,
-        attempt_state: AttemptState,
-        *,
-        result: Mapping[str, Any] | None = None,
-        checkpoint: Mapping[str, Any] | None = None,
-        error: ErrorInfo | None,
-        reason: str | None,
-        facts: Mapping[str, Any],
-        clear_host: bool,
-    ) -> Run | None:
+    def _close(self, claim: Claim, decision: Close) -> Run | None:
         """End the run; stages whose turn never came keep saying so."""
+        # Finalize removed the workspace; every other end leaves it for a retry on this host.
+        host = {"agent_host": None} if decision.status is RunStatus.SUCCEEDED else {}
         changed = self._release(
             claim,
-            status=status,
+            status=decision.status,
             completed_at=db_now(),
             dispatch_after=None,
             dispatches=0,
-            error=error,
-            reason=reason,
-            **({"agent_host": None} if clear_host else {}),
-            **facts,
+            error=decision.error,
+            reason=decision.reason,
+            **host,
+            **facts_of(decision.checkpoint if decision.result is None else decision.result),
         )
         if changed is None:
             return None
-        if result is not None:
-            self._end(claim, changed, attempt_state, result=dict(result), error=error)
-        else:
-            left = claim.attempt.checkpoint if checkpoint is None else dict(checkpoint) or None
-            self._end(claim, changed, attempt_state, checkpoint=left, error=error)
+        left = (
+            {"checkpoint": _left(claim, decision.checkpoint)}
+            if decision.result is None
+            else {"result": dict(decision.result)}
+        )
+        self._end(claim, changed, decision.attempt, error=decision.error, **left)
         record(self._connection, changed, EventType.RUN_CLOSED, closing(changed) | {"attempt": claim.attempt.number})
         return changed
 
@@ -238,6 +232,12 @@ def closing(changed: Run) -> dict[str, Any]:
     return data
 
 
-def _facts(facts: Mapping[str, Any]) -> dict[str, Any]:
+def _left(claim: Claim, checkpoint: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """Return what the next attempt resumes from: the decision's checkpoint, else the one that was there."""
+    left = claim.attempt.checkpoint if checkpoint is None else checkpoint
+    return dict(left) if left else None
+
+
+def _facts(stored: Mapping[str, Any] | None) -> dict[str, Any]:
     # The attempt is over, and its job with it, unless the stage says otherwise.
-    return {"job_key": None, **facts}
+    return {"job_key": None, **facts_of(stored)}

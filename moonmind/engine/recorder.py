@@ -4,10 +4,9 @@ from dataclasses import dataclass
 
 import structlog
 
-from moonmind.db.unit_of_work import Database, UnitOfWork
+from moonmind.db.unit_of_work import Database
 from moonmind.engine.stage import Stages
 from moonmind.errors import FeatureBusy
-from moonmind.runs.facts import facts_of
 from moonmind.runs.machine import (
     Advance,
     AttemptState,
@@ -15,7 +14,6 @@ from moonmind.runs.machine import (
     Decision,
     GoBack,
     RunStatus,
-    TryAgain,
     Wait,
     WaitingReason,
 )
@@ -53,7 +51,7 @@ class Recorder:
 
     def _write(self, claim: Claim, decision: Decision) -> Recorded:
         with self._database.write() as uow:
-            run = self._apply(uow, claim, decision)
+            run = uow.outcomes.write(claim, decision, deadline_seconds=self._deadline)
             if run is None:
                 log.warning("attempt.stale", fence=claim.fence)
                 return Recorded(advanced=False, written=False)
@@ -67,41 +65,6 @@ class Recorder:
                 return Recorded(advanced=False, due=(run, *due))
             case _:
                 return Recorded(advanced=False, due=tuple(due))
-
-    def _apply(self, uow: UnitOfWork, claim: Claim, decision: Decision) -> Run | None:
-        match decision:
-            case Advance(stage, result):
-                return uow.outcomes.advance(claim, stage, result, facts=facts_of(result))
-            case Wait(reason, seconds, until, checkpoint, renews_deadline, _):
-                return uow.outcomes.wait(
-                    claim,
-                    reason,
-                    seconds=seconds,
-                    until=until,
-                    checkpoint=checkpoint,
-                    facts=facts_of(checkpoint),
-                    renews_deadline=renews_deadline,
-                    deadline_seconds=self._deadline,
-                )
-            case TryAgain(seconds, error, checkpoint):
-                return uow.outcomes.try_again(
-                    claim, error, seconds=seconds, checkpoint=checkpoint, facts=facts_of(checkpoint)
-                )
-            case GoBack(stage, note, checkpoint):
-                return uow.outcomes.go_back(claim, stage, note, checkpoint=checkpoint, facts=facts_of(checkpoint))
-            case Close(status, attempt, result, checkpoint, error, reason):
-                return uow.outcomes.close(
-                    claim,
-                    status,
-                    attempt,
-                    result=result,
-                    checkpoint=checkpoint,
-                    error=error,
-                    reason=reason,
-                    facts=facts_of(checkpoint if result is None else result),
-                    # Finalize removed the workspace; every other end leaves it for a retry on this host.
-                    clear_host=status is RunStatus.SUCCEEDED,
-                )
 
     def _frees_slot(self, claim: Claim, decision: Decision) -> bool:
         """Return True if the agent's slot is over with this write."""

@@ -22,7 +22,7 @@ from moonmind.db.clock import db_now_plus
 from moonmind.db.tables import run
 from moonmind.db.unit_of_work import Database
 from moonmind.runs.chain import Stage
-from moonmind.runs.machine import WaitingReason
+from moonmind.runs.machine import Advance, Wait, WaitingReason
 from moonmind.runs.records import Claim, Event, NewRun, Run
 from tests.support.waiting import until
 
@@ -240,8 +240,20 @@ def reach(database: Database, stage: Stage, **values: Any) -> Run:
     for before in list(Stage)[: stage.position]:
         claim = claim_run(database, made.id, before)
         with database.write() as unit:
-            unit.outcomes.advance(claim, list(Stage)[before.position + 1], {"from": before.value}, facts={})
+            unit.outcomes.write(claim, Advance(list(Stage)[before.position + 1], {"from": before.value}))
     return read_run(database, made.id)
+
+
+def a_wait(reason: WaitingReason = WaitingReason.AGENT, **values: Any) -> Wait:
+    """Make the decision to wait a minute."""
+    plain: dict[str, Any] = {
+        "seconds": 60.0,
+        "until": None,
+        "checkpoint": None,
+        "renews_deadline": False,
+        "frees_slot": False,
+    }
+    return Wait(reason, **(plain | values))
 
 
 def register_host(database: Database, host_id: UUID = HOST) -> None:
@@ -276,15 +288,7 @@ def suspend(database: Database, run: Run, reason: WaitingReason = WaitingReason.
     with database.write() as unit:
         if reason is WaitingReason.AGENT:
             assert unit.slots.take(run.id, claim.fence, HOST, 100)
-        after = unit.outcomes.wait(
-            claim,
-            reason,
-            seconds=seconds,
-            until=None,
-            checkpoint={"k": 1},
-            facts={"job_key": "j"},
-            renews_deadline=False,
-        )
+        after = unit.outcomes.write(claim, a_wait(reason, seconds=seconds, checkpoint={"k": 1, "jobKey": "j"}))
     assert after is not None
     return after
 

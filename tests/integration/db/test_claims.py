@@ -4,9 +4,10 @@ from uuid import uuid4
 from moonmind.db.clock import db_now, db_now_plus
 from moonmind.db.unit_of_work import Database
 from moonmind.runs.chain import Stage
-from moonmind.runs.machine import AttemptState, RunStatus, WaitingReason
+from moonmind.runs.machine import AttemptState, RunStatus
 from tests.support.databases import (
     HOST,
+    a_wait,
     add_run,
     at_once,
     claim_run,
@@ -94,9 +95,7 @@ def test_a_claim_of_a_started_attempt_goes_on_with_it(database: Database) -> Non
     first = claim_run(database, run.id)
     with database.write() as unit:
         kept = {"jobKey": "j"}
-        suspended = unit.outcomes.wait(
-            first, WaitingReason.AGENT, seconds=60, until=None, checkpoint=kept, facts={}, renews_deadline=False
-        )
+        suspended = unit.outcomes.write(first, a_wait(checkpoint=kept))
     assert suspended is not None
     make_due(database, run.id)
     second = claim_run(database, run.id)

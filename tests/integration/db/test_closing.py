@@ -3,7 +3,7 @@ from typing import Any
 from moonmind.db.unit_of_work import Database, UnitOfWork
 from moonmind.errors import ErrorInfo
 from moonmind.runs.chain import Stage
-from moonmind.runs.machine import AttemptState, RunStatus
+from moonmind.runs.machine import AttemptState, Close, RunStatus
 from moonmind.runs.records import Attempt, Claim, Run
 from tests.support.databases import (
     HOST,
@@ -23,10 +23,8 @@ def latest(database: Database, run: Run) -> dict[Stage, Attempt]:
 
 
 def close(unit: UnitOfWork, claim: Claim, **values: Any) -> Run | None:
-    plain: dict[str, Any] = {"error": None, "reason": None, "facts": {}, "clear_host": False}
-    status = values.pop("status", RunStatus.FAILED)
-    state = values.pop("state", AttemptState.FAILED)
-    return unit.outcomes.close(claim, status, state, **(plain | values))
+    plain: dict[str, Any] = {"status": RunStatus.FAILED, "attempt": AttemptState.FAILED}
+    return unit.outcomes.write(claim, Close(**(plain | values)))
 
 
 def test_a_closed_run_is_out_of_every_queue(database: Database) -> None:
@@ -35,9 +33,7 @@ def test_a_closed_run_is_out_of_every_queue(database: Database) -> None:
     claim = claim_run(database, run.id, Stage.FINALIZE)
     with database.write() as unit:
         unit.slots.take(run.id, claim.fence, HOST, 1)
-        after = close(
-            unit, claim, status=RunStatus.SUCCEEDED, state=AttemptState.SUCCEEDED, result={"t": 1}, clear_host=True
-        )
+        after = close(unit, claim, status=RunStatus.SUCCEEDED, attempt=AttemptState.SUCCEEDED, result={"t": 1})
     assert after is not None
     assert (after.status, after.completed_at, after.dispatch_after) == (RunStatus.SUCCEEDED, after.updated_at, None)
     assert after.agent_host is None
@@ -53,14 +49,15 @@ def test_a_failed_run_keeps_its_error_its_host_and_what_was_done(database: Datab
     register_host(database)
     run = reach(database, Stage.SUBMIT)
     claim = claim_run(database, run.id, Stage.SUBMIT)
+    left = {"patch": "p", "branchName": "moonmind/x"}
     with database.write() as unit:
         unit.slots.take(run.id, claim.fence, HOST, 1)
-        after = close(unit, claim, error=ERROR, checkpoint={"patch": "p"}, facts={"branch": "moonmind/x"})
+        after = close(unit, claim, error=ERROR, checkpoint=left)
     assert after is not None
     assert (after.error, after.agent_host, after.branch, after.stage) == (ERROR, HOST, "moonmind/x", Stage.SUBMIT)
     now = latest(database, run)
     assert (now[Stage.SUBMIT].state, now[Stage.SUBMIT].error) == (AttemptState.FAILED, ERROR)
-    assert now[Stage.SUBMIT].checkpoint == {"patch": "p"}
+    assert now[Stage.SUBMIT].checkpoint == left
     assert {now[stage].state for stage in (Stage.APPLY, Stage.PUBLISH, Stage.FINALIZE)} == {AttemptState.WAITING}
     assert events_of(database, run.id)[-1].data["error"] == ERROR.as_json()
 
@@ -69,6 +66,6 @@ def test_no_work_is_said_in_words(database: Database) -> None:
     run = add_run(database)
     claim = claim_run(database, run.id)
     with database.write() as unit:
-        after = close(unit, claim, status=RunStatus.NO_WORK, state=AttemptState.SUCCEEDED, reason="all 12 are done")
+        after = close(unit, claim, status=RunStatus.NO_WORK, attempt=AttemptState.SUCCEEDED, reason="all 12 are done")
     assert after is not None
     assert (after.status, after.reason, after.error) == (RunStatus.NO_WORK, "all 12 are done", None)

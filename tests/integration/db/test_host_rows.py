@@ -75,7 +75,7 @@ def test_the_runs_of_a_silent_host_go_on_elsewhere_in_a_new_attempt(database: Da
     assert lost.error.code == "host_lost"
     again = try_claim(database, run.id, Stage.SUBMIT, host_id=OTHER)
     assert again is not None
-    assert again.attempt.checkpoint == {"k": 1}
+    assert again.attempt.checkpoint == {"k": 1, "jobKey": "j"}
     assert read_run(database, held.id).lease_owner is not None
     assert give_up(database) == []
 

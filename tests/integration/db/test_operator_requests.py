@@ -8,10 +8,11 @@ from moonmind.db.clock import db_now_plus
 from moonmind.db.unit_of_work import Database
 from moonmind.errors import ErrorInfo, RunActive
 from moonmind.runs.chain import Stage
-from moonmind.runs.machine import AttemptState, RetryMode, RunStatus, WaitingReason
+from moonmind.runs.machine import AttemptState, Close, RetryMode, RunStatus, TryAgain, WaitingReason
 from moonmind.runs.records import Claim, Run
 from tests.support.databases import (
     HOST,
+    a_wait,
     add_run,
     at_once,
     claim_run,
@@ -34,16 +35,8 @@ def end(database: Database, stage: Stage, status: RunStatus = RunStatus.FAILED, 
     run = reach(database, stage, **values)
     claim = claim_run(database, run.id, stage)
     with database.write() as unit:
-        closed = unit.outcomes.close(
-            claim,
-            status,
-            AttemptState.FAILED,
-            checkpoint={"patch": "p"},
-            error=ERROR,
-            reason="why",
-            facts={},
-            clear_host=False,
-        )
+        decision = Close(status, AttemptState.FAILED, checkpoint={"patch": "p"}, error=ERROR, reason="why")
+        closed = unit.outcomes.write(claim, decision)
     assert closed is not None
     return closed
 
@@ -168,9 +161,7 @@ def test_a_cancelled_wait_ends_its_attempt(database: Database) -> None:
     run = reach(database, Stage.SUBMIT)
     claim = claim_run(database, run.id, Stage.SUBMIT)
     with database.write() as unit:
-        unit.outcomes.wait(
-            claim, WaitingReason.CAPACITY, seconds=60, until=None, checkpoint={"k": 1}, facts={}, renews_deadline=True
-        )
+        unit.outcomes.write(claim, a_wait(WaitingReason.CAPACITY, checkpoint={"k": 1}, renews_deadline=True))
     after = cancel(database, run)
     assert after is not None
     assert (after.status, after.waiting_reason) == (RunStatus.CANCELLED, None)
@@ -203,9 +194,7 @@ def test_a_run_with_an_agent_is_made_due_for_its_own_host(database: Database) ->
     run = reach(database, Stage.SUBMIT)
     claim = claim_run(database, run.id, Stage.SUBMIT)
     with database.write() as unit:
-        unit.outcomes.wait(
-            claim, WaitingReason.AGENT, seconds=3600, until=None, checkpoint={}, facts={}, renews_deadline=False
-        )
+        unit.outcomes.write(claim, a_wait(seconds=3600))
     set_columns(database, run.id, agent_host=HOST)
     after = cancel(database, run)
     assert after is not None
@@ -230,9 +219,7 @@ def test_a_cancel_that_comes_right_before_a_suspension_is_followed_at_once(datab
     claim = claim_run(database, run.id, Stage.SUBMIT)
     cancel(database, run)
     with database.write() as unit:
-        suspended = unit.outcomes.wait(
-            claim, WaitingReason.QUOTA, seconds=1e6, until=None, checkpoint={}, facts={}, renews_deadline=True
-        )
+        suspended = unit.outcomes.write(claim, a_wait(WaitingReason.QUOTA, seconds=1e6, renews_deadline=True))
     assert suspended is not None
     assert due(database) == [run.id]
     with database.write() as unit:
@@ -240,7 +227,7 @@ def test_a_cancel_that_comes_right_before_a_suspension_is_followed_at_once(datab
     assert due(database) == [run.id]
     claim = claim_run(database, run.id, Stage.SUBMIT)
     with database.write() as unit:
-        unit.outcomes.try_again(claim, ERROR, seconds=1e6, checkpoint={}, facts={})
+        unit.outcomes.write(claim, TryAgain(1e6, ERROR, None))
     assert due(database) == [run.id]
 
 

@@ -8,10 +8,11 @@ import pytest
 from moonmind.db.unit_of_work import Database, UnitOfWork
 from moonmind.errors import ErrorInfo, FeatureBusy
 from moonmind.runs.chain import Stage
-from moonmind.runs.machine import AttemptState, RunStatus, WaitingReason
+from moonmind.runs.machine import Advance, AttemptState, Close, GoBack, RunStatus, TryAgain, WaitingReason
 from moonmind.runs.records import Attempt, Claim, Run
 from tests.support.databases import (
     HOST,
+    a_wait,
     add_run,
     at_once,
     claim_run,
@@ -39,22 +40,19 @@ def every(database: Database, run: Run, stage: Stage) -> list[Attempt]:
 
 
 def close(unit: UnitOfWork, claim: Claim, **values: Any) -> Run | None:
-    plain: dict[str, Any] = {"error": None, "reason": None, "facts": {}, "clear_host": False}
-    status = values.pop("status", RunStatus.FAILED)
-    state = values.pop("state", AttemptState.FAILED)
-    return unit.outcomes.close(claim, status, state, **(plain | values))
+    plain: dict[str, Any] = {"status": RunStatus.FAILED, "attempt": AttemptState.FAILED}
+    return unit.outcomes.write(claim, Close(**(plain | values)))
 
 
 def wait(unit: UnitOfWork, claim: Claim, reason: WaitingReason = WaitingReason.AGENT, **values: Any) -> Run | None:
-    plain: dict[str, Any] = {"seconds": 60.0, "until": None, "checkpoint": {}, "facts": {}, "renews_deadline": False}
-    return unit.outcomes.wait(claim, reason, **(plain | values))
+    return unit.outcomes.write(claim, a_wait(reason, **values))
 
 
 WRITES: dict[str, Callable[[UnitOfWork, Claim], Run | None]] = {
-    "advance": lambda unit, claim: unit.outcomes.advance(claim, Stage.APPLY, {"a": 1}, facts={"phase": "2"}),
+    "advance": lambda unit, claim: unit.outcomes.write(claim, Advance(Stage.APPLY, {"a": 1, "phase": "2"})),
     "wait": lambda unit, claim: wait(unit, claim, checkpoint={"a": 1}),
-    "try_again": lambda unit, claim: unit.outcomes.try_again(claim, ERROR, seconds=5, checkpoint={"a": 1}, facts={}),
-    "go_back": lambda unit, claim: unit.outcomes.go_back(claim, Stage.DISCOVER, "no", checkpoint={"a": 1}, facts={}),
+    "try_again": lambda unit, claim: unit.outcomes.write(claim, TryAgain(5, ERROR, {"a": 1})),
+    "go_back": lambda unit, claim: unit.outcomes.write(claim, GoBack(Stage.DISCOVER, "no", {"a": 1})),
     "close": lambda unit, claim: close(unit, claim, error=ERROR),
 }
 
@@ -111,9 +109,9 @@ def test_done_moves_to_the_next_stage_and_forgets_what_was_counted(database: Dat
     run = add_run(database)
     set_columns(database, run.id, errors=2, crashes=1, dispatches=4)
     claim = claim_run(database, run.id)
-    facts = {"feature_key": "specs/042-x", "phase": "2", "usage": {"tokens": 5}}
+    result = {"featureKey": "specs/042-x", "phase": "2", "usage": {"tokens": 5}}
     with database.write() as unit:
-        after = unit.outcomes.advance(claim, Stage.SUBMIT, {"phase": "2", "bad": "\x00"}, facts=facts)
+        after = unit.outcomes.write(claim, Advance(Stage.SUBMIT, {**result, "bad": "\x00"}))
     assert after is not None
     assert (after.stage, after.status, after.errors, after.crashes, after.dispatches) == (
         Stage.SUBMIT,
@@ -125,10 +123,10 @@ def test_done_moves_to_the_next_stage_and_forgets_what_was_counted(database: Dat
     assert after.dispatch_after == after.not_before + timedelta(seconds=10)
     assert (after.feature_key, after.phase, after.usage) == ("specs/042-x", "2", {"tokens": 5})
     attempt = latest(database, run)[Stage.DISCOVER]
-    assert (attempt.state, attempt.result) == (AttemptState.SUCCEEDED, {"phase": "2", "bad": ""})
+    assert (attempt.state, attempt.result) == (AttemptState.SUCCEEDED, {**result, "bad": ""})
     assert attempt.finished_at == after.updated_at
     with database.read() as unit:
-        assert unit.attempts.results(run.id) == {Stage.DISCOVER: {"phase": "2", "bad": ""}}
+        assert unit.attempts.results(run.id) == {Stage.DISCOVER: {**result, "bad": ""}}
     event = events_of(database, run.id)[-1]
     assert (event.type, event.stage, event.data) == (
         "attempt.succeeded",
@@ -143,12 +141,12 @@ def test_discovery_of_a_busy_feature_is_refused_and_the_claim_still_holds(databa
     run = add_run(database, repository="octo/cat")
     claim = claim_run(database, run.id)
     before = everything(database)
-    facts = {"feature_key": "specs/042-x"}
+    result = {"featureKey": "specs/042-x"}
 
     def advance() -> None:
         with database.write() as unit:
             unit.cooldowns.set("anything", unit.now(), "")
-            unit.outcomes.advance(claim, Stage.SUBMIT, {}, facts=facts)
+            unit.outcomes.write(claim, Advance(Stage.SUBMIT, result))
 
     with pytest.raises(FeatureBusy) as refused:
         advance()
@@ -164,8 +162,9 @@ def test_discovery_of_a_busy_feature_is_refused_and_the_claim_still_holds(databa
 def test_a_wait_keeps_the_attempt_and_says_until_when(database: Database) -> None:
     run = reach(database, Stage.SUBMIT)
     claim = claim_run(database, run.id, Stage.SUBMIT)
+    kept = {"a": 1, "jobKey": "j", "codexTaskId": "t"}
     with database.write() as unit:
-        after = wait(unit, claim, checkpoint={"a": 1, "b": 1}, facts={"job_key": "j", "codex_task_id": "t"})
+        after = wait(unit, claim, checkpoint=kept)
     assert after is not None
     assert after.waiting_since is not None
     assert after.not_before == after.dispatch_after
@@ -176,10 +175,10 @@ def test_a_wait_keeps_the_attempt_and_says_until_when(database: Database) -> Non
     assert (event.type, event.data["reason"]) == ("attempt.parked", "agent")
     make_due(database, run.id)
     second = claim_run(database, run.id, Stage.SUBMIT)
-    assert second.attempt.checkpoint == {"a": 1, "b": 1}
+    assert second.attempt.checkpoint == kept
     with database.write() as unit:
         wait(unit, second, checkpoint=None)
-    assert latest(database, run)[Stage.SUBMIT].checkpoint == {"a": 1, "b": 1}
+    assert latest(database, run)[Stage.SUBMIT].checkpoint == kept
     make_due(database, run.id)
     third = claim_run(database, run.id, Stage.SUBMIT)
     with database.write() as unit:
@@ -192,7 +191,9 @@ def test_a_wait_may_move_the_deadline_past_its_end(database: Database) -> None:
     run = add_run(database)
     claim = claim_run(database, run.id)
     with database.write() as unit:
-        after = wait(unit, claim, WaitingReason.QUOTA, until=FAR, renews_deadline=True, deadline_seconds=100.0)
+        after = unit.outcomes.write(
+            claim, a_wait(WaitingReason.QUOTA, until=FAR, renews_deadline=True), deadline_seconds=100.0
+        )
     assert after is not None
     assert (after.not_before, after.deadline) == (FAR, FAR + timedelta(seconds=100))
     make_due(database, run.id)
@@ -222,7 +223,7 @@ def test_a_transient_error_opens_the_next_attempt_with_what_was_kept(
     make_due(database, run.id)
     claim = claim_run(database, run.id, Stage.SUBMIT)
     with database.write() as unit:
-        after = unit.outcomes.try_again(claim, ERROR, seconds=30, checkpoint=kept, facts={"codex_task_id": "t"})
+        after = unit.outcomes.write(claim, TryAgain(30, ERROR, kept))
     assert after is not None
     assert (after.errors, after.waiting_reason, after.codex_task_id) == (1, WaitingReason.BACKOFF, "t")
     failed, following = every(database, run, Stage.SUBMIT)
@@ -240,7 +241,7 @@ def test_a_redo_opens_fresh_attempts_whose_old_results_do_not_count(database: Da
     run = reach(database, Stage.APPLY)
     claim = claim_run(database, run.id, Stage.APPLY)
     with database.write() as unit:
-        after = unit.outcomes.go_back(claim, Stage.SUBMIT, "two tests fail", checkpoint={"thread": "t"}, facts={})
+        after = unit.outcomes.write(claim, GoBack(Stage.SUBMIT, "two tests fail", {"thread": "t"}))
         assert unit.attempts.results(run.id) == {Stage.DISCOVER: {"from": "discover"}}
     assert after is not None
     assert (after.stage, after.rounds, after.status) == (Stage.SUBMIT, 1, RunStatus.RUNNING)
@@ -259,10 +260,10 @@ def test_a_redo_opens_fresh_attempts_whose_old_results_do_not_count(database: Da
 def test_a_note_outlives_a_transient_error(database: Database) -> None:
     run = reach(database, Stage.APPLY)
     with database.write() as unit:
-        unit.outcomes.go_back(claim_run_in(unit, run, Stage.APPLY), Stage.SUBMIT, "again", checkpoint={}, facts={})
+        unit.outcomes.write(claim_run_in(unit, run, Stage.APPLY), GoBack(Stage.SUBMIT, "again", None))
     with database.write() as unit:
         claim = claim_run_in(unit, run, Stage.SUBMIT)
-        unit.outcomes.try_again(claim, ERROR, seconds=0, checkpoint={}, facts={})
+        unit.outcomes.write(claim, TryAgain(0, ERROR, None))
     assert claim_run(database, run.id, Stage.SUBMIT).attempt.note == "again"
 
 

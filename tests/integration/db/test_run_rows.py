@@ -9,7 +9,7 @@ from moonmind.db.clock import db_now_plus
 from moonmind.db.unit_of_work import Database, DuplicateIdempotencyKey
 from moonmind.errors import ErrorInfo, RunActive
 from moonmind.runs.chain import Stage
-from moonmind.runs.machine import AttemptState, RetryMode, RunStatus
+from moonmind.runs.machine import AttemptState, Close, RetryMode, RunStatus
 from moonmind.runs.records import Run, RunFilter
 from tests.support.databases import (
     add_run,
@@ -30,15 +30,7 @@ def end(database: Database, stage: Stage = Stage.DISCOVER, **values: Any) -> Run
     run = reach(database, stage, **values)
     claim = claim_run(database, run.id, stage)
     with database.write() as unit:
-        closed = unit.outcomes.close(
-            claim,
-            RunStatus.FAILED,
-            AttemptState.FAILED,
-            error=ErrorInfo("x", "y"),
-            reason=None,
-            facts={},
-            clear_host=True,
-        )
+        closed = unit.outcomes.write(claim, Close(RunStatus.FAILED, AttemptState.FAILED, error=ErrorInfo("x", "y")))
     assert closed is not None
     return closed
 

@@ -13,7 +13,7 @@ from moonmind.db.database_errors import answering
 from moonmind.db.unit_of_work import Database
 from moonmind.errors import NotConfigured, SchemaMismatch, Unavailable
 from moonmind.runs.chain import Stage
-from moonmind.runs.machine import WaitingReason
+from moonmind.runs.machine import Advance, WaitingReason
 from moonmind.runs.records import RunFilter
 from tests.support.databases import (
     add_run,
@@ -86,7 +86,7 @@ def test_a_claim_and_its_record_are_three_statements_each(database: Database) ->
     assert [one.split()[0] for one in statements] == ["UPDATE", "UPDATE", "INSERT"]
     statements.clear()
     with database.write() as unit:
-        unit.outcomes.advance(claim, Stage.SUBMIT, {"a": 1}, facts={"phase": "1"})
+        unit.outcomes.write(claim, Advance(Stage.SUBMIT, {"a": 1, "phase": "1"}))
     assert [one.split()[0] for one in statements] == ["UPDATE", "UPDATE", "INSERT"]
 
 

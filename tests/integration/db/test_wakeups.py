@@ -36,7 +36,7 @@ def test_a_run_whose_agent_ended_is_woken_once(database: Database) -> None:
     with database.read() as unit:
         assert unit.wakeups.suspended_on_agent(HOST, 10) == []
     claim = claim_run(database, run.id, Stage.SUBMIT)
-    assert claim.attempt.checkpoint == {"k": 1}
+    assert claim.attempt.checkpoint == {"k": 1, "jobKey": "j"}
     assert wake(database, run) is None
 
 
