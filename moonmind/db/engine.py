@@ -2,6 +2,7 @@
 
 import sqlite3
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ from moonmind.private import make_folder, make_private
 if TYPE_CHECKING:
     import psycopg  # SQLite starts without it
 
-BUSY_SECONDS = 30
+BUSY_SECONDS = 30.0
 IDLE_SECONDS = 1.0
 """After so long without use a connection is probed before it is used again."""
 IDLE_IN_TRANSACTION_SECONDS = 20
@@ -27,19 +28,25 @@ WRITES = "moonmind_writes"
 """The execution option of connections that will write."""
 
 
-def create_engine(url: str, *, pool_size: int = 10) -> Engine:
+def create_engine(
+    url: str,
+    *,
+    pool_size: int = 10,
+    busy_seconds: float = BUSY_SECONDS,
+    idle_in_transaction_seconds: float = IDLE_IN_TRANSACTION_SECONDS,
+) -> Engine:
     """Make the engine for a SQLite file or a PostgreSQL database; raises NotConfigured for anything else."""
     parsed = make_url(url)
     match parsed.get_backend_name():
         case "sqlite":
-            return _sqlite(url, parsed.database, pool_size)
+            return _sqlite(url, parsed.database, pool_size, busy_seconds)
         case "postgresql":
-            return _postgresql(url, pool_size)
+            return _postgresql(url, pool_size, busy_seconds, idle_in_transaction_seconds)
         case other:
             raise NotConfigured(f"MoonMind keeps runs in SQLite or PostgreSQL, not in {other}.")
 
 
-def _sqlite(url: str, database: str | None, pool_size: int) -> Engine:
+def _sqlite(url: str, database: str | None, pool_size: int, busy_seconds: float) -> Engine:
     if not database or database == ":memory:":
         raise NotConfigured("The SQLite database must be a file: threads and processes share it.")
     try:
@@ -54,7 +61,7 @@ def _sqlite(url: str, database: str | None, pool_size: int) -> Engine:
         json_serializer=dump_json,
         pool_size=pool_size,
         max_overflow=pool_size,
-        connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False},
+        connect_args={"timeout": busy_seconds, "check_same_thread": False},
     )
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
@@ -77,27 +84,27 @@ def _begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
-def _postgresql(url: str, pool_size: int) -> Engine:
+def _postgresql(url: str, pool_size: int, busy_seconds: float, idle_seconds: float) -> Engine:
     engine = sqlalchemy_engine(
         url,
         json_serializer=dump_json,
         isolation_level="READ COMMITTED",
         pool_size=pool_size,
         max_overflow=pool_size,
-        pool_timeout=BUSY_SECONDS,
+        pool_timeout=busy_seconds,
         pool_recycle=1800,
         # A server that vanished without a word must not hold a heartbeat longer than a lease lasts.
         connect_args={"application_name": "moonmind", "connect_timeout": 10, "tcp_user_timeout": 20_000},
     )
-    event.listen(engine, "connect", _bound_idleness)
+    event.listen(engine, "connect", partial(_bound_idleness, idle_seconds))
     event.listen(engine, "checkin", _note_use)
     event.listen(engine, "checkout", _probe_idle)
     return engine
 
 
-def _bound_idleness(connection: "psycopg.Connection[Any]", _record: Any) -> None:
+def _bound_idleness(seconds: float, connection: "psycopg.Connection[Any]", _record: Any) -> None:
     # A process that is stopped between two statements keeps its row locked, and everybody else out, until it goes on.
-    connection.execute(f"SET idle_in_transaction_session_timeout = '{IDLE_IN_TRANSACTION_SECONDS}s'")
+    connection.execute(f"SET idle_in_transaction_session_timeout = '{seconds:.0f}s'")
     connection.commit()
 
 

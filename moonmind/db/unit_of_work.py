@@ -18,7 +18,7 @@ from moonmind.db.conflicts import DuplicateIdempotencyKey
 from moonmind.db.cooldowns import Cooldowns
 from moonmind.db.database_errors import answering
 from moonmind.db.dispatch_rows import Dispatch
-from moonmind.db.engine import WRITES, create_engine
+from moonmind.db.engine import BUSY_SECONDS, IDLE_IN_TRANSACTION_SECONDS, WRITES, create_engine
 from moonmind.db.event_rows import Events
 from moonmind.db.host_rows import Hosts
 from moonmind.db.operator_requests import Requests
@@ -58,9 +58,21 @@ class UnitOfWork:
 class Database:
     """The place where runs are kept. Safe to share between threads; a forked process disposes of it first."""
 
-    def __init__(self, url: str, *, pool_size: int = 10) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        pool_size: int = 10,
+        busy_seconds: float = BUSY_SECONDS,
+        idle_in_transaction_seconds: float = IDLE_IN_TRANSACTION_SECONDS,
+    ) -> None:
         self._url = url
-        self._engine = create_engine(url, pool_size=pool_size)
+        self._engine = create_engine(
+            url,
+            pool_size=pool_size,
+            busy_seconds=busy_seconds,
+            idle_in_transaction_seconds=idle_in_transaction_seconds,
+        )
 
     def write(self) -> AbstractContextManager[UnitOfWork]:
         """Open a transaction that commits at the end of the block and is undone by an exception.

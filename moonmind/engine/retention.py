@@ -18,7 +18,6 @@ log = structlog.get_logger(__name__)
 
 Outputs = Mapping[Stage, Mapping[str, Any]]
 
-_BATCH = 100
 FIRST_PAUSE_SECONDS = 600.0
 LONGEST_PAUSE_SECONDS = 86_400.0
 """A run whose files cannot be removed is left alone for so long at most before it is tried again."""
@@ -39,6 +38,7 @@ class Retention:
         *,
         mirrored: Callable[[Outputs], str | None],
         days: float,
+        batch: int = 100,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._database = database
@@ -47,6 +47,7 @@ class Retention:
         self._vcs = vcs
         self._mirrored = mirrored
         self._days = days
+        self._batch = batch
         self._clock = clock
         self._refused: dict[UUID, tuple[int, float]] = {}
         """How often a run's files could not be removed, and until when they are left alone."""
@@ -60,7 +61,7 @@ class Retention:
         now = self._clock()
         resting = [run_id for run_id, (_, until) in self._refused.items() if until > now]
         with self._database.read() as uow:
-            expired = uow.runs.expired_files(self._days, _BATCH, without=resting)
+            expired = uow.runs.expired_files(self._days, self._batch, without=resting)
             mirrored = {run.id: self._mirrored(uow.attempts.results(run.id)) or run.repository for run in expired}
         removed = 0
         for run in expired:

@@ -7,7 +7,6 @@ import pytest
 from structlog.testing import capture_logs
 
 from moonmind.adapters.files import locked
-from moonmind.adapters.vcs import mirrors
 from moonmind.errors import VcsError, VcsRefused
 from moonmind.ports.check import CheckStatus
 from moonmind.ports.forge import Repository
@@ -49,11 +48,10 @@ def test_fetches_at_once_all_succeed(scene: Scene, tmp_path: Path) -> None:
     assert a_vcs(fresh).branches(NAME) == {"main": scene.start}
 
 
-def test_a_fetch_that_was_stopped_holds_up_no_other(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mirrors, "PATIENCE_SECONDS", 0.1)
+def test_a_fetch_that_was_stopped_holds_up_no_other(scene: Scene) -> None:
     tip = commit_to(scene.bare, "main", {"README.md": "changed\n"}, "Change\n")
     with capture_logs() as logs, locked(scene.mirror.with_suffix(".lock"), 1.0):
-        scene.vcs.fetch(scene.repository)
+        a_vcs(scene.state, lock_seconds=0.1).fetch(scene.repository)
     assert scene.vcs.branches(NAME)["main"] == tip
     assert "mirror.not_locked" in [line["event"] for line in logs]
 

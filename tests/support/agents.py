@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from moonmind.adapters.agents.agent_options import AgentOptions
+from moonmind.adapters.agents.agent_options import AgentOptions, JobTiming
 from moonmind.adapters.agents.codex import CodexAgent
 from moonmind.adapters.agents.scripted import ScriptedAgent
 from moonmind.adapters.agents.supervised_agent import SupervisedAgent
@@ -64,6 +64,7 @@ class Scene(ABC):
         self.go = root / "go"
         self.left = self.workspace / "left.pid"
         self.installation_id = f"test-{root.name}-{os.getpid()}"
+        self.timing = JobTiming()
         self.cleanup = ExitStack()
 
     @property
@@ -153,6 +154,7 @@ class ScriptedScene(Scene):
             secrets=(SECRET,),
             environment=dict(os.environ),
             script=self.root / "script.json",
+            timing=self.timing,
         )
 
     @property

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 from moonmind.adapters.vcs.git_vcs import GitVcs
@@ -39,10 +40,16 @@ class Scene:
         return mirror
 
 
-def a_vcs(state: Path) -> Vcs:
+def a_vcs(state: Path, **options: Any) -> Vcs:
     """Build the adapter on a state folder."""
     return GitVcs(
-        VcsOptions(state_folder=state, scheme="file", git_environment=dict[str, str], environment=ambient_environment())
+        VcsOptions(
+            state_folder=state,
+            scheme="file",
+            git_environment=dict[str, str],
+            environment=ambient_environment(),
+            **options,
+        )
     )
 
 

@@ -6,6 +6,25 @@ from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
+class JobTiming:
+    """How many seconds an adapter waits for its jobs and for the program of its agent."""
+
+    start: float = 60.0
+    settle: float = 20.0
+    """How long a supervisor that has the job's lock may take to write its handle once its launcher is gone."""
+    stop: float = 30.0
+    """After this long the supervisor, which needs about five seconds, is taken to be stuck and is killed."""
+    hung: float = 10.0
+    """So it is after this long without a heartbeat."""
+    kill: float = 15.0
+    canary: float = 20.0
+    """How long the agent's program may take to show that it ignores a repository's own configuration."""
+
+
+TIMING = JobTiming()
+
+
+@dataclass(frozen=True, slots=True)
 class AgentOptions:
     """Settings of an agent adapter, each named after the setting it comes from."""
 
@@ -35,3 +54,4 @@ class AgentOptions:
     """The scripted agent's script, for every job."""
     script_for: Callable[[str], bytes | None] | None = field(default=None, repr=False)
     """Returns the scripted agent's script by the phase's title, where there is one."""
+    timing: JobTiming = TIMING

@@ -24,7 +24,6 @@ from moonmind.errors import MoonMindError
 from moonmind.ports.check import Check, CheckStatus
 
 NAME = "codex.project"
-_SECONDS = 20.0
 _STALE_SECONDS = 3600.0
 _FIX = (
     "Do not run this Codex: install another version (`script/bootstrap` installs one that passes), or set CODEX_BIN to it. "
@@ -74,6 +73,7 @@ def _configuration(options: AgentOptions, login: Login) -> dict[str, Any]:
 
 def _try(options: AgentOptions, binary: str, config: dict[str, Any]) -> tuple[list[str], bool, str]:
     """Return the ways that worked, whether Codex came as far as asking the model, and its last words otherwise."""
+    seconds = options.timing.canary
     with _folder(options.state_folder / "canaries") as folder, _model() as (url, asked):
         workspace, home, temporary, marks = (folder / name for name in ("tree", "codex", "tmp", "marks"))
         for made in (workspace / ".git", home, temporary, marks):
@@ -93,9 +93,9 @@ def _try(options: AgentOptions, binary: str, config: dict[str, Any]) -> tuple[li
         }
         argv = [binary, "exec", "--json", "--skip-git-repo-check", "--color", "never", "-s", options.sandbox]
         argv += ["-C", str(workspace), "-c", f'model_providers.{PROVIDER}.base_url="{url}"', "-"]
-        done = process.run(argv, cwd=workspace, env=environment, input=b"Say yes.", timeout=_SECONDS)
-        kernel.kill_all(lambda: kernel.marked(MARK, mark), seconds=_SECONDS)
-        words = f"it did not end within {_SECONDS:.0f} seconds" if done.timed_out else done.error_text[-300:]
+        done = process.run(argv, cwd=workspace, env=environment, input=b"Say yes.", timeout=seconds)
+        kernel.kill_all(lambda: kernel.marked(MARK, mark), seconds=seconds)
+        words = f"it did not end within {seconds:.0f} seconds" if done.timed_out else done.error_text[-300:]
         return sorted(path.name for path in marks.iterdir()), asked.is_set(), words
 
 

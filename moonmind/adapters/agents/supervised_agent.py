@@ -16,7 +16,7 @@ class SupervisedAgent(ABC):
 
     def __init__(self, options: AgentOptions) -> None:
         self._options = options
-        self._jobs = Jobs(options.state_folder, options.installation_id, options.environment)
+        self._jobs = Jobs(options.state_folder, options.installation_id, options.environment, options.timing)
         self._redactor = Redactor(self.secrets())
 
     @abstractmethod

@@ -11,6 +11,7 @@ import structlog
 
 import moonmind
 from moonmind.adapters import process
+from moonmind.adapters.agents.agent_options import TIMING, JobTiming
 from moonmind.adapters.agents.environment import MARK, harmless
 from moonmind.adapters.agents.job_files import calls_noted, overdue_limit
 from moonmind.adapters.agents.results import read_result
@@ -26,21 +27,20 @@ from moonmind.ports.agent import JobState, JobStatus, ModelCalls
 
 log = structlog.get_logger(__name__)
 
-_START_SECONDS = 60.0
-_SETTLE_SECONDS = 20.0
-"""How long a supervisor that has the job's lock may take to write its handle once its launcher is gone."""
-_STOP_SECONDS = 30.0
-"""After this long the supervisor, which needs about five seconds, is taken to be stuck and is killed."""
-_HUNG_SECONDS = 10.0
-"""So it is after this long without a heartbeat."""
-_KILL_SECONDS = 15.0
 _LAUNCHER = ("-m", "moonmind.adapters.supervisor")
 
 
 class Jobs:
     """The supervised jobs of one installation on this host."""
 
-    def __init__(self, state_folder: Path, installation_id: str, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        state_folder: Path,
+        installation_id: str,
+        environment: Mapping[str, str],
+        timing: JobTiming = TIMING,
+    ) -> None:
+        self._timing = timing
         self._jobs = state_folder / "jobs"
         self._homes = state_folder / "homes"
         self._workspaces = state_folder / "workspaces"
@@ -96,7 +96,7 @@ class Jobs:
                 cwd=Path("/"),
                 env=self._environment,
                 input=order.as_bytes(),
-                timeout=_START_SECONDS,
+                timeout=self._timing.start,
             )
         except OSError as error:
             words = str(error)
@@ -189,7 +189,7 @@ class Jobs:
     def _came_up(self, key: str) -> bool:
         """Settle a start whose launcher did not answer: return True if the job runs or ran, False if nothing of it is left."""
         folder = self.folder(key)
-        if not self._waited(folder, _SETTLE_SECONDS, until_started=True):
+        if not self._waited(folder, self._timing.settle, until_started=True):
             self._kill_supervisor(key)
         if folder.handle.exists():
             return True
@@ -216,7 +216,7 @@ class Jobs:
                     supervisor.signal(signal.SIGCONT)  # it then ends its job in good order, and its result is kept
             now = time.monotonic()
             beat = last_beat(folder.heartbeat)
-            if now - began > _STOP_SECONDS or (beat is not None and now - max(beat, began) > _HUNG_SECONDS):
+            if now - began > self._timing.stop or (beat is not None and now - max(beat, began) > self._timing.hung):
                 return False
             time.sleep(0.02)
         return True
@@ -240,7 +240,7 @@ class Jobs:
             found = [process for process in known if process.alive] + kernel.marked(MARK, self.mark(key))
             return found or (leftovers(trace, self._own(key)) if trace is not None else [])
 
-        _require_gone(key, kernel.kill_all(left, seconds=_KILL_SECONDS))
+        _require_gone(key, kernel.kill_all(left, seconds=self._timing.kill))
 
     def _own(self, key: str) -> set[kernel.Process]:
         """Return the processes of this installation, and the supervisors of the run's other jobs."""
@@ -269,7 +269,7 @@ class Jobs:
             family += [supervisor, *reversed(kernel.descendants(supervisor.pid))] if supervisor.alive else []
         for member in family:
             member.signal(signal.SIGKILL)
-        _require_gone(key, kernel.kill_all(lambda: [one for one in family if one.alive], seconds=_KILL_SECONDS))
+        _require_gone(key, kernel.kill_all(lambda: [one for one in family if one.alive], seconds=self._timing.kill))
         if not self._waited(self.folder(key), 1.0, until_started=False):
             raise AgentUnknown(f"the supervisor of job {key} cannot be ended")
 

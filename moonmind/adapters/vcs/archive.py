@@ -14,12 +14,20 @@ from moonmind.redact import Redactor
 
 LIMIT = 200 * 1024 * 1024
 """Bytes of all files together, before they are compressed."""
-_WHOLE = 16 * 1024 * 1024
+WHOLE = 16 * 1024 * 1024
 """Bytes of a file that is looked through for secrets at once; larger ones in pieces that overlap."""
 _OVERLAP = 64 * 1024
 
 
-def write_archive(tree: WorkTree, names: Iterable[bytes], into: BinaryIO, redactor: Redactor) -> Archived:
+def write_archive(
+    tree: WorkTree,
+    names: Iterable[bytes],
+    into: BinaryIO,
+    redactor: Redactor,
+    *,
+    limit: int = LIMIT,
+    whole: int = WHOLE,
+) -> Archived:
     """Write a `.tar.gz` of some files of a folder; what is too large, gone, or cannot be masked is counted.
 
     The same files give the same bytes. Raises OSError where it cannot be written.
@@ -30,7 +38,7 @@ def write_archive(tree: WorkTree, names: Iterable[bytes], into: BinaryIO, redact
         tarfile.open(fileobj=packed, mode="w|", format=tarfile.PAX_FORMAT, errors="surrogateescape") as archive,
     ):
         for name in sorted(set(names)):
-            size = _add(archive, tree, name, LIMIT - total, redactor)
+            size = _add(archive, tree, name, redactor, limit - total, whole)
             if size is None:
                 dropped += 1
             else:
@@ -38,7 +46,9 @@ def write_archive(tree: WorkTree, names: Iterable[bytes], into: BinaryIO, redact
     return Archived(files, total, dropped)
 
 
-def _add(archive: tarfile.TarFile, tree: WorkTree, name: bytes, room: int, redactor: Redactor) -> int | None:
+def _add(
+    archive: tarfile.TarFile, tree: WorkTree, name: bytes, redactor: Redactor, room: int, whole: int
+) -> int | None:
     entry = tree.entry(name)
     if redactor.holds_known(name) or entry.kind not in {Kind.FILE, Kind.LINK} or entry.size > room:
         return None
@@ -58,8 +68,8 @@ def _add(archive: tarfile.TarFile, tree: WorkTree, name: bytes, room: int, redac
         found = os.fstat(handle)
         info.size = min(found.st_size, room)
         info.mode = 0o700 if found.st_mode & stat.S_IXUSR else 0o600
-        if info.size > _WHOLE:
-            if _holds_known(file, info.size, redactor):
+        if info.size > whole:
+            if _holds_known(file, info.size, redactor, whole):
                 return None
             file.seek(0)
             archive.addfile(info, io.BufferedReader(_Exactly(file, info.size)))
@@ -79,9 +89,9 @@ def _masked(content: bytes, redactor: Redactor) -> bytes | None:
     return None if redactor.holds_known(masked) else masked
 
 
-def _holds_known(file: BinaryIO, size: int, redactor: Redactor) -> bool:
+def _holds_known(file: BinaryIO, size: int, redactor: Redactor, piece_size: int) -> bool:
     before = b""
-    while size > 0 and (piece := file.read(min(_WHOLE, size))):
+    while size > 0 and (piece := file.read(min(piece_size, size))):
         size -= len(piece)
         if redactor.holds_known(before + piece):
             return True

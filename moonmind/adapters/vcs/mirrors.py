@@ -21,8 +21,6 @@ from moonmind.runs.naming import repository_key, run_ref
 
 log = structlog.get_logger(__name__)
 
-PATIENCE_SECONDS = 60.0
-"""For the lock of a mirror."""
 _TRACKING = "refs/remotes/origin/"
 _REFSPEC = f"+refs/heads/*:{_TRACKING}*"
 _OBJECT = re.compile(r"[0-9a-f]{40}")
@@ -44,6 +42,7 @@ class Mirrors:
     def __init__(self, git: Git, folder: Path, options: VcsOptions) -> None:
         self._git, self._folder = git, folder
         self._scheme, self._host = options.scheme, options.host
+        self._lock_seconds = options.lock_seconds
         self.credentials = options.git_environment
 
     def place(self, repository: str) -> Path:
@@ -102,9 +101,9 @@ class Mirrors:
         """
         with contextlib.ExitStack() as stack:
             try:
-                stack.enter_context(locked(self.place(repository).with_suffix(".lock"), PATIENCE_SECONDS))
+                stack.enter_context(locked(self.place(repository).with_suffix(".lock"), self._lock_seconds))
             except TimeoutError:
-                log.warning("mirror.not_locked", repository=repository, seconds=PATIENCE_SECONDS)
+                log.warning("mirror.not_locked", repository=repository, seconds=self._lock_seconds)
             yield
 
     def _make(self, place: Path) -> None:

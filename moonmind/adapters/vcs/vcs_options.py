@@ -21,3 +21,5 @@ class VcsOptions:
     redactor: Redactor = field(default_factory=Redactor)
     host: str = ""
     """The configured forge's one host, as it stands in its clone URLs."""
+    lock_seconds: float = 60.0
+    """How long the lock of a mirror is waited for."""

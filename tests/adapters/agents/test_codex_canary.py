@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from moonmind.adapters.agents import codex_canary
-from moonmind.adapters.agents.agent_options import AgentOptions
+from moonmind.adapters.agents.agent_options import AgentOptions, JobTiming
 from moonmind.adapters.agents.codex_canary import project_check
 from moonmind.adapters.agents.codex_login import find_login
 from moonmind.ports.check import Check, CheckStatus
@@ -100,11 +100,8 @@ def test_whatever_changes_is_tried_again(options: AgentOptions, tmp_path: Path, 
         ("sys.exit()", "it printed nothing"),
     ],
 )
-def test_one_that_asks_no_model_shows_nothing(
-    options: AgentOptions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, deed: str, words: str
-) -> None:
-    monkeypatch.setattr(codex_canary, "_SECONDS", 1.0)
-    check = checked(options, stand_in(tmp_path, deed))
+def test_one_that_asks_no_model_shows_nothing(options: AgentOptions, tmp_path: Path, deed: str, words: str) -> None:
+    check = checked(replace(options, timing=JobTiming(canary=1.0)), stand_in(tmp_path, deed))
     assert check.status is CheckStatus.UNKNOWN
     assert words in check.message
     assert check.remediation

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from moonmind.adapters.agents import supervised_jobs as room
+from moonmind.adapters.agents.agent_options import JobTiming
 from moonmind.adapters.agents.supervised_jobs import Jobs
 from moonmind.adapters.supervisor import kernel
 from moonmind.adapters.supervisor.folder import write_json
@@ -58,13 +58,11 @@ def hang(scene: Scene) -> int:
     return reader
 
 
-@pytest.mark.parametrize("setting", ["_HUNG_SECONDS", "_STOP_SECONDS"])
-def test_a_supervisor_that_hangs_is_killed_with_its_agent(
-    scene: Scene, monkeypatch: pytest.MonkeyPatch, setting: str
-) -> None:
-    monkeypatch.setattr(room, setting, 0.5)
+@pytest.mark.parametrize("timing", [JobTiming(hung=0.5), JobTiming(stop=0.5)], ids=["hung", "stop"])
+def test_a_supervisor_that_hangs_is_killed_with_its_agent(scene: Scene, timing: JobTiming) -> None:
+    scene.timing = timing
     reader = hang(scene)
-    if setting == "_STOP_SECONDS":
+    if timing.stop == 0.5:
         # As a supervisor of the version before: it shows no heartbeat.
         scene.agent._jobs.folder("run-1/submit-1").heartbeat.unlink()
     began = time.monotonic()
@@ -176,9 +174,9 @@ def test_what_cannot_be_looked_at_now_may_be_looked_at_later(jobs: Jobs) -> None
 
 
 @pytest.fixture
-def slow(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> Scene:
+def slow(scene: Scene) -> Scene:
     """Return a scene whose supervisor detaches, takes the lock, and then waits for a reader of its log."""
-    monkeypatch.setattr(room, "_START_SECONDS", 2.0)
+    scene.timing = JobTiming(start=2.0)
     os.mkfifo(scene.job().log_path)
     return scene
 
@@ -208,10 +206,8 @@ def test_a_start_that_takes_long_and_comes_up_is_a_start(slow: Scene) -> None:
     assert supervisors(slow) == []
 
 
-def test_a_start_that_never_comes_up_leaves_nothing_behind_and_may_be_tried_again(
-    slow: Scene, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(room, "_SETTLE_SECONDS", 0.3)
+def test_a_start_that_never_comes_up_leaves_nothing_behind_and_may_be_tried_again(slow: Scene) -> None:
+    slow.timing = replace(slow.timing, settle=0.3)
     with pytest.raises(AgentUnknown) as caught:
         slow.agent.start(slow.job())
     assert caught.value.retryable
@@ -249,10 +245,8 @@ def test_what_outlived_its_job_is_ended_when_the_job_is_stopped_again(jobs: Jobs
         assert child.wait(5) == -signal.SIGKILL
 
 
-def test_what_outlives_its_job_and_cannot_be_ended_keeps_the_next_one_from_starting(
-    scene: Scene, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(room, "_KILL_SECONDS", 0.2)
+def test_what_outlives_its_job_and_cannot_be_ended_keeps_the_next_one_from_starting(scene: Scene) -> None:
+    scene.timing = JobTiming(kill=0.2)
     jobs = scene.agent._jobs
     with_leftover(jobs, kernel.identify(1))  # the first process takes no SIGKILL, from whomever
     folder = jobs.folder("run/submit-1").path

@@ -1,14 +1,15 @@
 import io
 import os
 import tarfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 
-from moonmind.adapters.vcs import archive as subject
+from moonmind.adapters.vcs.archive import write_archive
 from moonmind.adapters.vcs.git_vcs import GitVcs
 from moonmind.adapters.vcs.vcs_options import VcsOptions
+from moonmind.adapters.vcs.work_tree import WorkTree
 from moonmind.errors import VcsError
 from moonmind.ports.vcs import Archived, Workspace
 from moonmind.redact import Redactor
@@ -28,17 +29,32 @@ def workspace(scene: Scene) -> Workspace:
     return scene.vcs.open_workspace(NAME, RUN, scene.start)
 
 
+def a_git_vcs(scene: Scene) -> GitVcs:
+    return GitVcs(VcsOptions(scene.state, "file", dict[str, str], ambient_environment(), Redactor([SECRET])))
+
+
 def archived(scene: Scene, workspace: Workspace, *names: str) -> tuple[Archived, dict[str, bytes]]:
-    options = VcsOptions(scene.state, "file", dict[str, str], ambient_environment(), Redactor([SECRET]))
     file = io.BytesIO()
-    said = GitVcs(options).archive(NAME, RUN, workspace, file, names=names or None)
+    return a_git_vcs(scene).archive(NAME, RUN, workspace, file, names=names or None), contents(file)
+
+
+def written(
+    scene: Scene, workspace: Workspace, names: Sequence[str], **limits: int
+) -> tuple[Archived, dict[str, bytes]]:
+    """Write an archive under limits that small files reach."""
+    tree = WorkTree(a_git_vcs(scene)._git, workspace.git_dir, workspace.path)
+    file = io.BytesIO()
+    return write_archive(tree, [name.encode() for name in names], file, Redactor([SECRET]), **limits), contents(file)
+
+
+def contents(file: io.BytesIO) -> dict[str, bytes]:
     file.seek(0)
     with tarfile.open(fileobj=file) as archive:
         found = {}
         for member in archive:
             content = archive.extractfile(member) if member.isreg() else None
             found[member.name] = content.read() if content is not None else b"->" + member.linkname.encode()
-    return said, found
+    return found
 
 
 def test_everything_that_changed_is_in_it_but_what_tools_made(scene: Scene, workspace: Workspace) -> None:
@@ -88,25 +104,21 @@ def test_our_secrets_are_masked(scene: Scene, workspace: Workspace, encode: Call
     assert found["dump"].startswith(b"before ")
 
 
-def test_a_name_a_link_and_a_large_file_with_a_secret_are_dropped(
-    scene: Scene, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(subject, "_WHOLE", 64)
+def test_a_name_a_link_and_a_large_file_with_a_secret_are_dropped(scene: Scene, workspace: Workspace) -> None:
     (workspace.path / SECRET).write_text("x")
     (workspace.path / "link").symlink_to(f"/x/{SECRET}")
     (workspace.path / "large").write_bytes(b"x" * 55 + SECRET.encode() + b"x" * 300)
     (workspace.path / "fine").write_bytes(b"y" * 500)
-    said, found = archived(scene, workspace)
+    said, found = written(scene, workspace, [SECRET, "link", "large", "fine"], whole=64)
     assert (found, said.dropped) == ({"fine": b"y" * 500}, 3)
 
 
-def test_it_holds_so_much_and_no_more(scene: Scene, workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(subject, "LIMIT", 1000)
+def test_it_holds_so_much_and_no_more(scene: Scene, workspace: Workspace) -> None:
     for name in ("a", "b", "c"):
         (workspace.path / name).write_bytes(b"x" * 400)
     with (workspace.path / "sparse").open("wb") as file:
         file.truncate(1 << 40)
-    said, found = archived(scene, workspace)
+    said, found = written(scene, workspace, ["a", "b", "c", "sparse"], limit=1000)
     assert (set(found), said) == ({"a", "b"}, Archived(2, 800, 2))
 
 

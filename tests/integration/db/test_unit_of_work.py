@@ -7,7 +7,6 @@ import pytest
 from sqlalchemy import URL, event, make_url, text
 from sqlalchemy.exc import IntegrityError, OperationalError
 
-from moonmind.db import engine
 from moonmind.db.clock import db_now
 from moonmind.db.database_errors import answering
 from moonmind.db.unit_of_work import Database
@@ -200,11 +199,8 @@ def test_a_connection_that_was_cut_is_unavailable_once_and_replaced(postgres_url
 
 @pytest.mark.sqlite
 @pytest.mark.postgres
-def test_a_transaction_that_a_stopped_process_left_open_lets_go_of_its_row(
-    postgres_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(engine, "IDLE_IN_TRANSACTION_SECONDS", 1)
-    stopped, other = Database(postgres_url), Database(postgres_url)
+def test_a_transaction_that_a_stopped_process_left_open_lets_go_of_its_row(postgres_url: str) -> None:
+    stopped, other = Database(postgres_url, idle_in_transaction_seconds=1), Database(postgres_url)
     run = add_run(other)
 
     def stop_in_between() -> None:
@@ -233,9 +229,8 @@ def test_sqlite_keeps_what_it_committed_and_checks_references(sqlite_url: str) -
 
 
 @pytest.mark.sqlite
-def test_a_locked_sqlite_file_is_unavailable(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("moonmind.db.engine.BUSY_SECONDS", 0.05)
-    database = Database(sqlite_url)
+def test_a_locked_sqlite_file_is_unavailable(sqlite_url: str) -> None:
+    database = Database(sqlite_url, busy_seconds=0.05)
     holder = sqlite3.connect(sqlite_url.removeprefix("sqlite:///"), isolation_level=None)
     holder.execute("BEGIN IMMEDIATE")
     with pytest.raises(Unavailable, match="locked"):

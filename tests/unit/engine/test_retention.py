@@ -97,16 +97,20 @@ def test_a_run_whose_files_cannot_be_removed_is_tried_next_time_and_holds_no_oth
     assert room.read(stuck).pruned_at is not None
 
 
-def test_a_run_that_stays_stuck_is_tried_ever_more_seldom_and_takes_no_place_meanwhile(
-    room: EngineRoom, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("moonmind.engine.retention._BATCH", 1)
+def test_a_run_that_stays_stuck_is_tried_ever_more_seldom_and_takes_no_place_meanwhile(room: EngineRoom) -> None:
     stuck, fine = ended(room, 40), ended(room, 31)
     store = Stuck(room.folder / "artifacts")
     store.stuck = stuck.id
     now = [0.0]
     sweeper = Retention(
-        room.database, store, room.agent, room.vcs, mirrored=mirrored_repository, days=30.0, clock=lambda: now[0]
+        room.database,
+        store,
+        room.agent,
+        room.vcs,
+        mirrored=mirrored_repository,
+        days=30.0,
+        batch=1,
+        clock=lambda: now[0],
     )
     with capture_logs():
         assert [sweeper.sweep() for _ in range(3)] == [0, 0, 1]

@@ -4,11 +4,13 @@ import os
 import signal
 import tarfile
 from collections.abc import Collection, Iterator
+from dataclasses import replace
 from pathlib import Path
 from uuid import UUID
 
 import pytest
 
+from moonmind.adapters.agents.agent_options import JobTiming
 from moonmind.adapters.agents.scripted import ScriptedAgent
 from moonmind.adapters.supervisor import kernel
 from moonmind.adapters.trees import remove_tree
@@ -144,10 +146,8 @@ def test_an_agent_that_cannot_be_looked_at_right_after_its_start_is_waited_for(w
     assert isinstance(world.drive(Stage.SUBMIT), Done)
 
 
-def test_work_is_not_taken_while_something_of_the_agent_is_still_there(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("moonmind.adapters.agents.supervised_jobs._KILL_SECONDS", 0.2)
+def test_work_is_not_taken_while_something_of_the_agent_is_still_there(world: World) -> None:
+    world.agent = ScriptedAgent(replace(world.agent._options, timing=JobTiming(kill=0.2)))
     assert isinstance(world.step(Stage.SUBMIT), Suspend)
     world.wait_for_agent()
     path = world.agent._jobs.folder(f"{world.run_id}/submit-1").result
