@@ -2,19 +2,17 @@
 
 from uuid import UUID
 
-from sqlalchemy import Connection, Select, delete, func, insert, select
+from sqlalchemy import Select, delete, func, insert, select
 
 from moonmind.db.clock import db_now
+from moonmind.db.in_transaction import InTransaction
 from moonmind.db.journal import move_one, record
 from moonmind.db.tables import agent_slot, host, leased, run
 from moonmind.runs.event_types import EventType
 
 
-class Slots:
+class Slots(InTransaction):
     """The agent slots of one transaction."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
 
     def take(self, run_id: UUID, fence: int, host_id: UUID, limit: int) -> bool:
         """Take one of the host's slots for the run and bind the run to the host; True too when it has one there.

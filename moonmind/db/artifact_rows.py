@@ -3,20 +3,17 @@
 import builtins
 from uuid import UUID
 
-from sqlalchemy import Connection, select
+from sqlalchemy import select
 
 from moonmind.db import row_mapping
 from moonmind.db.clock import db_now
+from moonmind.db.in_transaction import InTransaction
 from moonmind.db.tables import artifact
-from moonmind.db.upsert import upsert
 from moonmind.runs.records import Artifact
 
 
-class Artifacts:
+class Artifacts(InTransaction):
     """The artifacts of one transaction."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
 
     def save(
         self,
@@ -38,7 +35,7 @@ class Artifacts:
             "digest": digest,
             "created_at": db_now(),
         }
-        upsert(self._connection, artifact, values, kept=frozenset({"created_at"}))
+        self._upsert(artifact, values, kept=frozenset({"created_at"}))
 
     def list(self, run_id: UUID) -> builtins.list[Artifact]:
         """List a run's files, oldest first."""

@@ -4,9 +4,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, and_, bindparam, func, select
+from sqlalchemy import and_, bindparam, func, select
 
 from moonmind.db import row_mapping
+from moonmind.db.in_transaction import InTransaction
 from moonmind.db.tables import attempt, chain_order
 from moonmind.runs.chain import Stage
 from moonmind.runs.machine import AttemptState
@@ -28,11 +29,8 @@ _LATEST = (
 """The latest attempt of every stage; built once, since every claim reads it."""
 
 
-class Attempts:
+class Attempts(InTransaction):
     """The attempts of one transaction."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
 
     def latest(self, run_id: UUID) -> list[Attempt]:
         """Return the latest attempt of every stage, in chain order."""

@@ -3,23 +3,20 @@
 from dataclasses import asdict
 from uuid import UUID
 
-from sqlalchemy import Connection, select
+from sqlalchemy import select
 
 from moonmind.db import row_mapping
+from moonmind.db.in_transaction import InTransaction
 from moonmind.db.tables import credential_audit
-from moonmind.db.upsert import upsert
 from moonmind.runs.records import CredentialAudit
 
 
-class Audits:
+class Audits(InTransaction):
     """The credential audits of one transaction; a run has one, its last."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
 
     def save(self, audit: CredentialAudit) -> None:
         """Store the run's audit in place of an earlier one."""
-        upsert(self._connection, credential_audit, asdict(audit) | {"snapshot": dict(audit.snapshot)})
+        self._upsert(credential_audit, asdict(audit) | {"snapshot": dict(audit.snapshot)})
 
     def get(self, run_id: UUID) -> CredentialAudit | None:
         """Read the run's audit."""

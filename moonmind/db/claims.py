@@ -2,10 +2,11 @@
 
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, bindparam, func, or_, select, update
+from sqlalchemy import ColumnElement, bindparam, func, or_, select, update
 
 from moonmind.db import row_mapping
 from moonmind.db.clock import db_now, db_now_plus
+from moonmind.db.in_transaction import InTransaction
 from moonmind.db.journal import move_one, record
 from moonmind.db.tables import active, attempt, leased, run, unleased
 from moonmind.runs.chain import Stage, from_stage
@@ -38,11 +39,8 @@ _START = (
 """The start of a stage's latest attempt; built once, since a claim is made for every stage of every run."""
 
 
-class Claims:
+class Claims(InTransaction):
     """The claims of one transaction."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
 
     def take(
         self, run_id: UUID, stage: Stage, *, owner: str, chain_id: UUID | None, host_id: UUID, lease_seconds: float

@@ -2,25 +2,22 @@
 
 from datetime import datetime
 
-from sqlalchemy import Connection, select
+from sqlalchemy import select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from moonmind.db import row_mapping
 from moonmind.db.clock import db_now, db_now_plus
+from moonmind.db.in_transaction import InTransaction
 from moonmind.db.tables import cooldown
-from moonmind.db.upsert import upsert
 from moonmind.runs.records import Cooldown
 
 
-class Cooldowns:
+class Cooldowns(InTransaction):
     """The cooldowns of one transaction."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
 
     def set(self, name: str, until: datetime, reason: str) -> None:
         """Write a cooldown until an instant; the last one written holds."""
-        upsert(self._connection, cooldown, {"name": name, "until": until, "reason": reason})
+        self._upsert(cooldown, {"name": name, "until": until, "reason": reason})
 
     def begin(self, name: str, seconds: float, reason: str) -> bool:
         """Begin a cooldown of so many seconds; False while one of this name is in force: of several at once, one begins it."""

@@ -2,11 +2,12 @@
 
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, case, select, update
+from sqlalchemy import ColumnElement, case, select, update
 
 from moonmind.db import row_mapping
 from moonmind.db.claims import due
 from moonmind.db.clock import db_now, db_now_plus
+from moonmind.db.in_transaction import InTransaction
 from moonmind.db.tables import active, run, unleased
 from moonmind.runs.chain import STAGES
 from moonmind.runs.records import Run
@@ -15,11 +16,8 @@ from moonmind.runs.retry import DISPATCH_CAP_SECONDS, dispatch_interval
 UNCONFIRMED_SECONDS = 5.0
 
 
-class Dispatch:
+class Dispatch(InTransaction):
     """The dispatches of one transaction. They are no news about a run, so they write no event."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
 
     def overdue(self, limit: int) -> list[Run]:
         """List the runs that are due, at a stage known here, held by nobody, and not dispatched lately; the longest overdue first."""

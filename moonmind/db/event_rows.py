@@ -2,10 +2,11 @@
 
 from uuid import UUID
 
-from sqlalchemy import Connection, select, tuple_
+from sqlalchemy import select, tuple_
 
 from moonmind.db import row_mapping
 from moonmind.db.clock import oldest_running_transaction
+from moonmind.db.in_transaction import InTransaction
 from moonmind.db.tables import event
 from moonmind.runs.records import Event
 
@@ -16,11 +17,8 @@ _LARGEST_SEQ = 2**31 - 1
 """What the column can hold."""
 
 
-class Events:
+class Events(InTransaction):
     """The events of one transaction."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
 
     def after(self, run_id: UUID | None, after: int, limit: int) -> list[Event]:
         """Return the events after one: of a run by `seq`, or of all runs by the `id` of the last event received.

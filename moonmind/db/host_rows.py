@@ -3,25 +3,22 @@
 import builtins
 from uuid import UUID
 
-from sqlalchemy import Connection, select
+from sqlalchemy import select
 
 from moonmind.db import row_mapping
 from moonmind.db.clock import db_now, db_now_plus
+from moonmind.db.in_transaction import InTransaction
 from moonmind.db.tables import host, installation
-from moonmind.db.upsert import upsert
 from moonmind.runs.records import Host
 
 
-class Hosts:
+class Hosts(InTransaction):
     """The hosts of one transaction."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
 
     def register(self, host_id: UUID, name: str) -> None:
         """Make a host known, or known again, as alive now; only a registered host can take agent slots."""
         values = {"id": host_id, "name": name, "registered_at": db_now(), "seen_at": db_now()}
-        upsert(self._connection, host, values, kept=frozenset({"registered_at"}))
+        self._upsert(host, values, kept=frozenset({"registered_at"}))
 
     def list(self) -> builtins.list[Host]:
         """List the hosts, the one heard of last first."""

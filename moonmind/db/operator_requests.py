@@ -11,6 +11,7 @@ from moonmind.db import row_mapping
 from moonmind.db.attempt_rows import Attempts
 from moonmind.db.clock import db_now, db_now_plus
 from moonmind.db.conflicts import violated
+from moonmind.db.in_transaction import InTransaction
 from moonmind.db.journal import move_one, record
 from moonmind.db.new_attempts import newest, open_attempts, reopened, successor
 from moonmind.db.outcomes import closing
@@ -28,11 +29,8 @@ CANCELLED = ErrorInfo("cancelled", "The run was cancelled before this stage ende
 _PUBLISHING_BEGAN = exists().where(attempt.c.run_id == run.c.id, attempt.c.stage == Stage.PUBLISH, attempt.c.claims > 0)
 
 
-class Requests:
+class Requests(InTransaction):
     """The operators' requests of one transaction."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
 
     def retry(
         self,

@@ -4,13 +4,14 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, case, literal, select, update
+from sqlalchemy import ColumnElement, case, literal, select, update
 from sqlalchemy.exc import IntegrityError
 
 from moonmind.db import row_mapping
 from moonmind.db.attempt_rows import Attempts
 from moonmind.db.clock import db_now, db_now_plus, earlier
 from moonmind.db.conflicts import violated
+from moonmind.db.in_transaction import InTransaction
 from moonmind.db.journal import move_one, record
 from moonmind.db.new_attempts import newest, open_attempts, reopened, successor
 from moonmind.db.tables import ONE_FEATURE, active, attempt, leased, run
@@ -35,11 +36,8 @@ from moonmind.runs.retry import DISPATCH_SECONDS
 DAY = 86400.0
 
 
-class Outcomes:
+class Outcomes(InTransaction):
     """The records of one transaction."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
 
     def write(self, claim: Claim, decision: Decision, *, deadline_seconds: float = DAY) -> Run | None:
         """Write what becomes of a claimed run, and give the claim back; None for a claim that was lost.

@@ -4,11 +4,12 @@ from collections.abc import Collection, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, Select, case, delete, or_, select, update
+from sqlalchemy import ColumnElement, Select, case, delete, or_, select, update
 
 from moonmind.db import row_mapping
 from moonmind.db.attempt_rows import Attempts
 from moonmind.db.clock import db_chance, db_now, db_now_plus
+from moonmind.db.in_transaction import InTransaction
 from moonmind.db.journal import move, record_all
 from moonmind.db.new_attempts import newest, open_attempts, successor
 from moonmind.db.operator_requests import CANCELLED, end_open_attempts
@@ -25,11 +26,8 @@ _NO_WAIT: dict[str, Any] = {"waiting_reason": None, "waiting_since": None}
 MAX_CRASHES = RetryPolicy().max_crashes
 
 
-class Rescues:
+class Rescues(InTransaction):
     """The rescues of one transaction: idempotent, and safe beside other janitors."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
 
     def expire_leases(self, max_crashes: int) -> list[Run]:
         """Free the runs whose holders stopped renewing; one that lost its last allowed worker fails as `worker_lost`.

@@ -11,6 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from moonmind.db import row_mapping
 from moonmind.db.clock import db_now, db_now_plus
 from moonmind.db.conflicts import DuplicateIdempotencyKey, violated
+from moonmind.db.in_transaction import InTransaction
 from moonmind.db.journal import record
 from moonmind.db.tables import ONE_FEATURE, ONE_IDEMPOTENCY_KEY, ONE_REQUEST, active, attempt, run
 from moonmind.errors import RunActive
@@ -29,11 +30,8 @@ CANDIDATES = 200
 """How many of a repository's newest ended runs are looked through for a feature's own."""
 
 
-class Runs:
+class Runs(InTransaction):
     """The runs of one transaction."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
 
     def add(self, new: NewRun) -> Run:
         """Create a run, due at once; raises RunActive for a busy feature and DuplicateIdempotencyKey for a used key.

@@ -2,10 +2,11 @@
 
 from uuid import UUID
 
-from sqlalchemy import Connection, select
+from sqlalchemy import select
 
 from moonmind.db import row_mapping
 from moonmind.db.clock import db_now, db_now_plus
+from moonmind.db.in_transaction import InTransaction
 from moonmind.db.journal import move, move_one, record, record_all
 from moonmind.db.tables import active, run, unleased
 from moonmind.runs.event_types import EventType
@@ -14,11 +15,8 @@ from moonmind.runs.records import Run
 from moonmind.runs.retry import DISPATCH_SECONDS
 
 
-class Wakeups:
+class Wakeups(InTransaction):
     """The wakes of one transaction."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
 
     def wake(self, run_id: UUID) -> Run | None:
         """Make a run due whose agent has ended; None when it does not wait for one or is due already."""

@@ -25,14 +25,13 @@ from moonmind.stages.apply.commit_message import commit_message, subject
 from moonmind.stages.apply.effects import changed_tree
 from moonmind.stages.apply.judging import Word
 from moonmind.stages.kit import pull_request_text
-from moonmind.stages.kit.judgement import Judgement
 from moonmind.stages.kit.operator_notes import new_notes
 from moonmind.stages.kit.patches import PATCH_LIMIT, Patch, keep_patch, masked_patch, read_patch
 from moonmind.stages.kit.plan import Plan
 from moonmind.stages.kit.restored_work import ensure_start, find_wip
 from moonmind.stages.kit.secret_rules import Suspect
 from moonmind.stages.kit.secret_scan import list_unfinished, list_work
-from moonmind.stages.kit.stage_results import ApplyCheckpoint, ApplyResult, ChangedFile, Judged, SubmitResult
+from moonmind.stages.kit.stage_results import ApplyCheckpoint, ApplyResult, ChangedFile, Judged, Judgement, SubmitResult
 from moonmind.stages.kit.summaries import shown
 from moonmind.stages.kit.ticking import ticked
 

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Sequence
 from uuid import UUID
 
 from moonmind.stages.kit.harmless_text import inert, one_line
-from moonmind.stages.kit.judgement import Judgement
 from moonmind.stages.kit.plan import Plan
+from moonmind.stages.kit.stage_results import Judgement
 
 SUBJECT_LENGTH = 72
 

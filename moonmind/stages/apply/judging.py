@@ -9,8 +9,8 @@ from moonmind.speckit.mentions import paths_in
 from moonmind.speckit.targets import is_folder
 from moonmind.speckit.wording import asked_in, asks_for_change
 from moonmind.stages.apply.effects import ChangedTree, Effect, State, effect_of
-from moonmind.stages.kit.judgement import Judgement
 from moonmind.stages.kit.plan import PlanTask
+from moonmind.stages.kit.stage_results import Judgement
 
 _SHOWN = 3
 _CODE_NAME = re.compile(

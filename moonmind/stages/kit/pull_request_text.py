@@ -5,9 +5,8 @@ from uuid import UUID
 
 from moonmind.runs.verdict import Verdict
 from moonmind.stages.kit.harmless_text import inert, markdown, one_line
-from moonmind.stages.kit.judgement import Judgement
 from moonmind.stages.kit.plan import Plan
-from moonmind.stages.kit.stage_results import ApplyResult
+from moonmind.stages.kit.stage_results import ApplyResult, Judgement
 
 TITLE_LENGTH = 120
 NOTHING_RUN = "MoonMind ran none of the repository's tests"

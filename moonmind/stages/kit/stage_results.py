@@ -10,8 +10,7 @@ from pydantic import Field
 from moonmind.engine.stage_state import Checkpoint, StageResult
 from moonmind.ports.vcs import LeftOut
 from moonmind.runs.chain import Stage
-from moonmind.runs.verdict import current_word
-from moonmind.stages.kit.judgement import Judgement
+from moonmind.runs.verdict import Verdict, current_word
 
 
 class SubmitCheckpoint(Checkpoint):
@@ -83,6 +82,27 @@ class SubmitResult(StageResult):
             codex_task_id=self.codex_task_id,
             calls_base=self.calls_base,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """The verdict on one spec task and the reason in words."""
+
+    id: str
+    line: int
+    verdict: Verdict
+    because: str
+    claimed: bool = False
+
+    @property
+    def key(self) -> str:
+        """Name the task as `SpecTask.key` does."""
+        return f"{self.line}:{self.id}"
+
+    @property
+    def words(self) -> str:
+        """The verdict and its reason in one line."""
+        return f"{self.verdict.value}: {self.because}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 
 from moonmind.speckit.tasks_md import read_tasks, tick
-from moonmind.stages.kit.judgement import Judgement
 from moonmind.stages.kit.plan import Plan
+from moonmind.stages.kit.stage_results import Judgement
 
 
 def ticked(plan: Plan, before: bytes, judgements: Iterable[Judgement]) -> bytes:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from moonmind.runs.verdict import Verdict
 from moonmind.stages.apply.commit_message import SUBJECT_LENGTH, commit_message, subject
-from moonmind.stages.kit.judgement import Judgement
+from moonmind.stages.kit.stage_results import Judgement
 from tests.support.plans import a_plan
 
 RUN = UUID("11111111-2222-3333-4444-555555555555")

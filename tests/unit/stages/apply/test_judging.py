@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 from moonmind.runs.verdict import Verdict
 from moonmind.speckit.evidence import said_of
 from moonmind.stages.apply.judging import Word, judge
-from moonmind.stages.kit.judgement import Judgement
-from moonmind.stages.kit.stage_results import ApplyResult
+from moonmind.stages.kit.stage_results import ApplyResult, Judgement
 from tests.support.changed_trees import FEATURE, a_spec_task, a_tree
 from tests.support.plans import an_apply_result
 

@@ -6,9 +6,8 @@ import pytest
 
 from moonmind.runs.verdict import Verdict
 from moonmind.speckit.features import Feature
-from moonmind.stages.kit.judgement import Judgement
 from moonmind.stages.kit.pull_request_text import is_ours, section, title
-from moonmind.stages.kit.stage_results import ApplyResult
+from moonmind.stages.kit.stage_results import ApplyResult, Judgement
 from tests.support.plans import FEATURE, a_plan, a_task, an_apply_result
 
 RUN = UUID("11111111-2222-3333-4444-555555555555")

@@ -2,7 +2,7 @@ import pytest
 
 from moonmind.errors import Unexpected
 from moonmind.runs.verdict import Verdict
-from moonmind.stages.kit.judgement import Judgement
+from moonmind.stages.kit.stage_results import Judgement
 from moonmind.stages.kit.ticking import ticked
 from tests.support.plans import a_plan, a_task
 
