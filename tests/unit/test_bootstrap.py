@@ -1,8 +1,6 @@
 """Settings in, a container out."""
 
 import json
-import os
-import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -51,18 +49,6 @@ def test_every_stage_of_the_chain_has_its_function() -> None:
     assert list(bootstrap.STAGES) == list(STAGES)
     modules = {stage: definition.run.__module__ for stage, definition in bootstrap.STAGES.items()}
     assert modules == {stage: f"moonmind.stages.{stage}.{stage}" for stage in STAGES}
-
-
-def test_a_process_that_stays_keeps_others_of_its_user_out_of_its_memory_and_environment(tmp_path: Path) -> None:
-    dumpable = "ctypes.CDLL(None).prctl(3, 0, 0, 0, 0)"  # PR_GET_DUMPABLE: 1 is open, 0 is closed
-    code = (
-        "import ctypes; from moonmind import bootstrap; from moonmind.settings import load_settings; "
-        f"print({dumpable}); bootstrap.prepare_process(load_settings()); print({dumpable})"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
-    )
-    assert done.stdout.split() == ["1", "0"], done.stderr
 
 
 def test_an_embedded_process_brings_its_database_up_to_date_itself(settings: Settings, tmp_path: Path) -> None:
@@ -178,21 +164,3 @@ def test_a_login_that_codex_stored_is_a_known_secret(monkeypatch: pytest.MonkeyP
     container = bootstrap.build(load_settings())
     assert container.redactor.holds_known(f"KEY = {key!r}".encode())
     container.close()
-
-
-def test_a_command_that_only_looks_loads_no_celery(tmp_path: Path) -> None:
-    code = (
-        "import sys; from moonmind.cli.main import main; made = main(['run', 'acme/rockets']); code = main(['runs']);"
-        "heavy = {'celery', 'kombu', 'amqp', 'fastapi', 'uvicorn'} & set(sys.modules);"
-        "sys.exit(f'loaded {heavy}' if heavy else made or code)"
-    )
-    environment = {
-        "PATH": os.defpath,
-        "PYTHONPATH": str(Path(bootstrap.__file__).parents[1]),
-        "HOME": str(tmp_path),
-        "SPEC_WORKFLOW_TEST_MODE": "1",
-    }
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, env=environment, check=False
-    )
-    assert done.returncode == 0, done.stderr

@@ -1,9 +1,5 @@
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -23,7 +19,6 @@ Capture = pytest.CaptureFixture[str]
 Meanwhile = Callable[..., None]
 ID = UUID("11111111-2222-4333-8444-555555555555")
 LOG = "submit/codex.jsonl"
-ROOT = Path(__file__).parents[3]
 
 
 def test_the_version_is_said(moonmind: Command, capsys: Capture) -> None:
@@ -287,28 +282,6 @@ def test_a_service_that_does_not_answer_is_a_five(
     monkeypatch.setattr(bootstrap, "build", failing(Unavailable("the database does not answer")))
     assert moonmind("runs") == 5
     assert capsys.readouterr().err.startswith("error: the database does not answer\nfix: ")
-
-
-@pytest.mark.parametrize(
-    "command",
-    [
-        "from moonmind.cli import consoles; consoles.out().print('x' * 100_000)",
-        "print('x' * 100_000)",
-        "raise BrokenPipeError",
-    ],
-)
-def test_a_reader_that_leaves_ends_the_command_quietly(installation: Path, command: str) -> None:
-    code = (
-        "import sys; from moonmind import bootstrap; from moonmind.cli.main import main\n"
-        f"def build(*_, **__):\n    {command}\n"
-        "bootstrap.build = build\n"
-        "sys.exit(main(['runs']))"
-    )
-    reading, writing = os.pipe()
-    os.close(reading)
-    done = subprocess.run([sys.executable, "-c", code], stdout=writing, stderr=subprocess.PIPE, cwd=ROOT, check=False)
-    os.close(writing)
-    assert (done.returncode, done.stderr) == (141, b"")
 
 
 def test_notes_that_are_too_long_are_refused_in_words(moonmind: Command, capsys: Capture) -> None:

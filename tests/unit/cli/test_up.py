@@ -1,9 +1,5 @@
 import asyncio
-import os
-import signal
 import socket
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -13,7 +9,6 @@ from moonmind.cli.up import greet, listen, warn_of
 from moonmind.ports.check import Check, CheckStatus
 from moonmind.runtime import server_file
 from moonmind.settings import Settings
-from tests.support.waiting import until
 
 Capture = pytest.CaptureFixture[str]
 
@@ -55,56 +50,6 @@ def test_a_token_that_can_be_guessed_lets_no_other_machine_in(capsys: Capture, m
     err = capsys.readouterr().err
     assert "MOONMIND_API_TOKEN has 15 characters" in err
     assert "fifteen-letters" not in err
-
-
-ROOT = Path(__file__).parents[3]
-
-
-def served(folder: Path, *arguments: str, **environment: str) -> "subprocess.Popen[str]":
-    return subprocess.Popen(
-        [sys.executable, "-m", "moonmind.cli.main", "up", "--port", "0", *arguments],
-        cwd=folder,
-        env={"PATH": os.defpath, "PYTHONPATH": str(ROOT), "HOME": str(folder), **environment},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
-def test_what_fails_at_the_start_ends_with_what_mends_it(tmp_path: Path) -> None:
-    (tmp_path / ".git").mkdir()  # agents would take this folder for their own repository
-    home = {"HOME": str(Path.home())}  # outside of it
-    server = served(tmp_path, SPEC_WORKFLOW_TEST_MODE="1", MOONMIND_STATE_DIR=str(tmp_path / "state"), **home)
-    _, err = server.communicate(timeout=60)
-    error, fix = err.splitlines()[-2:]
-    assert server.returncode == 4
-    assert error.startswith("error: the state folder ")
-    assert fix.startswith("fix: Set MOONMIND_STATE_DIR")
-    assert "Traceback" not in err
-
-
-def test_a_second_engine_on_one_database_ends_with_a_four(tmp_path: Path) -> None:
-    work, state = tmp_path / "work", tmp_path / "state"
-    given = {
-        "SPEC_WORKFLOW_TEST_MODE": "1",
-        "TMPDIR": str(tmp_path / "tmp"),  # state is refused below the temporary folder, where pytest puts us
-        "MOONMIND_STATE_DIR": str(state),
-        "DATABASE_URL": f"sqlite:///{work / 'moonmind.db'}",
-    }
-    (tmp_path / "tmp").mkdir()
-    work.mkdir()
-    first = served(work, **given)
-    try:
-        until(lambda: server_file.find(work / "var") is not None, "the first server")
-        # Its address is elsewhere, so that only the lock beside the database tells.
-        second = served(work, **given, MOONMIND_VAR_DIR=str(tmp_path / "other"))
-        _, err = second.communicate(timeout=60)
-        assert second.returncode == 4
-        assert "error: another MoonMind runs the embedded engine" in err
-        assert err.splitlines()[-1].startswith("fix: ")
-    finally:
-        first.send_signal(signal.SIGTERM)
-        first.communicate(timeout=60)
 
 
 def test_an_agent_that_cannot_work_is_said_in_one_line(capsys: Capture) -> None:

@@ -3,19 +3,7 @@ from pathlib import Path
 import pytest
 
 from moonmind.demo.child_process import Child
-from moonmind.errors import Unavailable
 from moonmind.settings import Settings, ambient_environment
-
-
-def test_a_child_that_ends_before_it_is_ready_is_an_error_with_the_end_of_its_log(tmp_path: Path) -> None:
-    # Below the temporary folder no agent may work.
-    with Child(tmp_path, tmp_path / "state") as child:
-        child.start()
-        with pytest.raises(Unavailable) as refused:
-            child.url()
-    assert "exited with 4" in refused.value.message
-    assert "MOONMIND_STATE_DIR" in refused.value.message
-    assert str(tmp_path / "moonmind.log") in refused.value.advice
 
 
 def test_no_setting_of_the_shell_around_reaches_the_child(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -51,18 +51,6 @@ def test_two_demos_in_one_folder_do_not_meet(tmp_path: Path, monkeypatch: pytest
     assert "another demo is running" in err
 
 
-def test_a_server_that_cannot_start_ends_the_demo_with_its_log(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "var/demo").mkdir(parents=True)
-    (tmp_path / "var/demo/.env").write_text("CELERY_BROKER_URL=redis://localhost\n")  # which is not read
-    assert demo.main(["--json"]) == 5
-    said = capsys.readouterr().err
-    assert "MOONMIND_STATE_DIR" in said  # below the temporary folder no agent may work
-    assert "CELERY_BROKER_URL" not in said
-
-
 def test_the_end_names_the_changed_files_and_where_things_are(tmp_path: Path) -> None:
     files = [{"path": "a.py", "added": 12, "deleted": 3}, {"path": "logo.png", "added": -1, "deleted": -1}]
     artifact = WorkflowArtifact(artifact_type="apply_output", path="apply/apply_output.json")

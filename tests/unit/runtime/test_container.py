@@ -1,7 +1,5 @@
 """One process's services: what they refuse to start with, and what they give back at the end."""
 
-import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -301,43 +299,3 @@ def test_what_a_process_misses_is_said_with_what_mends_it(build: Build, tmp_path
     assert "alembic upgrade head" in checks["database"].remediation
     assert checks["publisher"].failed
     assert "broker" in checks["publisher"].remediation
-
-
-def test_an_embedded_process_loads_nothing_of_celery(tmp_path: Path) -> None:
-    code = """
-import sys, time
-import api_service.app
-from moonmind import bootstrap
-from moonmind.engine.stage import StageDefinition
-from moonmind.runs.chain import STAGES
-from moonmind.runs.machine import Done
-from moonmind.runtime.container import Role
-from moonmind.settings import load_settings
-from moonmind.wire import CreateRun
-made = bootstrap.build(load_settings(), stages=dict.fromkeys(STAGES, StageDefinition(lambda _: Done())))
-made.open(Role.SERVER)
-run = made.runs.create(CreateRun(repository="octo/demo"))
-while made.runs.get(run.id).completed_at is None:
-    time.sleep(0.01)
-print(made.runs.get(run.id).status)
-made.close()
-print(sorted({name.partition(".")[0] for name in sys.modules} & {"celery", "kombu", "amqp", "billiard", "vine"}))
-"""
-    (tmp_path / "work").mkdir()
-    environment = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "PYTHONPATH": str(Path(__file__).parents[3])}
-    ended = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=tmp_path / "work",
-        env=environment
-        | {
-            "SPEC_WORKFLOW_TEST_MODE": "1",
-            "MOONMIND_STATE_DIR": str(tmp_path / "state"),
-            "TMPDIR": str(tmp_path / "work"),  # where agents may write; the state folder is elsewhere
-        },
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    said = ended.stdout.splitlines()  # the log is among it
-    assert ("succeeded" in said, said[-1]) == (True, "[]"), ended.stderr
