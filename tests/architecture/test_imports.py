@@ -21,6 +21,15 @@ ENVIRONMENT_READERS = (
 """Settings are read once; the supervisor hands on what it was given; the player is an agent, a program of its own;
 `speckit` answers to Spec Kit's own two variables, and starts without the settings' libraries."""
 
+UNIT_TESTS_WITH_PROCESSES = {
+    "tests/unit/runtime/test_server_file.py": "a process that has ended",
+    "tests/unit/test_env_file.py": "one that writes to a pipe",
+    "tests/unit/test_private.py": "one that wants a lock",
+    "tests/unit/test_setting_sources.py": "git makes work trees",
+    "tests/unit/test_var_folder_marks.py": "some that start together",
+}
+"""Each of theirs takes a moment."""
+
 VIOLATIONS = [
     ("Arrows point down", "moonmind/errors/trespass.py", "import moonmind.engine"),
     ("Arrows point down", "moonmind/engine/trespass.py", "import moonmind.stages"),
@@ -159,3 +168,15 @@ def test_the_environment_is_read_in_few_places() -> None:
             if isinstance(node, ast.expr | ast.stmt) and (direct or by_name):
                 found.append(f"{place}:{node.lineno}")
     assert found == []
+
+
+def test_unit_tests_start_no_processes() -> None:
+    starters = {
+        "subprocess",
+        "multiprocessing",
+        "tests.support.engines",
+        "tests.support.processes",
+        "tests.support.team",
+    }
+    found = {path.relative_to(ROOT).as_posix() for path in sources("tests/unit") if starters & set(imported(path))}
+    assert found == UNIT_TESTS_WITH_PROCESSES.keys()
