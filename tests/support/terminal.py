@@ -1,7 +1,8 @@
 """Runs for tests of the terminal: as values to draw, and as rows with files in an installation."""
 
+import fcntl
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import IO, Any
 from uuid import UUID
 
 from moonmind.db.clock import db_now
@@ -15,6 +16,19 @@ from tests.support.databases import reach, set_columns
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 FIVE = (TaskName.DISCOVER, TaskName.SUBMIT, TaskName.APPLY, TaskName.PUBLISH, TaskName.FINALIZE)
+
+
+class Worker:
+    """Whoever runs the embedded engine holds its lock."""
+
+    def __init__(self, lock: IO[str]) -> None:
+        self._lock = lock
+
+    def come(self) -> None:
+        fcntl.flock(self._lock, fcntl.LOCK_EX)
+
+    def leave(self) -> None:
+        fcntl.flock(self._lock, fcntl.LOCK_UN)
 
 
 def a_run(done: int = 0, **given: Any) -> SpecWorkflowRun:

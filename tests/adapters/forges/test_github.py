@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -22,7 +21,7 @@ from moonmind.errors import (
     VcsError,
 )
 from moonmind.ports.check import CheckStatus
-from moonmind.ports.forge import PullRequestDraft, PullState
+from moonmind.ports.forge import PullRequestDraft, PullState, Repository
 from moonmind.settings import ambient_environment
 from tests.support.git_http import git_server
 from tests.support.github_site import GitHub, a_token, holder
@@ -241,9 +240,7 @@ def test_git_fetches_and_pushes_with_what_the_forge_gives_it(
     assert site.token.encode() not in kept
 
 
-def vcs_repository(forge: GitHubForge, site: GitHub, name: str) -> Any:
-    from moonmind.ports.forge import Repository
-
+def vcs_repository(forge: GitHubForge, site: GitHub, name: str) -> Repository:
     return Repository(name, f"{site.origin}/{name}.git", "main")
 
 

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
@@ -72,7 +71,9 @@ class Front:
 
 
 @pytest.mark.parametrize("path", ["responses", "responses/compact", "chat/completions", "anything"])
-def test_whatever_is_asked_counts_and_is_refused_at_the_limit(service: Any, tmp_path: Path, path: str) -> None:
+def test_whatever_is_asked_counts_and_is_refused_at_the_limit(
+    service: type[Service], tmp_path: Path, path: str
+) -> None:
     front = Front(service.url, tmp_path / "calls.json", most=2)
     assert front.total == 0
     assert [front.ask(path).status_code for _ in range(4)] == [200, 200, 400, 400]
@@ -85,7 +86,7 @@ def test_whatever_is_asked_counts_and_is_refused_at_the_limit(service: Any, tmp_
 
 
 @pytest.mark.parametrize("path", ["400", "401", "404", "429", "500", "503", "307", "drop"])
-def test_what_the_service_does_not_answer_does_not_count(service: Any, tmp_path: Path, path: str) -> None:
+def test_what_the_service_does_not_answer_does_not_count(service: type[Service], tmp_path: Path, path: str) -> None:
     front = Front(service.url, tmp_path / "calls.json", most=1)
     for _ in range(3):
         front.ask(path)
@@ -95,7 +96,7 @@ def test_what_the_service_does_not_answer_does_not_count(service: Any, tmp_path:
     front.proxy.close()
 
 
-def test_looking_around_is_free_and_goes_on_at_the_limit(service: Any, tmp_path: Path) -> None:
+def test_looking_around_is_free_and_goes_on_at_the_limit(service: type[Service], tmp_path: Path) -> None:
     front = Front(service.url, tmp_path / "calls.json", before=7, most=7)
     assert front.ask("models", "GET").status_code == 200
     assert front.ask("responses").status_code == 400
@@ -110,7 +111,7 @@ def test_a_service_that_is_not_there_costs_nothing(tmp_path: Path) -> None:
     front.proxy.close()
 
 
-def test_side_by_side_no_call_too_many_gets_through(service: Any, tmp_path: Path) -> None:
+def test_side_by_side_no_call_too_many_gets_through(service: type[Service], tmp_path: Path) -> None:
     front = Front(service.url, tmp_path / "calls.json", before=5, base=5, most=12)
     with ThreadPoolExecutor(8) as pool:
         codes = list(pool.map(lambda _: front.ask("responses").status_code, range(24)))
@@ -128,7 +129,7 @@ def test_a_call_is_written_down_before_it_is_made(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "calls.json").read_text())["total"] == 3
 
 
-def test_a_call_that_cannot_be_written_down_is_not_made(service: Any, tmp_path: Path) -> None:
+def test_a_call_that_cannot_be_written_down_is_not_made(service: type[Service], tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     front = Front(service.url, tmp_path / "folder" / "calls.json", most=9)
     (tmp_path / "folder" / "calls.json").unlink()

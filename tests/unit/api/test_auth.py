@@ -2,14 +2,15 @@
 
 import os
 from collections.abc import Callable, Iterator
-from typing import Any
 from uuid import UUID
 
 import pytest
 from fastapi.testclient import TestClient
+from starlette.types import Scope
 from starlette.websockets import WebSocketDisconnect
 
 from api_service.app import create_app
+from api_service.peers import OwnerOf
 
 TOKEN = "a-token-of-good-length"
 RUNS = "/api/workflows/speckit/runs"
@@ -143,8 +144,8 @@ def test_headers_of_browsers_and_programs_do_not(client: TestClient, headers: di
     assert client.get(RUNS, headers=headers).status_code == 200
 
 
-def owner(uid: int | None) -> Any:
-    async def answer(_scope: Any) -> int | None:
+def owner(uid: int | None) -> OwnerOf:
+    async def answer(_scope: Scope) -> int | None:
         return uid
 
     return answer
@@ -165,7 +166,7 @@ def test_without_a_token_our_own_user_and_root_are_served(connect: Connect, uid:
 def test_the_owner_is_looked_up_for_each_request_of_a_connection(connect: Connect) -> None:
     uids = iter([os.geteuid(), os.geteuid() + 1, None, 0])
 
-    async def answer(_scope: Any) -> int | None:
+    async def answer(_scope: Scope) -> int | None:
         return next(uids)
 
     client = connect(owner_of=answer)

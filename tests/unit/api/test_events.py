@@ -8,6 +8,7 @@ from uuid import UUID
 
 import anyio
 import pytest
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from structlog.testing import LogCapture
 
@@ -43,7 +44,7 @@ def seqs(text: str) -> list[tuple[str, str]]:
 class Listener:
     """A client of a stream: it keeps what comes, and goes when its test has seen enough."""
 
-    def __init__(self, app: Any, path: str, headers: dict[str, str]) -> None:
+    def __init__(self, app: FastAPI, path: str, headers: dict[str, str]) -> None:
         self.text = ""
         self.status = 0
         self.ended = False
@@ -90,7 +91,7 @@ class Listener:
 
 
 @pytest.fixture
-def app(container: Container) -> Any:
+def app(container: Container) -> FastAPI:
     app = create_app(container=container, owner_of=ours)
     app.state.container = container
     app.state.streams = set()
@@ -254,7 +255,7 @@ async def test_a_database_that_is_away_for_a_moment_ends_no_stream(
 
 
 @pytest.mark.anyio
-async def test_a_quiet_stream_has_a_heartbeat(app: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_quiet_stream_has_a_heartbeat(app: FastAPI, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(events, "HEARTBEAT_SECONDS", 0.05)
     listener = Listener(app, f"{PREFIX}/events", {})
     async with anyio.create_task_group() as tasks:
@@ -301,7 +302,7 @@ async def test_a_burst_gets_no_more_streams_than_there_are_seats(
 
 
 @pytest.mark.anyio
-async def test_a_client_that_is_gone_before_the_first_event_keeps_no_seat(app: Any, run_id: UUID) -> None:
+async def test_a_client_that_is_gone_before_the_first_event_keeps_no_seat(app: FastAPI, run_id: UUID) -> None:
     listener = Listener(app, f"{PREFIX}/runs/{run_id}/events", {})
     listener.go()
     with anyio.fail_after(PATIENCE):

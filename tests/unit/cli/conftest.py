@@ -1,10 +1,8 @@
 """What the terminal's tests share: an installation of their own, which the commands find by its settings."""
 
-import fcntl
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import IO
 
 import pytest
 
@@ -14,6 +12,7 @@ from moonmind.db.unit_of_work import Database
 from moonmind.runtime.container import Container
 from moonmind.sample import source
 from moonmind.settings import load_settings
+from tests.support.terminal import Worker
 
 
 @pytest.fixture
@@ -44,19 +43,6 @@ def container(database: Database) -> Iterator[Container]:
     """The container that a command builds."""
     with closing(bootstrap.build(load_settings(), publishes=False)) as built:
         yield built
-
-
-class Worker:
-    """Whoever runs the embedded engine holds its lock."""
-
-    def __init__(self, lock: IO[str]) -> None:
-        self._lock = lock
-
-    def come(self) -> None:
-        fcntl.flock(self._lock, fcntl.LOCK_EX)
-
-    def leave(self) -> None:
-        fcntl.flock(self._lock, fcntl.LOCK_UN)
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 from collections.abc import Callable
 from contextlib import closing
-from typing import Any
 from uuid import UUID
 
 import pytest
@@ -13,14 +12,14 @@ from moonmind.runs.records import RunFilter
 from moonmind.runtime.container import Container
 from moonmind.settings import load_settings
 from tests.support.databases import add_run, claim_run, register_host
-from tests.support.terminal import end, succeed
+from tests.support.terminal import Worker, end, succeed
 
 Command = Callable[..., int]
 Capture = pytest.CaptureFixture[str]
 ID = UUID("11111111-2222-4333-8444-555555555555")
 
 
-def test_a_queued_run_without_a_worker_is_said_plainly(container: Container, worker: Any, capsys: Capture) -> None:
+def test_a_queued_run_without_a_worker_is_said_plainly(container: Container, worker: Worker, capsys: Capture) -> None:
     warn_if_alone(container)
     assert capsys.readouterr().err == ""
     worker.leave()
@@ -55,7 +54,7 @@ def test_with_a_broker_the_missing_workers_are_named(
 def test_whoever_follows_a_run_that_nobody_works_on_is_told_once(
     moonmind: Command,
     database: Database,
-    worker: Any,
+    worker: Worker,
     meanwhile: Callable[..., None],
     capsys: Capture,
     arguments: tuple[str, ...],
@@ -74,7 +73,7 @@ def test_whoever_follows_a_run_that_nobody_works_on_is_told_once(
     assert capsys.readouterr().err.count("No worker is online") == 1
 
 
-def test_a_change_is_said_and_only_a_change(container: Container, worker: Any, capsys: Capture) -> None:
+def test_a_change_is_said_and_only_a_change(container: Container, worker: Worker, capsys: Capture) -> None:
     attendance = Attendance(container, pace=0.0)
     for change in (worker.come, worker.leave, worker.leave, worker.come, worker.come, worker.leave):
         change()
@@ -83,7 +82,7 @@ def test_a_change_is_said_and_only_a_change(container: Container, worker: Any, c
     assert said == ["No worker is online", "A worker is online again", "No worker is online"]
 
 
-def test_between_two_looks_nobody_is_asked(container: Container, worker: Any, capsys: Capture) -> None:
+def test_between_two_looks_nobody_is_asked(container: Container, worker: Worker, capsys: Capture) -> None:
     attendance = Attendance(container)
     attendance.look()
     worker.leave()
@@ -92,7 +91,7 @@ def test_between_two_looks_nobody_is_asked(container: Container, worker: Any, ca
 
 
 def test_a_run_that_is_shown_or_retried_and_waits_for_nobody_says_so(
-    moonmind: Command, database: Database, worker: Any, capsys: Capture
+    moonmind: Command, database: Database, worker: Worker, capsys: Capture
 ) -> None:
     worker.leave()
     add_run(database, id=ID)
@@ -103,7 +102,9 @@ def test_a_run_that_is_shown_or_retried_and_waits_for_nobody_says_so(
     assert "No worker is online" in capsys.readouterr().err
 
 
-def test_a_run_that_has_ended_needs_nobody(moonmind: Command, database: Database, worker: Any, capsys: Capture) -> None:
+def test_a_run_that_has_ended_needs_nobody(
+    moonmind: Command, database: Database, worker: Worker, capsys: Capture
+) -> None:
     worker.leave()
     succeed(database, id=ID)
     assert moonmind("show", str(ID)) == 0
@@ -112,7 +113,7 @@ def test_a_run_that_has_ended_needs_nobody(moonmind: Command, database: Database
 
 
 def test_an_active_run_that_nobody_works_on_is_no_run_to_wait_for(
-    moonmind: Command, worker: Any, capsys: Capture
+    moonmind: Command, worker: Worker, capsys: Capture
 ) -> None:
     assert moonmind("run", "a/b") == 0
     assert capsys.readouterr().err == ""
@@ -122,7 +123,7 @@ def test_an_active_run_that_nobody_works_on_is_no_run_to_wait_for(
 
 
 def test_a_cancellation_that_nobody_sees_says_so(
-    moonmind: Command, database: Database, worker: Any, capsys: Capture
+    moonmind: Command, database: Database, worker: Worker, capsys: Capture
 ) -> None:
     worker.leave()
     claim_run(database, add_run(database, id=ID).id)

@@ -24,6 +24,7 @@ from moonmind.runs.machine import (
     Suspend,
     WaitingReason,
 )
+from moonmind.runs.records import Attempt
 from tests.support.databases import HOST, add_run, claim_run, due, event_types, everything, make_due, set_columns
 from tests.support.engine_room import PLAN, EngineRoom, complaints
 
@@ -31,7 +32,7 @@ ENDED = {"status": RunStatus.FAILED, "dispatch_after": None, "completed_at": db_
 OTHER_HOST = UUID("00000000-0000-4000-8000-000000000002")
 
 
-def latest(room: EngineRoom, run_id: UUID, stage: Stage) -> Any:
+def latest(room: EngineRoom, run_id: UUID, stage: Stage) -> Attempt:
     with room.database.read() as unit:
         return unit.attempts.latest(run_id)[stage.position]
 

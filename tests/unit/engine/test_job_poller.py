@@ -1,7 +1,6 @@
 """Agents end without a word; the job_poller looks."""
 
 from datetime import datetime
-from types import SimpleNamespace
 
 import pytest
 from structlog.testing import capture_logs
@@ -142,21 +141,19 @@ def heard(database: Database) -> datetime:
     return one.seen_at
 
 
-def test_a_defect_at_one_job_keeps_no_other_asleep(
-    database: Database, job_poller: JobPoller, agent: IdleAgent, told: Told, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_defect_at_one_job_keeps_no_other_asleep(database: Database, told: Told) -> None:
+    class Breaking(IdleAgent):
+        def poll(self, key: str) -> JobStatus:
+            if key == "broken":
+                raise ZeroDivisionError
+            return super().poll(key)
+
+    register_host(database)
     broken, ended = suspended(database, "broken"), suspended(database, "ended")
-    plainly = agent.poll
+    agent = Breaking()
     agent.at("ended", JobState.ENDED)
-
-    def poll(key: str) -> JobStatus:
-        if key == "broken":
-            raise ZeroDivisionError
-        return plainly(key)
-
-    monkeypatch.setattr(job_poller, "_agent", SimpleNamespace(poll=poll))
     with capture_logs() as logs:
-        job_poller.look()
+        JobPoller(database, agent, told, Host(HOST, "a-host")).look()
     assert told.runs == [ended.id]
     assert complaints(logs, "run_id") == [("agent.not_polled", str(broken.id))]
 
