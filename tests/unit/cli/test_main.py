@@ -1,6 +1,5 @@
 import json
 from collections.abc import Callable
-from typing import Any
 from uuid import UUID
 
 import pytest
@@ -12,7 +11,7 @@ from moonmind.runs.chain import Stage
 from moonmind.runs.machine import RunStatus
 from moonmind.runs.records import Run, RunFilter
 from tests.support.databases import add_run, claim_run, events_of, everything, reach
-from tests.support.terminal import end, keep, succeed
+from tests.support.terminal import Worker, end, keep, succeed
 
 Command = Callable[..., int]
 Capture = pytest.CaptureFixture[str]
@@ -74,7 +73,7 @@ def test_run_with_json_prints_one_document_in_the_wire_form(moonmind: Command, c
     assert (body["repository"], body["status"], len(body["tasks"])) == ("acme/rockets", "pending", 5)
 
 
-def test_run_without_a_worker_queues_and_says_so(moonmind: Command, worker: Any, capsys: Capture) -> None:
+def test_run_without_a_worker_queues_and_says_so(moonmind: Command, worker: Worker, capsys: Capture) -> None:
     worker.leave()
     assert moonmind("run", "acme/rockets", "--json") == 0
     out, err = capsys.readouterr()
