@@ -47,6 +47,10 @@ def test_a_repository_that_is_not_admitted_is_refused_and_nothing_is_left(
     assert (
         f"{NAME} may not be run here: MOONMIND_REPOSITORIES allows only acme/other, */docs" in capsys.readouterr().err
     )
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_repository_that_is_admitted_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MOONMIND_REPOSITORIES", "ACME/d*")
     assert main(["run", NAME, "--dry-run"]) == 0
 
