@@ -14,6 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
+from moonmind.adapters.supervisor import kernel
 from tests.support.processes import PYTHON, ROOT, Process, free_port, processes_of
 from tests.support.waiting import until
 
@@ -211,17 +212,15 @@ def _removed(folder: Path) -> bool:
 
 
 def _end_supervisors(state: Path) -> None:
-    """End agents that a failed test left, by the ids that their supervisors wrote down."""
+    """End agents that a failed test left, by the ids that their supervisors wrote down in this boot.
+
+    A job may have ended long ago, or on another machine: its number is another process's by now.
+    """
     for note in state.rglob("jobs/*/*/handle.json"):
         body = json.loads(note.read_text())
-        for key in ("pid", "agent_pid"):
-            pid = body.get(key)
-            if isinstance(pid, int) and pid > 1:
-                try:
-                    if str(state) in Path(f"/proc/{pid}/environ").read_text("utf-8", "replace") or key == "pid":
-                        os.kill(pid, signal.SIGKILL)
-                except (OSError, ProcessLookupError):
-                    continue
+        if body.get("boot") == kernel.boot_id():
+            for pid, started in (("pid", "started"), ("agent_pid", "agent_started")):
+                kernel.Process(body[pid], body[started]).signal(signal.SIGKILL)
 
 
 def rabbitmq_url() -> str:
