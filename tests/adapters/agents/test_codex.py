@@ -198,6 +198,7 @@ class TestReal:
         assert job.prompt in json.dumps(requests[0]["input"])
 
     @pytest.mark.slow
+    @pytest.mark.full  # Codex itself tries for so long; the contract's agent that finds a service unavailable is the same kind
     def test_a_service_that_is_not_there_ends_the_job_as_unavailable(self, behaving: Behaving) -> None:
         behaving.serve([{"message": "never asked"}])
         behaving.server.shutdown()
