@@ -1,9 +1,9 @@
 """How a command ends: one exit code per kind of end, one way to say an error.
 
-0    the run succeeded or had no work; the command did what was asked
-1    the run failed or was cancelled; a check of `doctor` failed
+0    the command did what was asked; with `--watch`, the run succeeded or had no work
+1    a check failed; with `--watch`, the run failed or was cancelled
 2    the command line or its input is wrong
-3    no such run, or its state does not allow it
+3    no such run, or its status does not allow the command
 4    a setting, a tool or a credential is missing or refused
 5    a service that is needed does not answer now
 70   an internal error, to be reported
@@ -52,9 +52,10 @@ class Exit(IntEnum):
 
 
 EPILOG = (
-    "Exit codes: 0 done, the run succeeded or had no work; 1 the run failed or was cancelled, or a check failed; "
-    "2 the command line is wrong; 3 no such run, or its state does not allow it; 4 a setting, a tool or a credential is "
-    "missing; 5 a service does not answer; 70 an internal error: report it; 130 interrupted."
+    "Exit codes: 0 done (with --watch: the run succeeded or had no work); 1 a check failed (with --watch: the run failed "
+    "or was cancelled); 2 the command line is wrong; 3 no such run, or its status does not allow the command; 4 a setting, "
+    "a tool or a credential is missing or refused; 5 a service does not answer; 70 internal error, please report it; "
+    "130 interrupted."
 )
 
 _COMMAND_WORDS = {

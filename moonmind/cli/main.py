@@ -1,9 +1,9 @@
 """The command `moonmind`: what can be asked, and what each answer's exit code says.
 
-    0    done; the run succeeded or had no work
-    1    the run failed or was cancelled; a check of `doctor` failed
+    0    done; with `--watch`, the run succeeded or had no work
+    1    a check failed; with `--watch`, the run failed or was cancelled
     2    the command line or its input is wrong
-    3    no such run, or its state does not allow it
+    3    no such run, or its status does not allow the command
     4    a setting, a tool or a credential is missing or refused
     5    a service that is needed does not answer now
     70   an internal error, to be reported
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     name="moonmind",
-    help="Turn the phases of Spec Kit features into pull requests.",
+    help="Turn Spec Kit features into pull requests, phase by phase.",
     epilog=EPILOG,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -46,9 +46,7 @@ app = typer.Typer(
 database = typer.Typer()
 app.add_typer(database, name="db")
 
-RunId = Annotated[
-    str, typer.Argument(metavar="RUN", help="The run's ID, or the beginning of it, if no other run shares it.")
-]
+RunId = Annotated[str, typer.Argument(metavar="RUN", help="Run ID or a unique prefix of it (4 characters or more).")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
 Watch = Annotated[bool, typer.Option("--watch", "-w", help="Follow the run until it ends.")]
 Notes = Annotated[str | None, typer.Option(help="Instructions for the agent, in addition to the spec.")]
@@ -67,15 +65,20 @@ def moonmind(
     ] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an unexpected error.")] = False,
 ) -> None:
-    """Turn the phases of Spec Kit features into pull requests."""
+    """Turn Spec Kit features into pull requests, phase by phase."""
 
 
 @app.command()
 def up(
-    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="The port to listen on; 0 picks a free one.")] = 8000,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option(metavar="PORT", min=0, max=65535, help="Port to listen on; 0 picks a free one.")
+    ] = 8000,
 ) -> None:
-    """Start the API server; without a broker, it runs the stages too."""
+    """Start the API server and, unless a broker is set, execute runs.
+
+    If CELERY_BROKER_URL is set, Celery workers execute the runs.
+    """
     gc.disable()  # until it serves: looking for garbage among what is being loaded is a quarter of the start
     try:
         from moonmind.cli.up import serve
@@ -94,7 +97,9 @@ def run(
     notes: Notes = None,
     from_: Annotated[
         Literal["discover", "submit", "apply", "publish"] | None,
-        typer.Option("--from", help="Start at this stage, with the results of the feature's last run."),
+        typer.Option(
+            "--from", help="Skip the stages before this one and use their results from the feature's last run."
+        ),
     ] = None,
     watch: Watch = False,
     dry_run: Annotated[
@@ -102,7 +107,7 @@ def run(
     ] = False,
     json: Json = False,
 ) -> None:
-    """Open a pull request for a repository's next unfinished phase."""
+    """Implement the next phase, and open or update its pull request."""
     from moonmind.cli import run_commands as steer
 
     if dry_run:
@@ -113,9 +118,14 @@ def run(
 
 @app.command()
 def runs(
-    status: Annotated[str | None, typer.Option(help="Only runs with this status.")] = None,
+    status: Annotated[
+        str | None,
+        typer.Option(
+            help="Only runs with this status: pending, running, retrying, succeeded, failed, no_work, cancelled."
+        ),
+    ] = None,
     repository: Annotated[str | None, typer.Option(metavar="OWNER/NAME", help="Only runs of this repository.")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=100, help="The most runs to list.")] = 20,
+    limit: Annotated[int, typer.Option(metavar="N", min=1, max=100, help="Maximum number of runs to list.")] = 20,
     json: Json = False,
 ) -> None:
     """List runs, newest first."""
@@ -136,7 +146,7 @@ def show(run: RunId, watch: Watch = False, json: Json = False) -> None:
 def logs(
     run: RunId,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Keep printing until the run ends.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="Print the log as it is stored: JSON lines.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print the raw log, one JSON object per line.")] = False,
 ) -> None:
     """Print the agent's log: its messages, commands and changed files."""
     from moonmind.cli import view_commands
@@ -148,15 +158,22 @@ def logs(
 def retry(
     run: RunId,
     from_discovery: Annotated[
-        bool, typer.Option("--from-discovery", help="Start over from discovery, not at the stage that failed.")
+        bool,
+        typer.Option(
+            "--from-discovery", help="Start again at the first stage, discover, instead of where the run stopped."
+        ),
     ] = False,
     notes: Notes = None,
     accept: Annotated[
         list[str] | None,
-        typer.Option(metavar="FINGERPRINT", help="A reported finding that is not a secret; needs --why, repeatable."),
+        typer.Option(
+            metavar="FINGERPRINT",
+            help="Publish despite this finding, as it is no secret: its fingerprint from the run's error. Repeatable; needs --why.",
+        ),
     ] = None,
     why: Annotated[
-        str | None, typer.Option(metavar="REASON", help="Why these are not secrets; shown in the pull request.")
+        str | None,
+        typer.Option(metavar="REASON", help="Why the accepted findings are not secrets; shown in the pull request."),
     ] = None,
     watch: Watch = False,
     json: Json = False,
@@ -178,7 +195,7 @@ def retry(
 
 @app.command()
 def cancel(run: RunId, json: Json = False) -> None:
-    """Cancel a run; its work so far is kept."""
+    """Cancel a run; its work so far is kept for a retry."""
     from moonmind.cli import run_commands as steer
 
     raise typer.Exit(steer.cancel(run, printer=_printer(json)))
@@ -199,9 +216,9 @@ def doctor(
 
 @database.callback(invoke_without_command=True)
 def db(context: typer.Context) -> None:
-    """Migrate the database, or show its version.
+    """Upgrade the database's schema, or show its version.
 
-    It is the one that DATABASE_URL names, else CELERY_RESULT_BACKEND.
+    The database is the one in DATABASE_URL, else the one in CELERY_RESULT_BACKEND, else var/moonmind.db.
     """
     if context.invoked_subcommand is None:
         print(context.get_help())
@@ -209,7 +226,7 @@ def db(context: typer.Context) -> None:
 
 @database.command("upgrade")
 def upgrade_database(json: Json = False) -> None:
-    """Migrate the schema to the version that this program needs."""
+    """Upgrade the schema to the version that this MoonMind needs."""
     from moonmind.cli import database_commands as kept
 
     raise typer.Exit(kept.upgrade(_printer(json)))
@@ -219,7 +236,7 @@ def upgrade_database(json: Json = False) -> None:
 def current_version(json: Json = False) -> None:
     """Show the schema's version.
 
-    Exits with 1 if this program needs another one.
+    Exits with 1 if this MoonMind needs another version.
     """
     from moonmind.cli import database_commands as kept
 

@@ -1,5 +1,6 @@
 """The tables of the terminal: a list of runs, one run's sheet, the checks of `doctor`."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -26,6 +27,12 @@ _CHECKS = {
     CheckStatus.FAILED: ("failed", "red"),
     CheckStatus.SKIPPED: ("skipped", "dim"),
     CheckStatus.UNKNOWN: ("started", "yellow"),
+}
+_LEGEND = {
+    CheckStatus.PASSED: "passed",
+    CheckStatus.FAILED: "failed",
+    CheckStatus.UNKNOWN: "unclear or need attention",
+    CheckStatus.SKIPPED: "not applicable or not tested",
 }
 
 
@@ -136,7 +143,8 @@ def checks_table(checks: Iterable[Check], console: Console) -> Table:
 
 
 def checks_legend(checks: Iterable[Check], console: Console) -> str:
-    """Report what the marks mean that do not speak for themselves, where they were drawn; else nothing."""
-    shown, found = marks(console), {check.status for check in checks}
-    words = ((CheckStatus.UNKNOWN, "could not be checked, or needs attention"), (CheckStatus.SKIPPED, "not applicable"))
-    return "   ".join(f"{shown[_CHECKS[status][0]]} {said}" for status, said in words if status in found)
+    """Report what each mark that was drawn means, and how often it was drawn."""
+    shown, counts = marks(console), Counter(check.status for check in checks)
+    return "   ".join(
+        f"{shown[_CHECKS[status][0]]} {counts[status]} {said}" for status, said in _LEGEND.items() if counts[status]
+    )

@@ -129,8 +129,7 @@ def report(checks: Sequence[Check], printer: Printer) -> int:
 
     def draw(console: Console) -> None:
         console.print(checks_table(checks, console))
-        if legend := checks_legend(checks, console):
-            console.print(Text(f"\n{legend}", "dim"))
+        console.print(Text(f"\n{checks_legend(checks, console)}", "dim"))
         console.print(_sum_of(checks))
 
     printer.answer({"ready": not failed, "checks": checks_listed(checks)}, draw)
@@ -155,11 +154,10 @@ def _probed(repository: str | None) -> list[Check]:
 
 
 def _sum_of(checks: Sequence[Check]) -> Text:
-    made = [check for check in checks if check.status is not CheckStatus.SKIPPED]
-    failed = [check for check in made if check.failed]
+    failed = [check for check in checks if check.failed]
     if failed:
-        return Text(f"\n{len(failed)} of {len(made)} checks failed.", "red")
-    if any(check.status is CheckStatus.UNKNOWN for check in made):
+        return Text(f"\n{len(failed)} of {len(checks)} checks failed.", "red")
+    if any(check.status is CheckStatus.UNKNOWN for check in checks):
         return Text("\nReady, but some checks need attention.", "yellow")
     return Text("\nReady.", "green")
 

@@ -19,8 +19,8 @@ _HOST_MEMORY = timedelta(days=1)
 def settings_file(settings: Settings) -> Check:
     """Report which file the settings were read from, if any."""
     if settings.env_file is None:
-        return Check("settings", CheckStatus.PASSED, "environment variables; there is no .env in this folder")
-    return Check("settings", CheckStatus.PASSED, f"environment variables and {settings.env_file}")
+        return Check("settings", CheckStatus.PASSED, "read from environment variables; there is no .env in this folder")
+    return Check("settings", CheckStatus.PASSED, f"read from environment variables and {settings.env_file}")
 
 
 def hosts(database: Database) -> tuple[Check, ...]:
@@ -32,7 +32,7 @@ def hosts(database: Database) -> tuple[Check, ...]:
     except MoonMindError as error:
         return (Check("hosts", CheckStatus.UNKNOWN, error.message, error.advice),)
     if len(names) < 2:
-        return (Check("hosts", CheckStatus.PASSED, "single worker host; artifacts are on its disk"),)
+        return (Check("hosts", CheckStatus.PASSED, "at most one worker host; artifacts are kept on its disk"),)
     return (
         Check(
             "hosts",
@@ -63,12 +63,19 @@ def speckit() -> tuple[Check, ...]:
     """Probe that `speckit` is where this program is, as the quickstart calls it."""
     beside = Path(sys.executable).with_name("speckit")
     if beside.exists() or shutil.which("speckit"):
-        return (Check("speckit", CheckStatus.PASSED, f"speckit {__version__}", facts={"speckit": __version__}),)
+        return (
+            Check(
+                "speckit",
+                CheckStatus.PASSED,
+                f"MoonMind's `speckit` command {__version__}",
+                facts={"speckit": __version__},
+            ),
+        )
     return (
         Check(
             "speckit",
             CheckStatus.FAILED,
-            "the speckit command is not installed next to this program",
+            "MoonMind's `speckit` command is not installed beside this program",
             "Run `poetry install` in the checkout, or reinstall the package.",
         ),
     )

@@ -175,7 +175,9 @@ class Container:
         except MoonMindError as error:
             checks.append(Check("database", CheckStatus.FAILED, error.message, error.advice))
         if self.dispatch_loop.ready:
-            checks.append(Check("publisher", CheckStatus.PASSED, "the task queue takes messages"))
+            here = "no broker is used: the API process executes the runs"
+            message = here if self.settings.embedded else "no message to the broker is stuck"
+            checks.append(Check("publisher", CheckStatus.PASSED, message))
         else:
             message = "the broker (CELERY_BROKER_URL) does not answer: three messages to it hang"
             checks.append(
@@ -203,7 +205,11 @@ class Container:
         if self.attended():
             checks.append(Check("workers", CheckStatus.PASSED, "a worker is online"))
         else:
-            how = "Start `moonmind up`." if self.settings.embedded else "Start a worker, as the quickstart says."
+            how = (
+                "Run `moonmind up`."
+                if self.settings.embedded
+                else "Start a worker, as step 4 of docs/quickstart.md shows."
+            )
             message = "no worker is online; runs wait in the database until one starts"
             checks.append(Check("workers", CheckStatus.UNKNOWN, message, how))
         return [*checks, *self.preflight.run(repository)]

@@ -6,9 +6,7 @@ from pathlib import Path
 from moonmind.errors import NotConfigured
 from moonmind.private import make_folder, make_private
 
-_MOVE = (
-    "Set MOONMIND_STATE_DIR to a folder outside of any git repository, the working directory and the temporary folder."
-)
+_MOVE = "Set MOONMIND_STATE_DIR to a folder outside any git repository, the working directory and the temporary folder."
 
 _SERVICE_FILES = ("moonmind.db*", "*.lock", "server.json", ".server.json.*", "celerybeat-schedule*", "*.log", "log")
 
@@ -27,7 +25,7 @@ def check_state_folder(folder: Path, working_directory: Path) -> None:
         (Path(tempfile.gettempdir()), "the temporary folder, which the system cleans while agents work"),
     ):
         if folder.is_relative_to(place.resolve()):
-            raise NotConfigured(f"the state folder {folder} is below {place}: {why}", remediation=_MOVE)
+            raise NotConfigured(f"the state folder {folder} is inside {place}: {why}", remediation=_MOVE)
 
 
 def check_writable(folder: Path, setting: str, *, mode: int = 0o700) -> None:
@@ -39,7 +37,7 @@ def check_writable(folder: Path, setting: str, *, mode: int = 0o700) -> None:
             pass
     except OSError as error:
         raise NotConfigured(
-            f"{setting}: cannot write below {folder} ({error.strerror})",
+            f"{setting}: cannot write to {folder} ({error.strerror})",
             remediation=f"Give this user write access to the folder, or set {setting} to another one.",
         ) from None
 

@@ -67,4 +67,4 @@ def test_the_file_that_was_read_is_said(members: Team) -> None:
     doctor = members.start("doctor", "moonmind.cli.main", "doctor", "--json")
     assert doctor.wait(60) == 0, doctor.text()
     checks = {check["name"]: check["message"] for check in json.loads(doctor.text())["checks"]}
-    assert checks["settings"] == f"environment variables and {place}"
+    assert checks["settings"] == f"read from environment variables and {place}"

@@ -80,15 +80,23 @@ def _login(options: AgentOptions, login: Login) -> Check:
 
 def _project(options: AgentOptions, login: Login, binary: Check, stored: Check) -> Check:
     if binary.status is not CheckStatus.PASSED or stored.failed:
-        return Check(PROJECT, CheckStatus.SKIPPED, "skipped: codex.binary and codex.login must pass first")
+        return Check(
+            PROJECT,
+            CheckStatus.SKIPPED,
+            "not tested whether Codex ignores a repository's .codex folder: codex.binary and codex.login must pass first",
+        )
     return project_check(options, login, binary.facts["path"])
 
 
 def _key(options: AgentOptions, login: Login) -> Check:
     if login.kind is LoginKind.NONE:
-        return Check("codex.key", CheckStatus.SKIPPED, "skipped: there is no login")
+        return Check("codex.key", CheckStatus.SKIPPED, "not checked: Codex has no login")
     if login.key is None:
-        return Check("codex.key", CheckStatus.SKIPPED, "a ChatGPT login is checked by an agent's first request")
+        return Check(
+            "codex.key",
+            CheckStatus.SKIPPED,
+            "a ChatGPT login has no API key; an agent's first request shows whether it is valid",
+        )
     import httpx  # late: a server starts without it
 
     base = (options.codex_base_url or DEFAULT_BASE_URL).rstrip("/")

@@ -23,7 +23,7 @@ from moonmind.errors import (
 from moonmind.redact import Redactor
 
 RENEW = (
-    "Create a new token on GitHub (fine-grained: contents and pull requests, read and write; classic: scope `repo`), set "
+    "Create a token on GitHub (fine-grained: contents and pull requests, read and write; classic: scope `repo`), set "
     "GH_TOKEN to it, and restart MoonMind's processes."
 )
 _DEFAULT_PAUSE = 60.0

@@ -34,9 +34,9 @@ class Kind(StrEnum):
 
 
 PROMISES: Mapping[Kind, str] = {
-    Kind.NAMESPACE: "pid namespace: all of an agent's processes end with it, even if its supervisor is killed",
-    Kind.CGROUP: "cgroup: all of an agent's processes end with it, unless one moves itself to another control group",
-    Kind.TRACES: "traces: all of an agent's processes end with it, unless it kills its supervisor and they leave no trace",
+    Kind.NAMESPACE: "pid namespace: when an agent ends, so do all processes that it started, even if its supervisor is killed",
+    Kind.CGROUP: "cgroup: when an agent ends, so do all processes that it started, unless one moves to another control group",
+    Kind.TRACES: "traces: when an agent ends, so do all processes that it started, unless it kills its supervisor and they leave no trace",
 }
 
 

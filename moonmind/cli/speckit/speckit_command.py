@@ -30,7 +30,7 @@ from moonmind.speckit.work import NoWork, Work, next_work
 
 
 def status(given: argparse.Namespace) -> int:
-    """Show each feature's phases, and what a run would do next; of a single tasks.md, what it says."""
+    """Show the phases and next tasks of each feature, or of one tasks.md."""
     path: Path = given.path
     if path.is_file():
         return _status_of_file(path, as_json=given.json)
@@ -56,7 +56,7 @@ def status(given: argparse.Namespace) -> int:
 
 
 def following(given: argparse.Namespace) -> int:
-    """Show which tasks a run would do next, and why."""
+    """Show which tasks a run would take next, and why."""
     checkout = Checkout.around(given.path)
     choice, found = _work(checkout, _asked(given), Selection.read(given.story, given.task))
     work = found if isinstance(found, Work) else None
@@ -72,7 +72,7 @@ def following(given: argparse.Namespace) -> int:
 
 
 def prompt(given: argparse.Namespace) -> int:
-    """Print the prompt that an agent would get."""
+    """Print the prompt that a run would give to its agent."""
     from moonmind.speckit.prompt import render_prompt
 
     checkout = Checkout.around(given.path)
@@ -91,7 +91,7 @@ def prompt(given: argparse.Namespace) -> int:
 
 
 def ticking(given: argparse.Namespace) -> int:
-    """Tick one task's box; the rest of the file stays as it is."""
+    """Tick one task's box in tasks.md; nothing else in the file changes."""
     place = _file(given.path, _asked(given))
     before = read_file(place)
     task = find_task(read_tasks(before, name=str(place)), given.id, given.line)
@@ -99,7 +99,7 @@ def ticking(given: argparse.Namespace) -> int:
 
 
 def unticking(given: argparse.Namespace) -> int:
-    """Untick one task's box; the rest of the file stays as it is."""
+    """Untick one task's box in tasks.md; nothing else in the file changes."""
     place = _file(given.path, _asked(given))
     before = read_file(place)
     task = find_task(read_tasks(before, name=str(place)), given.id, given.line)
@@ -107,7 +107,7 @@ def unticking(given: argparse.Namespace) -> int:
 
 
 def doctor(given: argparse.Namespace) -> int:
-    """Check what in this project would stop or mislead a run, and show how to fix it."""
+    """Find problems in the Spec Kit files that would stop a run or need attention, with fixes."""
     from moonmind.cli.speckit.speckit_doctor import examine
     from moonmind.cli.terminal_tables import checks_listed, checks_table
 
@@ -132,7 +132,9 @@ class _Parser(argparse.ArgumentParser):
 
 def _parser() -> argparse.ArgumentParser:
     """Build the command line with the standard library: a command that is typed all day must not wait for imports."""
-    whole = _Parser(prog="speckit", description="Read and tick a checkout's Spec Kit files, as MoonMind does.")
+    whole = _Parser(
+        prog="speckit", description="Show what MoonMind reads in a checkout's Spec Kit files; tick and untick tasks."
+    )
     whole.add_argument("--version", action="version", version=f"speckit {__version__}")
     commands = whole.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for name, work in (
@@ -147,14 +149,16 @@ def _parser() -> argparse.ArgumentParser:
         command = commands.add_parser(name, help=words, description=words)
         command.set_defaults(work=work)
         if name in {"tick", "untick"}:
-            command.add_argument("id", metavar="ID", help="the task: T012")
-            command.add_argument("--line", type=int, help="the task's line, where several tasks have the ID")
+            command.add_argument("id", metavar="ID", help="the task's ID, e.g. T012")
+            command.add_argument("--line", type=int, help="line number of the task, if several tasks have this ID")
         command.add_argument("path", nargs="?", type=_there, default=Path(), metavar="PATH", help=_PLACES[name])
         if name != "doctor":
-            command.add_argument("--feature", help="the feature: 042, 042-x or specs/042-x")
+            command.add_argument("--feature", help="the feature's number, folder or path, e.g. 042, 042-x, specs/042-x")
         if name in {"next", "prompt"}:
-            command.add_argument("--story", help="only this story's tasks: US1")
-            command.add_argument("--task", action="append", default=[], help="only these: T012, T001-T010; repeatable")
+            command.add_argument("--story", help="show only this story's tasks, e.g. US1; a run takes all")
+            command.add_argument(
+                "--task", action="append", default=[], help="show only these tasks, e.g. T012 or T001-T010; repeatable"
+            )
         if name == "prompt":
             command.add_argument("--notes", default="", help="instructions for the agent, in addition to the spec")
         if name in {"status", "next", "doctor"}:

@@ -20,7 +20,7 @@ def test_doctor_is_content_when_nothing_failed(capsys: Capture) -> None:
     out = capsys.readouterr().out
     assert "git.binary" in out
     assert "Ready, but some checks need attention." in out
-    assert "● could not be checked, or needs attention" in out
+    assert "✓ 1 passed   ● 1 unclear or need attention" in out
     assert report([GOOD, NOT_ASKED], Printer()) == 0
     out = capsys.readouterr().out
     assert "\nReady.\n" in out
@@ -32,7 +32,8 @@ def test_doctor_shows_the_fix_beside_the_failure(capsys: Capture) -> None:
     lines = capsys.readouterr().out.splitlines()
     place = next(index for index, line in enumerate(lines) if "not logged in" in line)
     assert "fix: Run `codex login`." in lines[place + 1]
-    assert "1 of 2 checks failed." in lines[-1]
+    assert "✓ 1 passed   ✗ 1 failed   – 1 not applicable or not tested" in lines
+    assert "1 of 3 checks failed." in lines[-1]
 
 
 def test_doctor_with_json_is_one_document(capsys: Capture) -> None:
