@@ -105,7 +105,7 @@ def await_agent(world: World, run_id: str) -> None:
 
 
 def verdict(world: World) -> Figures:
-    """Judge what there is outside and what was written."""
+    """Judge what exists outside and what was written."""
     judge = Judge(world.engine, world.folder / "repositories")
     starts = plugin.starts(world.starts)
     return {

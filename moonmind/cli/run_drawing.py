@@ -224,7 +224,7 @@ def _no_tick(run: SpecWorkflowRun) -> tuple[str, str]:
 
 
 def ending(run: SpecWorkflowRun) -> RenderableType:
-    """Describe how the run ended and what there is of it."""
+    """Describe how the run ended and what exists of it."""
     table = Table.grid(padding=(0, 2, 0, 0))
     table.add_column(style="dim", no_wrap=True)
     table.add_column(overflow="fold")

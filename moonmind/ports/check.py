@@ -13,7 +13,7 @@ class CheckStatus(StrEnum):
     SKIPPED = "skipped"
     """Not applicable here, for a reason that the message gives."""
     UNKNOWN = "unknown"
-    """The probe itself could not be made (a timeout, a 500): neither good nor known bad."""
+    """The probe itself could not be made (a timeout, a 500): neither passed nor failed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,7 +83,7 @@ def test_speckit_says_what_it_can_do_with_the_standard_library(arguments: tuple[
     assert (done.returncode, done.stderr) == (0, "")
 
 
-@pytest.mark.parametrize("settings", [{"SPEC_WORKFLOW_TEST_MODE": "1"}, {"GH_TOKEN": "ghp_no_token_of_anybody"}])
+@pytest.mark.parametrize("settings", [{"SPEC_WORKFLOW_TEST_MODE": "1"}, {"GH_TOKEN": "ghp_no_real_token"}])
 def test_an_embedded_server_answers_without_what_it_does_not_use_yet(tmp_path: Path, settings: dict[str, str]) -> None:
     work = tmp_path / "work"
     for folder in (work, tmp_path / "tmp"):

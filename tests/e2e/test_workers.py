@@ -26,14 +26,14 @@ def settings(**more: str) -> dict[str, str]:
 def test_a_worker_with_forked_children_finishes_runs_stores_results_and_ends_in_order(empty_postgres_url: str) -> None:
     results = "db+" + empty_postgres_url.replace("+psycopg", "")
     with team(**settings(CELERY_RESULT_BACKEND=results)) as members:
-        lands_and_ends(members, *FORKING, children=2)
+        succeeds_and_ends(members, *FORKING, children=2)
 
 
 @pytest.mark.sqlite
 @pytest.mark.slow
 def test_sqlite_and_a_broker_work_together_on_one_host() -> None:
     with team(**settings()) as members:
-        lands_and_ends(members)
+        succeeds_and_ends(members)
 
 
 @pytest.mark.sqlite
@@ -46,7 +46,7 @@ def test_a_worker_finishes_a_run_that_was_accepted_before_it_came() -> None:
         assert_published_once(members, members.succeed(run_id))
 
 
-def lands_and_ends(members: Team, *options: str, children: int = 0) -> None:
+def succeeds_and_ends(members: Team, *options: str, children: int = 0) -> None:
     members.migrate()
     worker = members.worker(*options)
     api = members.api()

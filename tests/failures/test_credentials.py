@@ -50,7 +50,7 @@ def assert_refused(engine: Engine, run: dict[str, Any], check: str) -> None:
 
 
 @pytest.mark.codex_real
-def test_codex_without_a_login_fails_the_run_and_a_retry_before_it_is_mended_is_refused(with_codex: With) -> None:
+def test_codex_without_a_login_fails_the_run_and_a_retry_before_it_is_fixed_is_refused(with_codex: With) -> None:
     binary = codex_binary()
     if binary is None:
         pytest.skip("there is no codex binary")

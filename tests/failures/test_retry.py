@@ -63,7 +63,7 @@ def test_a_refused_push_is_retried_with_the_stored_patch_and_nothing_is_done_aga
     assert [task["message"] for task in retries] == [{"stage": "publish", "attempt": 2}]
 
 
-def test_a_retry_before_the_cause_is_mended_fails_the_same_way_and_can_be_retried_again(engine: Engine) -> None:
+def test_a_retry_before_the_cause_is_fixed_fails_the_same_way_and_can_be_retried_again(engine: Engine) -> None:
     failed = refused_push(engine)
     assert engine.team.post(f"/{failed['id']}/retry").status_code == 202
     again = engine.team.finish(failed["id"])

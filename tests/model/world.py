@@ -196,7 +196,7 @@ class World(Rescued):
                 row.host = None if status is RunStatus.SUCCEEDED else row.host
                 row.events.append(EventType.RUN_CLOSED)
 
-    # --- what there is
+    # --- the rows
 
     def read(self) -> Snapshot:
         """Return what the tables should say."""

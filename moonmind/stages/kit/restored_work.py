@@ -14,7 +14,7 @@ def ensure_start(context: StageContext, plan: Plan) -> None:
 
 
 def find_wip(context: StageContext, plan: Plan, recorded: str | None, patch_path: str | None) -> str | None:
-    """Find the commit that holds the agent's work: the recorded one, else made anew; None when every trace is gone."""
+    """Find the commit that holds the agent's work: the recorded one, else made again; None when every trace is gone."""
     repository = plan.repository.full_name
     if recorded and has(context, plan, recorded):
         return recorded

@@ -75,7 +75,7 @@ def _publish(context: StageContext) -> Done:
         context.lease.check()
         pull = context.forge.ensure_pull_request(repository, draft, allowed=context.lease.check)
     except StopRequested as stop:
-        # Nothing is taken back, so the run says what there is. The pull request may be made, and only its labels missing.
+        # Nothing is taken back, so the run says what exists. The pull request may be made, and only its labels missing.
         try:
             stop.outside = _words_of_pull_request(context, plan, commit) or _only_pushed(plan)
         except MoonMindError as error:  # the token may have been revoked meanwhile: the run is cancelled all the same

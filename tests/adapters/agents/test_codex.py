@@ -79,7 +79,7 @@ def test_codex_is_called_in_the_workspace_with_the_prompt_on_standard_input(fake
     assert argv[-2].startswith('model_providers.moonmind.base_url="http://127.0.0.1:')
 
 
-def test_a_known_thread_is_resumed_and_an_unknown_one_begins_anew(fake: CodexScene) -> None:
+def test_a_known_thread_is_resumed_and_an_unknown_one_starts_over(fake: CodexScene) -> None:
     first = fake.job(1, resume="t-1")  # whose session is not in this home
     fake.agent.start(first)
     fake.ended(first)

@@ -87,7 +87,7 @@ def test_an_installations_token_is_nobodys_and_good(forge_with: Build, site: Git
         ({"may_push": False}, "github.push", "may not push"),
     ],
 )
-def test_each_fault_of_a_token_is_found_and_comes_with_what_mends_it(
+def test_each_fault_of_a_token_is_found_and_comes_with_its_fix(
     forge_with: Build, site: GitHub, name: str, rights: dict[str, Any], check: str, words: str
 ) -> None:
     token = holder(site, **rights)

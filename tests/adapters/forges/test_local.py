@@ -74,11 +74,11 @@ def test_many_first_looks_make_one_repository(folder: Path) -> None:
 
 
 def test_what_a_crash_left_half_made_is_made_again(forge: LocalForge, folder: Path) -> None:
-    leaving = folder / "octo" / ".docs.git.x.building"
-    leaving.mkdir(parents=True)
-    (leaving / "HEAD").write_text("garbage")
+    leftover = folder / "octo" / ".docs.git.x.building"
+    leftover.mkdir(parents=True)
+    (leftover / "HEAD").write_text("garbage")
     assert not forge.repository(NAME).empty
-    assert not leaving.exists()
+    assert not leftover.exists()
 
 
 def test_git_finds_the_repository_by_its_url_whatever_the_folder_is_called(

@@ -155,7 +155,7 @@ def test_a_server_that_refuses_is_a_setting_that_is_wrong(postgres_url: str, mis
         ("database is locked", False),
     ],
 )
-def test_only_what_waiting_does_not_mend_is_a_refusal(said: str, refuses: bool) -> None:
+def test_only_what_waiting_does_not_fix_is_a_refusal(said: str, refuses: bool) -> None:
     with pytest.raises(NotConfigured if refuses else Unavailable), answering():
         raise OperationalError(None, None, Exception(said))
 

@@ -41,7 +41,7 @@ def test_only_a_run_that_did_what_there_was_to_do_ends_well() -> None:
     }
 
 
-def test_an_error_is_said_with_what_mends_it(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_error_is_said_with_its_fix(capsys: pytest.CaptureFixture[str]) -> None:
     exits.say(ErrorInfo("x", "it broke\x1b[2J", "fix it"))
     assert capsys.readouterr() == ("", "error: it broke\nfix: fix it\n")
 

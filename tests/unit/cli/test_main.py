@@ -198,7 +198,7 @@ def test_logs_of_an_agent_that_never_spoke_say_so(moonmind: Command, database: D
     assert "has written nothing yet" in capsys.readouterr().err
 
 
-def test_retry_resumes_or_begins_anew(moonmind: Command, database: Database, capsys: Capture) -> None:
+def test_retry_resumes_or_starts_over(moonmind: Command, database: Database, capsys: Capture) -> None:
     add_run(database, id=ID)
     for options, mode in (
         (["--notes", "fixed"], "resume_failed_task"),

@@ -37,7 +37,7 @@ def test_what_an_attempt_kept_when_it_suspended_is_there_when_it_goes_on(room: E
     assert room.context(claim).checkpoint == {"codexTaskId": "thread"}
 
 
-def test_artifacts_and_office_write_for_this_claim_alone(room: EngineRoom) -> None:
+def test_artifacts_and_stage_services_write_for_this_claim_alone(room: EngineRoom) -> None:
     first, second = room.reach(Stage.SUBMIT), add_run(room.database)
     seen: list[StageContext] = []
 

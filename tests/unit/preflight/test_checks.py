@@ -33,7 +33,7 @@ def test_the_worst_answer_speaks_for_the_group_and_unknown_is_not_bad(
     assert summary(checks) == (status, message)
 
 
-def test_the_first_failing_check_is_required_to_be_mended() -> None:
+def test_the_first_failing_check_is_required_to_be_fixed() -> None:
     require((passed("a"), SKIPPED, UNKNOWN))
     with pytest.raises(CredentialInvalid) as error:
         require((passed("a"), failed("codex.login", "expired", "Run `codex login`."), failed("b", "later")))

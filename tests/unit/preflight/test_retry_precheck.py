@@ -22,7 +22,7 @@ BAD_KEY = failed("codex.key", "the service refuses the key", "Replace the key.")
 NO_TOOL = failed("speckit", "speckit is not installed", "Install it.")
 
 
-def known_bad(room: EngineRoom, *tools: Check, works_here: bool = False, host_id: UUID | None = HOST) -> RetryPrecheck:
+def precheck(room: EngineRoom, *tools: Check, works_here: bool = False, host_id: UUID | None = HOST) -> RetryPrecheck:
     preflight = Preflight(room.agent, room.forge, room.vcs, (lambda: tools,))
     return RetryPrecheck(room.database, preflight, works_here=works_here, host_id=host_id)
 
@@ -59,44 +59,44 @@ def test_what_only_the_workers_have_is_missed_nowhere_else(room: EngineRoom, mis
     room.reports(Stage.SUBMIT, VcsRefused("git does not take it"))
     room.execute(run, Stage.SUBMIT)
     room.agent.checks = (missing,)
-    assert refused(room, known_bad(room), run.id) is None
-    assert refused(room, known_bad(room, works_here=True), run.id) == missing.name
+    assert refused(room, precheck(room), run.id) is None
+    assert refused(room, precheck(room, works_here=True), run.id) == missing.name
 
 
 def test_what_the_run_failed_by_on_this_host_and_is_still_so_is_refused(room: EngineRoom) -> None:
     run_id = failed_by(room, NO_LOGIN)
-    assert refused(room, known_bad(room), run_id) == "codex.login"
+    assert refused(room, precheck(room), run_id) == "codex.login"
     room.agent.checks = (NO_BINARY, NO_LOGIN)
-    assert refused(room, known_bad(room), run_id) == "codex.binary"
+    assert refused(room, precheck(room), run_id) == "codex.binary"
     room.agent.checks = (passed("codex.login"),)
-    assert refused(room, known_bad(room), run_id) is None
+    assert refused(room, precheck(room), run_id) is None
 
 
 def test_what_the_run_failed_by_on_another_host_is_left_to_that_hosts_audit(room: EngineRoom) -> None:
     run_id = failed_by(room, NO_BINARY)
-    assert refused(room, known_bad(room, host_id=uuid4()), run_id) is None
+    assert refused(room, precheck(room, host_id=uuid4()), run_id) is None
     other = uuid4()
     register_host(room.database, other)
-    assert refused(room, known_bad(room), run_id) is None
+    assert refused(room, precheck(room), run_id) is None
     with room.database._engine.begin() as connection:
         connection.execute(host.update().where(host.c.id == other).values(seen_at=db_now_plus(-600.0)))
-    assert refused(room, known_bad(room), run_id) == "codex.binary"
+    assert refused(room, precheck(room), run_id) == "codex.binary"
 
 
 def test_a_key_that_the_service_refuses_is_bad_wherever_it_is_asked(room: EngineRoom) -> None:
     run = room.reach(Stage.SUBMIT)
     room.agent.checks = (BAD_KEY,)
-    assert refused(room, known_bad(room), run.id) == "codex.key"
+    assert refused(room, precheck(room), run.id) == "codex.key"
     room.agent.checks = (passed("codex.key"),)
     room.forge.checks = (failed("github.token", "it has expired"),)
-    assert refused(room, known_bad(room), run.id) == "github.token"
+    assert refused(room, precheck(room), run.id) == "github.token"
 
 
 def test_a_missing_tool_counts_like_a_missing_agent(room: EngineRoom) -> None:
     run = room.reach(Stage.SUBMIT)
-    assert refused(room, known_bad(room, NO_TOOL, works_here=True), run.id) == "speckit"
-    assert refused(room, known_bad(room, NO_TOOL, works_here=True), run.id, Stage.APPLY) is None
-    assert refused(room, known_bad(room, NO_TOOL), run.id) is None
+    assert refused(room, precheck(room, NO_TOOL, works_here=True), run.id) == "speckit"
+    assert refused(room, precheck(room, NO_TOOL, works_here=True), run.id, Stage.APPLY) is None
+    assert refused(room, precheck(room, NO_TOOL), run.id) is None
     run_id = failed_by(room, passed("codex.login"), tools=(NO_TOOL,))
-    assert refused(room, known_bad(room, NO_TOOL), run_id) == "speckit"
-    assert refused(room, known_bad(room), run_id) is None
+    assert refused(room, precheck(room, NO_TOOL), run_id) == "speckit"
+    assert refused(room, precheck(room), run_id) is None

@@ -289,7 +289,7 @@ def test_a_process_that_can_work_is_ready(build: Build) -> None:
     ]
 
 
-def test_what_a_process_misses_is_said_with_what_mends_it(build: Build, tmp_path: Path) -> None:
+def test_what_a_process_misses_is_said_with_its_fix(build: Build, tmp_path: Path) -> None:
     container = build()
     container.dispatch_loop = DispatchLoop(container.database, Outbox().dispatcher, max_abandoned=0)
     container.database.dispose()

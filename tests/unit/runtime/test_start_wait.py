@@ -49,7 +49,7 @@ def test_what_never_comes_is_given_up_in_time(monkeypatch: pytest.MonkeyPatch) -
     assert building.now == 105.0
 
 
-def test_what_waiting_does_not_mend_is_said_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_waiting_does_not_fix_is_said_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     building = Building(monkeypatch, NotConfigured("the password is wrong"))
     with pytest.raises(NotConfigured):
         when_there(building, "the database", 60.0)
