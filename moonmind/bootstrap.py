@@ -105,6 +105,14 @@ def build(
     """
     settings.claim_var(*_written_to(settings))
     database = Database(settings.database_url, pool_size=_DATABASE_CONNECTIONS)
+    try:
+        return _build_on(database, settings, publishes=publishes, stages=stages)
+    except BaseException:
+        database.dispose()
+        raise
+
+
+def _build_on(database: Database, settings: Settings, *, publishes: bool, stages: Stages) -> Container:
     if settings.embedded:
         migrate_in_turn(database, settings.var_dir)
     else:

@@ -29,7 +29,9 @@ def test_several_hosts_are_counted_and_told_what_they_do_not_share(
 
 
 def test_a_database_that_does_not_answer_is_said_in_words(tmp_path: Path) -> None:
-    (found,) = hosts(Database(f"sqlite:///{tmp_path / 'no' / 'such' / 'folder.db'}"))
+    database = Database(f"sqlite:///{tmp_path / 'no' / 'such' / 'folder.db'}")
+    (found,) = hosts(database)
+    database.dispose()
     assert found.status is CheckStatus.UNKNOWN
     assert found.message
 
