@@ -21,13 +21,12 @@ from moonmind.adapters.vcs.git_vcs import GitVcs
 from moonmind.adapters.vcs.vcs_options import VcsOptions
 from moonmind.db.unit_of_work import Database
 from moonmind.engine.dispatch_loop import DispatchLoop, LeaveDue
-from moonmind.engine.executor import ChainSignal, Executor
+from moonmind.engine.executor import ChainSignal, Executor, Recorder
 from moonmind.engine.host import this_host
 from moonmind.engine.janitor import Janitor
 from moonmind.engine.job_poller import JobPoller
 from moonmind.engine.lease import LeaseKeeper
 from moonmind.engine.periodic_jobs import PeriodicJob, PeriodicJobs
-from moonmind.engine.recorder import Recorder
 from moonmind.engine.retention import Retention
 from moonmind.engine.stage import Stages
 from moonmind.engine.stage_context import ContextFactory

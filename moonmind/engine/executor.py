@@ -3,6 +3,7 @@
 import random
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
@@ -14,10 +15,18 @@ from moonmind.engine import forge_cooldown
 from moonmind.engine.dispatch_loop import Notifier
 from moonmind.engine.host import Host
 from moonmind.engine.lease import HeldLease, LeaseKeeper, LeaseLost, StopRequested
-from moonmind.engine.recorder import Recorder
 from moonmind.engine.stage import Stages
 from moonmind.engine.stage_context import ContextFactory, StageContext
-from moonmind.errors import AgentError, DeadlineReached, ErrorInfo, ForgeLimited, MoonMindError, Unavailable, Unexpected
+from moonmind.errors import (
+    AgentError,
+    DeadlineReached,
+    ErrorInfo,
+    FeatureBusy,
+    ForgeLimited,
+    MoonMindError,
+    Unavailable,
+    Unexpected,
+)
 from moonmind.runs.chain import FIRST, Stage
 from moonmind.runs.machine import (
     Advance,
@@ -31,9 +40,10 @@ from moonmind.runs.machine import (
     RunStatus,
     TryAgain,
     Wait,
+    WaitingReason,
     decide,
 )
-from moonmind.runs.records import Claim
+from moonmind.runs.records import Claim, Run
 from moonmind.runs.retry import RetryPolicy
 
 log = structlog.get_logger(__name__)
@@ -48,6 +58,68 @@ class ChainSignal(StrEnum):
     """The next link has something to do, now or already."""
     STOP = "stop"
     """The rest of this chain has nothing to do; the row says when the next one comes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What the executor does after the commit."""
+
+    advanced: bool
+    written: bool = True
+    """False: the claim was lost before, and nothing was written."""
+    due: tuple[Run, ...] = ()
+    """Runs that became due by this write and are to be dispatched now."""
+
+
+class Recorder:
+    """Applies decisions. A stale fence writes nothing at all."""
+
+    def __init__(self, database: Database, stages: Stages, *, run_deadline_seconds: float) -> None:
+        self._database = database
+        self._stages = stages
+        self._deadline = run_deadline_seconds
+
+    def record(self, claim: Claim, decision: Decision) -> Recorded:
+        """Write the decision; raises Unavailable when the database is away (safe to call again)."""
+        try:
+            return self._write(claim, decision)
+        except FeatureBusy as busy:
+            # Discovery chose a feature that another active run holds: the constraint answered, so this run ends.
+            return self._write(claim, Close(RunStatus.FAILED, AttemptState.FAILED, error=busy.info()))
+
+    def _write(self, claim: Claim, decision: Decision) -> Recorded:
+        with self._database.write() as uow:
+            run = uow.outcomes.write(claim, decision, deadline_seconds=self._deadline)
+            if run is None:
+                log.warning("attempt.stale", fence=claim.fence)
+                return Recorded(advanced=False, written=False)
+            due: list[Run] = []
+            if self._frees_slot(claim, decision) and uow.slots.free(claim.run.id) and not _waits_for_capacity(decision):
+                due.extend(uow.wakeups.wake_capacity())
+        match decision:
+            case Advance() | Close(status=RunStatus.SUCCEEDED):
+                return Recorded(advanced=True, due=tuple(due))
+            case GoBack():
+                return Recorded(advanced=False, due=(run, *due))
+            case _:
+                return Recorded(advanced=False, due=tuple(due))
+
+    def _frees_slot(self, claim: Claim, decision: Decision) -> bool:
+        """Return True if the agent's slot is over with this write."""
+        holds = self._stages[claim.run.stage].holds_slot
+        match decision:
+            case Wait(frees_slot=frees):
+                return frees and holds
+            case Close():
+                # The claim may have taken its slot after it was made: the row that it knows does not show that.
+                return claim.run.agent_host is not None or holds
+            case _:
+                return holds
+
+
+def _waits_for_capacity(decision: Decision) -> bool:
+    """Return True if the run waits for an agent slot: waking another waiting run would only send that one back to wait."""
+    return isinstance(decision, Wait) and decision.reason is WaitingReason.CAPACITY
 
 
 class Executor:

@@ -30,6 +30,11 @@ def _no_starting_point(_: Mapping[str, Any]) -> StartingPoint | None:
     return None
 
 
+def shown(outputs: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
+    """Return the outputs of these names, in their order, without those that are not known: what people see of them."""
+    return {name: outputs[name] for name in names if outputs.get(name) is not None}
+
+
 @dataclass(frozen=True, slots=True)
 class StageDefinition:
     """What one stage does, and what the engine and the services may know of it.

@@ -9,7 +9,7 @@ from sqlalchemy import event
 
 from moonmind import bootstrap
 from moonmind.db.unit_of_work import Database, UnitOfWork
-from moonmind.engine.recorder import Recorder
+from moonmind.engine.executor import Recorder
 from moonmind.errors import RunActive
 from moonmind.runs.chain import STAGES, Stage
 from moonmind.runs.machine import RetryMode, Suspend

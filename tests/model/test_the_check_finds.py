@@ -15,7 +15,7 @@ from moonmind.db.journal import record
 from moonmind.db.outcomes import Outcomes
 from moonmind.db.rescues import Rescues
 from moonmind.db.tables import run
-from moonmind.engine import recorder
+from moonmind.engine import executor
 from moonmind.runs.chain import Stage
 from moonmind.runs.event_types import EventType
 from moonmind.runs.machine import (
@@ -99,7 +99,7 @@ def forgives_a_lost_worker(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def keeps_the_slot(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recorder.Recorder, "_frees_slot", lambda self, claim, decision: False)
+    monkeypatch.setattr(executor.Recorder, "_frees_slot", lambda self, claim, decision: False)
 
 
 def leaves_attempts_open(monkeypatch: pytest.MonkeyPatch) -> None:

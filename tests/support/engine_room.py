@@ -16,10 +16,9 @@ from moonmind.adapters.scanners.betterleaks import Betterleaks
 from moonmind.adapters.vcs.git_vcs import GitVcs
 from moonmind.adapters.vcs.vcs_options import VcsOptions
 from moonmind.db.unit_of_work import Database, UnitOfWork
-from moonmind.engine.executor import ChainSignal, Executor
+from moonmind.engine.executor import ChainSignal, Executor, Recorder
 from moonmind.engine.host import Host
 from moonmind.engine.lease import LeaseKeeper
-from moonmind.engine.recorder import Recorder
 from moonmind.engine.stage import StageDefinition
 from moonmind.engine.stage_context import ContextFactory, StageContext
 from moonmind.errors import AgentError, DispatchError, MoonMindError, Unavailable

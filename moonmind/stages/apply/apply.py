@@ -10,7 +10,7 @@ from typing import Any
 import structlog
 
 from moonmind.engine.lease import LeaseLost, StopRequested
-from moonmind.engine.stage import StageDefinition
+from moonmind.engine.stage import StageDefinition, shown
 from moonmind.engine.stage_context import StageContext
 from moonmind.errors import AgentNoChange, MoonMindError, NotFound, PatchRefused, SecretFound, Unexpected, VcsRefused
 from moonmind.runs.chain import Stage
@@ -32,8 +32,6 @@ from moonmind.stages.kit.restored_work import ensure_start, find_wip
 from moonmind.stages.kit.secret_rules import Suspect
 from moonmind.stages.kit.secret_scan import list_unfinished, list_work
 from moonmind.stages.kit.stage_results import ApplyCheckpoint, ApplyResult, ChangedFile, Judged, Judgement, SubmitResult
-from moonmind.stages.kit.summaries import shown
-from moonmind.stages.kit.ticking import ticked
 
 log = structlog.get_logger(__name__)
 
@@ -223,7 +221,7 @@ def _judge(
     named = [name for task in plan.tasks for name in task.targets]
     tree = changed_tree(changes, patch.sizes, plan.feature.path, named, content)
     judgements = judging.judge(plan.tasks, tree, Word(claims(file, after, report), denials(report), said_of(report)))
-    return judgements, ticked(plan, before, judgements)
+    return judgements, plan.ticked(before, judgements)
 
 
 def _report(

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from moonmind.engine import forge_cooldown
-from moonmind.engine.stage import StageDefinition, StartingPoint
+from moonmind.engine.stage import StageDefinition, StartingPoint, shown
 from moonmind.engine.stage_context import StageContext
 from moonmind.errors import Rejected, SpecUnreadable, Unexpected
 from moonmind.ports.forge import Repository
@@ -27,7 +27,6 @@ from moonmind.stages.discover.snapshot import Snapshot
 from moonmind.stages.kit import forge_answers
 from moonmind.stages.kit.branch_conflicts import refuse_conflicts
 from moonmind.stages.kit.plan import Plan, PlanTask
-from moonmind.stages.kit.summaries import shown
 
 
 def run(context: StageContext) -> Outcome:

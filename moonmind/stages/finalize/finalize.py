@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any, ClassVar, Literal
 
-from moonmind.engine.stage import StageDefinition
+from moonmind.engine.stage import StageDefinition, shown
 from moonmind.engine.stage_context import StageContext
 from moonmind.engine.stage_state import StageResult
 from moonmind.runs.chain import Stage
@@ -13,7 +13,6 @@ from moonmind.runs.machine import Done
 from moonmind.runs.verdict import Verdict
 from moonmind.stages.kit.plan import Plan
 from moonmind.stages.kit.stage_results import ApplyResult, PublishResult, SubmitResult
-from moonmind.stages.kit.summaries import shown
 
 SUMMARY_PATH = "finalize/summary.json"
 

@@ -1,6 +1,6 @@
 """The typed view of what discover found: written once as its result, read by every later stage."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -13,7 +13,9 @@ from moonmind.runs.chain import Stage
 from moonmind.speckit.evidence import evidence_of
 from moonmind.speckit.features import Feature
 from moonmind.speckit.spec_tasks import SpecTask, TasksFile
+from moonmind.speckit.tasks_md import read_tasks, tick
 from moonmind.speckit.work import Work
+from moonmind.stages.kit.stage_results import Judgement
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +110,15 @@ class Plan(StageResult):
                 remediation="Retry the run with restart_from_discovery.",
             )
         return tuple(found[task.key] for task in self.tasks)
+
+    def ticked(self, before: bytes, judgements: Iterable[Judgement]) -> bytes:
+        """Return tasks.md with the boxes of tasks that the judgements tick ticked, and every other byte unchanged.
+
+        `before` is the file at the starting commit.
+        """
+        wanted = {item.key for item in judgements if item.verdict.ticks}
+        file = read_tasks(before, name=self.feature.tasks_path)
+        return tick(before, [task for task in self.spec_tasks(file) if task.key in wanted])
 
     def work(self, file: TasksFile) -> Work:
         """Return the plan in the form that the prompt is written from."""

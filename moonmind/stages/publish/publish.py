@@ -5,7 +5,7 @@ from dataclasses import asdict, replace
 
 from moonmind.engine import forge_cooldown
 from moonmind.engine.lease import StopRequested
-from moonmind.engine.stage import StageDefinition
+from moonmind.engine.stage import StageDefinition, shown
 from moonmind.engine.stage_context import StageContext
 from moonmind.errors import (
     BranchMoved,
@@ -24,8 +24,6 @@ from moonmind.stages.kit.branch_conflicts import refuse_conflicts
 from moonmind.stages.kit.plan import Plan
 from moonmind.stages.kit.restored_work import find_wip, has
 from moonmind.stages.kit.stage_results import ApplyResult, PublishResult, SubmitResult
-from moonmind.stages.kit.summaries import shown
-from moonmind.stages.kit.ticking import ticked
 from moonmind.stages.publish import body_sections
 
 PAYLOAD_PATH = "publish/pull-request.json"
@@ -182,7 +180,7 @@ def _ensure_commit(context: StageContext, plan: Plan, applied: ApplyResult, comm
         plan.repository.full_name,
         tree_of=wip,
         parent=plan.starting_commit,
-        replace={plan.feature.tasks_path: ticked(plan, before, applied.verdicts)},
+        replace={plan.feature.tasks_path: plan.ticked(before, applied.verdicts)},
         message=applied.message,
         when=applied.committed_at,
     )

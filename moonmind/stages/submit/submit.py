@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from moonmind.engine.lease import LeaseLost, StopRequested
-from moonmind.engine.stage import StageDefinition
+from moonmind.engine.stage import StageDefinition, shown
 from moonmind.engine.stage_context import StageContext
 from moonmind.errors import (
     AgentBusy,
@@ -30,7 +30,6 @@ from moonmind.stages.kit.patches import read_kept
 from moonmind.stages.kit.plan import Plan
 from moonmind.stages.kit.restored_work import ensure_start
 from moonmind.stages.kit.stage_results import SubmitCheckpoint, SubmitResult
-from moonmind.stages.kit.summaries import shown
 from moonmind.stages.submit import agent_job, job_outcomes, model_calls
 from moonmind.stages.submit.agent_job import SubmitJob
 from moonmind.stages.submit.work_capture import Captured, capture, keep_work, stop_agent, thread, with_partial

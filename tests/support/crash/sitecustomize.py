@@ -51,7 +51,7 @@ def always(arguments: tuple[Any, ...], answer: Any) -> bool:
     return True
 
 
-RECORD = ("moonmind.engine.recorder", "Recorder", "record")
+RECORD = ("moonmind.engine.executor", "Recorder", "record")
 CLAIM = ("moonmind.engine.executor", "Executor", "_claim")
 AGENT = ("moonmind.adapters.agents.supervised_agent", "SupervisedAgent", "start")
 JOBS = ("moonmind.adapters.agents.supervised_jobs", "Jobs", "start")

@@ -11,10 +11,9 @@ from structlog.testing import capture_logs
 
 from moonmind.db.clock import db_now, db_now_plus
 from moonmind.db.unit_of_work import Database
-from moonmind.engine.executor import ChainSignal
+from moonmind.engine.executor import ChainSignal, Recorder
 from moonmind.engine.forge_cooldown import FORGE_COOLDOWN
 from moonmind.engine.lease import LeaseKeeper, StopRequested
-from moonmind.engine.recorder import Recorder
 from moonmind.engine.stage_context import StageContext
 from moonmind.errors import ForgeLimited, VcsDenied, VcsUnreachable
 from moonmind.ports.agent import JobState

@@ -8,7 +8,7 @@ from structlog.testing import capture_logs
 
 from moonmind import bootstrap
 from moonmind.db.unit_of_work import Database
-from moonmind.engine.recorder import Recorded, Recorder
+from moonmind.engine.executor import Recorded, Recorder
 from moonmind.errors import ErrorInfo
 from moonmind.runs.chain import Stage
 from moonmind.runs.machine import (
