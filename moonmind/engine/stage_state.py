@@ -22,8 +22,10 @@ class StageState(BaseModel):
     def read(cls, stored: Mapping[str, Any]) -> Self:
         """Return what `stored` wrote, in this or an earlier version; raises Unexpected for anything else."""
         try:
-            return cls.model_validate(cls.upgraded(stored))
-        except (KeyError, TypeError, ValidationError) as error:
+            # Earlier programs wrote None for what they did not have.
+            known = {name: value for name, value in cls.upgraded(stored).items() if value is not None}
+            return cls.model_validate(known)
+        except (KeyError, TypeError, AttributeError, ValidationError) as error:
             raise Unexpected(
                 f"what {cls.stage} recorded cannot be read by this program: {_reason(error)}",
                 remediation="Retry the run with restart_from_discovery.",
@@ -31,7 +33,7 @@ class StageState(BaseModel):
 
     @classmethod
     def upgraded(cls, stored: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Return what an earlier program recorded in today's form; raises KeyError and TypeError for no form of ours."""
+        """Return what an earlier program recorded in today's form; raises KeyError, TypeError, AttributeError."""
         return stored
 
     def stored(self) -> dict[str, Any]:

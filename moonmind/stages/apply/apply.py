@@ -113,15 +113,15 @@ def run(context: StageContext) -> Outcome:
 
 def list_taken_work(context: StageContext) -> Mapping[str, Any]:
     """List the agent's finished work where a run ends before it was judged; an error hinders no end."""
-    plan, taken = Plan.of(context.results), SubmitResult.of(context.results)
-    if plan is None or taken is None or not taken.patch_path or not taken.wip:
-        return context.checkpoint
     try:
+        plan, taken = Plan.of(context.results), SubmitResult.of(context.results)
+        if plan is None or taken is None or not taken.patch_path or not taken.wip:
+            return context.checkpoint
         patch = read_patch(context, plan.repository.full_name, plan.starting_commit, taken.wip)
     except (LeaseLost, StopRequested):
         raise
     except Exception:  # its commit may be on another host
-        log.exception("patch.not_listed", path=taken.patch_path)
+        log.exception("patch.not_listed")
         return context.checkpoint
     list_unfinished(context, patch, taken.patch_path)
     return context.checkpoint

@@ -7,7 +7,7 @@ from typing import Any
 from moonmind.engine import forge_cooldown
 from moonmind.engine.stage import StageDefinition, StartingPoint, shown
 from moonmind.engine.stage_context import StageContext
-from moonmind.errors import Rejected, SpecUnreadable, Unexpected
+from moonmind.errors import Rejected, SpecUnreadable
 from moonmind.ports.forge import Repository
 from moonmind.preflight.checks import Need
 from moonmind.runs.chain import Stage
@@ -171,11 +171,9 @@ def starting_point(outputs: Mapping[str, Any]) -> StartingPoint | None:
 
 def mirrored_repository(outputs: Mapping[Stage, Mapping[str, Any]]) -> str | None:
     """Return the name under which a run's objects are mirrored: the forge's, which changes with its name."""
-    try:
-        plan = Plan.of(outputs)
-    except Unexpected:  # no plan was made, or none that this program reads
-        return None
-    return None if plan is None else plan.repository.full_name
+    # As it is written: what was pinned is let go also where no other part of the plan can be read.
+    found = outputs.get(Stage.DISCOVER, {}).get("repository")
+    return str(found["fullName"]) if isinstance(found, Mapping) and "fullName" in found else None
 
 
 STAGE = StageDefinition(run, needs=frozenset({Need.FORGE}), summary=summary, starting_point=starting_point)

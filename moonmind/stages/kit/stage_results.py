@@ -18,7 +18,8 @@ class SubmitCheckpoint(Checkpoint):
 
     stage: ClassVar[Stage] = Stage.SUBMIT
 
-    v: Literal[1] = 1
+    v: int = 1
+    """For whoever reads the row: no version is refused, since the job is found by this to be stopped."""
     starting_commit: str | None = None
     phase: str | None = None
     """With `starting_commit`: the plan that the rest belongs to."""

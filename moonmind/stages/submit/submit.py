@@ -51,7 +51,8 @@ def run(context: StageContext) -> Outcome:
         if job.key not in (job.checkpoint.job_key, context.run.job_key):
             raise
         # The job was started and may well be at work: not being able to look ends nothing. The deadline bounds this.
-        return Suspend(WaitingReason.AGENT, seconds=context.relook_seconds)
+        # The checkpoint names the job again, also to the job poller: a retry's row has forgotten it.
+        return Suspend(WaitingReason.AGENT, seconds=context.relook_seconds, checkpoint=context.checkpoint)
     match status.state:
         case JobState.RUNNING if status.overdue is not None:
             return _outlived(context, plan, job, status.overdue)

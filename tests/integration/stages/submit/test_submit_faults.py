@@ -109,6 +109,8 @@ def test_an_agent_that_cannot_be_looked_at_is_waited_for(world: World, tmp_path:
         suspended = world.step(Stage.SUBMIT)
         assert isinstance(suspended, Suspend), suspended
         assert (suspended.reason, suspended.seconds) == (WaitingReason.AGENT, 60.0)
+        # The run's row has the job by this: one that a retry has forgotten would be woken every second.
+        assert known_by == "row" or checkpoint_of(suspended)["jobKey"] == f"{world.run_id}/submit-1"
     world.agent = sighted
     go.touch()
     done = world.drive(Stage.SUBMIT)

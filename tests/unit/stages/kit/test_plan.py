@@ -60,7 +60,7 @@ def test_the_facts_of_the_run_are_named_as_its_columns_expect() -> None:
     assert outputs["branchName"] == "moonmind/spec-42-refresh-docs"
 
 
-@pytest.mark.parametrize("broken", [{"v": 2}, {"v": None}, {"tasks": None}, {"feature": {}}])
+@pytest.mark.parametrize("broken", [{"v": 2}, {"v": None}, {"tasks": None}, {"feature": {}}, {"feature": None}])
 def test_outputs_that_are_not_ours_are_refused_by_name(broken: dict[str, object]) -> None:
     with pytest.raises(Unexpected, match="what discover recorded"):
         Plan.read({**a_plan().stored(), **broken})
