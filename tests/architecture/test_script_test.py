@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -173,3 +174,9 @@ def test_fast_and_full_together_are_refused(checkout: Checkout, arguments: tuple
     assert result.returncode == 2
     assert "script/test --fast" in result.stdout
     assert not checkout.notes.exists()
+
+
+def test_every_folder_with_tests_is_run() -> None:
+    named = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["pytest"]["ini_options"]["testpaths"]
+    there = {path.relative_to(ROOT).parts[1] for path in (ROOT / "tests").rglob("test_*.py")} - {"fixtures"}
+    assert sorted(named) == sorted(f"tests/{folder}" for folder in there)
