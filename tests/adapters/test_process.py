@@ -8,6 +8,8 @@ import pytest
 
 from moonmind.adapters.process import Completed, run
 from moonmind.errors import NotConfigured
+from tests.support.processes import alive
+from tests.support.waiting import until
 
 ENVIRONMENT = {"PATH": "/usr/bin:/bin"}
 
@@ -75,13 +77,4 @@ def test_a_missing_folder_is_not_blamed_on_the_program(tmp_path: Path) -> None:
 
 
 def assert_gone(pid: int) -> None:
-    deadline = time.monotonic() + 5
-    while time.monotonic() < deadline:
-        try:
-            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-        except FileNotFoundError:
-            return
-        if state == "Z":  # dead; only its new parent has not looked yet
-            return
-        time.sleep(0.02)
-    pytest.fail(f"process {pid} is still there")
+    until(lambda: not alive(pid), f"the end of process {pid}", 5)

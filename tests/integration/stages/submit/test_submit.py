@@ -12,6 +12,7 @@ from moonmind.ports.agent import JobLimits, JobState
 from moonmind.runs.chain import Stage
 from moonmind.runs.machine import Done, Suspend, WaitingReason
 from moonmind.sample import source
+from tests.support.processes import alive
 from tests.support.stage_parts import REPOSITORY, checkpoint_of
 from tests.support.stage_world import FOLDER, World, discovered, failed
 
@@ -20,14 +21,6 @@ from tests.support.stage_world import FOLDER, World, discovered, failed
 def world(tmp_path: Path) -> Iterator[World]:
     with discovered(World(tmp_path)) as made:
         yield made
-
-
-def is_at_work(pid: int) -> bool:
-    """Return True if a process can still do something: one that only waits to be buried cannot."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
 
 
 def test_the_agent_is_started_once_and_its_work_is_captured(world: World) -> None:
@@ -223,7 +216,7 @@ def test_a_job_whose_supervisor_was_killed_is_lost_and_nothing_of_it_runs_on(wor
     world.wait_for_agent()
     outcome = failed(world.step(Stage.SUBMIT))
     assert (outcome.error.code, outcome.transient) == ("agent_lost", True)
-    assert not is_at_work(seen.agent_pid)
+    assert not alive(seen.agent_pid)
     assert isinstance(world.drive(Stage.SUBMIT), Done)
 
 
