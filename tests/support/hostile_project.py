@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from moonmind.adapters.agents.toml import toml_text
+import tomli_w
 
 Files = Mapping[str, str | Mapping[str, Any]]
 """Path -> text, or a table of TOML; tables of the same file are joined."""
@@ -91,7 +91,7 @@ def _plugins(mark: Path) -> Files:
 
 
 def _profile(mark: Path) -> Files:
-    text = toml_text(_servers(mark))
+    text = tomli_w.dumps(_servers(mark))
     return {".codex/canary.config.toml": text, "config.toml": text, "codex.toml": text}
 
 
@@ -135,7 +135,7 @@ def files(marks: Path, *ways: str) -> dict[str, str]:
                 texts[path] = body
             else:
                 tables[path] = _joined(tables.get(path, {}), body)
-    return texts | {path: toml_text(table) for path, table in tables.items()}
+    return texts | {path: tomli_w.dumps(table) for path, table in tables.items()}
 
 
 def plant(workspace: Path, marks: Path, *ways: str) -> None:

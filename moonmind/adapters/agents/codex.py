@@ -23,7 +23,6 @@ from moonmind.adapters.agents.codex_project import distrusting, instructions
 from moonmind.adapters.agents.credential_files import account_home, credential_files
 from moonmind.adapters.agents.environment import proxies
 from moonmind.adapters.agents.supervised_agent import SupervisedAgent
-from moonmind.adapters.agents.toml import toml_value
 from moonmind.adapters.supervisor import loan
 from moonmind.adapters.supervisor.order import PROXY_TOKEN, PROXY_URL, KeyProxy, Loan, Order
 from moonmind.errors import CredentialInvalid
@@ -128,7 +127,7 @@ class CodexAgent(SupervisedAgent):
         mode = self._options.sandbox
         if resumes and job.resume_thread is not None:
             # `resume` knows neither -s nor -C: the working directory is the process's own.
-            sandbox = () if confines else ("-c", f"sandbox_mode={toml_value(mode)}")
+            sandbox = () if confines else ("-c", f'sandbox_mode="{mode}"')
             return ("exec", "resume", *common, *sandbox, job.resume_thread, "-")
         # A mode that is given in any way would be used in place of the profile.
         sandbox = () if confines else ("-s", mode)

@@ -12,13 +12,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import tomli_w
+
 from moonmind.adapters import process
 from moonmind.adapters.agents.agent_options import AgentOptions
 from moonmind.adapters.agents.codex_home import PROVIDER, TOKEN_VARIABLE, configuration, furnish
 from moonmind.adapters.agents.codex_login import Login
 from moonmind.adapters.agents.codex_project import distrusting
 from moonmind.adapters.agents.environment import MARK, harmless
-from moonmind.adapters.agents.toml import toml_text
 from moonmind.adapters.supervisor import kernel
 from moonmind.errors import MoonMindError
 from moonmind.ports.check import Check, CheckStatus
@@ -46,7 +47,7 @@ def project_check(options: AgentOptions, login: Login, binary: str) -> Check:
         config = _configuration(options, login)
         file = Path(binary).resolve()
         stat = file.stat()
-        key = (file, stat.st_ino, stat.st_size, stat.st_mtime_ns, options.sandbox, toml_text(config))
+        key = (file, stat.st_ino, stat.st_size, stat.st_mtime_ns, options.sandbox, tomli_w.dumps(config))
         if key not in _proven:
             marks, asked, words = _try(options, binary, config)
             if marks:
@@ -112,7 +113,7 @@ def _plant(workspace: Path, marks: Path) -> None:
     }
     hook = {"hooks": [{"type": "command", "command": f": > '{marks}/hook'"}]}
     (workspace / ".codex").mkdir()
-    (workspace / ".codex" / "config.toml").write_text(toml_text(config))
+    (workspace / ".codex" / "config.toml").write_text(tomli_w.dumps(config))
     (workspace / ".codex" / "hooks.json").write_text(json.dumps({"hooks": {"SessionStart": [hook]}}))
 
 

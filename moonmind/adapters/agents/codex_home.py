@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import tomli_w
+
 from moonmind.adapters.agents.agent_options import AgentOptions
 from moonmind.adapters.agents.codex_login import Login, find_login
-from moonmind.adapters.agents.toml import toml_text
 from moonmind.adapters.supervisor.folder import write_whole
 from moonmind.errors import NotConfigured
 
@@ -109,7 +110,7 @@ def furnish(home: Path, config: Mapping[str, Any], instructions: str = "") -> No
         write_whole(home / INSTRUCTIONS_FILE, instructions.encode())
     else:
         (home / INSTRUCTIONS_FILE).unlink(missing_ok=True)
-    write_whole(home / CONFIG_FILE, toml_text(config).encode())
+    write_whole(home / CONFIG_FILE, tomli_w.dumps(config).encode())
 
 
 def knows_thread(home: Path, thread_id: str) -> bool:

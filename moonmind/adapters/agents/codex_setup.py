@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+import tomli_w
+
 from moonmind.adapters.agents.agent_options import AgentOptions
 from moonmind.adapters.agents.codex_login import LoginKind, find_login
-from moonmind.adapters.agents.toml import toml_text
 from moonmind.adapters.supervisor.folder import write_whole
 from moonmind.errors import NotConfigured
 
@@ -34,7 +35,7 @@ def ensure_codex_home(options: AgentOptions) -> CodexSetup:
         made = not config.exists()
         if made:
             # In a file, where a run can borrow it; a keyring would not be reachable from a service.
-            write_whole(config, (_COMMENT + toml_text({"cli_auth_credentials_store": "file"})).encode())
+            write_whole(config, (_COMMENT + tomli_w.dumps({"cli_auth_credentials_store": "file"})).encode())
     except OSError as error:
         raise NotConfigured(
             f"the Codex home {login.home} cannot be created: {error.strerror}",

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import tomli_w
 
 from moonmind.adapters.agents import codex
 from moonmind.adapters.agents.agent_options import AgentOptions
 from moonmind.adapters.agents.codex_project import INSTRUCTIONS_BYTES, distrusting, instructions
-from moonmind.adapters.agents.toml import toml_text
 from moonmind.ports.agent import JobEnd, JobState, JobStatus
 from tests.support.agents import CodexScene, codex_binary
 from tests.support.hostile_project import RULED, plant
@@ -24,7 +24,7 @@ UNTRUSTED = {"trust_level": "untrusted"}
     "name", ["tree", 'a "quoted" one', "back\\slash", "dots.and spaces", "ünïcode", "[tables]='x'"]
 )
 def test_a_workspace_of_any_name_is_untrusted(tmp_path: Path, name: str) -> None:
-    written = tomllib.loads(toml_text(distrusting({"model": "m"}, tmp_path / name)))
+    written = tomllib.loads(tomli_w.dumps(distrusting({"model": "m"}, tmp_path / name)))
     assert written["model"] == "m"
     assert written["projects"][str(tmp_path / name)] == UNTRUSTED
 
