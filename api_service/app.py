@@ -19,7 +19,11 @@ from moonmind.settings import Settings, load_settings
 
 
 def create_app(
-    settings: Settings | None = None, container: Container | None = None, *, owner_of: OwnerOf = socket_owner
+    settings: Settings | None = None,
+    container: Container | None = None,
+    *,
+    owner_of: OwnerOf = socket_owner,
+    stream_heartbeat_seconds: float = 15,
 ) -> FastAPI:
     """Build the application.
 
@@ -39,6 +43,7 @@ def create_app(
         # As they are: to include a router builds each of its routes a second time.
         routes=[route for resource in (runs, artifacts, events, health) for route in resource.router.routes],
     )
+    app.state.stream_heartbeat_seconds = stream_heartbeat_seconds
     error_responses.install(app)
     # The last one added sees a request first.
     app.add_middleware(Heads)

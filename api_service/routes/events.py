@@ -26,7 +26,6 @@ log = structlog.get_logger(__name__)
 router = APIRouter(prefix=PREFIX, tags=["events"])
 
 POLL_SECONDS = 0.5
-HEARTBEAT_SECONDS = 15
 RECONNECT_MILLISECONDS = 2000
 GRACE_SECONDS = 5
 """What a stream has at shutdown to end in order; its client comes back with its position."""
@@ -104,7 +103,7 @@ def _stream(request: Request, runs: RunService, run_id: UUID | None, position: i
     return _Seated(
         _follow(runs, run_id, position, closing),
         leave=partial(streams.discard, seat),
-        ping=HEARTBEAT_SECONDS,
+        ping=request.app.state.stream_heartbeat_seconds,
         sep=_LINE,
         shutdown_event=closing,
         shutdown_grace_period=GRACE_SECONDS,

@@ -255,8 +255,8 @@ async def test_a_database_that_is_away_for_a_moment_ends_no_stream(
 
 
 @pytest.mark.anyio
-async def test_a_quiet_stream_has_a_heartbeat(app: FastAPI, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(events, "HEARTBEAT_SECONDS", 0.05)
+async def test_a_quiet_stream_has_a_heartbeat(app: FastAPI) -> None:
+    app.state.stream_heartbeat_seconds = 0.05
     listener = Listener(app, f"{PREFIX}/events", {})
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(listener.listen)
