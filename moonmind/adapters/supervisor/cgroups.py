@@ -46,7 +46,9 @@ def members(group: str) -> list[kernel.Process]:
     """List the processes of a group that can be identified."""
     try:
         pids = [int(pid) for pid in Path(group, "cgroup.procs").read_text("ascii").split()]
-    except FileNotFoundError:
+    except OSError as error:
+        if error.errno not in keeper.GROUP_GONE:
+            raise
         return []
     found = []
     for pid in pids:

@@ -12,6 +12,7 @@ CONTROL is a socket on which the agent's process says that it is there and hears
 told why that cannot be. STATUS takes the agent's wait status. LIFELINE hangs up when the supervisor dies.
 """
 
+import errno
 import os
 import select
 import signal
@@ -31,6 +32,8 @@ NAMESPACE, CGROUP, TRACES = "namespace", "cgroup", "traces"
 REFUSED, FAILED, HERE = b"refused ", b"failed ", b"here"
 GO = b"go"
 STATUS = struct.Struct("i")
+GROUP_GONE = (errno.ENOENT, errno.ENODEV)
+"""What the kernel says of a control group that was removed: before its files are opened, and after."""
 _LOOK_SECONDS = 0.5
 _KILL_SECONDS = 60.0
 
@@ -168,8 +171,9 @@ def kill_group(group: str) -> None:
     """Kill all processes of a control group, if it is there."""
     try:
         Path(group, "cgroup.kill").write_text("1")
-    except FileNotFoundError:
-        return
+    except OSError as error:
+        if error.errno not in GROUP_GONE:
+            raise
 
 
 if __name__ == "__main__":
