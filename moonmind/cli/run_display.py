@@ -1,7 +1,6 @@
 """The three ways to show a run that moves: drawn in place, as plain lines, as JSON lines."""
 
 from collections import deque
-from types import TracebackType
 from typing import Self
 
 from rich.console import Console, Group, RenderableType
@@ -45,9 +44,7 @@ class LiveView:
         self._live.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         # An interrupt leaves the last picture standing: nothing in it may look as if it still turned.
         self._moves = False
         self._live.stop()
@@ -71,21 +68,23 @@ class LiveView:
         return Group(*parts)
 
 
-class LineView:
+class _PlainView:
+    """A view that leaves nothing to be ended."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        return None
+
+
+class LineView(_PlainView):
     """Writes one line for each thing that changed; for pipes, files and dumb terminals."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
         self._named = ""
         self._told: set[str] = set()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        return None
 
     def show(self, run: SpecWorkflowRun, entries: list[Entry]) -> None:
         """See `View`."""
@@ -134,19 +133,11 @@ class LineView:
         self._console.print(Text(text.rstrip()), soft_wrap=True)
 
 
-class JsonView:
+class JsonView(_PlainView):
     """Writes the whole run as one line of JSON each time it has changed."""
 
     def __init__(self) -> None:
         self._last = ""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        return None
 
     def show(self, run: SpecWorkflowRun, entries: list[Entry]) -> None:  # noqa: ARG002 - `logs --json` gives the log
         """See `View`."""

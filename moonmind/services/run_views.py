@@ -9,7 +9,7 @@ from typing import Any
 from moonmind import wire
 from moonmind.engine.stage import Stages
 from moonmind.ports.check import CheckStatus
-from moonmind.runs import model_usage, naming
+from moonmind.runs import facts, naming
 from moonmind.runs.chain import STAGES, Stage
 from moonmind.runs.machine import AttemptState, RunStatus, WaitingReason
 from moonmind.runs.records import Artifact, Attempt, CredentialAudit, Event, Run
@@ -47,7 +47,7 @@ def run_view(
 
     With `now`, a wait that is over is no longer shown: the run is due and will be claimed.
     """
-    tokens, (calls, capped) = model_usage.tokens(run.usage), model_usage.shown(run.usage)
+    tokens, (calls, capped) = facts.tokens_of(run.usage), facts.model_calls(run.usage)
     return wire.SpecWorkflowRun(
         id=run.id,
         repository=run.repository,

@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import structlog
 
@@ -13,7 +14,6 @@ import moonmind
 from moonmind.adapters import process
 from moonmind.adapters.agents.agent_options import TIMING, JobTiming
 from moonmind.adapters.agents.environment import MARK, harmless
-from moonmind.adapters.agents.job_files import calls_noted, overdue_limit
 from moonmind.adapters.agents.results import read_result
 from moonmind.adapters.supervisor import __main__ as launcher
 from moonmind.adapters.supervisor import cgroups, kernel, own
@@ -21,9 +21,10 @@ from moonmind.adapters.supervisor.folder import JobFolder, read_json
 from moonmind.adapters.supervisor.heartbeat import last_beat
 from moonmind.adapters.supervisor.order import Order
 from moonmind.adapters.supervisor.traces import leftovers, trace_of
+from moonmind.adapters.supervisor.watch import outlived
 from moonmind.adapters.trees import remove_tree
 from moonmind.errors import AgentBusy, AgentError, AgentUnknown
-from moonmind.ports.agent import JobState, JobStatus, ModelCalls
+from moonmind.ports.agent import JobEnd, JobState, JobStatus, ModelCalls
 
 log = structlog.get_logger(__name__)
 
@@ -85,7 +86,7 @@ class Jobs:
     def calls_of(self, home_key: str) -> int:
         """Return how many calls of the model the run's jobs on this host have made."""
         folders = (JobFolder(lock.parent) for lock in _below(self._jobs, home_key).glob("*/calls.json"))
-        return max(((calls_noted(folder) or ModelCalls()).total for folder in folders), default=0)
+        return max(((_calls_noted(folder) or ModelCalls()).total for folder in folders), default=0)
 
     def start(self, key: str, order: Order) -> None:
         """Leave a supervisor behind that runs the order, unless one did before. Raises AgentError, AgentBusy."""
@@ -124,8 +125,8 @@ class Jobs:
             locked = folder.locked
             result = read_json(folder.result)
             facts = read_json(folder.facts) or {}
-            overdue = overdue_limit(folder, handle) if locked and result is None else None
-            model_calls = calls_noted(folder)
+            overdue = _overdue_limit(folder, handle) if locked and result is None else None
+            model_calls = _calls_noted(folder)
         except (OSError, ValueError) as error:
             raise AgentUnknown(f"the state of job {key} could not be read: {error}") from error
         state = JobState.ENDED if result else JobState.RUNNING if locked else JobState.LOST
@@ -294,3 +295,27 @@ def _remove(path: Path) -> None:
         remove_tree(path)
     except OSError as error:
         raise AgentError(f"{path} cannot be removed: {error}") from error
+
+
+def _overdue_limit(folder: JobFolder, handle: Mapping[str, Any]) -> JobEnd | None:
+    """Return the limit that a running job has outlived. Supervisors of an earlier version did not note theirs."""
+    if "monotonic" not in handle:
+        return None
+    began = float(handle["monotonic"])
+    beat = last_beat(folder.heartbeat)
+    limit = outlived(
+        began,
+        began if beat is None else beat,
+        float(handle["stall_seconds"]),
+        float(handle["total_seconds"]),
+        time.monotonic(),
+    )
+    return JobEnd(limit.value) if limit else None
+
+
+def _calls_noted(folder: JobFolder) -> ModelCalls | None:
+    """Return how often a job called the model; None where its supervisor noted nothing. Raises OSError, ValueError."""
+    known = read_json(folder.calls)
+    if known is None:
+        return None
+    return ModelCalls(int(known.get("total", 0)), int(known.get("base", 0)), bool(known.get("capped", True)))

@@ -5,7 +5,7 @@ from typing import Any
 from moonmind import wire
 from moonmind.engine.stage_context import StageContext
 from moonmind.ports.agent import JobStatus, Usage
-from moonmind.runs.model_usage import CAPPED, COUNT
+from moonmind.runs.facts import CAPPED, COUNT
 from moonmind.stages.kit.stage_results import SubmitCheckpoint
 
 

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from moonmind.runs import model_usage
+from moonmind.runs.facts import model_calls, tokens_of
 
 
 @pytest.mark.parametrize(
@@ -15,5 +15,5 @@ from moonmind.runs import model_usage
     ],
 )
 def test_rows_of_every_age_are_shown(usage: Any, shown: Any, tokens: Any) -> None:
-    assert model_usage.shown(usage) == shown
-    assert model_usage.tokens(usage) == tokens
+    assert model_calls(usage) == shown
+    assert tokens_of(usage) == tokens
