@@ -5,6 +5,7 @@ import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 import httpx
 import pytest
@@ -15,10 +16,19 @@ from tests.support.frozen import FOLDER, SCRIPT, WORK, finish_feature, play, rep
 from tests.support.team import RUNS, Team, new_queue, rabbitmq_url, team
 
 MARKS = {"embedded": [pytest.mark.sqlite], "rabbitmq": [pytest.mark.postgres, pytest.mark.rabbitmq]}
-LEFT = [
-    pytest.param(file, marks=MARKS[file.name.split(".")[0].rpartition("-")[2]], id=file.name.split(".")[0])
-    for file in sorted(FOLDER.glob("*.tar.xz"))
-]
+FILES = sorted(FOLDER.glob("*.tar.xz"))
+
+
+def left(file: Path) -> pytest.ParameterSet:
+    """Return the case of one installation; those between the oldest and the newest of an engine are further cases."""
+    name = file.name.split(".")[0]
+    engine = name.rpartition("-")[2]
+    of_engine = [one for one in FILES if f"-{engine}." in one.name]
+    between = file not in {of_engine[0], of_engine[-1]}
+    return pytest.param(file, marks=[*MARKS[engine], *([pytest.mark.full] if between else [])], id=name)
+
+
+LEFT = [left(file) for file in FILES]
 
 
 @dataclass
