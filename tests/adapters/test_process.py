@@ -77,4 +77,4 @@ def test_a_missing_folder_is_not_blamed_on_the_program(tmp_path: Path) -> None:
 
 
 def assert_gone(pid: int) -> None:
-    until(lambda: not alive(pid), f"the end of process {pid}", 5)
+    until(lambda: not alive(pid), f"the end of process {pid}")

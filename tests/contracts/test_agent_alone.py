@@ -75,4 +75,4 @@ def test_jobs_at_work_are_listed_and_those_that_ended_are_not(scene: Scene) -> N
     assert scene.agent.running() == (job.key,)
     scene.go.touch()
     scene.ended(job)
-    until(lambda: scene.agent.running() == (), "the supervisor's end", 10)
+    until(lambda: scene.agent.running() == (), "the supervisor's end")

@@ -14,7 +14,7 @@ from tests.support import git_repos
 from tests.support.processes import PYTHON, group_of, processes_of
 from tests.support.reader import Reader
 from tests.support.team import Team, team
-from tests.support.waiting import until
+from tests.support.waiting import PATIENCE, until
 
 pytestmark = pytest.mark.sqlite
 
@@ -130,7 +130,7 @@ def test_a_run_at_work_is_cancelled_from_another_terminal(members: Team, shell: 
     assert cancelled.json["cancelRequestedAt"]
     assert members.finish(run_id)["status"] == "cancelled"
     server.send(signal.SIGINT)  # as Ctrl-C does
-    ends_well(members, [server.wait(15)])
+    ends_well(members, [server.wait(PATIENCE)])
 
 
 def test_a_server_that_is_asked_to_end_does_so_with_0_and_its_run_goes_on_next_time(members: Team) -> None:
@@ -170,7 +170,7 @@ def test_a_server_that_reloads_goes_on_with_its_run(members: Team) -> None:
     run = members.succeed(run_id)
     assert [task["retryCount"] for task in run["tasks"]] == [0] * 5
     server.terminate()
-    until(lambda: group_of(server.pid) == [], "the end of the server's processes", 20)
+    until(lambda: group_of(server.pid) == [], "the end of the server's processes")
 
 
 def test_uvicorn_alone_runs_the_embedded_engine_too(members: Team) -> None:
@@ -184,7 +184,7 @@ def test_uvicorn_alone_runs_the_embedded_engine_too(members: Team) -> None:
 def ends_well(members: Team, codes: list[int]) -> None:
     """Every code is 0, and no process of this installation is left."""
     assert codes == [0] * len(codes)
-    until(lambda: processes_of(str(members.folder)) == [], "the end of every process", 15)
+    until(lambda: processes_of(str(members.folder)) == [], "the end of every process")
 
 
 @pytest.mark.slow

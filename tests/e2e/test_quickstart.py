@@ -190,7 +190,7 @@ def test_the_page_works_as_it_is_printed(page: dict[str, Block], empty_postgres_
         assert "Reloading" not in api.text()
         for process in (cleaner, worker, api):
             process.terminate()
-            until(partial(is_empty, process.pid), f"the end of all of {process.log.name}", 10)
+            until(partial(is_empty, process.pid), f"the end of all of {process.log.name}")
 
 
 def results_are_stored(database: str) -> None:
@@ -204,7 +204,7 @@ def results_are_stored(database: str) -> None:
         return {json.loads(row.result) for row in rows} >= set(STAGES)
 
     try:
-        until(stored, "the results of the five tasks", 15)
+        until(stored, "the results of the five tasks")
     finally:
         engine.dispose()
 

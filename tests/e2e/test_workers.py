@@ -60,7 +60,7 @@ def succeeds_and_ends(members: Team, *options: str, children: int = 0) -> None:
     for process in (worker, api):
         assert group_of(process.pid) == []
         assert "Traceback" not in process.text(), process.text()
-    until(lambda: processes_of(str(members.folder)) == [], "the end of every process", 15)
+    until(lambda: processes_of(str(members.folder)) == [], "the end of every process")
 
 
 @pytest.mark.sqlite
@@ -72,4 +72,4 @@ def test_a_worker_with_beat_starts_and_has_nothing_to_send() -> None:
         assert "Sending due task" not in worker.text()
         assert not list(members.work.rglob("celerybeat-schedule*"))
         worker.terminate()
-        until(lambda: group_of(worker.pid) == [], "the end of worker and beat", 10)
+        until(lambda: group_of(worker.pid) == [], "the end of worker and beat")

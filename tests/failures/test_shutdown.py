@@ -9,7 +9,7 @@ import pytest
 
 from tests.support import git_repos
 from tests.support.engines import ENGINES, TEST_MODE, Engine, assert_published_once, engine_of, in_turn, make_sample
-from tests.support.waiting import until
+from tests.support.waiting import PATIENCE, until
 
 WITHIN = 10.0
 """Docker kills ten seconds after it asked. A lease lasts six times as long: waiting for its end would not do."""
@@ -66,6 +66,6 @@ def test_a_process_that_is_asked_to_end_gives_back_what_a_slow_stage_holds(
     release.touch()
     if not engine.embedded:
         # Celery says 1 when it was interrupted, however well it ended.
-        assert first.wait(15) == (0 if ask is signal.SIGTERM else 1), first.text()
+        assert first.wait(PATIENCE) == (0 if ask is signal.SIGTERM else 1), first.text()
     assert_published_once(engine.team, engine.team.show(run_id))
     assert "Traceback" not in first.text()

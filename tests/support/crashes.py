@@ -4,7 +4,7 @@ from pathlib import Path
 
 from tests.support.engines import Engine
 from tests.support.processes import ROOT, Process
-from tests.support.waiting import until
+from tests.support.waiting import PATIENCE, until
 
 
 class Crashes:
@@ -39,5 +39,5 @@ def killed_at(place: str, engine: Engine, folder: Path, repository: str) -> str:
     first = engine.start(**crashes.env)
     run_id = engine.team.create(repository)
     crashes.await_kill(first, place)
-    first.wait(5)
+    first.wait(PATIENCE)
     return run_id

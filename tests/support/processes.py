@@ -10,6 +10,8 @@ import termios
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from tests.support.waiting import PATIENCE
+
 ROOT = Path(__file__).resolve().parents[2]
 PYTHON = sys.executable
 
@@ -48,9 +50,9 @@ class Process:
         """End it and its group as a power cut would."""
         if self.alive:
             os.killpg(self.pid, signal.SIGKILL)
-        self._child.wait(10)
+        self._child.wait(PATIENCE)
 
-    def terminate(self, seconds: float = 15) -> int:
+    def terminate(self, seconds: float = PATIENCE) -> int:
         """Ask it to end, as an operator does; kill what does not."""
         if self.alive:
             self._child.terminate()

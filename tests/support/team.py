@@ -203,7 +203,7 @@ def team(**settings: str) -> Iterator[Team]:
         made.stop()
         _end_supervisors(made.state)
         # A git that a killed process left may still be writing.
-        until(lambda: _removed(folder), f"the removal of {folder}", 15)
+        until(lambda: _removed(folder), f"the removal of {folder}")
 
 
 def _removed(folder: Path) -> bool:

@@ -72,7 +72,7 @@ def test_the_calls_of_a_lost_job_are_known(scene: Endless) -> None:
     scene.serve({"exec": "true"}, {"exec": "true"}, {"hang": 60})
     job = scene.job()
     scene.agent.start(job)
-    until(lambda: scene.agent.poll(job.key).model_calls == ModelCalls(3, 0), "three calls", 20)
+    until(lambda: scene.agent.poll(job.key).model_calls == ModelCalls(3, 0), "three calls")
     pid = scene.agent.poll(job.key).pid
     assert pid is not None
     os.kill(pid, signal.SIGKILL)

@@ -184,5 +184,5 @@ class TestReal:
         wanted |= (
             {"rules"} if "sandbox_mode" in scene.config.read_text() and scene.sandbox == "workspace-write" else set()
         )
-        assert until(lambda: scene.worked() >= wanted, f"the marks {wanted}", 5)
+        assert until(lambda: scene.worked() >= wanted, f"the marks {wanted}")
         assert scene.agent.poll("run-1/submit-1").state is JobState.ENDED

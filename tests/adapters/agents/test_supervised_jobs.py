@@ -21,7 +21,7 @@ from moonmind.ports.agent import JobEnd, JobState, JobStatus
 from tests.support.agents import Scene, ScriptedScene
 from tests.support.processes import waiting_in
 from tests.support.trees import deepen
-from tests.support.waiting import until
+from tests.support.waiting import PATIENCE, until
 
 
 @pytest.fixture
@@ -242,7 +242,7 @@ def test_what_outlived_its_job_is_ended_when_the_job_is_stopped_again(jobs: Jobs
         key = with_leftover(jobs, kernel.identify(child.pid))
         assert jobs.poll(key).facts["survivors"] == 1
         jobs.stop(key)
-        assert child.wait(5) == -signal.SIGKILL
+        assert child.wait(PATIENCE) == -signal.SIGKILL
 
 
 def test_what_outlives_its_job_and_cannot_be_ended_keeps_the_next_one_from_starting(scene: Scene) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from moonmind.adapters.supervisor import kernel
-from tests.support.waiting import until
+from tests.support.waiting import PATIENCE, until
 
 
 @pytest.fixture
@@ -48,8 +48,8 @@ def test_descendants_are_found_in_other_sessions_too() -> None:
         assert child.stdout is not None
         grandchild = int(child.stdout.readline())
         assert {process.pid for process in kernel.descendants(os.getpid())} >= {child.pid, grandchild}
-        assert kernel.kill_all(lambda: kernel.descendants(child.pid), seconds=10) == []
-        assert child.wait(10) == 0
+        assert kernel.kill_all(lambda: kernel.descendants(child.pid), seconds=PATIENCE) == []
+        assert child.wait(PATIENCE) == 0
         assert not os.path.exists(f"/proc/{grandchild}")
 
 

@@ -27,7 +27,7 @@ from tests.support.peers import ours
 
 PREFIX = "/api/workflows/speckit"
 STREAM = {"Accept": "text/event-stream"}
-PATIENCE = 10
+PATIENCE = 60
 CANCELLED = ["run.cancel_requested", "run.closed"]
 
 

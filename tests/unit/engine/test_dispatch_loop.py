@@ -17,7 +17,7 @@ from tests.support.waiting import until
 
 
 def sent(outbox: Outbox, count: int) -> None:
-    until(lambda: len(outbox.requests) >= count, f"{count} dispatches", 5, pause=0.005)
+    until(lambda: len(outbox.requests) >= count, f"{count} dispatches", pause=0.005)
 
 
 def make_overdue(database: Database, run_id: UUID) -> Run:
@@ -154,7 +154,7 @@ def test_an_unconfirmed_dispatch_is_not_counted_and_comes_again_soon(
     outbox.refuse()
     with capture_logs() as logs:
         dispatch_loop.overdue(make_overdue(database, run.id))
-        until(lambda: not outbox.refusals and read_run(database, run.id).dispatches == 4, "the dispatch taken back", 5)
+        until(lambda: not outbox.refusals and read_run(database, run.id).dispatches == 4, "the dispatch taken back")
     assert (outbox.requests, complaints(logs)) == ([], ["dispatch.unconfirmed"])
     after = read_run(database, run.id)
     assert after.dispatch_after is not None
@@ -203,7 +203,7 @@ def test_what_does_not_fit_is_left_to_the_janitor(database: Database, outbox: Ou
     outbox.hanging = threading.Event()
     first, second, third = (make_overdue(database, add_run(database).id) for _ in range(3))
     dispatch_loop.notify(first)
-    until(lambda: outbox.waits == 1, "the first at the broker", 5, pause=0.005)
+    until(lambda: outbox.waits == 1, "the first at the broker", pause=0.005)
     dispatch_loop.overdue(second)
     with capture_logs() as logs:
         dispatch_loop.overdue(third)

@@ -32,14 +32,14 @@ def release(outbox: Outbox) -> Iterator[threading.Event]:
 
 def abandon(dispatch_loop: DispatchLoop, outbox: Outbox, run: Run, number: int) -> None:
     dispatch_loop.notify(run)
-    until(lambda: outbox.waits == number, "a publish that hangs", 5, pause=0.005)
+    until(lambda: outbox.waits == number, "a publish that hangs", pause=0.005)
     before = len(dispatch_loop._hung)
 
     def abandoned() -> bool:
         dispatch_loop.watch()
         return len(dispatch_loop._hung) > before
 
-    until(abandoned, "the watch", 5, pause=0.01)
+    until(abandoned, "the watch", pause=0.01)
 
 
 def test_a_publish_that_hangs_is_abandoned_and_the_next_goes_by_another_thread(
@@ -50,11 +50,11 @@ def test_a_publish_that_hangs_is_abandoned_and_the_next_goes_by_another_thread(
         abandon(dispatch_loop, outbox, first, 1)
     outbox.hanging = None
     dispatch_loop.notify(second)
-    until(lambda: outbox.requests, "the second dispatch", 5)
+    until(lambda: outbox.requests, "the second dispatch")
     assert ([request.run_id for request in outbox.requests], outbox.made, dispatch_loop.ready) == ([second.id], 2, True)
     assert complaints(logs) == ["dispatch.abandoned"]
     release.set()
-    until(lambda: not dispatch_loop._hung, "the abandoned thread's end", 5)
+    until(lambda: not dispatch_loop._hung, "the abandoned thread's end")
 
 
 def test_what_waited_behind_a_hanging_publish_goes_on_without_another_request(
@@ -62,7 +62,7 @@ def test_what_waited_behind_a_hanging_publish_goes_on_without_another_request(
 ) -> None:
     first, second = add_run(database), add_run(database)
     dispatch_loop.notify(first)
-    until(lambda: outbox.waits == 1, "a publish that hangs", 5, pause=0.005)
+    until(lambda: outbox.waits == 1, "a publish that hangs", pause=0.005)
     dispatch_loop.notify(second)
     outbox.hanging = None
 
@@ -71,7 +71,7 @@ def test_what_waited_behind_a_hanging_publish_goes_on_without_another_request(
         return bool(outbox.requests)
 
     with capture_logs():
-        until(requested, "the second dispatch", 5, pause=0.01)
+        until(requested, "the second dispatch", pause=0.01)
     assert [request.run_id for request in outbox.requests] == [second.id]
 
 
@@ -87,10 +87,10 @@ def test_three_hung_publishes_make_the_process_unready_until_they_end(
     dispatch_loop.notify(runs[3])
     assert outbox.made == 3
     release.set()
-    until(lambda: dispatch_loop.ready, "readiness, once the broker took what hung", 5)
+    until(lambda: dispatch_loop.ready, "readiness, once the broker took what hung")
     outbox.hanging = None
     dispatch_loop.notify(runs[3])
-    until(lambda: outbox.of(runs[3].id), "a dispatch by a new thread", 5)
+    until(lambda: outbox.of(runs[3].id), "a dispatch by a new thread")
 
 
 def test_hung_publishes_that_end_in_errors_let_the_next_ones_go(
@@ -104,7 +104,7 @@ def test_hung_publishes_that_end_in_errors_let_the_next_ones_go(
         outbox.breaks, outbox.hanging = True, None
         release.set()  # the broker is restarted: every connection breaks
         # What waits goes out by itself, without another request or sweep.
-        until(lambda: outbox.requests, "the dispatch that waited", 5)
+        until(lambda: outbox.requests, "the dispatch that waited")
     assert dispatch_loop.ready
     assert [request.run_id for request in outbox.requests] == [runs[3].id]
 
@@ -122,5 +122,5 @@ def test_a_dispatch_for_which_no_thread_could_be_started_goes_with_the_next(
         dispatch_loop.notify(first)
     assert complaints(logs) == ["dispatch.not_started"]
     dispatch_loop.notify(second)
-    until(lambda: len(outbox.requests) == 2, "both dispatches", 5)
+    until(lambda: len(outbox.requests) == 2, "both dispatches")
     assert [request.run_id for request in outbox.requests] == [first.id, second.id]

@@ -195,7 +195,7 @@ def test_a_heartbeat_tells_a_working_stage_to_stop(
 
     def work(context: StageContext) -> Outcome:
         set_columns(database, run.id, **{column: db_now()})
-        until(context.lease.check, "the heartbeat's word", 5, pause=0.01)
+        until(context.lease.check, "the heartbeat's word", pause=0.01)
         raise AssertionError("unreachable: it waits until the check raises")
 
     room.does(Stage.APPLY, work)
@@ -242,7 +242,7 @@ def test_an_outage_that_outlasts_the_lease_leaves_the_run_to_the_janitor(room: E
     assert room.read(run).stage is Stage.DISCOVER
     line.times = 0
     keeper.close()
-    until(lambda: freed(room), "the lease's end", 5)
+    until(lambda: freed(room), "the lease's end")
     assert room.execute(run, Stage.DISCOVER) is ChainSignal.CONTINUE
     assert room.read(run).crashes == 0
 

@@ -48,7 +48,7 @@ def test_a_run_whose_worker_died_is_dispatched_in_the_same_sweep(
     expire(database, run)
     with capture_logs() as logs:
         janitor.sweep()
-    until(lambda: outbox.requests, "the dispatch", 5)
+    until(lambda: outbox.requests, "the dispatch")
     assert [(request.run_id, request.stage) for request in outbox.requests] == [(run.id, Stage.SUBMIT)]
     assert (read_run(database, run.id).crashes, read_run(database, healthy.id).crashes) == (1, 0)
     assert complaints(logs) == ["lease.expired"]
@@ -75,7 +75,7 @@ def test_the_third_lost_worker_ends_the_run_stops_its_agent_and_frees_its_slot(
     assert agent.stopped == ["j"]
     with database.read() as unit:
         assert unit.slots.used(HOST) == 0
-    until(lambda: outbox.of(waiter.id), "the dispatch of the run that waited for the slot", 5)
+    until(lambda: outbox.of(waiter.id), "the dispatch of the run that waited for the slot")
 
 
 def test_an_agent_of_another_host_is_left_to_it(
@@ -104,7 +104,7 @@ def test_an_agent_that_cannot_be_stopped_keeps_the_sweep_from_nothing(
     agent.unstoppable = True
     with capture_logs() as logs:
         janitor.sweep()
-    until(lambda: outbox.of(other.id), "the other run's dispatch", 5)
+    until(lambda: outbox.of(other.id), "the other run's dispatch")
     assert complaints(logs) == ["lease.expired", "agent.not_stopped"]
 
 
@@ -115,7 +115,7 @@ def test_what_is_due_and_unheard_of_is_dispatched_once(database: Database, janit
     late, early = add_run(database), add_run(database)
     make_due(database, late.id)
     janitor.sweep()
-    until(lambda: outbox.requests, "the dispatch", 5)
+    until(lambda: outbox.requests, "the dispatch")
     janitor.sweep()
     janitor._dispatch_loop.close()
     assert [request.run_id for request in outbox.requests] == [late.id]
@@ -152,7 +152,7 @@ def test_a_sweep_replaces_a_dispatch_thread_that_hangs(database: Database, agent
     first, second = add_run(database), add_run(database)
     make_due(database, first.id)
     janitor.sweep()
-    until(lambda: outbox.waits == 1, "a publish that hangs", 5)
+    until(lambda: outbox.waits == 1, "a publish that hangs")
     outbox.hanging = None
     make_due(database, second.id)
 
@@ -161,7 +161,7 @@ def test_a_sweep_replaces_a_dispatch_thread_that_hangs(database: Database, agent
         return bool(outbox.requests)
 
     with capture_logs():
-        until(requested, "a dispatch by another thread", 5)
+        until(requested, "a dispatch by another thread")
     event.set()
     assert [request.run_id for request in outbox.of(second.id)] == [second.id]
     dispatch_loop.close()
@@ -204,5 +204,5 @@ def test_a_started_janitor_sweeps_by_itself_until_closed(database: Database, jan
     run = add_run(database)
     make_due(database, run.id)
     janitor.start()
-    until(lambda: outbox.requests, "the dispatch", 5)
+    until(lambda: outbox.requests, "the dispatch")
     janitor.close()

@@ -31,7 +31,7 @@ def test_the_runs_of_a_silent_host_are_given_to_the_others(
     clock.now += 1.0
     with capture_logs() as logs:
         other.sweep()
-    until(lambda: outbox.of(run.id), "the dispatch", 5)
+    until(lambda: outbox.of(run.id), "the dispatch")
     after = read_run(database, run.id)
     assert (after.agent_host, after.crashes, after.job_key) == (None, 1, None)
     assert complaints(logs, "host") == [("host.lost", str(HOST))]
@@ -95,7 +95,7 @@ def test_a_run_that_should_stop_does_so_though_its_host_is_silent(
     assert (after.status, after.error.code) == end
     assert read_run(database, healthy.id) == healthy
     assert complaints(logs) == ["run.stranded"]
-    until(lambda: outbox.of(waiter.id), "the dispatch of the run that waited for the slot", 5)
+    until(lambda: outbox.of(waiter.id), "the dispatch of the run that waited for the slot")
 
 
 def test_an_agent_that_could_not_be_stopped_is_tried_again_until_it_is(

@@ -175,5 +175,5 @@ def test_a_started_job_poller_sees_the_end_by_itself(
     agent.at("job", JobState.RUNNING)
     job_poller.start()
     agent.at("job", JobState.ENDED)
-    until(lambda: told.runs == [run.id], "the wake", 5)
+    until(lambda: told.runs == [run.id], "the wake")
     job_poller.close()

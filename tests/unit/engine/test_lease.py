@@ -15,7 +15,7 @@ from moonmind.runs.chain import Stage
 from moonmind.runs.records import Claim
 from tests.support.databases import add_run, claim_run, due, event_types, read_run, set_columns
 from tests.support.engine_room import Outage, complaints
-from tests.support.waiting import until
+from tests.support.waiting import PATIENCE, until
 
 
 @pytest.fixture
@@ -42,16 +42,16 @@ def test_a_kept_lease_is_renewed_until_it_is_let_go(database: Database, keeper: 
     until_first = claim.run.lease_until
     assert until_first is not None
     with keeper.keep(claim) as lease:
-        until(lambda: (read_run(database, claim.run.id).lease_until or until_first) > until_first, "a heartbeat", 5)
+        until(lambda: (read_run(database, claim.run.id).lease_until or until_first) > until_first, "a heartbeat")
         assert raises(lease) is None
     # Another lease shows that a round under way has ended, and then that the thread has been round since.
     other = claim_run(database, add_run(database).id)
     with keeper.keep(other) as second:
         began = second.renewed
-        until(lambda: second.renewed > began, "the end of a round under way", 5)
+        until(lambda: second.renewed > began, "the end of a round under way")
         for cancelled in (claim, other):
             set_columns(database, cancelled.run.id, cancel_requested_at=db_now())
-        until(lambda: second.cancelled, "the second lease's heartbeat", 5)
+        until(lambda: second.cancelled, "the second lease's heartbeat")
     assert not lease.cancelled
 
 
@@ -60,7 +60,7 @@ def test_one_thread_renews_all_leases_of_the_process(database: Database, keeper:
     before = set(threading.enumerate())
     with keeper.keep(claim) as first, keeper.keep(other) as second:
         started = (first.renewed, second.renewed)
-        until(lambda: first.renewed > started[0] and second.renewed > started[1], "both heartbeats", 5)
+        until(lambda: first.renewed > started[0] and second.renewed > started[1], "both heartbeats")
         assert [thread.name for thread in set(threading.enumerate()) - before] == ["lease-keeper"]
 
 
@@ -71,7 +71,7 @@ def test_the_heartbeat_brings_cancel_and_deadline(
     with keeper.keep(claim) as lease:
         assert (lease.cancelled, lease.overdue) == (False, False)
         set_columns(database, claim.run.id, **{column: db_now()})
-        until(lambda: getattr(lease, flag), "the heartbeat's word", 5)
+        until(lambda: getattr(lease, flag), "the heartbeat's word")
         assert raises(lease) is StopRequested
         assert lease.cancelled is not lease.overdue
 
@@ -88,7 +88,7 @@ def test_a_lease_that_another_worker_took_is_lost_for_good(
 ) -> None:
     with keeper.keep(claim) as lease:
         set_columns(database, claim.run.id, fence=claim.fence + 1)
-        until(lambda: lease.lost, "the heartbeat's word", 5)
+        until(lambda: lease.lost, "the heartbeat's word")
         set_columns(database, claim.run.id, fence=claim.fence)
         assert raises(lease) is LeaseLost
 
@@ -100,7 +100,7 @@ def test_losing_the_lease_weighs_more_than_being_stopped(claim: Claim) -> None:
 def test_a_lease_is_treated_as_lost_before_another_worker_may_take_it(database: Database, claim: Claim) -> None:
     keeper = LeaseKeeper(Outage(database, times=1000), lease_seconds=0.4, heartbeat_seconds=0.02)
     with keeper.keep(claim) as lease, capture_logs():
-        until(lambda: raises(lease) is LeaseLost, "the silence", 5, pause=0.005)
+        until(lambda: raises(lease) is LeaseLost, "the silence", pause=0.005)
         assert (lease.gone(), lease.lost) == (True, False)
         now, lease_until = now_and_end(database, claim)
         # The claim's lease is a second long, 0.3 of which may pass in silence.
@@ -121,7 +121,7 @@ def test_a_passing_outage_is_lived_through(database: Database, claim: Claim) -> 
     keeper = LeaseKeeper(line, lease_seconds=60.0, heartbeat_seconds=0.02)
     with capture_logs() as logs, keeper.keep(claim) as lease:
         started = lease.renewed
-        until(lambda: lease.renewed > started, "the heartbeat after the outage", 5)
+        until(lambda: lease.renewed > started, "the heartbeat after the outage")
         assert raises(lease) is None
     assert complaints(logs) == ["lease.not_renewed"] * 3
     keeper.close()
@@ -143,8 +143,8 @@ def test_whatever_one_renewal_meets_the_other_leases_are_renewed(
     monkeypatch.setattr(keeper, "_renew", meet)
     with capture_logs() as logs, keeper.keep(claim) as broken, keeper.keep(other) as healthy:
         started = (broken.renewed, healthy.renewed)
-        until(lambda: healthy.renewed > started[1], "the other lease's heartbeat", 5)
-        until(lambda: broken.renewed > started[0], "the heartbeat after the defect", 5)
+        until(lambda: healthy.renewed > started[1], "the other lease's heartbeat")
+        until(lambda: broken.renewed > started[0], "the heartbeat after the defect")
     assert complaints(logs, "run_id") == [("lease.not_renewed", str(claim.run.id))] * 2
 
 
@@ -166,18 +166,18 @@ def test_silence_is_counted_from_before_the_heartbeat_was_sent(database: Databas
     def before() -> None:
         times.append(time.clock_gettime(time.CLOCK_BOOTTIME))
         sent.set()
-        assert go_on.wait(10)
+        assert go_on.wait(PATIENCE)
 
     line.before = before
     keeper = LeaseKeeper(line, lease_seconds=60.0, heartbeat_seconds=0.02)
     with keeper.keep(claim) as lease:
         first = lease.renewed
-        assert sent.wait(5)
+        assert sent.wait(PATIENCE)
         line.before = None
-        until(lambda: time.clock_gettime(time.CLOCK_BOOTTIME) - times[0] > 0.1, "a slow answer", 5)
+        until(lambda: time.clock_gettime(time.CLOCK_BOOTTIME) - times[0] > 0.1, "a slow answer")
         keeper._closed = True  # the one heartbeat on its way, and none after it
         go_on.set()
-        until(lambda: lease.renewed > first, "its answer", 5, pause=0.001)
+        until(lambda: lease.renewed > first, "its answer", pause=0.001)
         assert lease.renewed <= times[0]
     keeper.close()
 

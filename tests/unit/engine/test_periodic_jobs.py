@@ -13,7 +13,7 @@ from moonmind.engine.periodic_jobs import PeriodicJob, PeriodicJobs
 from moonmind.errors import Unavailable
 from tests.support.databases import at_once
 from tests.support.engine_room import Clock, Outage, complaints
-from tests.support.waiting import until
+from tests.support.waiting import PATIENCE, until
 
 HOUR = 3600.0
 
@@ -70,12 +70,12 @@ def test_a_process_that_ends_waits_for_its_job_to_break_off(database: Database) 
 
     def work(stop: Callable[[], bool]) -> None:
         begun.set()
-        until(stop, "the end of the process", 10, pause=0.005)
+        until(stop, "the end of the process", pause=0.005)
         broke_off.set()
 
     jobs = PeriodicJobs(database, [PeriodicJob("retention", HOUR, work)])
     jobs.start()
-    assert begun.wait(10)
+    assert begun.wait(PATIENCE)
     jobs.close()
     assert broke_off.is_set()
 

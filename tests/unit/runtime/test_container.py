@@ -30,7 +30,7 @@ from moonmind.settings import load_settings
 from moonmind.wire import CreateRun
 from tests.support.databases import add_run, claim_run, due, event_types, read_run, register_host
 from tests.support.engine_room import Outbox
-from tests.support.waiting import until
+from tests.support.waiting import PATIENCE, until
 
 
 class Build(Protocol):
@@ -173,7 +173,7 @@ def test_a_process_without_a_broker_heals_and_runs_the_stages_until_it_is_closed
     assert threads() >= (HEALING | WORKING)
     assert hosts(container) == [container.host.id]
     container.close()
-    until(lambda: not (HEALING | WORKING) & threads(), "the threads' end", 5)
+    until(lambda: not (HEALING | WORKING) & threads(), "the threads' end")
 
 
 @pytest.mark.parametrize(("role", "runs_stages"), [(Role.SERVER, False), (Role.WORKER, True)])
@@ -236,7 +236,7 @@ def test_a_stage_that_ends_in_time_is_recorded_before_the_process_ends(build: Bu
     container = opened(build, stages)
     container.grace_seconds = 10.0
     run_id = container.runs.create(CreateRun(repository="octo/demo")).id
-    assert stages.begun.wait(10)
+    assert stages.begun.wait(PATIENCE)
     threading.Timer(0.2, stages.released.set).start()
     container.close()
     run = read_run(container.database, run_id)
@@ -247,7 +247,7 @@ def test_a_stage_that_takes_longer_gives_its_lease_back_and_the_next_process_goe
     stages = Stages()
     container = opened(build, stages)
     run_id = container.runs.create(CreateRun(repository="octo/demo")).id
-    assert stages.begun.wait(10)
+    assert stages.begun.wait(PATIENCE)
     began = time.monotonic()
     container.close()
     assert 0.4 < time.monotonic() - began < 5
@@ -256,9 +256,9 @@ def test_a_stage_that_takes_longer_gives_its_lease_back_and_the_next_process_goe
     assert event_types(container.database, run_id)[-1] == "lease.returned"
 
     stages.released.set()
-    until(lambda: stages.refused, "the late stage's refusal", 5)
+    until(lambda: stages.refused, "the late stage's refusal")
     opened(build, stages)
-    until(lambda: read_run(container.database, run_id).status is RunStatus.SUCCEEDED, "the run's end", 10)
+    until(lambda: read_run(container.database, run_id).status is RunStatus.SUCCEEDED, "the run's end")
 
 
 def test_the_end_gives_leases_back(build: Build) -> None:

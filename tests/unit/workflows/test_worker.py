@@ -92,7 +92,7 @@ def test_a_worker_that_is_ending_gives_back_what_its_slow_stages_hold(on_rabbitm
     claim = claim_run(container.database, add_run(container.database).id, host_id=container.host.id)
     with container.keeper.keep(claim) as lease:
         worker._ending()
-        until(lambda: event_types(container.database, claim.run.id)[-1] == "lease.returned", "the lease's return", 5)
+        until(lambda: event_types(container.database, claim.run.id)[-1] == "lease.returned", "the lease's return")
         assert lease.gone()
     assert read_run(container.database, claim.run.id).crashes == 0
 

@@ -71,7 +71,7 @@ def test_whatever_goes_wrong_with_the_folder_the_threads_record_stays(
     world.plays({"hang": True})
     world.step(Stage.SUBMIT)
 
-    until(lambda: world.agent.poll(f"{world.run_id}/submit-1").thread_id, "the agent's thread", 20)
+    until(lambda: world.agent.poll(f"{world.run_id}/submit-1").thread_id, "the agent's thread")
 
     def broken(*_: object, **__: object) -> str:
         raise error
@@ -87,7 +87,7 @@ def test_whatever_goes_wrong_with_the_folder_the_threads_record_stays(
 def test_work_in_deep_folders_is_kept_and_removed_again(world: World, levels: int, name: str) -> None:
     world.plays({"write": "half.py", "content": "half\n"}, {"hang": True})
     world.step(Stage.SUBMIT)
-    until((world.workspace / "half.py").exists, "the agent's first file", 20)
+    until((world.workspace / "half.py").exists, "the agent's first file")
     folder = world.workspace
     deepen(folder / "deep", levels, name=name)
     kept = keep_work(world.context(Stage.SUBMIT))

@@ -12,7 +12,7 @@ from moonmind.errors import Unavailable
 from moonmind.ports.dispatcher import DispatchRequest
 from moonmind.runs.chain import STAGES, Stage
 from tests.support.engine_room import complaints
-from tests.support.waiting import until
+from tests.support.waiting import PATIENCE, until
 
 Start = Callable[..., ThreadDispatcher]
 
@@ -44,7 +44,7 @@ def test_a_chain_is_followed_from_its_stage_on_to_the_end(start: Start) -> None:
 
     wanted = request(Stage.APPLY)
     start(execute).dispatch(wanted)
-    until(lambda: len(executed) == 3, "the chain's end", 5, pause=0.005)
+    until(lambda: len(executed) == 3, "the chain's end", pause=0.005)
     assert executed == [(wanted.run_id, stage, wanted.chain_id) for stage in STAGES[2:]]
 
 
@@ -58,7 +58,7 @@ def test_a_stage_that_stops_the_chain_is_its_last(start: Start) -> None:
     dispatcher = start(execute, concurrency=1)
     dispatcher.dispatch(request())
     dispatcher.dispatch(request(Stage.FINALIZE))
-    until(lambda: Stage.FINALIZE in executed, "the next request", 5, pause=0.005)
+    until(lambda: Stage.FINALIZE in executed, "the next request", pause=0.005)
     assert executed == [Stage.DISCOVER, Stage.SUBMIT, Stage.FINALIZE]
 
 
@@ -66,13 +66,13 @@ def test_runs_are_worked_on_at_once_as_many_as_there_are_threads(start: Start) -
     together = threading.Barrier(3)
 
     def execute(_run: UUID, _stage: Stage, _chain: UUID) -> bool:
-        together.wait(10)
+        together.wait(PATIENCE)
         return False
 
     dispatcher = start(execute, concurrency=2)
     for _ in range(2):
         dispatcher.dispatch(request())
-    together.wait(10)
+    together.wait(PATIENCE)
 
 
 def test_a_request_that_came_before_the_start_is_taken_and_one_that_waited_too_long_is_not(start: Start) -> None:
@@ -87,7 +87,7 @@ def test_a_request_that_came_before_the_start_is_taken_and_one_that_waited_too_l
     dispatcher.dispatch(late)
     dispatcher.dispatch(early)
     dispatcher.start()
-    until(lambda: executed, "the request", 5, pause=0.005)
+    until(lambda: executed, "the request", pause=0.005)
     dispatcher.close(1.0)
     assert executed == [early.run_id]
 
@@ -109,7 +109,7 @@ def test_a_failure_ends_the_chain_and_not_the_thread(start: Start, error: Except
     with capture_logs() as logs:
         dispatcher.dispatch(request())
         dispatcher.dispatch(request(Stage.PUBLISH))
-        until(lambda: len(executed) == 2, "the next request", 5, pause=0.005)
+        until(lambda: len(executed) == 2, "the next request", pause=0.005)
     assert (executed, complaints(logs)) == ([Stage.DISCOVER, Stage.PUBLISH], [event])
 
 
@@ -118,14 +118,14 @@ def test_the_end_waits_for_the_stage_at_work_and_begins_no_other(start: Start) -
 
     def execute(_run: UUID, stage: Stage, _chain: UUID) -> bool:
         begun.set()
-        assert released.wait(10)
+        assert released.wait(PATIENCE)
         executed.append(stage)
         return True
 
     dispatcher = start(execute, concurrency=1)
     dispatcher.dispatch(request())
     dispatcher.dispatch(request())
-    assert begun.wait(10)
+    assert begun.wait(PATIENCE)
     threading.Timer(0.1, released.set).start()
     dispatcher.close(10.0)
     assert executed == [Stage.DISCOVER]
@@ -140,12 +140,12 @@ def test_the_end_waits_for_no_stage_longer_than_its_grace_and_holds_back_no_proc
 
     dispatcher = start(execute, concurrency=1)
     dispatcher.dispatch(request())
-    assert begun.wait(10)
+    assert begun.wait(PATIENCE)
     ended = threading.Thread(target=dispatcher.close, args=(0.1,), daemon=True)
     ended.start()
-    ended.join(10)
+    ended.join(PATIENCE)
     assert not ended.is_alive()
     (left,) = [thread for thread in threading.enumerate() if thread.name == "stages-0"]
     assert left.daemon
     released.set()
-    left.join(10)
+    left.join(PATIENCE)
