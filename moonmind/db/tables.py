@@ -100,6 +100,10 @@ run = Table(
     Column("updated_at", Timestamp, nullable=False),
     Column("completed_at", Timestamp),
     Column("pruned_at", Timestamp),
+    Column("kind", Text, nullable=False, server_default="phase"),
+    Column("selection", Json),
+    Column("attention", Json),
+    Column("started_by", Prose),
     CheckConstraint(f"status IN ({_listed(ACTIVE | TERMINAL)})", name="status"),
     CheckConstraint("(lease_owner IS NULL) = (lease_until IS NULL)", name="lease"),
     CheckConstraint(f"status NOT IN ({_listed(TERMINAL)}) OR lease_owner IS NULL", name="terminal_unleased"),
@@ -160,6 +164,7 @@ event = Table(
     Column("data", Json, nullable=False),
     Column("created_at", Timestamp, nullable=False),
     Column("transaction_number", BigInteger, nullable=False),
+    Column("actor", Prose),
     UniqueConstraint("run_id", "seq"),
 )
 Index("ix_event_stream", event.c.transaction_number, event.c.id)
@@ -203,4 +208,16 @@ cooldown = Table(
     Column("name", Text, primary_key=True),
     Column("until", Timestamp, nullable=False),
     Column("reason", Prose, nullable=False),
+)
+
+api_token = Table(
+    "api_token",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("digest", Text, nullable=False, unique=True),
+    Column("read_only", Boolean, nullable=False),
+    Column("created_by", Prose),
+    Column("created_at", Timestamp, nullable=False),
+    Column("expires_at", Timestamp),
+    Column("revoked_at", Timestamp),
 )

@@ -78,6 +78,14 @@ class Run:
     completed_at: datetime | None
     pruned_at: datetime | None
     """When retention removed the run's files."""
+    kind: str
+    """`phase`, or `ticks`: a run that only corrects boxes, without an agent."""
+    selection: Mapping[str, Any] | None
+    """What the request chose among the open tasks, as it was sent; None: all."""
+    attention: Mapping[str, Any] | None
+    """What a person is asked, and the answer once there is one."""
+    started_by: str | None
+    """Who asked for the run: an OS user, or the name of a token."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +145,8 @@ class Event:
     stage: Stage | None
     data: Mapping[str, Any]
     created_at: datetime
+    actor: str | None = None
+    """Who asked for it; None: nobody did, the program went on by itself."""
 
 
 @dataclass(frozen=True, slots=True)

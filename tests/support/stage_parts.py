@@ -159,6 +159,10 @@ A_RUN = Run(
     updated_at=CREATED,
     completed_at=None,
     pruned_at=None,
+    kind="phase",
+    selection=None,
+    attention=None,
+    started_by=None,
 )
 AN_ATTEMPT = Attempt(
     id=1,
