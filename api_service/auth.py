@@ -11,10 +11,15 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from api_service import error_responses
 from api_service.peers import Endpoint, OwnerOf, may_pass
 from moonmind.errors import Forbidden, MoonMindError, Unauthorized
+from moonmind.os_user import name_of
 from moonmind.settings import Settings
 
 log = structlog.get_logger(__name__)
 
+ACTOR = "moonmind.actor"
+"""Where a request's scope names who asks."""
+SETTINGS_TOKEN = "api-token"
+"""Who asks with MOONMIND_API_TOKEN, which has no name of its own."""
 OPEN_PATHS = frozenset({"/healthz"})
 """Shows no more than that the process lives, so a probe needs no token."""
 LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -50,6 +55,8 @@ class Guard:
         refusal = refuse(settings, scope)
         if refusal is None and settings.api_token is None:
             refusal = await self._by_socket(scope)
+        elif refusal is None and scope["path"] not in OPEN_PATHS:
+            scope[ACTOR] = SETTINGS_TOKEN
         if refusal is None:
             await self._app(scope, receive, send)
             return
@@ -57,7 +64,10 @@ class Guard:
         await error_responses.respond(refusal, scope.get("moonmind.request_id"))(scope, receive, send)
 
     async def _by_socket(self, scope: Scope) -> MoonMindError | None:
-        """Refuse other users of this machine. Asked for each request: a connection may be handed on, or closed."""
+        """Refuse other users of this machine, and name the one who asks.
+
+        The kernel is asked for each request: a connection may be handed on, or closed.
+        """
         owner = await self._owner_of(scope)
         if owner is None:
             return Forbidden(
@@ -67,6 +77,7 @@ class Guard:
             return Forbidden(
                 f"without an API token, only the server's own user may connect; this connection belongs to user ID {owner}"
             )
+        scope[ACTOR] = name_of(owner)
         return None
 
 

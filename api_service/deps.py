@@ -5,6 +5,7 @@ from uuid import UUID
 
 from fastapi import Depends, Path, Query, Request
 
+from api_service.auth import ACTOR
 from api_service.information import Information
 from moonmind.runtime.container import Container
 from moonmind.services.run_service import RunService
@@ -28,9 +29,17 @@ def information(request: Request) -> Information:
     return found
 
 
+async def actor(request: Request) -> str | None:
+    """Return who asks, as the guard found out: an OS user, or the name of a token."""
+    found: str | None = request.scope.get(ACTOR)
+    return found
+
+
 Parts = Annotated[Container, Depends(container)]
 Runs = Annotated[RunService, Depends(runs)]
 Informed = Annotated[Information, Depends(information)]
+Actor = Annotated[str | None, Depends(actor)]
+"""Who is recorded with what a route changes."""
 RunId = Annotated[UUID, Path(description="The run's id.")]
 Search = Annotated[Text | None, Query(max_length=200)]
 """A text filter; absent means all."""

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from pydantic import Field
 
-from api_service.deps import RunId, Runs, Search
+from api_service.deps import Actor, RunId, Runs, Search
 from api_service.error_responses import unknown_queries
 from api_service.routes import PREFIX
 from api_service.routes.answers import refusals
@@ -34,10 +34,15 @@ IdempotencyKey = Annotated[_Key | None, Header(alias="Idempotency-Key")]
     responses=refusals(403, 409, 422),
 )
 def create_run(
-    request: Request, response: Response, body: wire.CreateRun, runs: Runs, idempotency_key: IdempotencyKey = None
+    request: Request,
+    response: Response,
+    body: wire.CreateRun,
+    runs: Runs,
+    actor: Actor,
+    idempotency_key: IdempotencyKey = None,
 ) -> wire.SpecWorkflowRun:
     """Start a run. The same Idempotency-Key with the same body answers with the run it started first."""
-    run = runs.create(body, idempotency_key=idempotency_key)
+    run = runs.create(body, idempotency_key=idempotency_key, actor=actor)
     response.headers["Location"] = f"{request.url.path}/{run.id}"
     return run
 
@@ -99,9 +104,11 @@ def list_tasks(
     response_model=wire.SpecWorkflowRun,
     responses=refusals(403, 404, 409, 422),
 )
-def retry_run(run_id: RunId, runs: Runs, body: wire.RetryRun | None = None) -> wire.SpecWorkflowRun:
+def retry_run(
+    run_id: RunId, runs: Runs, actor: Actor, body: wire.RetryRun | None = None
+) -> wire.SpecWorkflowRun:
     """Start an ended run again; without a body, from the stage that failed."""
-    return runs.retry(run_id, body or wire.RetryRun())
+    return runs.retry(run_id, body or wire.RetryRun(), actor=actor)
 
 
 @router.post(
@@ -111,6 +118,6 @@ def retry_run(run_id: RunId, runs: Runs, body: wire.RetryRun | None = None) -> w
     response_model=wire.SpecWorkflowRun,
     responses=refusals(404, 409, 422),
 )
-def cancel_run(run_id: RunId, runs: Runs) -> wire.SpecWorkflowRun:
+def cancel_run(run_id: RunId, runs: Runs, actor: Actor) -> wire.SpecWorkflowRun:
     """Ask a run to stop; its status becomes `cancelled` once its agent is gone."""
-    return runs.cancel(run_id)
+    return runs.cancel(run_id, actor=actor)

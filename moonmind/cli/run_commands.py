@@ -18,6 +18,7 @@ from moonmind.cli.run_summary import say_leftovers
 from moonmind.cli.session import connected, connected_to_existing, find_run
 from moonmind.cli.worker_presence import Attendance, warn_if_alone
 from moonmind.errors import InvalidRequest, RunActive
+from moonmind.os_user import own_name
 from moonmind.runs.machine import RetryMode
 from moonmind.runtime.container import Container
 from moonmind.wire.problems import in_words
@@ -38,7 +39,7 @@ def start(
     body = _body(wire.CreateRun, repository=repository, feature_key=feature, notes=notes, force_phase=stage)
     with connected() as container:
         try:
-            run = container.runs.create(body)
+            run = container.runs.create(body, actor=own_name())
         except RunActive:
             warn_if_alone(container)  # waiting for the other run, as the answer advises, would not help
             raise
@@ -80,14 +81,14 @@ def retry(
     mode = RetryMode.RESTART_FROM_DISCOVERY if from_discovery else RetryMode.RESUME_FAILED_TASK
     body = _body(wire.RetryRun, mode=mode, notes=notes, accept_findings=accepted)
     with connected_to_existing() as container:
-        retried = container.runs.retry(find_run(container.runs, run), body)
+        retried = container.runs.retry(find_run(container.runs, run), body, actor=own_name())
         return _shown(container, retried, watch=watch, printer=printer)
 
 
 def cancel(run: str, *, printer: Printer) -> int:
     """Ask a run to stop."""
     with connected_to_existing() as container:
-        cancelled = container.runs.cancel(find_run(container.runs, run))
+        cancelled = container.runs.cancel(find_run(container.runs, run), actor=own_name())
         if not cancelled.status.terminal:
             warn_if_alone(container)
         ended = f"Run {cancelled.id} is {cancelled.status.value}."

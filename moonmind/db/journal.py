@@ -29,19 +29,30 @@ def move_one(connection: Connection, *guards: Any, **values: Any) -> Run | None:
 
 
 def record(
-    connection: Connection, changed: Run, kind: EventType, data: Mapping[str, Any], stage: Stage | None = None
+    connection: Connection,
+    changed: Run,
+    kind: EventType,
+    data: Mapping[str, Any],
+    stage: Stage | None = None,
+    *,
+    actor: str | None = None,
 ) -> None:
-    """Write the event of one change; `changed` is the row as the change left it, `stage` the one it is about."""
-    connection.execute(_NEW_EVENT.values(_event(changed, kind, data, stage)))
+    """Write the event of one change; `changed` is the row as the change left it, `stage` the one it is about.
+
+    `actor` names who asked for the change; None: the program went on by itself.
+    """
+    connection.execute(_NEW_EVENT.values(_event(changed, kind, data, stage, actor)))
 
 
 def record_all(connection: Connection, changes: Sequence[tuple[Run, EventType, Mapping[str, Any]]]) -> None:
     """Write one event for each of several changes."""
     if changes:
-        connection.execute(insert(event).values([_event(*change, None) for change in changes]))
+        connection.execute(insert(event).values([_event(*change, None, None) for change in changes]))
 
 
-def _event(changed: Run, kind: EventType, data: Mapping[str, Any], stage: Stage | None) -> dict[str, Any]:
+def _event(
+    changed: Run, kind: EventType, data: Mapping[str, Any], stage: Stage | None, actor: str | None
+) -> dict[str, Any]:
     return {
         "run_id": changed.id,
         "seq": changed.event_seq,
@@ -50,4 +61,5 @@ def _event(changed: Run, kind: EventType, data: Mapping[str, Any], stage: Stage 
         "data": dict(data),
         "created_at": changed.updated_at,
         "transaction_number": transaction_number(),
+        "actor": actor,
     }

@@ -40,6 +40,8 @@ class Requests(InTransaction):
         deadline_seconds: float,
         chain_id: UUID,
         accepted: Sequence[Mapping[str, str]] = (),
+        *,
+        actor: str | None = None,
     ) -> Run | None:
         """Open an ended run again, at the stage where it ended or at the first; None when its status forbids it.
 
@@ -88,7 +90,7 @@ class Requests(InTransaction):
         said: dict[str, Any] = {"mode": mode.value, "chainId": str(chain_id)}
         if accepted:
             said["accepted"] = [dict(one) for one in accepted]
-        record(self._connection, changed, EventType.RUN_RETRIED, said)
+        record(self._connection, changed, EventType.RUN_RETRIED, said, actor=actor)
         return changed
 
     def _name(self, run_id: UUID, allowed: Sequence[RunStatus], *, requested: bool) -> tuple[str, str] | None:
@@ -118,8 +120,11 @@ class Requests(InTransaction):
         first = successor(before, changed, checkpoint=checkpoint, note=note, operator_retry=True)
         open_attempts(self._connection, [first, *reopened(latest, changed, changed.stage)])
 
-    def request_cancel(self, run_id: UUID) -> Run | None:
-        """Ask a run to stop; one that nobody holds, and that can have left nothing, is closed at once. None: no active run."""
+    def request_cancel(self, run_id: UUID, *, actor: str | None = None) -> Run | None:
+        """Ask a run to stop; one that nobody holds, and that can have left nothing, is closed at once. None: no active run.
+
+        `actor` is recorded with the first of several requests, which is the one that stops the run.
+        """
         asked = move_one(
             self._connection,
             run.c.id == run_id,
@@ -129,7 +134,7 @@ class Requests(InTransaction):
             dispatch_after=db_now(),
         )
         if asked is not None:
-            record(self._connection, asked, EventType.RUN_CANCEL_REQUESTED, {})
+            record(self._connection, asked, EventType.RUN_CANCEL_REQUESTED, {}, actor=actor)
         return self._close_idle(run_id) or asked or self._active(run_id)
 
     def _close_idle(self, run_id: UUID) -> Run | None:

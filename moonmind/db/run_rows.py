@@ -51,7 +51,7 @@ class Runs(InTransaction):
                 raise run_active(self.holder(key, index, new.requested_key, new.feature_key)) from None
             raise
         self._add_attempts(new, added)
-        record(self._connection, added, EventType.RUN_CREATED, {"chainId": str(added.chain_id)})
+        record(self._connection, added, EventType.RUN_CREATED, {"chainId": str(added.chain_id)}, actor=new.started_by)
         return added
 
     def _insert(self, new: NewRun, repository_key: str) -> Run:
@@ -76,6 +76,7 @@ class Runs(InTransaction):
             notes=new.notes,
             idempotency_key=new.idempotency_key,
             request_digest=new.request_digest,
+            started_by=new.started_by,
             created_at=db_now(),
             updated_at=db_now(),
             **new.facts,

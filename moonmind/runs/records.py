@@ -30,6 +30,8 @@ class NewRun:
     feature_key: str | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)
     """Columns of the run that those results tell already."""
+    started_by: str | None = None
+    """Who asks for it."""
 
 
 @dataclass(frozen=True, slots=True)

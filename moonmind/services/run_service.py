@@ -70,8 +70,10 @@ class RunService:
 
     # --- start ------------------------------------------------------------------------------------------------------
 
-    def create(self, body: wire.CreateRun, *, idempotency_key: str | None = None) -> wire.SpecWorkflowRun:
-        """Accept a run; it is safe once this returns, whether the broker is up or not.
+    def create(
+        self, body: wire.CreateRun, *, idempotency_key: str | None = None, actor: str | None = None
+    ) -> wire.SpecWorkflowRun:
+        """Accept a run; it is safe once this returns, whether the broker is up or not. `actor` is who asks for it.
 
         Raises RepositoryNotAllowed, RunActive, NothingToResume, IdempotencyMismatch. The same key with the same body finds the first run.
         """
@@ -90,6 +92,7 @@ class RunService:
             notes=body.notes,
             idempotency_key=idempotency_key,
             request_digest=digest if idempotency_key is not None else None,
+            started_by=actor,
         )
         patches: tuple[Artifact, ...] = ()
         if body.force_phase is not None and body.force_phase is not FIRST:
@@ -199,8 +202,8 @@ class RunService:
 
     # --- steer ------------------------------------------------------------------------------------------------------
 
-    def retry(self, run_id: UUID, body: wire.RetryRun) -> wire.SpecWorkflowRun:
-        """Start an ended run again.
+    def retry(self, run_id: UUID, body: wire.RetryRun, *, actor: str | None = None) -> wire.SpecWorkflowRun:
+        """Start an ended run again; `actor` is who asks for it.
 
         Raises RepositoryNotAllowed, NotRetryable, CredentialInvalid (409) when it is known to fail again.
         """
@@ -214,7 +217,13 @@ class RunService:
         self._precheck.refuse(run, {need for stage in from_stage(first) for need in self._stages[stage].needs})
         with self._database.write() as uow:
             retried = uow.requests.retry(
-                run_id, mode, notes=body.notes, deadline_seconds=self._deadline, chain_id=uuid4(), accepted=accepted
+                run_id,
+                mode,
+                notes=body.notes,
+                deadline_seconds=self._deadline,
+                chain_id=uuid4(),
+                accepted=accepted,
+                actor=actor,
             )
             if retried is None:
                 # Another retry was faster; the status says so.
@@ -224,15 +233,18 @@ class RunService:
         self._notifier.notify(retried)
         return view
 
-    def cancel(self, run_id: UUID) -> wire.SpecWorkflowRun:
-        """Ask a run to stop; it is closed once its agent is provably gone. Raises NotCancellable."""
+    def cancel(self, run_id: UUID, *, actor: str | None = None) -> wire.SpecWorkflowRun:
+        """Ask a run to stop; it is closed once its agent is provably gone. Raises NotCancellable.
+
+        `actor` is who asks for it; where several do, the first one is recorded.
+        """
         with self._database.write() as uow:
             run = _found(uow.runs.get(run_id), run_id)
             if run.status is RunStatus.CANCELLED:
                 return self._view(uow, run)
             if run.status.terminal:
                 raise NotCancellable(f"the run has already ended: {run.status}", status=run.status.value)
-            asked = _found(uow.requests.request_cancel(run_id) or uow.runs.get(run_id), run_id)
+            asked = _found(uow.requests.request_cancel(run_id, actor=actor) or uow.runs.get(run_id), run_id)
             view = self._view(uow, asked)
         if not asked.status.terminal:
             self._notifier.notify(asked)
