@@ -1,14 +1,14 @@
 """Follow a run to its end: look, show what is new, look again."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
 from moonmind.cli.agent_log import Entry, LogReader
 from moonmind.cli.session import find_run
 from moonmind.errors import NotFound
 from moonmind.services.run_service import RunService
-from moonmind.wire import SpecWorkflowRun
+from moonmind.wire import RunEvent, SpecWorkflowRun
 
 PACE_SECONDS = 0.4
 PIECE = 1 << 20
@@ -26,12 +26,16 @@ class Source(Protocol):
         """Return the artifact's bytes from offset `start` on; empty if it does not exist yet."""
         ...
 
+    def requests(self) -> Sequence[RunEvent]:
+        """Return what people have asked of the run so far."""
+        ...
+
 
 class View(Protocol):
     """What shows a run that moves."""
 
-    def show(self, run: SpecWorkflowRun, entries: list[Entry]) -> None:
-        """Show the run as it stands and what the agent has said since the last time."""
+    def show(self, run: SpecWorkflowRun, entries: list[Entry], asked: Sequence[RunEvent]) -> None:
+        """Show the run as it stands, what the agent has said since the last time, and all that people have asked of it."""
         ...
 
 
@@ -52,6 +56,10 @@ class ServiceSource:
             return b"".join(self._runs.open_artifact(self._id, path, start=start, length=PIECE).chunks)
         except NotFound:
             return b""
+
+    def requests(self) -> Sequence[RunEvent]:
+        """See `Source`."""
+        return self._runs.requests(self._id)
 
 
 def log_of(run: SpecWorkflowRun) -> tuple[str, int | None] | None:
@@ -109,15 +117,20 @@ def follow(
     `check` may raise to stop it; `meanwhile` is called after each look at a run that has not ended.
     """
     tail = LogTail(source)
+    before: SpecWorkflowRun | None = None
+    asked: Sequence[RunEvent] = ()
     while True:
         if check is not None:
             check()
         run = source.look()
+        if before is None or run.updated_at != before.updated_at:  # each request changes it
+            asked = source.requests()
+        before = run
         entries = tail.more(run)
         if run.status.terminal:
-            view.show(run, [*entries, *tail.last()])
+            view.show(run, [*entries, *tail.last()], asked)
             return run
-        view.show(run, entries)
+        view.show(run, entries, asked)
         if meanwhile is not None:
             meanwhile()
         time.sleep(pace)

@@ -1,6 +1,7 @@
 """The three ways to show a run that moves: drawn in place, as plain lines, as JSON lines."""
 
 from collections import deque
+from collections.abc import Sequence
 from typing import Self
 
 from rich.console import Console, Group, RenderableType
@@ -16,13 +17,15 @@ from moonmind.cli.run_drawing import (
     facts,
     heading,
     note,
+    request,
+    requests,
     stage_table,
     state_of,
     verdict,
     words,
 )
 from moonmind.cli.terminal_text import one_line
-from moonmind.wire import SpecWorkflowRun, WorkflowTaskState
+from moonmind.wire import RunEvent, SpecWorkflowRun, WorkflowTaskState
 
 _SHOWN_ENTRIES = 6
 _FRAMES_PER_SECOND = 10
@@ -34,6 +37,7 @@ class LiveView:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._run: SpecWorkflowRun | None = None
+        self._asked: Sequence[RunEvent] = ()
         self._moves = True
         self._entries: deque[Entry] = deque(maxlen=_SHOWN_ENTRIES)
         self._live = Live(
@@ -49,9 +53,9 @@ class LiveView:
         self._moves = False
         self._live.stop()
 
-    def show(self, run: SpecWorkflowRun, entries: list[Entry]) -> None:
+    def show(self, run: SpecWorkflowRun, entries: list[Entry], asked: Sequence[RunEvent] = ()) -> None:
         """See `View`."""
-        self._run = run
+        self._run, self._asked = run, asked
         self._entries.extend(entries)
         self._live.refresh()
 
@@ -59,7 +63,7 @@ class LiveView:
         run = self._run
         if run is None:
             return Text("")
-        parts: list[RenderableType] = [Text(""), heading(run), Text("")]
+        parts: list[RenderableType] = [Text(""), heading(run), *requests(self._asked), Text("")]
         parts.append(stage_table(run, self._console, live=self._moves and not run.status.terminal))
         if self._entries:
             parts += [Text(""), Text("agent", "dim"), words(self._entries)]
@@ -85,13 +89,17 @@ class LineView(_PlainView):
         self._console = console
         self._named = ""
         self._told: set[str] = set()
+        self._asked = 0
 
-    def show(self, run: SpecWorkflowRun, entries: list[Entry]) -> None:
+    def show(self, run: SpecWorkflowRun, entries: list[Entry], asked: Sequence[RunEvent] = ()) -> None:
         """See `View`."""
         named = heading(run).plain
         if named != self._named:
             self._named = named
             self._line(named.replace("\n", "  "))
+        for event in asked[self._asked :]:
+            self._line(request(event).plain)
+        self._asked = max(self._asked, len(asked))
         discover, submit, *rest = chain(run)
         # In the order in which it came about: the agent speaks between the beginning and the end of submit.
         self._stage(discover, run)
@@ -139,7 +147,12 @@ class JsonView(_PlainView):
     def __init__(self) -> None:
         self._last = ""
 
-    def show(self, run: SpecWorkflowRun, entries: list[Entry]) -> None:  # noqa: ARG002 - `logs --json` gives the log
+    def show(
+        self,
+        run: SpecWorkflowRun,
+        entries: list[Entry],  # noqa: ARG002 - `logs --json` gives the log
+        asked: Sequence[RunEvent] = (),  # noqa: ARG002 - the API gives the events
+    ) -> None:
         """See `View`."""
         body = run.model_dump_json(by_alias=True)
         if body != self._last:

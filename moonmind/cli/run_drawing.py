@@ -12,11 +12,12 @@ from rich.text import Text
 
 from moonmind.cli.agent_log import Entry, Kind
 from moonmind.cli.consoles import marks
-from moonmind.cli.durations import between, clock
+from moonmind.cli.durations import ago, between, clock
 from moonmind.cli.exits import in_commands
 from moonmind.cli.terminal_text import one_line
+from moonmind.runs.event_types import EventType
 from moonmind.runs.machine import AttemptState, RunStatus, WaitingReason
-from moonmind.wire import SpecWorkflowRun, TaskName, Waiting, WorkflowTaskState
+from moonmind.wire import RunEvent, SpecWorkflowRun, TaskName, Waiting, WorkflowTaskState
 
 _STYLES = {
     "succeeded": "green",
@@ -42,6 +43,11 @@ _WAITS = {
     WaitingReason.RATE_LIMIT: "rate limited until {until}",
     WaitingReason.BACKOFF: "retries at {until}",
     WaitingReason.NEEDS_ATTENTION: "needs an answer by {until}",
+}
+_REQUESTS = {
+    EventType.RUN_CREATED: "started",
+    EventType.RUN_RETRIED: "retried",
+    EventType.RUN_CANCEL_REQUESTED: "cancelled",
 }
 _KINDS = {
     Kind.SAYS: ("", ""),
@@ -130,6 +136,16 @@ def heading(run: SpecWorkflowRun) -> Text:
     first = run.phase or run.feature_key or run.repository
     rest = (part for part in (run.repository, run.feature_key, str(run.id)[:8]) if part and part != first)
     return Text.assemble((one_line(first), "bold"), "\n", (" · ".join(one_line(part) for part in rest), "dim"))
+
+
+def request(event: RunEvent) -> Text:
+    """Describe what somebody asked of a run, and who."""
+    return Text(f"{_REQUESTS.get(event.type, event.type.value)} by {one_line(event.actor or 'nobody')}", "dim")
+
+
+def requests(asked: Iterable[RunEvent]) -> list[Text]:
+    """Describe in one line each what people asked of a run, and when."""
+    return [request(event).append(f" {ago(event.created_at)}") for event in asked]
 
 
 def stage_table(run: SpecWorkflowRun, console: Console, *, live: bool = False) -> Table:

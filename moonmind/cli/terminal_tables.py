@@ -11,10 +11,18 @@ from rich.text import Text
 
 from moonmind.cli.consoles import marks
 from moonmind.cli.durations import ago
-from moonmind.cli.run_drawing import ending, heading, model_calls_text, stage_table, status_text, waiting_text
+from moonmind.cli.run_drawing import (
+    ending,
+    heading,
+    model_calls_text,
+    requests,
+    stage_table,
+    status_text,
+    waiting_text,
+)
 from moonmind.cli.terminal_text import clean, one_line
 from moonmind.ports.check import Check, CheckStatus
-from moonmind.wire import SpecWorkflowRun
+from moonmind.wire import RunEvent, SpecWorkflowRun
 
 _GAP = 2
 _SHORTEST = 12
@@ -74,9 +82,11 @@ def _fitted(wanted: Mapping[str, int], room: int) -> dict[str, int]:
     return widths
 
 
-def run_sheet(run: SpecWorkflowRun, console: Console, artifact_root: Path) -> RenderableType:
-    """Show one run whole: what it is, its stages, how it ended, what it left."""
-    parts: list[RenderableType] = [heading(run), Text(""), stage_table(run, console), Text("")]
+def run_sheet(
+    run: SpecWorkflowRun, asked: Iterable[RunEvent], console: Console, artifact_root: Path
+) -> RenderableType:
+    """Show one run whole: what it is, what was asked of it and by whom, its stages, how it ended, what it left."""
+    parts: list[RenderableType] = [heading(run), *requests(asked), Text(""), stage_table(run, console), Text("")]
     if run.status.terminal:
         parts.append(ending(run))
     else:

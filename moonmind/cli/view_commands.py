@@ -65,11 +65,12 @@ def show(run: str, *, watch: bool, printer: Printer) -> int:
         if watch:
             return watch_run(container, str(find_run(container.runs, run)), printer=printer)
         shown = container.runs.get(find_run(container.runs, run))
+        asked = container.runs.requests(shown.id)
         if not shown.status.terminal:
             warn_if_alone(container)
 
         def draw(console: Console) -> None:
-            console.print(run_sheet(shown, console, container.settings.artifact_root))
+            console.print(run_sheet(shown, asked, console, container.settings.artifact_root))
             say_leftovers(console, shown, ServiceSource(container.runs, str(shown.id)), container.settings)
 
         printer.answer(shown, draw)

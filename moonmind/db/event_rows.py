@@ -38,6 +38,11 @@ class Events(InTransaction):
                 query = query.where(tuple_(*_PLACE) > place)
         return [Event(*row) for row in self._connection.execute(query)]
 
+    def of_people(self, run_id: UUID) -> list[Event]:
+        """Return the events of a run that somebody asked for, in their order."""
+        query = select(*row_mapping.EVENT).where(event.c.run_id == run_id, event.c.actor.is_not(None))
+        return [Event(*row) for row in self._connection.execute(query.order_by(event.c.seq))]
+
     def last_id(self) -> int:
         """Return the id of the last event of the stream over all runs, from which only what happens next follows; 0: none."""
         query = (

@@ -9,7 +9,7 @@ from uuid import UUID
 import httpx
 
 from moonmind.errors import Conflict, External, InvalidRequest, MoonMindError, NotFound, Unavailable
-from moonmind.wire import RunPage, SpecWorkflowRun
+from moonmind.wire import RunEvent, RunPage, SpecWorkflowRun
 
 _RUNS = "/api/workflows/speckit/runs"
 _TIMEOUT_SECONDS = 20.0
@@ -38,6 +38,11 @@ class Client:
         """Show a run whole."""
         wanted = {"includeTasks": "true", "includeArtifacts": "true"}
         return SpecWorkflowRun.model_validate_json(self._ask("GET", f"{_RUNS}/{run_id}", params=wanted).content)
+
+    def events(self, run_id: UUID) -> list[RunEvent]:
+        """List a run's events from its start, 1000 at most."""
+        listed = self._ask("GET", f"{_RUNS}/{run_id}/events", params={"limit": "1000"}).json()
+        return [RunEvent.model_validate(event) for event in listed]
 
     def newest(self) -> SpecWorkflowRun | None:
         """Find the run that was created last."""
@@ -83,6 +88,10 @@ class HttpSource:
     def log(self, path: str, start: int) -> bytes:
         """See `follow.Source`."""
         return self._client.artifact(self._id, path, start)
+
+    def requests(self) -> list[RunEvent]:
+        """See `follow.Source`."""
+        return [event for event in self._client.events(self._id) if event.actor is not None]
 
 
 def _refuse(answer: httpx.Response) -> None:

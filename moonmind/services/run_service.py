@@ -195,6 +195,11 @@ class RunService:
                 _found(uow.runs.get(run_id), run_id)
             return [run_views.event_view(event) for event in uow.events.after(run_id, after, max(1, min(limit, 1000)))]
 
+    def requests(self, run_id: UUID) -> list[wire.RunEvent]:
+        """List what people asked of a run, its start first: the events that name who did."""
+        with self._database.read() as uow:
+            return [run_views.event_view(event) for event in uow.events.of_people(run_id)]
+
     def last_event_id(self) -> int:
         """Return the position in the events of all runs after which only what happens from now on follows."""
         with self._database.read() as uow:

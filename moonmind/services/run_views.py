@@ -72,6 +72,7 @@ def run_view(
         error=None if run.error is None else wire.RunError.of(run.error),
         cancel_requested_at=run.cancel_requested_at,
         notes=run.notes,
+        started_by=run.started_by,
         artifacts=None if artifacts is None else [artifact_view(artifact) for artifact in artifacts],
         tasks=None if attempts is None else task_views(attempts, artifacts or (), stages=stages),
         credential_audit=None if audit is None else audit_view(audit),
@@ -136,6 +137,7 @@ def event_view(event: Event) -> wire.RunEvent:
         task_name=None if event.stage is None else _task_name(event.stage),
         data=dict(event.data),
         created_at=event.created_at,
+        actor=event.actor,
     )
 
 

@@ -132,6 +132,8 @@ class SpecWorkflowRun(WireModel):
     error: RunError | None = None
     cancel_requested_at: Instant | None = None
     notes: str | None = None
+    started_by: str | None = None
+    """Who asked for it: an OS user, or the name of an API token; null where it was not recorded."""
     artifacts: list[WorkflowArtifact] | None = None
     """Null where it was not asked for."""
     tasks: list[WorkflowTaskState] | None = None
@@ -159,3 +161,5 @@ class RunEvent(WireModel):
     task_name: Annotated[TaskName, Shown()] | None = None
     data: dict[str, Any] = Field(default_factory=dict)
     created_at: Instant
+    actor: str | None = None
+    """Who asked for it; null where the program went on by itself."""
