@@ -15,6 +15,7 @@ from api_service.routes import PREFIX, artifacts, events, health, runs
 from moonmind import __version__, bootstrap
 from moonmind.errors import MoonMindError
 from moonmind.runtime.container import Container, Role
+from moonmind.services.tokens import no_token
 from moonmind.settings import Settings, load_settings
 
 
@@ -24,12 +25,14 @@ def create_app(
     *,
     owner_of: OwnerOf = socket_owner,
     stream_heartbeat_seconds: float = 15,
+    open_at: str | None = None,
 ) -> FastAPI:
     """Build the application.
 
     A container that is given belongs to the caller, who opens and closes it; without one, the lifespan runs one that it
-    builds from the settings, or from the environment. `owner_of` returns whose socket a peer's is, for a server without
-    a token.
+    builds from the settings, or from the environment. `owner_of` returns whose socket a peer's is, for requests without
+    a token. `open_at` is the address at which other machines reach the server: every request needs a token then, and it
+    does not start where there is none.
     """
     app = FastAPI(
         title="MoonMind",
@@ -38,7 +41,7 @@ def create_app(
         docs_url=None,  # the interactive pages load scripts from elsewhere, which the content policy forbids
         redoc_url=None,
         redirect_slashes=False,
-        lifespan=_lifespan(settings, container),
+        lifespan=_lifespan(settings, container, open_at),
         separate_input_output_schemas=False,
         # As they are: to include a router builds each of its routes a second time.
         routes=[route for resource in (runs, artifacts, events, health) for route in resource.router.routes],
@@ -48,7 +51,7 @@ def create_app(
     # The last one added sees a request first.
     app.add_middleware(Heads)
     app.add_middleware(BodyLimit)
-    app.add_middleware(Guard, owner_of=owner_of)
+    app.add_middleware(Guard, owner_of=owner_of, token_required=open_at is not None)
     for middleware in (Crashes, SecurityHeaders, RequestContext, PlainStartup):
         app.add_middleware(middleware)
     return app
@@ -60,7 +63,7 @@ def startup_sentence(error: MoonMindError) -> str:
 
 
 def _lifespan(
-    settings: Settings | None, given: Container | None
+    settings: Settings | None, given: Container | None, open_at: str | None
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -68,7 +71,7 @@ def _lifespan(
         app.state.streams = set()
         with ExitStack() as running:
             try:
-                container = given if given is not None else running.enter_context(_running(settings))
+                container = given if given is not None else running.enter_context(_running(settings, open_at))
             except MoonMindError as error:
                 app.state.startup_failure = error  # for PlainStartup, and for a caller in this process
                 raise
@@ -81,12 +84,14 @@ def _lifespan(
 
 
 @contextmanager
-def _running(settings: Settings | None) -> Iterator[Container]:
+def _running(settings: Settings | None, open_at: str | None) -> Iterator[Container]:
     """Build the container and run what works beside the routes: embedded, the engine itself."""
     settings = settings if settings is not None else load_settings()
     bootstrap.prepare_process(settings)
     container = bootstrap.build_when_there(settings)
     with closing(container):
+        if open_at is not None and settings.api_token is None and not container.tokens.any_valid():
+            raise no_token(open_at)
         container.open(Role.SERVER)
         yield container
 

@@ -46,6 +46,7 @@ from moonmind.runtime.schema_upgrade import migrate_in_turn
 from moonmind.runtime.start_wait import when_there
 from moonmind.sample import source as sample
 from moonmind.services.run_service import RunService
+from moonmind.services.tokens import Tokens
 from moonmind.settings import Settings, ambient_environment
 from moonmind.stages.apply import apply
 from moonmind.stages.discover import discover
@@ -192,6 +193,7 @@ def _build_on(database: Database, settings: Settings, *, publishes: bool, stages
             host_id=host.id,
             admitted=admitted,
         ),
+        tokens=Tokens(database),
         executor=executor,
         keeper=keeper,
         dispatch_loop=dispatch_loop,

@@ -124,11 +124,11 @@ class RangeNotSatisfiable(InvalidRequest):
 
 
 class Unauthorized(MoonMindError):
-    """The API token is missing or wrong."""
+    """The API token is missing, wrong, expired or revoked."""
 
     code = "unauthorized"
     http_status = 401
-    remediation = "Send the header `Authorization: Bearer <MOONMIND_API_TOKEN>`."
+    remediation = "Send the header `Authorization: Bearer TOKEN`, with MOONMIND_API_TOKEN or a token made by `moonmind token create`."
 
 
 class Forbidden(MoonMindError):
@@ -137,9 +137,16 @@ class Forbidden(MoonMindError):
     code = "forbidden"
     http_status = 403
     remediation = (
-        "Call from this machine, as the server's own user and under a local host name, or set MOONMIND_API_TOKEN and "
-        "send it."
+        "Call from this machine, as the server's own user and under a local host name, or send a token: set "
+        "MOONMIND_API_TOKEN, or run `moonmind token create`."
     )
+
+
+class ReadOnlyToken(Forbidden):
+    """A token that may only read was sent with a request that changes something."""
+
+    code = "read_only_token"
+    remediation = "Send a token that may do everything: one that was created without --read."
 
 
 class RepositoryNotAllowed(Forbidden):
@@ -191,6 +198,16 @@ class NotCancellable(Conflict):
 
     code = "not_cancellable"
     remediation = "The run has ended; there is nothing left to stop."
+
+
+class TokenNameTaken(Conflict):
+    """An API token has, or had, this name."""
+
+    code = "token_name_taken"
+    remediation = (
+        "Choose another name: one is never used twice, so that it is clear whom it means wherever it is recorded. "
+        "`moonmind token list` lists them."
+    )
 
 
 class IdempotencyMismatch(Conflict):

@@ -1,6 +1,6 @@
 """Events: a list to poll, or a stream to follow."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
 from threading import Lock
 from typing import Annotated, Any
@@ -13,6 +13,7 @@ from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.concurrency import run_in_threadpool
 from starlette.types import Receive, Scope, Send
 
+from api_service.auth import STILL_ADMITTED
 from api_service.deps import RunId, Runs
 from api_service.middleware import only_headers
 from api_service.routes import PREFIX
@@ -101,7 +102,7 @@ def _stream(request: Request, runs: RunService, run_id: UUID | None, position: i
         streams.add(seat)
     closing = anyio.Event()
     return _Seated(
-        _follow(runs, run_id, position, closing),
+        _follow(runs, run_id, position, closing, request.scope.get(STILL_ADMITTED, _always)),
         leave=partial(streams.discard, seat),
         ping=request.app.state.stream_heartbeat_seconds,
         sep=_LINE,
@@ -125,12 +126,20 @@ class _Seated(EventSourceResponse):
             self._leave()
 
 
+async def _always() -> bool:
+    return True
+
+
 async def _follow(
-    runs: RunService, run_id: UUID | None, position: int, closing: anyio.Event
+    runs: RunService,
+    run_id: UUID | None,
+    position: int,
+    closing: anyio.Event,
+    still_admitted: Callable[[], Awaitable[bool]] = _always,
 ) -> AsyncIterator[ServerSentEvent]:
     last: EventType | None = None
     yield ServerSentEvent(comment="open", retry=RECONNECT_MILLISECONDS, sep=_LINE)
-    while not closing.is_set():
+    while not closing.is_set() and await still_admitted():
         batch = await _next(runs, run_id, position)
         for event in batch:
             position = event.id if run_id is None else event.seq

@@ -104,9 +104,7 @@ def list_tasks(
     response_model=wire.SpecWorkflowRun,
     responses=refusals(403, 404, 409, 422),
 )
-def retry_run(
-    run_id: RunId, runs: Runs, actor: Actor, body: wire.RetryRun | None = None
-) -> wire.SpecWorkflowRun:
+def retry_run(run_id: RunId, runs: Runs, actor: Actor, body: wire.RetryRun | None = None) -> wire.SpecWorkflowRun:
     """Start an ended run again; without a body, from the stage that failed."""
     return runs.retry(run_id, body or wire.RetryRun(), actor=actor)
 

@@ -39,12 +39,14 @@ app = typer.Typer(
     context_settings={
         "help_option_names": ["-h", "--help"],
         # Typer loads pydantic for an option that is neither given nor has a default; its own --help is one.
-        "default_map": {"help": False, "db": {"help": False}},
+        "default_map": {"help": False, "db": {"help": False}, "token": {"help": False}},
     },
 )
 
 database = typer.Typer()
 app.add_typer(database, name="db")
+tokens = typer.Typer()
+app.add_typer(tokens, name="token")
 
 RunId = Annotated[str, typer.Argument(metavar="RUN", help="Run ID or a unique prefix of it (4 characters or more).")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
@@ -241,6 +243,58 @@ def current_version(json: Json = False) -> None:
     from moonmind.cli import database_commands as kept
 
     raise typer.Exit(kept.current(_printer(json)))
+
+
+@tokens.callback(invoke_without_command=True)
+def token(context: typer.Context) -> None:
+    """Create, list or revoke named tokens for the API.
+
+    They are kept in the installation's own database: the one in DATABASE_URL, else the one in CELERY_RESULT_BACKEND, else
+    var/moonmind.db. No server needs to run, and none needs to be restarted.
+    """
+    if context.invoked_subcommand is None:
+        print(context.get_help())
+
+
+@tokens.command("create")
+def create_token(
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME", help="Who or what uses it; recorded with everything it asks for. Never used twice."
+        ),
+    ],
+    read: Annotated[bool, typer.Option("--read", help="It may look at everything and change nothing.")] = False,
+    expires: Annotated[
+        str | None,
+        typer.Option(
+            metavar="WHEN", help="A number of days (30d), or the last day (2027-01-31, in UTC). Default: never."
+        ),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Create a token and print it, this once: only a hash of it is stored."""
+    from moonmind.cli import token_commands
+
+    raise typer.Exit(token_commands.create(name, read_only=read, expires=expires, printer=_printer(json)))
+
+
+@tokens.command("list")
+def list_tokens(json: Json = False) -> None:
+    """List all tokens, also those that have expired or are revoked."""
+    from moonmind.cli import token_commands
+
+    raise typer.Exit(token_commands.show(_printer(json)))
+
+
+@tokens.command("revoke")
+def revoke_token(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The token's name.")], json: Json = False
+) -> None:
+    """Revoke a token; servers refuse it within 5 seconds."""
+    from moonmind.cli import token_commands
+
+    raise typer.Exit(token_commands.revoke(name, printer=_printer(json)))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

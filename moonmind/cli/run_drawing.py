@@ -139,8 +139,8 @@ def heading(run: SpecWorkflowRun) -> Text:
 
 
 def request(event: RunEvent) -> Text:
-    """Describe what somebody asked of a run, and who."""
-    return Text(f"{_REQUESTS.get(event.type, event.type.value)} by {one_line(event.actor or 'nobody')}", "dim")
+    """Describe what a person asked of a run, and who it was."""
+    return Text(f"{_REQUESTS.get(event.type, event.type.value)} by {one_line(event.actor or 'unknown')}", "dim")
 
 
 def requests(asked: Iterable[RunEvent]) -> list[Text]:

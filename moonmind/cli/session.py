@@ -24,10 +24,11 @@ class NothingHere(NotFound):
 
     code = "nothing_here"
 
-    def __init__(self, place: Path) -> None:
+    def __init__(
+        self, place: Path, remediation: str = "Change to that folder, or start a run here: `moonmind run OWNER/NAME`."
+    ) -> None:
         super().__init__(
-            f"no runs here: {place} does not exist; is this the folder MoonMind runs in?",
-            remediation="Change to that folder, or start a run here: `moonmind run OWNER/NAME`.",
+            f"no runs here: {place} does not exist; is this the folder MoonMind runs in?", remediation=remediation
         )
 
 

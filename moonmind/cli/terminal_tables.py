@@ -82,9 +82,7 @@ def _fitted(wanted: Mapping[str, int], room: int) -> dict[str, int]:
     return widths
 
 
-def run_sheet(
-    run: SpecWorkflowRun, asked: Iterable[RunEvent], console: Console, artifact_root: Path
-) -> RenderableType:
+def run_sheet(run: SpecWorkflowRun, asked: Iterable[RunEvent], console: Console, artifact_root: Path) -> RenderableType:
     """Show one run whole: what it is, what was asked of it and by whom, its stages, how it ended, what it left."""
     parts: list[RenderableType] = [heading(run), *requests(asked), Text(""), stage_table(run, console), Text("")]
     if run.status.terminal:

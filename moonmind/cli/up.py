@@ -22,6 +22,7 @@ from uvicorn.importer import import_from_string
 from moonmind import __version__
 from moonmind.cli import consoles
 from moonmind.cli.exits import Exit, code_of, say
+from moonmind.cli.session import missing_database
 from moonmind.cli.terminal_text import one_line
 from moonmind.errors import Conflict, InvalidRequest, MoonMindError, Unavailable
 from moonmind.ports.check import Check
@@ -29,6 +30,7 @@ from moonmind.preflight.machine_checks import open_to_agents
 from moonmind.redact import Redactor
 from moonmind.runtime import server_file
 from moonmind.runtime.container import Container
+from moonmind.services.tokens import no_token
 from moonmind.settings import Settings, load_settings
 
 _APPLICATION = "api_service.app:create_app"
@@ -41,8 +43,9 @@ _GRACE_SECONDS = 5
 class _Server(uvicorn.Server):
     """Announces its address once it answers, and takes that back before it stops answering."""
 
-    def __init__(self, config: uvicorn.Config, url: str, settings: Settings, state: Any) -> None:
+    def __init__(self, config: uvicorn.Config, url: str, settings: Settings, state: Any, *, has_token: bool) -> None:
         super().__init__(config)
+        self._has_token = has_token
         self._state = state
         self._url = url
         self._settings = settings
@@ -55,8 +58,7 @@ class _Server(uvicorn.Server):
         if self.started:
             server_file.announce(self._settings.var_dir, self._url)
             container: Container = self._state.container
-            has_token = self._settings.api_token is not None
-            greet(self._url, self._settings, open_to_agents(container.agent, has_token=has_token))
+            greet(self._url, self._settings, open_to_agents(container.agent, has_token=self._has_token))
             # Looked at beside serving: it asks the agent's program, which may take seconds.
             threading.Thread(target=warn_of, args=(container.preflight.agent,), name="agent check", daemon=True).start()
 
@@ -69,12 +71,10 @@ class _Server(uvicorn.Server):
 def serve(host: str, port: int) -> int:
     """Serve until interrupted or asked to end; both are a good end. Raises InvalidRequest, Conflict, Unavailable."""
     settings = load_settings()
-    if not _loopback(host) and settings.api_token is None:
-        raise InvalidRequest(
-            f"{host} can be reached from other machines, and no token protects the API",
-            remediation="Set MOONMIND_API_TOKEN (for instance to `openssl rand -hex 32`), or serve on 127.0.0.1.",
-        )
-    if not _loopback(host) and settings.api_token is not None:
+    open_at = None if _loopback(host) else host
+    if open_at is not None and settings.api_token is None and missing_database(settings) is not None:
+        raise no_token(open_at)  # seen here at once; where there is a database, it is asked before anything else starts
+    if open_at is not None and settings.api_token is not None:
         given = len(settings.api_token.get_secret_value())
         if given < _TOKEN_LENGTH:
             raise InvalidRequest(
@@ -92,7 +92,7 @@ def serve(host: str, port: int) -> int:
     listener = listen(host, port)
     bound = listener.getsockname()[1]
     url = f"http://{f'[{host}]' if ':' in host else host}:{bound}"
-    application = import_from_string(_APPLICATION)(settings)
+    application = import_from_string(_APPLICATION)(settings, open_at=open_at)
     config = uvicorn.Config(
         application,
         host=host,
@@ -102,7 +102,9 @@ def serve(host: str, port: int) -> int:
         server_header=False,
         timeout_graceful_shutdown=_GRACE_SECONDS,
     )
-    server = _Server(config, url, settings, application.state)
+    server = _Server(
+        config, url, settings, application.state, has_token=open_at is not None or settings.api_token is not None
+    )
     # uvicorn raises the signal that ended it once more, for the handler before this one: an end asked for is no failure.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _end)

@@ -39,7 +39,7 @@ class Events(InTransaction):
         return [Event(*row) for row in self._connection.execute(query)]
 
     def of_people(self, run_id: UUID) -> list[Event]:
-        """Return the events of a run that somebody asked for, in their order."""
+        """Return the events of a run that people asked for, in their order."""
         query = select(*row_mapping.EVENT).where(event.c.run_id == run_id, event.c.actor.is_not(None))
         return [Event(*row) for row in self._connection.execute(query.order_by(event.c.seq))]
 

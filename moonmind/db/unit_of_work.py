@@ -9,6 +9,7 @@ from sqlalchemy import Connection, select
 
 from moonmind.db import schema
 from moonmind.db.agent_slots import Slots
+from moonmind.db.api_tokens import ApiTokens
 from moonmind.db.artifact_rows import Artifacts
 from moonmind.db.attempt_rows import Attempts
 from moonmind.db.audit_rows import Audits
@@ -49,6 +50,7 @@ class UnitOfWork:
         self.slots = Slots(connection)
         self.cooldowns = Cooldowns(connection)
         self.hosts = Hosts(connection)
+        self.tokens = ApiTokens(connection)
 
     def now(self) -> datetime:
         """Read the one clock: the database's."""

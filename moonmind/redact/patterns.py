@@ -14,6 +14,8 @@ _TOKENS = (
     re.compile(r"\bglpat-[A-Za-z0-9_-]{20,255}"),
     re.compile(r"\bxox[abprs]-[A-Za-z0-9-]{10,255}"),
     re.compile(r"\bnpm_[A-Za-z0-9]{36}\b"),
+    # MoonMind's own: 32 random bytes, which hold a capital; a long name in somebody's code need not.
+    re.compile(r"\bmm_(?=[a-z0-9_-]{0,42}[A-Z])[A-Za-z0-9_-]{43}"),
 )
 
 # A JSON Web Token: header and payload are base64 of JSON objects, which begin with `{"`. The search goes by the part

@@ -205,3 +205,17 @@ class Cooldown:
     name: str
     until: datetime
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ApiToken:
+    """A named token of the API, without its text, which is not stored."""
+
+    name: str
+    read_only: bool
+    created_by: str | None
+    created_at: datetime
+    expires_at: datetime | None
+    revoked_at: datetime | None
+    expired: bool
+    """True once `expires_at` has come, by the database's clock."""

@@ -32,6 +32,7 @@ from moonmind.runtime.folders import check_state_folder, check_writable, close_t
 from moonmind.runtime.server_file import ServerInfo, find
 from moonmind.runtime.upgrades import announce
 from moonmind.services.run_service import RunService
+from moonmind.services.tokens import Tokens
 from moonmind.settings import Settings
 from moonmind.wire import CreateRun, SpecWorkflowRun
 
@@ -73,6 +74,7 @@ class Container:
     agent: Agent
     preflight: Preflight
     runs: RunService
+    tokens: Tokens
     executor: Executor
     keeper: LeaseKeeper
     dispatch_loop: DispatchLoop

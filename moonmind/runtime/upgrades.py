@@ -190,6 +190,16 @@ CHANGES: tuple[Change, ...] = (
         "The database stores stages by name, and attempt.outputs as attempt.result and attempt.checkpoint.",
     ),
     Change(
+        "named-tokens",
+        "`moonmind token create NAME` makes named API tokens beside MOONMIND_API_TOKEN, also ones that may only read.",
+    ),
+    Change(
+        "token-judged-alone",
+        "A request with an Authorization header is judged by it alone; without MOONMIND_API_TOKEN it was ignored before, and a "
+        "wrong one is refused now.",
+    ),
+    Change("actors", "Runs (startedBy) and events (actor) name who asked: the OS user, or the name of the API token."),
+    Change(
         "check-status",
         "The HTTP contract names one schema, CheckStatus, where it had CheckOutcome and CredentialStatus; answers are the same.",
     ),

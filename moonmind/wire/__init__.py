@@ -14,16 +14,19 @@ from moonmind.wire.public_run import (
     WorkflowCredentialAudit,
     WorkflowTaskState,
 )
+from moonmind.wire.public_token import ApiToken, NewApiToken
 from moonmind.wire.readiness import CheckResult, Health, Readiness
 from moonmind.wire.requests import FINGERPRINT, AcceptFindings, CreateRun, RetryRun
 
 __all__ = [
     "FINGERPRINT",
     "AcceptFindings",
+    "ApiToken",
     "CheckResult",
     "CreateRun",
     "Health",
     "Instant",
+    "NewApiToken",
     "Problem",
     "Progress",
     "Readiness",

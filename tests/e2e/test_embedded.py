@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
+from moonmind.os_user import own_name
 from tests.support import git_repos
 from tests.support.processes import PYTHON, group_of, processes_of
 from tests.support.reader import Reader
-from tests.support.team import Team, team
+from tests.support.team import RUNS, Team, team
 from tests.support.waiting import PATIENCE, until
 
 pytestmark = pytest.mark.sqlite
@@ -175,10 +177,36 @@ def test_a_server_that_reloads_goes_on_with_its_run(members: Team) -> None:
 
 def test_uvicorn_alone_runs_the_embedded_engine_too(members: Team) -> None:
     server = members.api()
-    members.succeed(members.create())
+    assert members.succeed(members.create())["startedBy"] == own_name()
     server.terminate()
     assert group_of(server.pid) == []
     ends_well(members, [0])
+
+
+def test_a_named_token_asks_by_its_name_until_it_is_revoked(members: Team, shell: Shell) -> None:
+    waits(members, members.folder / "never")
+    server = members.up()
+    tokens = {name: shell.moonmind("token", "create", *name.split()).out.strip() for name in ("ci", "dash --read")}
+
+    def ask(name: str, method: str = "GET", **given: Any) -> httpx.Response:
+        headers = {"Authorization": f"Bearer {tokens[name]}"}
+        return httpx.request(method, f"{members.url}{RUNS}", headers=headers, timeout=30, **given)
+
+    started = ask("ci", "POST", json={"repository": SAMPLE})
+    assert (started.status_code, started.json()["startedBy"]) == (202, "ci")
+    assert (ask("dash --read").status_code, ask("dash --read", "POST", json={}).status_code) == (200, 403)
+    run_id = started.json()["id"]
+    members.await_run(run_id, is_with_its_agent, "the suspension")
+    cancelled = shell.moonmind("cancel", run_id, "--json")
+    assert (cancelled.code, members.finish(run_id)["status"]) == (0, "cancelled")
+    asked = [(event["type"], event["actor"]) for event in members.events(run_id) if event["actor"]]
+    assert asked == [("run.created", "ci"), ("run.cancel_requested", own_name())]
+    assert shell.moonmind("token", "revoke", "ci").code == 0
+    until(lambda: ask("ci").status_code == 401, "the refusal of a revoked token", 5)
+    server.terminate()
+    assert [text for text in tokens.values() if text in server.text()] == []
+    files = [place.read_bytes() for place in members.folder.rglob("*") if place.is_file()]
+    assert [name for name, text in tokens.items() if any(text.encode() in content for content in files)] == []
 
 
 def ends_well(members: Team, codes: list[int]) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import delete
 
-from moonmind.db.tables import cooldown, host, run
+from moonmind.db.tables import api_token, cooldown, host, run
 from moonmind.db.unit_of_work import Database
 from moonmind.engine import janitor as janitor_module
 from moonmind.engine.dispatch_loop import DispatchLoop
@@ -36,7 +36,7 @@ def lasting_database(
 def database(lasting_database: Database) -> Database:
     """A real database without rows but for the installation's."""
     with lasting_database._engine.begin() as connection:
-        for table in (run, host, cooldown):
+        for table in (run, host, cooldown, api_token):
             connection.execute(delete(table))
     return lasting_database
 

@@ -15,7 +15,18 @@ from moonmind.db.unit_of_work import Database
 from moonmind.errors import SchemaMismatch, Unavailable
 
 ROOT = Path(__file__).parents[3]
-OURS = {"run", "attempt", "event", "artifact", "credential_audit", "agent_slot", "gate", "host", "installation"}
+OURS = {
+    "run",
+    "attempt",
+    "event",
+    "artifact",
+    "credential_audit",
+    "agent_slot",
+    "gate",
+    "host",
+    "installation",
+    "api_token",
+}
 
 
 def tables_of(url: str) -> set[str]:

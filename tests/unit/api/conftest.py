@@ -16,7 +16,7 @@ from structlog.testing import LogCapture
 from api_service.app import create_app
 from api_service.peers import OwnerOf
 from moonmind import bootstrap
-from moonmind.db.tables import run
+from moonmind.db.tables import api_token, run
 from moonmind.db.unit_of_work import Database
 from moonmind.runtime.container import Container
 from moonmind.settings import Settings
@@ -70,7 +70,8 @@ def build(lasting: Lasting) -> Iterator[Build]:
 
     usual = lasting.container = lasting.container or _built(lasting.folder)
     with usual.database._engine.begin() as connection:
-        connection.execute(delete(run))
+        for table in (run, api_token):
+            connection.execute(delete(table))
     yield builder
     for container in made:
         container.close()

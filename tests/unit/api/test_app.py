@@ -2,6 +2,7 @@
 
 import asyncio
 import tempfile
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,8 @@ import pytest
 from fastapi.testclient import TestClient
 
 from api_service.app import create_app
-from moonmind.errors import NotConfigured
+from moonmind import bootstrap
+from moonmind.errors import InvalidRequest, NotConfigured
 from moonmind.settings import Settings
 from tests.support.peers import ours
 
@@ -58,3 +60,20 @@ def test_the_server_is_told_in_one_sentence_why_nothing_starts(folder: Path) -> 
     assert message["message"].startswith(f"MoonMind cannot start: the state folder {folder / 'state'} is inside")
     assert "Set MOONMIND_STATE_DIR to a folder outside" in message["message"]
     assert "Traceback" not in message["message"]
+
+
+@pytest.mark.parametrize("state", ["none", "revoked", "valid"])
+def test_a_server_for_other_machines_starts_only_where_there_is_a_token(folder: Path, state: str) -> None:
+    mine = settings(folder)
+    with closing(bootstrap.build(mine, publishes=False)) as container:
+        if state != "none":
+            container.tokens.create("ci", actor=None)
+        if state == "revoked":
+            container.tokens.revoke("ci")
+    server = TestClient(create_app(mine, owner_of=ours, open_at="192.0.2.7"), client=("192.0.2.8", 1))
+    if state == "valid":
+        with server:
+            assert server.get("/healthz").status_code == 200
+        return
+    with pytest.raises(InvalidRequest, match=r"192\.0\.2\.7 can be reached from other machines"), server:
+        pass

@@ -1,7 +1,6 @@
 """The routes of events: the list, and the stream driven by hand over plain ASGI."""
 
 import json
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 from uuid import UUID
@@ -23,11 +22,11 @@ from moonmind.services.run_service import RunService
 from moonmind.wire import RetryRun
 from tests.support.databases import add_run, claim_run, events_of, read_run, suspend
 from tests.support.engine_room import Outage, Told
+from tests.support.listener import STREAM, Listener
 from tests.support.peers import ours
+from tests.support.waiting import PATIENCE
 
 PREFIX = "/api/workflows/speckit"
-STREAM = {"Accept": "text/event-stream"}
-PATIENCE = 60
 CANCELLED = ["run.cancel_requested", "run.closed"]
 
 
@@ -39,55 +38,6 @@ def seqs(text: str) -> list[tuple[str, str]]:
         if "data" in fields:
             found.append((fields["id"], json.loads(fields["data"])["type"]))
     return found
-
-
-class Listener:
-    """A client of a stream: it keeps what comes, and goes when its test has seen enough."""
-
-    def __init__(self, app: FastAPI, path: str, headers: dict[str, str]) -> None:
-        self.text = ""
-        self.status = 0
-        self.ended = False
-        self._app = app
-        self._gone = anyio.Event()
-        names = {"host": "localhost", **STREAM, **headers}
-        path, _, query = path.partition("?")
-        self._scope = {
-            "type": "http",
-            "asgi": {"version": "3.0", "spec_version": "2.4"},
-            "http_version": "1.1",
-            "method": "GET",
-            "scheme": "http",
-            "path": path,
-            "raw_path": path.encode(),
-            "root_path": "",
-            "query_string": query.encode(),
-            "headers": [(name.lower().encode(), value.encode()) for name, value in names.items()],
-            "client": ("127.0.0.1", 1),
-            "server": ("localhost", 8000),
-        }
-
-    async def listen(self) -> None:
-        await self._app(self._scope, self._receive, self._send)
-        self.ended = True
-
-    def go(self) -> None:
-        self._gone.set()
-
-    async def until(self, condition: Callable[[], bool]) -> None:
-        with anyio.fail_after(PATIENCE):
-            while not condition():  # noqa: ASYNC110 - the condition lies in the code under test, which sets no event
-                await anyio.sleep(0.01)
-
-    async def _receive(self) -> dict[str, str]:
-        await self._gone.wait()
-        return {"type": "http.disconnect"}
-
-    async def _send(self, message: Any) -> None:
-        if message["type"] == "http.response.start":
-            self.status = message["status"]
-        else:
-            self.text += message.get("body", b"").decode()
 
 
 @pytest.fixture
@@ -112,6 +62,7 @@ def test_a_runs_events_are_listed_from_a_position(client: TestClient, database: 
         "type": "run.created",
         "taskName": "discover",
         "data": dict(kept.data),
+        "actor": None,
     }
 
 

@@ -1,5 +1,5 @@
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import pytest
@@ -9,7 +9,7 @@ from moonmind.cli.follow import LogTail, ServiceSource, follow, log_of
 from moonmind.errors import Unavailable
 from moonmind.runs.machine import RunStatus
 from moonmind.runtime.container import Container
-from moonmind.wire import SpecWorkflowRun
+from moonmind.wire import RunEvent, SpecWorkflowRun
 from tests.support.databases import add_run, claim_run, set_columns
 from tests.support.terminal import end, keep
 
@@ -23,9 +23,11 @@ def said(text: str) -> bytes:
 @dataclass
 class Shown:
     looks: list[tuple[str, list[str]]] = field(default_factory=list)
+    asked: list[list[str | None]] = field(default_factory=list)
 
-    def show(self, run: SpecWorkflowRun, entries: list[Entry]) -> None:
+    def show(self, run: SpecWorkflowRun, entries: list[Entry], asked: Sequence[RunEvent]) -> None:
         self.looks.append((run.status.value, [entry.text for entry in entries]))
+        self.asked.append([event.actor for event in asked])
 
 
 def test_following_shows_every_look_and_gives_the_run_as_it_ended(container: Container) -> None:
@@ -48,6 +50,24 @@ def test_following_shows_every_look_and_gives_the_run_as_it_ended(container: Con
     ended = follow(ServiceSource(container.runs, str(run.id)), view, pace=0, meanwhile=move)
     assert ended.id == run.id
     assert view.looks == [("pending", []), ("running", ["one"]), ("succeeded", ["two"])]
+
+
+def test_following_shows_who_asked_for_what(container: Container) -> None:
+    run = add_run(container.database, started_by="ana")
+
+    def moves() -> Iterator[None]:
+        claim_run(container.database, run.id)
+        yield
+        container.runs.cancel(run.id, actor="ben")
+        yield
+        container.runs.cancel(run.id, actor="cleo")
+        yield
+        end(container.database, run.id, RunStatus.CANCELLED)
+        yield
+
+    view, steps = Shown(), moves()
+    follow(ServiceSource(container.runs, str(run.id)), view, pace=0, meanwhile=lambda: next(steps))
+    assert view.asked == [["ana"], ["ana"], ["ana", "ben"], ["ana", "ben"], ["ana", "ben"]]
 
 
 def test_following_ends_when_the_check_says_so(container: Container) -> None:

@@ -7,6 +7,7 @@ import pytest
 from moonmind import __version__, bootstrap
 from moonmind.db.unit_of_work import Database
 from moonmind.errors import ErrorInfo, Unavailable
+from moonmind.os_user import own_name
 from moonmind.runs.chain import Stage
 from moonmind.runs.machine import RunStatus
 from moonmind.runs.records import Run, RunFilter
@@ -59,6 +60,26 @@ def test_run_creates_a_run_of_what_was_asked(moonmind: Command, database: Databa
     out, err = capsys.readouterr()
     assert f"moonmind show {str(run.id)[:8]} --watch" in out
     assert err == ""
+
+
+def test_every_command_that_changes_something_leaves_its_user(
+    moonmind: Command, database: Database, capsys: Capture
+) -> None:
+    assert moonmind("run", "acme/rockets") == 0
+    run = newest(database)
+    assert [moonmind("cancel", str(run.id)), moonmind("retry", str(run.id)), moonmind("cancel", str(run.id))] == [0] * 3
+    kinds = {"run.created", "run.cancel_requested", "run.retried"}
+    assert run.started_by == own_name()
+    events = events_of(database, run.id)
+    assert [event.actor for event in events if event.type.value in kinds] == [own_name()] * 4
+    assert {event.actor for event in events if event.type.value not in kinds} == {None}
+    capsys.readouterr()
+    assert moonmind("show", str(run.id)) == 0
+    out = capsys.readouterr().out
+    said = [f"{what} by {own_name()} just now" for what in ("started", "cancelled", "retried", "cancelled")]
+    assert [line for line in out.splitlines() if " by " in line] == said
+    assert moonmind("show", str(run.id), "--json") == 0
+    assert json.loads(capsys.readouterr().out)["startedBy"] == own_name()
 
 
 def test_a_stage_to_start_from_needs_an_earlier_run(moonmind: Command, database: Database, capsys: Capture) -> None:

@@ -8,8 +8,9 @@ from rich.console import Console
 
 from moonmind.cli.agent_log import Entry, Kind
 from moonmind.cli.run_display import JsonView, LineView, LiveView, view_for
+from moonmind.runs.event_types import EventType
 from moonmind.runs.machine import AttemptState, RunStatus, WaitingReason
-from moonmind.wire import SpecWorkflowRun, TaskName, Waiting
+from moonmind.wire import RunEvent, SpecWorkflowRun, TaskName, Waiting
 from tests.support.terminal import NOW, a_run
 
 
@@ -55,6 +56,34 @@ def test_plain_lines_tell_the_story_in_its_order_and_once() -> None:
         ["finalize", "succeeded"],
         ["succeeded", "after"],
     ]
+
+
+def request(seq: int, kind: EventType, actor: str) -> RunEvent:
+    return RunEvent(id=seq, seq=seq, run_id=a_run().id, type=kind, created_at=NOW, actor=actor)
+
+
+ASKED = [
+    request(1, EventType.RUN_CREATED, "ana"),
+    request(9, EventType.RUN_CANCEL_REQUESTED, "uid 1234"),
+    request(14, EventType.RUN_RETRIED, "ci\x1b[31m\nbot"),
+]
+
+
+def test_plain_lines_name_who_asked_once_each() -> None:
+    console, stream = shown(terminal=False)
+    with LineView(console) as view:
+        for known in (1, 1, 2, 3, 3):
+            view.show(at_work(0), [], ASKED[:known])
+    told = [line for line in stream.getvalue().splitlines() if " by " in line]
+    assert told == ["started by ana", "cancelled by uid 1234", "retried by ci bot"]
+
+
+def test_the_picture_names_who_asked() -> None:
+    console, stream = shown(terminal=True)
+    with LiveView(console) as view:
+        view.show(at_work(0), [], ASKED)
+    for said in ("started by ana", "cancelled by uid 1234", "retried by ci bot"):
+        assert said in stream.getvalue()
 
 
 def test_a_stage_that_waits_again_and_again_has_started_once_per_attempt() -> None:

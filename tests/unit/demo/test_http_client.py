@@ -4,7 +4,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from moonmind.demo.http_client import Client
+from moonmind.demo.http_client import Client, HttpSource
 from moonmind.errors import Conflict, External, InvalidRequest, MoonMindError, NotFound, Unavailable
 from moonmind.wire import RunPage
 from tests.support.terminal import a_run
@@ -61,6 +61,22 @@ def test_a_server_that_does_not_answer_is_unavailable() -> None:
 
     with client(away) as server, pytest.raises(Unavailable):
         server.get(RUN)
+
+
+def test_what_people_asked_is_among_the_events() -> None:
+    event = {"runId": str(RUN), "data": {}, "createdAt": "2026-03-01T12:00:00Z", "taskName": "discover"}
+    events = [
+        {"id": 4, "seq": 1, "type": "run.created", "actor": "ana", **event},
+        {"id": 5, "seq": 2, "type": "attempt.started", "actor": None, **event},
+        {"id": 6, "seq": 3, "type": "run.cancel_requested", "actor": "ben", **event},
+    ]
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        assert request.url.path == f"/api/workflows/speckit/runs/{RUN}/events"
+        return httpx.Response(200, json=events)
+
+    with client(answer) as server:
+        assert [one.actor for one in HttpSource(server, RUN).requests()] == ["ana", "ben"]
 
 
 def test_a_growing_log_is_read_on_from_where_it_was() -> None:

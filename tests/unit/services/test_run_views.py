@@ -42,6 +42,7 @@ RUN = replace(
     event_seq=4,
     chain_id=CHAIN,
     notes="carefully",
+    started_by="ana",
     phase="Phase 2: Foundational",
     branch="moonmind/spec-42-refresh-docs",
     codex_task_id="thread-1",
@@ -83,6 +84,7 @@ def test_a_run_is_shown_with_the_names_of_the_contract() -> None:
         "waiting": None,
         "usage": {"inputTokens": 5, "cachedInputTokens": 0, "outputTokens": 2, "reasoningOutputTokens": 0},
         "notes": "carefully",
+        "startedBy": "ana",
         "artifacts": [],
         "credentialAudit": None,
     }
@@ -274,6 +276,8 @@ def test_an_artifact_an_audit_and_an_event_keep_what_their_rows_say() -> None:
         CredentialAudit(ID, "passed", "", NOW, "skipped", "local forge", None, {"codex": "0.163"})
     )
     event = run_views.event_view(Event(9, ID, 2, EventType.ATTEMPT_SUSPENDED, Stage.SUBMIT, {"reason": "agent"}, NOW))
+    asked = run_views.event_view(Event(9, ID, 2, EventType.RUN_RETRIED, Stage.SUBMIT, {}, NOW, "ana"))
+    assert (event.actor, asked.actor) == (None, "ana")
     assert (artifact.artifact_type, artifact.size_bytes, artifact.digest) == ("codex_patch", 3, "sha256:abc")
     assert (audit.codex_status, audit.codex_message, audit.github_message) == ("passed", None, "local forge")
     assert (event.id, event.seq, event.task_name, event.data) == (9, 2, "submit", {"reason": "agent"})
