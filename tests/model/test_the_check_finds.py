@@ -133,9 +133,9 @@ def may_retry_what_succeeded(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         records_under_any_fence,
         renews_under_any_fence,
-        returns_under_any_fence,
+        pytest.param(returns_under_any_fence, marks=pytest.mark.full),
         claims_what_is_held,
-        retries_what_succeeded,
+        pytest.param(retries_what_succeeded, marks=pytest.mark.full),
         suspends_without_an_event,
         forgives_a_lost_worker,
         keeps_the_slot,
