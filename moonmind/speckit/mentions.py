@@ -1,4 +1,4 @@
-"""What the words of a task mention: paths, other tasks it waits for, and reasons to leave it to a person."""
+"""What the words of a task mention: paths, and other tasks it waits for."""
 
 import re
 from collections.abc import Iterator
@@ -33,35 +33,6 @@ asp.net chart.js d3.js discord.js express.js next.js node.js nuxt.js react.js so
 _ROOT_FOLDERS = frozenset(_ROOTS.split())
 _EXTENSIONS = frozenset(_KNOWN_EXTENSIONS.split())
 _PRODUCT_NAMES = frozenset(_PRODUCTS.split())
-
-_FLAGS = {
-    "manual": "manual|manually",
-    "deferred": "deferred|postponed|descoped",
-    "skipped": "skipped|skip",
-    "blocked": "blocked|on hold",
-    "covered": "covered|superseded|obsolete",
-    "cancelled": "cancelled|canceled|dropped|deleted|removed|reverted|wontfix|won't do",
-    "not applicable": "n/a|n\\.a\\.|not applicable",
-}
-_FLAG_NAMES = {word: name for name, words in _FLAGS.items() for word in words.replace("\\", "").split("|")}
-_ANY_FLAG = "|".join(sorted((word for words in _FLAGS.values() for word in words.split("|")), key=len, reverse=True))
-# A word flags a task when it leads the text, stands first in brackets or bold, follows a dash, or is shouted.
-_FLAG = re.compile(
-    rf"(?:^\W{{0,4}}|[(\[{{（【]\W{{0,4}}|\*\*\W{{0,4}}|[—–][ ]|[ ]-[ ])({_ANY_FLAG})(?![\w-]|[ ]by[ ]T?\d|[ ](?:if|when|unless)\b)",
-    re.IGNORECASE,
-)
-_SHOUTED = re.compile(
-    r"\b(MANUAL|DEFERRED|POSTPONED|SKIPPED|BLOCKED|COVERED|CANCELLED|CANCELED|DROPPED|OBSOLETE|SUPERSEDED)(?!\.\w|[\w/-])"
-)
-_BY_HAND = re.compile(
-    r"[ ]*(?:$|[\]):】*–—]|- |(?:test|verif|check|review|qa|valid|inspect|step|smoke|walk|accept|action|only|task))",
-    re.IGNORECASE,
-)
-"""What follows "manual" when it means a person: "manual test", not "manual mode"."""
-_HEADING_FLAG = re.compile(
-    rf"[(\[（【]\W{{0,4}}({_FLAGS['deferred']}|{_FLAGS['skipped']}|{_FLAGS['blocked']})(?![\w-])", re.IGNORECASE
-)
-_LEADING_VERB = frozenset({"skip", "on hold"})
 
 _WAITS = re.compile(r"\b(?:depend(?:s|ing|ent)? (?:up)?on|requires|blocked by|after)[ :]{1,3}", re.IGNORECASE)
 _JOIN = re.compile(r"\s*(?:,|;|&|\+|/|、|\band\b)?\s*(?:and )?")
@@ -140,29 +111,6 @@ def _is_file_name(name: str, *, quoted: bool) -> bool:
         return False
     extension = name.rpartition(".")[2]
     return extension in _EXTENSIONS or (quoted and name.startswith("."))
-
-
-def flags_in(text: str) -> tuple[str, ...]:
-    """Name the reasons, in words of the text itself, why an agent should not take the task."""
-    found: dict[str, None] = {}
-    for match in _FLAG.finditer(text):
-        word = match[1].casefold()
-        # "Skip tests on Windows" is work; "(skip)" is a decision.
-        if word in _LEADING_VERB and match.start() == 0 and match[0][0].isalpha():
-            continue
-        if word == "manual" and not _BY_HAND.match(text, match.end()):
-            continue
-        found[_FLAG_NAMES[word]] = None
-    for match in _SHOUTED.finditer(text):
-        found[_FLAG_NAMES[match[1].casefold()]] = None
-    return tuple(found)
-
-
-def flags_in_heading(title: str) -> tuple[str, ...]:
-    """Name the reasons that a heading gives for all its tasks: "(Deferred)", "CANCELLED, do not implement"."""
-    words = [match[1] for match in _HEADING_FLAG.finditer(title)]
-    words += [match[1] for match in _SHOUTED.finditer(title) if match[1] not in {"MANUAL", "COVERED"}]
-    return tuple(dict.fromkeys(_FLAG_NAMES[word.casefold()] for word in words))
 
 
 def waits_in(text: str) -> tuple[str, ...]:

@@ -6,7 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from moonmind.speckit.blocks import Heading, Line
-from moonmind.speckit.mentions import flags_in_heading
+from moonmind.speckit.people_tasks import is_search
+from moonmind.speckit.spec_tasks import Reason
+from moonmind.speckit.task_marks import marks_in_heading
 
 _WORDS = r"phases?|fase|phasen?|étape|etapa|этап|фаза|阶段|階段|フェーズ|단계|giai đoạn|aşama|faz"
 _NUMBER = r"[ ]*(?:[:：—–.-]|\d|[A-Z]{1,4}\d{0,3}[a-z]?\b|\[|[一二三四五六七八九十]|(?i:one|two|three|four|five|six|seven|eight)\b|$)"
@@ -54,8 +56,10 @@ class Place:
     """Under the format or legend, where task lines are samples."""
     is_checklist: bool
     """Under acceptance criteria and the like, where a box without id is no task."""
-    flags: tuple[str, ...] = ()
-    """What the headings above say of all their tasks: `deferred`, `cancelled`, ..."""
+    reasons: tuple[Reason, ...] = ()
+    """What the headings above say of all their tasks: `deferred`, `manual`, ..., each kind once."""
+    is_search: bool = False
+    """Under a spike or research, where finding out is the work."""
 
 
 class Places:
@@ -121,7 +125,8 @@ def _place(above: list[Heading]) -> Place:
         is_prose=any(_PROSE.match(title) for title in titles),
         is_illustration=any(_ILLUSTRATION.match(title) for title in titles),
         is_checklist=any(_CHECKLIST.search(title) for title in titles if not is_phase_title(title)),
-        flags=tuple(dict.fromkeys(flag for title in titles for flag in flags_in_heading(title))),
+        reasons=tuple({mark.kind: mark for title in reversed(titles) for mark in marks_in_heading(title)}.values()),
+        is_search=any(is_search(title) for title in titles),
     )
 
 

@@ -7,6 +7,26 @@ NO_BOX = -1
 """The offset of a box that is not there."""
 
 
+VERIFY = "verify"
+"""The kind of reason of a task that only looks whether something holds."""
+NO_BOX_KIND = "no box"
+"""The kind of reason of a task that has no box to tick."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why an open task is not handed to an agent."""
+
+    kind: str
+    """`manual`, `skipped`, `approval`, `deploy`, `git`, `verify`, ...: all are in docs/speckit.md."""
+    words: str = ""
+    """The words of the task, or of a heading above it, that say so."""
+
+    def __str__(self) -> str:
+        """Write it for people: `skipped: "(skipped"`."""
+        return f'{self.kind}: "{self.words}"' if self.words else self.kind
+
+
 class Mark(StrEnum):
     """What the box of a spec task says."""
 
@@ -36,9 +56,14 @@ class SpecTask:
     parallel: bool = False
     paths: tuple[str, ...] = ()
     """Files and folders that the text names: posix, relative, without `..`."""
-    flags: tuple[str, ...] = ()
-    """Why a person should look first: `manual`, `deferred`, `skipped`, `blocked`, ..."""
+    reasons: tuple[Reason, ...] = ()
+    """Why no agent is given the task while it is open, each kind once."""
     depends_on: tuple[str, ...] = ()
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """Return the kinds of the reasons."""
+        return tuple(reason.kind for reason in self.reasons)
 
     @property
     def key(self) -> str:

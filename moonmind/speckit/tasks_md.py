@@ -6,11 +6,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from moonmind.errors import SpecUnreadable
-from moonmind.speckit.blocks import Blocks, Line, read_blocks
-from moonmind.speckit.mentions import flags_in, paths_in, waits_in
-from moonmind.speckit.phases import IMPLICIT, Facts, Places, facts_by_owner, is_phase_title, with_written_phases
-from moonmind.speckit.spec_tasks import NO_BOX, Mark, Phase, SpecTask, TasksFile
+from moonmind.speckit.blocks import Blocks, Heading, Line, read_blocks
+from moonmind.speckit.mentions import paths_in, waits_in
+from moonmind.speckit.people_tasks import kinds_in, looks_only
+from moonmind.speckit.phases import IMPLICIT, Facts, Place, Places, facts_by_owner, is_phase_title, with_written_phases
+from moonmind.speckit.spec_tasks import NO_BOX, NO_BOX_KIND, Mark, Phase, Reason, SpecTask, TasksFile
 from moonmind.speckit.task_line import ID, Fault, Item, is_about_tasks, is_placeholder, read_item
+from moonmind.speckit.task_marks import marks_in
 from moonmind.speckit.ticks import set_boxes
 
 __all__ = ["Mark", "Phase", "SpecTask", "TasksFile", "read_tasks", "tick", "untick"]
@@ -32,11 +34,12 @@ def read_tasks(data: bytes, *, name: str = "tasks.md") -> TasksFile:
         raise SpecUnreadable(
             f"{name} line {template.number}: the file is still the unfilled template.", line=template.number
         )
-    places = Places(with_written_phases(blocks.headings, blocks.visible()))
     items = [(line, item) for line in blocks.visible() if (item := read_item(line.text))]
     _refuse_what_hides_tasks(blocks, name)
     families = _families(items)
     _refuse_heading_tasks(blocks, items, families, name)
+    titles = _without_repeats(blocks.headings, items)
+    places = Places(with_written_phases(titles, blocks.visible()))
     warnings: list[str] = []
     if families:
         chosen = list(_with_ids(items, families, places, warnings))
@@ -124,7 +127,8 @@ def _refuse_what_hides_tasks(blocks: Blocks, name: str) -> None:
 
 
 def _refuse_heading_tasks(blocks: Blocks, items: list[_Found], families: frozenset[str], name: str) -> None:
-    found = [heading for heading in blocks.headings if heading.level > 1 and _HEADING_TASK.match(heading.title)]
+    headings = _without_repeats(blocks.headings, items)
+    found = [heading for heading in headings if heading.level > 1 and _HEADING_TASK.match(heading.title)]
     boxed = sum(item.family in families and item.fault is not Fault.NO_BOX for _, item in items)
     if found and len(found) * 2 >= boxed:
         first = found[0]
@@ -132,6 +136,16 @@ def _refuse_heading_tasks(blocks: Blocks, items: list[_Found], families: frozens
             f"{name} line {first.number} writes a task as a heading ({first.title[:60]!r}); write tasks as `- [ ] T001 text`.",
             line=first.number,
         )
+
+
+def _without_repeats(headings: tuple[Heading, ...], items: list[_Found]) -> tuple[Heading, ...]:
+    """Leave out the headings that repeat the id of a box: they are titles of that task, and no place of their own."""
+    boxed = {item.id for _, item in items if item.id and item.fault is not Fault.NO_BOX}
+    return tuple(
+        heading
+        for heading in headings
+        if not ((found := _HEADING_TASK.match(heading.title)) and found[1] in boxed and heading.level > 1)
+    )
 
 
 def _all_struck(items: list[_Found], places: Places) -> list[_Found]:
@@ -194,7 +208,7 @@ def _phases(chosen: list[_Found], blocks: Blocks, places: Places) -> tuple[Phase
         owner = place.owner
         number = owner.number if owner else 0
         titles[number] = owner.title if owner else IMPLICIT
-        groups.setdefault(number, []).append(_task(line, item, blocks, place.flags))
+        groups.setdefault(number, []).append(_task(line, item, blocks, place))
     return tuple(_phase(number, titles[number], tasks, facts.get(number, Facts())) for number, tasks in groups.items())
 
 
@@ -203,7 +217,7 @@ def _phase(number: int, title: str, tasks: list[SpecTask], facts: Facts) -> Phas
     return Phase(title, line, tuple(tasks), facts.purpose, facts.checkpoint, facts.independent_test)
 
 
-def _task(line: Line, item: Item, blocks: Blocks, flags: tuple[str, ...]) -> SpecTask:
+def _task(line: Line, item: Item, blocks: Blocks, place: Place) -> SpecTask:
     text = " ".join([item.text, *_wrapped(line, blocks)]).strip()
     return SpecTask(
         id=item.id or f"L{line.number}",
@@ -214,9 +228,20 @@ def _task(line: Line, item: Item, blocks: Blocks, flags: tuple[str, ...]) -> Spe
         story=item.story,
         parallel=item.parallel,
         paths=paths_in(text),
-        flags=tuple(dict.fromkeys((*flags_in(text), *flags, *(("no box",) if item.column < 0 else ())))),
+        reasons=_reasons(text, item, place) if item.mark is Mark.OPEN else (),
         depends_on=tuple(task_id for task_id in waits_in(text) if task_id != item.id),
     )
+
+
+def _reasons(text: str, item: Item, place: Place) -> tuple[Reason, ...]:
+    """Name what keeps an open task from an agent, each kind once: marks, else its kind, else that it only verifies."""
+    boxless = (Reason(NO_BOX_KIND),) if item.column < 0 else ()
+    own = marks_in(text)
+    kinds = {reason.kind for reason in own}
+    marks = (*own, *(reason for reason in place.reasons if reason.kind not in kinds))
+    if marks:
+        return (*marks, *boxless)
+    return (*(kinds_in(text) or (() if place.is_search else looks_only(text))), *boxless)
 
 
 def _wrapped(line: Line, blocks: Blocks) -> Iterator[str]:

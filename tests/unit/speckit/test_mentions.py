@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from moonmind.speckit.mentions import flags_in, flags_in_heading, paths_in, waits_in
+from moonmind.speckit.mentions import paths_in, waits_in
 
 
 @pytest.mark.parametrize(
@@ -51,50 +51,6 @@ def test_every_path_named_is_safe_to_join(one: str, two: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "flags"),
-    [
-        ("Onyx test (SKIPPED - not for the MVP)", ("skipped",)),
-        ("Record the video (DEFERRED - polish later)", ("deferred",)),
-        ("Docs (COVERED - in README.md)", ("covered",)),
-        ("Manual test on a phone", ("manual",)),
-        ("Manually verify the printer", ("manual",)),
-        ("**MANUAL** Check the invoice", ("manual",)),
-        ("[BLOCKED] Ask the bank", ("blocked",)),
-        ("Ship it — deferred to v2", ("deferred",)),
-        ("Add a cache [skip]", ("skipped",)),
-        ("Check DNS - BLOCKED, manual step", ("blocked",)),
-        ("[MANUAL] [UI] Check the screen", ("manual",)),
-        ("SUPERSEDED (T020)", ("covered",)),
-        ("Delete it (N/A)", ("not applicable",)),
-        ("**Deleted** - do not create this file", ("cancelled",)),
-    ],
-)
-def test_words_that_reserve_a_task_are_flags(text: str, flags: tuple[str, ...]) -> None:
-    assert flags_in(text) == flags
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "Implement the skip button",
-        "Skip tests on Windows in ci.yml",
-        "Write the user manual in docs/manual.md",
-        "Manual mode toggle in src/settings.py",
-        "Settings page - manual mode",
-        "Start the job (manual trigger)",
-        "Write MANUAL.md",
-        "Show blocked users",
-        "Use a deferred import",
-        "Create the table (skip if it exists)",
-        "Handle cancelled orders and removed items",
-        "Write models (blocked by T012)",
-    ],
-)
-def test_words_that_are_the_work_itself_are_no_flags(text: str) -> None:
-    assert flags_in(text) == ()
-
-
-@pytest.mark.parametrize(
     ("text", "ids"),
     [
         ("Do it (depends on T012, T013)", ("T012", "T013")),
@@ -106,17 +62,3 @@ def test_words_that_are_the_work_itself_are_no_flags(text: str) -> None:
 )
 def test_tasks_waited_for_are_listed(text: str, ids: tuple[str, ...]) -> None:
     assert waits_in(text) == ids
-
-
-@pytest.mark.parametrize(
-    ("title", "flags"),
-    [
-        ("Phase 9: Analytics (Deferred to v2)", ("deferred",)),
-        ("SQLite to MongoDB — CANCELLED, do not implement", ("cancelled",)),
-        ("Phase 3: User Story 1 - Manual entry (Priority: P1)", ()),
-        ("Phase 4: Skipped frames", ()),
-        ("Phase 1: Setup ✅ COMPLETE", ()),
-    ],
-)
-def test_a_heading_can_reserve_all_its_tasks(title: str, flags: tuple[str, ...]) -> None:
-    assert flags_in_heading(title) == flags

@@ -276,3 +276,29 @@ def test_a_task_carries_its_labels_text_paths_and_order() -> None:
     assert task.paths == ("src/models/user.py", "tests/test_user.py")
     assert task.depends_on == ("T010", "T011")
     assert (phase.purpose, phase.independent_test, phase.checkpoint) == ("Log in by mail", "Try it", "Users")
+
+
+@pytest.mark.parametrize("level", ["##", "###", "####"])
+@pytest.mark.parametrize("mark", [" ", "x"])
+def test_a_heading_that_repeats_the_id_of_a_box_is_the_title_of_that_task(level: str, mark: str) -> None:
+    file = read_tasks(
+        f"## Phase 1: A\n\n{level} T001 — Make a\n\n- [{mark}] T001 Write a.py\n\n{level} T002: Make b\n\n- [x] T002 Write b.py\n".encode()
+    )
+    assert [(phase.title, phase.total) for phase in file.phases] == [("Phase 1: A", 2)]
+
+
+def test_a_heading_with_an_id_of_its_own_is_refused_still() -> None:
+    with pytest.raises(SpecUnreadable, match="writes a task as a heading"):
+        read_tasks(b"## Phase 1: A\n\n### T001: Make a\n\n### T002: Make b\n\n- [ ] T003 Write c.py\n")
+
+
+def test_setup_without_continuous_integration_is_not_skipped() -> None:
+    file = read_tasks(b"## Phase 1: Setup [skip ci]\n\n- [ ] T001 Write a.py\n")
+    assert file.tasks[0].reasons == ()
+
+
+@pytest.mark.parametrize("title", ["Spike: 技术验证", "Phase 0: Research", "阶段 1：调研"])
+def test_finding_out_is_the_work_of_a_spike(title: str) -> None:
+    text = "## {}\n\n- [ ] T001 Verify that the driver streams\n- [ ] T002 验证驱动\n"
+    assert [task.flags for task in read_tasks(text.format(title).encode()).tasks] == [(), ()]
+    assert [task.flags for task in read_tasks(text.format("Phase 9: Polish").encode()).tasks] == [("verify",)] * 2

@@ -1,0 +1,221 @@
+"""Kinds of task that no agent in a workspace without network, devices and accounts can do, told by their words.
+
+A task that names a file to create or change is an agent's, whatever else it says, but for git commands and deployments to
+a named place. What is doubtful is an agent's too.
+"""
+
+import re
+from collections.abc import Mapping
+
+from moonmind.speckit.spec_tasks import VERIFY, Reason
+from moonmind.speckit.targets import DOCUMENTS, split
+
+WHO: Mapping[str, str] = {
+    "approval": "somebody who may approve it",
+    "deploy": "somebody who may deploy or release",
+    "environment": "somebody with access to that environment",
+    "device": "somebody with the device",
+    "assistive technology": "somebody with the assistive technology",
+    "another repository": "somebody who works in the other repository",
+    "git": "MoonMind itself commits, pushes and opens the pull request",
+    "credentials": "somebody who holds the accounts and secrets",
+    "recording": "somebody who can record it",
+    "people": "the people that it names",
+    VERIFY: "whoever runs the checks; nothing is to be changed",
+    "no box": "somebody who gives the task a box",
+}
+"""Who does a task of a kind; of the marks, whoever wrote them knows."""
+
+_PLACES = (
+    r"(?:the[ ]|an?[ ]|our[ ]|real[ ]|live[ ]|actual[ ])*(?:staging|production|prod|pre-?prod|devnet|testnet|mainnet|uat|test ?flight|app store|play store"
+    r"|google play|npm|pypi|crates\.io|docker hub|nuget|maven central|vercel|netlify|fly\.io|heroku|aws|azure|gcp|cloudflare|kubernetes|k8s|github pages)"
+)
+_LOOKS = (
+    r"(?:verify|test|run|execute|check|validate|confirm|smoke[ -]?test|smoke|measure|perform|try|demo|install|benchmark|exercise|walk through|conduct"
+    r"|review|inspect|ensure|load[ -]?test|profile)"
+)
+_NEVER_AFTER_DEPLOY = (
+    r"(?![ -](?:script|command|workflow|pipeline|jobs?|config\w*|manifests?|button|step|hook|key|docs?|guide|function|endpoint|action|preview"
+    r"|instructions|documentation|target|module|service|model|page|view|scripts|previews)\b)"
+)
+_UNCONDITIONAL = {
+    "another repository": (
+        r"\b(?:in|to|into|against)[ ](?:the[ ]|an?[ ])*(?:another|other|separate|different|sibling|upstream|external|downstream)[ ](?:[\w.-]+[ ])?(?:repos?|repositor(?:y|ies))\b"
+        r"|\b(?:in|to|into)[ ](?:the[ ])?`?[\w.-]+-[\w.-]+`?[ ]repo\b"
+        r"|(?:另一个|另一個|其他|别的|上游|外部)[ ]?(?:代码)?(?:仓库|倉庫|存储库)|(?:別|他|上流|外部)の?[ ]?リポジトリ|(?:다른|별도|외부|상위)[ ]?(?:레포|저장소|리포)"
+        r"|[\w.]+-[\w.-]+[ ]레포(?:지토리)?|\b(?:anderen?|separaten?)[ ]repo\w*|\b(?:otro|outro|autre)[ ](?:repositorio|repositório|dépôt)"
+    ),
+    "approval": (
+        r"\b(?:awaits?|waits?[ ]for|waiting[ ]for|pending|needs?|requires?)[ ](?:the[ ]|an?[ ])*(?:[\w-]+[ ])?(?:owner|stakeholder|client|customer|legal|management)(?:'s|’s|s)?[ ]"
+        r"(?:decision|approval|sign-?off)|(?:代表|責任者|オーナー|顧客|上長|クライアント)(?:の)?(?:判断|承認待ち|決裁)|(?:대표|책임자|오너)(?:의)?[ ]?(?:판단|결정[ ]?필요|승인[ ]?대기)"
+        r"|(?:等待|需要?|待)(?:负责人|业主|客户|领导|老板)(?:的)?(?:决定|批准|确认|審批|审批)"
+    ),
+    "git": (
+        r"^(?:run[ ])?`?git[ ](?:init|add|commit|push|tag|checkout|switch|branch|merge|rebase)\b"
+        r"|^(?:initiali[sz]e|init|set ?up|create)[ ](?:an?[ ]|the[ ]|new[ ]|empty[ ]|local[ ])*git(?:hub)?[ -]?repo(?:sitory)?\b"
+        r"|^(?:check|verify|confirm|ensure|make sure)\b[^.]{0,40}\bgit[ ]branch\b"
+        r"|^(?:check|verify|confirm|ensure|make sure)\b[^.]{0,30}\b(?:current|feature|right|correct)[ ]branch\b"
+        r"|^(?:create|check ?out|switch to|start)[ ](?:an?[ ]|the[ ]|new[ ]|and[ ]switch[ ]to[ ])*(?:git[ ]branch|feature[ ]branch|branch[ ](?:`|named|called|from|off|for|\d{3}-))"
+        r"|^(?:commit|push)[ ](?:and[ ](?:push|commit)[ ])?(?:(?:all|the|your|any|final|initial|first|these|remaining|everything|work|code)[ ]?)*(?:changes?|commits?|branch|code|work|everything"
+        r"|files|to[ ](?:git|github|origin|remote|main|the)|with[ ]message)\b"
+        r"|^(?:create|open|submit|raise|prepare|file|make)[ ](?:an?[ ]|the[ ]|final[ ]|draft[ ])*(?:prs?|pull[ ]requests?|merge[ ]requests?)\b"
+        r"|^merge[ ](?:the[ ]|this[ ]|feature[ ])*(?:prs?\b|pull[ ]request|branch|to[ ]main|into[ ]main|`?\w[\w/-]*`?[ ](?:in)?to[ ]`?(?:main|master|develop)\b)"
+        r"|^tag[ ](?:the[ ]|a[ ])*(?:release|version|v\d|commit)"
+        r"|^(?:初始化|创建|建立)[ ]?git[ ]?(?:仓库|倉庫|repo)|^(?:代码|程式碼)?(?:提交|推送)(?:代码|更改|变更|改动|到|至|pr|分支|所有|$)|^(?:创建|新建|切换到?)[^，。]{0,12}分支"
+        r"|^(?:创建|提交|发起)[ ]?(?:pr|pull request|合并请求)"
+        r"|(?:変更|コード|すべて|成果物)を?(?:コミット|プッシュ)|ブランチを(?:作成|切)|(?:PR|プルリクエスト|プルリク)を?(?:作成|出す|オープン)"
+        r"|(?:커밋|푸시)(?:한다|하기|합니다)?[ ]?$|브랜치[를 ]?[ ]?(?:생성|만들)|(?:[가-힣][ ]?)PR(?:[ ]?(?:생성|작성|올리기|제출|오픈))?$"
+        r"|^(?:änderungen[ ])?(?:committen|pushen)\b|^(?:crear|abrir|criar|ouvrir|créer|создать|открыть)[ ](?:une?[ ]|um[ ]|el[ ]|la[ ])*(?:pr\b|pull request|rama\b|branche\b)"
+        r"|^(?:hacer|fazer|faire|сделать)[ ](?:un[ ])?(?:commit|push|коммит)\b|^закоммитить|^запушить"
+    ),
+    "deploy": (
+        rf"^(?:(?:re-?)?deploy|release|publish|ship|roll ?out|promote)\b{_NEVER_AFTER_DEPLOY}[^;]{{0,120}}?\b(?:to|on|in|onto)[ ]{_PLACES}\b"
+        r"|^(?:部署|发布|發布|上线|上線)(?:到|至)?(?:生产|生產|测试环境|预发|线上|staging|production|正式)"
+        r"|(?:本番|ステージング)(?:環境)?(?:に|へ)(?:デプロイ|リリース)|(?:운영|스테이징|프로덕션)(?:[ ]?환경)?에[ ]?(?:배포|릴리스)"
+    ),
+}
+_CONDITIONAL = {
+    "approval": (
+        r"^(?:get|obtain|request|seek|await|wait for|secure|collect|receive|ask for)\b[^.;]{0,60}\b(?:approvals?|sign-?offs?|consent|go-ahead|decision|permission)\b"
+        r"|^(?:approve|sign[ -]?off)\b(?![ -](?:endpoint|button|flow|page|route|handler|action|command|api|service|form|modal|dialog|workflow|logic|method))"
+        r"|\bsign-?off[ ](?:by|from|with|of)\b|\bsign-?off\b[^\w]{0,3}$"
+        r"|\b(?:waits?|waiting|pending)[ ](?:for|on)?[ ]?(?:the[ ])?(?:owner|stakeholder|client|customer|legal|product|security)[ ']"
+        r"|^(?:获得|取得|等待|申请|請求)[^，。；]{0,16}(?:批准|审批|審批|同意|签字|簽核|确认)|^(?:审批|審批|批准|签字|簽核)"
+        r"|(?:代表|責任者|オーナー|顧客|上長|クライアント|管理者|PO)(?:様)?(?:の)?(?:判断|承認|決裁|決定|確認を得|の合意)|承認を(?:得る|もらう|依頼)"
+        r"|(?:대표|담당자|고객|책임자|오너|팀장)(?:의)?[ ]?(?:승인|결정|결재|확인[ ]?필요)|승인(?:을)?[ ]?(?:받|요청|대기)"
+        r"|^(?:freigabe|genehmigung)\b|\b(?:freigabe|genehmigung)[ ](?:einholen|durch|von)\b|^(?:obtenir|demander)[^.;]{0,30}(?:approbation|validation|accord)"
+        r"|^(?:obtener|solicitar|pedir)[^.;]{0,30}aprobación|^(?:obter|solicitar|pedir)[^.;]{0,30}aprovação|^(?:получить|запросить|согласовать)\b[^.;]{0,40}"
+    ),
+    "deploy": (
+        rf"^(?:(?:re-?)?deploy|roll ?out|promote)\b{_NEVER_AFTER_DEPLOY}(?![ ]?(?:key|ment)\b)"
+        rf"|^(?:release|publish)[ ](?:the[ ]|a[ ]|new[ ])*(?:v\d|version|package|release|app|image|artifacts?|to)\b|^go[ -]live\b"
+        r"|^(?:部署|上线|上線|发布版本|發布版本)|^(?:deployen|bereitstellen|ausrollen|déployer|desplegar|implantar|задеплоить|развернуть)\b"
+        r"|(?:デプロイ|リリース)(?:する|を実施|作業|$)|배포(?:한다|하기|합니다|[ ]?진행)?[ ]?$"
+    ),
+    "environment": (
+        rf"^{_LOOKS}\b[^;]*\b(?P<w>(?:on|against|at|in(?=[ ](?:the[ ])?(?:staging|dev|test|uat|live)))[ ](?:the[ ]|an?[ ]|our[ ]|real[ ]|live[ ]|actual[ ]|deployed[ ])*"
+        r"(?:staging|production|prod|pre-?prod|devnet|testnet|mainnet|uat|live))\b(?![ -](?:builds?|bundles?|mode|code|env\b|config\w*|dependenc\w*|quality|ready))"
+        rf"|^{_LOOKS}\b[^;]*\b(?P<net>devnet|testnet|mainnet|vms?|virtual machines?|bare[- ]metal)\b"
+        r"|(?:在|于)[^，。；]{0,8}(?:生产|生產|预发|线上|正式|staging)(?:环境|環境|服务器)?[^，。；]{0,12}(?:验证|驗證|测试|測試|检查|确认)"
+        r"|(?:本番|ステージング)(?:環境)?で[^。]{0,20}(?:確認|検証|テスト)|(?:운영|스테이징|프로덕션)(?:[ ]?환경)?에서[^.]{0,20}(?:확인|검증|테스트)"
+    ),
+    "device": (
+        r"\b(?:on|with|using|from)[ ](?:the[ ]|an?[ ]|two[ ]|several[ ]|multiple[ ]|\d[ ])*(?:physical|real|actual)[ ](?:[\w/-]+[ ]){0,2}?(?:devices?|hardware|phones?|tablets?|printers?|handsets?|iphones?|ipads?)\b"
+        rf"|^{_LOOKS}\b[^;]*\b(?:on|with)[ ](?:the[ ]|an?[ ]|my[ ]|your[ ])*(?P<w>iphone|ipad|android (?:phone|device|tablet)|ios device|mobile devices?|phone|tablet|watch|raspberry pi|usb)\b"
+        r"|真机|真機|实机|實機|实体设备|实体机|実機|実端末|실기기|실제[ ]?(?:기기|단말|디바이스)|\b(?:echte[nms]?|physische[nms]?)[ ](?:gerät|geräte|hardware)\w*"
+        r"|\b(?:appareils?|dispositivos?)[ ](?:réels?|physiques?|físicos?|reales|reais|real)\b|на[ ](?:реальном|физическом)[ ]устройстве"
+    ),
+    "assistive technology": (
+        rf"^{_LOOKS}\b[^;]*\b(?P<w>screen[ -]?readers?|voiceover|nvda|talkback|jaws)\b|(?:屏幕阅读器|螢幕閱讀器|读屏)[^，。；]{{0,10}}(?:测试|測試|验证|驗證)"
+        r"|スクリーンリーダー[^。]{0,12}(?:確認|検証|テスト)|(?:스크린[ ]?리더)[^.]{0,12}(?:확인|검증|테스트)"
+    ),
+    "credentials": (
+        r"^(?:obtain|acquire|purchase|buy|apply for|register for|sign up for|procure|request(?= (?:an? |the )?(?:api|access|cred|cert|lic)))\b[^.;]{0,60}"
+        r"\b(?:api[ -]?keys?|credentials?|secrets?|certificates?|licen[cs]es?(?:[ ]keys?)?|accounts?|access tokens?|domains?|subscriptions?)\b"
+        r"|^(?:add|set|set up|configure|store|create|update|put)\b[^.;]{0,60}\b(?:github[ ](?:actions[ ])?secrets?|repository[ ]secrets?|(?:in|to|into)[ ](?:the[ ])?(?:[\w-]+[ ]){0,3}(?:vault|1password"
+        r"|secrets? manager|dashboard|console|portal))\b"
+        r"|^(?:sign up|register|create an? (?:[\w-]+[ ])?account)\b[^.;]{0,40}\b(?:account|at|with|on)\b"
+        r"|^(?:申请|申請|获取|取得|购买)[^，。；]{0,16}(?:密钥|金鑰|证书|凭证|账户|账号|域名|api key)|(?:APIキー|アカウント|証明書|認証情報)を?(?:取得|発行|申請)"
+        r"|(?:API[ ]?키|계정|인증서)(?:를|을)?[ ]?(?:발급|신청|구매)|^(?:beschaffen|beantragen)\b|^(?:obtenir|obtener|obter|получить)[^.;]{0,30}(?:clé|clave|chave|ключ|credencia|credentials)"
+    ),
+    "recording": (
+        r"^(?:record|film|capture|shoot|produce)\b[^.;]{0,40}\b(?:video|screencast|screen[ -]?recording|demo|walkthrough)\b|^(?:录制|錄製)|(?:動画|デモ)を?(?:録画|撮影|収録)"
+        r"|(?:영상|데모)(?:을|를)?[ ]?(?:녹화|촬영)|^(?:grabar|gravar|enregistrer)[^.;]{0,30}(?:v[ií]deo|démo)"
+    ),
+    "people": (
+        r"\bstakeholders?\b[^.;]{0,20}\b(?:review|demo|feedback|meeting|acceptance|walkthrough)|^(?:present|demo|discuss|schedule|hold|meet)\b[^.;]{0,60}\b(?:with|to|for)[ ]"
+        r"(?:the[ ]|our[ ])*(?:stakeholders?|team|clients?|customers?|product owner|po\b|legal|users|management|designer|security team)"
+        r"|^(?:conduct|run|perform|hold|organi[sz]e|schedule)\b[^.;]{0,40}\b(?:user[ ](?:testing|tests?|interviews?|acceptance|research)|usability[ ](?:test\w*|sessions?|study)|interviews?|workshop|training session)\b"
+        r"|^(?:recruit|interview|survey|train)\b[^.;]{0,30}\b(?:users?|participants?|testers?|staff|customers?)\b"
+        r"|^(?:组织|安排|召开)[^，。；]{0,12}(?:评审|会议|用户测试|培训)|ユーザーテストを実施|(?:사용자|고객)[ ]?(?:테스트|인터뷰)(?:를|을)?[ ]?(?:진행|실시)"
+    ),
+}
+_FIRM = {kind: re.compile(pattern, re.IGNORECASE) for kind, pattern in _UNCONDITIONAL.items()}
+_SOFT = {kind: re.compile(pattern, re.IGNORECASE) for kind, pattern in _CONDITIONAL.items()}
+
+_SUITES = (
+    r"(?:tests?|suites?|pytest|jest|vitest|playwright|cypress|cargo|lint(?:er|ers|ing)?|eslint|ruff|mypy|tsc|type[ -]?checks?|type[ -]?checking|quickstart(?:\.md)?|validations?"
+    r"|verifications?|benchmarks?|e2e|checks?|smoke|acceptance|coverage|build|audit|lighthouse|scenarios?|checklists?|regressions?|analy[sz]e|analyzer|analysis|ci)"
+)
+_VERIFY = re.compile(
+    r"^(?:(?:verify|verifies|verification|confirm|double-check|re-?verify)\b"
+    r"|(?:check|double check)[ ](?:that|whether|if|for|all|every|the|each)\b|make sure[ ]that\b"
+    r"|validate[ ](?:that|all|quickstart|against|end|full|complete|final|everything|success|acceptance|performance|accessibility|manually|sc-|fr-|us\d|the[ ](?:implementation|feature"
+    r"|quickstart|build|flow|scenarios?|story|complete|whole|entire))"
+    rf"|(?:re-?)?(?:run|execute)\b[^;]*?\b{_SUITES}\b"
+    rf"|(?:perform|conduct|carry out|complete|do)[ ](?:an?[ ]|the[ ]|final[ ]|full[ ]|complete[ ]|[\w-]+[ ])*?(?:testing|tests|validation|verification|smoke|qa|regression|check|walkthrough)\b"
+    r"|test[ ](?:that|with|on|in (?:an?[ ])?(?:browser|chrome|safari|firefox)|manually|end-to-end|all|each|every|across)\b"
+    r"|(?:smoke|sanity|load|stress)[ -](?:test|check)\b|measure\b"
+    r"|(?:ensure|make sure)\b[^.;]{0,60}\b(?:tests?|suite|build|lint|coverage|checks?|ci)\b[^.;]{0,40}\b(?:pass\w*|green|succeed\w*|clean)\b"
+    r"|(?:final|full|end-to-end|e2e|quickstart(?:\.md)?)`?[ ](?:validation|verification|check)\b"
+    r"|验证|驗證|确认|確認(?!码)|核对|核對|校验|检查(?!点)|檢查|(?:运行|執行|执行|跑)[^，。；]{0,24}(?:测试|測試|验收|驗收|验证|驗證|quickstart|检查|檢查|构建|lint|基准)"
+    r"|测试(?!用例|数据|环境|框架|工具|夹具|套件)|測試(?!案例|資料|環境)"
+    r"|verificar|comprobar|confirmar|(?:ejecutar|executar|rodar|correr)\b[^;]*?\b(?:pruebas|tests?|testes|suite|suíte|validaci|lint)|checar"
+    r"|vérifier|confirmer|(?:exécuter|lancer)\b[^;]*?\b(?:tests?|suite|lint|validation)"
+    r"|verifiziere\w*|prüfe\b|überprüfe\b|teste\b|проверить|убедиться|протестировать|запустить[^;]*(?:тест|провер|линт)|verificare|controllare|eseguire[^;]*(?:test|suite))"
+    r"|(?:を|が)?[^。]{0,12}(?:確認|検証|チェック)(?:する|すること|を行う|を実施)?[。）)]?$|テスト(?:を)?実行(?:する)?[。）)]?$"
+    r"|(?:확인|검증|점검)(?:한다|하기|합니다|[ ]?수행)?[.)]?$|테스트[ ]?(?:실행|통과[ ]?확인)(?:한다|하기)?[.)]?$"
+    r"|\b(?:prüfen|überprüfen|verifizieren|testen|ausführen)\W*$",
+    re.IGNORECASE,
+)
+_CHANGES = re.compile(
+    r"(?:\b(?:and|then|to)|[,;&—–(.+]|->|→)[ ]?(?:then[ ]|also[ ]|immediately[ ])?(?:fix|update|adjust|resolve|address|correct|document|record|write|save|refactor|improve"
+    r"|optimi[sz]e|clean up|format|patch|repair|tune|rewrite|replace|implement|regenerate|generate|commit|harden|eliminate)\w*\b|^(?:run|execute)\b[^;]*\bformat"
+    r"|[,;—–][ ](?:add|create|remove|delete|rename|install|configure)\b|\b(?:fixing|updating|resolving|addressing|documenting|recording)\b"
+    r"|添加|新增|创建|建立|实现|编写|更新|修改|修复|重构|配置|生成|删除|移除|优化|记录|写入|补充|完善|集成|安装|迁移|修正|新建|調整|记入|调整"
+    r"|作成|追加|実装|変更|記録|記載|導入|削除|移行|整備|反映|設定|修復|記入|まとめ"
+    r"|추가|작성|구현|생성|수정|갱신|업데이트|변경|기록|삭제|제거|반영|설정|도입|이동|정리|리팩"
+    r"|\b(?:beheb\w*|korrigier\w*|hinzufüg\w*|aktualisier\w*|erstell\w*|dokumentier\w*|anpass\w*|corriger|ajouter|mettre à jour|documenter|créer|corregir|agregar|añadir|actualizar"
+    r"|documentar|crear|arreglar|corrigir|adicionar|atualizar|criar|ajustar|исправить|добавить|обновить|создать|описать|correggere|aggiornare|aggiungere)\b",
+    re.IGNORECASE,
+)
+_LABELS = re.compile(r"^(?:\W{0,4}\[[\w &/-]{1,24}\])*[^\w`]*")
+_SEARCHING = re.compile(
+    r"\b(?:spikes?|research|investigat\w+|proof[ -]of[ -]concept|poc|feasibility|exploration|recherche|investigación|pesquisa|machbarkeit\w*)\b|调研|調研|可行性|预研|技术验证|调查|調査|スパイク|조사|리서치|스파이크",
+    re.IGNORECASE,
+)
+_LONGEST = 60
+"""Characters of a match that are shown."""
+
+
+def who(reason: Reason) -> str:
+    """Say who does a task that is kept from agents for this reason."""
+    return WHO.get(reason.kind, "a person")
+
+
+def kinds_in(text: str) -> tuple[Reason, ...]:
+    """Name the kind of person's task that a text is, with the words; empty for an agent's."""
+    bare = _LABELS.sub("", text, count=1)
+    for kind, pattern in _FIRM.items():
+        if found := pattern.search(bare):
+            return (Reason(kind, _shown(found[0])),)
+    for kind, pattern in _SOFT.items():
+        if found := pattern.search(bare):
+            words = next((said for said in found.groupdict().values() if said), found[0])
+            return () if _changes_a_file(text) else (Reason(kind, _shown(words)),)
+    return ()
+
+
+def looks_only(text: str) -> tuple[Reason, ...]:
+    """Return the reason of a task that changes nothing and only looks whether something holds; else none."""
+    bare = _LABELS.sub("", text, count=1)
+    found = _VERIFY.search(bare)
+    if found is None or _CHANGES.search(bare) or _changes_a_file(text):
+        return ()
+    return (Reason(VERIFY, _shown(found[0])),)
+
+
+def is_search(title: str) -> bool:
+    """Return True for a heading of a spike or of research: finding something out is the work there."""
+    return _SEARCHING.search(title) is not None
+
+
+def _changes_a_file(text: str) -> bool:
+    found = split(text)
+    return any(path.rpartition("/")[2] not in DOCUMENTS for path in found.targets)
+
+
+def _shown(words: str) -> str:
+    short = " ".join(words.split())
+    short = short.strip(" *")
+    return short if len(short) <= _LONGEST else f"{short[:_LONGEST]}..."

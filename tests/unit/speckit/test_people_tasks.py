@@ -1,0 +1,113 @@
+"""Tasks that no agent can do, tasks that only verify, and the many that look like one and are an agent's."""
+
+import pytest
+
+from moonmind.speckit.people_tasks import kinds_in, looks_only
+
+
+def kind_of(text: str) -> str | None:
+    found = kinds_in(text) or looks_only(text)
+    return found[0].kind if found else None
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("Get approval from the security team", "approval"),
+        ("Approve the design", "approval"),
+        ("README + exit criteria sign-off", "approval"),
+        ("代表承認を得る", "approval"),
+        ("获得负责人批准", "approval"),
+        ("Deploy to production", "deploy"),
+        ("Deploy `contracts/Vault.sol` to devnet", "deploy"),
+        ("Publish the package to npm", "deploy"),
+        ("部署到生产环境", "deploy"),
+        ("Verify on the staging server", "environment"),
+        ("Verify the flow by sending a real instruction on devnet", "environment"),
+        ("Run the installer on two VMs", "environment"),
+        ("Test on a physical device", "device"),
+        ("実機で動作を確認し、`specs/001-mvp/research.md` に記録", "device"),
+        ("在真机上测试", "device"),
+        ("Test with screen reader (NVDA) and fix findings", "assistive technology"),
+        ("Propose the change in another repository", "another repository"),
+        ("contracts/patch.yaml의 변경을 acme-api-spec 레포 openapi.yaml에 선반영 제안", "another repository"),
+        ("Initialize git repository and first commit", "git"),
+        ("Create feature branch `001-x`", "git"),
+        ("Commit all changes with message", "git"),
+        ("Open a pull request", "git"),
+        ("Check that the git branch is 001-x, stop if it is main", "git"),
+        ("提交代码到远程", "git"),
+        ("전체 테스트 통과 확인 후 dev로 PR", "git"),
+        ("Obtain an API key from the provider", "credentials"),
+        ("Add the token to GitHub secrets", "credentials"),
+        ("Record a demo video", "recording"),
+        ("Present the result to stakeholders", "people"),
+        ("Conduct user testing with five participants", "people"),
+    ],
+)
+def test_a_task_for_people_is_named_with_the_words_that_say_so(text: str, kind: str) -> None:
+    (reason,) = kinds_in(text)
+    assert reason.kind == kind
+    assert reason.words.split("...")[0].casefold() in text.casefold()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Run the whole test suite",
+        "Check that the page loads",
+        "Verify quickstart.md steps end to end",
+        "Run quickstart.md validation (unit tests, build)",
+        "Validate that all acceptance scenarios hold",
+        "Ensure all tests pass",
+        "Run `pytest tests/unit` and confirm coverage",
+        "Perform final regression testing",
+        "[Polish] 运行 quickstart.md 验收",
+        "验证登录流程",
+        "画面の表示を確認する",
+        "전체 테스트 실행",
+        "Vérifier le rendu",
+        "Verificar el flujo completo",
+        "Проверить работу экрана",
+        "Gesamten Ablauf prüfen",
+    ],
+)
+def test_a_task_that_only_looks_is_seen(text: str) -> None:
+    (reason,) = looks_only(text)
+    assert reason.kind == "verify"
+    assert reason.words
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Implement the deploy command in src/deploy.py",
+        "Deploy script in scripts/deploy.sh",
+        "Write approve endpoint",
+        "Add manual retry to `x.py`",
+        "Implement git commit parser",
+        "Create branch entity",
+        "Add device detection in src/device.ts",
+        "Write staging configuration in config/staging.yml",
+        "Write tests for the screen reader labels in tests/a11y.test.ts",
+        "Create the secrets loader in src/secrets.py",
+        "GET /api/accounts returns the accounts",
+        "Rotate access tokens on refresh",
+        "Add OrderRepository to the order-item repository",
+        "Run the linter and fix what it finds",
+        "Run the suite; fix regressions",
+        "Verify the totals, add a test for rounding",
+        "Write contract test for POST /users in tests/contract/test_users.py",
+        "Run `prisma migrate dev` to create the tables",
+        "Validate email addresses in the form",
+        "Check permissions before delete",
+        "添加验证：检查 `frontend/package.json`",
+        "创建确认对话框 src/a.tsx",
+        "ログインを実装し、動作を確認する",
+        "로그인 구현 후 확인",
+        "Document the release process in docs/release.md",
+        "Test the login flow",
+    ],
+)
+def test_what_is_an_agents_or_doubtful_goes_to_the_agent(text: str) -> None:
+    assert kind_of(text) is None

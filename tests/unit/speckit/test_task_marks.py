@@ -1,0 +1,176 @@
+"""Marks by which an author takes a task from the agent, and words that only look like marks."""
+
+from pathlib import Path
+
+import pytest
+
+from moonmind.speckit.spec_tasks import Reason
+from moonmind.speckit.task_marks import MARKS, marks_in, marks_in_heading
+
+PAGE = Path(__file__).parents[3] / "docs/speckit.md"
+
+
+def kinds(reasons: tuple[Reason, ...]) -> tuple[str, ...]:
+    return tuple(reason.kind for reason in reasons)
+
+
+@pytest.mark.parametrize(
+    ("text", "flags"),
+    [
+        ("Onyx test (SKIPPED - not for the MVP)", ("skipped",)),
+        ("Record the video (DEFERRED - polish later)", ("deferred",)),
+        ("Docs (COVERED - in README.md)", ("covered",)),
+        ("Manual test on a phone", ("manual",)),
+        ("Manually verify the printer", ("manual",)),
+        ("**MANUAL** Check the invoice", ("manual",)),
+        ("[BLOCKED] Ask the bank", ("blocked",)),
+        ("Ship it — deferred to v2", ("deferred",)),
+        ("Add a cache [skip]", ("skipped",)),
+        ("Check DNS - BLOCKED, manual step", ("blocked",)),
+        ("[MANUAL] [UI] Check the screen", ("manual",)),
+        ("SUPERSEDED (T020)", ("covered",)),
+        ("Delete it (N/A)", ("not applicable",)),
+        ("**Deleted** - do not create this file", ("cancelled",)),
+    ],
+)
+def test_words_that_reserve_a_task_are_flags(text: str, flags: tuple[str, ...]) -> None:
+    assert kinds(marks_in(text)) == flags
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Implement the skip button",
+        "Skip tests on Windows in ci.yml",
+        "Write the user manual in docs/manual.md",
+        "Manual mode toggle in src/settings.py",
+        "Settings page - manual mode",
+        "Start the job (manual trigger)",
+        "Write MANUAL.md",
+        "Show blocked users",
+        "Use a deferred import",
+        "Create the table (skip if it exists)",
+        "Handle cancelled orders and removed items",
+        "Write models (blocked by T012)",
+    ],
+)
+def test_words_that_are_the_work_itself_are_no_flags(text: str) -> None:
+    assert marks_in(text) == ()
+
+
+@pytest.mark.parametrize(
+    ("title", "flags"),
+    [
+        ("Phase 9: Analytics (Deferred to v2)", ("deferred",)),
+        ("SQLite to MongoDB — CANCELLED, do not implement", ("cancelled",)),
+        ("Phase 3: User Story 1 - Manual entry (Priority: P1)", ()),
+        ("Phase 4: Skipped frames", ()),
+        ("Phase 1: Setup ✅ COMPLETE", ()),
+    ],
+)
+def test_a_heading_can_reserve_all_its_tasks(title: str, flags: tuple[str, ...]) -> None:
+    assert kinds(marks_in_heading(title)) == flags
+
+
+@pytest.mark.parametrize(
+    ("kind", "language", "word"),
+    [
+        (kind, language, word)
+        for kind, languages in MARKS.items()
+        for language, words in languages.items()
+        for word in words.split(", ")
+    ],
+)
+def test_every_listed_word_is_a_mark_in_brackets_of_any_width(kind: str, language: str, word: str) -> None:
+    for text in (f"Do a.py ({word})", f"在 a.py（{word}）", f"Do a.py [{word}: no time]", f"Do it【{word}】"):
+        (found, *others) = marks_in(text)
+        assert (found.kind, others) == (kind, []), (language, text)
+        assert word.casefold() in found.words.casefold()
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "words"),
+    [
+        ("前端单元测试：`a.test.tsx`（跳过：时间限制，用手动测试替代）", "skipped", "（跳过"),
+        ("手动验收：登录页", "manual", "手动验收"),
+        ("[Setup] 手动测试登录", "manual", "手动测试"),
+        ("로그인 확인 (수동)", "manual", "(수동"),
+        ("수동 테스트: 로그인", "manual", "수동 테스트"),
+        ("手動テストを実施する", "manual", "手動テスト"),
+        ("Abnahme der Seite (manuell)", "manual", "(manuell"),
+        ("Execute the manual smoke path", "manual", "Execute the manual smoke"),
+        ("Run a manual test of the page", "manual", "Run a manual test"),
+        ("Check it (requires manual screen reader testing)", "manual", "(requires manual screen reader test"),
+        ("Create the PR (the user must do that manually)", "manual", "manually"),
+        ("Prueba manual de la página", "manual", "Prueba manual"),
+        ("Test manuel de la page", "manual", "Test manuel"),
+        ("Вручную проверить страницу", "manual", "Вручную прове"),
+        ("Onboarding — BLOCKED by legal", "blocked", "BLOCKED"),
+        ("Pay (blocked without a key)", "blocked", "(blocked"),
+    ],
+)
+def test_the_words_that_led_to_it_are_named(text: str, kind: str, words: str) -> None:
+    assert [(reason.kind, reason.words) for reason in marks_in(text)] == [(kind, words)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Return 404 to others (blocked users)",
+        "Replace the author by `[deleted]` in src/forum.py",
+        'Show the text "(skipped)" in the table',
+        "Skipped frames counter in src/video.py",
+        "Deferred import loading in src/plugins.py",
+        "Manual entry form validation in src/form.py",
+        "Add manual retry to `x.py`",
+        "Manually construct the tree in src/parser.py",
+        "（跳过已存在的文件）写入 src/a.py",
+        "手动刷新按钮 src/a.tsx",
+        "スキップ機能を実装 src/a.ts",
+        "取消订单接口 src/order.ts",
+        "수동 발송 기능 구현 src/a.kt",
+        "Load rows (skipped on Windows) in src/a.py",
+        "Purge rows (deleted after 30 days)",
+    ],
+)
+def test_words_of_the_work_itself_are_no_marks_in_any_language(text: str) -> None:
+    assert marks_in(text) == ()
+
+
+@pytest.mark.parametrize(
+    ("title", "kind"),
+    [
+        ("Phase 0: Setup (manual)", "manual"),
+        ("Phase 0: 프로젝트 준비 (수동)", "manual"),
+        ("阶段 5：手动测试", "manual"),
+        ("Manual Testing for User Story 1", "manual"),
+        ("Phase 7: Manual QA", "manual"),
+        ("Phase 9: Later（推迟）", "deferred"),
+        ("Deferred tasks", "deferred"),
+        ("Phase 3: Export [on hold]", "blocked"),
+    ],
+)
+def test_a_heading_marks_all_its_tasks_in_any_language(title: str, kind: str) -> None:
+    assert kinds(marks_in_heading(title)) == (kind,)
+
+
+@pytest.mark.parametrize(
+    "title",
+    [
+        "Phase 1: Setup [skip ci]",
+        "Phase 2: Manual entry of expenses",
+        "Phase 7: US5 — 수동 발송 (Priority: P3)",
+        "Phase 8: Backend API **OPTIONAL**",
+        "User manual",
+        "Phase 4: Blocked users (Priority: P2)",
+    ],
+)
+def test_a_heading_about_such_things_marks_nothing(title: str) -> None:
+    assert marks_in_heading(title) == ()
+
+
+@pytest.mark.parametrize("language", sorted({language for languages in MARKS.values() for language in languages}))
+def test_the_page_lists_every_mark_of_a_language(language: str) -> None:
+    (row,) = [line for line in PAGE.read_text("utf-8").splitlines() if line.startswith(f"| {language} |")]
+    cells = [f"{kind}: {languages[language]}" for kind, languages in MARKS.items() if language in languages]
+    assert row == f"| {language} | {'; '.join(cells)} |"
