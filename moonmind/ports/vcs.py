@@ -135,6 +135,10 @@ class Vcs(Protocol):
         """
         ...
 
+    def changed_at(self, repository: str, commit: str, folder: str) -> datetime | None:
+        """Return when a folder was changed last in a commit's history; None where it never was."""
+        ...
+
     def open_workspace(self, repository: str, run_id: UUID, commit: str, *, resume: str | None = None) -> Workspace:
         """Make the run's folder at a commit, or find it; `resume` is a commit whose tree it starts from instead."""
         ...

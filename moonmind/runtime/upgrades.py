@@ -200,6 +200,18 @@ CHANGES: tuple[Change, ...] = (
     ),
     Change("actors", "Runs (startedBy) and events (actor) name who asked: the OS user, or the name of the API token."),
     Change(
+        "choice-asks",
+        "Where several features are open and nothing says which is meant, or files of open tasks are there, a person is asked.",
+    ),
+    Change(
+        "people-tasks",
+        "More tasks are left to people, and tasks that only verify are left open; docs/speckit.md lists by which words.",
+    ),
+    Change(
+        "speckit-exits",
+        "speckit next and prompt end with 4 for an unreadable tasks.md, and with 3 where a feature is unclear or missing.",
+    ),
+    Change(
         "check-status",
         "The HTTP contract names one schema, CheckStatus, where it had CheckOutcome and CredentialStatus; answers are the same.",
     ),

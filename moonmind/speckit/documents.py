@@ -29,10 +29,11 @@ def documents_of(feature: Feature, listing: Iterable[str]) -> dict[str, str]:
     return dict(list((found | dict.fromkeys(contracts, "contract")).items())[:MOST])
 
 
-def constitution_in(listing: Iterable[str]) -> str | None:
-    """Find the project's constitution."""
+def constitution_in(listing: Iterable[str], root: str = "") -> str | None:
+    """Find the constitution of the project in a folder, else the repository's."""
     present = set(listing)
-    return next((path for path in _CONSTITUTIONS if path in present), None)
+    places = [f"{root}/{path}" for path in _CONSTITUTIONS] if root else []
+    return next((path for path in (*places, *_CONSTITUTIONS) if path in present), None)
 
 
 def skills_in(listing: Iterable[str]) -> tuple[str, ...]:

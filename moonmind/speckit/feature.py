@@ -19,6 +19,8 @@ class Feature:
     tasks_path: str
     spec_path: str | None = None
     plan_path: str | None = None
+    root: str = ""
+    """The folder of the project that the feature belongs to: `backend`; empty: the repository's root."""
 
     @property
     def folder(self) -> str:
@@ -38,8 +40,8 @@ def document_order(feature: Feature) -> tuple[bool, int, str]:
 
 
 def written_path(requested: str) -> str:
-    """Return a request without what says nothing: space and `./` before, `/` and tasks.md behind."""
-    parts = [part for part in map(str.strip, requested.split("/")) if part not in {"", "."}]
+    """Return a request without what says nothing: space and `./` before, `/` and tasks.md behind; `\\` becomes `/`."""
+    parts = [part for part in map(str.strip, requested.replace("\\", "/").split("/")) if part not in {"", "."}]
     while len(parts) > 1 and parts[-1] == TASKS:
         parts.pop()
     return "/".join(parts)
@@ -64,19 +66,30 @@ def matches(feature: Feature, requested: str) -> bool:
 
 
 def closeness(feature: Feature, requested: str) -> int | None:
-    """Rank how a request names a feature, 0 best: its path, its key, its folder, its number; None: not at all."""
+    """Rank how a request names a feature, 0 best: its path, its key, its folder, its number; None: not at all.
+
+    A name in other letter case ranks behind all that are spelled right.
+    """
     key = normalise_key(requested)
     if not key:
         return None
     written = written_path(requested)
-    if feature.path in {written, key, f"specs/{key}"}:
-        return 0
-    if feature.key == key or short_path(feature.path) == written:
-        return 1
-    if feature.folder == key:
-        return 2
+    rank = _rank(feature.path, feature.key, feature.folder, written, key)
+    if rank is not None:
+        return rank
     number = _NUMBER.fullmatch(key)
-    return 3 if number and feature.number == _as_int(number[1]) else None
+    if number and feature.number == _as_int(number[1]):
+        return 3
+    loose = _rank(*(name.casefold() for name in (feature.path, feature.key, feature.folder, written, key)))
+    return None if loose is None else 4 + loose
+
+
+def _rank(path: str, key: str, folder: str, written: str, asked: str) -> int | None:
+    if path in {written, asked, f"specs/{asked}"}:
+        return 0
+    if key == asked or short_path(path) == written:
+        return 1
+    return 2 if folder == asked else None
 
 
 def may_be_one(one: str, other: str) -> bool:

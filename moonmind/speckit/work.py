@@ -1,12 +1,14 @@
 """What a run has to do next in a feature: one phase, and the tasks in it that an agent may take."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from moonmind.speckit.features import Feature
-from moonmind.speckit.selection import Selection
-from moonmind.speckit.spec_tasks import Phase, SpecTask, TasksFile
+from moonmind.speckit.selection import EVERYTHING, Selection
+from moonmind.speckit.spec_tasks import NO_BOX, VERIFY, Phase, SpecTask, TasksFile
 
-EVERYTHING = Selection()
+__all__ = ["EVERYTHING", "SHOWN_IDS", "NoWork", "Work", "divided", "ids_of", "next_work"]
+
 SHOWN_IDS = 20
 """Ids spelled out in a sentence before it says how many more there are."""
 
@@ -18,11 +20,11 @@ class Work:
     feature: Feature
     phase: Phase
     tasks: tuple[SpecTask, ...]
-    """Open and not flagged, in document order; never empty."""
+    """Open and an agent's, in document order; never empty."""
     left_for_people: tuple[SpecTask, ...] = ()
-    """Open and flagged: of this phase and of the phases passed over."""
+    """Open and not an agent's, with the reasons: of this phase and of the phases passed over."""
     passed_over: tuple[str, ...] = ()
-    """One sentence for each earlier phase that holds open tasks for people only."""
+    """One sentence for each earlier phase that holds no open task for an agent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,21 +36,27 @@ class NoWork:
 
 
 def next_work(feature: Feature, tasks_file: TasksFile, selection: Selection = EVERYTHING) -> Work | NoWork:
-    """Find the first phase with an open task that is selected and that no word reserves for a person."""
+    """Find the first phase with an open task that is selected and an agent's.
+
+    A task that is selected by its own id is handed out whatever is said of it, if it has a box.
+    """
     left: list[SpecTask] = []
     passed_over: list[str] = []
     meant = selection.of(tasks_file)
     for phase in tasks_file.phases:
         pending = [task for task in phase.pending if task.key in meant]
-        flagged = tuple(task for task in pending if task.flags)
-        free = tuple(task for task in pending if not task.flags)
+        free = tuple(
+            task for task in pending if not task.reasons or (selection.names(task) and task.box_offset != NO_BOX)
+        )
+        flagged = tuple(task for task in pending if task not in free)
         left.extend(flagged)
         if free:
             return Work(feature, phase, free, tuple(left), tuple(passed_over))
         if flagged:
-            passed_over.append(f"{phase.title} has only tasks for people left: {ids_of(flagged)}.")
+            passed_over.append(f"{phase.title} has only {_whose(flagged)} left: {ids_of(flagged)}.")
     if left:
-        return NoWork(f"Only tasks for people are left in {feature.path}: {ids_of(left)}.", tuple(left))
+        whose = _whose(left)
+        return NoWork(f"Only {whose} are left in {feature.path}: {ids_of(left)}.", tuple(left))
     if not selection.is_all:
         return NoWork(f"None of the {len(meant)} selected tasks of {feature.path} is open.")
     aside = tasks_file.total - tasks_file.completed
@@ -59,8 +67,26 @@ def next_work(feature: Feature, tasks_file: TasksFile, selection: Selection = EV
     return NoWork(f"All {tasks_file.total} tasks of {feature.path} are done.")
 
 
+def divided(work: Work, most: int | None) -> Work:
+    """Return the first part of work of more than `most` tasks, cut before a story where one begins in time; None: all.
+
+    A story that is longer than that is cut between two tasks.
+    """
+    if most is None or len(work.tasks) <= most:
+        return work
+    borders = [at for at in range(1, most + 1) if work.tasks[at].story != work.tasks[at - 1].story]
+    return replace(work, tasks=work.tasks[: borders[-1] if borders else max(most, 1)])
+
+
+def _whose(tasks: Sequence[SpecTask]) -> str:
+    checks = sum(task.flags == (VERIFY,) for task in tasks)
+    if not checks:
+        return "tasks for people"
+    return "tasks that verify" if checks == len(tasks) else "tasks for people or that verify"
+
+
 def ids_of(tasks: tuple[SpecTask, ...] | list[SpecTask]) -> str:
-    """Write the ids for a sentence, each with its flags; long lists are cut and say so."""
+    """Write the ids for a sentence, each with the reasons that keep it from an agent; long lists are cut and say so."""
     shown = [f"{task.id} ({', '.join(task.flags)})" if task.flags else task.id for task in tasks[:SHOWN_IDS]]
     more = len(tasks) - len(shown)
     return ", ".join(shown) + (f" and {more} more" if more else "")

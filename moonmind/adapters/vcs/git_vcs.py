@@ -76,6 +76,10 @@ class GitVcs:
         """List the commits that `newer` holds and `older` lacks, newest first."""
         return self._objects.history(self._mirrors.existing(repository), newer, older, files, limit)
 
+    def changed_at(self, repository: str, commit: str, folder: str) -> datetime | None:
+        """Return when a folder was changed last in a commit's history."""
+        return self._objects.changed_at(self._mirrors.existing(repository), commit, folder)
+
     def open_workspace(self, repository: str, run_id: UUID, commit: str, *, resume: str | None = None) -> Workspace:
         """Make the run's folder at a commit, or find it."""
         return self._workspaces.open(repository, run_id, object_name(commit), resume)

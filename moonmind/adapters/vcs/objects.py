@@ -2,6 +2,7 @@
 
 import os
 import re
+from datetime import datetime
 from pathlib import Path
 
 from moonmind.adapters.git import Git
@@ -88,6 +89,12 @@ class Objects:
             Commit(name, tuple(parents.split()), author, committer, subject, _trailers(said), touched.get(name, ()))
             for name, parents, author, committer, subject, said in rows
         )
+
+    def changed_at(self, mirror: Path, commit: str, folder: str) -> datetime | None:
+        """Return the time of the newest commit in a history that changed something below a folder."""
+        form = ("log", "--max-count=1", "--no-show-signature", "--format=%cI")
+        text = self._git.run(*form, self._commit(mirror, commit), "--", folder, git_dir=mirror).text.strip()
+        return datetime.fromisoformat(text) if text else None
 
     def _touched(self, mirror: Path, commits: list[str], files: str) -> dict[str, tuple[str, ...]]:
         """Map commits to the files of that name which they changed. The output is commits, each before its paths."""

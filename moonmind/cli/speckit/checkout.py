@@ -9,12 +9,14 @@ from pathlib import Path
 
 from moonmind.cli.speckit.bounded_reading import read_file, walk
 from moonmind.errors import InvalidRequest, NotFound, SpecUnreadable
+from moonmind.speckit.answer import Answer, Repository, answer
 from moonmind.speckit.feature import Feature
-from moonmind.speckit.features import Choice, choose_feature, find_features
+from moonmind.speckit.features import find_features
+from moonmind.speckit.pointer import pointers_in
+from moonmind.speckit.selection import EVERYTHING, Selection
 from moonmind.speckit.spec_tasks import SpecTask, TasksFile
 from moonmind.speckit.tasks_md import read_tasks
 
-FEATURE_JSON = ".specify/feature.json"
 _PASSED_OVER = frozenset({".git", "node_modules", ".venv", "__pycache__"})
 _LARGEST_POINTER = 1 << 16
 
@@ -68,29 +70,43 @@ class Checkout:
                 self._files[feature.path] = error
         return self._files[feature.path]
 
-    def choose(self, asked: Asked) -> Choice:
-        """Choose the feature as a run would, and as Spec Kit's variables say before that."""
-        files = {one.path: file for one in self.features if isinstance(file := self.file(one), TasksFile)}
-        refused = {one.path: file for one in self.features if isinstance(file := self.file(one), SpecUnreadable)}
-        return choose_feature(
-            self.features,
-            files,
+    def answer(self, asked: Asked, selection: Selection = EVERYTHING) -> Answer:
+        """Answer what to do next as a run would, and as Spec Kit's variables say before that."""
+        return answer(
+            Repository(
+                self.features,
+                {one.path: file for one in self.features if isinstance(file := self.file(one), TasksFile)},
+                self.listing,
+                {one.path: file for one in self.features if isinstance(file := self.file(one), SpecUnreadable)},
+                self.pointers,
+                self.branch,
+            ),
             requested=asked.feature or self._directory(asked.directory) or asked.name or "",
-            feature_json=self._text(FEATURE_JSON),
-            branch=self.branch,
-            unreadable=refused,
+            selection=selection,
         )
 
     @cached_property
+    def pointers(self) -> dict[str, str]:
+        """Return the texts of the projects' pointers to their current feature, by the projects' roots."""
+        return {
+            root: text for root, path in pointers_in(self.listing).items() if (text := self._text(path)) is not None
+        }
+
+    @cached_property
     def branch(self) -> str | None:
-        """Return the branch that is checked out, read from git's own file."""
-        head = self._text(".git/HEAD") or ""
+        """Return the branch that is checked out, read from git's own file, also in a linked worktree."""
+        head = self._text(".git/HEAD") or self._linked_head() or ""
         return head.removeprefix("ref: refs/heads/").strip() if head.startswith("ref: refs/heads/") else None
+
+    def _linked_head(self) -> str | None:
+        link = self._text(".git") or ""
+        folder = link.removeprefix("gitdir:").strip()
+        return self._text(f"{folder}/HEAD") if link.startswith("gitdir:") and folder else None
 
     def _directory(self, given: str | None) -> str | None:
         if not given:
             return None
-        place = Path(given)
+        place = Path(given.replace("\\", "/"))
         with contextlib.suppress(ValueError):
             return place.relative_to(self.root).as_posix() if place.is_absolute() else place.as_posix()
         raise InvalidRequest(

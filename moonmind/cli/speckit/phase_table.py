@@ -6,9 +6,11 @@ from rich.table import Table
 from rich.text import Text
 
 from moonmind.cli.consoles import marks
+from moonmind.cli.exits import in_commands
 from moonmind.cli.terminal_text import one_line
 from moonmind.errors import SpecUnreadable
-from moonmind.speckit.features import Choice, Feature
+from moonmind.speckit.answer import CHOOSE_FEATURE, STALE_BOXES, Answer, AnswerKind, who_does
+from moonmind.speckit.feature import Feature
 from moonmind.speckit.spec_tasks import TasksFile
 from moonmind.speckit.work import Work, ids_of, next_work
 
@@ -22,7 +24,7 @@ def sheet(feature: Feature, file: TasksFile | None, error: SpecUnreadable | None
         parts.append(Text(one_line(feature.path), "bold"))
         if error is not None:
             parts.append(Text(f"  {one_line(error.message)}", "red"))
-            parts.append(Text(f"  fix: {one_line(error.advice)}"))
+            parts.append(Text(f"  fix: {one_line(in_commands(error.advice))}"))
         return Group(*parts)
     parts.append(Text.assemble((one_line(feature.path), "bold"), (f"  {file.completed} of {file.total} tasks", "dim")))
     work = next_work(feature, file)
@@ -48,15 +50,27 @@ def sheet(feature: Feature, file: TasksFile | None, error: SpecUnreadable | None
     return Group(*parts)
 
 
-def next_sheet(choice: Choice, work: Work | None, reason: str) -> RenderableType:
-    """Draw what a run would do: the feature and why, the phase, its tasks, and what is left to people."""
-    feature = choice.feature
+def answer_sheet(found: Answer) -> RenderableType:
+    """Draw what a run would do: the feature and why, the phase, its tasks, what is left to people; or what is asked."""
     parts: list[RenderableType] = [Text("")]
+    feature, reasons = found.feature, list(found.reasons)
     if feature is not None:
-        parts.append(Text.assemble((one_line(feature.path), "bold"), (f"  {one_line(choice.reason)}", "dim")))
-    if work is None:
-        return Group(*parts, Text(f"  {one_line(reason)}", "yellow"))
-    parts.append(Text(f"  {one_line(work.phase.title)}", "cyan"))
+        parts.append(Text.assemble((one_line(feature.path), "bold"), (f"  {one_line(reasons.pop(0))}", "dim")))
+    if found.kind is AnswerKind.WORK and found.work is not None:
+        parts += _tasks(found.work)
+    else:
+        parts += [Text(f"  {one_line(reason)}", "yellow") for reason in reasons]
+    if found.asks == CHOOSE_FEATURE:
+        parts.append(Text("  fix: name one with --feature", "bold"))
+    elif found.asks == STALE_BOXES:
+        parts.append(Text("  fix: tick what is done, or name what to do with --phase or --task", "bold"))
+    parts += [Text(f"    {one_line(str(candidate))}") for candidate in found.candidates if found.asks]
+    parts += [Text(f"  note: {one_line(note)}", "yellow") for note in found.notes]
+    return Group(*parts)
+
+
+def _tasks(work: Work) -> list[RenderableType]:
+    parts: list[RenderableType] = [Text(f"  {one_line(work.phase.title)}", "cyan")]
     table = Table.grid(padding=(0, 2, 0, 0))
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
@@ -66,7 +80,8 @@ def next_sheet(choice: Choice, work: Work | None, reason: str) -> RenderableType
     parts.append(Padding(table, (0, 0, 0, 4), expand=False))
     if work.left_for_people:
         parts.append(Text(f"  left for people: {one_line(ids_of(work.left_for_people))}", "yellow"))
-    return Group(*parts)
+        parts += [Text(f"    {one_line(line)}", "dim") for line in who_does(work.left_for_people)]
+    return parts
 
 
 def _next(text: str) -> Text:

@@ -3,7 +3,7 @@
 0    it was done, and every file that was asked for could be read
 1    `doctor` found what would stop a run
 2    the command line is wrong
-3    there is no feature here, or none of that name; nothing is left to do
+3    there is no feature here, or none of that name; a person has to choose; nothing is left for an agent
 4    a tasks.md cannot be read with certainty
 """
 
@@ -13,20 +13,20 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from moonmind import __version__
 from moonmind.cli.exits import Exit, code_of, say
 from moonmind.cli.speckit.bounded_reading import read_file
 from moonmind.cli.speckit.checkout import Asked, Checkout, find_task, rewrite
-from moonmind.errors import InvalidRequest, MoonMindError, NotFound, SpecUnreadable
+from moonmind.errors import FeatureMissing, FeatureUnclear, InvalidRequest, MoonMindError, NotFound, SpecUnreadable
+from moonmind.speckit.answer import Answer, AnswerKind, unclear
 from moonmind.speckit.documents import constitution_in, documents_of, skills_in
 from moonmind.speckit.feature import Feature, matches
-from moonmind.speckit.features import Choice
-from moonmind.speckit.report import feature_report, file_report, next_report
+from moonmind.speckit.report import answer_report, feature_report, file_report
 from moonmind.speckit.selection import Selection
 from moonmind.speckit.tasks_md import TasksFile, read_tasks, tick, untick
-from moonmind.speckit.work import NoWork, Work, next_work
+from moonmind.speckit.work import Work
 
 
 def status(given: argparse.Namespace) -> int:
@@ -43,7 +43,7 @@ def status(given: argparse.Namespace) -> int:
     readings = [(one, checkout.file(one)) for one in shown]
     if given.json:
         features = [feature_report(one, file) for one, file in readings]
-        print(json.dumps({"features": features, "next": _next_of(checkout, _asked(given))}))
+        print(json.dumps({"features": features, "next": answer_report(checkout.answer(_asked(given)))}))
     else:
         from moonmind.cli.consoles import out
         from moonmind.cli.speckit.phase_table import sheet
@@ -57,18 +57,20 @@ def status(given: argparse.Namespace) -> int:
 
 def following(given: argparse.Namespace) -> int:
     """Show which tasks a run would take next, and why."""
-    checkout = Checkout.around(given.path)
-    choice, found = _work(checkout, _asked(given), Selection.read(given.story, given.task))
-    work = found if isinstance(found, Work) else None
-    reason = found.reason if isinstance(found, NoWork) else ""
+    found = Checkout.around(given.path).answer(_asked(given), _selection(given))
     if given.json:
-        print(json.dumps(next_report(choice, work, reason)))
+        error = found.error.info().as_json() if found.error is not None else {}
+        print(json.dumps({**error, **answer_report(found)}, default=str))
+    elif found.error is not None:
+        raise found.error
     else:
         from moonmind.cli.consoles import out
-        from moonmind.cli.speckit.phase_table import next_sheet
+        from moonmind.cli.speckit.phase_table import answer_sheet
 
-        out().print(next_sheet(choice, work, reason))
-    return Exit.FINE if work is not None else Exit.STATE
+        out().print(answer_sheet(found))
+    if found.error is not None:
+        return _code_of(found.error)
+    return Exit.FINE if found.kind is AnswerKind.WORK else Exit.STATE
 
 
 def prompt(given: argparse.Namespace) -> int:
@@ -76,13 +78,11 @@ def prompt(given: argparse.Namespace) -> int:
     from moonmind.speckit.prompt import render_prompt
 
     checkout = Checkout.around(given.path)
-    _, found = _work(checkout, _asked(given), Selection.read(given.story, given.task))
-    if isinstance(found, NoWork):
-        raise NotFound(found.reason, remediation="There is no prompt without open tasks.")
+    work = _work(checkout.answer(_asked(given), _selection(given)))
     text = render_prompt(
-        work=found,
-        documents=documents_of(found.feature, checkout.listing),
-        constitution_path=constitution_in(checkout.listing),
+        work=work,
+        documents=documents_of(work.feature, checkout.listing),
+        constitution_path=constitution_in(checkout.listing, work.feature.root),
         skills=skills_in(checkout.listing),
         notes=given.notes,
     )
@@ -155,9 +155,13 @@ def _parser() -> argparse.ArgumentParser:
         if name != "doctor":
             command.add_argument("--feature", help="the feature's number, folder or path, e.g. 042, 042-x, specs/042-x")
         if name in {"next", "prompt"}:
-            command.add_argument("--story", help="show only this story's tasks, e.g. US1; a run takes all")
+            command.add_argument("--phase", help="only this phase, e.g. 3 or its title")
+            command.add_argument("--story", help="only this story's tasks, e.g. US1")
             command.add_argument(
-                "--task", action="append", default=[], help="show only these tasks, e.g. T012 or T001-T010; repeatable"
+                "--task", action="append", default=[], help="only these tasks, e.g. T012 or T001-T010; repeatable"
+            )
+            command.add_argument(
+                "--skip", action="append", default=[], help="leave these tasks out, e.g. T012 or T001-T010; repeatable"
             )
         if name == "prompt":
             command.add_argument("--notes", default="", help="instructions for the agent, in addition to the spec")
@@ -176,7 +180,13 @@ def _there(text: str) -> Path:
     place = Path(text)
     if not place.exists():
         raise argparse.ArgumentTypeError(f"{text!r} does not exist")
+    if not place.is_dir() and not place.is_file():
+        raise argparse.ArgumentTypeError(f"{text!r} is neither a folder nor a file")
     return place
+
+
+def _selection(given: argparse.Namespace) -> Selection:
+    return Selection.read(given.story, given.task, phase=given.phase, skip=given.skip)
 
 
 def _asked(given: argparse.Namespace) -> Asked:
@@ -196,9 +206,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return int(given.work(given))
     except MoonMindError as error:
         say(error.info(), as_json="--json" in words)
-        return code_of(error)
+        return _code_of(error)
     except SystemExit as end:  # --help and --version
         return int(end.code or 0)
+
+
+def _code_of(error: MoonMindError) -> int:
+    if isinstance(error, SpecUnreadable):
+        return Exit.SETUP
+    return Exit.STATE if isinstance(error, FeatureUnclear | FeatureMissing) else code_of(error)
 
 
 def _status_of_file(path: Path, *, as_json: bool) -> int:
@@ -223,25 +239,15 @@ def _read(path: Path) -> TasksFile | SpecUnreadable:
         return error
 
 
-def _next_of(checkout: Checkout, asked: Asked) -> dict[str, Any]:
-    """Report what comes next, or why that cannot be said: the features are shown in any case."""
-    try:
-        choice, found = _work(checkout, asked, Selection())
-    except MoonMindError as error:
-        return next_report(None, None, error.message)
-    if isinstance(found, Work):
-        return next_report(choice, found, "")
-    return next_report(choice, None, found.reason)
-
-
-def _work(checkout: Checkout, asked: Asked, selection: Selection) -> tuple[Choice, Work | NoWork]:
-    choice = checkout.choose(asked)
-    if choice.feature is None:
-        return choice, NoWork(f"{choice.reason[:1].upper()}{choice.reason[1:]}.")
-    file = checkout.file(choice.feature)
-    if isinstance(file, SpecUnreadable):
-        raise file
-    return choice, next_work(choice.feature, file, selection)
+def _work(found: Answer) -> Work:
+    """Return the work of an answer; raises FeatureUnclear where a person has to choose, NotFound where there is none."""
+    if found.error is not None:
+        raise found.error
+    if found.kind is AnswerKind.ASK:
+        raise unclear(found)
+    if found.work is None:
+        raise NotFound(found.text, remediation="There is no prompt without open tasks.")
+    return found.work
 
 
 def _file(path: Path, asked: Asked) -> Path:
@@ -249,10 +255,14 @@ def _file(path: Path, asked: Asked) -> Path:
     if path.is_file():
         return path
     checkout = Checkout.around(path)
-    choice = checkout.choose(asked)
-    if choice.feature is None:
-        raise NotFound(f"no feature has an open task: {choice.reason}", remediation="Name the feature with --feature.")
-    return checkout.root / choice.feature.tasks_path
+    found = checkout.answer(asked)
+    if found.error is not None:
+        raise found.error
+    if found.feature is None:
+        if found.kind is AnswerKind.ASK:
+            raise unclear(found)
+        raise NotFound(f"no feature has an open task: {found.text}", remediation="Name the feature with --feature.")
+    return checkout.root / found.feature.tasks_path
 
 
 def _write(place: Path, before: bytes, after: bytes, what: str, now: str) -> int:

@@ -4,15 +4,22 @@ import contextlib
 import json
 from collections.abc import Iterator
 
+from moonmind.cli.exits import in_commands
 from moonmind.cli.speckit.bounded_reading import read_file
-from moonmind.cli.speckit.checkout import FEATURE_JSON, Asked, Checkout
-from moonmind.errors import MoonMindError, SpecUnreadable
+from moonmind.cli.speckit.checkout import Asked, Checkout
+from moonmind.errors import SpecUnreadable
 from moonmind.ports.check import Check, CheckStatus
+from moonmind.speckit.answer import CHOOSE_FEATURE, STALE_BOXES, AnswerKind
 from moonmind.speckit.documents import constitution_in, skills_in
 from moonmind.speckit.feature import Feature
+from moonmind.speckit.pointer import FEATURE_JSON
 from moonmind.speckit.spec_tasks import TasksFile
 from moonmind.speckit.work import NoWork, ids_of, next_work
 
+_ASKED = {
+    CHOOSE_FEATURE: "Name one with --feature.",
+    STALE_BOXES: "Tick what is done, or name the phase or tasks of the run.",
+}
 _TEMPLATE_MARKS = ("[PROJECT_NAME]", "[PRINCIPLE_1_NAME]", "[FEATURE NAME]")
 
 
@@ -33,7 +40,9 @@ def _project(checkout: Checkout) -> Iterator[Check]:
         yield _look(
             "spec-kit", "no version of Spec Kit is recorded", "Run `specify init` here, or continue without it."
         )
-    constitution = constitution_in(checkout.listing)
+    roots = dict.fromkeys(feature.root for feature in checkout.features)
+    found = (constitution_in(checkout.listing, root) for root in roots)
+    constitution = next((path for path in found if path is not None), None)
     if constitution is None:
         yield _look(
             "constitution", "there is no constitution", "Write .specify/memory/constitution.md, or continue without it."
@@ -56,24 +65,27 @@ def _project(checkout: Checkout) -> Iterator[Check]:
 
 
 def _choice(checkout: Checkout, asked: Asked) -> Iterator[Check]:
-    pointer = _pointer(checkout)
-    known = {feature.path for feature in checkout.features}
-    if pointer is not None and pointer.strip("/") not in known:
-        yield _look("feature.json", f"{FEATURE_JSON} names {pointer}, which is no feature", "Correct it, or remove it.")
-    try:
-        choice = checkout.choose(asked)
-    except SpecUnreadable:
-        return  # said below, with its feature
-    except MoonMindError as error:
-        yield Check("choice", CheckStatus.FAILED, error.message, error.advice)
-        return
-    yield Check("choice", CheckStatus.PASSED, choice.reason)
+    found = checkout.answer(asked)
+    for note in found.notes:
+        if FEATURE_JSON in note:
+            yield _look("feature.json", note, "Correct it, or remove it.")
+    match found.kind:
+        case AnswerKind.REFUSE if found.error is not None:
+            if not isinstance(found.error, SpecUnreadable):  # that is said below, with its feature
+                yield Check("choice", CheckStatus.FAILED, found.error.message, in_commands(found.error.advice))
+        case AnswerKind.ASK:
+            facts = " ".join(f"{candidate}." for candidate in found.candidates)
+            yield _look("choice", f"{found.text} {facts}", _ASKED[found.asks or ""])
+        case AnswerKind.PEOPLE_ONLY:
+            yield _look("choice", found.text, "People do them, and tick them.")
+        case _:
+            yield Check("choice", CheckStatus.PASSED, found.reasons[0])
 
 
 def _feature(checkout: Checkout, feature: Feature) -> Iterator[Check]:
     file = checkout.file(feature)
     if isinstance(file, SpecUnreadable):
-        yield Check(feature.path, CheckStatus.FAILED, file.message, file.advice)
+        yield Check(feature.path, CheckStatus.FAILED, file.message, in_commands(file.advice))
         return
     yield _what_is_left(feature, file)
     for kind, path in (("spec.md", feature.spec_path), ("plan.md", feature.plan_path)):
@@ -125,15 +137,6 @@ def _version(checkout: Checkout) -> str | None:
         if isinstance(found, dict) and isinstance(found.get(key), str):
             return str(found[key])
     return None
-
-
-def _pointer(checkout: Checkout) -> str | None:
-    try:
-        found = json.loads(read_file(checkout.root / FEATURE_JSON))
-    except (SpecUnreadable, ValueError, RecursionError):
-        return None
-    named = found.get("feature_directory") if isinstance(found, dict) else None
-    return named if isinstance(named, str) else None
 
 
 def _unreadable(checkout: Checkout, path: str) -> str | None:

@@ -1,17 +1,21 @@
 """Gathers what discover chooses from: the features of the repository, and where work on each would start."""
 
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 
 from moonmind.engine.stage_context import StageContext
 from moonmind.errors import FeatureMissing, SpecUnreadable
+from moonmind.ports.forge import PullState
 from moonmind.runs import naming
-from moonmind.speckit.features import Choice, Feature, choose_feature, matches, refuse_shared_key
+from moonmind.speckit.answer import Answer, AnswerKind, Candidate, Repository, answer
+from moonmind.speckit.features import Feature, matches, refuse_shared_key
+from moonmind.speckit.pointer import pointers_in
+from moonmind.speckit.selection import EVERYTHING, Selection
 from moonmind.speckit.spec_tasks import TasksFile
 from moonmind.speckit.tasks_md import read_tasks
 from moonmind.stages.discover.feature_branches import FeatureBranches
 from moonmind.stages.discover.snapshot import Snapshot
 
-FEATURE_JSON = ".specify/feature.json"
 LINK = "120000"
 """Git's mode of a symbolic link."""
 
@@ -35,14 +39,15 @@ class Candidates:
 
     context: StageContext
     snapshot: Snapshot
+    selection: Selection = EVERYTHING
     _starts: dict[str, Start] = field(default_factory=dict)
     _branches: dict[str, FeatureBranches] = field(default_factory=dict)
 
-    def choose(self) -> tuple[Choice, str]:
-        """Choose the feature, and give the base branch that holds its tasks.md.
+    def choose(self) -> tuple[Answer, str]:
+        """Answer what to do next, and give the base branch that holds the tasks.md of it.
 
         The default branch goes first; a branch that is named as a feature and holds it is asked only when the default
-        branch does not have what is wanted.
+        branch does not have what is wanted. Raises what the answer refuses with.
         """
         requested = self.context.run.requested_key
         base = self.snapshot.repository.default_branch
@@ -54,10 +59,23 @@ class Candidates:
                 named = [one for one in self.snapshot.features(branch) if _is_named(one, branch)]
                 refuse_shared_key(named, requested)
                 if found := [one for one in named if not requested or matches(one, requested)]:
-                    choice = self._choose_on(branch, tuple(found), requested)
-                    if choice.feature is not None:
-                        return choice, branch
+                    given = self._choose_on(branch, tuple(found), requested)
+                    if given.kind is not AnswerKind.NOTHING_LEFT or given.feature is not None:
+                        return given, branch
             raise
+
+    def facts_of(self, candidates: Iterable[Candidate], base: str) -> tuple[Candidate, ...]:
+        """Add to the candidates of a question when their folders were changed last, and their open pull requests."""
+        features = {feature.path: feature for feature in self.snapshot.features(base)}
+        return tuple(self._with_facts(one, features[one.feature], base) for one in candidates)
+
+    def _with_facts(self, candidate: Candidate, feature: Feature, base: str) -> Candidate:
+        self.context.lease.check()
+        start = self.start_of(feature, base)
+        changed = self.context.vcs.changed_at(self.snapshot.name, start.commit, feature.path)
+        pulls = self.context.forge.pull_requests(self.snapshot.name, start.branch) if start.branch_tip else ()
+        opened = next((pull.url for pull in pulls if pull.state is PullState.OPEN), None)
+        return replace(candidate, changed_at=None if changed is None else changed.isoformat(), pull_request=opened)
 
     def start_of(self, feature: Feature, base: str) -> Start:
         """Find the branch that a run on this feature goes on with, and its starting commit."""
@@ -76,7 +94,7 @@ class Candidates:
             self._branches[base] = FeatureBranches(self.context, self.snapshot, tuple(known.values()), base)
         return self._branches[base]
 
-    def _choose_on(self, base: str, features: tuple[Feature, ...], requested: str) -> Choice:
+    def _choose_on(self, base: str, features: tuple[Feature, ...], requested: str) -> Answer:
         files: dict[str, TasksFile] = {}
         unreadable: dict[str, SpecUnreadable] = {}
         for feature in features:
@@ -90,15 +108,27 @@ class Candidates:
                 files[feature.path] = read_tasks(data, name=feature.tasks_path)
             except SpecUnreadable as error:
                 unreadable[feature.path] = error
-        pointer = self.snapshot.read(self.snapshot.branches[base], FEATURE_JSON) if features else None
-        return choose_feature(
+        tip = self.snapshot.branches[base]
+        paths = tuple(self.snapshot.tree(tip))
+        repository = Repository(
             features,
             files,
-            requested=requested,
-            feature_json=pointer.decode("utf-8", "replace") if pointer else None,
+            paths,
+            unreadable,
+            pointers={} if requested else self._pointers(tip, paths),
             branch=None if base == self.snapshot.repository.default_branch else base,
-            unreadable=unreadable,
+            trees=lambda feature: (
+                paths if (commit := self.start_of(feature, base).commit) == tip else self.snapshot.tree(commit)
+            ),
         )
+        found = answer(repository, requested=requested, selection=self.selection)
+        if found.error is not None:
+            raise found.error
+        return found
+
+    def _pointers(self, tip: str, paths: tuple[str, ...]) -> dict[str, str]:
+        texts = {root: self.snapshot.read(tip, path) for root, path in pointers_in(paths).items()}
+        return {root: text.decode("utf-8", "replace") for root, text in texts.items() if text is not None}
 
     def _no_file(self, start: Start, path: str) -> SpecUnreadable:
         where = start.base if start.branch_tip is None else start.branch

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from moonmind.engine import forge_cooldown
@@ -13,12 +14,13 @@ from moonmind.preflight.checks import Need
 from moonmind.runs.chain import Stage
 from moonmind.runs.machine import Done, NothingToDo, Outcome
 from moonmind.runs.stored_text import storable
+from moonmind.speckit.answer import Answer, AnswerKind, unclear
 from moonmind.speckit.documents import constitution_in, documents_of, skills_in
 from moonmind.speckit.evidence import evidence_of
 from moonmind.speckit.features import Feature, find_features
+from moonmind.speckit.selection import Selection
 from moonmind.speckit.spec_tasks import SpecTask
-from moonmind.speckit.tasks_md import read_tasks
-from moonmind.speckit.work import NoWork, Work, next_work
+from moonmind.speckit.work import Work
 from moonmind.stages.discover import agent_files
 from moonmind.stages.discover.candidates import Candidates, Start
 from moonmind.stages.discover.foreign_commits import foreign_commits
@@ -48,12 +50,25 @@ def _discover(context: StageContext) -> Outcome:
             f"{repository.full_name} has no branch {repository.default_branch}, which the forge calls its default.",
             remediation="Set the repository's default branch to one that exists, then retry from discovery.",
         )
-    candidates = Candidates(context, Snapshot(repository, branches, context.vcs))
-    choice, base = candidates.choose()
-    if choice.feature is None:
-        return NothingToDo(_sentence(choice.reason))
-    start = candidates.start_of(choice.feature, base)
-    return _plan(context, candidates, choice.feature, start, choice.reason)
+    candidates = Candidates(context, Snapshot(repository, branches, context.vcs), _selection(context))
+    found, base = candidates.choose()
+    if found.kind is AnswerKind.ASK:
+        raise unclear(replace(found, candidates=candidates.facts_of(found.candidates, base)))
+    if found.feature is None:
+        return NothingToDo(storable(found.text))
+    if found.work is None:
+        # The feature's own column is set all the same, so that the run is found under it.
+        outputs = {"v": Plan.version, "featureKey": found.feature.path, "choice": found.reasons[0]}
+        return NothingToDo(storable(found.text), outputs)
+    return _plan(context, candidates, found, found.work, candidates.start_of(found.feature, base))
+
+
+def _selection(context: StageContext) -> Selection:
+    """Read what the request chose among the open tasks."""
+    sent = context.run.selection or {}
+    return Selection.read(
+        sent.get("story"), sent.get("tasks") or (), phase=sent.get("phase"), skip=sent.get("skip") or ()
+    )
 
 
 def _repository(context: StageContext) -> Repository:
@@ -64,23 +79,15 @@ def _repository(context: StageContext) -> Repository:
     return repository
 
 
-def _plan(
-    context: StageContext, candidates: Candidates, feature: Feature, start: Start, reason: str
-) -> Done | NothingToDo:
+def _plan(context: StageContext, candidates: Candidates, found: Answer, work: Work, start: Start) -> Done | NothingToDo:
+    feature = work.feature
     listing = tuple(candidates.snapshot.tree(start.commit))
     there = next((one for one in find_features(listing) if one.path == feature.path), None)
-    data = candidates.snapshot.read(start.commit, feature.tasks_path)
-    if there is None or data is None:
+    if there is None:
         raise SpecUnreadable(
             f"{feature.tasks_path} is on {start.base} but not on {start.branch}, where the feature's work goes on.",
             remediation="Merge the base into that branch, or close its pull request; then retry from discovery.",
         )
-    file = read_tasks(data, name=there.tasks_path)
-    work = next_work(there, file)
-    if isinstance(work, NoWork):
-        # The feature's own column is set all the same, so that the run is found under it.
-        return NothingToDo(_sentence(work.reason), {"v": Plan.version, "featureKey": there.path, "choice": reason})
-    constitution = constitution_in(listing)
     plan = Plan(
         repository=candidates.snapshot.repository,
         feature=there,
@@ -93,10 +100,10 @@ def _plan(
         branch_tip=start.branch_tip,
         left_for_people=tuple(task.id for task in work.left_for_people),
         documents=documents_of(there, listing),
-        constitution=constitution,
+        constitution=constitution_in(listing, there.root),
         skills=skills_in(listing),
         hashes=_hashes(candidates, there, start.commit),
-        choice=_sentence(f"{reason}; {start.reason}"),
+        choice=_sentence(f"{found.reasons[0]}; {start.reason}"),
         checkpoint=_words(work.phase.checkpoint),
         independent_test=_words(work.phase.independent_test),
         passed_over=work.passed_over,
@@ -104,7 +111,7 @@ def _plan(
             storable(text)
             for text in (
                 *_not_ours(candidates, start),
-                *file.warnings,
+                *found.notes,
                 *_order(work),
                 *agent_files.warnings(listing),
             )

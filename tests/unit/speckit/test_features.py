@@ -2,26 +2,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from moonmind.errors import FeatureMissing, FeatureUnclear, SpecUnreadable
-from moonmind.speckit.features import (
-    Feature,
-    choose_feature,
-    find_features,
-    matches,
-    normalise_key,
-)
-from moonmind.speckit.tasks_md import TasksFile, read_tasks
-
-OPEN = read_tasks(b"- [ ] T001 a\n- [x] T002 b\n")
-DONE = read_tasks(b"- [x] T001 a\n- [x] T002 b\n")
+from moonmind.speckit.features import Feature, find_features, matches, normalise_key, without_tasks
 
 
 def features(*folders: str) -> tuple[Feature, ...]:
     return find_features([f"{folder}/tasks.md" for folder in folders])
-
-
-def files(**marks: TasksFile) -> dict[str, TasksFile]:
-    return {f"specs/{name.removeprefix('f').replace('_', '-')}": file for name, file in marks.items()}
 
 
 # --- finding ---------------------------------------------------------------------------------------------------------
@@ -88,7 +73,8 @@ def test_features_stand_in_the_order_of_their_numbers_and_unnumbered_ones_last()
 
 
 @pytest.mark.parametrize(
-    "written", ["042-x", " 042-x ", "specs/042-x", "specs/042-x/", "./specs/042-x/tasks.md", "/specs/042-x"]
+    "written",
+    ["042-x", " 042-x ", "specs/042-x", "specs/042-x/", "./specs/042-x/tasks.md", "/specs/042-x", "specs\\042-x"],
 )
 def test_the_ways_to_write_a_key_are_one(written: str) -> None:
     assert normalise_key(written) == "042-x"
@@ -100,7 +86,7 @@ def test_a_normalised_key_stays_as_it_is(written: str) -> None:
     assert normalise_key(once) == once
 
 
-@pytest.mark.parametrize("asked", ["042", "42", "042-x", "specs/042-x", "specs/042-x/"])
+@pytest.mark.parametrize("asked", ["042", "42", "042-x", "specs/042-x", "specs/042-x/", "042-X", "Specs\\042-x"])
 def test_number_key_and_path_mean_the_same_feature(asked: str) -> None:
     assert matches(features("specs/042-x")[0], asked)
 
@@ -121,159 +107,39 @@ def test_a_time_stamp_names_its_feature() -> None:
     assert matches(features("specs/20261122-101500-x")[0], "20261122-101500")
 
 
-# --- choosing --------------------------------------------------------------------------------------------------------
-
-
-def test_the_request_comes_first_even_when_the_feature_is_complete() -> None:
-    choice = choose_feature(
-        features("specs/001-a", "specs/002-b"),
-        files(f001_a=OPEN, f002_b=DONE),
-        requested="002",
-        feature_json='{"feature_directory":"specs/001-a"}',
-        branch="001-a",
-    )
-    assert choice.feature
-    assert choice.feature.key == "002-b"
-    assert "requested" in choice.reason
-
-
-def test_feature_json_comes_before_the_branch_and_the_number() -> None:
-    known = features("specs/001-a", "specs/002-b", "specs/003-c")
-    marks = files(f001_a=OPEN, f002_b=OPEN, f003_c=OPEN)
-    pointer = '{"feature_directory":"specs/003-c"}'
-    choice = choose_feature(known, marks, feature_json=pointer, branch="002-b")
-    assert choice.feature
-    assert choice.feature.key == "003-c"
-    assert ".specify/feature.json" in choice.reason
-
-
 @pytest.mark.parametrize(
-    "pointer",
-    ["", "{", "[]", "null", "7", '{"feature_directory": 7}', '{"feature_directory":"specs/009-z"}', "[" * 100_000],
-)
-def test_a_pointer_that_points_nowhere_is_passed_over(pointer: str) -> None:
-    choice = choose_feature(features("specs/001-a"), files(f001_a=OPEN), feature_json=pointer)
-    assert choice.feature
-    assert choice.feature.key == "001-a"
-
-
-def test_a_pointer_to_a_complete_feature_is_passed_over() -> None:
-    choice = choose_feature(
-        features("specs/001-a", "specs/002-b"),
-        files(f001_a=DONE, f002_b=OPEN),
-        feature_json='{"feature_directory":"specs/001-a"}',
-    )
-    assert choice.feature
-    assert choice.feature.key == "002-b"
-
-
-@pytest.mark.parametrize("branch", ["002-b", "refs/heads/002-b", "ada/shop/002-b", "002-another-slug"])
-def test_the_branch_comes_before_the_lowest_number(branch: str) -> None:
-    choice = choose_feature(features("specs/001-a", "specs/002-b"), files(f001_a=OPEN, f002_b=OPEN), branch=branch)
-    assert choice.feature
-    assert choice.feature.key == "002-b"
-    assert branch in choice.reason
-
-
-@pytest.mark.parametrize("branch", ["main", "002", "bot/phase-3", "2-b", ""])
-def test_a_branch_that_names_no_feature_does_not_count(branch: str) -> None:
-    known = features("specs/001-a", "specs/0021-b")
-    choice = choose_feature(known, files(f001_a=OPEN, f0021_b=OPEN), branch=branch)
-    assert choice.feature
-    assert choice.feature.key == "001-a"
-
-
-def test_the_lowest_number_with_open_tasks_is_taken_and_said() -> None:
-    known = features("specs/001-a", "specs/002-b", "specs/003-c")
-    choice = choose_feature(known, files(f001_a=DONE, f002_b=OPEN, f003_c=OPEN))
-    assert choice.feature
-    assert choice.feature.key == "002-b"
-    assert choice.reason == "specs/002-b has the lowest number of the 2 features with open tasks"
-
-
-def test_when_all_is_done_nothing_is_chosen_and_the_reason_says_so() -> None:
-    choice = choose_feature(features("specs/001-a", "specs/002-b"), files(f001_a=DONE, f002_b=DONE))
-    assert choice.feature is None
-    assert choice.reason == "every task of specs/001-a, specs/002-b is done (4 tasks)"
-
-
-def test_a_request_for_an_unknown_feature_lists_those_there_are() -> None:
-    with pytest.raises(FeatureMissing, match=r"'099'.*specs/001-a, specs/002-b") as caught:
-        choose_feature(features("specs/001-a", "specs/002-b"), {}, requested="099")
-    assert caught.value.details["features"] == ["specs/001-a", "specs/002-b"]
-
-
-def test_a_repository_without_features_is_said_to_have_none() -> None:
-    with pytest.raises(FeatureMissing, match="has no feature"):
-        choose_feature((), {})
-
-
-def test_two_features_that_fit_alike_are_listed_and_none_is_taken() -> None:
-    with pytest.raises(FeatureUnclear, match=r"specs/001-a, specs/001-b"):
-        choose_feature(features("specs/001-a", "specs/001-b"), files(f001_a=OPEN, f001_b=OPEN))
-    with pytest.raises(FeatureUnclear, match=r"'001' matches 2 features equally: specs/001-a, specs/001-b"):
-        choose_feature(features("specs/001-a", "specs/001-b"), {}, requested="001")
-    with pytest.raises(FeatureUnclear, match=r"alpha/specs/001-a, beta/specs/001-a"):
-        choose_feature(features("alpha/specs/001-a", "beta/specs/001-a"), {}, requested="001-a")
-
-
-def test_the_exact_name_wins_over_the_number_and_the_root_over_a_sub_project() -> None:
-    known = features("specs/001-a", "web/specs/001-a", "specs/001-b")
-    assert choose_feature(known, {}, requested="001-b").feature == find_features(["specs/001-b/tasks.md"])[0]
-    choice = choose_feature(known, {}, requested="001-a")
-    assert choice.feature
-    assert choice.feature.path == "specs/001-a"
-    choice = choose_feature(known, {}, requested="web/specs/001-a")
-    assert choice.feature
-    assert choice.feature.path == "web/specs/001-a"
-
-
-def test_an_unreadable_file_is_raised_only_when_its_feature_is_chosen() -> None:
-    known = features("specs/001-a", "specs/002-b")
-    broken = {"specs/002-b": SpecUnreadable("line 3 is a merge conflict marker")}
-    choice = choose_feature(known, files(f001_a=OPEN), unreadable=broken)
-    assert choice.feature
-    assert choice.feature.key == "001-a"
-    with pytest.raises(SpecUnreadable, match="line 3"):
-        choose_feature(known, files(f001_a=OPEN), requested="002", unreadable=broken)
-    with pytest.raises(SpecUnreadable, match="line 3"):
-        choose_feature(known, files(f001_a=DONE), unreadable=broken)
-
-
-# --- the rules of Spec Kit below 0.10: the branch's prefix finds the folder ------------------------------------------
-
-OLD = ("specs/002-cart", "specs/003-pay", "specs/1000-large", "specs/20260101-120000-audit")
-
-
-@pytest.mark.parametrize(
-    ("branch", "path"),
+    "path",
     [
-        ("003-pay", "specs/003-pay"),
-        ("003-another-slug", "specs/003-pay"),
-        ("1000-x", "specs/1000-large"),
-        ("20260101-120000-another-slug", "specs/20260101-120000-audit"),
-        ("refs/heads/003-pay", "specs/003-pay"),
-        ("ada/shop/003-pay", "specs/003-pay"),
-        # None of these has the form that names a feature: the lowest number decides.
-        ("12-pay", "specs/002-cart"),
-        ("3-pay", "specs/002-cart"),
-        ("bot/phase-3", "specs/002-cart"),
-        ("20260101-pay", "specs/002-cart"),
-        ("main", "specs/002-cart"),
-        ("004-new", "specs/002-cart"),
+        ".claude/specs/001-x/tasks.md",
+        ".github/specs/001-x/tasks.md",
+        ".cursor/work/specs/001-x/tasks.md",
+        "apps/web/.codex/specs/001-x/tasks.md",
+        "node_modules/pkg/specs/001-x/tasks.md",
+        "demo/specs/001-x/tasks.md",
     ],
 )
-def test_a_branch_finds_its_feature_by_the_prefix_as_old_scripts_do(branch: str, path: str) -> None:
-    known = features(*OLD)
-    choice = choose_feature(known, dict.fromkeys(OLD, OPEN), branch=branch)
-    assert choice.feature is not None
-    assert choice.feature.path == path
+def test_copies_of_tools_and_packages_are_left_out(path: str) -> None:
+    assert find_features([path, "specs/002-y/tasks.md"]) == features("specs/002-y")
 
 
-def test_a_prefix_that_two_folders_have_is_a_question() -> None:
-    known = features("specs/003-pay", "specs/003-pray", "specs/002-cart")
-    with pytest.raises(FeatureUnclear, match=r"003-pay.*003-pray"):
-        choose_feature(known, {}, branch="003-other")
-    choice = choose_feature(known, {}, branch="003-pray")
-    assert choice.feature is not None
-    assert choice.feature.path == "specs/003-pray"
+@pytest.mark.parametrize(
+    ("paths", "root"),
+    [
+        (["specs/001-x/tasks.md", "package.json"], ""),
+        ([".specify/specs/001-x/tasks.md"], ""),
+        (["docs/specs/001-x/tasks.md", "package.json"], ""),
+        (["backend/specs/001-x/tasks.md", "backend/.specify/memory/constitution.md"], "backend"),
+        (["backend/.specify/specs/001-x/tasks.md"], "backend"),
+        (["apps/web/specs/001-x/tasks.md", "apps/web/package.json"], "apps/web"),
+        (["apps/web/docs/specs/001-x/tasks.md", "apps/web/pubspec.yaml"], "apps/web"),
+        (["apps/web/design/specs/001-x/tasks.md", "apps/Cargo.toml"], "apps"),
+        (["backend/specs/001-x/tasks.md"], "backend"),
+    ],
+)
+def test_the_project_around_a_feature_is_a_fact_of_the_tree(paths: list[str], root: str) -> None:
+    assert find_features(paths)[0].root == root
+
+
+def test_folders_with_a_spec_and_no_tasks_are_listed() -> None:
+    paths = ["specs/001-a/tasks.md", "specs/001-a/spec.md", "specs/002-b/spec.md", ".claude/specs/003-c/spec.md"]
+    assert without_tasks(paths, find_features(paths)) == ("specs/002-b",)

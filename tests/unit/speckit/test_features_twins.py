@@ -5,7 +5,9 @@ import json
 import pytest
 
 from moonmind.errors import FeatureUnclear
-from moonmind.speckit.features import Feature, choose_feature, find_features, refuse_shared_key
+from moonmind.speckit.answer import CHOOSE_FEATURE, AnswerKind, Repository, answer
+from moonmind.speckit.features import Feature, find_features, refuse_shared_key
+from moonmind.speckit.pointer import FEATURE_JSON
 from moonmind.speckit.tasks_md import read_tasks
 
 OPEN = read_tasks(b"- [ ] T001 a\n- [x] T002 b\n")
@@ -47,19 +49,21 @@ def test_a_key_that_several_features_have_is_refused_with_their_paths(
         assert path in caught.value.message
         assert caught.value.advice.endswith(f"such as {caught.value.details['features'][0]}.")
         refuse_shared_key(features(*paths), path)
-        chosen = choose_feature(features(*paths), {}, requested=path).feature
-        assert chosen
-        assert chosen.path == path
+        found = answer(Repository(features(*paths), {path: OPEN}, ()), requested=path)
+        assert found.feature
+        assert found.feature.path == path
 
 
 @pytest.mark.parametrize("pointed", ["specs/001-a", "backend/specs/001-a", "frontend/specs/001-a"])
 def test_a_pointer_names_the_feature_of_its_path_and_no_other_of_that_name(pointed: str) -> None:
-    pointer = json.dumps({"feature_directory": pointed})
     known = features(*TWINS)
-    open_files = dict.fromkeys((one.path for one in known), OPEN)
-    choice = choose_feature(known, open_files, feature_json=pointer)
-    assert choice.feature
-    assert choice.feature.path == pointed
-    done = open_files | {pointed: DONE}
-    with pytest.raises(FeatureUnclear):  # the pointer's own is complete; the others share the lowest number
-        choose_feature(known, done, feature_json=pointer)
+    paths = (*(one.tasks_path for one in known), FEATURE_JSON)
+    pointers = {"": json.dumps({"feature_directory": pointed})}
+    files = dict.fromkeys((one.path for one in known), OPEN)
+    found = answer(Repository(known, files, paths, pointers=pointers))
+    assert found.feature
+    assert found.feature.path == pointed
+    # The pointer's own is complete: which of the others is meant is a question.
+    found = answer(Repository(known, files | {pointed: DONE}, paths, pointers=pointers))
+    assert (found.kind, found.asks) == (AnswerKind.ASK, CHOOSE_FEATURE)
+    assert f"{pointed}, which has no open task" in " ".join(found.notes)

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from moonmind.errors import SpecUnreadable
-from moonmind.speckit.features import Choice, find_features
-from moonmind.speckit.report import feature_report, file_report, next_report
+from moonmind.speckit.answer import Repository, answer
+from moonmind.speckit.features import find_features
+from moonmind.speckit.report import answer_report, feature_report, file_report
 from moonmind.speckit.tasks_md import read_tasks
-from moonmind.speckit.work import Work, next_work
 
 FIXTURES = Path(__file__).parents[2] / "fixtures" / "tasks_md"
 EXPECTED: list[dict[str, Any]] = json.loads((FIXTURES / "expected.json").read_text())
@@ -39,18 +39,59 @@ def test_every_fixture_is_reported_as_a_person_reads_it(case: dict[str, Any]) ->
     assert set(case.get("flags") or {}) & set(found["next_pending"]) <= flagged
 
 
-def test_a_feature_says_which_it_is_and_what_comes_next_says_why() -> None:
+def test_a_feature_says_which_it_is() -> None:
     (feature,) = find_features(["specs/001-x/tasks.md"])
     file = read_tasks(b"## Phase 1: A\n\n- [ ] T001 Do a.py\n- [ ] T002 Deploy (manual)\n")
-    assert list(feature_report(feature, file))[:3] == ["key", "path", "refused"]
-    work = next_work(feature, file)
-    assert isinstance(work, Work)
-    assert next_report(Choice(feature, "it was asked for"), work, "") == {
+    found = feature_report(feature, file)
+    assert list(found)[:3] == ["key", "path", "refused"]
+    assert found["flags"] == [{"id": "T002", "line": 4, "flags": ["manual"], "words": ["(manual"]}]
+
+
+def test_an_answer_with_work_is_reported_with_what_is_left_and_who_does_it() -> None:
+    features = find_features(["specs/001-x/tasks.md"])
+    file = read_tasks(
+        b"## Phase 1: A\n\n- [ ] T001 Do a.py\n- [ ] T002 Deploy (manual)\n- [ ] T003 Run the test suite\n"
+    )
+    found = answer(Repository(features, {"specs/001-x": file}, ("specs/001-x/tasks.md", "specs/002-y/spec.md")))
+    assert answer_report(found) == {
         "feature": "specs/001-x",
-        "choice": "it was asked for",
+        "choice": "specs/001-x is the only feature with open tasks",
         "phase": "Phase 1: A",
         "tasks": ["T001"],
-        "left_for_people": ["T002"],
+        "left_for_people": ["T002", "T003"],
         "reason": None,
+        "answer": "work",
+        "asks": None,
+        "left": [
+            {"id": "T002", "line": 4, "kind": "manual", "words": "(manual", "who": "a person"},
+            {
+                "id": "T003",
+                "line": 5,
+                "kind": "verify",
+                "words": "Run the test",
+                "who": "whoever runs the checks; nothing is to be changed",
+            },
+        ],
+        "reasons": ["specs/001-x is the only feature with open tasks"],
+        "notes": ["specs/002-y has a spec.md and no tasks.md yet"],
+        "candidates": [],
     }
-    assert next_report(None, None, "two are alike")["reason"] == "two are alike"
+
+
+def test_a_question_is_reported_with_its_candidates_and_no_tasks() -> None:
+    paths = ("specs/001-x/tasks.md", "specs/002-y/tasks.md", "src/a.py")
+    file = read_tasks(b"## Phase 1: A\n\n- [ ] T001 Write src/a.py\n- [x] T002 Write src/b.py\n")
+    features = find_features(paths)
+    found = answer_report(answer(Repository(features, {one.path: file for one in features}, paths)))
+    assert (found["answer"], found["asks"], found["feature"], found["tasks"]) == ("ask", "choose_feature", None, [])
+    assert found["reason"] == "2 features have open tasks, and nothing says which of them is meant."
+    assert found["candidates"][0] == {
+        "feature": "specs/001-x",
+        "total": 2,
+        "open": 1,
+        "named": 1,
+        "there": 1,
+        "phase": "Phase 1: A",
+        "changed_at": None,
+        "pull_request": None,
+    }

@@ -73,3 +73,66 @@ def test_what_names_nothing_is_refused_with_what_to_write(
     with pytest.raises(InvalidRequest, match=words) as caught:
         chosen(story, *tasks)
     assert caught.value.advice
+
+
+PHASES = read_tasks(
+    """## Phase 1: Setup (Shared Infrastructure)
+
+- [ ] T001 One
+- [ ] T002 Two
+
+## Phase 2: Core [US1]
+
+- [ ] T003 Three
+
+## 阶段 3：完善
+
+- [ ] T004 Four
+
+## Phase 10: Core polish
+
+- [ ] T005 Five
+""".encode()
+)
+
+
+@pytest.mark.parametrize(
+    ("phase", "ids"),
+    [
+        ("1", ["T001", "T002"]),
+        ("Phase 2", ["T003"]),
+        ("phase 2: core [us1]", ["T003"]),
+        ("10", ["T005"]),
+        ("setup", ["T001", "T002"]),
+        ("3", ["T004"]),
+        ("完善", ["T004"]),
+    ],
+)
+def test_a_phase_is_named_by_number_title_or_a_part_of_it(phase: str, ids: list[str]) -> None:
+    keys = Selection.read(phase=phase).of(PHASES)
+    assert [task.id for task in PHASES.tasks if task.key in keys] == ids
+
+
+@pytest.mark.parametrize(("phase", "words"), [("core", "fits 2 phases"), ("7", "no phase '7'"), (" ", "empty")])
+def test_a_phase_that_is_not_one_is_refused_with_those_there_are(phase: str, words: str) -> None:
+    with pytest.raises(InvalidRequest, match=words):
+        Selection.read(phase=phase).of(PHASES)
+
+
+@pytest.mark.parametrize(
+    ("phase", "tasks", "skip", "ids"),
+    [
+        ("1", [], ["T002"], ["T001"]),
+        (None, ["T001-T004"], ["T002-T003"], ["T001", "T004"]),
+        (None, [], ["T001", "T003-T005"], ["T002"]),
+        ("2", ["T001-T003"], [], ["T003"]),
+    ],
+)
+def test_phase_tasks_and_what_is_left_out_are_one_choice(
+    phase: str | None, tasks: list[str], skip: list[str], ids: list[str]
+) -> None:
+    selection = Selection.read(tasks=tasks, phase=phase, skip=skip)
+    assert not selection.is_all
+    assert selection.names_tasks == bool(phase or tasks)
+    keys = selection.of(PHASES)
+    assert [task.id for task in PHASES.tasks if task.key in keys] == ids

@@ -1,6 +1,9 @@
+import pytest
+
 from moonmind.speckit.features import Feature
+from moonmind.speckit.selection import Selection
 from moonmind.speckit.tasks_md import read_tasks
-from moonmind.speckit.work import NoWork, Work, next_work
+from moonmind.speckit.work import NoWork, Work, divided, next_work
 
 FEATURE = Feature("042-x", "specs/042-x", "specs/042-x/tasks.md")
 
@@ -61,3 +64,43 @@ def test_a_long_list_of_ids_is_cut_and_says_so() -> None:
     found = of("".join(f"- [ ] T{number:03} (skipped)\n" for number in range(1, 31)))
     assert isinstance(found, NoWork)
     assert found.reason.endswith("T020 (skipped) and 10 more.")
+
+
+def test_a_task_named_by_its_own_id_is_handed_out_whatever_is_said_of_it() -> None:
+    text = b"## Phase 1: A\n- [ ] T001 Deploy to production\n- [ ] T002 b (skipped)\n- [ ] T003 Run the test suite\n"
+    for task_id in ("T001", "T002", "T003"):
+        found = next_work(FEATURE, read_tasks(text), Selection.read(tasks=[task_id]))
+        assert isinstance(found, Work)
+        assert [task.id for task in found.tasks] == [task_id]
+    assert isinstance(next_work(FEATURE, read_tasks(text), Selection.read(tasks=["T001-T003"])), NoWork)
+
+
+def test_tasks_that_verify_hold_up_no_phase_and_are_called_so() -> None:
+    found = of("## Phase 1: A\n- [ ] T001 Run the test suite\n## Phase 2: B\n- [ ] T002 Write b.py\n")
+    assert isinstance(found, Work)
+    assert found.passed_over == ("Phase 1: A has only tasks that verify left: T001 (verify).",)
+    found = of("- [x] T001 a\n- [ ] T002 Run the test suite\n- [ ] T003 Deploy to production\n")
+    assert isinstance(found, NoWork)
+    assert found.reason.startswith("Only tasks for people or that verify are left")
+
+
+@pytest.mark.parametrize(
+    ("stories", "most", "taken"),
+    [
+        (["US1"] * 3 + ["US2"] * 3, None, 6),
+        (["US1"] * 3 + ["US2"] * 3, 6, 6),
+        (["US1"] * 3 + ["US2"] * 3, 5, 3),
+        (["US1"] * 3 + ["US2"] * 3, 3, 3),
+        (["US1"] * 6, 4, 4),
+        (["US1", "US2", "US3", "US4"], 3, 3),
+        (["", "", "US1", "US1", "US1"], 4, 2),
+        (["US1"] * 3, 0, 1),
+    ],
+)
+def test_a_large_phase_is_divided_before_a_story_else_between_tasks(
+    stories: list[str], most: int | None, taken: int
+) -> None:
+    lines = [f"- [ ] T{n:03} {f'[{story}] ' if story else ''}Write {n}.py" for n, story in enumerate(stories, 1)]
+    found = of("## Phase 1: A\n" + "\n".join(lines) + "\n")
+    assert isinstance(found, Work)
+    assert divided(found, most).tasks == found.tasks[:taken]

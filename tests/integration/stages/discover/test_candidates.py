@@ -4,9 +4,9 @@ import pytest
 
 from moonmind.adapters.forges.local import LocalForge
 from moonmind.engine.lease import LeaseLost
-from moonmind.ports.forge import PullRequest, PullState
+from moonmind.ports.forge import PullRequest, PullRequestDraft, PullState
 from moonmind.runs.chain import Stage
-from moonmind.speckit.features import Choice
+from moonmind.speckit.answer import Answer, AnswerKind
 from moonmind.stages.discover.candidates import Candidates, Start
 from moonmind.stages.discover.snapshot import Snapshot
 from tests.support.git_repos import commit_to, merge
@@ -25,11 +25,11 @@ def candidates_of(world: World) -> Candidates:
     )
 
 
-def choice_of(world: World) -> tuple[Choice, Start]:
+def choice_of(world: World) -> tuple[Answer, Start]:
     candidates = candidates_of(world)
-    choice, base = candidates.choose()
-    assert choice.feature
-    return choice, candidates.start_of(choice.feature, base)
+    found, base = candidates.choose()
+    assert found.feature
+    return found, candidates.start_of(found.feature, base)
 
 
 def test_a_branch_pushed_without_a_pull_request_goes_on(tmp_path: Path) -> None:
@@ -125,7 +125,7 @@ def test_a_feature_that_lives_on_a_branch_of_its_name_has_that_branch_as_base(tm
         assert (start.base, start.commit, start.branch) == ("042-x", tip, "moonmind/042-x")
 
 
-def test_without_a_request_the_lowest_number_with_open_tasks_is_chosen(tmp_path: Path) -> None:
+def test_without_evidence_a_person_is_asked_with_what_helps_to_choose(tmp_path: Path) -> None:
     files = {
         "specs/001-a/tasks.md": feature("- [x] T001 Write a.py"),
         "specs/002-b/tasks.md": feature("- [ ] T001 Write b.py"),
@@ -133,9 +133,20 @@ def test_without_a_request_the_lowest_number_with_open_tasks_is_chosen(tmp_path:
     }
     world = World(tmp_path, files=files)
     world.requested = ""
-    choice, _ = choice_of(world)
-    assert choice.feature
-    assert choice.feature.key == "002-b"
+    tip = commit_to(world.bare, "moonmind/003-c", {"c.py": "y"}, "Begin", start=world.tip("main"))
+    draft = PullRequestDraft("moonmind/003-c", "main", "C", "")
+    opened = world.forge.ensure_pull_request("acme/demo", draft)
+    candidates = candidates_of(world)
+    found, base = candidates.choose()
+    assert (found.kind, found.feature) == (AnswerKind.ASK, None)
+    second, third = candidates.facts_of(found.candidates, base)
+    assert (second.feature, second.named, second.there, second.pull_request) == ("specs/002-b", 1, 0, None)
+    # The files of the third are looked for where its work goes on.
+    assert (third.feature, third.named, third.there) == ("specs/003-c", 1, 1)
+    assert third.pull_request == opened.url
+    changed = world.vcs.changed_at("acme/demo", tip, "specs")
+    assert changed is not None
+    assert second.changed_at == third.changed_at == changed.isoformat()
 
 
 def test_the_default_branch_decides_where_it_holds_what_is_asked_for(tmp_path: Path) -> None:

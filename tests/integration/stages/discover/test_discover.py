@@ -81,7 +81,7 @@ def test_work_that_waits_for_its_merge_is_not_handed_out_twice(tmp_path: Path) -
         "specs/002-b/tasks.md": feature("- [ ] T001 Write b.py"),
     }
     first = World(tmp_path, files=files)
-    first.requested = ""
+    first.requested = "001-a"
     first.succeed()
     second = first.next_run(2)
     second.requested = ""

@@ -1,4 +1,6 @@
 import json
+import os
+import shutil
 from pathlib import Path
 
 import jsonschema
@@ -101,7 +103,7 @@ def test_one_file_is_one_object(checkout: Path, capsys: Capture) -> None:
         "phases": [{"title": "Phase 1: A", "total": 2, "completed": 1}],
         "next_phase": "Phase 1: A",
         "next_pending": ["T002"],
-        "flags": [{"id": "T002", "line": 6, "flags": ["manual"]}],
+        "flags": [{"id": "T002", "line": 6, "flags": ["manual"], "words": ["(manual"]}],
         "warnings": [],
     }
     assert main(["status", str(file)]) == 0
@@ -199,7 +201,8 @@ def test_spec_kits_variables_name_the_feature_and_the_command_line_wins(
         assert main(["next", str(checkout), "--json", *arguments]) == 0
         return str(json.loads(capsys.readouterr().out)["feature"])
 
-    assert chosen() == "specs/001-a"
+    assert main(["next", str(checkout), "--json"]) == 3
+    assert json.loads(capsys.readouterr().out)["asks"] == "choose_feature"
     monkeypatch.setenv("SPECIFY_FEATURE", "002-b")
     assert chosen() == "specs/002-b"
     monkeypatch.setenv("SPECIFY_FEATURE_DIRECTORY", str(checkout / "specs/003-c"))
@@ -210,6 +213,79 @@ def test_spec_kits_variables_name_the_feature_and_the_command_line_wins(
     monkeypatch.setenv("SPECIFY_FEATURE_DIRECTORY", "/elsewhere/specs/001-a")
     assert main(["next", str(checkout)]) == 2
     assert "SPECIFY_FEATURE_DIRECTORY" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "tasks"),
+    [
+        (["--phase", "1"], ["T001", "T002", "T003"]),
+        (["--phase", "setup", "--skip", "T002"], ["T001", "T003"]),
+        (["--skip", "T001-T003", "--skip", "T004"], ["T005", "T006"]),
+        (["--phase", "1", "--task", "T002-T009"], ["T002", "T003"]),
+    ],
+)
+def test_phase_story_tasks_and_tasks_to_skip_are_one_choice(
+    checkout: Path, capsys: Capture, arguments: list[str], tasks: list[str]
+) -> None:
+    assert main(["next", str(checkout), "--json", *arguments]) == 0
+    assert json.loads(capsys.readouterr().out)["tasks"][: len(tasks)] == tasks
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "arguments", "code"),
+    [
+        ("001-a", "<<<<<<< HEAD\n- [ ] T001 x\n", ["next", "--feature", "001"], 4),
+        ("001-a", "<<<<<<< HEAD\n- [ ] T001 x\n", ["prompt", "--feature", "001"], 4),
+        ("001-a", "- [ ] T001 Write a.py\n", ["next"], 3),
+        ("001-a", "- [ ] T001 Write a.py\n", ["prompt"], 3),
+        ("001-a", "- [ ] T001 Write a.py\n", ["next", "--feature", "099"], 3),
+        ("042-a", "- [ ] T001 Write a.py\n", ["next", "--feature", "042"], 3),
+        ("001-a", "- [x] T001 Write a.py\n", ["next", "--feature", "001"], 3),
+        ("001-a", "- [ ] T001 Deploy to production\n", ["next", "--feature", "001"], 3),
+    ],
+)
+def test_an_end_without_work_has_the_exit_code_of_the_page(
+    checkout: Path, capsys: Capture, name: str, text: str, arguments: list[str], code: int
+) -> None:
+    for folder in (name, "042-other"):
+        (checkout / "specs" / folder).mkdir(exist_ok=True)
+        (checkout / "specs" / folder / "tasks.md").write_text(text if folder == name else "- [x] T001 Write b.py\n")
+    assert main([arguments[0], str(checkout), *arguments[1:]]) == code
+    if arguments[0] == "next":
+        capsys.readouterr()
+        assert main(["next", str(checkout), "--json", *arguments[1:]]) == code
+        assert json.loads(capsys.readouterr().out)["answer"] != "work"
+    assert "featureKey" not in capsys.readouterr().err
+
+
+def test_what_is_neither_folder_nor_file_is_refused_at_once(tmp_path: Path, capsys: Capture) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for place in (str(tmp_path / "pipe"), "/dev/null", "/dev/zero"):
+        for command in ("status", "next", "doctor"):
+            assert main([command, place]) == 2
+            assert "neither a folder nor a file" in capsys.readouterr().err
+
+
+def test_a_pipe_in_the_place_of_a_file_is_not_waited_for(checkout: Path, capsys: Capture) -> None:
+    for path in ("specs/001-a/tasks.md", ".specify/feature.json", ".git/HEAD"):
+        (checkout / path).parent.mkdir(parents=True, exist_ok=True)
+        (checkout / path).unlink(missing_ok=True)
+        os.mkfifo(checkout / path)
+    assert main(["status", str(checkout), "--json"]) == 4
+    (broken,) = [one for one in json.loads(capsys.readouterr().out)["features"] if one["refused"]]
+    assert "is a named pipe" in broken["reason"]
+
+
+def test_the_branch_of_a_linked_worktree_counts(checkout: Path, capsys: Capture, tmp_path: Path) -> None:
+    for number in ("001-a", "002-b"):
+        (checkout / "specs" / number).mkdir()
+        (checkout / "specs" / number / "tasks.md").write_text("- [ ] T001 Do it\n")
+    (tmp_path / "link").mkdir()
+    (tmp_path / "link" / "HEAD").write_text("ref: refs/heads/002-b\n")
+    shutil.rmtree(checkout / ".git", ignore_errors=True)
+    (checkout / ".git").write_text(f"gitdir: {tmp_path / 'link'}\n")
+    assert main(["next", str(checkout), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["feature"] == "specs/002-b"
 
 
 def test_the_project_is_found_from_inside_and_its_branch_counts(checkout: Path, capsys: Capture) -> None:

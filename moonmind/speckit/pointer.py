@@ -1,0 +1,91 @@
+"""Spec Kit's own pointer to the current feature, `.specify/feature.json`, as any system writes it."""
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from moonmind.speckit.feature import Feature, written_path
+from moonmind.speckit.features import is_copy
+
+FEATURE_JSON = ".specify/feature.json"
+_DRIVE = re.compile(r"[A-Za-z]:(?=[\\/])")
+_LONGEST = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Pointed:
+    """What one pointer says."""
+
+    place: str
+    """Path of the pointer."""
+    named: str
+    """The folder as it stands there."""
+    feature: Feature | None
+    folder: str | None = None
+    """The folder of the tree that is named, where it holds no tasks.md."""
+
+
+def pointers_in(paths: Iterable[str]) -> dict[str, str]:
+    """Map the roots of the projects in a tree that have a pointer to the pointers' paths, the repository's first."""
+    ends = f"/{FEATURE_JSON}"
+    found = {path.removesuffix(FEATURE_JSON).rstrip("/"): path for path in paths if f"/{path}".endswith(ends)}
+    return {root: found[root] for root in sorted(found) if not root or not is_copy(root)}
+
+
+def read_pointer(text: str) -> str | None:
+    """Return the folder that a pointer names; None where it cannot be read."""
+    try:
+        content = json.loads(text.removeprefix("\ufeff"))
+    except (ValueError, RecursionError):
+        return None
+    named = content.get("feature_directory") if isinstance(content, dict) else None
+    return named if isinstance(named, str) and named.strip() and len(named) <= _LONGEST else None
+
+
+def follow(
+    texts: Mapping[str, str], places: Mapping[str, str], features: Sequence[Feature], paths: Iterable[str]
+) -> tuple[tuple[Pointed, ...], tuple[str, ...]]:
+    """Find what the pointers of a tree name, by their projects' roots, and list those that cannot be read."""
+    found: list[Pointed] = []
+    unread: list[str] = []
+    for root, text in texts.items():
+        named = read_pointer(text)
+        if named is None:
+            unread.append(places[root])
+            continue
+        feature = _feature(named, root, features)
+        found.append(Pointed(places[root], named, feature, None if feature else _folder(named, root, paths)))
+    return tuple(found), tuple(unread)
+
+
+def _feature(named: str, root: str, features: Sequence[Feature]) -> Feature | None:
+    """Find the one feature that a pointer of a project names: its own project's first, then by the longest path."""
+    for fold in (False, True):
+        asked, below = _spelled(named, fold), _spelled(root, fold)
+        paths = {feature: _spelled(feature.path, fold) for feature in features}
+        for wanted in (f"{below}/{asked}" if below else asked, asked):
+            if found := [feature for feature, path in paths.items() if path == wanted]:
+                return found[0] if len(found) == 1 else None
+        if _is_absolute(named) and (ends := [one for one, path in paths.items() if f"/{asked}".endswith(f"/{path}")]):
+            return max(ends, key=lambda one: len(one.path))
+        keys = [feature for feature in features if _spelled(feature.key, fold) == asked.removeprefix("specs/")]
+        if len(keys) == 1:
+            return keys[0]
+    return None
+
+
+def _folder(named: str, root: str, paths: Iterable[str]) -> str | None:
+    asked = _spelled(named, False)
+    wanted = [f"{root}/{asked}" if root else asked, asked]
+    return next((folder for folder in wanted if any(path.startswith(f"{folder}/") for path in paths)), None)
+
+
+def _spelled(path: str, fold: bool) -> str:
+    plain = written_path(_DRIVE.sub("", path.strip()))
+    return plain.casefold() if fold else plain
+
+
+def _is_absolute(named: str) -> bool:
+    text = named.strip()
+    return text.startswith(("/", "\\")) or _DRIVE.match(text) is not None

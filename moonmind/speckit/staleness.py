@@ -1,0 +1,191 @@
+"""Whether open boxes tell the truth: a task that asks for a file which is there may be done already.
+
+The rule, in words, is in docs/speckit.md. Only tasks that ask for something new count: a task that changes, moves or
+removes something names a file that is there naturally. Nor does a file count that a ticked task of any feature names,
+since that task accounts for it, or one that most repositories have from their first day.
+"""
+
+import re
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+
+from moonmind.speckit.feature import Feature
+from moonmind.speckit.spec_tasks import Mark, Phase, SpecTask, TasksFile
+from moonmind.speckit.targets import DOCUMENTS, is_folder, split
+from moonmind.speckit.tree import Tree
+
+FEWEST = 3
+"""Different files that have to be there before they say something about boxes."""
+FEWEST_ADDED = 5
+"""The same where "add" counts as well, which may mean a line in a file that is there."""
+NEARLY_ALL = 0.8
+
+_LABELS = re.compile(r"^(?:\W{0,4}\[[\w &/-]{1,24}\])*\W*")
+_CHANGES = re.compile(
+    r"(?:update|extend|modify|edit|change|fix|refactor|register|wire|integrate|improve|enhance|adjust|adapt|correct|rename|move|remove|delete|drop"
+    r"|replace|convert|migrate|rewrite|enable|disable|harden|optimi[sz]e|use|switch|bump|upgrade|mount|hook|connect|polish|mark|append|insert|export"
+    r"|expose|include|review|clean|simplify|split|merge|deprecate|apply|ensure|verify|check|validate|confirm|run|configure|install|document|audit"
+    r"|aktualisier\w*|ändere\w*|anpass\w*|mettre à jour|modifier|corriger|actualizar|modificar|atualizar|alterar|refatorar|refactorizar|обновить|изменить"
+    r"|исправить|переименовать|удалить|aggiornare|modificare)\b"
+    r"|更新|修改|重构|重構|优化|修复|删除|移除|替换|迁移|重命名|调整|验证|检查|配置",
+    re.IGNORECASE,
+)
+_CHANGES_BEHIND = re.compile(
+    r"(?:更新|修正|変更|削除|移行|置換|リファクタ\w*|拡張|改名|移動)(?:する|し)?|(?:수정|변경|갱신|업데이트|삭제|제거|이동|리팩터링|리팩토링|확장)(?:한다|하기|합니다)?"
+)
+_MAKES = re.compile(
+    r"create|implement|write|scaffold|generate|作成|実装|新規|생성|구현|작성|신규|创建|实现|新建|编写", re.IGNORECASE
+)
+_ADDS_BEHIND = re.compile(r"追加|추가|添加")
+_ADDS = re.compile(
+    r"(?:add|adds|adding|define|set ?up|setup|introduce|build|adicionar|añadir|agregar|ajouter|hinzufügen|добавить)\b|添加|新增|增加|追加|추가",
+    re.IGNORECASE,
+)
+_CODE = re.compile(
+    r"\.(?:c|cc|cpp|cs|clj|dart|ex|exs|go|h|hpp|java|jsx?|kts?|lua|mjs|php|pl|ps1|py|rb|rs|scala|sh|sql|svelte|swift|tsx?|vue|zig)$",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """Of some open tasks: how many name files, and of how many all of these are there."""
+
+    open: int
+    named: int
+    there: int
+
+    def __str__(self) -> str:
+        """Say it: "67 of 71 open tasks name files that are there"."""
+        if not self.named:
+            return (
+                f"none of the {self.open} open tasks names a file" if self.open != 1 else "the open task names no file"
+            )
+        return f"{self.there} of {self.named} open tasks name files that are there"
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A tree, and which of its files are accounted for by ticked tasks."""
+
+    tree: Tree
+    accounted: frozenset[str]
+    ticked: bool
+    """Whether any feature has a ticked box."""
+
+
+def look(tree: Tree, files: Iterable[tuple[Feature, TasksFile]]) -> Seen:
+    """Collect what the ticked tasks of all features name."""
+    accounted: set[str] = set()
+    ticked = False
+    for feature, file in files:
+        for task in file.tasks:
+            if task.mark is Mark.DONE:
+                ticked = True
+                accounted.update(where for path in task.paths if (where := tree.find(path, feature.root)))
+    return Seen(tree, frozenset(accounted), ticked)
+
+
+def count(tasks: Sequence[SpecTask], feature: Feature, tree: Tree) -> Counted:
+    """Count the open tasks that name files to work on, and those of which all are there."""
+    named = [places for task in tasks if (places := _places(task, feature, tree))]
+    return Counted(len(tasks), len(named), sum(all(places.values()) for places in named))
+
+
+def why_stale(phase: Phase, tasks: Sequence[SpecTask], feature: Feature, file: TasksFile, seen: Seen) -> str | None:
+    """Say why the boxes of a feature, or of its next phase, may be stale; None where nothing speaks for it.
+
+    `tasks` are those of the phase that would be handed out.
+    """
+    every = [task for task in file.tasks if task.pending]
+    untouched = not file.completed
+    if _mostly_there(every, feature, seen) or (untouched and _nearly_all_there(every, feature, seen)):
+        words = f"{count(every, feature, seen.tree)} in {feature.path}"
+        return f"{words}, and none of its {file.total} boxes is ticked" if untouched else words
+    here = f"{count(tasks, feature, seen.tree)} in {phase.title} of {feature.path}"
+    if _mostly_there(tasks, feature, seen):
+        return here
+    later = next((one for one in file.phases[file.phases.index(phase) + 1 :] if one.completed), None)
+    if later is not None and all(_is_there(task, feature, seen) for task in tasks):
+        return f"{here}, and {later.title} after it has ticked boxes"
+    return None if seen.ticked else _incomparable(every, feature, seen)
+
+
+def _mostly_there(tasks: Sequence[SpecTask], feature: Feature, seen: Seen) -> bool:
+    """Return True if most of the tasks that ask for something new ask for what is there."""
+    return _share(tasks, feature, seen, {"make"}, FEWEST) > 1 / 2
+
+
+def _nearly_all_there(tasks: Sequence[SpecTask], feature: Feature, seen: Seen) -> bool:
+    return _share(tasks, feature, seen, {"make", "add"}, FEWEST_ADDED) >= NEARLY_ALL
+
+
+def _share(tasks: Sequence[SpecTask], feature: Feature, seen: Seen, kinds: Collection[str], fewest: int) -> float:
+    """Return the share of the counting tasks whose files are all there; 0 where too few files are there to tell."""
+    counting = present = 0
+    found: set[str] = set()
+    for task in tasks:
+        if _asks_for(task) not in kinds:
+            continue
+        places = {
+            path: place
+            for path, place in _places(task, feature, seen.tree).items()
+            if not seen.tree.is_common(place or path) and (place is None or place not in seen.accounted)
+        }
+        if not places:
+            continue
+        counting += 1
+        if all(places.values()):
+            present += 1
+            found.update(place for place in places.values() if place)
+    return present / counting if len(found) >= fewest else 0.0
+
+
+def _is_there(task: SpecTask, feature: Feature, seen: Seen) -> bool:
+    """Return True if a task asks for something new, and names files of which all are there."""
+    places = _places(task, feature, seen.tree)
+    files = [place for path, place in places.items() if not is_folder(path) and not seen.tree.is_common(place or path)]
+    return _asks_for(task) == "make" and bool(files) and all(places.values())
+
+
+def _incomparable(tasks: Sequence[SpecTask], feature: Feature, seen: Seen) -> str | None:
+    """Say that nothing can be compared where no task names a file and there is more code than there are tasks."""
+    named = any(not is_folder(path) for task in tasks for path in _places(task, feature, seen.tree))
+    code = sum(_CODE.search(path) is not None for path in seen.tree.paths)
+    if named or len(tasks) < FEWEST_ADDED or code <= len(tasks):
+        return None
+    return (
+        f"none of the {len(tasks)} open tasks of {feature.path} names a file and no box is ticked, although the repository "
+        f"holds {code} source files"
+    )
+
+
+def _asks_for(task: SpecTask) -> str:
+    """Return "make" for a task that asks for something new, "add" where that may be a line in an old file, else ""."""
+    bare = _LABELS.sub("", task.text, count=1)
+    if _CHANGES.match(bare):
+        return ""
+    if _ADDS.match(bare):
+        return "add"
+    if _MAKES.search(bare):
+        return "make"
+    if _CHANGES_BEHIND.search(bare):
+        return ""
+    return "add" if _ADDS_BEHIND.search(bare) else "make"
+
+
+def _places(task: SpecTask, feature: Feature, tree: Tree) -> dict[str, str | None]:
+    """Map what a task asks to change to where it is in the tree, None where it is not there.
+
+    Documents of Spec Kit and what the task lets go are left out. A bare name belongs to a folder that the task names.
+    """
+    if not task.paths:
+        return {}
+    found = split(task.text, feature.path)
+    named = [path for path in found.targets if path not in found.removals and path.rpartition("/")[2] not in DOCUMENTS]
+    folders = [path.rstrip("/") for path in named if is_folder(path)]
+    places: dict[str, str | None] = {}
+    for path in named:
+        inside = [f"{folder}/{path}" for folder in folders] if "/" not in path else []
+        places[path] = next((place for one in (path, *inside) if (place := tree.find(one, feature.root))), None)
+    return places

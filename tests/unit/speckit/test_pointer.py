@@ -1,0 +1,59 @@
+"""Spec Kit's pointer is understood however a system writes it, and what it does not match is told."""
+
+import json
+
+import pytest
+
+from moonmind.speckit.features import find_features
+from moonmind.speckit.pointer import follow, pointers_in, read_pointer
+
+PATHS = (
+    "specs/001-a/tasks.md",
+    "specs/011-b/tasks.md",
+    "backend/specs/004-c/tasks.md",
+    "specs/012-new/spec.md",
+    ".specify/feature.json",
+    "backend/.specify/feature.json",
+)
+
+
+def followed(named: str, root: str = "") -> tuple[str | None, str | None]:
+    found, unread = follow(
+        {root: json.dumps({"feature_directory": named})}, pointers_in(PATHS), find_features(PATHS), PATHS
+    )
+    assert unread == ()
+    return found[0].feature.path if found[0].feature else None, found[0].folder
+
+
+@pytest.mark.parametrize(
+    "named",
+    [
+        "specs/011-b",
+        "specs\\011-b",
+        ".\\specs\\011-b\\",
+        "./specs/011-b/tasks.md",
+        "/home/ana/shop/specs/011-b",
+        "C:\\Users\\ana\\shop\\specs\\011-b",
+        "C:/Users/ana/shop/specs/011-b",
+        "Specs/011-B",
+        "011-b",
+    ],
+)
+def test_a_pointer_is_read_with_any_separator_relative_or_absolute(named: str) -> None:
+    assert followed(named) == ("specs/011-b", None)
+
+
+@pytest.mark.parametrize("named", ["specs/004-c", "specs\\004-c", "/work/shop/backend/specs/004-c"])
+def test_a_nested_project_has_a_pointer_of_its_own(named: str) -> None:
+    assert followed(named, "backend") == ("backend/specs/004-c", None)
+
+
+def test_a_folder_without_tasks_is_told_apart_from_nothing() -> None:
+    assert followed("specs/012-new") == (None, "specs/012-new")
+    assert followed("specs/099-gone") == (None, None)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", "7", '{"feature_directory": 7}', "[" * 100_000])
+def test_a_pointer_that_says_nothing_is_said_to(text: str) -> None:
+    assert read_pointer(text) is None
+    assert follow({"": text}, pointers_in(PATHS), find_features(PATHS), PATHS) == ((), (".specify/feature.json",))
