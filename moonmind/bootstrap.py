@@ -1,6 +1,5 @@
 """The composition root: settings in, a container out. The only importer of concrete adapters."""
 
-from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -261,7 +260,7 @@ def _forge_options(settings: Settings, state_folder: Path) -> ForgeOptions:
 
 def _agent_options(settings: Settings, state_folder: Path, installation_id: str) -> AgentOptions:
     key = settings.codex_api_key
-    script_for: Callable[[str], bytes | None] | None = sample.script_for if settings.forge == "local" else None
+    script_for = sample.script_for if settings.forge == "local" else None
     return AgentOptions(
         state_folder=state_folder,
         installation_id=installation_id,

@@ -13,7 +13,7 @@ from moonmind.cli import consoles
 from moonmind.cli.exits import Exit, of_status
 from moonmind.cli.follow import ServiceSource, follow
 from moonmind.cli.printer import Printer
-from moonmind.cli.run_drawing import ending, heading, status_text
+from moonmind.cli.run_drawing import SCRIPTED, ending, heading, is_scripted, status_text
 from moonmind.cli.run_summary import say_leftovers
 from moonmind.cli.session import connected, connected_to_existing, find_run
 from moonmind.cli.worker_presence import Attendance, warn_if_alone
@@ -116,12 +116,15 @@ def _shown(container: Container, run: wire.SpecWorkflowRun, *, watch: bool, prin
         return _watch(container, str(run.id), printer=printer)
     if not run.status.terminal:
         warn_if_alone(container)
-    printer.answer(run, lambda console: _draw(run, console))
+    scripted = container.settings.agent == "scripted" and not is_scripted(run)
+    printer.answer(run, lambda console: _draw(run, console, scripted=scripted))
     return Exit.FINE
 
 
-def _draw(run: wire.SpecWorkflowRun, console: Console) -> None:
+def _draw(run: wire.SpecWorkflowRun, console: Console, *, scripted: bool) -> None:
     console.print(heading(run))
+    if scripted:
+        console.print(SCRIPTED, style="yellow")
     console.print("")
     console.print(ending(run) if run.status.terminal else status_text(run.status.value))
     console.print(f"\nWatch it with `moonmind show {str(run.id)[:8]} --watch`.", style="dim")

@@ -110,7 +110,7 @@ def _outcome(task: WorkflowTaskState, run: SpecWorkflowRun) -> str:
             return run.reason or (", ".join(map(str, tasks)) if isinstance(tasks, list) else run.phase or "")
         case TaskName.SUBMIT if run.usage is not None:
             tokens = f"{run.usage.input_tokens:,} tokens in, {run.usage.output_tokens:,} out"
-            return ", ".join(filter(None, (tokens, model_calls_text(run))))
+            return ("scripted: " if is_scripted(run) else "") + ", ".join(filter(None, (tokens, model_calls_text(run))))
         case TaskName.APPLY:
             verdicts = said.get("verdicts")
             counted = verdicts.items() if isinstance(verdicts, dict) else ()
@@ -132,10 +132,21 @@ def model_calls_text(run: SpecWorkflowRun) -> str:
 
 
 def heading(run: SpecWorkflowRun) -> Text:
-    """Describe in two lines which run this is."""
+    """Describe in two lines which run this is, and that it is a scripted one as soon as that is known."""
     first = run.phase or run.feature_key or run.repository
     rest = (part for part in (run.repository, run.feature_key, str(run.id)[:8]) if part and part != first)
-    return Text.assemble((one_line(first), "bold"), "\n", (" · ".join(one_line(part) for part in rest), "dim"))
+    named = Text.assemble((one_line(first), "bold"), "\n", (" · ".join(one_line(part) for part in rest), "dim"))
+    return named.append(f"\n{SCRIPTED}", "yellow") if is_scripted(run) else named
+
+
+SCRIPTED = "scripted: a script stands in for a coding agent, and no model is asked"
+
+
+def is_scripted(run: SpecWorkflowRun) -> bool:
+    """Return True if a scripted agent does the run's work, as far as the run says who does it."""
+    snapshot = run.credential_audit.environment_snapshot if run.credential_audit is not None else {}
+    told = [task.message.get("agent") for task in chain(run) if task.task_name is TaskName.SUBMIT]
+    return "scripted" in {*told, snapshot.get("agent")}
 
 
 def request(event: RunEvent) -> Text:

@@ -192,7 +192,8 @@ def greet(url: str, settings: Settings, warnings: Iterable[Check] = ()) -> None:
     if settings.env_file is not None:
         facts.add_row("settings", one_line(str(settings.env_file)))
     facts.add_row("engine", "in this process" if settings.embedded else "Celery workers")
-    facts.add_row("agent", f"{settings.agent}, {settings.max_agents} at a time")
+    stands_in = " (a script stands in for a coding agent)" if settings.agent == "scripted" else ""
+    facts.add_row("agent", f"{settings.agent}{stands_in}, {settings.max_agents} at a time")
     only = f", {', '.join(settings.repositories)} only" if settings.repositories else ""
     facts.add_row("forge", f"{settings.forge}{only}")
     if settings.test_mode:

@@ -24,6 +24,7 @@ class Brief:
     """The work in structured form, beside the prompt; adapters that do not read prose use it."""
 
     feature: str
+    """Its path."""
     phase: str
     tasks: tuple[BriefTask, ...]
 

@@ -26,6 +26,11 @@ class Change:
 
 CHANGES: tuple[Change, ...] = (
     Change(
+        "scripted-sample",
+        "The sample's script plays for the sample's feature only; in every other repository the scripted agent writes what the "
+        "tasks name, and what it made is called scripted in the terminal, the API and the pull request.",
+    ),
+    Change(
         "private-files",
         "Database, locks and state files are private to the service's user; artifacts stay readable by its group.",
     ),

@@ -8,7 +8,9 @@ REPOSITORY = "moonmind/spec-kit-reference"
 """The name under which the local forge always has it."""
 
 FEATURE_KEY = "spec-42-refresh-docs"
-"""The sample's one feature, `specs/spec-42-refresh-docs`."""
+"""The sample's one feature."""
+
+FEATURE_PATH = f"specs/{FEATURE_KEY}"
 
 _SCRIPTS = {
     "setup": "phase-1.json",
@@ -24,8 +26,14 @@ def files() -> dict[str, bytes]:
     return dict(sorted(_walk(_packaged("repository"), "").items()))
 
 
-def script_for(phase_title: str) -> bytes | None:
-    """Read what a scripted agent does in the phase of this title; None for a phase that the sample does not have."""
+def script_for(feature_path: str, phase_title: str) -> bytes | None:
+    """Read what a scripted agent does in a phase of the sample's feature; None for every other feature and phase.
+
+    The feature's path tells the sample, also where a copy has another name. Phases called Setup or Polish are in nearly
+    every repository, and what this script writes belongs into none of them.
+    """
+    if feature_path != FEATURE_PATH:
+        return None
     title = _PHASE_NUMBER.sub("", phase_title.strip().casefold())
     for beginning, name in _SCRIPTS.items():
         if re.match(rf"{beginning}\b", title):

@@ -88,7 +88,7 @@ def test_the_finished_sample_refreshes_its_own_docs(tmp_path: Path) -> None:
 
 
 def steps_of(phase: Phase) -> list[dict[str, Any]]:
-    script = source.script_for(phase.title)
+    script = source.script_for(source.FEATURE_PATH, phase.title)
     assert script is not None, phase.title
     steps: list[dict[str, Any]] = json.loads(script)["steps"]
     return steps

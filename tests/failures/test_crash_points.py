@@ -63,7 +63,7 @@ class Room:
         self.team, self.crashes, self.embedded = members, crashes, embedded
         self.api: Process | None = None
         self.worker: Process | None = None
-        script = json.loads(source.script_for("Phase 1: Setup") or b"")
+        script = json.loads(source.script_for(source.FEATURE_PATH, "Phase 1: Setup") or b"")
         # The sample's pauses are for people who watch.
         script["steps"] = [step for step in script["steps"] if "run_for_seconds" not in step]
         place = members.folder / "script.json"

@@ -243,10 +243,10 @@ class World:
                 pull.update(changed)
         record.write_text(json.dumps(stored))
 
-    def _script_for(self, phase: str) -> bytes | None:
+    def _script_for(self, feature: str, phase: str) -> bytes | None:
         if self.script.exists():
             return self.script.read_bytes()
-        packaged = source.script_for(phase)
+        packaged = source.script_for(feature, phase)
         if packaged is None:
             return None
         script = json.loads(packaged)

@@ -52,6 +52,6 @@ class AgentOptions:
     """Codex's own sandbox mode."""
     script: Path | None = None
     """The scripted agent's script, for every job."""
-    script_for: Callable[[str], bytes | None] | None = field(default=None, repr=False)
-    """Returns the scripted agent's script by the phase's title, where there is one."""
+    script_for: Callable[[str, str], bytes | None] | None = field(default=None, repr=False)
+    """Returns the scripted agent's script by the feature's path and the phase's title, where there is one."""
     timing: JobTiming = TIMING

@@ -3,7 +3,8 @@
 import json
 import re
 import sys
-from pathlib import Path
+from collections.abc import Callable, Iterable
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from moonmind.adapters.agents import scripted_player
@@ -13,10 +14,11 @@ from moonmind.adapters.supervisor.order import Order
 from moonmind.errors import NotConfigured
 from moonmind.ports.agent import AgentJob, Brief
 from moonmind.ports.check import Check, CheckStatus
+from moonmind.speckit.targets import is_folder
 
 
 class ScriptedAgent(SupervisedAgent):
-    """Does what a script says; without one it creates or extends each path that the tasks name, and claims them."""
+    """Does what a script says; without one it extends each path that the tasks name, and claims those tasks."""
 
     name = "scripted"
 
@@ -39,14 +41,14 @@ class ScriptedAgent(SupervisedAgent):
             Check(
                 "codex",
                 CheckStatus.SKIPPED,
-                "a scripted agent does the work; Codex is not used",
+                "scripted: a script stands in for a coding agent; Codex is not used, and no model is asked",
                 facts={"agent": self.name},
             ),
         )
 
     def _order(self, job: AgentJob) -> Order:
         script = self._jobs.folder(job.key).path / "script.json"
-        write_whole(script, self._script(job.brief))
+        write_whole(script, self._script(job.brief, job.workspace))
         state = self._jobs.home(job.home_key or job.key.partition("/")[0]) / "scripted.json"
         return Order(
             folder=str(script.parent),
@@ -61,7 +63,7 @@ class ScriptedAgent(SupervisedAgent):
             secrets=self.secrets(),
         )
 
-    def _script(self, brief: Brief) -> bytes:
+    def _script(self, brief: Brief, workspace: Path) -> bytes:
         if self._options.script is not None:
             try:
                 return self._options.script.read_bytes()
@@ -70,26 +72,83 @@ class ScriptedAgent(SupervisedAgent):
                     f"the script {self._options.script} cannot be read: {error.strerror}",
                     remediation="Correct the file that MOONMIND_SCRIPT names, or unset it.",
                 ) from error
-        packaged = self._options.script_for(brief.phase) if self._options.script_for is not None else None
-        return packaged if packaged is not None else improvised(brief)
+        find = self._options.script_for
+        packaged = find(brief.feature, brief.phase) if find is not None else None
+        return packaged if packaged is not None else improvised(brief, workspace)
 
 
-def improvised(brief: Brief) -> bytes:
-    """Write a script for a phase that has none: change each path of each task, claim all tasks."""
-    steps: list[dict[str, Any]] = [{"say": f"{brief.phase}: {len(brief.tasks)} tasks."}]
+def improvised(brief: Brief, workspace: Path) -> bytes:
+    """Write a script for a phase that has none: change each path that the tasks name, claim the tasks whose paths can be.
+
+    `workspace` is the folder that the script will be played in, as it is before.
+    """
+    places = Places(workspace, (path for task in brief.tasks for path in task.paths))
+    steps: list[dict[str, Any]] = [{"say": f"{SIGN} {brief.phase}: {len(brief.tasks)} tasks."}]
+    report = [f"{SIGN} All tasks of {brief.phase} were played."]
+    done: list[str] = []
     for task in brief.tasks:
-        paths = task.paths or (f"notes/{task.id}.md",)
-        steps += ({"append": _file(path), "content": _line(path, task.id, task.text)} for path in paths)
-    steps.append({"claim": [task.id for task in brief.tasks]})
+        files = {path: places.file_of(path) for path in task.paths or (f"notes/{task.id}.md",)}
+        steps += (
+            {"append": file, "content": _line(file, task.id, task.text)} for file in files.values() if file is not None
+        )
+        if blocked := [path for path, file in files.items() if file is None]:
+            report.append(f"{task.id}: not done - {', '.join(blocked)} cannot be written here")
+        else:
+            done.append(task.id)
+            report.append(f"{task.id}: done - added `{_name(task.id)}`")
+    steps.append({"claim": done})
     steps.append({"usage": {"inputTokens": 100 * len(brief.tasks), "outputTokens": 10 * len(brief.tasks)}})
-    report = [f"{task.id}: done - added `{_name(task.id)}`" for task in brief.tasks]
-    steps.append({"end": "completed", "message": "\n".join([f"All tasks of {brief.phase} are done.", *report])})
+    steps.append({"end": "completed", "message": "\n".join(report)})
     return json.dumps({"version": scripted_player.VERSION, "steps": steps}).encode()
 
 
-def _file(path: str) -> str:
-    # A task may name a folder; something has to be in it.
-    return f"{path}README.md" if path.endswith("/") else path
+class Places:
+    """Which file stands for a path that a task names, in a folder whose content anybody may have made."""
+
+    def __init__(self, workspace: Path, named: Iterable[str]) -> None:
+        self._workspace = workspace.resolve()
+        bare = {path.rstrip("/") for path in named}
+        self._above = {str(parent) for path in bare for parent in PurePosixPath(path).parents}
+
+    def file_of(self, path: str) -> str | None:
+        """Return the path, or a file in the folder that it means; None where no file can be written."""
+        bare = path.rstrip("/")
+        named_so = path.endswith("/") or (is_folder(bare) and not _FILE_NAME.fullmatch(PurePosixPath(bare).name))
+        folder = named_so or bare in self._above or self._is_folder(bare)
+        file = f"{bare}/{_IN_FOLDER}" if folder and not self._is_file(bare) else bare
+        return file if self._is_free(file) else None
+
+    def _is_free(self, file: str) -> bool:
+        """Return True if the file is one or can become one, inside of the workspace."""
+        try:
+            place = (self._workspace / file).resolve()
+            if not place.is_relative_to(self._workspace) or place == self._workspace or place.is_dir():
+                return False
+            above = [parent for parent in place.parents if parent.is_relative_to(self._workspace)]
+            return not any(parent.exists() and not parent.is_dir() for parent in above)
+        except (OSError, RuntimeError, ValueError):  # a loop of links, a name that is too long
+            return False
+
+    def _is_folder(self, path: str) -> bool:
+        return _asked(Path.is_dir, self._workspace / path)
+
+    def _is_file(self, path: str) -> bool:
+        return _asked(Path.is_file, self._workspace / path)
+
+
+def _asked(question: Callable[[Path], bool], path: Path) -> bool:
+    try:
+        return question(path)
+    except (OSError, ValueError):
+        return False
+
+
+SIGN = "[scripted]"
+"""Begins what the agent says of itself, so that nobody takes its words for those of a coding agent."""
+_FILE_NAME = re.compile(r"\w*file|license|codeowners|readme|changelog|gradlew|mvnw", re.IGNORECASE)
+"""Files whose names have no extension, as folders' have none."""
+_IN_FOLDER = "README.md"
+"""A task may name a folder; something has to be in it."""
 
 
 _ASSIGNMENTS = {

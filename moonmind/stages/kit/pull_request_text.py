@@ -10,6 +10,7 @@ from moonmind.stages.kit.stage_results import ApplyResult, Judgement
 
 TITLE_LENGTH = 120
 NOTHING_RUN = "MoonMind ran none of the repository's tests"
+SCRIPTED = "**Scripted: a script stood in for a coding agent here, and no model was asked.**"
 _SHOWN_TASKS = 100
 _SHOWN_NOTES = 20
 
@@ -25,8 +26,8 @@ def is_ours(text: str, plan: Plan) -> bool:
     return any(text.startswith(inert(f"{name}: ", TITLE_LENGTH)) for name in (plan.feature.key, plan.feature.path))
 
 
-def section(plan: Plan, applied: ApplyResult, run_id: UUID) -> str:
-    """Write what a run says of its phase in the pull request's body."""
+def section(plan: Plan, applied: ApplyResult, run_id: UUID, *, agent: str | None = None) -> str:
+    """Write what a run says of its phase in the pull request's body; `agent` is the adapter that did the work."""
     judgements = applied.verdicts
     ticked = [item for item in judgements if item.verdict.ticks]
     claimed = [item for item in ticked if item.verdict is Verdict.CLAIMED]
@@ -34,6 +35,7 @@ def section(plan: Plan, applied: ApplyResult, run_id: UUID) -> str:
     texts = {task.key: task.text for task in plan.tasks}
     parts = [
         f"### {markdown(plan.phase, 200)}",
+        SCRIPTED if agent == "scripted" else "",
         (
             f"{len(ticked)} of {len(judgements)} tasks ticked{alone} in {_code(plan.feature.tasks_path)}; "
             f"{_files(len(applied.files))} changed (+{applied.added} −{applied.deleted})."

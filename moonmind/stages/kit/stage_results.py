@@ -25,6 +25,8 @@ class SubmitCheckpoint(Checkpoint):
     """With `starting_commit`: the plan that the rest belongs to."""
     attempt: int | None = None
     """The attempt that wrote this."""
+    agent: str | None = None
+    """The adapter that does the work: `codex`, `scripted`."""
     spent_jobs: int = 0
     """Jobs of that attempt that are over although it goes on."""
     job_key: str | None = None
@@ -58,6 +60,8 @@ class SubmitResult(StageResult):
     v: Literal[1] = 1
     starting_commit: str | None = None
     phase: str | None = None
+    agent: str | None = None
+    """The adapter that did the work; None in results of before this was written down."""
     job_key: str | None = None
     codex_task_id: str | None = None
     codex_logs_path: str | None = None

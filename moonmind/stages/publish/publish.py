@@ -154,7 +154,10 @@ def _is_pushed(context: StageContext, plan: Plan, commit: str, tip: str | None) 
 
 
 def _draft(context: StageContext, plan: Plan, applied: ApplyResult, opened: PullRequest | None) -> PullRequestDraft:
-    own = pull_request_text.section(plan, applied, context.run.id)
+    submitted = SubmitResult.of(context.results)
+    own = pull_request_text.section(
+        plan, applied, context.run.id, agent=submitted.agent if submitted is not None else None
+    )
     whole = body_sections.merge(opened.body if opened else None, context.run.id, own)
     text = pull_request_text.title(plan, len(body_sections.runs_in(whole)))
     if opened and not pull_request_text.is_ours(opened.title, plan):

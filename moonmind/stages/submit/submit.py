@@ -218,6 +218,7 @@ def _result(context: StageContext, kept: SubmitCheckpoint, captured: Captured, r
     return SubmitResult(
         starting_commit=kept.starting_commit,
         phase=kept.phase,
+        agent=kept.agent,
         job_key=kept.job_key,
         codex_task_id=kept.codex_task_id,
         codex_logs_path=kept.codex_logs_path,
@@ -242,6 +243,7 @@ def _kept(
         starting_commit=plan.starting_commit,
         phase=plan.phase,
         attempt=context.attempt.number,
+        agent=context.agent.name,
         spent_jobs=job.spent,
         job_key=job.key,
         codex_task_id=thread(status) or before.codex_task_id,
@@ -294,5 +296,5 @@ STAGE = StageDefinition(
     needs=frozenset(Need),
     holds_slot=True,
     leaves_files=True,
-    summary=lambda outputs: shown(outputs, ("codexTaskId", "usage")),
+    summary=lambda outputs: shown(outputs, ("agent", "codexTaskId", "usage")),
 )

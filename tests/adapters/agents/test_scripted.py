@@ -33,14 +33,14 @@ BRIEF = Brief(
 
 def test_without_a_script_each_named_path_is_touched_and_all_tasks_are_claimed(scene: ScriptedScene) -> None:
     (scene.workspace / "README.md").write_text("# Title\n")
-    agent = ScriptedAgent(replace(scene.options(), script=None, script_for=lambda _: None))
+    agent = ScriptedAgent(replace(scene.options(), script=None, script_for=lambda *_: None))
     job = replace(scene.job(), brief=BRIEF)
     agent.start(job)
     result = scene.ended(job).result
     assert result is not None
     assert result.end is JobEnd.COMPLETED
     assert result.report.splitlines() == [
-        "All tasks of Phase 2: Work are done.",
+        "[scripted] All tasks of Phase 2: Work were played.",
         "T004: done - added `task_T004`",
         "T005: done - added `task_T005`",
         "T006: done - added `task_T006`",
@@ -61,12 +61,70 @@ def test_without_a_script_each_named_path_is_touched_and_all_tasks_are_claimed(s
 
 def test_a_packaged_script_is_chosen_by_the_phase(scene: ScriptedScene) -> None:
     agent = ScriptedAgent(replace(scene.options(), script=None, script_for=sample.script_for))
-    job = replace(scene.job(), brief=replace(BRIEF, phase="Phase 1: Setup (Shared Infrastructure)"))
+    brief = replace(BRIEF, feature=sample.FEATURE_PATH, phase="Phase 1: Setup (Shared Infrastructure)")
+    job = replace(scene.job(), brief=brief)
     agent.start(job)
     result = scene.ended(job).result
     assert result is not None
     assert result.end is JobEnd.COMPLETED, result.message
     assert (scene.workspace / "pyproject.toml").is_file()
+
+
+@pytest.mark.parametrize("phase", ["Phase 1: Setup (Shared Infrastructure)", "Phase 2: Foundational", "Polish"])
+def test_another_repository_gets_what_its_tasks_name_and_nothing_of_the_sample(
+    scene: ScriptedScene, phase: str
+) -> None:
+    agent = ScriptedAgent(replace(scene.options(), script=None, script_for=sample.script_for))
+    tasks = (BriefTask("T001", "Write src/cart.ts", ("src/cart.ts",)),)
+    job = replace(scene.job(), brief=Brief("specs/001-shop", phase, tasks))
+    agent.start(job)
+    result = scene.ended(job).result
+    assert result is not None
+    assert result.end is JobEnd.COMPLETED, result.message
+    assert [str(p.relative_to(scene.workspace)) for p in scene.workspace.rglob("*") if p.is_file()] == ["src/cart.ts"]
+
+
+@pytest.mark.parametrize(
+    ("named", "file"),
+    [
+        ("tests/integration", "tests/integration/README.md"),
+        ("src/models/", "src/models/README.md"),
+        ("there", "there/README.md"),
+        ("there/v1.2", "there/v1.2/README.md"),
+        ("docker/Dockerfile", "docker/Dockerfile"),
+        ("there/script", "there/script"),
+        ("src", "src/README.md"),
+    ],
+)
+def test_a_folder_gets_a_file_in_it(scene: ScriptedScene, named: str, file: str) -> None:
+    (scene.workspace / "there/v1.2").mkdir(parents=True)
+    (scene.workspace / "there/script").write_text("#!/bin/sh\n")
+    tasks = (BriefTask("T001", "Fill it", (named,)), BriefTask("T002", "Go on", ("src/deeper/a.py",)))
+    agent = ScriptedAgent(replace(scene.options(), script=None, script_for=lambda *_: None))
+    job = replace(scene.job(), brief=Brief("specs/001-shop", "Phase 1: Setup", tasks))
+    agent.start(job)
+    result = scene.ended(job).result
+    assert result is not None
+    assert result.end is JobEnd.COMPLETED, result.message
+    assert "T001: " in (scene.workspace / file).read_text() or "task_T001" in (scene.workspace / file).read_text()
+
+
+@pytest.mark.parametrize("named", ["file/below.py", "out/a.py", "loop/a.py", "a" * 300 + ".py"])
+def test_a_task_whose_path_cannot_be_is_reported_as_not_done(scene: ScriptedScene, named: str) -> None:
+    (scene.workspace / "file").write_text("a file\n")
+    (scene.workspace / "out").symlink_to(scene.root)
+    (scene.workspace / "loop").symlink_to("loop")
+    tasks = (BriefTask("T001", "Impossible", (named,)), BriefTask("T002", "Possible", ("b.py",)))
+    agent = ScriptedAgent(replace(scene.options(), script=None, script_for=lambda *_: None))
+    job = replace(scene.job(), brief=Brief("specs/001-shop", "Phase 1: Setup", tasks))
+    agent.start(job)
+    result = scene.ended(job).result
+    assert result is not None
+    assert result.end is JobEnd.COMPLETED, result.message
+    assert "T001: not done" in result.report
+    assert "T002: done" in result.report
+    assert (scene.workspace / "b.py").is_file()
+    assert sorted(entry.name for entry in scene.root.iterdir() if entry.name == "a.py") == []
 
 
 def test_each_attempt_plays_its_own_part_and_the_last_serves_all_later_ones(scene: ScriptedScene) -> None:
@@ -151,5 +209,5 @@ def test_codex_is_skipped_where_a_script_does_the_work(scene: ScriptedScene) -> 
     assert (check.name, check.status) == ("codex", CheckStatus.SKIPPED)
 
 
-def test_an_improvised_script_is_a_script() -> None:
-    assert json.loads(improvised(BRIEF))["version"] == 1
+def test_an_improvised_script_is_a_script(tmp_path: Path) -> None:
+    assert json.loads(improvised(BRIEF, tmp_path))["version"] == 1

@@ -5,9 +5,10 @@ from typing import Any
 import pytest
 
 from moonmind.cli.durations import clock
-from moonmind.cli.run_drawing import began, chain, note, state_of, verdict
+from moonmind.cli.run_drawing import began, chain, heading, note, state_of, verdict
+from moonmind.ports.check import CheckStatus
 from moonmind.runs.machine import AttemptState, RunStatus, WaitingReason
-from moonmind.wire import SpecWorkflowRun, TaskName, Usage, Waiting, WorkflowTaskState
+from moonmind.wire import SpecWorkflowRun, TaskName, Usage, Waiting, WorkflowCredentialAudit, WorkflowTaskState
 from tests.support.terminal import NOW, a_run
 
 
@@ -92,3 +93,24 @@ def test_a_runs_length_counts_from_its_first_claim_and_a_retried_runs_from_its_r
     )
     assert began(run.model_copy(update={"tasks": [*(run.tasks or []), retried]})) == NOW + timedelta(hours=2)
     assert began(a_run()) is None
+
+
+def test_a_scripted_run_is_called_so_from_the_moment_that_it_is_known() -> None:
+    told = [{"agent": "scripted"}, {"agent": "codex"}, {}]
+    for message, scripted in zip(told, (True, False, False), strict=True):
+        run = a_run(1)
+        submit = task(TaskName.SUBMIT, AttemptState.STARTED, **message)
+        run = run.model_copy(update={"tasks": [chain(run)[0], submit, *chain(run)[2:]]})
+        assert ("scripted" in heading(run).plain) is scripted
+
+
+@pytest.mark.parametrize(("snapshot", "scripted"), [({"agent": "scripted"}, True), ({"version": "0.1"}, False), ({}, False)])
+def test_a_scripted_run_that_failed_is_called_so_by_its_audit(snapshot: dict[str, str], scripted: bool) -> None:
+    audit = WorkflowCredentialAudit(
+        codex_status=CheckStatus.SKIPPED, github_status=CheckStatus.SKIPPED, environment_snapshot=snapshot
+    )
+    run = a_run(1, status=RunStatus.FAILED, credential_audit=audit)
+    assert ("scripted" in heading(run).plain) is scripted
+    used = run.model_copy(update={"usage": Usage(input_tokens=1, output_tokens=2)})
+    said = note(task(TaskName.SUBMIT, AttemptState.SUCCEEDED), used)
+    assert said.startswith("scripted: ") is scripted

@@ -10,13 +10,13 @@ from moonmind.sample import source
 from moonmind.speckit.spec_tasks import Phase
 from moonmind.speckit.tasks_md import read_tasks
 
-FEATURE = f"specs/{source.FEATURE_KEY}"
+FEATURE = source.FEATURE_PATH
 TASKS = read_tasks(source.files()[f"{FEATURE}/tasks.md"])
 PHASES = TASKS.phases
 
 
 def steps_of(phase: Phase) -> list[dict[str, Any]]:
-    script = source.script_for(phase.title)
+    script = source.script_for(FEATURE, phase.title)
     assert script is not None, phase.title
     steps: list[dict[str, Any]] = json.loads(script)["steps"]
     return steps
@@ -62,11 +62,18 @@ def test_every_script_claims_its_phases_tasks_reports_usage_and_ends_well() -> N
 
 @pytest.mark.parametrize("title", ["Phase 1: Setup (Shared Infrastructure)", "Setup (Shared Infrastructure)", "SETUP"])
 def test_a_phase_is_found_with_and_without_its_number(title: str) -> None:
-    script = source.script_for(title)
+    script = source.script_for(FEATURE, title)
     assert script is not None
     assert re.search(rb"refresh_docs/__init__\.py", script)
 
 
 @pytest.mark.parametrize("title", ["", "User Story 10 - Another", "Setups", "Phase 5: Convergence", "The Setup"])
-def test_a_phase_of_another_repository_has_no_script(title: str) -> None:
-    assert source.script_for(title) is None
+def test_a_phase_that_the_sample_does_not_have_has_no_script(title: str) -> None:
+    assert source.script_for(FEATURE, title) is None
+
+
+@pytest.mark.parametrize(
+    "feature", ["specs/001-shop", "specs/042-refresh-docs", "backend/specs/spec-42-refresh-docs", "spec-42-refresh-docs", ""]
+)
+def test_a_phase_of_another_feature_has_no_script_whatever_its_title(feature: str) -> None:
+    assert [source.script_for(feature, phase.title) for phase in PHASES] == [None] * 4

@@ -49,6 +49,12 @@ def test_a_section_marks_each_task_by_its_verdict() -> None:
     assert "1 file changed (+3 −1)" in text
 
 
+@pytest.mark.parametrize(("agent", "said"), [("scripted", 1), ("codex", 0), ("another", 0), (None, 0)])
+def test_a_section_says_that_a_scripted_agent_made_it(agent: str | None, said: int) -> None:
+    text = section(a_plan(a_task("T001", 10, "Write a.py")), applied(DONE), RUN, agent=agent)
+    assert text.count("**Scripted: a script stood in for a coding agent here, and no model was asked.**") == said
+
+
 def test_what_rests_on_the_agents_word_alone_is_listed_apart() -> None:
     plan = a_plan(a_task("T001", 10, "Write a.py"), a_task("T002", 11, "Write b.py"), a_task("T003", 12, "Decide"))
     text = section(plan, applied(DONE, OPEN, CLAIMED), RUN)
