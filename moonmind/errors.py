@@ -373,6 +373,15 @@ class AgentNoChange(AgentError):
     remediation = "Read the agent's report; correct the tasks or add notes, then retry from discovery."
 
 
+class NoProgress(AgentError):
+    """The agent is done, and nothing shows that one of its tasks is."""
+
+    code = "no_progress"
+    remediation = (
+        "Read the reasons. Tick what is done in tasks.md, select other tasks, or retry the run with notes for the agent."
+    )
+
+
 class ForgeError(External):
     """The service where pull requests live refused or failed."""
 

@@ -107,7 +107,8 @@ def _outcome(task: WorkflowTaskState, run: SpecWorkflowRun) -> str:
     match task.task_name:
         case TaskName.DISCOVER:
             tasks = said.get("tasks")
-            return run.reason or (", ".join(map(str, tasks)) if isinstance(tasks, list) else run.phase or "")
+            named = ", ".join(map(str, tasks)) if isinstance(tasks, list) else run.phase or ""
+            return run.reason or "; ".join(filter(None, (named, str(said.get("behindBase") or ""))))
         case TaskName.SUBMIT if run.usage is not None:
             tokens = f"{run.usage.input_tokens:,} tokens in, {run.usage.output_tokens:,} out"
             return ("scripted: " if is_scripted(run) else "") + ", ".join(filter(None, (tokens, model_calls_text(run))))

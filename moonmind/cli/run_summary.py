@@ -52,7 +52,9 @@ def unticked(run: SpecWorkflowRun, source: Source) -> Iterator[Text]:
     yield Text(f"\nleft open: {len(left)} of {len(judged)} tasks{none}", "yellow")
     for each in left:
         because = one_line(str(each.get("because", ""))) or "no reason was given"
-        yield Text(f"  {one_line(str(each.get('id')))}  {one_line(verdicts[_key(each)])}: {because}")
+        said = one_line(str(each.get("said") or ""))
+        words = f" (the agent: {said})" if said else ""
+        yield Text(f"  {one_line(str(each.get('id')))}  {one_line(verdicts[_key(each)])}: {because}{words}")
     yield Text(f"  more in the artifact {paths[-1]}, and in `moonmind logs {str(run.id)[:8]}`", "dim")
 
 

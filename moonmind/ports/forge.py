@@ -18,6 +18,8 @@ class Repository:
     """Where git fetches from and pushes to; never with a credential inside."""
     default_branch: str
     empty: bool = False
+    files_url: str | None = None
+    """The page of a commit's files, `{commit}` standing for its name; None where the forge has no pages."""
 
 
 class PullState(StrEnum):

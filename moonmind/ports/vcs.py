@@ -55,6 +55,16 @@ class Commit:
 
 
 @dataclass(frozen=True, slots=True)
+class MergeOutlook:
+    """How a commit stands to the branch that it is to be merged into."""
+
+    behind: int
+    """Commits of that branch that it lacks."""
+    conflicts: tuple[str, ...] | None
+    """Paths that git could not merge by itself, none if it could; None where git cannot tell."""
+
+
+@dataclass(frozen=True, slots=True)
 class Workspace:
     """A folder the agent edits, and the service's own git directory that reads it."""
 
@@ -137,6 +147,10 @@ class Vcs(Protocol):
 
     def changed_at(self, repository: str, commit: str, folder: str) -> datetime | None:
         """Return when a folder was changed last in a commit's history; None where it never was."""
+        ...
+
+    def merge_outlook(self, repository: str, commit: str, into: str) -> MergeOutlook:
+        """Return how far a commit is behind another one, and whether the two merge cleanly; nothing is merged."""
         ...
 
     def open_workspace(self, repository: str, run_id: UUID, commit: str, *, resume: str | None = None) -> Workspace:

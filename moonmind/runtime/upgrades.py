@@ -26,6 +26,16 @@ class Change:
 
 CHANGES: tuple[Change, ...] = (
     Change(
+        "no-progress",
+        "A run that ticks no box ends as failed with no_progress, and opens no pull request where nothing of value changed; "
+        "before, it succeeded.",
+    ),
+    Change(
+        "pull-request-titles",
+        "Pull requests are titled by the feature's name in spec.md instead of its key, and count a phase once; a title that a "
+        "person wrote stays.",
+    ),
+    Change(
         "scripted-sample",
         "The sample's script plays for the sample's feature only; in every other repository the scripted agent writes what the "
         "tasks name, and what it made is called scripted in the terminal, the API and the pull request.",

@@ -10,6 +10,7 @@ from moonmind.adapters.files import locked
 from moonmind.errors import VcsError, VcsRefused
 from moonmind.ports.check import CheckStatus
 from moonmind.ports.forge import Repository
+from moonmind.ports.vcs import MergeOutlook
 from tests.support.git_repos import commit_to, delete_branch, git, make_bare
 from tests.support.vcs_scene import FILES, NAME, RUN, Scene, a_scene, a_vcs
 
@@ -144,6 +145,48 @@ def test_a_history_is_what_the_base_lacks_with_the_files_that_were_asked_about(s
     assert found[0].touched == found[1].touched == ()
     assert scene.vcs.history(NAME, merge, later, files="tasks.md", limit=1) == found[:1]
     assert scene.vcs.history(NAME, later, merge, files="tasks.md", limit=9) == ()
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "conflicts"),
+    [
+        ({"new.py": "1\n"}, {"other.py": "2\n"}, ()),
+        ({"README.md": "ours\n"}, {"README.md": "theirs\n"}, ("README.md",)),
+        ({"src/app.py": None}, {"src/app.py": "print('ho')\n"}, ("src/app.py",)),
+        ({"größe\n": "1\n"}, {"größe\n": "2\n"}, ("größe\n",)),
+        ({"a": "1\n", ".gitattributes": "* merge=ours\n"}, {"a": "2\n"}, ("a",)),
+    ],
+)
+def test_a_merge_is_tried_without_being_made(
+    scene: Scene, ours: dict[str, str | None], theirs: dict[str, str | None], conflicts: tuple[str, ...]
+) -> None:
+    commit = commit_to(scene.bare, "topic", ours, "Ours", start=scene.start)
+    commit_to(scene.bare, "main", theirs, "Theirs")
+    base = commit_to(scene.bare, "main", {"more": "1\n"}, "More")
+    scene.vcs.fetch(scene.repository)
+    objects = git(scene.mirror, "count-objects", "-v")
+    assert scene.vcs.merge_outlook(NAME, commit, base) == MergeOutlook(2, conflicts)
+    assert scene.vcs.merge_outlook(NAME, base, scene.start) == MergeOutlook(0, ())
+    assert git(scene.mirror, "count-objects", "-v") == objects
+    assert list((scene.state / "scratch").iterdir()) == []
+
+
+def test_lines_that_are_far_apart_merge_cleanly(scene: Scene) -> None:
+    lines = [f"{number}\n" for number in range(40)]
+    commit_to(scene.bare, "main", {"long": "".join(lines)}, "Long")
+    start = commit_to(scene.bare, "main", {"x": "1"}, "Start")
+    commit = commit_to(scene.bare, "topic", {"long": "".join(["first\n", *lines[1:]])}, "Ours", start=start)
+    base = commit_to(scene.bare, "main", {"long": "".join([*lines[:-1], "last\n"])}, "Theirs")
+    scene.vcs.fetch(scene.repository)
+    assert scene.vcs.merge_outlook(NAME, commit, base) == MergeOutlook(1, ())
+
+
+def test_what_has_no_common_history_cannot_be_told(scene: Scene) -> None:
+    stranger = commit_to(scene.bare, "stranger", {"a": "1"}, "Another beginning")
+    scene.vcs.fetch(scene.repository)
+    assert scene.vcs.merge_outlook(NAME, stranger, scene.start) == MergeOutlook(1, None)
+    with pytest.raises(VcsRefused):
+        scene.vcs.merge_outlook(NAME, "0" * 40, scene.start)
 
 
 def test_a_forge_that_was_away_is_fetched_when_it_is_back(scene: Scene) -> None:

@@ -145,7 +145,7 @@ def test_two_phases_are_published_in_one_pull_request_of_github(installed: Insta
         site.emulator.gh("pr", "view", "1", "-R", REPOSITORY, "--json", "title,body,state,headRefName,files")
     )
     assert (shown["state"], shown["headRefName"]) == ("OPEN", BRANCH)
-    assert shown["title"] == "spec-42-refresh-docs: 2 phases"
+    assert shown["title"] == "Refresh Docs: 2 phases"
     assert all(run["id"] in shown["body"] for run in (first, second))
     assert {"refresh_docs/__init__.py", "refresh_docs/pages.py", TASKS} <= {file["path"] for file in shown["files"]}
     assert "refresh_docs/pages.py" in site.emulator.gh("pr", "diff", "1", "-R", REPOSITORY)

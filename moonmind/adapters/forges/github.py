@@ -49,6 +49,7 @@ class GitHubForge:
                 clone_url=f"{self._api.server_url}/{found.full_name}.git",
                 default_branch=found.default_branch,
                 empty=empty,
+                files_url=f"{self._api.server_url}/{found.full_name}/blob/{{commit}}",
             )
 
     def pull_requests(self, repository: str, branch: str) -> tuple[PullRequest, ...]:

@@ -11,6 +11,7 @@ from moonmind.adapters.vcs.archive import write_archive
 from moonmind.adapters.vcs.capture import Taker
 from moonmind.adapters.vcs.commits import Commits, wip_message
 from moonmind.adapters.vcs.ignored_files import changed_files, hidden_files
+from moonmind.adapters.vcs.merge_outlook import Outlook
 from moonmind.adapters.vcs.mirrors import Mirrors, object_name
 from moonmind.adapters.vcs.objects import Objects, is_plain, raw_name
 from moonmind.adapters.vcs.push import Publisher
@@ -20,7 +21,7 @@ from moonmind.adapters.vcs.workspaces import Workspaces, is_folder
 from moonmind.errors import VcsError, VcsRefused
 from moonmind.ports.check import Check, CheckStatus
 from moonmind.ports.forge import Repository
-from moonmind.ports.vcs import Archived, Capture, Change, Commit, LeftOut, TreeFile, Workspace
+from moonmind.ports.vcs import Archived, Capture, Change, Commit, LeftOut, MergeOutlook, TreeFile, Workspace
 
 _OLDEST = (2, 36)
 """The first git with the `core.fsync` setting."""
@@ -36,6 +37,7 @@ class GitVcs:
         self._objects = Objects(self._git)
         self._mirrors = Mirrors(self._git, state / "mirrors", options)
         self._commits = Commits(self._git, self._objects, state / "scratch")
+        self._outlook = Outlook(self._git, self._objects, state / "scratch")
         self._workspaces = Workspaces(self._git, state / "workspaces", self._mirrors, self._objects, self._commits)
         self._taker = Taker(self._git, self._objects, self._commits)
         self._publisher = Publisher(self._git, self._mirrors, self._objects)
@@ -79,6 +81,10 @@ class GitVcs:
     def changed_at(self, repository: str, commit: str, folder: str) -> datetime | None:
         """Return when a folder was changed last in a commit's history."""
         return self._objects.changed_at(self._mirrors.existing(repository), commit, folder)
+
+    def merge_outlook(self, repository: str, commit: str, into: str) -> MergeOutlook:
+        """Return how far a commit is behind another one, and whether the two merge cleanly."""
+        return self._outlook.of(self._mirrors.existing(repository), commit, into)
 
     def open_workspace(self, repository: str, run_id: UUID, commit: str, *, resume: str | None = None) -> Workspace:
         """Make the run's folder at a commit, or find it."""

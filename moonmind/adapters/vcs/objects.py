@@ -186,6 +186,10 @@ class Objects:
             large.append(last.path)
         return sorted(large)
 
+    def checked(self, mirror: Path, commit: str) -> str:
+        """Return the commit's name where the mirror holds it; raises VcsRefused."""
+        return self._commit(mirror, commit)
+
     def tree(self, mirror: Path, commit: str) -> str:
         """Return the tree of a commit."""
         return self._git.run(

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -12,15 +12,17 @@ import structlog
 from moonmind.engine.lease import LeaseLost, StopRequested
 from moonmind.engine.stage import StageDefinition, shown
 from moonmind.engine.stage_context import StageContext
-from moonmind.errors import AgentNoChange, MoonMindError, NotFound, PatchRefused, SecretFound, Unexpected, VcsRefused
+from moonmind.errors import MoonMindError, NotFound, PatchRefused, SecretFound, Unexpected, VcsRefused
 from moonmind.runs.chain import Stage
 from moonmind.runs.findings import Finding, Severity
 from moonmind.runs.machine import Done, Outcome, Redo
 from moonmind.runs.stored_text import storable
 from moonmind.runs.verdict import current_word
+from moonmind.speckit.agent_report import read_report
 from moonmind.speckit.evidence import claims, denials, said_of
+from moonmind.speckit.spec_title import title_in
 from moonmind.speckit.tasks_md import read_tasks
-from moonmind.stages.apply import judging, patch_policy, secret_findings, substance
+from moonmind.stages.apply import judging, no_progress, patch_policy, secret_findings, substance
 from moonmind.stages.apply.commit_message import commit_message, subject
 from moonmind.stages.apply.effects import changed_tree
 from moonmind.stages.apply.judging import Word
@@ -41,6 +43,7 @@ TASKS_LIMIT = 4 * 1024 * 1024
 """Bytes of the agent's tasks.md that are read for its claims; a longer one claims nothing."""
 _SHOWN = 10
 _SHOWN_LEFT_OUT = 40
+_SHOWN_REASONS = 50
 
 
 def run(context: StageContext) -> Outcome:
@@ -81,10 +84,12 @@ def run(context: StageContext) -> Outcome:
         if new_notes(context, submitted.notes_mark):
             return _asked_again(submitted, patch_path, error.message)
         raise error
-    if all(change.path == plan.feature.tasks_path for change in patch.changes):
-        _report(context, plan, submitted, patch, findings, ())
-        raise AgentNoChange("The agent changed nothing but the boxes of tasks.md, which show nothing by themselves.")
     judgements, tasks_file = _judge(context, plan, patch, wip, submitted.report)
+    if (error := no_progress.refusal(plan, patch, judgements, _reader(context, plan, wip), patch_path)) is not None:
+        _report(context, plan, submitted, patch, findings, judgements)
+        if new_notes(context, submitted.notes_mark):
+            return _asked_again(submitted, patch_path, error.message)
+        raise error
     message = commit_message(plan, judgements, context.run.id)
     if context.redactor.holds_known(message.encode()):
         raise SecretFound("The commit message would hold a known secret: it stands in the phase's title or a path.")
@@ -104,7 +109,7 @@ def run(context: StageContext) -> Outcome:
         patch_digest=digest,
         message=message,
         committed_at=context.run.created_at,
-        title=pull_request_text.title(plan),
+        title=pull_request_text.title(plan, judged.feature_title),
         summary=subject(plan, judgements),
         accepted=accepted or None,
     )
@@ -210,18 +215,25 @@ def _judge(
     after = context.vcs.read(repository, wip, tasks_path) if readable else None
     file = read_tasks(before, name=tasks_path)
 
-    def content(of_work: bool, path: str) -> bytes | None:
-        commit = wip if of_work else plan.starting_commit
-        try:
-            return context.vcs.read(repository, commit, path, limit=substance.LARGEST)
-        except VcsRefused:
-            return None  # too large to look into
-
     changes = [change for change in patch.changes if change.path != tasks_path]
     named = [name for task in plan.tasks for name in task.targets]
-    tree = changed_tree(changes, patch.sizes, plan.feature.path, named, content)
-    judgements = judging.judge(plan.tasks, tree, Word(claims(file, after, report), denials(report), said_of(report)))
+    tree = changed_tree(changes, patch.sizes, plan.feature.path, named, _reader(context, plan, wip))
+    word = Word(claims(file, after, report), denials(report), said_of(report), read_report(report).reasons)
+    judgements = judging.judge(plan.tasks, tree, word)
     return judgements, plan.ticked(before, judgements)
+
+
+def _reader(context: StageContext, plan: Plan, wip: str) -> Callable[[bool, str], bytes | None]:
+    """Return what reads a file as it is with the work, or was before; None for one that is too large to look into."""
+
+    def read(of_work: bool, path: str) -> bytes | None:
+        commit = wip if of_work else plan.starting_commit
+        try:
+            return context.vcs.read(plan.repository.full_name, commit, path, limit=substance.LARGEST)
+        except VcsRefused:
+            return None
+
+    return read
 
 
 def _report(
@@ -235,6 +247,7 @@ def _report(
     of: str | None = None,
 ) -> Judged:
     """Store what was found before anything can fail after it, and return it."""
+    said = read_report(submitted.report)
     files = [change for change in patch.changes if change.path != plan.feature.tasks_path]
     found = Judged(
         verdicts=tuple(judgements),
@@ -247,6 +260,9 @@ def _report(
         deleted=sum(max(change.deleted, 0) for change in files),
         warnings=(*plan.warnings, *_left_out(submitted), *_look_first(findings)),
         verification=NO_VERIFICATION,
+        decisions=said.decisions,
+        remarks=said.remarks,
+        feature_title=_feature_title(context, plan),
     )
     shown: dict[str, Any] = {
         **found.stored(),
@@ -258,6 +274,18 @@ def _report(
     text = context.redactor.text(json.dumps(shown, ensure_ascii=False, indent=2))
     context.artifacts.save("apply_output", OUTPUT_PATH, text.encode(), "application/json")
     return found
+
+
+def _feature_title(context: StageContext, plan: Plan) -> str:
+    """Return the feature's name in its spec.md; empty where there is none, or the file is too large to be one."""
+    path = plan.feature.spec_path
+    if path is None:
+        return ""
+    try:
+        data = context.vcs.read(plan.repository.full_name, plan.starting_commit, path)
+    except VcsRefused:
+        return ""
+    return storable(title_in(data, path) or "") if data is not None else ""
 
 
 def _left_out(submitted: SubmitResult) -> list[str]:
@@ -275,10 +303,16 @@ def _some(words: Sequence[str]) -> str:
 
 
 def summary(outputs: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what the task's message says: the boxes ticked, the commit, and how many verdicts there are of each kind."""
+    """Return what the task's message says: the boxes ticked, the commit, how many verdicts there are of each kind, and
+    why the other boxes stayed open.
+    """
     found = shown(outputs, ("ticked", "commit", "accepted"))
-    counted = Counter(current_word(verdict["verdict"]) for verdict in outputs.get("verdicts") or ())
-    return {**found, "verdicts": dict(counted)} if counted else found
+    verdicts = outputs.get("verdicts") or ()
+    counted = Counter(current_word(verdict["verdict"]) for verdict in verdicts)
+    ticked = set(outputs.get("ticked") or ())
+    left = [verdict for verdict in verdicts if verdict["id"] not in ticked]
+    reasons = {one["id"]: ". ".join(filter(None, (one["because"], one.get("said")))) for one in left[:_SHOWN_REASONS]}
+    return {**found, **({"verdicts": dict(counted)} if counted else {}), **({"reasons": reasons} if reasons else {})}
 
 
 STAGE = StageDefinition(run, abandon=list_taken_work, summary=summary)

@@ -129,6 +129,22 @@ def changed_tree(
     return ChangedTree(Paths((sizes.keys() - added) | deleted), Paths(sizes), found, feature)
 
 
+def counts_anywhere(
+    changes: Iterable[Change], sizes: Mapping[str, int], read: Callable[[bool, str], bytes | None]
+) -> bool:
+    """Return True if any of the changes counts as one whatever a task asks for; what is removed does not.
+
+    `sizes` are the bytes of all files after the change. Files are looked into up to `BUDGET`; beyond it they count.
+    """
+    left = BUDGET
+    kept = [change for change in changes if change.status != "D"]
+    for change in sorted(kept, key=lambda change: (sizes.get(change.path, 0), change.path)):
+        left -= sizes.get(change.path, 0)
+        if left < 0 or _substance(change, read).counts(()):
+            return True
+    return False
+
+
 def _substance(change: Change, read: Callable[[bool, str], bytes | None]) -> Substance:
     if change.new_mode not in _REGULAR:
         return Substance(Kind.COUNTS)

@@ -28,6 +28,8 @@ class Word:
     """Ids that it says are not done."""
     said: Mapping[str, str] = field(default_factory=dict)
     """Its words on each."""
+    reasons: Mapping[str, str] = field(default_factory=dict)
+    """The same for people, without the word for the task's state."""
 
 
 def judge(tasks: Iterable[PlanTask], tree: ChangedTree, word: Word | None = None) -> tuple[Judgement, ...]:
@@ -40,7 +42,7 @@ def _judge(task: PlanTask, tasks: Collection[PlanTask], tree: ChangedTree, word:
     claimed = task.id in word.claimed
 
     def say(verdict: Verdict, because: str) -> Judgement:
-        return Judgement(task.id, task.line, verdict, because, claimed)
+        return Judgement(task.id, task.line, verdict, because, claimed, word.reasons.get(task.id, ""))
 
     references = [
         name for name in (*task.references, *task.targets) if tree.is_reference(name) or name in task.references

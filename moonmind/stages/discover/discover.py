@@ -26,7 +26,7 @@ from moonmind.stages.discover.candidates import Candidates, Start
 from moonmind.stages.discover.foreign_commits import foreign_commits
 from moonmind.stages.discover.progress import without_progress
 from moonmind.stages.discover.snapshot import Snapshot
-from moonmind.stages.kit import forge_answers
+from moonmind.stages.kit import base_outlook, forge_answers
 from moonmind.stages.kit.branch_conflicts import refuse_conflicts
 from moonmind.stages.kit.plan import Plan, PlanTask
 
@@ -88,6 +88,8 @@ def _plan(context: StageContext, candidates: Candidates, found: Answer, work: Wo
             f"{feature.tasks_path} is on {start.base} but not on {start.branch}, where the feature's work goes on.",
             remediation="Merge the base into that branch, or close its pull request; then retry from discovery.",
         )
+    base = (start.base, candidates.snapshot.branches[start.base])
+    behind = base_outlook.of_branch(context, candidates.snapshot.name, start.branch, start.branch_tip, base)
     plan = Plan(
         repository=candidates.snapshot.repository,
         feature=there,
@@ -107,6 +109,7 @@ def _plan(context: StageContext, candidates: Candidates, found: Answer, work: Wo
         checkpoint=_words(work.phase.checkpoint),
         independent_test=_words(work.phase.independent_test),
         passed_over=work.passed_over,
+        behind_base=storable(behind),
         warnings=tuple(
             storable(text)
             for text in (
@@ -114,6 +117,7 @@ def _plan(context: StageContext, candidates: Candidates, found: Answer, work: Wo
                 *found.notes,
                 *_order(work),
                 *agent_files.warnings(listing),
+                *filter(None, (behind,)),
             )
         ),
     )
@@ -165,7 +169,7 @@ def _sentence(text: str) -> str:
 
 def summary(outputs: Mapping[str, Any]) -> dict[str, Any]:
     """Return what the task's message says: what was chosen, and the ids of its tasks."""
-    found = shown(outputs, ("featureKey", "phase", "branchName", "base", "startingCommit", "choice"))
+    found = shown(outputs, ("featureKey", "phase", "branchName", "base", "startingCommit", "choice", "behindBase"))
     return {**found, "tasks": [task["id"] for task in outputs["tasks"]]} if outputs.get("tasks") else found
 
 

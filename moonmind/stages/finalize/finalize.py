@@ -9,10 +9,11 @@ from moonmind.engine.stage import StageDefinition, shown
 from moonmind.engine.stage_context import StageContext
 from moonmind.engine.stage_state import StageResult
 from moonmind.runs.chain import Stage
-from moonmind.runs.machine import Done
+from moonmind.runs.machine import Done, Failed, Outcome
 from moonmind.runs.verdict import Verdict
 from moonmind.stages.kit.plan import Plan
 from moonmind.stages.kit.stage_results import ApplyResult, PublishResult, SubmitResult
+from moonmind.stages.kit.unticked import no_progress_error
 
 SUMMARY_PATH = "finalize/summary.json"
 
@@ -36,8 +37,11 @@ class FinalizeResult(StageResult):
     usage: Mapping[str, Any]
 
 
-def run(context: StageContext) -> Done:
-    """Store the summary first, then remove the agent's home and the workspace; the pinned commits stay."""
+def run(context: StageContext) -> Outcome:
+    """Store the summary first, then remove the agent's home and the workspace; the pinned commits stay.
+
+    A run that ticked nothing has failed, though its pull request is there: what it changed may be of use.
+    """
     plan, applied, published = context.result(Plan), context.result(ApplyResult), context.result(PublishResult)
     totals = _totals(plan, SubmitResult.of(context.results), applied).stored()
     summary: dict[str, Any] = {
@@ -58,6 +62,8 @@ def run(context: StageContext) -> Done:
     context.lease.check()
     context.agent.forget(str(context.run.id))
     context.vcs.close_workspace(plan.repository.full_name, context.run.id)
+    if not applied.ticked:
+        return Failed(no_progress_error(plan, applied.verdicts, published=True).info())
     return Done(totals)
 
 

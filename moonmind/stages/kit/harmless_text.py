@@ -15,6 +15,7 @@ _ACTS = (
     (re.compile(r"\bwww\.", re.IGNORECASE), f"www{_GAP}."),
 )
 _MARKUP = re.compile(r"([\\`*_{}\[\]()~|!])")
+_CODE = re.compile(r"(?<![`\\])`([^`]+)`(?!`)")
 _SPACE = re.compile(r"\s+")
 _SHORTEST = 2
 
@@ -35,8 +36,27 @@ def inert(text: str, limit: int = 200) -> str:
 
 def markdown(text: str, limit: int = 300) -> str:
     """Return a line for a pull request's body that renders literally: no HTML, no markup, no mention."""
+    return _still(_escaped(one_line(text, limit)))
+
+
+def markdown_with_code(text: str, limit: int = 300) -> str:
+    """Return a line that renders literally, but for what stands between single backticks: that is shown as code."""
     line = one_line(text, limit)
-    line = _MARKUP.sub(r"\\\1", line).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    parts: list[str] = []
+    end = 0
+    for code in _CODE.finditer(line):
+        # Nothing in a code span is markup, and it cannot be closed from inside: it holds no backtick.
+        parts += [_escaped(line[end : code.start()]), code[0] if code[1].strip() else _escaped(code[0])]
+        end = code.end()
+    return _still("".join([*parts, _escaped(line[end:])]))
+
+
+def _escaped(text: str) -> str:
+    shown = _MARKUP.sub(r"\\\1", text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return shown.replace("$", "&dollar;")  # a forge renders what stands between two as a formula, code in it too
+
+
+def _still(line: str) -> str:
     for pattern, replacement in _ACTS:
         line = pattern.sub(replacement, line)
     return line

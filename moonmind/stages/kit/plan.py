@@ -70,6 +70,8 @@ class Plan(StageResult):
     independent_test: str | None = None
     passed_over: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    behind_base: str = ""
+    """How far the branch is behind its base, and whether it merges cleanly, as one of the `warnings`; empty if it is not."""
     called: str = ""
     """The feature's name for people; empty: its key, as in plans of before there was another name."""
 

@@ -1,73 +1,129 @@
 """What a pull request says: its title, and a run's section of its body with the verdicts on each task."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from urllib.parse import quote
 from uuid import UUID
 
 from moonmind.runs.verdict import Verdict
-from moonmind.stages.kit.harmless_text import inert, markdown, one_line
+from moonmind.stages.kit.harmless_text import inert, markdown, markdown_with_code, one_line
 from moonmind.stages.kit.plan import Plan
 from moonmind.stages.kit.stage_results import ApplyResult, Judgement
 
 TITLE_LENGTH = 120
 NOTHING_RUN = "MoonMind ran none of the repository's tests"
 SCRIPTED = "**Scripted: a script stood in for a coding agent here, and no model was asked.**"
+SECTION_LENGTH = 24_000
+"""Characters of a section that keeps all the agent's words; a longer one is written with fewer of them."""
 _SHOWN_TASKS = 100
 _SHOWN_NOTES = 20
+_SAID = (300, 120, 0)
+"""Characters of the agent's words on one task: what is tried in turn until the section fits."""
 
 
-def title(plan: Plan, phases: int = 1) -> str:
-    """Write the pull request's title; one that holds several phases counts them."""
-    return inert(f"{plan.feature_name}: {plan.phase if phases == 1 else f'{phases} phases'}", TITLE_LENGTH)
+def title(plan: Plan, feature_title: str = "", phases: int = 1) -> str:
+    """Write the pull request's title; one that holds several phases counts them.
+
+    `feature_title` is the feature's name in its spec.md; without one, the feature's key stands for it.
+    """
+    name = feature_title or plan.feature_name
+    return inert(f"{name}: {plan.phase if phases == 1 else f'{phases} phases'}", TITLE_LENGTH)
 
 
-def is_ours(text: str, plan: Plan) -> bool:
+def is_ours(text: str, plan: Plan, feature_title: str = "") -> bool:
     """Return True if a title is one that we wrote, so that a person's own title stays."""
-    # By either name: another feature with the same key may have come or gone since it was written.
-    return any(text.startswith(inert(f"{name}: ", TITLE_LENGTH)) for name in (plan.feature.key, plan.feature.path))
+    # By any of the names: another feature with the same key may have come or gone since it was written.
+    names = filter(None, (feature_title, plan.feature.key, plan.feature.path))
+    return any(text.startswith(inert(f"{name}: ", TITLE_LENGTH)) for name in names)
 
 
-def section(plan: Plan, applied: ApplyResult, run_id: UUID, *, agent: str | None = None) -> str:
-    """Write what a run says of its phase in the pull request's body; `agent` is the adapter that did the work."""
+def section(
+    plan: Plan,
+    applied: ApplyResult,
+    run_id: UUID,
+    *,
+    agent: str | None = None,
+    outlook: str = "",
+    files_url: str | None = None,
+) -> str:
+    """Write what a run says of its phase in the pull request's body.
+
+    `agent` is the adapter that did the work; `outlook` says how the branch stands to its base; `files_url` is the page of
+    the published commit's files at the forge, where it has one.
+    """
+    written = ""
+    for said in _SAID:
+        parts = _parts(plan, applied, run_id, said=said, agent=agent, outlook=outlook, files_url=files_url)
+        written = "\n\n".join(part for part in parts if part)
+        if len(written) <= SECTION_LENGTH:
+            break
+    return written
+
+
+def _parts(
+    plan: Plan, applied: ApplyResult, run_id: UUID, *, said: int, agent: str | None, outlook: str, files_url: str | None
+) -> Iterable[str]:
     judgements = applied.verdicts
     ticked = [item for item in judgements if item.verdict.ticks]
     claimed = [item for item in ticked if item.verdict is Verdict.CLAIMED]
-    alone = f" ({len(claimed)} on the agent's word alone)" if claimed else ""
     texts = {task.key: task.text for task in plan.tasks}
-    parts = [
-        f"### {markdown(plan.phase, 200)}",
-        SCRIPTED if agent == "scripted" else "",
-        (
-            f"{len(ticked)} of {len(judgements)} tasks ticked{alone} in {_code(plan.feature.tasks_path)}; "
-            f"{_files(len(applied.files))} changed (+{applied.added} −{applied.deleted})."
-        ),
-        "" if ticked else "**No box was ticked: nothing in this change shows that a task of the phase is done.**",
-        "\n".join(_tasks([item for item in judgements if item not in claimed], texts)),
-    ]
+    yield f"### {markdown(plan.phase, 200)}"
+    yield SCRIPTED if agent == "scripted" else ""
+    yield _counts(plan, applied, ticked, claimed)
+    yield _sources(plan, files_url)
+    yield "" if ticked else "**No box was ticked: nothing in this change shows that a task of the phase is done.**"
+    yield "\n".join(_tasks([item for item in judgements if item not in claimed], texts, said))
     if claimed:
-        parts.append("**Ticked on the agent's word alone:**\n\n" + "\n".join(_tasks(claimed, texts)))
+        yield "**Ticked on the agent's word alone:**\n\n" + "\n".join(_tasks(claimed, texts, said))
     if missing := [item for item in judgements if not item.verdict.ticks]:
-        parts.append(f"**Left open:** {_ids(item.id for item in missing)}")
+        yield f"**Left open:** {_ids(item.id for item in missing)}"
+    if applied.decisions:
+        yield "**Decisions, in the agent's words:**\n\n" + _quoted(applied.decisions)
+    if applied.remarks and said:
+        yield "**The agent also says:**\n\n" + _quoted(applied.remarks)
     if plan.independent_test:
-        parts.append(f"**Independent test:** {markdown(plan.independent_test, 600)}")
+        yield f"**Independent test:** {markdown_with_code(plan.independent_test, 600)}"
     if plan.checkpoint:
-        parts.append(f"**Checkpoint:** {markdown(plan.checkpoint, 600)}")
+        yield f"**Checkpoint:** {markdown_with_code(plan.checkpoint, 600)}"
     if plan.left_for_people:
-        parts.append(f"**Left for people:** {_ids(plan.left_for_people)}")
-    if applied.warnings:
-        parts.append(
-            "**Look here first:**\n" + "\n".join(_limited([f"- {markdown(text)}" for text in applied.warnings]))
-        )
-    parts.append(f"<sub>MoonMind run {run_id}, commit {applied.commit}; {NOTHING_RUN}</sub>")
-    return "\n\n".join(part for part in parts if part)
+        yield f"**Left for people:** {_ids(plan.left_for_people)}"
+    if outlook:
+        yield f"**Base:** {markdown(outlook, 1000)}"
+    # How the branch stood before the agent began is in the warnings, too; what counts is how it stands now.
+    if warnings := [text for text in applied.warnings if text != plan.behind_base]:
+        yield "**Look here first:**\n" + "\n".join(_limited([f"- {markdown(text)}" for text in warnings]))
+    yield f"<sub>MoonMind run {run_id}, commit {applied.commit}; {NOTHING_RUN}</sub>"
 
 
-def _tasks(judgements: Sequence[Judgement], texts: Mapping[str, str]) -> Iterable[str]:
+def _counts(plan: Plan, applied: ApplyResult, ticked: Sequence[Judgement], claimed: Sequence[Judgement]) -> str:
+    alone = f" ({len(claimed)} on the agent's word alone)" if claimed else ""
+    return (
+        f"{len(ticked)} of {len(applied.verdicts)} tasks ticked{alone} in {_code(plan.feature.tasks_path)}; "
+        f"{_files(len(applied.files))} changed (+{applied.added} −{applied.deleted})."
+    )
+
+
+def _sources(plan: Plan, files_url: str | None) -> str:
+    """Name spec and plan as they are at the published commit; links where the forge has pages of files."""
+    paths = [path for path in (plan.feature.spec_path, plan.feature.plan_path) if path]
+    if not paths:
+        return ""
+    shown = [f"[{_code(path)}]({files_url}/{quote(path)})" if files_url else _code(path) for path in paths]
+    return f"Specified in {' and '.join(shown)}."
+
+
+def _tasks(judgements: Sequence[Judgement], texts: Mapping[str, str], said: int) -> Iterable[str]:
     for item in judgements[:_SHOWN_TASKS]:
         box = "x" if item.verdict.ticks else " "
-        text = markdown(texts.get(item.key, ""), 200)
+        text = markdown_with_code(texts.get(item.key, ""), 200)
         yield f"- [{box}] **{markdown(item.id, 40)}** {text} — {markdown(item.words, 300)}"
+        if item.said and said:
+            yield f"  > {markdown_with_code(item.said, said)}"
     if len(judgements) > _SHOWN_TASKS:
         yield f"- and {len(judgements) - _SHOWN_TASKS} more tasks; apply/output.json of the run lists them"
+
+
+def _quoted(lines: Iterable[str]) -> str:
+    return "\n".join(f"> - {markdown_with_code(line, 500)}" for line in lines)
 
 
 def _files(count: int) -> str:

@@ -98,6 +98,8 @@ class Judgement:
     verdict: Verdict
     because: str
     claimed: bool = False
+    said: str = ""
+    """The agent's own words on it, its reason where it says that it is not done: hostile text on one line."""
 
     @property
     def key(self) -> str:
@@ -135,6 +137,12 @@ class Judged(StageResult):
     deleted: int
     warnings: tuple[str, ...] = ()
     verification: str = ""
+    decisions: tuple[str, ...] = ()
+    """What the agent says that it decided: hostile text, a line each."""
+    remarks: tuple[str, ...] = ()
+    """What else it says."""
+    feature_title: str = ""
+    """The feature's name in its spec.md; empty where that gives none."""
 
 
 class ApplyResult(Judged):

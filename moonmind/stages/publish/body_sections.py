@@ -23,6 +23,11 @@ def runs_in(body: str) -> tuple[str, ...]:
     return tuple(match["id"] for match in _SECTION.finditer(body))
 
 
+def phases_in(body: str) -> int:
+    """Count the phases that the sections are about, by their headings: two runs of one phase are one."""
+    return len({match["text"].partition("\n")[0].strip() for match in _SECTION.finditer(body)})
+
+
 def merge(existing: str | None, run_id: UUID, section: str) -> str:
     """Put a run's section into a body: over its earlier one, else behind everything.
 

@@ -19,7 +19,7 @@ from moonmind.errors import (
 from moonmind.ports.forge import PullRequest, PullRequestDraft, PullState, Repository
 from moonmind.preflight.checks import Need
 from moonmind.runs.machine import Done, Outcome
-from moonmind.stages.kit import forge_answers, pull_request_text
+from moonmind.stages.kit import base_outlook, forge_answers, pull_request_text
 from moonmind.stages.kit.branch_conflicts import refuse_conflicts
 from moonmind.stages.kit.plan import Plan
 from moonmind.stages.kit.restored_work import find_wip, has
@@ -44,7 +44,8 @@ def _publish(context: StageContext) -> Done:
     repository = plan.repository.full_name
     context.lease.check()
     # Under its present address: it may have been renamed while the agent worked. The mirror keeps the name it had.
-    place = replace(plan.repository, clone_url=context.forge.repository(repository).clone_url)
+    now = context.forge.repository(repository)
+    place = replace(plan.repository, clone_url=now.clone_url, files_url=now.files_url)
     context.vcs.fetch(place)
     branches = context.vcs.branches(repository)
     context.lease.check()  # a fetch takes its time; whoever lost the run meanwhile asks the forge for nothing
@@ -57,8 +58,9 @@ def _publish(context: StageContext) -> Done:
         raise PullRequestClosed(
             f"Pull request #{last.number} of {plan.branch} was {last.state.value} while the run worked.", url=last.url
         )
-    draft = _draft(context, plan, applied, opened)
     tip = branches.get(plan.branch)
+    _ensure_commit(context, plan, applied, commit)
+    draft = _draft(context, plan, applied, opened, place, branches.get(plan.base))
     if not _is_pushed(context, plan, commit, tip):
         if tip != plan.branch_tip:
             raise BranchMoved(
@@ -67,7 +69,6 @@ def _publish(context: StageContext) -> Done:
                 found=tip,
                 expected=plan.branch_tip,
             )
-        _ensure_commit(context, plan, applied, commit)
         _push(context, plan, place, commit)
     try:
         context.lease.check()
@@ -153,18 +154,37 @@ def _is_pushed(context: StageContext, plan: Plan, commit: str, tip: str | None) 
     return has(context, plan, commit) and context.vcs.is_ancestor(plan.repository.full_name, commit, tip)
 
 
-def _draft(context: StageContext, plan: Plan, applied: ApplyResult, opened: PullRequest | None) -> PullRequestDraft:
+def _draft(
+    context: StageContext,
+    plan: Plan,
+    applied: ApplyResult,
+    opened: PullRequest | None,
+    place: Repository,
+    base_tip: str | None,
+) -> PullRequestDraft:
     submitted = SubmitResult.of(context.results)
     own = pull_request_text.section(
-        plan, applied, context.run.id, agent=submitted.agent if submitted is not None else None
+        plan,
+        applied,
+        context.run.id,
+        agent=submitted.agent if submitted is not None else None,
+        outlook=_outlook(context, plan, applied.commit, base_tip),
+        files_url=place.files_url.format(commit=applied.commit) if place.files_url else None,
     )
     whole = body_sections.merge(opened.body if opened else None, context.run.id, own)
-    text = pull_request_text.title(plan, len(body_sections.runs_in(whole)))
-    if opened and not pull_request_text.is_ours(opened.title, plan):
+    text = pull_request_text.title(plan, applied.feature_title, body_sections.phases_in(whole))
+    if opened and not pull_request_text.is_ours(opened.title, plan, applied.feature_title):
         text = opened.title  # a person renamed it
     if context.redactor.holds_known(f"{text}\n{own}".encode()):
         raise SecretFound("The pull request's text would hold a known secret: it stands in the tasks or in a path.")
     return PullRequestDraft(plan.branch, plan.base, text, whole)
+
+
+def _outlook(context: StageContext, plan: Plan, commit: str, base_tip: str | None) -> str:
+    """Return how the published commit stands to its base as it was just fetched."""
+    if base_tip is None:
+        return ""
+    return base_outlook.of_branch(context, plan.repository.full_name, plan.branch, commit, (plan.base, base_tip))
 
 
 def _ensure_commit(context: StageContext, plan: Plan, applied: ApplyResult, commit: str) -> None:

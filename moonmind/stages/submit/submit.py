@@ -10,7 +10,6 @@ from moonmind.errors import (
     AgentBusy,
     AgentError,
     AgentLost,
-    AgentNoChange,
     AgentUnknown,
     CredentialInvalid,
     MoonMindError,
@@ -30,13 +29,12 @@ from moonmind.stages.kit.patches import read_kept
 from moonmind.stages.kit.plan import Plan
 from moonmind.stages.kit.restored_work import ensure_start
 from moonmind.stages.kit.stage_results import SubmitCheckpoint, SubmitResult
-from moonmind.stages.submit import agent_job, job_outcomes, model_calls
+from moonmind.stages.submit import agent_job, job_outcomes, model_calls, no_change
 from moonmind.stages.submit.agent_job import SubmitJob
 from moonmind.stages.submit.work_capture import Captured, capture, keep_work, stop_agent, thread, with_partial
 
 CAPACITY_SECONDS = 60.0
 QUOTA_COOLDOWN = "agent-quota"
-_SHOWN = 10
 REPORT_LENGTH = 20_000
 """Characters of the agent's last message that are recorded: its end."""
 
@@ -176,7 +174,7 @@ def _ended(context: StageContext, plan: Plan, job: SubmitJob, kept: SubmitCheckp
         return _without_folder(context, plan, kept)
     report = storable(context.redactor.text(result.report))[-REPORT_LENGTH:]
     if not captured.changed:
-        error = AgentNoChange(f"{_nothing(context, plan, captured)}{_said(report)}")
+        error = no_change.error_of(context, plan, captured, report)
         # Said to the agent too, if a person asks it again.
         return Failed(error.info(), checkpoint=kept.model_copy(update={"ended": error.message}).stored())
     return Done(_result(context, kept, captured, report).stored())
@@ -192,26 +190,6 @@ def _without_folder(context: StageContext, plan: Plan, kept: SubmitCheckpoint) -
         return Failed(error.info(), checkpoint=kept.model_copy(update={"ended": error.message}).stored())
     lost = AgentLost("The agent is done, but its folder is not on this host any more; the phase is done again.")
     return Failed(lost.info(), transient=True, checkpoint=kept.stored())
-
-
-def _said(report: str) -> str:
-    words = report.strip()[-2000:]
-    return f" It said: {words}" if words else " It said nothing."
-
-
-def _nothing(context: StageContext, plan: Plan, captured: Captured) -> str:
-    """Report that nothing changed, or what was made and could not be taken, each with the rule."""
-    repository = plan.repository.full_name
-    workspace = context.vcs.find_workspace(repository, context.run.id)
-    found = list(captured.left_out)
-    if workspace is not None:
-        seen = {item.path for item in found}
-        found += [item for item in context.vcs.hidden(repository, context.run.id, workspace) if item.path not in seen]
-    if not found:
-        return "The agent ended without changing a file."
-    shown = "; ".join(f"{item.path}: {item.words}" for item in found[:_SHOWN])
-    more = f"; and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
-    return storable(f"The agent changed nothing that can be taken. {shown}{more}.")
 
 
 def _result(context: StageContext, kept: SubmitCheckpoint, captured: Captured, report: str) -> SubmitResult:

@@ -50,6 +50,10 @@ def test_a_run_that_is_being_cancelled_says_so() -> None:
     ("shown", "said"),
     [
         (task(TaskName.DISCOVER, AttemptState.SUCCEEDED, tasks=["T001", "T002"]), "T001, T002"),
+        (
+            task(TaskName.DISCOVER, AttemptState.SUCCEEDED, tasks=["T001"], behindBase="b is 2 commits behind main."),
+            "T001; b is 2 commits behind main.",
+        ),
         (task(TaskName.SUBMIT, AttemptState.SUCCEEDED), "9,120 tokens in, 1,040 out"),
         (
             task(TaskName.APPLY, AttemptState.SUCCEEDED, ticked=["T001"], verdicts={"changed": 2, "claimed": 1}),

@@ -18,7 +18,7 @@ REPORT = {
     "leftOpen": ["T001", "T002"],
     "verdicts": [
         {"id": "T001", "line": 1, "verdict": "contradicted", "because": "docs/a.md is not there"},
-        {"id": "T002", "line": 2, "verdict": "open", "because": "unchanged: b.py\x1b[2J"},
+        {"id": "T002", "line": 2, "verdict": "open", "because": "unchanged: b.py\x1b[2J", "said": "no server\x1b[2J here"},
     ],
 }
 
@@ -37,7 +37,7 @@ def test_each_task_without_its_tick_says_why(
     out = capsys.readouterr().out
     assert "left open: 2 of 2 tasks; no box was ticked" in out
     assert "T001  contradicted: docs/a.md is not there\n" in out
-    assert "T002  open: unchanged: b.py\n" in out
+    assert "T002  open: unchanged: b.py (the agent: no server here)\n" in out
     assert "apply/apply_output.json, and in `moonmind logs 11111111`" in out
 
 

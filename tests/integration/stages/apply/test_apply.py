@@ -9,6 +9,7 @@ import pytest
 from moonmind.runs.chain import Stage
 from moonmind.runs.machine import Done, Failed, Redo
 from moonmind.sample import source
+from moonmind.stages.apply import apply
 from tests.support.git_repos import git, log_of
 from tests.support.stage_parts import REPOSITORY
 from tests.support.stage_world import BRANCH, FOLDER, TASKS, World
@@ -151,7 +152,91 @@ def test_a_claim_is_all_there_is_of_a_task_that_names_nothing(tmp_path: Path) ->
 
 def test_ticks_alone_are_no_change(world: World) -> None:
     with_work(world, lambda folder: (folder / TASKS).write_text("- [x] T001 a\n"))
-    assert "nothing but the boxes" in refused(world, "agent_no_change").error.message
+    error = refused(world, "no_progress").error
+    assert "T001: missing: refresh_docs/__init__.py" in error.message
+    assert "kept in the artifact patches/agent-1.diff" in error.message
+
+
+@pytest.mark.parametrize(
+    "work",
+    [
+        {"refresh_docs/__init__.py": "# TODO\n", "notes/.gitkeep": " \n"},
+        {"specs/notes.md": "What I would do\n", f"{FOLDER}/plan.md": "Another plan\n", ".specify/x.md": "x\n"},
+        {"app.py": "def run():\n    raise NotImplementedError\n", "a.js": "// later\n"},
+    ],
+)
+def test_a_run_that_ticks_nothing_and_changes_nothing_of_value_publishes_nothing(
+    world: World, work: dict[str, str]
+) -> None:
+    def edit(folder: Path) -> None:
+        for name, content in work.items():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_text(content)
+
+    with_work(world, edit)
+    outcome = refused(world, "no_progress")
+    assert [one["id"] for one in outcome.error.details["tasks"]] == ["T001", "T002", "T003"]
+    assert "tick its box" in outcome.error.remediation
+    assert "on the branch main" in outcome.error.remediation
+    assert world.artifacts.of("codex_patch"), "the work is kept"
+    assert [item["verdict"] for item in report(world)["verdicts"]].count("open") == 3
+    assert (world.tip(), world.pulls()) == (None, ())
+
+
+@pytest.mark.parametrize("name", ["lib/real.py", "README.md", "deep/er/x.go"])
+def test_a_run_that_ticks_nothing_and_changes_something_of_value_publishes_it_and_fails(
+    world: World, name: str
+) -> None:
+    def edit(folder: Path) -> None:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text("value = 1\n")
+
+    with_work(world, edit)
+    assert applied(world)["ticked"] == []
+    assert isinstance(world.step(Stage.PUBLISH), Done)
+    outcome = world.step(Stage.FINALIZE)
+    assert isinstance(outcome, Failed)
+    assert outcome.error.code == "no_progress"
+    assert f"on the branch {BRANCH}, in its pull request" in outcome.error.message
+    assert f"tick its box in {TASKS} on the branch {BRANCH}" in outcome.error.remediation
+    (pull,) = world.pulls()
+    assert "No box was ticked" in pull.body
+    assert json.loads(world.artifacts.read("finalize/summary.json"))["ticked"] == []
+    assert world.vcs.find_workspace(REPOSITORY, world.run_id) is None
+
+
+def test_notes_at_a_retry_send_work_without_progress_back_to_the_agent(world: World) -> None:
+    with_work(world, lambda folder: (folder / "a.py").write_text("pass\n"))
+    refused(world, "no_progress")
+    world.notes = "Write the package, not a stub."
+    outcome = world.step(Stage.APPLY)
+    assert isinstance(outcome, Redo)
+    assert "T001: " in outcome.note
+
+
+def test_what_the_agent_says_of_each_task_and_decided_is_recorded_and_published(world: World) -> None:
+    said = (
+        "## Decisions\n- used zlib, since lzma is missing; see @octocat and https://evil.example/#1 <img src=x>\n\n"
+        "T001: done - wrote `refresh_docs/__init__.py`\n"
+        "T002: not done - there is no staging server here; needs STAGING_URL, ask @octocat\n"
+        "T003: not done - no time\n"
+    )
+    world.plays(
+        {"write": "refresh_docs/__init__.py", "content": "VERSION = 1\n"}, {"end": "completed", "message": said}
+    )
+    world.drive(Stage.SUBMIT)
+    outputs = applied(world)
+    assert outputs["verdicts"][1]["said"].startswith("there is no staging server here; needs STAGING_URL")
+    assert outputs["decisions"][0].startswith("used zlib, since lzma is missing")
+    shown = apply.summary(outputs)
+    assert shown["reasons"]["T002"].startswith("the agent says it is not done. there is no staging server here")
+    assert isinstance(world.step(Stage.PUBLISH), Done)
+    (pull,) = world.pulls()
+    assert "used zlib, since lzma is missing" in pull.body
+    assert "there is no staging server here; needs STAGING\\_URL" in pull.body
+    assert "wrote `refresh_docs/__init__.py`" in pull.body
+    for forbidden in ("@octocat", "https://evil", "<img", "#1"):
+        assert forbidden not in pull.body
 
 
 @pytest.mark.parametrize(

@@ -48,7 +48,9 @@ def test_the_branch_and_its_pull_request_are_there(world: World) -> None:
     assert (pull.base, pull.state) == ("main", PullState.OPEN)
     assert marker(world.run_id) in pull.body
     assert "- [x] **T001**" in pull.body
-    assert pull.title == "spec-42-refresh-docs: Phase 1: Setup (Shared Infrastructure)"
+    assert pull.title == "Refresh Docs: Phase 1: Setup (Shared Infrastructure)"
+    assert "Specified in `specs/spec-42-refresh-docs/spec.md` and `specs/spec-42-refresh-docs/plan.md`." in pull.body
+    assert "**Scripted: " in pull.body
     payload = json.loads(world.artifacts.read("publish/pull-request.json"))
     assert payload["url"] == pull.url
 
@@ -215,8 +217,51 @@ def test_the_second_phase_goes_to_the_same_pull_request_and_keeps_the_first_ones
     second.succeed()
     (pull,) = second.pulls()
     assert runs_in(pull.body) == (str(first.run_id), str(second.run_id))
-    assert pull.title == "spec-42-refresh-docs: 2 phases"
+    assert pull.title == "Refresh Docs: 2 phases"
     assert len(log_of(second.bare, f"refs/heads/{BRANCH}")) == 3
+
+
+def test_two_runs_of_one_phase_are_one_phase_in_the_title(tmp_path: Path) -> None:
+    first = World(tmp_path)
+    first.plays(
+        {"write": "refresh_docs/__init__.py", "content": "VERSION = 1\n"},
+        {"end": "completed", "message": "T001: done\nT002: not done - no time\nT003: not done - no time"},
+    )
+    first.succeed()
+    first.script.unlink()
+    second = first.next_run(2)
+    second.succeed()
+    (pull,) = second.pulls()
+    assert len(runs_in(pull.body)) == 2
+    assert pull.title == "Refresh Docs: Phase 1: Setup (Shared Infrastructure)"
+
+
+@pytest.mark.parametrize(
+    ("theirs", "said"),
+    [
+        ({"elsewhere.py": "x = 1\n"}, "moonmind/spec-42-refresh-docs is 1 commit behind main and merges cleanly."),
+        (
+            {"pyproject.toml": "theirs = 1\n"},
+            "moonmind/spec-42-refresh-docs is 1 commit behind main and does not merge cleanly: pyproject.toml.",
+        ),
+    ],
+)
+def test_a_base_that_went_on_is_told_with_what_a_merge_would_meet(
+    world: World, theirs: dict[str, str], said: str
+) -> None:
+    commit_to(world.bare, "main", theirs, "Go on")
+    published(world)
+    (pull,) = world.pulls()
+    assert f"**Base:** {said}" in pull.body.replace("\\_", "_")
+    later = world.next_run(2)
+    assert isinstance(later.step(Stage.DISCOVER), Done)
+    plan = later.results[Stage.DISCOVER]
+    assert (plan["behindBase"], plan["warnings"][-1]) == (said, said)
+
+
+def test_a_branch_that_has_all_of_its_base_says_nothing_of_it(world: World) -> None:
+    published(world)
+    assert "**Base:**" not in world.pulls()[0].body
 
 
 def test_after_a_merge_the_next_phase_gets_a_new_branch_and_pull_request(tmp_path: Path) -> None:

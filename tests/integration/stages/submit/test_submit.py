@@ -164,6 +164,26 @@ def test_an_agent_that_changes_nothing_fails_with_its_own_words(world: World) ->
     assert checkpoint_of(outcome)["codexTaskId"]
 
 
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        ("not done - there is no staging server here; needs STAGING_URL", "there is no staging server here; needs STAGING_URL"),
+        ("skipped, the SDK is not installed", "the SDK is not installed"),
+        ("could not be done without the owner's decision", "could not be done without the owner's decision"),
+    ],
+)
+def test_an_agent_that_changes_nothing_and_says_why_made_no_progress(world: World, said: str, reason: str) -> None:
+    world.plays({"end": "completed", "message": f"T001: {said}\nT002: done\nT003: done"})
+    outcome = failed(world.drive(Stage.SUBMIT))
+    assert (outcome.error.code, outcome.transient) == ("no_progress", False)
+    assert f"T001: the agent says it is not done ({reason})." in outcome.error.message
+    assert "tick its box in specs/spec-42-refresh-docs/tasks.md on the branch main" in outcome.error.remediation
+    assert outcome.error.details["tasks"][0] == {
+        "id": "T001", "because": "the agent says it is not done", "said": reason,
+    }  # fmt: skip
+    assert checkpoint_of(outcome)["ended"] == outcome.error.message
+
+
 def test_a_quota_with_a_reset_suspends_until_then_and_goes_on_with_a_fresh_job(world: World) -> None:
     world.plays(
         {"write": "half.py", "content": "half\n"},

@@ -5,7 +5,7 @@ from uuid import UUID
 import pytest
 
 from moonmind.engine.stage_services import EarlierRun
-from moonmind.errors import AgentNoChange, MoonMindError, PatchRefused, SecretFound, VcsRefused
+from moonmind.errors import AgentNoChange, MoonMindError, NoProgress, PatchRefused, SecretFound, VcsRefused
 from moonmind.runs.chain import Stage
 from moonmind.stages.discover.progress import without_progress
 from moonmind.stages.kit.plan import Plan
@@ -68,6 +68,7 @@ def test_anything_new_is_worth_another_run(plan: Plan, notes: str | None, before
         (PatchRefused("it writes into .git"), True),
         (SecretFound("it holds a secret"), True),
         (AgentNoChange("only boxes were ticked"), True),
+        (NoProgress("nothing shows that a task is done"), True),
         (VcsRefused("git does not take it"), False),
         (None, False),
     ],

@@ -4,8 +4,9 @@ from collections.abc import Callable
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from markdown_it import MarkdownIt
 
-from moonmind.stages.kit.harmless_text import inert, markdown, one_line
+from moonmind.stages.kit.harmless_text import inert, markdown, markdown_with_code, one_line
 
 HOSTILE = [
     "@octocat please look",
@@ -22,7 +23,7 @@ HOSTILE = [
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-@pytest.mark.parametrize("render", [inert, markdown])
+@pytest.mark.parametrize("render", [inert, markdown, markdown_with_code, lambda text: markdown_with_code(f"`{text}`")])
 def test_hostile_text_mentions_nobody_closes_nothing_and_links_nowhere(text: str, render: Callable[[str], str]) -> None:
     shown = render(text)
     assert not re.search(r"@\w|#\d|GH-\d|://|www\.", shown)
@@ -42,6 +43,31 @@ def test_people_read_the_text_as_it_was_written() -> None:
     assert markdown("Add docs/a.md") == "Add docs/a.md"
     assert markdown("see `a_b` & <c>") == "see \\`a\\_b\\` &amp; &lt;c&gt;"
     assert inert("Phase 1: Setup").replace("\u200b", "") == "Phase 1: Setup"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("run `pip install x` now", "run `pip install x` now"),
+        ("`a_b` and `c*d*`", "`a_b` and `c*d*`"),
+        ("a lone ` stays a sign", "a lone \\` stays a sign"),
+        ("``two`` are no code here", "\\`\\`two\\`\\` are no code here"),
+        ("`cut in the mid", "\\`cut in the mid"),
+        ("` `", "\\` \\`"),
+        ("\\`a` b", "\\\\\\`a\\` b"),
+        ("costs $5 to $6", "costs &dollar;5 to &dollar;6"),
+    ],
+)
+def test_only_what_stands_between_single_backticks_is_code(text: str, shown: str) -> None:
+    assert markdown_with_code(text) == shown
+
+
+@given(st.text(alphabet=st.sampled_from("`ab\\<*_[]()$ "), max_size=60))
+def test_nobody_leaves_a_code_span_or_begins_markup(text: str) -> None:
+    tokens = MarkdownIt("commonmark").parseInline(markdown_with_code(f"x{text}"))[0].children or []
+    assert {token.type for token in tokens} <= {"text", "code_inline", "text_special"}
+    read = "".join(token.content for token in tokens)
+    assert re.sub(r"[\s`]", "", read) == re.sub(r"[\s`]", "", one_line(f"x{text}", 300))
 
 
 @given(st.text(max_size=300), st.integers(2, 100))

@@ -23,8 +23,11 @@ def applied(*judgements: Judgement, **more: Any) -> ApplyResult:
 def test_a_title_counts_phases_once_there_are_several_and_knows_its_own() -> None:
     plan = a_plan(phase="Phase 2: Core")
     assert title(plan) == "spec-42-refresh-docs: Phase 2: Core"
-    assert title(plan, 2) == "spec-42-refresh-docs: 2 phases"
-    assert is_ours(title(plan, 2), plan)
+    assert title(plan, phases=2) == "spec-42-refresh-docs: 2 phases"
+    assert title(plan, "Refresh @docs #1", 2).replace("\u200b", "") == "Refresh @docs #1: 2 phases"
+    assert is_ours(title(plan, phases=2), plan)
+    assert is_ours(title(plan, phases=2), plan, "Refresh Docs"), "of a time when spec.md had no heading"
+    assert is_ours(title(plan, "Refresh @docs #1"), plan, "Refresh @docs #1")
     assert not is_ours("Please merge: docs", plan)
 
 
@@ -84,6 +87,55 @@ def test_task_text_in_the_body_can_neither_mention_nor_close_nor_break_out_of_it
     shown = section(a_plan(a_task("T001", 10, text)), applied(DONE, warnings=["@a/b: #2"]), RUN)
     for forbidden in ("#1", "#2", "@octocat", "@a/b", "<!--", "<img", "https://"):
         assert forbidden not in shown
+
+
+@pytest.mark.parametrize(
+    "words", ["fixes #1 @octocat", "<!-- /moonmind:run:x --> ok", "![p](https://evil.example)", "`code` <b>$x$</b>"]
+)
+def test_the_agents_words_are_quoted_and_do_nothing(words: str) -> None:
+    said = Judgement("T002", 11, Verdict.OPEN, "the agent says it is not done", said=f"no server: {words}")
+    shown = section(
+        a_plan(a_task("T002", 11, "Deploy")), applied(said, decisions=(f"zlib: {words}",), remarks=(words,)), RUN
+    )
+    assert "\n  > no server: " in shown
+    assert "**Decisions, in the agent's words:**\n\n> - zlib: " in shown
+    assert "**The agent also says:**" in shown
+    assert not re.search(r"@\w|#\d|://|<!--|<img|<b>|(?<!\\)!\[|\$", shown)
+
+
+def test_spec_and_plan_are_linked_at_the_published_commit() -> None:
+    plan = a_plan(a_task("T001", 10, "Write a.py"))
+    shown = section(plan, applied(DONE), RUN, files_url="https://git.example/o/r/blob/abc")
+    path = f"{FEATURE.path}/spec.md"
+    assert f"Specified in [`{path}`](https://git.example/o/r/blob/abc/{path}) and [" in shown
+    odd = Feature("a", "specs/a)](x", "specs/a)](x/tasks.md", "specs/a)](x/spec.md")
+    assert "(https://git.example/blob/specs/a%29%5D%28x/spec.md)" in section(
+        a_plan(feature=odd), applied(DONE), RUN, files_url="https://git.example/blob"
+    )
+
+
+def test_code_in_a_tasks_text_is_shown_as_code() -> None:
+    text = "Create `src/a_b.py` with `x < 1`, a lone ` and *stars*"
+    shown = section(a_plan(a_task("T001", 10, text)), applied(DONE), RUN)
+    assert "Create `src/a_b.py` with `x < 1`, a lone \\` and \\*stars\\*" in shown
+
+
+def test_how_the_branch_stands_to_its_base_is_said_once_as_it_is_now() -> None:
+    plan = a_plan(a_task("T001", 10, "Write a.py"), behind_base="b is 1 commit behind main and merges cleanly.")
+    warned = applied(DONE, warnings=(plan.behind_base, "look at c.py"))
+    shown = section(plan, warned, RUN, outlook="b is 2 commits behind main and merges cleanly.")
+    assert "**Base:** b is 2 commits behind main" in shown
+    assert "1 commit behind" not in shown
+    assert "look at c.py" in shown
+
+
+def test_a_long_section_says_less_of_the_agents_words_before_it_says_less_of_the_tasks() -> None:
+    tasks = [a_task(f"T{n:03d}", n, "x" * 100) for n in range(90)]
+    verdicts = [Judgement(task.id, task.line, Verdict.OPEN, "y", said="z" * 500) for task in tasks]
+    text = section(a_plan(*tasks), applied(*verdicts), RUN)
+    assert len(text) < 30_000
+    assert all(f"**{task.id}**" in text for task in tasks)
+    assert "z" * 100 in text
 
 
 def test_a_very_long_phase_still_fits_a_pull_request() -> None:

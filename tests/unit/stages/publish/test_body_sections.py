@@ -3,7 +3,7 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from moonmind.stages.publish.body_sections import LIMIT, marker, merge, runs_in
+from moonmind.stages.publish.body_sections import LIMIT, marker, merge, phases_in, runs_in
 
 ONE, TWO, THREE = (UUID(int=number) for number in (1, 2, 3))
 
@@ -18,6 +18,14 @@ def test_a_second_run_adds_its_section_behind_the_first() -> None:
     body = merge(merge("", ONE, "first"), TWO, "second")
     assert runs_in(body) == (str(ONE), str(TWO))
     assert body.index("first") < body.index("second")
+
+
+def test_a_phase_is_counted_once_however_many_runs_worked_on_it() -> None:
+    body = merge(merge("### Phase 9: a person's", ONE, "### Phase 1: A\n\ntext"), TWO, "### Phase 1: A\n\nmore")
+    assert phases_in(body) == 1
+    assert phases_in(merge(body, THREE, "### Phase 2: B")) == 2
+    assert phases_in(body.replace("\n", "\r\n").replace("\r\n", "\n")) == 1
+    assert phases_in("") == 0
 
 
 def test_a_repeated_publish_replaces_its_own_section_in_place() -> None:

@@ -1,0 +1,50 @@
+"""The end of a run that ticked nothing, in words: which tasks, why, and what a person can do."""
+
+from collections.abc import Sequence
+
+from moonmind.errors import NoProgress
+from moonmind.runs.stored_text import storable
+from moonmind.stages.kit.harmless_text import one_line
+from moonmind.stages.kit.plan import Plan
+from moonmind.stages.kit.stage_results import Judgement
+
+_SHOWN = 10
+_REASON = 300
+"""Characters of one task's reason."""
+
+
+def no_progress_error(
+    plan: Plan, judgements: Sequence[Judgement], *, kept: str | None = None, published: bool
+) -> NoProgress:
+    """Return the error of a run that ticked nothing.
+
+    `kept` is the artifact with its work; `published` says that the work is in a pull request all the same.
+    """
+    count = len(judgements)
+    whose = f"the task of {plan.phase}" if count == 1 else f"the {count} tasks of {plan.phase}"
+    said = [f"The run ticked none of {whose}."]
+    said += [f"{item.id}: {reason(item)}." for item in judgements[:_SHOWN]]
+    if count > _SHOWN:
+        said.append(f"And {count - _SHOWN} more.")
+    if published:
+        said.append(f"What the agent changed is on the branch {plan.branch}, in its pull request.")
+    elif kept:
+        said.append(f"Nothing was published; the agent's work is kept in the artifact {kept}.")
+    tasks = [{"id": item.id, "because": item.because, "said": item.said} for item in judgements[:50]]
+    return NoProgress(storable(" ".join(said)), remediation=storable(_remedy(plan, published=published)), tasks=tasks)
+
+
+def reason(judgement: Judgement) -> str:
+    """Return why a box stayed open: the verdict's words, and the agent's own where it gave some."""
+    words = judgement.because
+    if judgement.said:
+        words = f"{words} ({one_line(judgement.said, _REASON)})"
+    return one_line(words, 2 * _REASON).rstrip(".")
+
+
+def _remedy(plan: Plan, *, published: bool) -> str:
+    branch = plan.branch if published or plan.branch_tip else plan.base
+    return (
+        f"If a task is done, or is a person's, tick its box in {plan.feature.tasks_path} on the branch {branch}; "
+        "or select other tasks for the next run; or retry this run with notes that tell the agent what is missing."
+    )
