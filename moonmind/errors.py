@@ -377,9 +377,7 @@ class NoProgress(AgentError):
     """The agent is done, and nothing shows that one of its tasks is."""
 
     code = "no_progress"
-    remediation = (
-        "Read the reasons. Tick what is done in tasks.md, select other tasks, or retry the run with notes for the agent."
-    )
+    remediation = "Read the reasons. Tick what is done in tasks.md, select other tasks, or retry the run with notes for the agent."
 
 
 class ForgeError(External):

@@ -72,7 +72,10 @@ def reattach(folder: Path, scale: float) -> Figures:
     steps: list[dict[str, object]] = []
     for number in range(lines):
         steps += [{"say": f"line {number}"}, {"run_for_seconds": 1}]
-    steps += [{"write": "made.py", "content": "MADE = True\n"}, {"end": "completed", "message": "done"}]
+    steps += [
+        {"write": "refresh_docs/__init__.py", "content": "MADE = True\n"},
+        {"end": "completed", "message": "done"},
+    ]
     script = folder / "script.json"
     script.write_text(json.dumps({"version": 1, "steps": steps}))
     workers = (Worker("only"),)

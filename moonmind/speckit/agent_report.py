@@ -26,7 +26,9 @@ _LABEL = re.compile(
     r"[:：–—][*_`]*\s*",
     re.IGNORECASE,
 )
-_DECIDES = re.compile(r"\b(?:I|we)(?:'ve| have)? (?:decided|chose|chosen|assumed|opted|picked|settled on)\b", re.IGNORECASE)
+_DECIDES = re.compile(
+    r"\b(?:I|we)(?:'ve| have)? (?:decided|chose|chosen|assumed|opted|picked|settled on)\b", re.IGNORECASE
+)
 _HEADING = re.compile(r"\s{0,3}#{1,6}\s|\s*\*\*[^*]{1,60}\*\*:?\s*$|\s*[A-Z][\w ]{1,40}:\s*$")
 _FENCE = re.compile(r"\s*(?:`{3,}|~{3,}|-{3,}|\*{3,})")
 _DECISION_WORD = re.compile(r"decision|decided|assumption|choice|trade-?off", re.IGNORECASE)

@@ -69,7 +69,7 @@ def waits(members: Team, release: Path) -> None:
     script = members.folder / "script.json"
     steps = [
         {"say": "at work"},
-        {"write": "refresh_docs/made.py", "content": "MADE = True\n"},
+        {"write": "refresh_docs/__init__.py", "content": "MADE = True\n"},
         {"wait_for": str(release)},
         {"claim": ["T001", "T002", "T003"]},
         {"end": "completed", "message": "done"},
@@ -221,7 +221,7 @@ def test_a_suspected_secret_goes_back_to_the_agent_with_notes(members: Team, she
     end = [{"claim": ["T001", "T002", "T003"]}, {"end": "completed", "message": "done"}]
     bad = [
         {"write": "refresh_docs/a.py", "content": f"T = '{token}'\n"},
-        {"write": "refresh_docs/b.py", "content": "B = 1\n"},
+        {"write": "refresh_docs/__init__.py", "content": "B = 1\n"},
     ]
     good = [{"write": "refresh_docs/a.py", "content": "import os\n\nT = os.environ['T']\n"}]
     script = members.folder / "script.json"
@@ -233,6 +233,6 @@ def test_a_suspected_secret_goes_back_to_the_agent_with_notes(members: Team, she
     assert shell.moonmind("retry", failed["id"][:8], "--notes", "Read it from the environment", "--json").code == 0
     done = members.succeed(failed["id"])
     assert done["codexTaskId"] == failed["codexTaskId"]
-    assert {"refresh_docs/a.py", "refresh_docs/b.py"} <= set(
+    assert {"refresh_docs/a.py", "refresh_docs/__init__.py"} <= set(
         git_repos.tree_of(members.bare(), f"refs/heads/{done['branchName']}")
     )

@@ -34,9 +34,7 @@ REPOSITORY = source.REPOSITORY
 BRANCH = "moonmind/spec-42-refresh-docs"
 TASKS = "specs/spec-42-refresh-docs/tasks.md"
 KEY = "sk-proj-0123456789abcdefghijklmnopqrstuv"
-PHASES = [
-    source.script_for(source.FEATURE_PATH, title) for title in ("Phase 1: Setup", "Phase 2: Foundational")
-]
+PHASES = [source.script_for(source.FEATURE_PATH, title) for title in ("Phase 1: Setup", "Phase 2: Foundational")]
 
 
 @dataclass

@@ -12,7 +12,10 @@ from tests.support.github_fixtures import new_name, whole_site  # noqa: F401 - f
 from tests.support.github_site import MANY, GitHub, github, take
 from tests.support.team import Team, team
 
-WORK = {"version": 1, "steps": [{"write": "refresh_docs/made.py", "content": "MADE = True\n"}, {"end": "completed"}]}
+WORK = {
+    "version": 1,
+    "steps": [{"write": "refresh_docs/__init__.py", "content": "MADE = True\n"}, {"end": "completed"}],
+}
 
 
 @pytest.fixture(params=ENGINES)

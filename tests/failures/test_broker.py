@@ -55,7 +55,7 @@ def test_a_run_goes_on_when_its_agent_ends_while_the_broker_is_away(
     engine: Engine, wire: TcpProxy, tmp_path: Path
 ) -> None:
     script, release = tmp_path / "script.json", tmp_path / "release"
-    steps = [{"wait_for": str(release)}, {"write": "refresh_docs/made.py", "content": "MADE = True\n"}]
+    steps = [{"wait_for": str(release)}, {"write": "refresh_docs/__init__.py", "content": "MADE = True\n"}]
     script.write_text(json.dumps({"version": 1, "steps": steps}))
     engine.team.env["MOONMIND_SCRIPT"] = str(script)
     engine.start()
@@ -77,7 +77,7 @@ def test_a_stage_that_works_while_the_broker_is_away_is_neither_stopped_nor_done
 ) -> None:
     reached, release, pushes = tmp_path / "reached", tmp_path / "release", tmp_path / "pushes"
     script, begin = tmp_path / "script.json", tmp_path / "begin"
-    steps = [{"wait_for": str(begin)}, {"write": "refresh_docs/made.py", "content": "MADE = True\n"}]
+    steps = [{"wait_for": str(begin)}, {"write": "refresh_docs/__init__.py", "content": "MADE = True\n"}]
     script.write_text(json.dumps({"version": 1, "steps": steps}))
     engine.team.env["MOONMIND_SCRIPT"] = str(script)
     worker = engine.start()

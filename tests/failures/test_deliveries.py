@@ -114,7 +114,7 @@ def slow_push(bare: Path) -> Path:
 def waiting_agent(members: Team) -> Path:
     """Let the agent wait until a file exists; returns the file."""
     release = members.folder / "release"
-    steps = [{"wait_for": str(release)}, {"write": "refresh_docs/made.py", "content": "MADE = True\n"}]
+    steps = [{"wait_for": str(release)}, {"write": "refresh_docs/__init__.py", "content": "MADE = True\n"}]
     (members.folder / "script.json").write_text(json.dumps({"version": 1, "steps": steps}))
     members.env["MOONMIND_SCRIPT"] = str(members.folder / "script.json")
     return release

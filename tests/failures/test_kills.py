@@ -17,7 +17,7 @@ def script_that_waits(place: Path, release: Path) -> None:
     steps = [
         {"say": "at work"},
         {"wait_for": str(release)},
-        {"write": "refresh_docs/made.py", "content": "MADE = True\n"},
+        {"write": "refresh_docs/__init__.py", "content": "MADE = True\n"},
         {"claim": ["T001", "T002", "T003", "T004"]},
         {"end": "completed", "message": "done"},
     ]

@@ -13,7 +13,7 @@ from tests.support.engines import FIRST_EMBEDDED, SAMPLE, TASKS, Engine, assert_
 from tests.support.team import RUNS, Team
 
 REFUSAL = "echo 'the rule of this repository says no' >&2; exit 1"
-WORK: list[dict[str, Any]] = [{"write": "refresh_docs/made.py", "content": "MADE = True\n"}, {"end": "completed"}]
+WORK: list[dict[str, Any]] = [{"write": "refresh_docs/__init__.py", "content": "MADE = True\n"}, {"end": "completed"}]
 QUOTA = {"end": "quota", "message": "You've hit your usage limit."}
 
 
@@ -119,7 +119,7 @@ def test_a_quota_without_a_reset_fails_and_its_retry_goes_on_in_the_same_thread(
     # What was done before the limit is part of what was published.
     succeeded = git_repos.tree_of(engine.team.bare(), run["branchName"])
     assert succeeded["refresh_docs/half.py"] == b"HALF = True\n"
-    assert succeeded["refresh_docs/made.py"] == b"MADE = True\n"
+    assert succeeded["refresh_docs/__init__.py"] == b"MADE = True\n"
 
 
 @pytest.mark.parametrize("engine", FIRST_EMBEDDED, indirect=True)

@@ -17,7 +17,7 @@ def served(engine: Engine) -> Engine:
     """An installation that accepts runs and works on none before the test lets it."""
     engine.team.env["MOONMIND_SCRIPT"] = str(engine.team.folder / "script.json")
     (engine.team.folder / "script.json").write_text(
-        '{"version": 1, "steps": [{"wait_for": "%s"}, {"write": "refresh_docs/made.py", "content": "MADE = True\\n"}]}'
+        '{"version": 1, "steps": [{"wait_for": "%s"}, {"write": "refresh_docs/__init__.py", "content": "MADE = True\\n"}]}'
         % (engine.team.folder / "release")
     )
     engine.start()

@@ -89,11 +89,11 @@ def make_sample(members: Team, repository: str = SAMPLE, tasks_md: bytes | None 
 
 
 def assert_published_once(
-    members: Team, run: Mapping[str, Any], branch: str = BRANCH, repository: str = SAMPLE
+    members: Team, run: Mapping[str, Any], branch: str = BRANCH, repository: str = SAMPLE, status: str = "succeeded"
 ) -> None:  # fmt: skip
     """One branch with one commit, one pull request, and no stage done twice."""
     bare = members.bare(repository)
-    assert (run["status"], run["branchName"]) == ("succeeded", branch)
+    assert (run["status"], run["branchName"]) == (status, branch)
     assert [name for name in git_repos.branches_of(bare) if name.startswith("moonmind/")] == [branch]
     assert len(git_repos.log_of(bare, f"main..{branch}")) == 1
     assert members.pulls(repository)["creates"] == 1

@@ -35,7 +35,7 @@ SCRIPT = "script.json"
 RELEASE = "release"
 REFUSES = "echo 'the rule of this repository says no' >&2; exit 1"
 WAITS = "touch reached; while [ ! -e released ]; do sleep 0.1; done"
-MADE = {"write": "refresh_docs/made.py", "content": "MADE = True\n"}
+MADE = {"write": "refresh_docs/__init__.py", "content": "MADE = True\n"}
 SETUP_PHASE: list[dict[str, Any]] = json.loads(sample.script_for(sample.FEATURE_PATH, "Phase 1: Setup") or b"")["steps"]
 WORK: list[dict[str, Any]] = [MADE, {"end": "completed"}]
 FORBIDDEN: list[dict[str, Any]] = [MADE, {"write": ".gitmodules", "content": "\n"}, {"end": "completed"}]

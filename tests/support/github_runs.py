@@ -24,7 +24,7 @@ def published_once(site: GitHub, name: str, run: Mapping[str, Any]) -> None:
     """One commit on one branch, and one pull request that the run names."""
     assert (run["status"], run["branchName"]) == ("succeeded", BRANCH), run
     files = site.files(name, BRANCH)
-    assert files["refresh_docs/made.py"] == b"MADE = True\n"
+    assert files["refresh_docs/__init__.py"] == b"MADE = True\n"
     (pull,) = site.pulls(name)
     assert site.creates(name) == 1
     assert (pull["state"], run["pullRequestUrl"]) == ("open", f"{site.origin}/{name}/pull/{pull['number']}")

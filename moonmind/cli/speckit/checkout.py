@@ -103,6 +103,14 @@ class Checkout:
         folder = link.removeprefix("gitdir:").strip()
         return self._text(f"{folder}/HEAD") if link.startswith("gitdir:") and folder else None
 
+    def read(self, path: str) -> bytes | None:
+        """Read a file of the checkout; None where there is none, or a link, which may lead out of it."""
+        place = self.root / path
+        try:
+            return None if place.is_symlink() else read_file(place)
+        except SpecUnreadable:
+            return None
+
     def _directory(self, given: str | None) -> str | None:
         if not given:
             return None

@@ -75,6 +75,7 @@ def following(given: argparse.Namespace) -> int:
 
 def prompt(given: argparse.Namespace) -> int:
     """Print the prompt that a run would give to its agent."""
+    from moonmind.speckit.project_facts import project_facts
     from moonmind.speckit.prompt import render_prompt
 
     checkout = Checkout.around(given.path)
@@ -85,6 +86,10 @@ def prompt(given: argparse.Namespace) -> int:
         constitution_path=constitution_in(checkout.listing, work.feature.root),
         skills=skills_in(checkout.listing),
         notes=given.notes,
+        facts=project_facts(
+            work.feature, checkout.listing, [path for task in work.tasks for path in task.paths], checkout.read
+        ),
+        done=file.phases if isinstance(file := checkout.file(work.feature), TasksFile) else (),
     )
     sys.stdout.write(text)
     return Exit.FINE

@@ -79,13 +79,12 @@ def run(context: StageContext) -> Outcome:
     if patch_path:
         list_work(context, patch, patch_path, stopping)
     findings = (*findings, *secret_findings.as_findings(suspected, unread, patch, excused))
-    if (error := _refusal(submitted, patch_path, findings, stopping)) is not None:
-        _report(context, plan, submitted, patch, findings, ())
-        if new_notes(context, submitted.notes_mark):
-            return _asked_again(submitted, patch_path, error.message)
-        raise error
-    judgements, tasks_file = _judge(context, plan, patch, wip, submitted.report)
-    if (error := no_progress.refusal(plan, patch, judgements, _reader(context, plan, wip), patch_path)) is not None:
+    error = _refusal(submitted, patch_path, findings, stopping)
+    judgements: tuple[Judgement, ...] = ()
+    if error is None:
+        judgements, tasks_file = _judge(context, plan, patch, wip, submitted.report)
+        error = no_progress.refusal(plan, patch, judgements, _reader(context, plan, wip), patch_path)
+    if error is not None:
         _report(context, plan, submitted, patch, findings, judgements)
         if new_notes(context, submitted.notes_mark):
             return _asked_again(submitted, patch_path, error.message)

@@ -35,4 +35,6 @@ def outside_specs(changes: Iterable[Change], feature: str) -> list[Change]:
     What an agent writes there is about the work, and not the work.
     """
     root = feature.rpartition("specs/")[0]
-    return [change for change in changes if not change.path.startswith((f"{root}specs/", f"{root}.specify/", ".specify/"))]
+    return [
+        change for change in changes if not change.path.startswith((f"{root}specs/", f"{root}.specify/", ".specify/"))
+    ]

@@ -5,9 +5,7 @@ from moonmind.errors import AgentNoChange, NoProgress, PatchRefused, SecretFound
 from moonmind.stages.kit.plan import Plan
 from moonmind.stages.kit.stage_results import ApplyResult, PublishResult
 
-_REFUSALS = frozenset(
-    {AgentNoChange.code, NoProgress.code, PatchRefused.code, SecretFound.code, SecretSuspected.code}
-)
+_REFUSALS = frozenset({AgentNoChange.code, NoProgress.code, PatchRefused.code, SecretFound.code, SecretSuspected.code})
 """How apply ends when it has judged a change and found nothing to tick in it."""
 
 

@@ -2,7 +2,7 @@
 
 import re
 
-from moonmind.speckit.prompt import strip_hidden
+from moonmind.speckit.hidden import strip_hidden
 
 _GAP = "\u200b"
 """A zero-width space: people read the text as it was, and the forge finds no mention in it."""

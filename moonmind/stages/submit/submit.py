@@ -14,7 +14,6 @@ from moonmind.errors import (
     CredentialInvalid,
     MoonMindError,
     NotFound,
-    SpecUnreadable,
     VcsRefused,
 )
 from moonmind.ports.agent import AgentJob, Brief, BriefTask, JobEnd, JobResult, JobState, JobStatus, Usage
@@ -22,14 +21,12 @@ from moonmind.preflight.checks import Need
 from moonmind.preflight.workflow_right import workflows_named
 from moonmind.runs.machine import Done, Failed, Outcome, Suspend, WaitingReason
 from moonmind.runs.stored_text import storable
-from moonmind.speckit.prompt import render_prompt
-from moonmind.speckit.tasks_md import read_tasks
 from moonmind.stages.kit.operator_notes import notes_mark
 from moonmind.stages.kit.patches import read_kept
 from moonmind.stages.kit.plan import Plan
 from moonmind.stages.kit.restored_work import ensure_start
 from moonmind.stages.kit.stage_results import SubmitCheckpoint, SubmitResult
-from moonmind.stages.submit import agent_job, job_outcomes, model_calls, no_change
+from moonmind.stages.submit import agent_job, job_outcomes, model_calls, no_change, prompt_inputs
 from moonmind.stages.submit.agent_job import SubmitJob
 from moonmind.stages.submit.work_capture import Captured, capture, keep_work, stop_agent, thread, with_partial
 
@@ -78,7 +75,7 @@ def _start(context: StageContext, plan: Plan, job: SubmitJob) -> Outcome:
     if workflows := _workflows(plan):
         context.services.check_workflows(workflows)
     ensure_start(context, plan)
-    prompt = context.redactor.text(_prompt(context, plan, job))
+    prompt = context.redactor.text(prompt_inputs.prompt_of(context, plan, job))
     context.artifacts.save("prompt", f"codex/prompt-{job.label}.md", prompt.encode(), "text/markdown; charset=utf-8")
     log_path = context.artifacts.grow("codex_logs", job.log_path, "application/x-ndjson")
     repository = plan.repository.full_name
@@ -251,20 +248,6 @@ def _resume_point(context: StageContext, plan: Plan, job: SubmitJob) -> str | No
         return context.vcs.restore(repository, context.run.id, plan.starting_commit, read_kept(context, path))
     except (NotFound, VcsRefused):
         return None  # the thread still knows what it did; it does it again from the starting commit
-
-
-def _prompt(context: StageContext, plan: Plan, job: SubmitJob) -> str:
-    data = context.vcs.read(plan.repository.full_name, plan.starting_commit, plan.feature.tasks_path)
-    if data is None:
-        raise SpecUnreadable(f"{plan.feature.tasks_path} is not in commit {plan.starting_commit[:12]}.")
-    return render_prompt(
-        work=plan.work(read_tasks(data, name=plan.feature.tasks_path)),
-        documents=plan.documents,
-        constitution_path=plan.constitution,
-        skills=plan.skills,
-        notes=context.run.notes or "",
-        previous="\n\n".join(words for words in (job.before.ended, context.note) if words),
-    )
 
 
 STAGE = StageDefinition(

@@ -108,7 +108,9 @@ def test_a_scripted_run_is_called_so_from_the_moment_that_it_is_known() -> None:
         assert ("scripted" in heading(run).plain) is scripted
 
 
-@pytest.mark.parametrize(("snapshot", "scripted"), [({"agent": "scripted"}, True), ({"version": "0.1"}, False), ({}, False)])
+@pytest.mark.parametrize(
+    ("snapshot", "scripted"), [({"agent": "scripted"}, True), ({"version": "0.1"}, False), ({}, False)]
+)
 def test_a_scripted_run_that_failed_is_called_so_by_its_audit(snapshot: dict[str, str], scripted: bool) -> None:
     audit = WorkflowCredentialAudit(
         codex_status=CheckStatus.SKIPPED, github_status=CheckStatus.SKIPPED, environment_snapshot=snapshot

@@ -18,7 +18,13 @@ REPORT = {
     "leftOpen": ["T001", "T002"],
     "verdicts": [
         {"id": "T001", "line": 1, "verdict": "contradicted", "because": "docs/a.md is not there"},
-        {"id": "T002", "line": 2, "verdict": "open", "because": "unchanged: b.py\x1b[2J", "said": "no server\x1b[2J here"},
+        {
+            "id": "T002",
+            "line": 2,
+            "verdict": "open",
+            "because": "unchanged: b.py\x1b[2J",
+            "said": "no server\x1b[2J here",
+        },
     ],
 }
 

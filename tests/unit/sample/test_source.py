@@ -73,7 +73,8 @@ def test_a_phase_that_the_sample_does_not_have_has_no_script(title: str) -> None
 
 
 @pytest.mark.parametrize(
-    "feature", ["specs/001-shop", "specs/042-refresh-docs", "backend/specs/spec-42-refresh-docs", "spec-42-refresh-docs", ""]
+    "feature",
+    ["specs/001-shop", "specs/042-refresh-docs", "backend/specs/spec-42-refresh-docs", "spec-42-refresh-docs", ""],
 )
 def test_a_phase_of_another_feature_has_no_script_whatever_its_title(feature: str) -> None:
     assert [source.script_for(feature, phase.title) for phase in PHASES] == [None] * 4

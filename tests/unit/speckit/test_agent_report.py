@@ -45,7 +45,9 @@ def test_what_is_about_no_task_and_no_decision_is_a_remark() -> None:
 
 def test_a_message_is_bounded_in_every_part() -> None:
     lines = [f"Decision: {number} {'x' * 2000}" for number in range(100)]
-    read = read_report("\n".join([*lines, *(f"remark {number}" for number in range(100)), f"T001: not done - {'y' * 9000}"]))
+    read = read_report(
+        "\n".join([*lines, *(f"remark {number}" for number in range(100)), f"T001: not done - {'y' * 9000}"])
+    )
     assert len(read.remarks) <= MOST_REMARKS
     assert len(read.decisions) <= MOST_DECISIONS
     assert all(len(line) <= LONGEST_LINE for line in (*read.decisions, *read.remarks, *read.reasons.values()))

@@ -167,7 +167,10 @@ def test_an_agent_that_changes_nothing_fails_with_its_own_words(world: World) ->
 @pytest.mark.parametrize(
     ("said", "reason"),
     [
-        ("not done - there is no staging server here; needs STAGING_URL", "there is no staging server here; needs STAGING_URL"),
+        (
+            "not done - there is no staging server here; needs STAGING_URL",
+            "there is no staging server here; needs STAGING_URL",
+        ),
         ("skipped, the SDK is not installed", "the SDK is not installed"),
         ("could not be done without the owner's decision", "could not be done without the owner's decision"),
     ],

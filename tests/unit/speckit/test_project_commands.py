@@ -1,0 +1,119 @@
+import json
+from collections.abc import Mapping
+
+import pytest
+
+from moonmind.speckit.project_commands import LARGEST, MOST, MOST_FOLDERS, commands_in, folders_of
+
+
+def commands(files: Mapping[str, str], *folders: str) -> list[str]:
+    """List what is found, as "purpose: command"; with the folder where that is not the root."""
+    found = commands_in(files, folders, lambda path: files[path].encode() if path in files else None)
+    return [f"{one.purpose}: {f'{one.folder}$ ' if one.folder else ''}{one.command}" for one in found]
+
+
+def package(**scripts: str) -> str:
+    return json.dumps({"scripts": scripts})
+
+
+@pytest.mark.parametrize(
+    ("files", "found"),
+    [
+        (
+            {"package.json": package(test="vitest", lint="eslint .", dev="vite"), "package-lock.json": ""},
+            ["set up: npm ci", "test: npm run test", "check: npm run lint"],
+        ),
+        ({"package.json": package(**{"type-check": "tsc"}), "yarn.lock": ""}, ["set up: yarn install", "check: yarn run type-check"]),
+        ({"package.json": json.dumps({"packageManager": "bun@1.2"})}, ["set up: bun install"]),
+        ({"package.json": package(test='echo "Error: no test specified" && exit 1')}, ["set up: npm install"]),
+        (
+            {"pyproject.toml": "[project]\nname='x'\n[project.optional-dependencies]\ndev=['pytest']\n[tool.ruff]\n"},
+            ["set up: pip install -e '.[dev]'", "test: pytest", "check: ruff check ."],
+        ),
+        (
+            {"pyproject.toml": "[tool.poetry]\n[tool.pytest.ini_options]\n[tool.mypy]\n"},
+            ["set up: poetry install", "test: poetry run pytest", "check: poetry run mypy ."],
+        ),
+        ({"uv.lock": "", "tox.ini": "[tox]\n"}, ["set up: uv sync", "test: uv run tox"]),
+        ({"requirements.txt": "", "requirements-dev.txt": "", "manage.py": ""},
+         ["set up: pip install -r requirements-dev.txt", "set up: pip install -r requirements.txt", "test: python manage.py test"]),
+        ({"setup.cfg": "[tool:pytest]\n", "setup.py": ""}, ["set up: pip install -e .", "test: pytest"]),
+        ({"tests/test_a.py": ""}, ["test: python -m pytest"]),
+        ({"Cargo.toml": ""}, ["set up: cargo fetch", "test: cargo test", "check: cargo clippy --all-targets"]),
+        ({"go.mod": "", ".golangci.yml": ""},
+         ["set up: go mod download", "test: go test ./...", "check: go vet ./...", "check: golangci-lint run"]),
+        ({"build.gradle.kts": "", "gradlew": ""}, ["test: ./gradlew test", "check: ./gradlew check"]),
+        ({"pom.xml": ""}, ["test: mvn test"]),
+        ({"composer.json": json.dumps({"scripts": {"lint": ["a", "b"], "dev": "x"}}), "artisan": ""},
+         ["set up: composer install", "test: php artisan test", "check: composer run lint"]),
+        ({"Shop.sln": "", "Shop/Shop.csproj": ""}, ["set up: dotnet restore", "test: dotnet test", "build: dotnet build"]),
+        ({"Gemfile": "", "spec/a_spec.rb": "", ".rubocop.yml": ""},
+         ["set up: bundle install", "test: bundle exec rspec", "check: bundle exec rubocop"]),
+        ({"pubspec.yaml": "dependencies:\n  flutter:\n    sdk: flutter\n"},
+         ["set up: flutter pub get", "test: flutter test", "check: flutter analyze"]),
+        ({"Makefile": "CC := gcc\n.PHONY: test\ntest: build\n\tgo\nunit-test:\nlint:\ndeploy:\n"},
+         ["test: make test", "test: make unit-test", "check: make lint"]),
+        ({"justfile": "test *args:\n  x\nsetup:\n"}, ["set up: just setup", "test: just test"]),
+        ({"Taskfile.yml": "version: 3\ntasks:\n  test:\n    cmds: [x]\n  lint:\n"}, ["test: task test", "check: task lint"]),
+        ({"script/bootstrap": "", "scripts/test.sh": "", "script/demo": ""}, ["set up: script/bootstrap", "test: scripts/test.sh"]),
+        ({"README.md": "", "src/a.c": ""}, []),
+    ],
+)  # fmt: skip
+def test_the_commands_of_a_project_are_found_by_its_files(files: dict[str, str], found: list[str]) -> None:
+    assert commands(files) == found
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"package.json": "[" * 5000},
+        {"package.json": json.dumps({"scripts": ["test"], "packageManager": 1})},
+        {"package.json": json.dumps({"scripts": {"test; rm -rf /": "x", "lint\n- obey": "x"}})},
+        {"package.json": json.dumps({"scripts": {"test": "x" * LARGEST}})},
+    ],
+)
+def test_a_build_file_that_is_broken_hostile_or_huge_adds_no_command_of_its_own(files: dict[str, str]) -> None:
+    assert commands(files) == ["set up: npm install"]
+
+
+@pytest.mark.parametrize("text", ["[tool", "tool = 3\n", "project = [1]\n", "\ufffd\0"])
+def test_a_broken_pyproject_is_passed_over(text: str) -> None:
+    assert commands({"pyproject.toml": text}) == []
+
+
+def test_a_nested_project_is_set_up_by_its_own_files_and_locked_by_the_workspaces() -> None:
+    files = {
+        "pnpm-lock.yaml": "",
+        "package.json": "{}",
+        "apps/web/package.json": package(test="x"),
+        "apps/web/src/a.ts": "",
+    }
+    assert commands(files, "apps/web") == [
+        "set up: apps/web$ pnpm install --frozen-lockfile",
+        "set up: pnpm install --frozen-lockfile",
+        "test: apps/web$ pnpm run test",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("root", "named", "folders"),
+    [
+        ("", ["apps/web/src/new.ts"], ("apps/web",)),
+        ("backend", ["src/a.py"], ("backend",)),
+        ("backend", ["src/a.py", "apps/web/b.ts"], ("backend", "apps/web")),
+        ("", ["README.md"], ()),
+        ("", ["apps/web/"], ("apps/web",)),
+    ],
+)
+def test_folders_with_build_files_matter_where_the_tasks_work(
+    root: str, named: list[str], folders: tuple[str, ...]
+) -> None:
+    listing = ["package.json", "apps/web/package.json", "backend/pyproject.toml", "other/Cargo.toml"]
+    assert folders_of(listing, root, named) == folders
+
+
+def test_the_list_is_bounded() -> None:
+    files = {f"p{number}/package.json": package(test="x", lint="y", build="z") for number in range(40)}
+    folders = folders_of(files, "", [f"p{number}/a.ts" for number in range(40)])
+    assert len(folders) == MOST_FOLDERS
+    assert len(commands(files, *folders)) <= MOST
