@@ -247,6 +247,8 @@ class _Asking:
                 reason for found in founds.values() for reason in (found.reason, *who_does(found.left_for_people))
             )
             feature = left[0] if len(left) == 1 else None
+            if feature is not None:
+                reasons = (f"{feature.path} is the only feature with open tasks", *reasons)
             return self._answer(
                 AnswerKind.PEOPLE_ONLY, feature=feature, reasons=reasons, left=tasks, candidates=self._candidates()
             )

@@ -91,6 +91,10 @@ def test_when_only_people_have_tasks_left_it_is_said_who_does_what() -> None:
     assert (found.kind, path_of(found)) == (AnswerKind.PEOPLE_ONLY, A)
     assert 'T002: somebody who may deploy or release (deploy: "Deploy to production")' in found.reasons
     assert 'T003: a person (manual: "(manual")' in found.reasons
+    assert found.text.startswith("Only tasks for people are left in specs/001-a: T002 (deploy), T003 (manual).")
+    found = answer(repository({A: PEOPLE, B: PEOPLE}))
+    assert (found.kind, found.feature) == (AnswerKind.PEOPLE_ONLY, None)
+    assert found.text.count("Only tasks for people are left in specs/") == 2
 
 
 def test_when_all_is_done_the_reason_says_so_and_newer_specs_are_named() -> None:
