@@ -39,7 +39,7 @@ class AgentReport:
     """The message in parts, each line on its own, bounded in number and length."""
 
     reasons: dict[str, str]
-    """By the task's id: what the agent says of it, without the word for its state."""
+    """By the task's id: what the agent says of it last, without the word for its state."""
     decisions: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
 
@@ -47,12 +47,16 @@ class AgentReport:
 def read_report(report: str) -> AgentReport:
     """Sort a message's lines. Never raises: what is no line on a task and no decision is a remark."""
     text = strip_hidden(report[-LARGEST:])
+    reasons: dict[str, str] = {}
     decisions: list[str] = []
     remarks: list[str] = []
+    for line in text.splitlines():
+        for task_id, words in said_of(line).items():
+            reasons[task_id] = _cut(reason_in(words)) or reasons.get(task_id, "")
     for line, decides in _free_lines(text.splitlines()):
         (decisions if decides else remarks).append(_cut(line))
     return AgentReport(
-        {task_id: _cut(reason_in(words)) for task_id, words in said_of(text).items()},
+        reasons,
         _limited(decisions, MOST_DECISIONS),
         _limited(remarks, MOST_REMARKS),
     )

@@ -84,7 +84,7 @@ def improvised(brief: Brief, workspace: Path) -> bytes:
     """
     places = Places(workspace, (path for task in brief.tasks for path in task.paths))
     steps: list[dict[str, Any]] = [{"say": f"{SIGN} {brief.phase}: {len(brief.tasks)} tasks."}]
-    report = [f"{SIGN} All tasks of {brief.phase} were played."]
+    report = [f"{SIGN} The script of {brief.phase} is played."]
     done: list[str] = []
     for task in brief.tasks:
         files = {path: places.file_of(path) for path in task.paths or (f"notes/{task.id}.md",)}

@@ -310,7 +310,8 @@ def summary(outputs: Mapping[str, Any]) -> dict[str, Any]:
     counted = Counter(current_word(verdict["verdict"]) for verdict in verdicts)
     ticked = set(outputs.get("ticked") or ())
     left = [verdict for verdict in verdicts if verdict["id"] not in ticked]
-    reasons = {one["id"]: ". ".join(filter(None, (one["because"], one.get("said")))) for one in left[:_SHOWN_REASONS]}
+    words = ((one["id"], one.get("because"), one.get("said")) for one in left[:_SHOWN_REASONS])
+    reasons = {task_id: ". ".join(filter(None, why)) for task_id, *why in words if any(why)}
     return {**found, **({"verdicts": dict(counted)} if counted else {}), **({"reasons": reasons} if reasons else {})}
 
 

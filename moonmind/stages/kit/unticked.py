@@ -8,7 +8,7 @@ from moonmind.stages.kit.harmless_text import one_line
 from moonmind.stages.kit.plan import Plan
 from moonmind.stages.kit.stage_results import Judgement
 
-_SHOWN = 10
+_SHOWN = 5
 _REASON = 300
 """Characters of one task's reason."""
 

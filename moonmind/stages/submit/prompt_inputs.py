@@ -2,13 +2,29 @@
 
 from moonmind.engine.stage_context import StageContext
 from moonmind.errors import SpecUnreadable, VcsRefused
+from moonmind.ports.agent import Brief, BriefTask
 from moonmind.runs.stored_text import storable
 from moonmind.speckit.project_commands import LARGEST
-from moonmind.speckit.project_facts import project_facts
+from moonmind.speckit.project_facts import named_files, project_facts
 from moonmind.speckit.prompt import render_prompt
 from moonmind.speckit.tasks_md import read_tasks
 from moonmind.stages.kit.plan import Plan
 from moonmind.stages.submit.agent_job import SubmitJob
+
+
+def brief_of(context: StageContext, plan: Plan) -> Brief:
+    """Return the work in structured form; paths that are not there yet are those of the project that the feature is in."""
+    root = plan.feature.root
+    listing = context.vcs.listing(plan.repository.full_name, plan.starting_commit) if root else ()
+    present = frozenset(one.path for one in listing)
+
+    def place(path: str) -> str:
+        found = named_files(present, root, (path.rstrip("/"),))[0].place
+        whole = found or (path if not root or path.startswith(f"{root}/") else f"{root}/{path}")
+        return f"{whole}/" if path.endswith("/") and not whole.endswith("/") else whole
+
+    tasks = (BriefTask(task.id, task.text, tuple(map(place, task.targets))) for task in plan.tasks)
+    return Brief(plan.feature.path, plan.phase, tuple(tasks))
 
 
 def prompt_of(context: StageContext, plan: Plan, job: SubmitJob) -> str:

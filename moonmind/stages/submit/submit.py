@@ -16,7 +16,7 @@ from moonmind.errors import (
     NotFound,
     VcsRefused,
 )
-from moonmind.ports.agent import AgentJob, Brief, BriefTask, JobEnd, JobResult, JobState, JobStatus, Usage
+from moonmind.ports.agent import AgentJob, JobEnd, JobResult, JobState, JobStatus, Usage
 from moonmind.preflight.checks import Need
 from moonmind.preflight.workflow_right import workflows_named
 from moonmind.runs.machine import Done, Failed, Outcome, Suspend, WaitingReason
@@ -90,9 +90,7 @@ def _start(context: StageContext, plan: Plan, job: SubmitJob) -> Outcome:
         key=job.key,
         workspace=workspace.path,
         prompt=prompt,
-        brief=Brief(
-            plan.feature.path, plan.phase, tuple(BriefTask(task.id, task.text, task.targets) for task in plan.tasks)
-        ),
+        brief=prompt_inputs.brief_of(context, plan),
         log_path=log_path,
         environment={
             "SPECIFY_FEATURE_DIRECTORY": plan.feature.path,

@@ -40,7 +40,7 @@ def test_without_a_script_each_named_path_is_touched_and_all_tasks_are_claimed(s
     assert result is not None
     assert result.end is JobEnd.COMPLETED
     assert result.report.splitlines() == [
-        "[scripted] All tasks of Phase 2: Work were played.",
+        "[scripted] The script of Phase 2: Work is played.",
         "T004: done - added `task_T004`",
         "T005: done - added `task_T005`",
         "T006: done - added `task_T006`",

@@ -43,6 +43,18 @@ def test_what_is_about_no_task_and_no_decision_is_a_remark() -> None:
     assert read.reasons == {"T001": "x", "T002": "y"}
 
 
+@pytest.mark.parametrize(
+    ("report", "reason"),
+    [
+        ("T001: not done - no server\nT001: not done", "no server"),
+        ("T001: not done - no server\nT001: done - found one", "found one"),
+        ("T001: not done", ""),
+    ],
+)
+def test_the_last_words_on_a_task_count(report: str, reason: str) -> None:
+    assert read_report(report).reasons == {"T001": reason}
+
+
 def test_a_message_is_bounded_in_every_part() -> None:
     lines = [f"Decision: {number} {'x' * 2000}" for number in range(100)]
     read = read_report(

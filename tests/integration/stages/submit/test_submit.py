@@ -14,7 +14,7 @@ from moonmind.runs.machine import Done, Suspend, WaitingReason
 from moonmind.sample import source
 from tests.support.processes import alive
 from tests.support.stage_parts import REPOSITORY, checkpoint_of
-from tests.support.stage_world import FOLDER, World, discovered, failed
+from tests.support.stage_world import FOLDER, KEY, World, discovered, failed
 
 
 @pytest.fixture
@@ -154,6 +154,28 @@ def test_partial_work_goes_on_on_another_machine_from_its_patch(world: World) ->
     done = world.drive(Stage.SUBMIT)
     assert isinstance(done, Done), done
     assert world.vcs.read(REPOSITORY, done.result["wip"], "half.py") == b"half\nwhole\n"
+
+
+@pytest.mark.parametrize("root", ["backend", "w2/shop"])
+def test_a_nested_project_is_told_to_the_agent_as_it_is_at_the_starting_commit(tmp_path: Path, root: str) -> None:
+    files: dict[str, bytes | str] = {
+        f"{root}/specs/{KEY}/tasks.md": "# Tasks\n\n## Phase 1: A\n\n- [x] T001 Begin\n- [ ] T002 Write src/b.py like src/a.py\n",
+        f"{root}/src/a.py": "A = 1\n",
+        f"{root}/pyproject.toml": "[tool.pytest.ini_options]\n[project]\nname = 'x'\n",
+        "CLAUDE.md": "Use tabs.\n",
+        "AGENTS.md": "Read by itself.\n",
+    }
+    nested = World(tmp_path, files=files)
+    nested.succeed(through=Stage.SUBMIT)
+    prompt = nested.artifacts.read("codex/prompt-1.md").decode()
+    assert f"belongs to the project in `{root}`" in prompt
+    assert f"there already: src/a.py (at {root}/src/a.py)\nnot there yet: src/b.py" in prompt
+    assert f"test: pytest (in {root}), from {root}/pyproject.toml" in prompt
+    assert "`CLAUDE.md`:\n\n```text (data: instructions)\nUse tabs.\n```" in prompt
+    assert "Read by itself." not in prompt
+    assert "Phase 1: A: T001\n" in prompt
+    assert (nested.workspace / root / "src/b.py").is_file(), "a scripted agent works below the root, too"
+    nested.agent.forget(str(nested.run_id))
 
 
 def test_an_agent_that_changes_nothing_fails_with_its_own_words(world: World) -> None:
