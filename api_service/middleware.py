@@ -9,6 +9,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api_service import error_responses
+from api_service.auth import ACTOR
 from moonmind.errors import BodyTooLarge
 
 log = structlog.get_logger(__name__)
@@ -65,6 +66,7 @@ class RequestContext:
                     status=status,
                     milliseconds=round((time.perf_counter() - started) * 1000, 1),
                     client=(scope.get("client") or ("",))[0],
+                    actor=scope.get(ACTOR),
                 )
 
 

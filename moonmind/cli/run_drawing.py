@@ -44,11 +44,8 @@ _WAITS = {
     WaitingReason.BACKOFF: "retries at {until}",
     WaitingReason.NEEDS_ATTENTION: "needs an answer by {until}",
 }
-_REQUESTS = {
-    EventType.RUN_CREATED: "started",
-    EventType.RUN_RETRIED: "retried",
-    EventType.RUN_CANCEL_REQUESTED: "cancelled",
-}
+_REQUESTS = {EventType.RUN_CREATED: "started", EventType.RUN_CANCEL_REQUESTED: "cancelled"}
+"""What people call a request whose event has another verb."""
 _KINDS = {
     Kind.SAYS: ("", ""),
     Kind.THINKS: ("", "dim italic"),
@@ -152,7 +149,8 @@ def is_scripted(run: SpecWorkflowRun) -> bool:
 
 def request(event: RunEvent) -> Text:
     """Describe what a person asked of a run, and who it was."""
-    return Text(f"{_REQUESTS.get(event.type, event.type.value)} by {one_line(event.actor or 'unknown')}", "dim")
+    verb = _REQUESTS.get(event.type) or event.type.value.rpartition(".")[2].replace("_", " ")
+    return Text(one_line(f"{verb} by {event.actor}"), "dim")
 
 
 def requests(asked: Iterable[RunEvent]) -> list[Text]:

@@ -6,15 +6,20 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from fastapi.routing import APIRoute
 from fastapi.testclient import TestClient
 from starlette.types import Scope
 
+from api_service import deps
+from api_service.app import create_app
 from moonmind.os_user import name_of
 from moonmind.runtime.container import Container
 from tests.support.databases import add_run
 
 RUNS = "/api/workflows/speckit/runs"
 SETTING = "a-token-of-good-length"
+CHANGE_NOTHING = {"previewRun"}
+"""Routes that take a body and change nothing."""
 Connect = Callable[..., TestClient]
 
 
@@ -69,3 +74,14 @@ def test_a_run_of_an_earlier_version_names_nobody(client: TestClient, container:
     assert client.get(f"{RUNS}/{run_id}").json()["startedBy"] is None
     assert client.get(RUNS).json()["items"][0]["startedBy"] is None
     assert asked(client, str(run_id)) == []
+
+
+def test_every_route_that_changes_something_is_told_who_asks() -> None:
+    untold = [
+        f"{method} {route.path}"
+        for route in create_app().routes
+        if isinstance(route, APIRoute) and route.operation_id not in CHANGE_NOTHING
+        for method in (route.methods or set()) - {"GET", "HEAD"}
+        if deps.actor not in {each.call for each in route.dependant.dependencies}
+    ]
+    assert untold == []

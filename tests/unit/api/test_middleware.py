@@ -9,6 +9,7 @@ from fastapi.testclient import TestClient
 from structlog.testing import LogCapture
 
 from api_service.middleware import BODY_LIMIT
+from moonmind.os_user import own_name
 
 RUNS = "/api/workflows/speckit/runs"
 
@@ -29,6 +30,7 @@ def test_one_line_tells_of_each_request_with_its_id(client: TestClient, lines: L
     (line,) = [entry for entry in lines.entries if entry["event"] == "request.served"]
     assert (line["method"], line["path"], line["status"], line["request_id"]) == ("GET", RUNS, 200, "r1")
     assert line["milliseconds"] >= 0
+    assert line["actor"] == own_name()
 
 
 def test_the_id_reaches_what_a_route_logs_in_its_thread(

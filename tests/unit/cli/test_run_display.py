@@ -10,6 +10,7 @@ from moonmind.cli.agent_log import Entry, Kind
 from moonmind.cli.run_display import JsonView, LineView, LiveView, view_for
 from moonmind.runs.event_types import EventType
 from moonmind.runs.machine import AttemptState, RunStatus, WaitingReason
+from moonmind.runs.words import read_word
 from moonmind.wire import RunEvent, SpecWorkflowRun, TaskName, Waiting
 from tests.support.terminal import NOW, a_run
 
@@ -66,16 +67,17 @@ ASKED = [
     request(1, EventType.RUN_CREATED, "ana"),
     request(9, EventType.RUN_CANCEL_REQUESTED, "uid 1234"),
     request(14, EventType.RUN_RETRIED, "ci\x1b[31m\nbot"),
+    request(15, read_word(EventType, "run.put_off"), "ben"),
 ]
 
 
 def test_plain_lines_name_who_asked_once_each() -> None:
     console, stream = shown(terminal=False)
     with LineView(console) as view:
-        for known in (1, 1, 2, 3, 3):
+        for known in (1, 1, 2, 4, 4):
             view.show(at_work(0), [], ASKED[:known])
     told = [line for line in stream.getvalue().splitlines() if " by " in line]
-    assert told == ["started by ana", "cancelled by uid 1234", "retried by ci bot"]
+    assert told == ["started by ana", "cancelled by uid 1234", "retried by ci bot", "put off by ben"]
 
 
 def test_the_picture_names_who_asked() -> None:
