@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from moonmind.speckit.hidden import strip_controls, strip_hidden
 from moonmind.speckit.project_facts import NamedFile, ProjectFacts
 from moonmind.speckit.spec_tasks import Mark, Phase, SpecTask
-from moonmind.speckit.work import Work
+from moonmind.speckit.work import Work, ids_of
 
 __all__ = ["render_prompt", "strip_hidden"]
 
@@ -72,7 +72,7 @@ def render_prompt(
         _section("The project", _project(project)),
         _section("Documents", _documents(work, documents, constitution_path, skills)),
         _section("The project's instructions for agents", _instructions(project)),
-        _section("Left for people; do not do these", _ids(work.left_for_people)),
+        _section("Not yours; do not do these", _one_line(ids_of(work.left_for_people))),
         _section("Rules", _RULES),
         _section("Notes from the operator", strip_controls(notes).strip()),
         _section("How the previous attempt ended", _previous(previous)),

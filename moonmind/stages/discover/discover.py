@@ -14,7 +14,7 @@ from moonmind.preflight.checks import Need
 from moonmind.runs.chain import Stage
 from moonmind.runs.machine import Done, NothingToDo, Outcome
 from moonmind.runs.stored_text import storable
-from moonmind.speckit.answer import Answer, AnswerKind, unclear
+from moonmind.speckit.answer import Answer, AnswerKind, unclear, who_does
 from moonmind.speckit.documents import constitution_in, documents_of, skills_in
 from moonmind.speckit.evidence import evidence_of
 from moonmind.speckit.features import Feature, find_features
@@ -101,6 +101,7 @@ def _plan(context: StageContext, candidates: Candidates, found: Answer, work: Wo
         branch=start.branch,
         branch_tip=start.branch_tip,
         left_for_people=tuple(task.id for task in work.left_for_people),
+        left_because=tuple(map(storable, who_does(work.left_for_people))),
         documents=documents_of(there, listing),
         constitution=constitution_in(listing, there.root),
         skills=skills_in(listing),

@@ -58,6 +58,8 @@ class Plan(StageResult):
     branch_tip: str | None = None
     """Where the branch was: what a push expects to find; None: the branch did not exist."""
     left_for_people: tuple[str, ...] = ()
+    left_because: tuple[str, ...] = ()
+    """A sentence for each of them: who does it, and which words of the task say so."""
     documents: Mapping[str, str] = Field(default_factory=dict)
     """Path in the tree -> kind (`spec`, `plan`, ...)."""
     constitution: str | None = None

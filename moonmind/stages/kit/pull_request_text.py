@@ -84,14 +84,21 @@ def _parts(
         yield f"**Independent test:** {markdown_with_code(plan.independent_test, 600)}"
     if plan.checkpoint:
         yield f"**Checkpoint:** {markdown_with_code(plan.checkpoint, 600)}"
-    if plan.left_for_people:
-        yield f"**Left for people:** {_ids(plan.left_for_people)}"
+    yield _not_given(plan)
     if outlook:
         yield f"**Base:** {markdown(outlook, 1000)}"
     # How the branch stood before the agent began is in the warnings, too; what counts is how it stands now.
     if warnings := [text for text in applied.warnings if text != plan.behind_base]:
         yield "**Look here first:**\n" + "\n".join(_limited([f"- {markdown(text)}" for text in warnings]))
     yield f"<sub>MoonMind run {run_id}, commit {applied.commit}; {NOTHING_RUN}</sub>"
+
+
+def _not_given(plan: Plan) -> str:
+    """List the open tasks that the agent was not given, with who does them where the plan says so."""
+    if plan.left_because:
+        lines = [f"- {markdown_with_code(why)}" for why in plan.left_because]
+        return "**Not given to the agent, left open:**\n" + "\n".join(_limited(lines))
+    return f"**Left for people:** {_ids(plan.left_for_people)}" if plan.left_for_people else ""
 
 
 def _counts(plan: Plan, applied: ApplyResult, ticked: Sequence[Judgement], claimed: Sequence[Judgement]) -> str:

@@ -48,7 +48,7 @@ def test_the_scope_is_exactly_the_tasks_of_the_phase() -> None:
 
 
 def test_tasks_for_people_are_named_as_not_to_be_done() -> None:
-    assert "## Left for people; do not do these\n\nT004\n" in prompt()
+    assert "## Not yours; do not do these\n\nT004 (manual)\n" in prompt()
 
 
 def test_documents_are_given_by_path() -> None:

@@ -159,7 +159,7 @@ def test_partial_work_goes_on_on_another_machine_from_its_patch(world: World) ->
 @pytest.mark.parametrize("root", ["backend", "w2/shop"])
 def test_a_nested_project_is_told_to_the_agent_as_it_is_at_the_starting_commit(tmp_path: Path, root: str) -> None:
     files: dict[str, bytes | str] = {
-        f"{root}/specs/{KEY}/tasks.md": "# Tasks\n\n## Phase 1: A\n\n- [x] T001 Begin\n- [ ] T002 Write src/b.py like src/a.py\n",
+        f"{root}/specs/{KEY}/tasks.md": "# Tasks\n\n## Phase 1: A\n\n- [x] T001 Begin\n- [ ] T002 Write src/b.py like src/a.py\n- [ ] T003 Manual test\n",
         f"{root}/src/a.py": "A = 1\n",
         f"{root}/pyproject.toml": "[tool.pytest.ini_options]\n[project]\nname = 'x'\n",
         "CLAUDE.md": "Use tabs.\n",
@@ -174,6 +174,8 @@ def test_a_nested_project_is_told_to_the_agent_as_it_is_at_the_starting_commit(t
     assert "`CLAUDE.md`:\n\n```text (data: instructions)\nUse tabs.\n```" in prompt
     assert "Read by itself." not in prompt
     assert "Phase 1: A: T001\n" in prompt
+    assert "## Not yours; do not do these\n\nT003 (manual)\n" in prompt
+    assert nested.results[Stage.DISCOVER]["leftBecause"][0].startswith("T003: a person (manual")
     assert (nested.workspace / root / "src/b.py").is_file(), "a scripted agent works below the root, too"
     nested.agent.forget(str(nested.run_id))
 

@@ -58,6 +58,15 @@ def test_a_section_says_that_a_scripted_agent_made_it(agent: str | None, said: i
     assert text.count("**Scripted: a script stood in for a coding agent here, and no model was asked.**") == said
 
 
+def test_what_no_agent_was_given_is_listed_with_who_does_it() -> None:
+    why = ('T008: a person (manual: "by hand" @octocat)', "T009: MoonMind's verification (`pytest`)")
+    text = section(a_plan(left_for_people=("T008", "T009"), left_because=why), applied(DONE), RUN)
+    assert "**Not given to the agent, left open:**\n- T008: a person" in text
+    assert "- T009: MoonMind's verification \\(`pytest`\\)" in text
+    assert "@octocat" not in text
+    assert "Left for people" not in text
+
+
 def test_what_rests_on_the_agents_word_alone_is_listed_apart() -> None:
     plan = a_plan(a_task("T001", 10, "Write a.py"), a_task("T002", 11, "Write b.py"), a_task("T003", 12, "Decide"))
     text = section(plan, applied(DONE, OPEN, CLAIMED), RUN)
