@@ -31,8 +31,8 @@ _PLACES = (
     r"|google play|npm|pypi|crates\.io|docker hub|nuget|maven central|vercel|netlify|fly\.io|heroku|aws|azure|gcp|cloudflare|kubernetes|k8s|github pages)"
 )
 _LOOKS = (
-    r"(?:verify|test|run|execute|check|validate|confirm|smoke[ -]?test|smoke|measure|perform|try|demo|install|benchmark|exercise|walk through|conduct"
-    r"|review|inspect|ensure|load[ -]?test|profile)"
+    r"(?:verify|test|run|execute|check|validate|confirm|smoke[ -]?test|smoke|measure|perform|try|install|benchmark|exercise|walk through|conduct"
+    r"|review|inspect|load[ -]?test|profile)"
 )
 _NEVER_AFTER_DEPLOY = (
     r"(?![ -](?:script|command|workflow|pipeline|jobs?|config\w*|manifests?|button|step|hook|key|docs?|guide|function|endpoint|action|preview"
@@ -40,31 +40,24 @@ _NEVER_AFTER_DEPLOY = (
 )
 _UNCONDITIONAL = {
     "another repository": (
-        r"\b(?:in|to|into|against)[ ](?:the[ ]|an?[ ])*(?:another|other|separate|different|sibling|upstream|external|downstream)[ ](?:[\w.-]+[ ])?(?:repos?|repositor(?:y|ies))\b"
-        r"|\b(?:in|to|into)[ ](?:the[ ])?`?[\w.-]+-[\w.-]+`?[ ]repo\b"
-        r"|(?:另一个|另一個|其他|别的|上游|外部)[ ]?(?:代码)?(?:仓库|倉庫|存储库)|(?:別|他|上流|外部)の?[ ]?リポジトリ|(?:다른|별도|외부|상위)[ ]?(?:레포|저장소|리포)"
-        r"|[\w.]+-[\w.-]+[ ]레포(?:지토리)?|\b(?:anderen?|separaten?)[ ]repo\w*|\b(?:otro|outro|autre)[ ](?:repositorio|repositório|dépôt)"
+        r"\b(?:in|to|into|against)[ ](?:the[ ]|an?[ ])*(?:another|other|separate|different|sibling|upstream|external|downstream)[ ](?:[\w.-]+[ ])?repos?\b"
+        r"|\b(?:in|to|into)[ ](?:the[ ])?`?[\w.-]+-[\w.-]+`?[ ]repo\b|[\w.]+-[\w.-]+[ ]레포(?:지토리)?|(?:다른|별도|외부|상위)[ ]?(?:레포|리포)"
     ),
-    "approval": (
-        r"\b(?:awaits?|waits?[ ]for|waiting[ ]for|pending|needs?|requires?)[ ](?:the[ ]|an?[ ])*(?:[\w-]+[ ])?(?:owner|stakeholder|client|customer|legal|management)(?:'s|’s|s)?[ ]"
-        r"(?:decision|approval|sign-?off)|(?:代表|責任者|オーナー|顧客|上長|クライアント)(?:の)?(?:判断|承認待ち|決裁)|(?:대표|책임자|오너)(?:의)?[ ]?(?:판단|결정[ ]?필요|승인[ ]?대기)"
-        r"|(?:等待|需要?|待)(?:负责人|业主|客户|领导|老板)(?:的)?(?:决定|批准|确认|審批|审批)"
-    ),
+    "approval": (r"(?:代表|責任者|オーナー|顧客|上長|クライアント)(?:の)?判断|(?:대표|책임자|오너)(?:의)?[ ]?판단"),
     "git": (
         r"^(?:run[ ])?`?git[ ](?:init|add|commit|push|tag|checkout|switch|branch|merge|rebase)\b"
-        r"|^(?:initiali[sz]e|init|set ?up|create)[ ](?:an?[ ]|the[ ]|new[ ]|empty[ ]|local[ ])*git(?:hub)?[ -]?repo(?:sitory)?\b"
         r"|^(?:check|verify|confirm|ensure|make sure)\b[^.]{0,40}\bgit[ ]branch\b"
         r"|^(?:check|verify|confirm|ensure|make sure)\b[^.]{0,30}\b(?:current|feature|right|correct)[ ]branch\b"
         r"|^(?:create|check ?out|switch to|start)[ ](?:an?[ ]|the[ ]|new[ ]|and[ ]switch[ ]to[ ])*(?:git[ ]branch|feature[ ]branch|branch[ ](?:`|named|called|from|off|for|\d{3}-))"
-        r"|^(?:commit|push)[ ](?:and[ ](?:push|commit)[ ])?(?:(?:all|the|your|any|final|initial|first|these|remaining|everything|work|code)[ ]?)*(?:changes?|commits?|branch|code|work|everything"
+        r"|^(?:commit|push)[ ](?:and[ ](?:push|commit)[ ])?(?:(?:all|the|your|any|final|initial|first|these|remaining|everything|work|code)[ ]?)*(?:changes?|commits?|branch|everything|(?:code|work)(?=\W*$|[ ](?:to|and|with)\b)"
         r"|files|to[ ](?:git|github|origin|remote|main|the)|with[ ]message)\b"
         r"|^(?:create|open|submit|raise|prepare|file|make)[ ](?:an?[ ]|the[ ]|final[ ]|draft[ ])*(?:prs?|pull[ ]requests?|merge[ ]requests?)\b"
         r"|^merge[ ](?:the[ ]|this[ ]|feature[ ])*(?:prs?\b|pull[ ]request|branch|to[ ]main|into[ ]main|`?\w[\w/-]*`?[ ](?:in)?to[ ]`?(?:main|master|develop)\b)"
         r"|^tag[ ](?:the[ ]|a[ ])*(?:release|version|v\d|commit)"
-        r"|^(?:初始化|创建|建立)[ ]?git[ ]?(?:仓库|倉庫|repo)|^(?:代码|程式碼)?(?:提交|推送)(?:代码|更改|变更|改动|到|至|pr|分支|所有|$)|^(?:创建|新建|切换到?)[^，。]{0,12}分支"
+        r"|^(?:初始化|创建|建立)[ ]?git[ ]?(?:仓库|倉庫|repo)|^(?:代码|程式碼)?(?:提交|推送)(?:代码|更改|变更|改动|(?:到|至)(?:远程|仓库|github|gitlab|origin|main|master)|pr|分支|$)|^(?:创建|新建|切换到?)[^，。]{0,12}分支(?!机构|店|预测)"
         r"|^(?:创建|提交|发起)[ ]?(?:pr|pull request|合并请求)"
         r"|(?:変更|コード|すべて|成果物)を?(?:コミット|プッシュ)|ブランチを(?:作成|切)|(?:PR|プルリクエスト|プルリク)を?(?:作成|出す|オープン)"
-        r"|(?:커밋|푸시)(?:한다|하기|합니다)?[ ]?$|브랜치[를 ]?[ ]?(?:생성|만들)|(?:[가-힣][ ]?)PR(?:[ ]?(?:생성|작성|올리기|제출|오픈))?$"
+        r"|(?:커밋|(?:원격|origin|git)[^.]{0,8}푸시)(?:한다|하기|합니다)?[ ]?$|브랜치[를 ]?[ ]?(?:생성|만들)|(?:[가-힣][ ]?)PR(?:[ ]?(?:생성|작성|올리기|제출|오픈))?$"
         r"|^(?:änderungen[ ])?(?:committen|pushen)\b|^(?:crear|abrir|criar|ouvrir|créer|создать|открыть)[ ](?:une?[ ]|um[ ]|el[ ]|la[ ])*(?:pr\b|pull request|rama\b|branche\b)"
         r"|^(?:hacer|fazer|faire|сделать)[ ](?:un[ ])?(?:commit|push|коммит)\b|^закоммитить|^запушить"
     ),
@@ -75,20 +68,29 @@ _UNCONDITIONAL = {
     ),
 }
 _CONDITIONAL = {
+    "git": (
+        r"^(?:initiali[sz]e|init|set ?up|create)[ ](?:an?[ ]|the[ ]|new[ ]|empty[ ]|local[ ])*git(?:hub)?[ -]?repo(?:sitory)?\b"
+    ),
+    "another repository": (
+        r"\b(?:in|to|into|against)[ ](?:the[ ]|an?[ ])*(?:another|other|different|sibling|upstream|external|downstream)[ ](?:[\w.-]+[ ])?repositor(?:y|ies)\b"
+        r"|(?:另一个|另一個|其他|别的|上游|外部)[ ]?(?:代码)?(?:仓库|倉庫|存储库)|(?:別|他|上流|外部)の?[ ]?リポジトリ|(?:다른|별도|외부|상위)[ ]?저장소"
+        r"|\b(?:anderen?|separaten?)[ ]repo\w*|\b(?:otro|outro|autre)[ ](?:repositorio|repositório|dépôt)"
+    ),
     "approval": (
-        r"^(?:get|obtain|request|seek|await|wait for|secure|collect|receive|ask for)\b[^.;]{0,60}\b(?:approvals?|sign-?offs?|consent|go-ahead|decision|permission)\b"
-        r"|^(?:approve|sign[ -]?off)\b(?![ -](?:endpoint|button|flow|page|route|handler|action|command|api|service|form|modal|dialog|workflow|logic|method))"
+        r"^(?:get|obtain|seek|await|wait for|secure|collect)\b[^.;]{0,60}\b(?:approvals?|sign-?offs?|go-ahead|decision)\b(?=[ ](?:from|by|of|on|for|before|to)\b|\W*$|[ ]?[.,;:(–—-])"
+        r"|^(?:approve|sign[ -]?off)\b(?![/ -]*(?:/|and\b|or\b|endpoint|button|flow|page|route|handler|action|command|api|service|form|modal|dialog|workflow|logic|method|request|reject))"
         r"|\bsign-?off[ ](?:by|from|with|of)\b|\bsign-?off\b[^\w]{0,3}$"
-        r"|\b(?:waits?|waiting|pending)[ ](?:for|on)?[ ]?(?:the[ ])?(?:owner|stakeholder|client|customer|legal|product|security)[ ']"
+        r"|[(（][^)）]{0,40}\b(?:awaits?|waits?[ ]for|waiting[ ]for|waiting[ ]on|pending|needs?|requires?)[ ](?:the[ ]|an?[ ])*(?:[\w-]+[ ])?(?:owner|stakeholder|client|customer|legal|management|product|security)"
+        r"(?:'s|’s|s)?[ ](?:decision|approval|sign-?off)|[(（](?:等待|需要?|待)(?:负责人|业主|客户|领导|老板)(?:的)?(?:决定|批准|确认|审批)"
         r"|^(?:获得|取得|等待|申请|請求)[^，。；]{0,16}(?:批准|审批|審批|同意|签字|簽核|确认)|^(?:审批|審批|批准|签字|簽核)"
-        r"|(?:代表|責任者|オーナー|顧客|上長|クライアント|管理者|PO)(?:様)?(?:の)?(?:判断|承認|決裁|決定|確認を得|の合意)|承認を(?:得る|もらう|依頼)"
-        r"|(?:대표|담당자|고객|책임자|오너|팀장)(?:의)?[ ]?(?:승인|결정|결재|확인[ ]?필요)|승인(?:을)?[ ]?(?:받|요청|대기)"
+        r"|(?:代表|責任者|オーナー|顧客|上長|クライアント|管理者|PO)(?:様)?(?:の)?(?:判断|承認(?!待ち|済|一覧|機能|フロー|依頼)|決裁|決定|確認を得|の合意)|承認を(?:得る|もらう|依頼)"
+        r"|(?:대표|담당자|고객|책임자|오너|팀장)(?:의)?[ ]?(?:승인|결정|결재|확인[ ]?필요)|승인(?:을)?[ ]?받기?"
         r"|^(?:freigabe|genehmigung)\b|\b(?:freigabe|genehmigung)[ ](?:einholen|durch|von)\b|^(?:obtenir|demander)[^.;]{0,30}(?:approbation|validation|accord)"
         r"|^(?:obtener|solicitar|pedir)[^.;]{0,30}aprobación|^(?:obter|solicitar|pedir)[^.;]{0,30}aprovação|^(?:получить|запросить|согласовать)\b[^.;]{0,40}"
     ),
     "deploy": (
         rf"^(?:(?:re-?)?deploy|roll ?out|promote)\b{_NEVER_AFTER_DEPLOY}(?![ ]?(?:key|ment)\b)"
-        rf"|^(?:release|publish)[ ](?:the[ ]|a[ ]|new[ ])*(?:v\d|version|package|release|app|image|artifacts?|to)\b|^go[ -]live\b"
+        rf"|^(?:release|publish)[ ](?:the[ ]|a[ ]|new[ ])*(?:v\d|version|package|release|app|image|artifacts?)\b|^go[ -]live\b"
         r"|^(?:部署|上线|上線|发布版本|發布版本)|^(?:deployen|bereitstellen|ausrollen|déployer|desplegar|implantar|задеплоить|развернуть)\b"
         r"|(?:デプロイ|リリース)(?:する|を実施|作業|$)|배포(?:한다|하기|합니다|[ ]?진행)?[ ]?$"
     ),
@@ -101,7 +103,7 @@ _CONDITIONAL = {
     ),
     "device": (
         r"\b(?:on|with|using|from)[ ](?:the[ ]|an?[ ]|two[ ]|several[ ]|multiple[ ]|\d[ ])*(?:physical|real|actual)[ ](?:[\w/-]+[ ]){0,2}?(?:devices?|hardware|phones?|tablets?|printers?|handsets?|iphones?|ipads?)\b"
-        rf"|^{_LOOKS}\b[^;]*\b(?:on|with)[ ](?:the[ ]|an?[ ]|my[ ]|your[ ])*(?P<w>iphone|ipad|android (?:phone|device|tablet)|ios device|mobile devices?|phone|tablet|watch|raspberry pi|usb)\b"
+        rf"|^{_LOOKS}\b[^;]*\b(?:on|with)[ ](?:the[ ]|an?[ ]|my[ ]|your[ ])*(?P<w>iphone|ipad|android (?:phone|device|tablet)|ios device|mobile devices?|raspberry pi)\b"
         r"|真机|真機|实机|實機|实体设备|实体机|実機|実端末|실기기|실제[ ]?(?:기기|단말|디바이스)|\b(?:echte[nms]?|physische[nms]?)[ ](?:gerät|geräte|hardware)\w*"
         r"|\b(?:appareils?|dispositivos?)[ ](?:réels?|physiques?|físicos?|reales|reais|real)\b|на[ ](?:реальном|физическом)[ ]устройстве"
     ),
@@ -110,23 +112,25 @@ _CONDITIONAL = {
         r"|スクリーンリーダー[^。]{0,12}(?:確認|検証|テスト)|(?:스크린[ ]?리더)[^.]{0,12}(?:확인|검증|테스트)"
     ),
     "credentials": (
-        r"^(?:obtain|acquire|purchase|buy|apply for|register for|sign up for|procure|request(?= (?:an? |the )?(?:api|access|cred|cert|lic)))\b[^.;]{0,60}"
-        r"\b(?:api[ -]?keys?|credentials?|secrets?|certificates?|licen[cs]es?(?:[ ]keys?)?|accounts?|access tokens?|domains?|subscriptions?)\b"
-        r"|^(?:add|set|set up|configure|store|create|update|put)\b[^.;]{0,60}\b(?:github[ ](?:actions[ ])?secrets?|repository[ ]secrets?|(?:in|to|into)[ ](?:the[ ])?(?:[\w-]+[ ]){0,3}(?:vault|1password"
-        r"|secrets? manager|dashboard|console|portal))\b"
-        r"|^(?:sign up|register|create an? (?:[\w-]+[ ])?account)\b[^.;]{0,40}\b(?:account|at|with|on)\b"
+        r"^(?:obtain|acquire|procure|apply for|register for|sign up for|request(?=[ ](?:an?[ ]|the[ ])*(?:api|credentials|certificates)))\b[^.;]{0,60}"
+        r"\b(?:api[ -]?keys?|credentials?|certificates?|licen[cs]es?(?:[ ]keys?)?|accounts?)\b"
+        r"|^(?:purchase|buy)[ ](?:an?[ ]|the[ ]|[\w.-]+[ ]){0,3}(?:domain|licen[cs]e|certificate|hardware|device)s?\b(?![ ](?:page|flow|screen|endpoint|button))"
+        r"|^(?:add|set|set up|configure|store|create|update|put)\b[^.;]{0,60}\b(?:github[ ](?:actions[ ])?secrets?|repository[ ]secrets?|1password|secrets? manager|(?:stripe|firebase|google|aws|azure|vercel"
+        r"|netlify|supabase|github|gitlab|cloudflare|auth0|apple|facebook|twilio|sendgrid|play|app store|developer)[ ](?:cloud[ ]|developer[ ])?(?:console|dashboard|portal))\b"
+        r"|^create an? (?:[\w-]+[ ])?account[ ](?:at|with|on)\b"
         r"|^(?:申请|申請|获取|取得|购买)[^，。；]{0,16}(?:密钥|金鑰|证书|凭证|账户|账号|域名|api key)|(?:APIキー|アカウント|証明書|認証情報)を?(?:取得|発行|申請)"
         r"|(?:API[ ]?키|계정|인증서)(?:를|을)?[ ]?(?:발급|신청|구매)|^(?:beschaffen|beantragen)\b|^(?:obtenir|obtener|obter|получить)[^.;]{0,30}(?:clé|clave|chave|ключ|credencia|credentials)"
     ),
     "recording": (
-        r"^(?:record|film|capture|shoot|produce)\b[^.;]{0,40}\b(?:video|screencast|screen[ -]?recording|demo|walkthrough)\b|^(?:录制|錄製)|(?:動画|デモ)を?(?:録画|撮影|収録)"
+        r"^(?:record|film|shoot|produce)[ ](?:an?[ ]|the[ ]|[\w-]+[ ]){0,3}?(?:demo|screencast|screen[ -]?recording|walkthrough|video)(?=$|[ ](?:of|for|showing|demo|and|with|walkthrough)\b|[.,:;()–—-])"
+        r"|^(?:录制|錄製)|(?:動画|デモ)を?(?:録画|撮影|収録)"
         r"|(?:영상|데모)(?:을|를)?[ ]?(?:녹화|촬영)|^(?:grabar|gravar|enregistrer)[^.;]{0,30}(?:v[ií]deo|démo)"
     ),
     "people": (
-        r"\bstakeholders?\b[^.;]{0,20}\b(?:review|demo|feedback|meeting|acceptance|walkthrough)|^(?:present|demo|discuss|schedule|hold|meet)\b[^.;]{0,60}\b(?:with|to|for)[ ]"
-        r"(?:the[ ]|our[ ])*(?:stakeholders?|team|clients?|customers?|product owner|po\b|legal|users|management|designer|security team)"
+        r"\bstakeholders?\b[^.;]{0,20}\b(?:review|demo|feedback|meeting|acceptance|walkthrough)|^(?:present|demo|discuss|hold|meet)\b[^.;]{0,60}\b(?:with|to)[ ]"
+        r"(?:the[ ]|our[ ])*(?:stakeholders?|team|clients?|product owner|po|legal|management|designers?|security team)\b"
         r"|^(?:conduct|run|perform|hold|organi[sz]e|schedule)\b[^.;]{0,40}\b(?:user[ ](?:testing|tests?|interviews?|acceptance|research)|usability[ ](?:test\w*|sessions?|study)|interviews?|workshop|training session)\b"
-        r"|^(?:recruit|interview|survey|train)\b[^.;]{0,30}\b(?:users?|participants?|testers?|staff|customers?)\b"
+        r"|^(?:recruit|interview)\b[^.;]{0,30}\b(?:users?|participants?|testers?|customers?)\b|^train[ ](?:the[ ])?(?:staff|support|team|operators)\b"
         r"|^(?:组织|安排|召开)[^，。；]{0,12}(?:评审|会议|用户测试|培训)|ユーザーテストを実施|(?:사용자|고객)[ ]?(?:테스트|인터뷰)(?:를|을)?[ ]?(?:진행|실시)"
     ),
 }
@@ -138,23 +142,25 @@ _SUITES = (
     r"|verifications?|benchmarks?|e2e|checks?|smoke|acceptance|coverage|build|audit|lighthouse|scenarios?|checklists?|regressions?|analy[sz]e|analyzer|analysis|ci)"
 )
 _VERIFY = re.compile(
-    r"^(?:(?:verify|verifies|verification|confirm|double-check|re-?verify)\b"
-    r"|(?:check|double check)[ ](?:that|whether|if|for|all|every|the|each)\b|make sure[ ]that\b"
-    r"|validate[ ](?:that|all|quickstart|against|end|full|complete|final|everything|success|acceptance|performance|accessibility|manually|sc-|fr-|us\d|the[ ](?:implementation|feature"
+    r"^(?:(?:verify|verifies|verification|double-check|re-?verify)\b(?![ ](?:the[ ]|an?[ ])*(?:e-?mail|otp|phone|jwt|tokens?|webhooks?|signatures?|passwords?|identity|captcha)\b(?![^.;]*\b(?:works?|is|are|pass\w*"
+    r"|correct\w*|properly|end-to-end)\b))"
+    r"|confirm[ ](?:that|all|no|each|every|whether|it|both|existing|tests?|build|ci|`[^`]+`|[^.;]{0,60}\b(?:is|are|works?|passes|pass|renders?|matches|remains?|stays?|succeeds?|returns?|exists?)\b)"
+    r"|(?:check|double check)[ ](?:that|whether)\b|make sure[ ]that\b"
+    r"|validate[ ](?:that[ ](?:all|each|every)|all|quickstart|against|end|full|complete|final|everything|success|acceptance|performance|accessibility|manually|sc-|fr-|us\d|the[ ](?:implementation|feature"
     r"|quickstart|build|flow|scenarios?|story|complete|whole|entire))"
     rf"|(?:re-?)?(?:run|execute)\b[^;]*?\b{_SUITES}\b"
-    rf"|(?:perform|conduct|carry out|complete|do)[ ](?:an?[ ]|the[ ]|final[ ]|full[ ]|complete[ ]|[\w-]+[ ])*?(?:testing|tests|validation|verification|smoke|qa|regression|check|walkthrough)\b"
+    rf"|(?:perform|conduct|carry out)[ ](?:an?[ ]|the[ ])?(?:(?:final|full|complete|end-to-end|e2e|cross-browser|load|security|accessibility|performance|integration|system|code)[ ])*(?:testing|tests|regression|smoke|qa|walkthrough|(?<=l[ ])(?:validation|verification|check))\b"
     r"|test[ ](?:that|with|on|in (?:an?[ ])?(?:browser|chrome|safari|firefox)|manually|end-to-end|all|each|every|across)\b"
     r"|(?:smoke|sanity|load|stress)[ -](?:test|check)\b|measure\b"
     r"|(?:ensure|make sure)\b[^.;]{0,60}\b(?:tests?|suite|build|lint|coverage|checks?|ci)\b[^.;]{0,40}\b(?:pass\w*|green|succeed\w*|clean)\b"
     r"|(?:final|full|end-to-end|e2e|quickstart(?:\.md)?)`?[ ](?:validation|verification|check)\b"
-    r"|验证|驗證|确认|確認(?!码)|核对|核對|校验|检查(?!点)|檢查|(?:运行|執行|执行|跑)[^，。；]{0,24}(?:测试|測試|验收|驗收|验证|驗證|quickstart|检查|檢查|构建|lint|基准)"
-    r"|测试(?!用例|数据|环境|框架|工具|夹具|套件)|測試(?!案例|資料|環境)"
+    r"|(?:验证|驗證)(?!码|碼|器|规则|规约|邮箱|手机|逻辑|中间件|函数|服务|模块)|(?:确认|確認)(?!码|按钮|密码|对话框|弹窗|框|订单|收货|支付|页)|核对|核對|校验(?!器|规则|逻辑|函数)|检查(?!点|器|规则)|檢查"
+    r"|(?:运行|執行|执行|跑)[^，。；]{0,24}(?:测试|測試|验收|驗收|验证|驗證|quickstart|检查|檢查|构建|lint|基准)"
     r"|verificar|comprobar|confirmar|(?:ejecutar|executar|rodar|correr)\b[^;]*?\b(?:pruebas|tests?|testes|suite|suíte|validaci|lint)|checar"
     r"|vérifier|confirmer|(?:exécuter|lancer)\b[^;]*?\b(?:tests?|suite|lint|validation)"
     r"|verifiziere\w*|prüfe\b|überprüfe\b|teste\b|проверить|убедиться|протестировать|запустить[^;]*(?:тест|провер|линт)|verificare|controllare|eseguire[^;]*(?:test|suite))"
-    r"|(?:を|が)?[^。]{0,12}(?:確認|検証|チェック)(?:する|すること|を行う|を実施)?[。）)]?$|テスト(?:を)?実行(?:する)?[。）)]?$"
-    r"|(?:확인|검증|점검)(?:한다|하기|합니다|[ ]?수행)?[.)]?$|테스트[ ]?(?:실행|통과[ ]?확인)(?:한다|하기)?[.)]?$"
+    r"|(?:を|こと|か)(?:実機で|手元で)?(?:確認|検証|チェック)(?:する|すること)?[。）)]?$|テスト(?:を)?実行(?:する)?[。）)]?$"
+    r"|(?:[이가을를지]|여부|통과|동작|정상|결과|fail)[ ]?(?:확인|검증|점검)(?:한다|하기|합니다|[ ]?수행)?[.)]?$|테스트[ ]?(?:실행|통과[ ]?확인)(?:한다|하기)?[.)]?$"
     r"|\b(?:prüfen|überprüfen|verifizieren|testen|ausführen)\W*$",
     re.IGNORECASE,
 )
