@@ -17,6 +17,9 @@ _EXTENSION = re.compile(r"[^/.][^/]*\.[A-Za-z][A-Za-z0-9]{0,9}$|\.[A-Za-z][\w.-]
 _PLAIN_NAMES = frozenset(
     {"Dockerfile", "Makefile", "Procfile", "Justfile", "Gemfile", "Rakefile", "LICENSE", "CODEOWNERS"}
 )
+_MAY_BE_PATH = re.compile("|".join(("[./]", *sorted(_PLAIN_NAMES))))
+"""What a word holds that is a path; most words are done with after a look for it."""
+_NO_PATH = frozenset("*?<>|{}=\\:")
 _ROOTS = """
 api app apps backend cmd components config crates docs frontend infra internal lib libs migrations packages pkg scripts
 server services src test tests tools web
@@ -71,6 +74,8 @@ def mentions_in(text: str) -> tuple[Mention, ...]:
 
     inside = 0
     for token in _WORD.finditer(_CODE.sub(take, text)):
+        if not _MAY_BE_PATH.search(token[0]):
+            continue
         word = _GLUED.sub("", token[0]).strip("*_~[]{}!?").rstrip(".,:")
         path = clean_path(word)
         if path and _is_path(path, quoted=False):
@@ -85,7 +90,7 @@ def mentions_in(text: str) -> tuple[Mention, ...]:
 def clean_path(word: str) -> str | None:
     """Bring a word to a relative posix path; None when it is no path or leads out of the tree."""
     word = _LINE_NUMBER.sub("", word.strip()).removeprefix("./")
-    if not word or "://" in word or word[0] in "/~\\$@-" or any(sign in word for sign in "*?<>|{}=\\:"):
+    if not word or "://" in word or word[0] in "/~\\$@-" or not _NO_PATH.isdisjoint(word):
         return None
     parts = word.split("/")
     if any(part in {".", "..", ".git"} or part.casefold() == ".git" for part in parts):

@@ -87,9 +87,10 @@ def look(tree: Tree, files: Iterable[tuple[Feature, TasksFile]]) -> Seen:
 
 
 def count(tasks: Sequence[SpecTask], feature: Feature, tree: Tree) -> Counted:
-    """Count the open tasks that name files to work on, and those of which all are there."""
-    named = [places for task in tasks if (places := _places(task, feature, tree))]
-    return Counted(len(tasks), len(named), sum(all(places.values()) for places in named))
+    """Count the open tasks that name files, those of the feature's folder aside, and those of which all are there."""
+    named = [paths for task in tasks if (paths := _own(task.paths, feature))]
+    there = sum(all(_find(path, paths, feature, tree) for path in paths) for paths in named)
+    return Counted(len(tasks), len(named), there)
 
 
 def why_stale(phase: Phase, tasks: Sequence[SpecTask], feature: Feature, file: TasksFile, seen: Seen) -> str | None:
@@ -177,15 +178,26 @@ def _asks_for(task: SpecTask) -> str:
 def _places(task: SpecTask, feature: Feature, tree: Tree) -> dict[str, str | None]:
     """Map what a task asks to change to where it is in the tree, None where it is not there.
 
-    Documents of Spec Kit and what the task lets go are left out. A bare name belongs to a folder that the task names.
+    Documents of Spec Kit and what the task lets go are left out.
     """
     if not task.paths:
         return {}
     found = split(task.text, feature.path)
-    named = [path for path in found.targets if path not in found.removals and path.rpartition("/")[2] not in DOCUMENTS]
-    folders = [path.rstrip("/") for path in named if is_folder(path)]
-    places: dict[str, str | None] = {}
-    for path in named:
-        inside = [f"{folder}/{path}" for folder in folders] if "/" not in path else []
-        places[path] = next((place for one in (path, *inside) if (place := tree.find(one, feature.root))), None)
-    return places
+    named = [path for path in _own(found.targets, feature) if path not in found.removals]
+    return {path: _find(path, named, feature, tree) for path in named}
+
+
+def _own(paths: Iterable[str], feature: Feature) -> list[str]:
+    """Leave out the documents of the feature, by their names and by their folder."""
+    return [
+        path for path in paths if path.rpartition("/")[2] not in DOCUMENTS and not path.startswith(f"{feature.path}/")
+    ]
+
+
+def _find(path: str, named: Sequence[str], feature: Feature, tree: Tree) -> str | None:
+    """Find a file that a task names; a bare name belongs to a folder that the task names, too."""
+    place = tree.find(path, feature.root)
+    if place is not None or "/" in path:
+        return place
+    inside = (f"{folder.rstrip('/')}/{path}" for folder in named if is_folder(folder))
+    return next((found for one in inside if (found := tree.find(one, feature.root))), None)
