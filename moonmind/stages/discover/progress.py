@@ -37,7 +37,8 @@ def without_progress(plan: Plan, notes: str | None, earlier: EarlierRun | None) 
     ids = ", ".join(task.id for task in plan.tasks)
     return (
         f"No progress on {ids}: run {earlier.id} was given the same tasks at the same state of the repository and ticked "
-        "none of them. Change the tasks or the spec, or start a run with other notes for the agent."
+        f"none of them. Tick what is done in {plan.feature.tasks_path} on the branch {plan.branch_of_boxes}, change the tasks or "
+        "the spec, select other tasks, or start a run with other notes for the agent."
     )
 
 

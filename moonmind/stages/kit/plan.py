@@ -99,6 +99,11 @@ class Plan(StageResult):
         }
 
     @property
+    def branch_of_boxes(self) -> str:
+        """Return the branch on which a person ticks a box so that the next run sees it: the feature's, else the base."""
+        return self.branch if self.branch_tip else self.base
+
+    @property
     def targets(self) -> tuple[str, ...]:
         """Return the paths that the tasks ask to change, each once."""
         return tuple(dict.fromkeys(path for task in self.tasks for path in task.targets))

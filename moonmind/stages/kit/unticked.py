@@ -43,8 +43,10 @@ def reason(judgement: Judgement) -> str:
 
 
 def _remedy(plan: Plan, *, published: bool) -> str:
-    branch = plan.branch if published or plan.branch_tip else plan.base
+    branch = plan.branch if published else plan.branch_of_boxes
+    # What is published is not taken back: a retry would only say the same again.
+    again = "start another run" if published else "retry this run"
     return (
         f"If a task is done, or is a person's, tick its box in {plan.feature.tasks_path} on the branch {branch}; "
-        "or select other tasks for the next run; or retry this run with notes that tell the agent what is missing."
+        f"or select other tasks for the next run; or {again} with notes that tell the agent what is missing."
     )

@@ -200,6 +200,7 @@ def test_a_run_that_ticks_nothing_and_changes_something_of_value_publishes_it_an
     assert outcome.error.code == "no_progress"
     assert f"on the branch {BRANCH}, in its pull request" in outcome.error.message
     assert f"tick its box in {TASKS} on the branch {BRANCH}" in outcome.error.remediation
+    assert "start another run with notes" in outcome.error.remediation, "a retry would only say the same again"
     (pull,) = world.pulls()
     assert "No box was ticked" in pull.body
     assert json.loads(world.artifacts.read("finalize/summary.json"))["ticked"] == []

@@ -79,3 +79,12 @@ def test_a_run_whose_work_was_refused_ticked_nothing_and_one_that_broke_says_not
     outputs = {Stage.DISCOVER: a_plan().stored()}
     before = EarlierRun(UUID(int=7), None, outputs, error.info() if error else None)
     assert bool(without_progress(a_plan(), None, before)) is judged
+
+
+@pytest.mark.parametrize(("tip", "branch"), [(None, "main"), ("b" * 40, "moonmind/spec-42-refresh-docs")])
+def test_a_person_is_told_on_which_branch_a_box_counts(tip: str | None, branch: str) -> None:
+    outputs = {Stage.DISCOVER: a_plan().stored()}
+    before = EarlierRun(UUID(int=7), None, outputs, NoProgress("nothing").info())
+    said = without_progress(a_plan(branch_tip=tip), None, before)
+    assert said is not None
+    assert f"Tick what is done in specs/spec-42-refresh-docs/tasks.md on the branch {branch}," in said
