@@ -150,7 +150,7 @@ def _build_on(database: Database, settings: Settings, *, publishes: bool, stages
     dispatch_loop = DispatchLoop(database, lambda: threads or _celery_dispatcher(settings.queue))
     notifier = dispatch_loop if publishes else LeaveDue(database)
     keeper = LeaseKeeper(database, lease_seconds=settings.lease_seconds, heartbeat_seconds=settings.heartbeat_seconds)
-    policy = RetryPolicy()
+    policy = RetryPolicy(attention_seconds=settings.attention_hours * 3600.0)
     contexts = ContextFactory(
         database,
         store,

@@ -70,6 +70,7 @@ KINDS: Mapping[str, Kind] = {
     "agent_stall_seconds": Kind.PROTECTION,
     "agent_total_seconds": Kind.PROTECTION,
     "run_deadline_seconds": Kind.PROTECTION,
+    "attention_hours": Kind.PROTECTION,
     "host_silence_seconds": Kind.PROTECTION,
     "retention_days": Kind.PROTECTION,
     # These only set the pace.

@@ -104,6 +104,8 @@ class Settings(BaseSettings):
     agent_relook_seconds: float = Field(60.0, validation_alias="MOONMIND_AGENT_RELOOK_SECONDS", gt=0)
     """The longest wait of a run that is suspended on its agent, if no job poller sees the end."""
     run_deadline_seconds: float = Field(_DAY, validation_alias="MOONMIND_RUN_DEADLINE_SECONDS", gt=0)
+    attention_hours: float = Field(72.0, validation_alias="MOONMIND_ATTENTION_HOURS", gt=0, le=8760)
+    """How long a run waits for a person's answer before it fails."""
     lease_seconds: float = Field(60.0, validation_alias="MOONMIND_LEASE_SECONDS", gt=0)
     heartbeat_seconds: float = Field(5.0, validation_alias="MOONMIND_HEARTBEAT_SECONDS", gt=0)
     sweep_seconds: float | None = Field(None, validation_alias="MOONMIND_SWEEP_SECONDS", gt=0)

@@ -8,6 +8,7 @@ from moonmind.db import row_mapping
 from moonmind.db.clock import oldest_running_transaction
 from moonmind.db.in_transaction import InTransaction
 from moonmind.db.tables import event
+from moonmind.runs.event_types import EventType
 from moonmind.runs.records import Event
 
 _PLACE = (event.c.transaction_number, event.c.id)
@@ -42,6 +43,12 @@ class Events(InTransaction):
         """Return the events of a run that people asked for, in their order."""
         query = select(*row_mapping.EVENT).where(event.c.run_id == run_id, event.c.actor.is_not(None))
         return [Event(*row) for row in self._connection.execute(query.order_by(event.c.seq))]
+
+    def last(self, run_id: UUID, kind: EventType) -> Event | None:
+        """Return a run's newest event of a kind; None where there is none."""
+        query = select(*row_mapping.EVENT).where(event.c.run_id == run_id, event.c.type == kind)
+        row = self._connection.execute(query.order_by(event.c.seq.desc()).limit(1)).one_or_none()
+        return None if row is None else Event(*row)
 
     def last_id(self) -> int:
         """Return the id of the last event of the stream over all runs, from which only what happens next follows; 0: none."""

@@ -1,4 +1,4 @@
-"""What operators ask of a run: retry and cancel."""
+"""What operators ask of a run: an answer, retry and cancel."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -15,12 +15,13 @@ from moonmind.db.in_transaction import InTransaction
 from moonmind.db.journal import move_one, record
 from moonmind.db.new_attempts import newest, open_attempts, reopened, successor
 from moonmind.db.outcomes import closing
-from moonmind.db.run_rows import refuse_alias, run_active
+from moonmind.db.run_rows import Runs, refuse_alias, run_active
 from moonmind.db.tables import ONE_FEATURE, ONE_REQUEST, active, attempt, run, unleased
 from moonmind.errors import ErrorInfo
+from moonmind.runs.attention import Attention
 from moonmind.runs.chain import Stage
 from moonmind.runs.event_types import EventType
-from moonmind.runs.machine import RETRYABLE_WITH, AttemptState, RetryMode, RunStatus
+from moonmind.runs.machine import RETRYABLE_WITH, AttemptState, RetryMode, RunStatus, WaitingReason
 from moonmind.runs.records import Run
 from moonmind.runs.retry import DISPATCH_SECONDS
 
@@ -74,6 +75,7 @@ class Requests(InTransaction):
                 job_key=None,
                 error=None,
                 reason=None,
+                attention=None,
                 completed_at=None,
                 pruned_at=None,
                 **values,
@@ -120,6 +122,48 @@ class Requests(InTransaction):
         first = successor(before, changed, checkpoint=checkpoint, note=note, operator_retry=True)
         open_attempts(self._connection, [first, *reopened(latest, changed, changed.stage)])
 
+    def answer(
+        self, asked: Run, answered: Attention, *, feature_key: str | None, deadline_seconds: float
+    ) -> Run | None:
+        """Write a person's answer to the question that `asked` shows; the run is due at once.
+
+        None when that question is not open any more: answered, out of time, or its run cancelled. `feature_key` is the
+        feature that the answer chooses, if it does. Raises RunActive when another run works on it by now; the question
+        stays open then.
+        """
+        if feature_key is not None:
+            refuse_alias(self._connection, asked.repository_key, feature_key, besides=asked.id)
+        try:
+            changed = move_one(
+                self._connection,
+                run.c.id == asked.id,
+                active,
+                unleased,
+                run.c.waiting_reason == WaitingReason.NEEDS_ATTENTION,
+                # Every question has a claim of its own.
+                run.c.fence == asked.fence,
+                run.c.not_before > db_now(),
+                run.c.cancel_requested_at.is_(None),
+                not_before=db_now(),
+                dispatch_after=db_now_plus(DISPATCH_SECONDS),
+                deadline=db_now_plus(deadline_seconds),
+                dispatches=0,
+                waiting_reason=None,
+                waiting_since=None,
+                attention=answered.stored(),
+                **({} if feature_key is None else {"feature_key": feature_key}),
+            )
+        except IntegrityError as error:
+            self._connection.rollback()
+            if violated(error) != ONE_FEATURE:
+                raise
+            holder = Runs(self._connection).holder(asked.repository_key, ONE_FEATURE, asked.requested_key, feature_key)
+            raise run_active(holder) from None
+        if changed is not None:
+            said = {} if answered.answer is None else answered.answer.stored()
+            record(self._connection, changed, EventType.RUN_ANSWERED, {"kind": answered.kind, **said})
+        return changed
+
     def request_cancel(self, run_id: UUID, *, actor: str | None = None) -> Run | None:
         """Ask a run to stop; one that nobody holds, and that can have left nothing, is closed at once. None: no active run.
 
@@ -154,6 +198,7 @@ class Requests(InTransaction):
             dispatch_after=None,
             waiting_reason=None,
             waiting_since=None,
+            attention=None,
         )
         if closed is not None:
             end_open_attempts(self._connection, closed, CANCELLED)

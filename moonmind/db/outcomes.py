@@ -1,6 +1,7 @@
 """What is written under a claim when a stage reports; a claim that was lost writes nothing at all."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -17,6 +18,7 @@ from moonmind.db.new_attempts import newest, open_attempts, reopened, successor
 from moonmind.db.tables import ONE_FEATURE, active, attempt, leased, run
 from moonmind.db.types import Timestamp
 from moonmind.errors import ErrorInfo, FeatureBusy
+from moonmind.runs.attention import CHOOSE_FEATURE
 from moonmind.runs.event_types import EventType
 from moonmind.runs.facts import facts_of
 from moonmind.runs.machine import (
@@ -67,6 +69,7 @@ class Outcomes(InTransaction):
             crashes=0,
             errors=0,
             dispatches=0,
+            attention=None,
             **_facts(decision.result),
         )
         if changed is None:
@@ -93,7 +96,7 @@ class Outcomes(InTransaction):
             waiting_reason=decision.reason,
             waiting_since=db_now(),
             deadline=deadline,
-            **facts_of(decision.checkpoint),
+            **(facts_of(decision.checkpoint) | self._question(decision)),
         )
         if changed is None:
             return None
@@ -105,8 +108,21 @@ class Outcomes(InTransaction):
             "reason": decision.reason.value,
             "until": changed.not_before.isoformat(),
         }
-        record(self._connection, changed, EventType.ATTEMPT_SUSPENDED, data)
+        if (asked := decision.attention) is None:
+            record(self._connection, changed, EventType.ATTEMPT_SUSPENDED, data)
+        else:
+            question = asked.stored()
+            data |= {name: question[name] for name in ("kind", "text", "options")}
+            record(self._connection, changed, EventType.RUN_ASKED, data)
         return changed
+
+    def _question(self, decision: Wait) -> dict[str, Any]:
+        """Return the columns of a question; a wait for anything else leaves an answer to the stage that asked."""
+        if decision.attention is None:
+            return {}
+        now = self._connection.execute(select(db_now())).scalar_one()
+        asked = {"attention": replace(decision.attention, asked_at=now).stored()}
+        return asked | ({"feature_key": None} if decision.attention.kind == CHOOSE_FEATURE else {})
 
     def _try_again(self, claim: Claim, decision: TryAgain) -> Run | None:
         """Record the failed attempt and open the next one, due after a backoff; it resumes from the checkpoint."""
@@ -145,6 +161,7 @@ class Outcomes(InTransaction):
             dispatches=0,
             not_before=db_now(),
             dispatch_after=db_now_plus(DISPATCH_SECONDS),
+            attention=None,
             **_facts(decision.checkpoint),
         )
         if changed is None:
@@ -169,6 +186,7 @@ class Outcomes(InTransaction):
             dispatches=0,
             error=decision.error,
             reason=decision.reason,
+            attention=None,
             **host,
             **facts_of(decision.checkpoint if decision.result is None else decision.result),
         )

@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, case, delete, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, case, delete, or_, select, update
 
 from moonmind.db import row_mapping
 from moonmind.db.attempt_rows import Attempts
@@ -16,6 +16,7 @@ from moonmind.db.operator_requests import CANCELLED, end_open_attempts
 from moonmind.db.outcomes import closing, dispatch_at
 from moonmind.db.tables import active, agent_slot, attempt, host, leased, run, unleased
 from moonmind.errors import DeadlineReached, ErrorInfo, Unanswered, WorkerLost
+from moonmind.runs.attention import Attention
 from moonmind.runs.event_types import EventType
 from moonmind.runs.machine import AttemptState, RunStatus, WaitingReason
 from moonmind.runs.records import Run
@@ -23,6 +24,9 @@ from moonmind.runs.retry import CRASH_SPREAD_SECONDS, RetryPolicy
 
 _NO_LEASE: dict[str, Any] = {"lease_owner": None, "lease_until": None}
 _NO_WAIT: dict[str, Any] = {"waiting_reason": None, "waiting_since": None}
+_asking = run.c.waiting_reason.is_not_distinct_from(WaitingReason.NEEDS_ATTENTION)
+_TEXT_SHOWN = 300
+"""Characters of a question that the error of a run repeats."""
 MAX_CRASHES = RetryPolicy().max_crashes
 
 
@@ -74,13 +78,16 @@ class Rescues(InTransaction):
         """List the hosts that hold runs and were not heard of for so long, while another one was."""
         heard = host.c.seen_at >= db_now_plus(-silence_seconds)
         another = select(host.c.id).where(heard).exists()
-        bound = select(run.c.id).where(run.c.agent_host == host.c.id, active, unleased)
+        bound = select(run.c.id).where(run.c.agent_host == host.c.id, active, unleased, ~_asking)
         query = select(host.c.id).where(~heard, another, bound.exists()).order_by(host.c.seen_at)
         return list(self._connection.execute(query).scalars())
 
     def give_up_host(self, host_id: UUID, max_crashes: int = MAX_CRASHES) -> list[Run]:
-        """Free a silent host's runs for the others: each goes on in a new attempt, or fails after too many crashes."""
-        mine = run.c.agent_host == host_id
+        """Free a silent host's runs for the others: each goes on in a new attempt, or fails after too many crashes.
+
+        One that waits for a person keeps its question: whether its host is heard of matters once it is answered.
+        """
+        mine = and_(run.c.agent_host == host_id, ~_asking)
         # A run that is held goes on there, and keeps its slot; once its lease ends, it is given up as well.
         unheld = select(run.c.id).where(mine, unleased)
         self._connection.execute(
@@ -141,9 +148,13 @@ class Rescues(InTransaction):
 
     def close_unanswered(self) -> list[Run]:
         """End the runs that waited for a person until their attention deadline."""
-        error = Unanswered("Nobody answered before the attention deadline.").info()
-        guards = (run.c.waiting_reason == WaitingReason.NEEDS_ATTENTION, run.c.not_before <= db_now(), unleased)
-        return self._end(RunStatus.FAILED, error, guards)
+        guards = (active, unleased, _asking, run.c.not_before <= db_now())
+        late = row_mapping.runs_of(self._connection.execute(select(*row_mapping.RUN).where(*guards)))
+        return [
+            closed
+            for one in late
+            for closed in self._end(RunStatus.FAILED, _unanswered(one), (run.c.id == one.id, *guards))
+        ]
 
     def _renew(self, freed: Run, lost: ErrorInfo) -> None:
         before = newest(Attempts(self._connection).latest(freed.id), freed.stage)
@@ -168,6 +179,7 @@ class Rescues(InTransaction):
             completed_at=db_now(),
             dispatch_after=None,
             error=error,
+            attention=None,
             **_NO_LEASE,
             **_NO_WAIT,
             **values,
@@ -176,6 +188,16 @@ class Rescues(InTransaction):
             end_open_attempts(self._connection, one, error)
         record_all(self._connection, [(one, EventType.RUN_CLOSED, closing(one)) for one in closed])
         return closed
+
+
+def _unanswered(late: Run) -> ErrorInfo:
+    asked = Attention.read(late.attention)
+    text = asked.text if asked is not None else "a person's answer was needed"
+    text = text if len(text) <= _TEXT_SHOWN else text[:_TEXT_SHOWN].rstrip() + "…"
+    return Unanswered(
+        f"No answer came by {late.not_before:%Y-%m-%d %H:%M} UTC: {text}",
+        remediation=f"Retry it with `moonmind retry {late.id}`: it asks again. Then answer with `moonmind answer {late.id}`.",
+    ).info()
 
 
 def _locked(*guards: ColumnElement[bool]) -> Select[tuple[UUID]]:

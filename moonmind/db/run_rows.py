@@ -16,9 +16,10 @@ from moonmind.db.journal import record
 from moonmind.db.tables import ONE_FEATURE, ONE_IDEMPOTENCY_KEY, ONE_REQUEST, active, attempt, run
 from moonmind.errors import RunActive
 from moonmind.runs import naming
+from moonmind.runs.attention import CHOOSE_FEATURE, Attention
 from moonmind.runs.chain import STAGES, Stage
 from moonmind.runs.event_types import EventType
-from moonmind.runs.machine import TERMINAL, AttemptState, RunStatus
+from moonmind.runs.machine import TERMINAL, AttemptState, RunStatus, WaitingReason
 from moonmind.runs.records import NewRun, Run, RunFilter
 from moonmind.runs.retry import DISPATCH_SECONDS
 from moonmind.speckit.feature import may_be_one, short_path
@@ -201,14 +202,26 @@ def refuse_alias(connection: Connection, repository_key: str, asked: str, *, bes
         connection.execute(select(func.pg_advisory_xact_lock(_REQUESTS, func.hashtext(repository_key))))
     query = select(*row_mapping.RUN).where(run.c.repository_key == repository_key, active)
     for other in row_mapping.runs_of(connection.execute(query)):
-        if other.id != besides and works_on(other, asked):
+        if other.id != besides and works_on(other, asked) and not _chooses(other):
             raise run_active(other)
+
+
+def _chooses(other: Run) -> bool:
+    """Return True if a person has yet to choose the run's feature; until then its own request alone is taken."""
+    asked = Attention.read(other.attention) if other.waiting_reason is WaitingReason.NEEDS_ATTENTION else None
+    return asked is not None and asked.kind == CHOOSE_FEATURE
 
 
 def run_active(other: Run | None) -> RunActive:
     """Report which run is in the way; it may have ended between the refusal and the look."""
     if other is None:
         return RunActive("Another run of this feature was active a moment ago; try again.")
+    if other.waiting_reason is WaitingReason.NEEDS_ATTENTION:
+        return RunActive(
+            f"Run {other.id} of {other.repository} waits for a person's answer.",
+            remediation=f"Answer it with `moonmind answer {other.id}`, cancel it, or name a feature.",
+            runId=str(other.id),
+        )
     feature = other.feature_key or other.requested_key or "the next unfinished feature"
     return RunActive(f"Run {other.id} works on {feature} of {other.repository}.", runId=str(other.id))
 

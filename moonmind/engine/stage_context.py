@@ -18,6 +18,7 @@ from moonmind.ports.scanner import Scanner
 from moonmind.ports.vcs import Vcs
 from moonmind.preflight.checks import Preflight
 from moonmind.redact import Redactor
+from moonmind.runs.attention import Answered, Attention
 from moonmind.runs.chain import Stage
 from moonmind.runs.records import Attempt, Claim, Run
 
@@ -47,6 +48,12 @@ class StageContext:
     limits: JobLimits
     relook_seconds: float
     """How long a run suspended on its agent sleeps at most."""
+
+    @property
+    def answer(self) -> Answered | None:
+        """Return what a person answered to the last question of this stage; None where there was none, or no answer."""
+        asked = Attention.read(self.run.attention)
+        return None if asked is None else asked.answer
 
     def result(self, kind: type[R]) -> R:
         """Return an earlier stage's result; raises Unexpected where there is none (a broken row), or it cannot be read."""

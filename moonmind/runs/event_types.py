@@ -10,6 +10,8 @@ class EventType(StrEnum):
     RUN_CLOSED = "run.closed"
     RUN_RETRIED = "run.retried"
     RUN_CANCEL_REQUESTED = "run.cancel_requested"
+    RUN_ASKED = "run.asked"
+    RUN_ANSWERED = "run.answered"
     ATTEMPT_STARTED = "attempt.started"
     ATTEMPT_SUCCEEDED = "attempt.succeeded"
     ATTEMPT_RETRIED = "attempt.retried"

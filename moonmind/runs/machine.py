@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import Any
 
 from moonmind.errors import ErrorInfo
+from moonmind.runs.attention import Attention, Option
 from moonmind.runs.chain import Stage, following
 from moonmind.runs.retry import RetryPolicy
 
@@ -115,7 +116,7 @@ class NothingToDo:
 
 @dataclass(frozen=True, slots=True)
 class Suspend:
-    """Release the worker and be claimed again later.
+    """Release the worker and be claimed again later; to wait for a person, `Ask`.
 
     `seconds` counts from the database's now; `until` (an instant another service stated) wins where it is given.
     """
@@ -150,7 +151,22 @@ class Redo:
     checkpoint: Mapping[str, Any] | None = None
 
 
-Outcome = Done | NothingToDo | Suspend | Failed | Redo
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Ask a person, and be claimed again with the answer in `context.answer`; until then nothing is held.
+
+    With options, the value of one of them is the answer, else a text. `approve` and `reject` are the values of a question
+    whether something may be done. Nobody answers in time: the run ends, and its retry asks again.
+    """
+
+    kind: str
+    text: str
+    options: tuple[Option, ...] = ()
+    checkpoint: Mapping[str, Any] | None = None
+    """What the next claim resumes from; None: what was there before."""
+
+
+Outcome = Done | NothingToDo | Suspend | Ask | Failed | Redo
 
 # --- decisions: what the machine makes of it -----------------------------------------------------------------------
 
@@ -188,6 +204,8 @@ class Wait:
     renews_deadline: bool
     """Waiting for the agent or a backoff is work; anything else moves the deadline past the wait."""
     frees_slot: bool
+    attention: Attention | None = None
+    """What a person is asked; the wait ends with the answer, or the run with the wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,23 +253,31 @@ def decide(stage: Stage, counts: Counts, outcome: Outcome, policy: RetryPolicy, 
         case Suspend(reason, seconds, until, checkpoint):
             working = reason in {WaitingReason.AGENT, WaitingReason.BACKOFF}
             return Wait(reason, seconds, until, checkpoint, not working, reason is not WaitingReason.AGENT)
+        case Ask(kind, text, options, checkpoint):
+            attention = Attention.asking(kind, text, options)
+            seconds = policy.attention_seconds
+            return Wait(WaitingReason.NEEDS_ATTENTION, seconds, None, checkpoint, True, True, attention)
         case Failed(error, transient, checkpoint, outage):
             pause = policy.pause(counts.errors, chance, outage=outage) if transient else None
             if pause is not None:
                 return TryAgain(pause, error, checkpoint)
             return Close(RunStatus.FAILED, AttemptState.FAILED, checkpoint=checkpoint, error=error)
-        case Redo(target, note, checkpoint):
-            if target.position >= stage.position:
-                error = ErrorInfo("illegal_redo", f"{stage} asked to go back to {target}, which is not before it")
-                return Close(RunStatus.FAILED, AttemptState.FAILED, error=error)
-            if counts.rounds >= policy.max_rounds:
-                error = ErrorInfo(
-                    "rounds_exhausted",
-                    f"{stage} sent the run back to {target} {counts.rounds} times without success: {note}",
-                    "Read what the last attempt left, add notes for the agent, and retry from discovery.",
-                )
-                return Close(RunStatus.FAILED, AttemptState.FAILED, error=error)
-            return GoBack(target, note, checkpoint)
+        case Redo():
+            return _back(stage, counts, outcome, policy)
+
+
+def _back(stage: Stage, counts: Counts, redo: Redo, policy: RetryPolicy) -> GoBack | Close:
+    if redo.stage.position >= stage.position:
+        error = ErrorInfo("illegal_redo", f"{stage} asked to go back to {redo.stage}, which is not before it")
+        return Close(RunStatus.FAILED, AttemptState.FAILED, error=error)
+    if counts.rounds >= policy.max_rounds:
+        error = ErrorInfo(
+            "rounds_exhausted",
+            f"{stage} sent the run back to {redo.stage} {counts.rounds} times without success: {redo.note}",
+            "Read what the last attempt left, add notes for the agent, and retry from discovery.",
+        )
+        return Close(RunStatus.FAILED, AttemptState.FAILED, error=error)
+    return GoBack(redo.stage, redo.note, redo.checkpoint)
 
 
 def may_retry(status: RunStatus, mode: RetryMode) -> bool:

@@ -85,7 +85,7 @@ class Run:
     selection: Mapping[str, Any] | None
     """What the request chose among the open tasks, as it was sent; None: all."""
     attention: Mapping[str, Any] | None
-    """What a person is asked, and the answer once there is one."""
+    """What a person is asked, and the answer once there is one, until the stage that asked ends."""
     started_by: str | None
     """Who asked for the run: an OS user, or the name of a token."""
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """Bounds on what happens without a person: errors, lost workers, rounds.
+    """Bounds on what happens without a person: errors, lost workers, rounds, a question that is not answered.
 
     Delays are full jitter, `chance * min(cap, base * 2^errors)` seconds, so that runs which failed together do not
     come back together. Source: the "full jitter" rule of AWS's architecture notes on backoff.
@@ -21,6 +21,8 @@ class RetryPolicy:
     """Trips back to an earlier stage."""
     base_seconds: float = 5.0
     cap_seconds: float = 300.0
+    attention_seconds: float = 259_200.0
+    """From a question to a person to the end of a run that got no answer."""
 
     def pause(self, errors: int, chance: float, *, outage: bool = False) -> float | None:
         """Return the seconds to wait after the error that makes it `errors + 1` in a row; None if no try is left.

@@ -5,8 +5,10 @@ from collections.abc import Callable
 from hypothesis import strategies as st
 
 from moonmind.errors import ErrorInfo
+from moonmind.runs.attention import CHOOSE_FEATURE, Option
 from moonmind.runs.chain import Stage
 from moonmind.runs.machine import (
+    Ask,
     AttemptState,
     Close,
     Done,
@@ -34,12 +36,19 @@ MISHAP = Failed(AWAY, transient=True)
 BACK = Redo(Stage.SUBMIT, "again")
 OUTAGE = Failed(AWAY, transient=True, outage=True)
 DONE = Done()
+WHICH = Ask(CHOOSE_FEATURE, "Which?", tuple(Option(feature, "") for feature in FEATURES))
 AT_WORK = Suspend(WaitingReason.AGENT, 60.0, checkpoint={"jobKey": "a-job"})
 NO_SLOT = Suspend(WaitingReason.CAPACITY, 60.0)
 REPORTS: tuple[Report, ...] = (
     DONE,
     NothingToDo("nothing is left"),
-    *(Suspend(reason, 60.0) for reason in WaitingReason if reason is not WaitingReason.AGENT),
+    *(
+        Suspend(reason, 60.0)
+        for reason in WaitingReason
+        if reason not in {WaitingReason.AGENT, WaitingReason.NEEDS_ATTENTION}
+    ),
+    WHICH,
+    Ask("a-kind", "What now?"),
     AT_WORK,
     Suspend(WaitingReason.QUOTA, 86400.0),
     Failed(AWAY),

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from moonmind.runs.attention import CHOOSE_FEATURE
 from moonmind.runs.machine import ACTIVE, AttemptState, RunStatus, WaitingReason
 from tests.model.values import LIMIT, OPEN, POLICY
 
@@ -40,6 +41,8 @@ class RunRow(NamedTuple):
     cancel: bool
     completed: bool
     error: str | None
+    asks: str | None
+    answered: bool
     repository_key: str
     requested_key: str
     feature_key: str | None
@@ -95,6 +98,7 @@ def check(before: Snapshot, after: Snapshot, *, claimed: str | None = None, retr
         run = after.runs[key]
         assert run.status in ACTIVE, "a run that has ended holds no slot"
         assert (run.host, run.stage) == (host, SUBMIT), "a slot is held where the agent is, while it is at work"
+        assert run.waiting_reason != WaitingReason.NEEDS_ATTENTION, "who waits for a person holds no slot"
 
 
 def check_move(before: RunRow, after: RunRow, *, claimed: bool, retried: bool) -> None:
@@ -102,7 +106,7 @@ def check_move(before: RunRow, after: RunRow, *, claimed: bool, retried: bool) -
     assert after.status == before.status or after.status in LEGAL[before.status], "a legal move"
     assert after.fence == before.fence + claimed, "the fence grows by one at a claim, and never else"
     if before.status not in ACTIVE and not retried:
-        assert after[:19] == before._replace(job_key=after.job_key)[:19], "what has ended is left only by a retry"
+        assert after[:21] == before._replace(job_key=after.job_key)[:21], "what has ended is left only by a retry"
 
 
 def check_row(row: RunRow) -> None:
@@ -116,6 +120,13 @@ def check_row(row: RunRow) -> None:
         assert not row.held
         assert row.dispatch_after is None
         assert row.completed
+        assert row.asks is None, "what has ended asks nothing"
+    assert row.asks is not None or not row.answered
+    if row.waiting_reason == WaitingReason.NEEDS_ATTENTION:
+        assert row.asks is not None, "who waits for a person asks something"
+        assert not row.answered, "an answer ends the wait"
+        assert not row.held
+        assert row.asks != CHOOSE_FEATURE or row.feature_key is None, "a run without a choice works on no feature"
     assert row.errors <= MAX_ERRORS, "errors are bounded"
     assert row.rounds <= POLICY.max_rounds, "rounds are bounded"
 

@@ -123,6 +123,12 @@ class Moves(RuleBasedStateMachine):
         else:
             self.make(lambda side: side.retry(key, mode), retries=key)
 
+    @rule(run=a_number, choice=a_feature, back=st.sampled_from((0, 0, 0, 1)))
+    def answer(self, run: int, choice: str, back: int) -> None:
+        """A person answers a question: in time, twice, or one that is not open any more."""
+        key = self._pick(run, lambda row: row.open_question).key
+        self.make(lambda side: side.answer(key, choice, back))
+
     # --- claimers
 
     @rule(run=a_number, off=st.sampled_from((0, 0, 0, -1, 1, 2)), host=a_host)

@@ -11,6 +11,7 @@ from moonmind import bootstrap
 from moonmind.db.unit_of_work import Database, UnitOfWork
 from moonmind.engine.executor import Recorder
 from moonmind.errors import RunActive
+from moonmind.runs.attention import CHOOSE_FEATURE, Answered, Attention
 from moonmind.runs.chain import STAGES, Stage
 from moonmind.runs.machine import RetryMode, Suspend
 from moonmind.runs.records import Claim, NewRun, Run
@@ -73,6 +74,22 @@ class Repositories:
         try:
             with self._database.write() as unit:
                 return unit.requests.retry(UUID(key), mode, None, LIFETIME, uuid4()) is not None or None
+        except RunActive:
+            return False
+
+    def answer(self, key: str, choice: str, back: int) -> bool | None:
+        """Answer what a run asked `back` claims ago; None: it does not ask that now, False: another run has that feature."""
+        try:
+            with self._database.write() as unit:
+                run = unit.runs.get(UUID(key))
+                asked = Attention.read(run.attention) if run is not None else None
+                if run is None or asked is None:
+                    return None
+                answered = asked.answered(Answered(asked.kind, choice=choice))
+                chosen = choice if asked.kind == CHOOSE_FEATURE else None
+                then = replace(run, fence=run.fence - back)
+                given = unit.requests.answer(then, answered, feature_key=chosen, deadline_seconds=LIFETIME)
+                return given is not None or None
         except RunActive:
             return False
 

@@ -81,8 +81,7 @@ class Rescued:
 
     def answer_nobody(self) -> list[str]:
         """End the runs that waited for a person for too long."""
-        waits = [row for row in self.rows.values() if row.free and row.waiting is WaitingReason.NEEDS_ATTENTION]
-        late = [row for row in waits if row.turn <= self.now]
+        late = [row for row in self.rows.values() if row.open_question and row.turn <= self.now]
         for row in late:
             self._close_open(row, RunStatus.FAILED, "unanswered")
         return sorted(row.key for row in late)
@@ -90,7 +89,8 @@ class Rescued:
     def give_up_hosts(self) -> list[str]:
         """Free the runs of silent hosts while another one is heard of."""
         silent = self._silent()
-        gone = [row for row in self.rows.values() if row.free and row.host in silent] if silent < set(self.seen) else []
+        bound = [row for row in self.rows.values() if row.free and row.host in silent and not row.open_question]
+        gone = bound if silent < set(self.seen) else []
         freed = {row.key for row in gone}
         self.slots = {key: host for key, host in self.slots.items() if key not in freed}
         for row in gone:
@@ -148,6 +148,7 @@ class Rescued:
     def _close_open(self, row: Row, status: RunStatus, error: str | None) -> None:
         row.status, row.error = status, error
         row.until = row.waiting = row.dispatch_at = None
+        row.forget_question()
         for attempts in row.tries.values():
             for one in attempts:
                 one.state = AttemptState.FAILED if one.state in OPEN else one.state

@@ -11,8 +11,8 @@ from sqlalchemy import make_url
 from moonmind.runs.chain import Stage
 from tests.model.laws import INSTANTS, RunRow, Snapshot
 
-COLUMNS = RunRow._fields[6:-4]
-"""What is read of a run as it stands; its key, its host, four questions and its instants come beside it."""
+COLUMNS = RunRow._fields[8:-4]
+"""What is read of a run as it stands; its key, its host, six questions and its instants come beside it."""
 _CASES = " ".join(f"WHEN '{stage.value}' THEN {stage.position}" for stage in Stage)
 PLACE = f"CASE stage {_CASES} END"
 """A stage's place in the chain."""
@@ -36,18 +36,28 @@ class Tables:
             plain = parsed.set(drivername="postgresql").render_as_string(hide_password=False)
             self._connection = psycopg.connect(plain, autocommit=True)
             key, code, now = "replace({}::text, '-', '')", "error->>'code'", "statement_timestamp()"
+            asks, answered = "attention->>'kind'", "attention->>'answer' IS NOT NULL"
             seconds = "extract(epoch from {} - " + now + ")::float8"
         else:
             self._connection = sqlite3.connect(parsed.database or "", isolation_level=None, timeout=30)
             self._connection.execute("PRAGMA foreign_keys=ON")
             self._connection.execute("PRAGMA synchronous=OFF")
             key, code = "{}", "json_extract(error, '$.code')"
+            asks, answered = "json_extract(attention, '$.kind')", "json_extract(attention, '$.answer') IS NOT NULL"
             now = "(CAST(ROUND(julianday('now') * 86400000.0) AS INTEGER) - 210866760000000) * 1000"
             seconds = "({} - " + now + ") / 1000000.0"
         self._now = now
         answers = [f"{name} IS NOT NULL" for name in ("lease_owner", "cancel_requested_at", "completed_at")]
         columns = [STORED.get(name, name) for name in COLUMNS]
-        listed = (*map(key.format, ("id", "agent_host")), *answers, code, *columns, *map(seconds.format, INSTANTS))
+        listed = (
+            *map(key.format, ("id", "agent_host")),
+            *answers,
+            code,
+            asks,
+            answered,
+            *columns,
+            *map(seconds.format, INSTANTS),
+        )
         self._runs = f"SELECT {', '.join(listed)} FROM run"
         self._tries = f"SELECT {key.format('run_id')}, {PLACE}, number, state, claims FROM attempt ORDER BY id"
         self._events = f"SELECT {key.format('run_id')}, seq, type FROM event ORDER BY id"

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, select, true
 from moonmind.db import claims, operator_requests, outcomes, rescues
 from moonmind.db.claims import Claims
 from moonmind.db.journal import record
+from moonmind.db.operator_requests import Requests
 from moonmind.db.outcomes import Outcomes
 from moonmind.db.rescues import Rescues
 from moonmind.db.tables import run
@@ -106,6 +107,15 @@ def leaves_attempts_open(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rescues, "end_open_attempts", lambda connection, closed, error: None)
 
 
+def answers_another_question(monkeypatch: pytest.MonkeyPatch) -> None:
+    answer = Requests.answer
+
+    def careless(self: Requests, asked: Run, *given: Any, **values: Any) -> Run | None:
+        return answer(self, replace(asked, fence=_fence(self._connection, asked.id)), *given, **values)
+
+    monkeypatch.setattr(Requests, "answer", careless)
+
+
 def tries_again_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     def stubborn(stage: Stage, counts: Counts, outcome: Outcome, policy: RetryPolicy, chance: float) -> Decision:
         return decide(stage, Counts(0, counts.rounds), outcome, policy, chance)
@@ -140,6 +150,7 @@ def may_retry_what_succeeded(monkeypatch: pytest.MonkeyPatch) -> None:
         forgives_a_lost_worker,
         keeps_the_slot,
         leaves_attempts_open,
+        answers_another_question,
     ],
 )
 def test_a_defect_of_the_repositories_is_found(

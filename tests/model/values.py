@@ -3,12 +3,21 @@
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from moonmind.runs.attention import CHOOSE_FEATURE
 from moonmind.runs.chain import Stage
 from moonmind.runs.event_types import EventType
 from moonmind.runs.machine import AttemptState, Close, Counts, Decision, Outcome, RunStatus, WaitingReason, decide
 from moonmind.runs.retry import RetryPolicy
 
-POLICY = RetryPolicy(max_errors=2, max_outages=3, max_crashes=3, max_rounds=1, base_seconds=40.0, cap_seconds=100.0)
+POLICY = RetryPolicy(
+    max_errors=2,
+    max_outages=3,
+    max_crashes=3,
+    max_rounds=1,
+    base_seconds=40.0,
+    cap_seconds=100.0,
+    attention_seconds=345.0,
+)
 CHANCE = 0.5
 """How the dice fall, wherever the product throws them."""
 LEASE = 45.0
@@ -77,6 +86,9 @@ class Row:
     host: str | None = None
     job: str | None = None
     error: str | None = None
+    asks: str | None = None
+    """The kind of what a person was asked at this stage."""
+    answered: bool = False
     tries: dict[Stage, list[Try]] = field(default_factory=dict)
     events: list[EventType] = field(default_factory=list)
 
@@ -84,6 +96,20 @@ class Row:
     def free(self) -> bool:
         """Return True if the run goes on and nobody holds it."""
         return self.until is None and not self.status.terminal
+
+    @property
+    def open_question(self) -> bool:
+        """Return True if the run waits for a person."""
+        return self.free and self.waiting is WaitingReason.NEEDS_ATTENTION
+
+    @property
+    def chooses(self) -> bool:
+        """Return True if a person has yet to choose the run's feature."""
+        return self.open_question and self.asks == CHOOSE_FEATURE
+
+    def forget_question(self) -> None:
+        """Drop what was asked, with its answer: the stage that asked has ended."""
+        self.asks, self.answered = None, False
 
     @property
     def latest(self) -> Try:

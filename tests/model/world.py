@@ -7,6 +7,7 @@ else is written a second time here, so that the repositories can be held against
 from collections.abc import Sequence
 
 from moonmind.errors import ErrorInfo
+from moonmind.runs.attention import CHOOSE_FEATURE
 from moonmind.runs.chain import STAGES, Stage
 from moonmind.runs.event_types import EventType
 from moonmind.runs.machine import (
@@ -76,7 +77,7 @@ class World(Rescued):
         asked = (feature or row.requested).removeprefix("specs/")
         others = [one for one in self._active() if one.repository == row.repository]
         for one in others:
-            taken = (one.feature or one.requested).removeprefix("specs/")
+            taken = None if one.chooses else (one.feature or one.requested).removeprefix("specs/")
             if one.requested == row.requested or (feature and one.feature == feature) or (asked and asked == taken):
                 return False
         row.status, row.feature, row.error, row.cancel, row.job, row.waiting = (
@@ -85,8 +86,27 @@ class World(Rescued):
         row.stage = Stage.DISCOVER if restart else row.stage
         row.turn, row.dispatch_at, row.deadline = self.now, self.now + 10, self.now + LIFETIME
         row.dispatches = row.errors = row.crashes = row.rounds = 0
+        row.forget_question()
         self._reopen(row)
         row.events.append(EventType.RUN_RETRIED)
+        return True
+
+    def answer(self, key: str, choice: str, back: int) -> bool | None:
+        """Answer what a run asked `back` claims ago; None: it does not ask that now, False: another run has that feature."""
+        row = self.rows[key]
+        if row.asks is None:
+            return None
+        feature = choice if row.asks == CHOOSE_FEATURE else None
+        for one in self._active(but=row):
+            named = None if one.chooses else (one.feature or one.requested).removeprefix("specs/")
+            if feature and one.repository == row.repository and named == feature.removeprefix("specs/"):
+                return False
+        if back or not row.open_question or row.cancel or row.turn <= self.now:
+            return None
+        row.waiting, row.answered, row.feature = None, True, feature or row.feature
+        row.turn, row.dispatch_at, row.deadline = self.now, self.now + 10, self.now + LIFETIME
+        row.dispatches = 0
+        row.events.append(EventType.RUN_ANSWERED)
         return True
 
     # --- claimers
@@ -94,7 +114,7 @@ class World(Rescued):
     def claim(self, key: str, stage: Stage, host: str) -> Held | None:
         """Take the right to work on a stage."""
         row = self.rows[key]
-        asked = row.waiting is WaitingReason.NEEDS_ATTENTION and not row.cancel
+        asked = row.open_question and not row.cancel
         if not (row.free and row.stage is stage and row.host in {None, host} and self._due(row)) or asked:
             return None
         row.status, row.until, row.waiting, row.dispatches = RunStatus.RUNNING, self.now + LEASE, None, 0
@@ -164,6 +184,8 @@ class World(Rescued):
 
     def _apply(self, row: Row, decision: Decision) -> None:
         now = self.now
+        if isinstance(decision, Advance | GoBack | Close):
+            row.forget_question()
         match decision:
             case Advance(stage, _):
                 row.latest.state = AttemptState.SUCCEEDED
@@ -175,7 +197,12 @@ class World(Rescued):
                 row.deadline = row.turn + LIFETIME if renews_deadline else row.deadline
                 row.dispatch_at = self._dispatch_at(row)
                 row.job = (kept or {}).get("jobKey", row.job)
-                row.events.append(EventType.ATTEMPT_SUSPENDED)
+                if (asked := decision.attention) is None:
+                    row.events.append(EventType.ATTEMPT_SUSPENDED)
+                else:
+                    row.asks, row.answered = asked.kind, False
+                    row.feature = None if asked.kind == CHOOSE_FEATURE else row.feature
+                    row.events.append(EventType.RUN_ASKED)
             case TryAgain(seconds, _, _):
                 row.latest.state = AttemptState.FAILED
                 row.tries[row.stage].append(Try(AttemptState.RETRYING))
@@ -203,8 +230,8 @@ class World(Rescued):
         found = Snapshot(slots=dict(self.slots))
         for key, row in self.rows.items():
             found.runs[key] = RunRow(
-                key, row.host, row.until is not None, row.cancel, row.status.terminal, row.error, row.repository,
-                row.requested, row.feature, row.status, row.stage.position, row.fence, row.dispatches, row.waiting,
+                key, row.host, row.until is not None, row.cancel, row.status.terminal, row.error, row.asks,
+                row.answered, row.repository, row.requested, row.feature, row.status, row.stage.position, row.fence, row.dispatches, row.waiting,
                 row.errors, row.crashes, row.rounds, row.job, len(row.events),
                 None if row.until is None else row.until - self.now, row.turn - self.now,
                 None if row.dispatch_at is None else row.dispatch_at - self.now, row.deadline - self.now,

@@ -21,6 +21,7 @@ from sqlalchemy import create_engine, make_url, select, text, update
 from moonmind.db.clock import db_now_plus
 from moonmind.db.tables import run
 from moonmind.db.unit_of_work import Database
+from moonmind.runs.attention import Attention, Option
 from moonmind.runs.chain import Stage
 from moonmind.runs.machine import Advance, Wait, WaitingReason
 from moonmind.runs.records import Claim, Event, NewRun, Run
@@ -34,6 +35,8 @@ UNIT = Path(__file__).parents[1] / "unit"
 INTEGRATION = UNIT.with_name("integration")
 
 T = TypeVar("T")
+
+QUESTION = Attention.asking("a-kind", "Go on as it is?", [Option("go", "go on"), Option("stop", "stop here")])
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -289,6 +292,18 @@ def suspend(database: Database, run: Run, reason: WaitingReason = WaitingReason.
         if reason is WaitingReason.AGENT:
             assert unit.slots.take(run.id, claim.fence, HOST, 100)
         after = unit.outcomes.write(claim, a_wait(reason, seconds=seconds, checkpoint={"k": 1, "jobKey": "j"}))
+    assert after is not None
+    return after
+
+
+def let_ask(database: Database, run: Run, question: Attention = QUESTION, seconds: float = 600.0) -> Run:
+    """Claim the run's stage and let it ask a person."""
+    claim = claim_run(database, run.id, run.stage)
+    waits = a_wait(
+        WaitingReason.NEEDS_ATTENTION, seconds=seconds, renews_deadline=True, frees_slot=True, attention=question
+    )
+    with database.write() as unit:
+        after = unit.outcomes.write(claim, waits)
     assert after is not None
     return after
 

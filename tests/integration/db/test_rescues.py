@@ -11,11 +11,13 @@ from moonmind.runs.records import Run
 from moonmind.runs.retry import CRASH_SPREAD_SECONDS
 from tests.support.databases import (
     HOST,
+    QUESTION,
     add_run,
     at_once,
     claim_run,
     due,
     event_types,
+    let_ask,
     make_due,
     reach,
     read_run,
@@ -137,7 +139,7 @@ def test_a_question_that_nobody_answered_ends_the_run(database: Database) -> Non
         with database.write() as unit:
             return unit.rescues.close_unanswered()
 
-    asked = suspend(database, reach(database, Stage.SUBMIT), WaitingReason.NEEDS_ATTENTION)
+    asked = let_ask(database, reach(database, Stage.SUBMIT))
     suspended = suspend(database, add_run(database), WaitingReason.QUOTA)
     assert close_unanswered() == []
     make_due(database, asked.id)
@@ -147,8 +149,33 @@ def test_a_question_that_nobody_answered_ends_the_run(database: Database) -> Non
     assert (closed.status, closed.waiting_reason, closed.dispatch_after) == (RunStatus.FAILED, None, None)
     assert closed.error is not None
     assert closed.error.code == "unanswered"
+    assert QUESTION.text in closed.error.message
+    assert f"moonmind retry {asked.id}" in closed.error.remediation
+    assert closed.attention is None
     assert event_types(database, asked.id)[-1] == "run.closed"
     assert due(database) == [suspended.id]
+
+
+def test_a_run_that_waits_for_a_person_outlasts_its_host(database: Database) -> None:
+    register_host(database)
+    register_host(database, OTHER)
+    asked = let_ask(database, reach(database, Stage.SUBMIT))
+    set_columns(database, asked.id, agent_host=HOST)
+    with database._engine.begin() as connection:
+        connection.execute(update(host).where(host.c.id == HOST).values(seen_at=db_now_plus(-301.0)))
+    with database.write() as unit:
+        assert unit.rescues.silent_hosts(300.0) == []
+        assert unit.rescues.give_up_host(HOST) == []
+    still = read_run(database, asked.id)
+    assert (still.attention, still.waiting_reason, still.crashes) == (
+        asked.attention, WaitingReason.NEEDS_ATTENTION, 0
+    )  # fmt: skip
+    with database.write() as unit:
+        assert unit.requests.answer(still, QUESTION, feature_key=None, deadline_seconds=60.0) is not None
+    with database.write() as unit:
+        assert unit.rescues.silent_hosts(300.0) == [HOST]
+        (freed,) = unit.rescues.give_up_host(HOST)
+    assert (freed.agent_host, freed.attention) == (None, QUESTION.stored())
 
 
 def test_an_ended_run_has_its_job_until_its_end_is_seen_or_a_retry_is_asked_for(database: Database) -> None:

@@ -20,6 +20,7 @@ from tests.support.databases import (
     claim_run,
     due,
     everything,
+    let_ask,
     make_due,
     reach,
     read_run,
@@ -171,9 +172,7 @@ def test_a_sweep_replaces_a_dispatch_thread_that_hangs(database: Database, agent
 
 
 def test_a_question_that_nobody_answered_ends_the_run(database: Database, janitor: Janitor) -> None:
-    asked, late = (
-        suspend(database, reach(database, Stage.SUBMIT), WaitingReason.NEEDS_ATTENTION, 600.0) for _ in range(2)
-    )
+    asked, late = (let_ask(database, reach(database, Stage.SUBMIT)) for _ in range(2))
     set_columns(database, late.id, not_before=db_now_plus(-1.0))
     with capture_logs() as logs:
         janitor.sweep()

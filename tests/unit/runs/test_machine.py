@@ -7,11 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from moonmind.errors import ErrorInfo
+from moonmind.runs.attention import Attention, Option
 from moonmind.runs.chain import STAGES, Stage
 from moonmind.runs.machine import (
     ACTIVE,
     TERMINAL,
     Advance,
+    Ask,
     AttemptState,
     Close,
     Counts,
@@ -53,6 +55,25 @@ def test_done_at_the_last_stage_closes_the_run_as_succeeded() -> None:
 def test_nothing_to_do_closes_as_no_work_with_the_reason() -> None:
     assert decided(Stage.DISCOVER, NothingToDo("all done")) == Close(
         RunStatus.NO_WORK, AttemptState.SUCCEEDED, {}, reason="all done"
+    )
+
+
+@pytest.mark.parametrize("checkpoint", [None, {"looked": 1}])
+def test_a_question_waits_for_a_person_as_long_as_the_policy_says_and_holds_nothing(
+    checkpoint: dict[str, int] | None,
+) -> None:
+    options = (Option("a", "the first"), Option("b", "the second"))
+    decision = decide(
+        Stage.SUBMIT, Counts(), Ask("a-kind", "Which?", options, checkpoint), RetryPolicy(attention_seconds=7.0), 0.5
+    )
+    assert decision == Wait(
+        WaitingReason.NEEDS_ATTENTION,
+        7.0,
+        None,
+        checkpoint,
+        renews_deadline=True,
+        frees_slot=True,
+        attention=Attention("a-kind", "Which?", options),
     )
 
 
