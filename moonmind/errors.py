@@ -210,6 +210,13 @@ class TokenNameTaken(Conflict):
     )
 
 
+class AnswerNotAwaited(Conflict):
+    """An answer came that the run does not ask for, or not any more."""
+
+    code = "answer_not_awaited"
+    remediation = "Look at what the run asks with `moonmind show`, and answer with one of its options."
+
+
 class IdempotencyMismatch(Conflict):
     """One Idempotency-Key came with two different bodies."""
 

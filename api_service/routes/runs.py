@@ -1,4 +1,4 @@
-"""Runs: start, look, retry, cancel."""
+"""Runs: start, look, answer, retry, cancel."""
 
 from typing import Annotated, Literal
 
@@ -95,6 +95,18 @@ def list_tasks(
 ) -> list[wire.WorkflowTaskState]:
     """List a run's tasks in chain order, then its retries."""
     return runs.tasks(run_id, every_attempt=attempts == "all")
+
+
+@router.post(
+    "/{run_id}/answer",
+    status_code=202,
+    operation_id="answerRun",
+    response_model=wire.SpecWorkflowRun,
+    responses=refusals(403, 404, 409, 422),
+)
+def answer_run(run_id: RunId, runs: Runs, body: wire.AnswerRun) -> wire.SpecWorkflowRun:
+    """Answer what a run asks; see its `attention`."""
+    return runs.answer(run_id, body)
 
 
 @router.post(

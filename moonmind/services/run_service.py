@@ -11,6 +11,7 @@ from moonmind.engine.dispatch_loop import Notifier
 from moonmind.engine.run_artifacts import copy_patches, list_artifact
 from moonmind.engine.stage import Stages
 from moonmind.errors import (
+    AnswerNotAwaited,
     IdempotencyMismatch,
     InvalidRequest,
     NotCancellable,
@@ -24,10 +25,12 @@ from moonmind.preflight.checks import Preflight
 from moonmind.preflight.retry_precheck import RetryPrecheck
 from moonmind.repository_patterns import RepositoryPatterns
 from moonmind.runs import naming
+from moonmind.runs.attention import Attention
 from moonmind.runs.chain import FIRST, from_stage
+from moonmind.runs.event_types import EventType
 from moonmind.runs.machine import RetryMode, RunStatus, may_retry
 from moonmind.runs.records import Artifact, NewRun, Run, RunFilter
-from moonmind.services import run_views
+from moonmind.services import answers, run_views
 from moonmind.services.forced_start import left_for
 from moonmind.services.listing_cursor import read_cursor, write_cursor
 
@@ -44,7 +47,7 @@ class ArtifactContent:
 
 
 class RunService:
-    """Create, look at, retry and cancel runs."""
+    """Create, look at, answer, retry and cancel runs."""
 
     def __init__(
         self,
@@ -237,6 +240,39 @@ class RunService:
             view = self._view(uow, retried)
         self._notifier.notify(retried)
         return view
+
+    def answer(self, run_id: UUID, body: wire.AnswerRun, *, actor: str | None = None) -> wire.SpecWorkflowRun:
+        """Answer what a run asks; it goes on at once.
+
+        Raises RepositoryNotAllowed, AnswerNotAwaited with what is awaited now, and RunActive where another run works on the
+        feature that was chosen: the question stays open then.
+        """
+        with self._database.write() as uow:
+            asked = _found(uow.runs.get(run_id), run_id)
+            self._admitted.require(asked.repository)
+            question, now = Attention.read(asked.attention), uow.now()
+            if question is None or run_views.attention_view(asked, now) is None:
+                raise self._late(uow, asked)
+            answer = answers.given(asked, question, body, by=actor, at=now)
+            try:
+                answered = uow.requests.answer(
+                    asked,
+                    question.answered(answer),
+                    feature_key=answers.feature_of(answer),
+                    deadline_seconds=self._deadline,
+                )
+            except RunActive as busy:
+                raise answers.taken(busy) from None
+            if answered is None:
+                # Another answer, a cancel or the end of the time was faster.
+                raise self._late(uow, _found(uow.runs.get(run_id), run_id))
+            view = self._view(uow, answered)
+        self._notifier.notify(answered)
+        return view
+
+    def _late(self, uow: UnitOfWork, run: Run) -> AnswerNotAwaited:
+        earlier = uow.events.last(run.id, EventType.RUN_ANSWERED)
+        return answers.late(run, uow.now(), None if earlier is None else earlier.data)
 
     def cancel(self, run_id: UUID, *, actor: str | None = None) -> wire.SpecWorkflowRun:
         """Ask a run to stop; it is closed once its agent is provably gone. Raises NotCancellable.

@@ -10,6 +10,7 @@ from moonmind import wire
 from moonmind.engine.stage import Stages
 from moonmind.ports.check import CheckStatus
 from moonmind.runs import facts, naming
+from moonmind.runs.attention import Attention
 from moonmind.runs.chain import STAGES, Stage
 from moonmind.runs.machine import AttemptState, RunStatus, WaitingReason
 from moonmind.runs.records import Artifact, Attempt, CredentialAudit, Event, Run
@@ -65,6 +66,7 @@ def run_view(
         phase=run.phase,
         progress=_progress(run),
         waiting=_waiting(run, now),
+        attention=attention_view(run, now),
         usage=None if tokens is None else wire.Usage.model_validate(tokens),
         model_calls=calls,
         model_calls_capped=capped,
@@ -171,6 +173,17 @@ def _waiting(run: Run, now: datetime | None) -> wire.Waiting | None:
     if now is not None and run.waiting_reason is not WaitingReason.AGENT and run.not_before <= now:
         return None
     return wire.Waiting(reason=run.waiting_reason, until=run.not_before)
+
+
+def attention_view(run: Run, now: datetime | None) -> wire.Attention | None:
+    """Show what a run asks; None where no answer is awaited (any more)."""
+    waiting, asked = _waiting(run, now), Attention.read(run.attention)
+    if waiting is None or waiting.reason is not WaitingReason.NEEDS_ATTENTION:
+        return None
+    if asked is None or run.cancel_requested_at is not None:
+        return None
+    options = [wire.AttentionOption(value=one.value, text=one.text) for one in asked.options]
+    return wire.Attention(kind=asked.kind, text=asked.text, options=options, until=waiting.until)
 
 
 def _task(

@@ -3,6 +3,8 @@
 from moonmind.wire.base import Instant, Text, WireModel, writable
 from moonmind.wire.problems import Problem, RunError
 from moonmind.wire.public_run import (
+    Attention,
+    AttentionOption,
     Progress,
     RunEvent,
     RunPage,
@@ -16,12 +18,15 @@ from moonmind.wire.public_run import (
 )
 from moonmind.wire.public_token import ApiToken, NewApiToken
 from moonmind.wire.readiness import CheckResult, Health, Readiness
-from moonmind.wire.requests import FINGERPRINT, AcceptFindings, CreateRun, RetryRun
+from moonmind.wire.requests import FINGERPRINT, AcceptFindings, AnswerRun, CreateRun, RetryRun
 
 __all__ = [
     "FINGERPRINT",
     "AcceptFindings",
+    "AnswerRun",
     "ApiToken",
+    "Attention",
+    "AttentionOption",
     "CheckResult",
     "CreateRun",
     "Health",

@@ -10,6 +10,7 @@ from moonmind.wire.base import WireModel
 _WORDS: Mapping[str, str] = {
     "missing": "is required",
     "extra_forbidden": "unknown field",
+    "too_short": "must not be empty",
     "too_long": "at most {max_length} characters",
     "string_too_long": "at most {max_length} characters",
     "string_too_short": "at least {min_length} characters",

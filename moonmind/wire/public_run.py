@@ -84,6 +84,26 @@ class Waiting(WireModel):
     until: Instant
 
 
+class AttentionOption(WireModel):
+    """One of the answers that a question offers."""
+
+    value: str
+    """Sent as `choice`; `approve` and `reject` may also be sent as such."""
+    text: str
+    """What it means, with its facts."""
+
+
+class Attention(WireModel):
+    """What a run asks a person, and until when it waits for the answer."""
+
+    kind: str
+    """`choose_feature`, `stale_boxes`, and more over time."""
+    text: str
+    options: list[AttentionOption] = Field(default_factory=list)
+    """Empty where a text is the answer."""
+    until: Instant
+
+
 class Progress(WireModel):
     """How far along its chain a run is, in stages."""
 
@@ -122,6 +142,8 @@ class SpecWorkflowRun(WireModel):
     """The phase of tasks.md that this run works on."""
     progress: Progress | None = None
     waiting: Waiting | None = None
+    attention: Attention | None = None
+    """Null unless a person's answer is awaited."""
     usage: Usage | None = None
     model_calls: int | None = Field(default=None, ge=0)
     """Calls of the model that the run's agents made; null where they were not counted."""

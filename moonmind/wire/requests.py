@@ -1,11 +1,12 @@
 """What callers ask for."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, ConfigDict, Field
+from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from moonmind.errors import InvalidRequest
 from moonmind.runs import naming
+from moonmind.runs.attention import VALUE_LENGTH
 from moonmind.runs.chain import Stage
 from moonmind.runs.machine import RetryMode
 from moonmind.wire.base import Text, WireModel, must_match
@@ -16,6 +17,7 @@ _FOLDER = r"(?!\s*\.{0,2}\s*(/|$))[^/\\]+"
 FEATURE_PATTERN = rf"^(?=[^/]{{0,{FEATURE_KEY_LENGTH}}}$|[^/]*/)\s*((\./)?{_FOLDER}(/{_FOLDER})*/*\s*)?$"
 """A key, or a path, which may be longer: no folder of it is empty, `.` or `..`, but for `./` in front and `/` behind."""
 NOTES_LENGTH = 1024
+WHY_LENGTH = 500
 
 
 def _repository(value: str) -> str:
@@ -78,7 +80,7 @@ class AcceptFindings(_Request):
 
     fingerprints: Annotated[list[Fingerprint], Field(min_length=1, max_length=50)]
     """As the run's error names them."""
-    reason: Annotated[Text, Field(min_length=1, max_length=500)]
+    reason: Annotated[Text, Field(min_length=1, max_length=WHY_LENGTH)]
     """Kept with the run and named in the pull request."""
 
 
@@ -89,3 +91,22 @@ class RetryRun(_Request):
     notes: Notes | None = None
     accept_findings: AcceptFindings | None = None
     """For a run that ended with `secret_suspected`, and `resume_failed_task`."""
+
+
+class AnswerRun(_Request):
+    """Answer what a run asks: with exactly one of `choice`, `text`, `approve` and `reject`."""
+
+    choice: Annotated[Text, Field(min_length=1, max_length=VALUE_LENGTH)] | None = None
+    """The `value` of one of the options."""
+    text: Annotated[Text, Field(min_length=1, max_length=NOTES_LENGTH)] | None = None
+    """Where no options are offered."""
+    approve: Literal[True] | None = None
+    reject: Literal[True] | None = None
+    why: Annotated[Text, Field(min_length=1, max_length=WHY_LENGTH)] | None = None
+    """Kept with the answer."""
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if sum(one is not None for one in (self.choice, self.text, self.approve, self.reject)) != 1:
+            raise ValueError("exactly one of choice, text, approve and reject is the answer")
+        return self

@@ -10,7 +10,16 @@ from fastapi.testclient import TestClient
 from moonmind.db.clock import db_now
 from moonmind.db.unit_of_work import Database
 from moonmind.runs.machine import RunStatus
-from tests.support.databases import claim_run, events_of, set_columns
+from tests.support.databases import (
+    QUESTION,
+    add_run,
+    claim_run,
+    event_types,
+    events_of,
+    let_ask,
+    read_run,
+    set_columns,
+)
 
 RUNS = "/api/workflows/speckit/runs"
 BODY = {"repository": "moonmind/spec-kit-reference", "featureKey": "spec-42-refresh-docs"}
@@ -233,3 +242,58 @@ def test_a_run_lists_its_artifacts_under_the_types_they_are_sent_as(
     keep(run_id, "apply/change.patch", b"diff", "text/x-diff")
     (listed,) = client.get(f"{RUNS}/{run_id}").json()["artifacts"]
     assert listed["contentType"] == "text/plain; charset=utf-8"
+
+
+# --- answers -------------------------------------------------------------------------------------------------------
+
+
+def test_an_answer_is_accepted_and_a_second_one_is_told_of_it(client: TestClient, database: Database) -> None:
+    run_id = let_ask(database, add_run(database), QUESTION).id
+    shown = client.get(f"{RUNS}/{run_id}").json()
+    assert shown["attention"] == {
+        "kind": QUESTION.kind,
+        "text": QUESTION.text,
+        "options": [{"value": one.value, "text": one.text} for one in QUESTION.options],
+        "until": shown["waiting"]["until"],
+    }
+    first = client.post(f"{RUNS}/{run_id}/answer", json={"choice": "go", "why": "it may"})
+    assert (first.status_code, first.json()["attention"], first.json()["waiting"]) == (202, None, None)
+    second = client.post(f"{RUNS}/{run_id}/answer", json={"choice": "stop"})
+    assert (second.status_code, second.json()["code"]) == (409, "answer_not_awaited")
+    assert second.json()["details"]["awaited"] is None
+    assert second.json()["details"]["answered"]["choice"] == "go"
+    assert event_types(database, run_id)[-1] == "run.answered"
+
+
+def test_a_wrong_answer_is_a_conflict_that_says_what_is_awaited(client: TestClient, database: Database) -> None:
+    run_id = let_ask(database, add_run(database), QUESTION).id
+    answer = client.post(f"{RUNS}/{run_id}/answer", json={"choice": "stay"})
+    assert (answer.status_code, answer.json()["code"]) == (409, "answer_not_awaited")
+    assert answer.json()["details"]["awaited"] == client.get(f"{RUNS}/{run_id}").json()["attention"]
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ({}, "exactly one of choice, text, approve and reject is the answer"),
+        ({"why": "because"}, "exactly one of"),
+        ({"choice": "go", "text": "go"}, "exactly one of"),
+        ({"approve": True, "reject": True}, "exactly one of"),
+        ({"approve": False}, "must be True"),
+        ({"approve": "yes"}, "must be True"),
+        ({"choice": "go", "by": "ana"}, "unknown field"),
+        ({"choice": ""}, "must not be empty"),
+        ({"choice": "x" * 513}, "at most 512 characters"),
+        ({"text": "x" * 1025}, "at most 1024 characters"),
+        ({"choice": "go", "why": "x" * 501}, "at most 500 characters"),
+        ({"choice": "a\0b"}, "U+0000"),
+        ({"choice": 3}, "must be a string"),
+        (["go"], "must be a JSON object"),
+    ],
+)
+def test_a_body_that_is_no_answer_is_refused(client: TestClient, database: Database, body: object, said: str) -> None:
+    run = let_ask(database, add_run(database), QUESTION)
+    answer = client.post(f"{RUNS}/{run.id}/answer", json=body)
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
+    assert said in answer.json()["message"]
+    assert read_run(database, run.id) == run
