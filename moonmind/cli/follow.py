@@ -111,8 +111,9 @@ def follow(
     pace: float = PACE_SECONDS,
     check: Callable[[], None] | None = None,
     meanwhile: Callable[[], None] | None = None,
+    until: Callable[[SpecWorkflowRun], bool] | None = None,
 ) -> SpecWorkflowRun:
-    """Show a run until it has ended, and give it as it ended.
+    """Show a run until it has ended, or is what `until` waits for, and return it as it is then.
 
     `check` may raise to stop it; `meanwhile` is called after each look at a run that has not ended.
     """
@@ -131,6 +132,8 @@ def follow(
             view.show(run, [*entries, *tail.last()], asked)
             return run
         view.show(run, entries, asked)
+        if until is not None and until(run):
+            return run
         if meanwhile is not None:
             meanwhile()
         time.sleep(pace)

@@ -196,6 +196,36 @@ def retry(
 
 
 @app.command()
+def answer(
+    run: RunId,
+    choice: Annotated[
+        str | None,
+        typer.Argument(metavar="[CHOICE]", help="One of the options; absent: choose from a list.", show_default=False),
+    ] = None,
+    approve: Annotated[bool, typer.Option("--approve", help="Let it be done.")] = False,
+    reject: Annotated[bool, typer.Option("--reject", help="Do not let it be done.")] = False,
+    text: Annotated[str | None, typer.Option(help="The answer to a question without options.")] = None,
+    why: Annotated[str | None, typer.Option(metavar="REASON", help="Why; kept with the answer.")] = None,
+    watch: Watch = False,
+    json: Json = False,
+) -> None:
+    """Answer what a run asks; `moonmind show` has the question."""
+    from moonmind.cli import run_commands as steer
+
+    code = steer.answer(
+        run,
+        choice=choice,
+        approve=approve,
+        reject=reject,
+        text=text,
+        why=why,
+        watch=watch,
+        printer=_printer(json),
+    )
+    raise typer.Exit(code)
+
+
+@app.command()
 def cancel(run: RunId, json: Json = False) -> None:
     """Cancel a run; its work so far is kept for a retry."""
     from moonmind.cli import run_commands as steer

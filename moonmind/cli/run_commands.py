@@ -1,4 +1,4 @@
-"""The commands that start and steer runs: `run`, `retry`, `cancel`."""
+"""The commands that start and steer runs: `run`, `answer`, `retry`, `cancel`."""
 
 import re
 import sys
@@ -10,20 +10,28 @@ from rich.console import Console
 
 from moonmind import wire
 from moonmind.cli import consoles
-from moonmind.cli.exits import Exit, of_status
+from moonmind.cli.exits import Exit, of_status, say
 from moonmind.cli.follow import ServiceSource, follow
 from moonmind.cli.printer import Printer
+from moonmind.cli.question import nothing_asked, question
+from moonmind.cli.question_prompt import ask, interactive
 from moonmind.cli.run_drawing import SCRIPTED, ending, heading, is_scripted, status_text
 from moonmind.cli.run_summary import say_leftovers
 from moonmind.cli.session import connected, connected_to_existing, find_run
 from moonmind.cli.worker_presence import Attendance, warn_if_alone
-from moonmind.errors import InvalidRequest, RunActive
+from moonmind.errors import AnswerNotAwaited, ErrorInfo, InvalidRequest, RunActive
 from moonmind.os_user import own_name
 from moonmind.runs.machine import RetryMode
 from moonmind.runtime.container import Container
 from moonmind.wire.problems import in_words
 
 Body = TypeVar("Body", bound=wire.WireModel)
+
+_NO_ANSWER = ErrorInfo(
+    "no_answer",
+    "no answer was given, and there is no terminal to ask in",
+    "Run the command with one of the answers above.",
+)
 
 
 def start(
@@ -53,6 +61,48 @@ def dry_run(repository: str, *, feature: str | None, notes: str | None, printer:
     return trial.dry_run(
         _body(wire.CreateRun, repository=repository, feature_key=feature, notes=notes), printer=printer
     )
+
+
+def answer(
+    run: str,
+    *,
+    choice: str | None,
+    approve: bool,
+    reject: bool,
+    text: str | None,
+    why: str | None,
+    watch: bool,
+    printer: Printer,
+) -> int:
+    """Answer what a run asks: with what is given, else with what a person chooses in the terminal."""
+    given = {"choice": choice, "text": text, "approve": approve or None, "reject": reject or None}
+    named = [value for value in given.values() if value is not None]
+    if len(named) > 1:
+        raise InvalidRequest(
+            "CHOICE, --approve, --reject and --text are one answer each", remediation="Give exactly one of them."
+        )
+    body = _body(wire.AnswerRun, **given, why=why) if named else None
+    with connected_to_existing() as container:
+        run_id = find_run(container.runs, run)
+        if body is not None:
+            answered = container.runs.answer(run_id, body)
+        else:
+            asking = container.runs.get(run_id)
+            if asking.attention is None:
+                raise nothing_asked(asking)
+            printer.answer(asking.attention, lambda console: console.print(question(asking)))
+            if printer.as_json or not interactive():
+                say(_NO_ANSWER)
+                return Exit.USAGE
+            try:
+                answered = ask(container.runs, asking, why=why)
+            except KeyboardInterrupt:
+                return _left_open(asking)
+        if watch:
+            return _watch(container, str(run_id), printer=printer)
+        warn_if_alone(container)
+        printer.answer(answered, lambda _: print(f"Run {answered.id} goes on with this answer."))
+    return Exit.FINE
 
 
 def retry(
@@ -100,15 +150,40 @@ def cancel(run: str, *, printer: Printer) -> int:
 def watch(container: Container, run_id: str, *, printer: Printer) -> int:
     """Follow a run to its end; what is interrupted is the watching, never the run."""
     source = ServiceSource(container.runs, run_id)
+    asks = not printer.as_json and interactive()
+    view, attendance = printer.view(), Attendance(container)
     try:
-        with printer.view() as view:
-            ended = follow(source, view, meanwhile=Attendance(container).look)
+        while True:
+            with view:
+                ended = follow(
+                    source, view, meanwhile=attendance.look, until=lambda run: asks and run.attention is not None
+                )
+            if ended.status.terminal:
+                break
+            if not _ask(container, ended):
+                return _left_open(ended)
         if not printer.as_json:
             say_leftovers(consoles.out(), ended, source, container.settings)
         return of_status(ended.status.value)
     except KeyboardInterrupt:
         print(f"\nThe run continues; watch it again with `moonmind show {run_id[:8]} --watch`.", file=sys.stderr)
         return Exit.INTERRUPTED
+
+
+def _ask(container: Container, asking: wire.SpecWorkflowRun) -> bool:
+    """Ask what a watched run asks; False where the person gave no answer. Somebody else's answer is as good."""
+    try:
+        ask(container.runs, asking)
+    except AnswerNotAwaited as error:
+        say(error.info())
+    except KeyboardInterrupt:
+        return False
+    return True
+
+
+def _left_open(asking: wire.SpecWorkflowRun) -> int:
+    print(f"\nThe question stays open; answer it with `moonmind answer {str(asking.id)[:8]}`.", file=sys.stderr)
+    return Exit.INTERRUPTED
 
 
 def _shown(container: Container, run: wire.SpecWorkflowRun, *, watch: bool, printer: Printer) -> int:

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from moonmind.cli.agent_log import Entry
 from moonmind.cli.durations import between
+from moonmind.cli.question import question, question_lines
 from moonmind.cli.run_drawing import (
     chain,
     ending,
@@ -40,11 +41,15 @@ class LiveView:
         self._asked: Sequence[RunEvent] = ()
         self._moves = True
         self._entries: deque[Entry] = deque(maxlen=_SHOWN_ENTRIES)
-        self._live = Live(
-            console=console, get_renderable=self._picture, refresh_per_second=_FRAMES_PER_SECOND, transient=False
+        self._live = self._new()
+
+    def _new(self) -> Live:
+        return Live(
+            console=self._console, get_renderable=self._picture, refresh_per_second=_FRAMES_PER_SECOND, transient=False
         )
 
     def __enter__(self) -> Self:
+        self._moves, self._live = True, self._new()
         self._live.start()
         return self
 
@@ -69,6 +74,8 @@ class LiveView:
             parts += [Text(""), Text("agent", "dim"), words(self._entries)]
         if run.status.terminal:
             parts += [Text(""), ending(run)]
+        elif (asked := question(run)) is not None:
+            parts += [Text(""), asked]
         return Group(*parts)
 
 
@@ -127,6 +134,8 @@ class LineView(_PlainView):
             elif said and run.waiting is not None:
                 # Once for each reason: until when it waits moves on with every look at what it waits for.
                 self._once(f"{name} {attempt} {run.waiting.reason}", name, said)
+                for line in question_lines(run):
+                    self._once(f"{name} {attempt} {line}", name, line)
             return
         took = between(task.started_at, task.finished_at) if task.finished_at else ""
         line = "  ".join(part for part in (state, took, said) if part)

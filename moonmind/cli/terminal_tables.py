@@ -11,6 +11,7 @@ from rich.text import Text
 
 from moonmind.cli.consoles import marks
 from moonmind.cli.durations import ago
+from moonmind.cli.question import question
 from moonmind.cli.run_drawing import (
     ending,
     heading,
@@ -48,7 +49,7 @@ def runs_table(runs: Sequence[SpecWorkflowRun], console: Console) -> Table:
     """List runs in one line each; what does not fit is cut with an ellipsis, and narrow terminals drop columns."""
     cells: dict[str, list[Text]] = {
         "ID": [Text(str(run.id)[:8], "bold") for run in runs],
-        "STATUS": [status_text(run.status.value) for run in runs],
+        "STATUS": [_status(run) for run in runs],
         "STAGE": [Text(run.current_task_name.value if run.current_task_name else "-") for run in runs],
         "REPOSITORY": [Text(one_line(run.repository)) for run in runs],
         "FEATURE": [Text(one_line(run.feature_key or "-")) for run in runs],
@@ -63,6 +64,10 @@ def runs_table(runs: Sequence[SpecWorkflowRun], console: Console) -> Table:
     for index in range(len(runs)):
         table.add_row(*(cells[name][index] for name in widths))
     return table
+
+
+def _status(run: SpecWorkflowRun) -> Text:
+    return status_text(run.status.value) if run.attention is None else Text("needs answer", "bold yellow")
 
 
 def _fitted(wanted: Mapping[str, int], room: int) -> dict[str, int]:
@@ -92,6 +97,8 @@ def run_sheet(run: SpecWorkflowRun, asked: Iterable[RunEvent], console: Console,
         if run.waiting is not None:
             line.append(f": {waiting_text(run.waiting)}", "dim")
         parts.append(line)
+        if (open_question := question(run)) is not None:
+            parts += [Text(""), open_question]
     if said := model_calls_text(run):
         parts.append(Text(said, "dim"))
     audit = run.credential_audit

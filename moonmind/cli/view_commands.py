@@ -53,6 +53,11 @@ def runs(*, status: str | None, repository: str | None, limit: int, printer: Pri
 def _list(page: RunPage, none: str, console: Console) -> None:
     if page.items:
         console.print(runs_table(page.items, console))
+        for run in page.items:
+            if run.attention is not None:
+                console.print(
+                    f"{str(run.id)[:8]} asks: answer it with `moonmind answer {str(run.id)[:8]}`.", style="yellow"
+                )
     elif none:
         console.print(none, style="dim")
     if page.next_cursor is not None:

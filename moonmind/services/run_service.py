@@ -30,7 +30,7 @@ from moonmind.runs.chain import FIRST, from_stage
 from moonmind.runs.event_types import EventType
 from moonmind.runs.machine import RetryMode, RunStatus, may_retry
 from moonmind.runs.records import Artifact, NewRun, Run, RunFilter
-from moonmind.services import answers, run_views
+from moonmind.services import answer_check, run_views
 from moonmind.services.forced_start import left_for
 from moonmind.services.listing_cursor import read_cursor, write_cursor
 
@@ -253,16 +253,16 @@ class RunService:
             question, now = Attention.read(asked.attention), uow.now()
             if question is None or run_views.attention_view(asked, now) is None:
                 raise self._late(uow, asked)
-            answer = answers.given(asked, question, body, by=actor, at=now)
+            answer = answer_check.given(asked, question, body, by=actor, at=now)
             try:
                 answered = uow.requests.answer(
                     asked,
                     question.answered(answer),
-                    feature_key=answers.feature_of(answer),
+                    feature_key=answer_check.feature_of(answer),
                     deadline_seconds=self._deadline,
                 )
             except RunActive as busy:
-                raise answers.taken(busy) from None
+                raise answer_check.taken(busy) from None
             if answered is None:
                 # Another answer, a cancel or the end of the time was faster.
                 raise self._late(uow, _found(uow.runs.get(run_id), run_id))
@@ -272,7 +272,7 @@ class RunService:
 
     def _late(self, uow: UnitOfWork, run: Run) -> AnswerNotAwaited:
         earlier = uow.events.last(run.id, EventType.RUN_ANSWERED)
-        return answers.late(run, uow.now(), None if earlier is None else earlier.data)
+        return answer_check.late(run, uow.now(), None if earlier is None else earlier.data)
 
     def cancel(self, run_id: UUID, *, actor: str | None = None) -> wire.SpecWorkflowRun:
         """Ask a run to stop; it is closed once its agent is provably gone. Raises NotCancellable.

@@ -37,6 +37,7 @@ BACK = Redo(Stage.SUBMIT, "again")
 OUTAGE = Failed(AWAY, transient=True, outage=True)
 DONE = Done()
 WHICH = Ask(CHOOSE_FEATURE, "Which?", tuple(Option(feature, "") for feature in FEATURES))
+WHAT_NOW = Ask("a-kind", "What now?")
 AT_WORK = Suspend(WaitingReason.AGENT, 60.0, checkpoint={"jobKey": "a-job"})
 NO_SLOT = Suspend(WaitingReason.CAPACITY, 60.0)
 REPORTS: tuple[Report, ...] = (
@@ -48,7 +49,7 @@ REPORTS: tuple[Report, ...] = (
         if reason not in {WaitingReason.AGENT, WaitingReason.NEEDS_ATTENTION}
     ),
     WHICH,
-    Ask("a-kind", "What now?"),
+    WHAT_NOW,
     AT_WORK,
     Suspend(WaitingReason.QUOTA, 86400.0),
     Failed(AWAY),

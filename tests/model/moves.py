@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from moonmind.runs.chain import STAGES, Stage
-from moonmind.runs.machine import Done, Failed, RetryMode, WaitingReason
+from moonmind.runs.machine import Ask, Done, Failed, RetryMode, WaitingReason
 from tests.model import laws
 from tests.model.choices import (
     AT_WORK,
@@ -25,6 +25,8 @@ from tests.model.choices import (
     RUNS,
     STEPS_OF_TIME,
     TEN_DAYS,
+    WHAT_NOW,
+    WHICH,
     Side,
     a_claim,
     a_feature,
@@ -123,9 +125,18 @@ class Moves(RuleBasedStateMachine):
         else:
             self.make(lambda side: side.retry(key, mode), retries=key)
 
-    @rule(run=a_number, choice=a_feature, back=st.sampled_from((0, 0, 0, 1)))
-    def answer(self, run: int, choice: str, back: int) -> None:
+    @rule(
+        run=a_number,
+        host=a_host,
+        question=st.sampled_from((None, WHICH, WHAT_NOW)),
+        choice=a_feature,
+        back=st.sampled_from((0, 0, 1)),
+    )
+    def answer(self, run: int, host: str, question: Ask | None, choice: str, back: int) -> None:
         """A person answers a question: in time, twice, or one that is not open any more."""
+        if question is not None:
+            row = self._pick(run, self._ready)
+            self._work(row, row.host or host, [question])
         key = self._pick(run, lambda row: row.open_question).key
         self.make(lambda side: side.answer(key, choice, back))
 

@@ -1,0 +1,69 @@
+"""Show what a run asks a person: the question, the options with their facts, and the command that answers."""
+
+import shlex
+from collections.abc import Iterator
+
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from moonmind.cli.durations import clock
+from moonmind.cli.terminal_text import clean, one_line
+from moonmind.errors import AnswerNotAwaited
+from moonmind.runs.attention import APPROVE, REJECT
+from moonmind.wire import Attention, SpecWorkflowRun
+
+_COMMANDS = 5
+"""So many options are named in a command of their own; of more, the first."""
+
+
+def question(run: SpecWorkflowRun) -> Group | None:
+    """Draw what an answer is awaited to; None where nothing is asked."""
+    asked = run.attention
+    if asked is None:
+        return None
+    table = Table.grid(padding=(0, 1, 0, 0))
+    table.add_column(justify="right", no_wrap=True, style="bold")
+    table.add_column(overflow="fold")
+    for number, option in enumerate(asked.options, 1):
+        said = Text(one_line(option.value), "bold")
+        if facts := clean(option.text).strip():
+            said.append(f"\n{facts}", "not bold")
+        table.add_row(f"{number}.", said)
+    commands = [Text.assemble(("answer: ", "dim"), command) for command in answer_commands(run.id.hex, asked)]
+    return Group(
+        Text(clean(asked.text).strip(), "yellow"),
+        *([table] if asked.options else []),
+        *commands,
+        Text(f"until {clock(asked.until)}; then the run fails", "dim"),
+    )
+
+
+def question_lines(run: SpecWorkflowRun) -> Iterator[str]:
+    """Yield the same as plain lines."""
+    asked = run.attention
+    if asked is None:
+        return
+    yield one_line(asked.text)
+    for number, option in enumerate(asked.options, 1):
+        yield f"  {number}. {one_line(option.value)}: {one_line(option.text)}"
+    for command in answer_commands(run.id.hex, asked):
+        yield f"answer: {command}"
+
+
+def nothing_asked(run: SpecWorkflowRun) -> AnswerNotAwaited:
+    """Report that there is nothing to answer."""
+    fix = f"See how the run stands with `moonmind show {str(run.id)[:8]}`."
+    return AnswerNotAwaited(f"the run asks nothing: it is {run.status.value}", remediation=fix)
+
+
+def answer_commands(run_id: str, asked: Attention) -> list[str]:
+    """Return the commands that answer: one that lists the options, or one for each answer there is."""
+    start = f"moonmind answer {run_id[:8]}"
+    values = [option.value for option in asked.options]
+    if not values:
+        return [f'{start} --text "..."']
+    if set(values) <= {APPROVE, REJECT}:
+        return [f"{start} --{value}" for value in values]
+    shown = [f"{start} {shlex.quote(one_line(value))}" for value in values[:_COMMANDS]]
+    return shown if len(values) <= _COMMANDS else [*shown, f"{start} ..."]

@@ -1,0 +1,59 @@
+"""Ask in the terminal what a run asks: by plain lines, so that any terminal will do."""
+
+import sys
+
+from pydantic import ValidationError
+
+from moonmind import wire
+from moonmind.cli import consoles
+from moonmind.cli.exits import say
+from moonmind.cli.question import question
+from moonmind.errors import AnswerNotAwaited, RunActive
+from moonmind.services.run_service import RunService
+from moonmind.wire.problems import in_words
+
+
+def interactive() -> bool:
+    """Return True if a person can be asked: standard input and output are a terminal."""
+    return sys.stdin.isatty() and sys.stdout.isatty()
+
+
+def ask(runs: RunService, run: wire.SpecWorkflowRun, *, why: str | None = None) -> wire.SpecWorkflowRun:
+    """Read answers until the run takes one, and return the run as it is then; the question is on the screen already.
+
+    Raises AnswerNotAwaited when somebody else was faster or the time is over, and KeyboardInterrupt when no answer is given:
+    the question stays open then.
+    """
+    while True:
+        body = _read(run, why)
+        now = runs.get(run.id)
+        if now.attention is not None and now.attention != run.attention:
+            # What was typed answers a question that is not asked any more.
+            run = now
+            print("The run asks something else by now.", file=sys.stderr)
+            consoles.out().print(question(run))
+            continue
+        try:
+            return runs.answer(run.id, body)
+        except (AnswerNotAwaited, RunActive) as error:
+            if now.attention is None:
+                raise
+            say(error.info())
+
+
+def _read(run: wire.SpecWorkflowRun, why: str | None) -> wire.AnswerRun:
+    """Read one line that can be an answer: an option's number or value, or a text where none are offered."""
+    options = run.attention.options if run.attention is not None else []
+    prompt = f"Answer (1 to {len(options)}; Ctrl-C leaves it open): " if options else "Answer (Ctrl-C leaves it open): "
+    while True:
+        try:
+            line = input(prompt).strip()
+        except EOFError:
+            raise KeyboardInterrupt from None
+        if not line:
+            continue
+        chosen = {str(number): option.value for number, option in enumerate(options, 1)}.get(line, line)
+        try:
+            return wire.AnswerRun.model_validate({"choice" if options else "text": chosen, "why": why})
+        except ValidationError as error:
+            print("; ".join(in_words(problem) for problem in error.errors()), file=sys.stderr)

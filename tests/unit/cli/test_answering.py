@@ -1,0 +1,257 @@
+"""The question of a run in the terminal: shown everywhere, answered by a command or from a list."""
+
+import builtins
+import json
+import sys
+from collections.abc import Callable, Iterator
+from uuid import UUID
+
+import pytest
+
+from moonmind.db.unit_of_work import Database
+from moonmind.runs.attention import CHOOSE_FEATURE, Attention, Option
+from moonmind.runs.chain import Stage
+from moonmind.runs.machine import RunStatus
+from moonmind.runs.records import Run
+from tests.support.databases import add_run, events_of, let_ask, make_due, reach, read_run
+from tests.support.terminal import end
+
+Command = Callable[..., int]
+Capture = pytest.CaptureFixture[str]
+Types = Callable[..., None]
+Meanwhile = Callable[..., None]
+ID = UUID("11111111-2222-4333-8444-555555555555")
+WHICH = Attention.asking(
+    CHOOSE_FEATURE,
+    "Which feature?",
+    [Option("specs/001-accounts", "3 open tasks\x1b[2J"), Option("specs/002-billing", "9 open tasks, changed today")],
+)
+MAY_I = Attention.asking("findings", "Publish it?", [Option("approve", "publish"), Option("reject", "stop")])
+IN_WORDS = Attention.asking("a-question", "What is it called?", [])
+
+
+@pytest.fixture
+def types(monkeypatch: pytest.MonkeyPatch) -> Types:
+    """Let a person sit at the terminal who types these lines, and then Ctrl-C."""
+
+    def plan(*lines: str | type[BaseException]) -> None:
+        left: Iterator[str | type[BaseException]] = iter([*lines, KeyboardInterrupt])
+
+        def typed(_prompt: str = "") -> str:
+            line = next(left)
+            if isinstance(line, str):
+                return line
+            raise line
+
+        monkeypatch.setattr(builtins, "input", typed)
+        monkeypatch.setattr(sys.stdin, "isatty", lambda: True)
+        monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+
+    return plan
+
+
+def asking(database: Database, question: Attention = WHICH) -> Run:
+    return let_ask(database, add_run(database, id=ID), question)
+
+
+def answered(database: Database) -> dict[str, object]:
+    (told,) = [event.data for event in events_of(database, ID) if event.type == "run.answered"]
+    return {name: value for name, value in told.items() if name not in {"at", "by", "kind"} and value is not None}
+
+
+# --- shown ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("question", "commands"),
+    [
+        (WHICH, ["moonmind answer 11111111 specs/001-accounts", "moonmind answer 11111111 specs/002-billing"]),
+        (MAY_I, ["moonmind answer 11111111 --approve", "moonmind answer 11111111 --reject"]),
+        (IN_WORDS, ['moonmind answer 11111111 --text "..."']),
+    ],
+)
+def test_show_has_the_question_its_options_and_the_commands_that_answer(
+    moonmind: Command, database: Database, capsys: Capture, question: Attention, commands: list[str]
+) -> None:
+    asking(database, question)
+    assert moonmind("show", "1111") == 0
+    out = capsys.readouterr().out
+    for text in (question.text, *question.values, *commands):
+        assert text in out
+    assert "\x1b" not in out
+
+
+def test_runs_marks_the_run_that_asks(moonmind: Command, database: Database, capsys: Capture) -> None:
+    asking(database)
+    add_run(database)
+    assert moonmind("runs") == 0
+    out = capsys.readouterr().out
+    assert out.count("needs answer") == 1
+    assert "moonmind answer 11111111" in out
+
+
+def test_watching_without_a_terminal_shows_the_question_once(
+    moonmind: Command, database: Database, meanwhile: Meanwhile, capsys: Capture
+) -> None:
+    asking(database)
+    meanwhile(lambda: None, lambda: end(database, ID, RunStatus.FAILED, waiting_reason=None, waiting_since=None))
+    assert moonmind("show", "1111", "--watch") == 1
+    out = capsys.readouterr().out
+    assert out.count("Which feature?") == 1
+    assert out.count("answer: moonmind answer 11111111 specs/001-accounts") == 1
+
+
+# --- answered by a command -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("question", "arguments", "stored"),
+    [
+        (WHICH, ("specs/002-billing", "--why", "now"), {"choice": "specs/002-billing", "why": "now"}),
+        (WHICH, ("002",), {"choice": "specs/002-billing"}),
+        (WHICH, ("2",), {"choice": "specs/002-billing"}),
+        (MAY_I, ("--approve",), {"approve": True}),
+        (MAY_I, ("--reject", "--why", "not yet"), {"reject": True, "why": "not yet"}),
+        (IN_WORDS, ("--text", "It is called x."), {"text": "It is called x."}),
+    ],
+)
+def test_a_command_answers(
+    moonmind: Command,
+    database: Database,
+    capsys: Capture,
+    question: Attention,
+    arguments: tuple[str, ...],
+    stored: dict[str, object],
+) -> None:
+    asking(database, question)
+    assert moonmind("answer", "1111", *arguments) == 0
+    assert answered(database) == stored
+    assert capsys.readouterr().out == f"Run {ID} goes on with this answer.\n"
+    assert read_run(database, ID).waiting_reason is None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (("specs/003-c",), 3, "not one of the options"),
+        (("1", "--approve"), 2, "exactly one"),
+        (("--approve", "--reject"), 2, "exactly one"),
+        (("x" * 513,), 2, "at most 512 characters"),
+        (("specs/001-accounts", "--why", "x" * 501), 2, "at most 500 characters"),
+        (("--text", "x"), 3, "one of its options"),
+    ],
+)
+def test_a_wrong_answer_is_refused_and_the_question_stays_open(
+    moonmind: Command, database: Database, capsys: Capture, arguments: tuple[str, ...], code: int, said: str
+) -> None:
+    run = asking(database)
+    assert moonmind("answer", "1111", *arguments) == code
+    assert said in capsys.readouterr().err
+    assert read_run(database, ID) == run
+
+
+def test_without_a_terminal_and_an_answer_the_question_is_printed(
+    moonmind: Command, database: Database, capsys: Capture
+) -> None:
+    run = asking(database)
+    assert moonmind("answer", "1111") == 2
+    out, err = capsys.readouterr()
+    assert "moonmind answer 11111111 specs/001-accounts" in out
+    assert "no answer was given" in err
+    assert moonmind("answer", "1111", "--json") == 2
+    shown = json.loads(capsys.readouterr().out)
+    assert [one["value"] for one in shown["options"]] == list(WHICH.values)
+    assert read_run(database, ID) == run
+
+
+def test_a_run_that_asks_nothing_says_so(moonmind: Command, database: Database, capsys: Capture) -> None:
+    reach(database, Stage.SUBMIT, id=ID)
+    assert moonmind("answer", "1111") == 3
+    assert "the run asks nothing" in capsys.readouterr().err
+
+
+# --- answered from a list ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("question", "lines", "stored"),
+    [
+        (WHICH, ("2",), {"choice": "specs/002-billing"}),
+        (WHICH, ("", "  1 "), {"choice": "specs/001-accounts"}),
+        (WHICH, ("002",), {"choice": "specs/002-billing"}),
+        (WHICH, ("7", "x" * 600, "specs/001-accounts"), {"choice": "specs/001-accounts"}),
+        (MAY_I, ("2",), {"reject": True}),
+        (IN_WORDS, ("1",), {"text": "1"}),
+    ],
+)
+def test_a_person_chooses_from_the_list(
+    moonmind: Command,
+    database: Database,
+    types: Types,
+    question: Attention,
+    lines: tuple[str, ...],
+    stored: dict[str, object],
+) -> None:
+    asking(database, question)
+    types(*lines)
+    assert moonmind("answer", "1111") == 0
+    assert answered(database) == stored
+
+
+@pytest.mark.parametrize("end_of_input", [KeyboardInterrupt, EOFError])
+def test_ctrl_c_leaves_the_question_open(
+    moonmind: Command, database: Database, types: Types, capsys: Capture, end_of_input: type[BaseException]
+) -> None:
+    run = asking(database)
+    types(end_of_input)
+    assert moonmind("answer", "1111") == 130
+    assert "moonmind answer 11111111" in capsys.readouterr().err
+    assert read_run(database, ID) == run
+
+
+def test_a_feature_that_is_taken_is_said_and_asked_again(
+    moonmind: Command, database: Database, types: Types, capsys: Capture
+) -> None:
+    run = asking(database)
+    other = add_run(database, repository=run.repository, requested_key="002")
+    types("2", "1")
+    assert moonmind("answer", "1111") == 0
+    assert str(other.id) in capsys.readouterr().err
+    assert answered(database) == {"choice": "specs/001-accounts"}
+
+
+def test_watching_in_a_terminal_asks_right_there(
+    moonmind: Command, database: Database, types: Types, meanwhile: Meanwhile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TERM", "dumb")
+    asking(database)
+    types("2")
+    meanwhile(lambda: end(database, ID, RunStatus.SUCCEEDED))
+    assert moonmind("show", "1111", "--watch") == 0
+    assert answered(database) == {"choice": "specs/002-billing"}
+
+
+def test_a_watched_question_that_is_left_open_ends_the_watching_only(
+    moonmind: Command, database: Database, types: Types, capsys: Capture
+) -> None:
+    run = asking(database)
+    types()
+    assert moonmind("show", "1111", "--watch") == 130
+    assert "The question stays open" in capsys.readouterr().err
+    assert read_run(database, ID) == run
+
+
+def test_an_answer_that_comes_too_late_is_refused(
+    moonmind: Command, database: Database, types: Types, capsys: Capture
+) -> None:
+    asking(database)
+
+    def too_late(_prompt: str = "") -> str:
+        make_due(database, ID)
+        return "1"
+
+    types()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(builtins, "input", too_late)
+        assert moonmind("answer", "1111") == 3
+    assert "asks nothing" in capsys.readouterr().err
