@@ -7,21 +7,9 @@ import signal
 from pathlib import Path
 
 from tests.support import git_repos
-from tests.support.engines import Engine, assert_published_once, attempts
+from tests.support.engines import Engine, assert_published_once, attempts, script_that_waits
 from tests.support.processes import alive, start_time
 from tests.support.waiting import until
-
-
-def script_that_waits(place: Path, release: Path) -> None:
-    """An agent that has begun its work and goes on when it is told to."""
-    steps = [
-        {"say": "at work"},
-        {"wait_for": str(release)},
-        {"write": "refresh_docs/__init__.py", "content": "MADE = True\n"},
-        {"claim": ["T001", "T002", "T003", "T004"]},
-        {"end": "completed", "message": "done"},
-    ]
-    place.write_text(json.dumps({"version": 1, "steps": steps}))
 
 
 def test_the_agent_outlives_its_worker_and_is_found_again(engine: Engine, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """The two ways to run stages, and what must be true of a run that succeeded, however rough the way."""
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -79,6 +80,18 @@ def place_of(kind: str, request: pytest.FixtureRequest) -> dict[str, str]:
         "DATABASE_URL": emptied(request.getfixturevalue("migrated_postgres_url")),
         "SPEC_WORKFLOW_CODEX_QUEUE": new_queue(),
     }
+
+
+def script_that_waits(place: Path, release: Path) -> None:
+    """Write a script of an agent that has begun its work and goes on when it is told to."""
+    steps = [
+        {"say": "at work"},
+        {"wait_for": str(release)},
+        {"write": "refresh_docs/__init__.py", "content": "MADE = True\n"},
+        {"claim": ["T001", "T002", "T003", "T004"]},
+        {"end": "completed", "message": "done"},
+    ]
+    place.write_text(json.dumps({"version": 1, "steps": steps}))
 
 
 def make_sample(members: Team, repository: str = SAMPLE, tasks_md: bytes | None = None) -> Path:

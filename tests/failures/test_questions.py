@@ -1,0 +1,165 @@
+"""A run that waits for a person: whatever is killed meanwhile, the question stays, and one answer counts."""
+
+import json
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.support.asking.sitecustomize import QUESTION
+from tests.support.engines import Engine, assert_published_once, attempts, script_that_waits
+from tests.support.processes import PYTHON, ROOT
+from tests.support.waiting import until
+
+FEATURE, OTHER = "specs/spec-42-refresh-docs", "specs/001-elsewhere"
+
+
+@pytest.fixture
+def engine(engine: Engine) -> Engine:
+    """An engine whose discover asks which feature is meant."""
+    engine.team.env |= {
+        "PYTHONPATH": f"{ROOT / 'tests/support/asking'}:{ROOT}",
+        "MOONMIND_TEST_ASKS": f"{OTHER},{FEATURE}",
+    }
+    return engine
+
+
+def asked(engine: Engine, run_id: str) -> dict[str, Any]:
+    """Wait until the run asks, and return its attention."""
+    run = engine.team.await_run(run_id, lambda run: run["attention"] is not None, "the question")
+    assert run["waiting"] == {"reason": "needs_attention", "until": run["attention"]["until"]}
+    return dict(run["attention"])
+
+
+def answer(engine: Engine, run_id: str, **body: Any) -> httpx.Response:
+    return engine.team.post(f"/{run_id}/answer", **body)
+
+
+def commanded(engine: Engine, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the command `moonmind` of this installation."""
+    command = [PYTHON, "-m", "moonmind.cli.main", *arguments]
+    return subprocess.run(
+        command, check=False, cwd=engine.team.work, env=engine.team.env, capture_output=True, text=True, timeout=60
+    )
+
+
+def told(engine: Engine, run_id: str, kind: str) -> list[dict[str, Any]]:
+    return [event["data"] for event in engine.team.events(run_id) if event["type"] == kind]
+
+
+def assert_asked_and_answered_once(engine: Engine, run: dict[str, Any]) -> None:
+    assert_published_once(engine.team, run)
+    assert run["attention"] is None
+    (question,), (given,) = (told(engine, run["id"], kind) for kind in ("run.asked", "run.answered"))
+    assert [option["value"] for option in question["options"]] == [OTHER, FEATURE]
+    assert (given["kind"], given["choice"]) == ("choose_feature", FEATURE)
+    assert attempts(engine.team, run, "discover") == {1}
+
+
+def test_a_question_outlives_the_process_that_asked_it_and_is_answered_to_the_next(engine: Engine) -> None:
+    first = engine.start()
+    run_id = engine.team.create()
+    question = asked(engine, run_id)
+    assert question["text"] == QUESTION
+    first.kill()
+    engine.start()
+    assert asked(engine, run_id) == question
+    accepted = answer(engine, run_id, choice=FEATURE, why="it is first")
+    assert accepted.status_code == 202, accepted.text
+    assert accepted.json()["attention"] is None
+    assert_asked_and_answered_once(engine, engine.team.succeed(run_id))
+
+
+def test_an_answer_that_comes_while_nothing_runs_is_followed_when_something_does(engine: Engine) -> None:
+    first = engine.start()
+    run_id = engine.team.create()
+    asked(engine, run_id)
+    first.kill()
+    done = commanded(engine, "answer", run_id, FEATURE)
+    assert done.returncode == 0, done.stderr
+    late = commanded(engine, "answer", run_id, OTHER, "--json")
+    assert late.returncode == 3, late.stdout
+    assert json.loads(late.stdout)["details"]["answered"]["choice"] == FEATURE
+    engine.start()
+    assert_asked_and_answered_once(engine, engine.team.succeed(run_id))
+
+
+def test_of_many_answers_at_once_one_counts_and_every_other_is_told_which(engine: Engine) -> None:
+    engine.start()
+    run_id = engine.team.create()
+    asked(engine, run_id)
+    with ThreadPoolExecutor(8) as people:
+        answers = list(people.map(lambda why: answer(engine, run_id, choice=FEATURE, why=why), map(str, range(8))))
+    assert sorted(one.status_code for one in answers) == [202] + [409] * 7
+    assert_asked_and_answered_once(engine, engine.team.succeed(run_id))
+    (given,) = told(engine, run_id, "run.answered")
+    for one in answers:
+        if one.status_code == 409:
+            assert one.json()["code"] == "answer_not_awaited"
+            assert one.json()["details"]["awaited"] is None
+            assert one.json()["details"]["answered"] == given
+
+
+def test_a_question_without_an_answer_ends_the_run_and_its_retry_asks_again(engine: Engine) -> None:
+    engine.team.env["MOONMIND_ATTENTION_HOURS"] = str(4 / 3600)
+    first = engine.start()
+    run_id = engine.team.create()
+    question = asked(engine, run_id)
+    first.kill()
+    # Nobody is there to end it; it asks nothing any more all the same.
+    over = datetime.fromisoformat(question["until"])
+    if not engine.embedded:
+        until(lambda: engine.team.show(run_id)["attention"] is None, "the end of the time")
+    engine.start()
+    run = engine.team.finish(run_id)
+    assert (run["status"], run["error"]["code"]) == ("failed", "unanswered")
+    assert QUESTION in run["error"]["message"]
+    assert f"moonmind retry {run_id}" in run["error"]["remediation"]
+    assert datetime.fromisoformat(run["completedAt"]) >= over
+    refused = answer(engine, run_id, choice=FEATURE)
+    assert (refused.status_code, refused.json()["details"]["awaited"]) == (409, None)
+    assert engine.team.post(f"/{run_id}/retry").status_code == 202
+    again = asked(engine, run_id)
+    assert datetime.fromisoformat(again["until"]) > over + timedelta(seconds=1)
+    assert answer(engine, run_id, choice=FEATURE).status_code == 202
+    assert engine.team.succeed(run_id)["featureKey"] == "spec-42-refresh-docs"
+    assert len(told(engine, run_id, "run.asked")) == 2
+
+
+def test_a_run_that_asks_is_cancelled_at_once_also_while_no_worker_is_there(engine: Engine) -> None:
+    first = engine.start()
+    run_id = engine.team.create()
+    asked(engine, run_id)
+    first.kill()
+    done = commanded(engine, "cancel", run_id)
+    assert done.returncode == 0, done.stderr
+    assert "is cancelled" in done.stdout
+    engine.start()
+    run = engine.team.finish(run_id)
+    assert (run["status"], run["attention"], run["waiting"]) == ("cancelled", None, None)
+    assert answer(engine, run_id, choice=FEATURE).status_code == 409
+
+
+def test_while_a_feature_is_to_be_chosen_another_run_may_take_it(engine: Engine, tmp_path: Path) -> None:
+    script, release = tmp_path / "script.json", tmp_path / "release"
+    script_that_waits(script, release)
+    engine.team.env["MOONMIND_SCRIPT"] = str(script)
+    engine.start()
+    run_id = engine.team.create()
+    asked(engine, run_id)
+    assert engine.team.post(repository="moonmind/spec-kit-reference").json()["details"] == {"runId": run_id}
+    named = engine.team.create(featureKey="spec-42-refresh-docs")
+    asked(engine, named)
+    assert answer(engine, named, choice=FEATURE).status_code == 202
+    taken = answer(engine, run_id, choice=FEATURE)
+    assert (taken.status_code, taken.json()["code"]) == (409, "run_active")
+    assert taken.json()["details"] == {"runId": named}
+    assert engine.team.show(run_id)["attention"] is not None
+    release.touch()
+    engine.team.succeed(named)
+    assert answer(engine, run_id, choice=FEATURE).status_code == 202
+    engine.team.finish(run_id)
