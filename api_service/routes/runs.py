@@ -104,9 +104,9 @@ def list_tasks(
     response_model=wire.SpecWorkflowRun,
     responses=refusals(403, 404, 409, 422),
 )
-def answer_run(run_id: RunId, runs: Runs, body: wire.AnswerRun) -> wire.SpecWorkflowRun:
+def answer_run(run_id: RunId, runs: Runs, actor: Actor, body: wire.AnswerRun) -> wire.SpecWorkflowRun:
     """Answer what a run asks; see its `attention`."""
-    return runs.answer(run_id, body)
+    return runs.answer(run_id, body, actor=actor)
 
 
 @router.post(

@@ -9,6 +9,7 @@ from moonmind.cli import consoles
 from moonmind.cli.exits import say
 from moonmind.cli.question import question
 from moonmind.errors import AnswerNotAwaited, RunActive
+from moonmind.os_user import own_name
 from moonmind.services.run_service import RunService
 from moonmind.wire.problems import in_words
 
@@ -34,7 +35,7 @@ def ask(runs: RunService, run: wire.SpecWorkflowRun, *, why: str | None = None) 
             consoles.out().print(question(run))
             continue
         try:
-            return runs.answer(run.id, body)
+            return runs.answer(run.id, body, actor=own_name())
         except (AnswerNotAwaited, RunActive) as error:
             if now.attention is None:
                 raise

@@ -85,7 +85,7 @@ def answer(
     with connected_to_existing() as container:
         run_id = find_run(container.runs, run)
         if body is not None:
-            answered = container.runs.answer(run_id, body)
+            answered = container.runs.answer(run_id, body, actor=own_name())
         else:
             asking = container.runs.get(run_id)
             if asking.attention is None:

@@ -161,7 +161,8 @@ class Requests(InTransaction):
             raise run_active(holder) from None
         if changed is not None:
             said = {} if answered.answer is None else answered.answer.stored()
-            record(self._connection, changed, EventType.RUN_ANSWERED, {"kind": answered.kind, **said})
+            by = None if answered.answer is None else answered.answer.by
+            record(self._connection, changed, EventType.RUN_ANSWERED, {"kind": answered.kind, **said}, actor=by)
         return changed
 
     def request_cancel(self, run_id: UUID, *, actor: str | None = None) -> Run | None:
