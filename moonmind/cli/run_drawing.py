@@ -1,6 +1,6 @@
 """Draw a run: its five stages as they stand, what it waits for, the agent's last words, how it ended."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -15,6 +15,7 @@ from moonmind.cli.consoles import marks
 from moonmind.cli.durations import ago, between, clock
 from moonmind.cli.exits import in_commands
 from moonmind.cli.terminal_text import one_line
+from moonmind.runs.attention import APPROVE, REJECT
 from moonmind.runs.event_types import EventType
 from moonmind.runs.machine import AttemptState, RunStatus, WaitingReason
 from moonmind.wire import RunEvent, SpecWorkflowRun, TaskName, Waiting, WorkflowTaskState
@@ -150,7 +151,15 @@ def is_scripted(run: SpecWorkflowRun) -> bool:
 def request(event: RunEvent) -> Text:
     """Describe what a person asked of a run, and who it was."""
     verb = _REQUESTS.get(event.type) or event.type.value.rpartition(".")[2].replace("_", " ")
-    return Text(one_line(f"{verb} by {event.actor}"), "dim")
+    what = f": {_answer(event.data)}" if event.type is EventType.RUN_ANSWERED else ""
+    return Text(one_line(f"{verb} by {event.actor}{what}"), "dim")
+
+
+def _answer(data: Mapping[str, Any]) -> str:
+    """Describe in a few words what was answered, and why."""
+    word = next((word for word in (APPROVE, REJECT) if data.get(word)), None)
+    what = word or str(data.get("choice") or data.get("text") or "")
+    return f"{what} ({data['why']})" if data.get("why") else what
 
 
 def requests(asked: Iterable[RunEvent]) -> list[Text]:

@@ -59,8 +59,8 @@ def test_plain_lines_tell_the_story_in_its_order_and_once() -> None:
     ]
 
 
-def request(seq: int, kind: EventType, actor: str) -> RunEvent:
-    return RunEvent(id=seq, seq=seq, run_id=a_run().id, type=kind, created_at=NOW, actor=actor)
+def request(seq: int, kind: EventType, actor: str, **data: object) -> RunEvent:
+    return RunEvent(id=seq, seq=seq, run_id=a_run().id, type=kind, created_at=NOW, actor=actor, data=data)
 
 
 ASKED = [
@@ -78,6 +78,23 @@ def test_plain_lines_name_who_asked_once_each() -> None:
             view.show(at_work(0), [], ASKED[:known])
     told = [line for line in stream.getvalue().splitlines() if " by " in line]
     assert told == ["started by ana", "cancelled by uid 1234", "retried by ci bot", "put off by ben"]
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        ({"choice": "specs/001-a", "why": None}, "answered by ana: specs/001-a"),
+        ({"choice": "specs/001-a", "why": "it is\nfirst"}, "answered by ana: specs/001-a (it is first)"),
+        ({"approve": True, "why": "a test's key"}, "answered by ana: approve (a test's key)"),
+        ({"reject": True}, "answered by ana: reject"),
+        ({"text": "call it\x1b[2J x"}, "answered by ana: call it x"),
+    ],
+)
+def test_an_answer_is_shown_with_who_gave_it(data: dict[str, object], said: str) -> None:
+    console, stream = shown(terminal=False)
+    with LineView(console) as view:
+        view.show(at_work(0), [], [request(2, EventType.RUN_ANSWERED, "ana", **data)])
+    assert said in stream.getvalue().splitlines()
 
 
 def test_the_picture_names_who_asked() -> None:
