@@ -13,7 +13,7 @@ import pytest
 
 from tests.support.databases import at_once
 from tests.support.engines import SHORT_LEASES, TEST_MODE, Engine, assert_published_once, attempts, done
-from tests.support.frozen import FOLDER, SCRIPT, WORK, finish_feature, play, repository_of, thawed
+from tests.support.frozen import FOLDER, FOUNDATIONAL_PHASE, SCRIPT, WORK, finish_feature, play, repository_of, thawed
 from tests.support.team import RUNS, Team, new_queue, rabbitmq_url, team
 
 MARKS = {"embedded": [pytest.mark.sqlite], "rabbitmq": [pytest.mark.postgres, pytest.mark.rabbitmq]}
@@ -142,6 +142,7 @@ def test_what_had_succeeded_can_be_read_and_the_next_run_adds_to_its_pull_reques
         answer = httpx.get(f"{members.url}{RUNS}/{run_id}/artifacts/{entry['path']}", timeout=30)
         assert (answer.status_code, len(answer.content)) == (200, entry["sizeBytes"]), entry
     assert [event["seq"] for event in members.events(run_id)] == list(range(1, len(members.events(run_id)) + 1))
+    play(members, FOUNDATIONAL_PHASE)
     after = members.succeed(members.create(repository_of("landed")))
     assert after["pullRequestUrl"] == succeeded["pullRequestUrl"] is not None
     assert after["phase"] != succeeded["phase"]

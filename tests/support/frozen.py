@@ -36,7 +36,15 @@ RELEASE = "release"
 REFUSES = "echo 'the rule of this repository says no' >&2; exit 1"
 WAITS = "touch reached; while [ ! -e released ]; do sleep 0.1; done"
 MADE = {"write": "refresh_docs/__init__.py", "content": "MADE = True\n"}
-SETUP_PHASE: list[dict[str, Any]] = json.loads(sample.script_for(sample.FEATURE_PATH, "Phase 1: Setup") or b"")["steps"]
+
+
+def _steps(phase: str) -> list[dict[str, Any]]:
+    script: dict[str, list[dict[str, Any]]] = json.loads(sample.script_for(sample.FEATURE_PATH, phase) or b"")
+    return script["steps"]
+
+
+SETUP_PHASE: list[dict[str, Any]] = _steps("Phase 1: Setup")
+FOUNDATIONAL_PHASE = _steps("Phase 2: Foundational")
 WORK: list[dict[str, Any]] = [MADE, {"end": "completed"}]
 FORBIDDEN: list[dict[str, Any]] = [MADE, {"write": ".gitmodules", "content": "\n"}, {"end": "completed"}]
 QUOTA: list[dict[str, Any]] = [
