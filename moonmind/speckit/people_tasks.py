@@ -7,7 +7,7 @@ a named place. What is doubtful is an agent's too.
 import re
 from collections.abc import Mapping
 
-from moonmind.speckit.spec_tasks import VERIFY, Reason
+from moonmind.speckit.spec_tasks import LOOKED_AT, VERIFY, Reason
 from moonmind.speckit.targets import DOCUMENTS, split
 
 WHO: Mapping[str, str] = {
@@ -41,7 +41,7 @@ _NEVER_AFTER_DEPLOY = (
 _UNCONDITIONAL = {
     "another repository": (
         r"\b(?:in|to|into|against)[ ](?:the[ ]|an?[ ])*(?:another|other|separate|different|sibling|upstream|external|downstream)[ ](?:[\w.-]+[ ])?repos?\b"
-        r"|\b(?:in|to|into)[ ](?:the[ ])?`?[\w.-]+-[\w.-]+`?[ ]repo\b|[\w.]+-[\w.-]+[ ]레포(?:지토리)?|(?:다른|별도|외부|상위)[ ]?(?:레포|리포)"
+        r"|\b(?:in|to|into)[ ](?:the[ ])?`?[\w.-]{1,60}-[\w.-]{1,60}`?[ ]repo\b|(?<![\w.])[\w.]{1,60}-[\w.-]{1,60}[ ]레포(?:지토리)?|(?:다른|별도|외부|상위)[ ]?(?:레포|리포)"
     ),
     "approval": (r"(?:代表|責任者|オーナー|顧客|上長|クライアント)(?:の)?判断|(?:대표|책임자|오너)(?:의)?[ ]?판단"),
     "git": (
@@ -191,7 +191,7 @@ def who(reason: Reason) -> str:
 
 def kinds_in(text: str) -> tuple[Reason, ...]:
     """Name the kind of person's task that a text is, with the words; empty for an agent's."""
-    bare = _LABELS.sub("", text, count=1)
+    bare = _LABELS.sub("", text[:LOOKED_AT], count=1)
     for kind, pattern in _FIRM.items():
         if found := pattern.search(bare):
             return (Reason(kind, _shown(found[0])),)
@@ -204,7 +204,7 @@ def kinds_in(text: str) -> tuple[Reason, ...]:
 
 def looks_only(text: str) -> tuple[Reason, ...]:
     """Return the reason of a task that changes nothing and only looks whether something holds; else none."""
-    bare = _LABELS.sub("", text, count=1)
+    bare = _LABELS.sub("", text[:LOOKED_AT], count=1)
     found = _VERIFY.search(bare)
     if found is None or _CHANGES.search(bare) or _changes_a_file(text):
         return ()

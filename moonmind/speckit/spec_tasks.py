@@ -7,6 +7,8 @@ NO_BOX = -1
 """The offset of a box that is not there."""
 
 
+LOOKED_AT = 2_000
+"""Characters of a task or heading in which words are looked for: a hostile file has lines of any length."""
 VERIFY = "verify"
 """The kind of reason of a task that only looks whether something holds."""
 NO_BOX_KIND = "no box"

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from moonmind.speckit.feature import Feature
-from moonmind.speckit.spec_tasks import Mark, Phase, SpecTask, TasksFile
+from moonmind.speckit.spec_tasks import LOOKED_AT, Mark, Phase, SpecTask, TasksFile
 from moonmind.speckit.targets import DOCUMENTS, is_folder, split
 from moonmind.speckit.tree import Tree
 
@@ -163,7 +163,7 @@ def _incomparable(tasks: Sequence[SpecTask], feature: Feature, seen: Seen) -> st
 
 def _asks_for(task: SpecTask) -> str:
     """Return "make" for a task that asks for something new, "add" where that may be a line in an old file, else ""."""
-    bare = _LABELS.sub("", task.text, count=1)
+    bare = _LABELS.sub("", task.text[:LOOKED_AT], count=1)
     if _CHANGES.match(bare):
         return ""
     if _ADDS.match(bare):

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping
 
-from moonmind.speckit.spec_tasks import Reason
+from moonmind.speckit.spec_tasks import LOOKED_AT, Reason
 
 MANUAL = "manual"
 
@@ -154,12 +154,12 @@ _BRACKET_OR_DASH = re.compile(rf"(?:{_OPENING}|[—–]|[ ]-)")
 
 def marks_in(text: str) -> tuple[Reason, ...]:
     """Name the marks in a task's own words, each kind once, with the words."""
-    return _once(_of_text(text))
+    return _once(_of_text(text[:LOOKED_AT]))
 
 
 def marks_in_heading(title: str) -> tuple[Reason, ...]:
     """Name the marks by which a heading takes all its tasks from the agent: "(Deferred)", "Manual Testing", "CANCELLED"."""
-    return _once(_of_heading(title))
+    return _once(_of_heading(title[:LOOKED_AT]))
 
 
 def _of_text(text: str) -> Iterator[Reason]:

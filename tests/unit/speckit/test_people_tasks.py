@@ -3,6 +3,7 @@
 import pytest
 
 from moonmind.speckit.people_tasks import kinds_in, looks_only
+from moonmind.speckit.task_marks import marks_in, marks_in_heading
 
 
 def kind_of(text: str) -> str | None:
@@ -159,3 +160,15 @@ def test_a_task_that_only_looks_is_seen(text: str) -> None:
 )
 def test_what_is_an_agents_or_doubtful_goes_to_the_agent(text: str) -> None:
     assert kind_of(text) is None
+
+
+@pytest.mark.timeout(30)
+@pytest.mark.parametrize(
+    "unit", ["Run a", "in a-", "変更を", "verify in the ", "[a]", "(manual ", "（跳过", "git push "]
+)
+def test_a_line_of_any_length_is_read(unit: str) -> None:
+    line = unit * 100_000
+    kinds_in(line)
+    looks_only(line)
+    marks_in(line)
+    marks_in_heading(line)
