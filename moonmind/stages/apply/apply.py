@@ -13,6 +13,7 @@ from moonmind.engine.lease import LeaseLost, StopRequested
 from moonmind.engine.stage import StageDefinition, shown
 from moonmind.engine.stage_context import StageContext
 from moonmind.errors import MoonMindError, NotFound, PatchRefused, SecretFound, Unexpected, VcsRefused
+from moonmind.proof import substance
 from moonmind.runs.chain import Stage
 from moonmind.runs.findings import Finding, Severity
 from moonmind.runs.machine import Done, Outcome, Redo
@@ -22,7 +23,7 @@ from moonmind.speckit.agent_report import read_report
 from moonmind.speckit.evidence import claims, denials, said_of
 from moonmind.speckit.spec_title import title_in
 from moonmind.speckit.tasks_md import read_tasks
-from moonmind.stages.apply import judging, no_progress, patch_policy, secret_findings, substance
+from moonmind.stages.apply import judging, no_progress, patch_policy, secret_findings
 from moonmind.stages.apply.commit_message import commit_message, subject
 from moonmind.stages.apply.effects import changed_tree
 from moonmind.stages.apply.judging import Word

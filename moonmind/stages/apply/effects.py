@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from moonmind.ports.vcs import Change
+from moonmind.proof.substance import Kind, Substance, substance_of
 from moonmind.speckit.wording import Asked
-from moonmind.stages.apply.substance import Kind, Substance, substance_of
 
 BUDGET = 16 * 1024 * 1024
 """Bytes of changed files that are looked into for one change; of what is beyond, only that it differs is known."""

@@ -2,8 +2,8 @@ import time
 
 import pytest
 
+from moonmind.proof.substance import Kind
 from moonmind.stages.apply.effects import BUDGET, Paths, State, changed_tree, effect_of
-from moonmind.stages.apply.substance import Kind
 from tests.support.changed_trees import FEATURE, a_spec_task, a_tree
 from tests.support.plans import a_change
 

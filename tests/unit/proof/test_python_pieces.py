@@ -1,6 +1,6 @@
 import pytest
 
-from moonmind.stages.apply.python_pieces import python_pieces
+from moonmind.proof.python_pieces import python_pieces
 
 
 def code_of(text: str) -> int:

@@ -6,11 +6,11 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 
+from moonmind.proof.code_pieces import Pieces, pieces_of
+from moonmind.proof.comment_syntax import syntax_of, tokens_of
+from moonmind.proof.python_pieces import python_pieces
 from moonmind.speckit.evidence import is_test
 from moonmind.speckit.wording import Asked
-from moonmind.stages.apply.code_pieces import Pieces, pieces_of
-from moonmind.stages.apply.comment_syntax import syntax_of, tokens_of
-from moonmind.stages.apply.python_pieces import python_pieces
 
 LARGEST = 512 * 1024
 """Bytes of a file that is looked into; of a larger one only the bytes are compared."""

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import pytest
 
+from moonmind.proof.substance import Kind, substance_of
 from moonmind.speckit.wording import Asked
-from moonmind.stages.apply.substance import Kind, substance_of
 
 
 @dataclass(frozen=True)

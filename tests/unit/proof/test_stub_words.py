@@ -1,7 +1,7 @@
 import pytest
 
-from moonmind.stages.apply.comment_syntax import syntax_of
-from moonmind.stages.apply.stub_words import does_nothing, holds_skip_mark, prepares, skips
+from moonmind.proof.comment_syntax import syntax_of
+from moonmind.proof.stub_words import does_nothing, holds_skip_mark, prepares, skips
 
 CODE, PROSE = syntax_of("a.ts"), syntax_of("a.md")
 

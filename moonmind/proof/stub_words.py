@@ -2,7 +2,7 @@
 
 import re
 
-from moonmind.stages.apply.comment_syntax import Syntax
+from moonmind.proof.comment_syntax import Syntax
 
 LONGEST = 300
 """Characters of a piece that may be a stub; a longer one is code."""

@@ -1,6 +1,6 @@
 import pytest
 
-from moonmind.stages.apply.comment_syntax import syntax_of, tokens_of
+from moonmind.proof.comment_syntax import syntax_of, tokens_of
 
 
 def without_comments(path: str, text: str) -> str:

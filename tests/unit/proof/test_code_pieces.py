@@ -1,7 +1,7 @@
 import pytest
 
-from moonmind.stages.apply.code_pieces import pieces_of, plain
-from moonmind.stages.apply.comment_syntax import syntax_of
+from moonmind.proof.code_pieces import pieces_of, plain
+from moonmind.proof.comment_syntax import syntax_of
 
 
 def read(path: str, text: str) -> tuple[list[str], list[str]]:

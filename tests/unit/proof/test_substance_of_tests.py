@@ -2,8 +2,8 @@
 
 import pytest
 
+from moonmind.proof.substance import Kind, Substance, substance_of
 from moonmind.speckit.wording import Asked
-from moonmind.stages.apply.substance import Kind, Substance, substance_of
 
 
 def kind(path: str, before: str, after: str) -> Kind:

@@ -4,8 +4,8 @@ import re
 from collections import Counter
 from dataclasses import dataclass, field
 
-from moonmind.stages.apply.comment_syntax import Syntax, Token, tokens_of
-from moonmind.stages.apply.stub_words import (
+from moonmind.proof.comment_syntax import Syntax, Token, tokens_of
+from moonmind.proof.stub_words import (
     LONGEST,
     does_nothing,
     holds_skip_mark,

@@ -5,7 +5,7 @@ import re
 import warnings
 from collections.abc import Iterable, Iterator
 
-from moonmind.stages.apply.code_pieces import Pieces
+from moonmind.proof.code_pieces import Pieces
 
 LARGEST = 256 * 1024
 """Characters that are parsed; a longer text is read line by line."""
