@@ -8,6 +8,7 @@ from fastapi import Depends, Path, Query, Request
 from api_service.auth import ACTOR
 from api_service.information import Information
 from moonmind.runtime.container import Container
+from moonmind.services.preview_service import PreviewService
 from moonmind.services.run_service import RunService
 from moonmind.wire import Text
 
@@ -21,6 +22,11 @@ def container(request: Request) -> Container:
 def runs(request: Request) -> RunService:
     """Return the service behind every route."""
     return container(request).runs
+
+
+def previews(request: Request) -> PreviewService:
+    """Return the service that answers what a run would take up."""
+    return container(request).previews
 
 
 def information(request: Request) -> Information:
@@ -37,6 +43,7 @@ async def actor(request: Request) -> str | None:
 
 Parts = Annotated[Container, Depends(container)]
 Runs = Annotated[RunService, Depends(runs)]
+Previews = Annotated[PreviewService, Depends(previews)]
 Informed = Annotated[Information, Depends(information)]
 Actor = Annotated[str | None, Depends(actor)]
 """Who is recorded with what a route changes."""

@@ -44,6 +44,8 @@ from moonmind.runtime.container import Container
 from moonmind.runtime.schema_upgrade import migrate_in_turn
 from moonmind.runtime.start_wait import when_there
 from moonmind.sample import source as sample
+from moonmind.services.preview_service import SECONDS as PREVIEW_SECONDS
+from moonmind.services.preview_service import PreviewService
 from moonmind.services.run_service import RunService
 from moonmind.services.tokens import Tokens
 from moonmind.settings import Settings, ambient_environment
@@ -193,6 +195,16 @@ def _build_on(database: Database, settings: Settings, *, publishes: bool, stages
             admitted=admitted,
         ),
         tokens=Tokens(database),
+        previews=PreviewService(
+            database,
+            contexts,
+            stages,
+            preflight,
+            redactor,
+            admitted=admitted,
+            # A person at a terminal can wait, and interrupt.
+            seconds=PREVIEW_SECONDS if publishes else None,
+        ),
         executor=executor,
         keeper=keeper,
         dispatch_loop=dispatch_loop,

@@ -184,6 +184,13 @@ class RunActive(Conflict):
     remediation = "Wait for the named run, or cancel it."
 
 
+class ChoiceNeeded(Conflict):
+    """A run would only ask a person what to take up, and nobody is there to answer."""
+
+    code = "choice_needed"
+    remediation = "Name the feature and the tasks, or start the run in a terminal and answer there."
+
+
 class NotRetryable(Conflict):
     """Retry was asked of a run whose state does not allow it."""
 

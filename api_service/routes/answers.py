@@ -11,6 +11,7 @@ _WORDS = {
     404: "There is no such run or artifact.",
     409: "The present state does not allow it.",
     422: "The request is not valid; `details.fields` says where.",
+    503: "There is no answer now; `remediation` says what to wait for.",
 }
 
 

@@ -39,13 +39,4 @@ def readyz(parts: Parts, information: Informed) -> Readiness:
 
 
 def _results(checks: Sequence[Check]) -> list[CheckResult]:
-    return [
-        CheckResult(
-            name=check.name,
-            status=check.status,
-            message=check.message,
-            remediation=check.remediation or None,
-            informational=check.informational,
-        )
-        for check in checks
-    ]
+    return [CheckResult.of(check) for check in checks]

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from pydantic import Field
 
-from api_service.deps import Actor, RunId, Runs, Search
+from api_service.deps import Actor, Previews, RunId, Runs, Search
 from api_service.error_responses import unknown_queries
 from api_service.routes import PREFIX
 from api_service.routes.answers import refusals
@@ -45,6 +45,12 @@ def create_run(
     run = runs.create(body, idempotency_key=idempotency_key, actor=actor)
     response.headers["Location"] = f"{request.url.path}/{run.id}"
     return run
+
+
+@router.post("/preview", operation_id="previewRun", response_model=wire.RunPreview, responses=refusals(403, 422, 503))
+def preview_run(body: wire.CreateRun, previews: Previews) -> wire.RunPreview:
+    """Answer what a run would take up, and create nothing; the repository is fetched first."""
+    return previews.preview(body)
 
 
 @router.get(

@@ -63,10 +63,14 @@ _COMMAND_WORDS = {
     "force_phase": "--from",
     "featureKey": "--feature",
     "feature_key": "--feature",
+    "select.phase": "--phase",
+    "select.story": "--story",
+    "select.tasks": "--task",
+    "select.skip": "--skip",
     "restart_from_discovery": "--from-discovery",
     "send the request again": "run the command again",
 }
-_API_WORDS = re.compile("|".join(rf"\b{word}\b" for word in _COMMAND_WORDS))
+_API_WORDS = re.compile("|".join(rf"\b{re.escape(word)}\b" for word in _COMMAND_WORDS))
 
 _CODES: tuple[tuple[type[MoonMindError] | tuple[type[MoonMindError], ...], Exit], ...] = (
     # The first match wins: a class stands before its bases.

@@ -96,6 +96,16 @@ def run(
     feature: Annotated[
         str | None, typer.Option(help="The feature's number, folder or path: 042, 042-x, specs/042-x.")
     ] = None,
+    phase: Annotated[str | None, typer.Option(help="Only tasks of this phase: its number or heading.")] = None,
+    story: Annotated[str | None, typer.Option(help="Only tasks of this story, e.g. US1.")] = None,
+    task: Annotated[
+        list[str] | None,
+        typer.Option(metavar="TASKS", help="Only these tasks: T012, T001-T005 or T001,T003. Repeatable."),
+    ] = None,
+    skip: Annotated[
+        list[str] | None,
+        typer.Option(metavar="TASKS", help="Leave these tasks out, written as for --task. Repeatable."),
+    ] = None,
     notes: Notes = None,
     from_: Annotated[
         Literal["discover", "submit", "apply", "publish"] | None,
@@ -112,9 +122,35 @@ def run(
     """Implement the next phase, and open or update its pull request."""
     from moonmind.cli import run_commands as steer
 
+    asked = steer.asked_for(
+        repository,
+        feature=feature,
+        notes=notes,
+        stage=from_,
+        phase=phase,
+        story=story,
+        tasks=task or (),
+        skip=skip or (),
+    )
     if dry_run:
-        raise typer.Exit(steer.dry_run(repository, feature=feature, notes=notes, printer=_printer(json)))
-    code = steer.start(repository, feature=feature, notes=notes, stage=from_, watch=watch, printer=_printer(json))
+        raise typer.Exit(steer.dry_run(asked, printer=_printer(json)))
+    raise typer.Exit(steer.start(asked, watch=watch, printer=_printer(json)))
+
+
+@app.command()
+def reconcile(
+    repository: Annotated[str, typer.Argument(metavar="OWNER/NAME", help="The repository.")],
+    feature: Annotated[
+        str | None, typer.Option(help="The feature's number, folder or path: 042, 042-x, specs/042-x.")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Accept what is proposed without being asked.")] = False,
+    watch: Watch = False,
+    json: Json = False,
+) -> None:
+    """Propose boxes to tick for tasks whose files are there, and open a pull request of those that are accepted."""
+    from moonmind.cli import reconcile as reconciling
+
+    code = reconciling.reconcile(repository, feature=feature, yes=yes, watch=watch, printer=_printer(json))
     raise typer.Exit(code)
 
 

@@ -3,6 +3,7 @@
 import re
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TypeVar
 
 from pydantic import ValidationError
@@ -10,6 +11,7 @@ from rich.console import Console
 
 from moonmind import wire
 from moonmind.cli import consoles
+from moonmind.cli.checkout_feature import feature_here
 from moonmind.cli.exits import Exit, of_status, say
 from moonmind.cli.follow import ServiceSource, follow
 from moonmind.cli.printer import Printer
@@ -18,9 +20,12 @@ from moonmind.cli.question_prompt import ask, interactive
 from moonmind.cli.run_drawing import SCRIPTED, ending, heading, is_scripted, status_text
 from moonmind.cli.run_summary import say_leftovers
 from moonmind.cli.session import connected, connected_to_existing, find_run
+from moonmind.cli.terminal_text import one_line
+from moonmind.cli.unattended import attended, refuse_question
 from moonmind.cli.worker_presence import Attendance, warn_if_alone
 from moonmind.errors import AnswerNotAwaited, ErrorInfo, InvalidRequest, RunActive
 from moonmind.os_user import own_name
+from moonmind.runs import naming
 from moonmind.runs.machine import RetryMode
 from moonmind.runtime.container import Container
 from moonmind.wire.problems import in_words
@@ -34,33 +39,64 @@ _NO_ANSWER = ErrorInfo(
 )
 
 
-def start(
+def asked_for(
     repository: str,
     *,
-    feature: str | None,
-    notes: str | None,
-    stage: str | None,
-    watch: bool,
-    printer: Printer,
-) -> int:
-    """Create a run, and follow it if asked to."""
-    body = _body(wire.CreateRun, repository=repository, feature_key=feature, notes=notes, force_phase=stage)
+    feature: str | None = None,
+    notes: str | None = None,
+    stage: str | None = None,
+    phase: str | None = None,
+    story: str | None = None,
+    tasks: Sequence[str] = (),
+    skip: Sequence[str] = (),
+    kind: str | None = None,
+) -> wire.CreateRun:
+    """Return what the command line asks for; raises InvalidRequest for what no run can be made of."""
+    given = {"phase": phase, "story": story, "tasks": list(tasks) or None, "skip": list(skip) or None}
+    chosen = {name: value for name, value in given.items() if value is not None}
+    return _body(
+        wire.CreateRun,
+        repository=repository,
+        feature_key=feature,
+        notes=notes,
+        force_phase=stage,
+        select=chosen or None,
+        kind=kind,
+    )
+
+
+def about_this_checkout(body: wire.CreateRun) -> wire.CreateRun:
+    """Return the request with the feature that the current folder's checkout points to, if it names none; says so."""
+    if body.feature_key:
+        return body
+    here = feature_here(body.repository, Path.cwd())
+    if here is None or not naming.is_feature_request(here.path):
+        return body
+    print(f"Feature {one_line(here.path)}, as in this checkout: {one_line(here.why)}.", file=sys.stderr)
+    if here.unpushed is not None:
+        print(f"note: {one_line(here.unpushed)}; a run reads what is pushed", file=sys.stderr)
+    return body.model_copy(update={"feature_key": here.path})
+
+
+def start(body: wire.CreateRun, *, watch: bool, printer: Printer) -> int:
+    """Create a run, and follow it if asked to; without a terminal, none that would ask what to take up."""
+    body = about_this_checkout(body)
     with connected() as container:
+        if not attended():
+            refuse_question(container, body)
         try:
             run = container.runs.create(body, actor=own_name())
         except RunActive:
             warn_if_alone(container)  # waiting for the other run, as the answer advises, would not help
             raise
-        return _shown(container, run, watch=watch, printer=printer)
+        return started(container, run, watch=watch, printer=printer)
 
 
-def dry_run(repository: str, *, feature: str | None, notes: str | None, printer: Printer) -> int:
+def dry_run(body: wire.CreateRun, *, printer: Printer) -> int:
     """Show what a run would do; start none."""
     from moonmind.cli import dry_run as trial
 
-    return trial.dry_run(
-        _body(wire.CreateRun, repository=repository, feature_key=feature, notes=notes), printer=printer
-    )
+    return trial.dry_run(about_this_checkout(body), printer=printer)
 
 
 def answer(
@@ -132,7 +168,7 @@ def retry(
     body = _body(wire.RetryRun, mode=mode, notes=notes, accept_findings=accepted)
     with connected_to_existing() as container:
         retried = container.runs.retry(find_run(container.runs, run), body, actor=own_name())
-        return _shown(container, retried, watch=watch, printer=printer)
+        return started(container, retried, watch=watch, printer=printer)
 
 
 def cancel(run: str, *, printer: Printer) -> int:
@@ -186,7 +222,8 @@ def _left_open(asking: wire.SpecWorkflowRun) -> int:
     return Exit.INTERRUPTED
 
 
-def _shown(container: Container, run: wire.SpecWorkflowRun, *, watch: bool, printer: Printer) -> int:
+def started(container: Container, run: wire.SpecWorkflowRun, *, watch: bool, printer: Printer) -> int:
+    """Show a run that was just started, or follow it to its end."""
     if watch:
         return _watch(container, str(run.id), printer=printer)
     if not run.status.terminal:
@@ -205,12 +242,17 @@ def _draw(run: wire.SpecWorkflowRun, console: Console, *, scripted: bool) -> Non
     console.print(f"\nWatch it with `moonmind show {str(run.id)[:8]} --watch`.", style="dim")
 
 
-_watch = watch  # `_shown` has an option of that name
+_watch = watch  # `started` has an option of that name
 
 
-def _body(kind: type[Body], **given: object) -> Body:
+def _body(kind: type[Body], /, **given: object) -> Body:
     try:
         return kind.model_validate({name: value for name, value in given.items() if value is not None})
     except ValidationError as error:
-        problems = [f"{problem['loc'][-1]}: {in_words(problem)}" for problem in error.errors()]
+        problems = [f"{_field(problem['loc'])}: {in_words(problem)}" for problem in error.errors()]
         raise InvalidRequest("; ".join(problems), remediation="Correct it and try again.") from None
+
+
+def _field(place: tuple[int | str, ...]) -> str:
+    """Return the field's name as the API writes it, without the place in a list."""
+    return ".".join(part for part in place if isinstance(part, str))

@@ -133,7 +133,8 @@ def model_calls_text(run: SpecWorkflowRun) -> str:
 def heading(run: SpecWorkflowRun) -> Text:
     """Describe in two lines which run this is, and that it is a scripted one as soon as that is known."""
     first = run.phase or run.feature_key or run.repository
-    rest = (part for part in (run.repository, run.feature_key, str(run.id)[:8]) if part and part != first)
+    parts = (run.repository, run.feature_key, selected_text(run), str(run.id)[:8])
+    rest = (part for part in parts if part and part != first)
     named = Text.assemble((one_line(first), "bold"), "\n", (" · ".join(one_line(part) for part in rest), "dim"))
     return named.append(f"\n{SCRIPTED}", "yellow") if is_scripted(run) else named
 
@@ -165,6 +166,15 @@ def _answer(data: Mapping[str, Any]) -> str:
 def requests(asked: Iterable[RunEvent]) -> list[Text]:
     """Describe in one line each what people asked of a run, and when."""
     return [request(event).append(f" {ago(event.created_at)}") for event in asked]
+
+
+def selected_text(run: SpecWorkflowRun) -> str:
+    """Describe what the run was asked to take up; empty where that is every open task."""
+    if run.select is None:
+        return ""
+    only = ", ".join(filter(None, (run.select.phase, run.select.story, *run.select.tasks)))
+    without = ", ".join(run.select.skip)
+    return ", ".join(filter(None, (only and f"only {only}", without and f"without {without}")))
 
 
 def stage_table(run: SpecWorkflowRun, console: Console, *, live: bool = False) -> Table:

@@ -18,7 +18,7 @@ _LONGEST = 1 << 20
 """Bytes; a report that is longer is not read here, only named."""
 
 
-_TICKED = frozenset({Verdict.CHANGED, Verdict.CLAIMED})
+_TICKED = frozenset(verdict for verdict in Verdict if verdict.ticks)
 
 
 def say_leftovers(console: Console, run: SpecWorkflowRun, source: Source, settings: Settings) -> None:

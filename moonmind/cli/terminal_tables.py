@@ -23,7 +23,7 @@ from moonmind.cli.run_drawing import (
 )
 from moonmind.cli.terminal_text import clean, one_line
 from moonmind.ports.check import Check, CheckStatus
-from moonmind.wire import RunEvent, SpecWorkflowRun
+from moonmind.wire import CheckResult, RunEvent, SpecWorkflowRun
 
 _GAP = 2
 _SHORTEST = 12
@@ -141,7 +141,7 @@ def checks_listed(checks: Iterable[Check]) -> list[dict[str, str | None]]:
     ]
 
 
-def checks_table(checks: Iterable[Check], console: Console) -> Table:
+def checks_table(checks: Iterable[Check | CheckResult], console: Console) -> Table:
     """List checks, each that failed with its fix beneath it."""
     shown = marks(console)
     table = Table.grid(padding=(0, 2, 0, 0))
@@ -150,7 +150,7 @@ def checks_table(checks: Iterable[Check], console: Console) -> Table:
     table.add_column(overflow="fold", ratio=1)
     for check in checks:
         mark, style = _CHECKS[check.status]
-        said = Text(clean(check.message), style if check.failed else "")
+        said = Text(clean(check.message), style if check.status is CheckStatus.FAILED else "")
         if check.remediation and check.status in {CheckStatus.FAILED, CheckStatus.UNKNOWN}:
             said.append(f"\nfix: {clean(check.remediation)}", "bold")
         table.add_row(Text(shown[mark], style), Text(one_line(check.name)), said)

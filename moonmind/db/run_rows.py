@@ -75,6 +75,8 @@ class Runs(InTransaction):
             event_seq=1,
             chain_id=new.chain_id,
             notes=new.notes,
+            kind=new.kind,
+            selection=None if new.selection is None else dict(new.selection),
             idempotency_key=new.idempotency_key,
             request_digest=new.request_digest,
             started_by=new.started_by,
@@ -117,6 +119,12 @@ class Runs(InTransaction):
     def find_by_idempotency_key(self, key: str) -> Run | None:
         """Find the run that a request with this Idempotency-Key made."""
         return self._first(run.c.idempotency_key == key)
+
+    def active_on(self, repository_key: str, asked: str) -> Run | None:
+        """Find an active run on what the name can mean."""
+        query = select(*row_mapping.RUN).where(run.c.repository_key == repository_key, active)
+        found = row_mapping.runs_of(self._connection.execute(query))
+        return next((one for one in found if works_on(one, asked)), None)
 
     def page(self, wanted: RunFilter, limit: int, before: tuple[datetime, UUID] | None = None) -> list[Run]:
         """List runs, newest first; `before` is the last row's `(created_at, id)` of the page before."""

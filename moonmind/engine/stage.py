@@ -1,7 +1,7 @@
 """A stage as the engine knows it: a value with functions and facts, and no name that the engine would have to know."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from moonmind.engine.stage_context import StageContext
@@ -16,6 +16,16 @@ class StartingPoint:
 
     feature_key: str
     commit: str
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What a stage would choose, found out without an effect that lasts."""
+
+    answer: Mapping[str, Any]
+    """In the form of `speckit next --json`."""
+    outputs: Mapping[str, Any] = field(default_factory=dict)
+    """What later stages would read; empty where the run would not come to them."""
 
 
 def _keep_checkpoint(context: StageContext) -> Mapping[str, Any]:
@@ -57,6 +67,8 @@ class StageDefinition:
     """Pick from the stage's outputs what people see in its task's message."""
     starting_point: Callable[[Mapping[str, Any]], StartingPoint | None] = _no_starting_point
     """Read from the stage's outputs what the run works on; None for a stage that does not choose that."""
+    preview: Callable[[StageContext], Preview] | None = None
+    """Find out what `run` would choose; raises what `run` raises. None for a stage that chooses nothing."""
     needs: frozenset[Need] = frozenset()
     """What has to work for the stage to succeed; a retry is refused where it is known not to."""
     holds_slot: bool = False

@@ -99,8 +99,14 @@ class ContextFactory:
         self._relook = relook_seconds
         self._max_agents = max_agents
 
-    def make(self, claim: Claim, lease: HeldLease, results: Mapping[Stage, Mapping[str, Any]]) -> StageContext:
-        """Return the claim's context; `results` is what earlier stages recorded."""
+    def make(
+        self,
+        claim: Claim,
+        lease: HeldLease,
+        results: Mapping[Stage, Mapping[str, Any]],
+        services: type[StageServices] = StageServices,
+    ) -> StageContext:
+        """Return the claim's context; `results` is what earlier stages recorded, `services` what the stage may write."""
         return StageContext(
             run=claim.run,
             attempt=claim.attempt,
@@ -109,7 +115,7 @@ class ContextFactory:
             note=claim.attempt.note,
             lease=lease,
             artifacts=RunArtifacts(claim.run.id, self._store, self._database, self._redactor, lease),
-            services=StageServices(
+            services=services(
                 self._database,
                 self._preflight,
                 self._host,

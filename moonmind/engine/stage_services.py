@@ -168,3 +168,32 @@ class StageServices:
                     snapshot={name: self._redactor.text(value) for name, value in snapshot.items()},
                 )
             )
+
+
+class ReadingServices(StageServices):
+    """The services of a stage whose run is only a question: it reads what every stage may, and writes nothing."""
+
+    def audit_forge(self) -> None:
+        """Leave the credential to the preflight, which the question asks as well."""
+
+    def take_slot(self) -> bool:
+        """Refuse: what is only asked starts no agent."""
+        return False
+
+    def set_cooldown(self, name: str, until: datetime, reason: str) -> None:
+        """Write no cooldown; the next run that is told to wait writes it."""
+
+    def extend_cooldown(self, name: str, seconds: float, reason: str) -> datetime:  # noqa: ARG002 - written nowhere
+        """Return when the cooldown would end."""
+        with self._database.read() as uow:
+            return uow.now() + timedelta(seconds=seconds)
+
+    def _save(
+        self,
+        codex_status: CheckStatus,
+        codex_message: str,
+        github_status: CheckStatus,
+        github_message: str,
+        snapshot: dict[str, str],
+    ) -> None:
+        """Keep no audit: there is no run that it could belong to."""

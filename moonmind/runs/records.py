@@ -9,6 +9,7 @@ from uuid import UUID
 from moonmind.errors import ErrorInfo
 from moonmind.runs.chain import Stage
 from moonmind.runs.event_types import EventType
+from moonmind.runs.kinds import PHASE
 from moonmind.runs.machine import AttemptState, RunStatus, WaitingReason
 
 
@@ -23,6 +24,9 @@ class NewRun:
     chain_id: UUID
     deadline_seconds: float
     notes: str | None = None
+    selection: Mapping[str, Any] | None = None
+    """What was chosen among the open tasks, as it was sent; None: all."""
+    kind: str = PHASE
     idempotency_key: str | None = None
     request_digest: str | None = None
     results: Mapping[Stage, Mapping[str, Any]] | None = None

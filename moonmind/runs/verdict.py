@@ -11,6 +11,8 @@ class Verdict(StrEnum):
     """Every target of the task was changed, or deleted where the task asks for it."""
     CLAIMED = "claimed"
     """Only the agent's word."""
+    ACCEPTED = "accepted"
+    """A person says that it was done before; no agent was asked."""
     OPEN = "open"
     """A target is missing or unchanged, or nothing shows that the task is done."""
     CONTRADICTED = "contradicted"
@@ -19,7 +21,7 @@ class Verdict(StrEnum):
     @property
     def ticks(self) -> bool:
         """Return True if the task's box is ticked."""
-        return self in {Verdict.CHANGED, Verdict.CLAIMED}
+        return self in {Verdict.CHANGED, Verdict.CLAIMED, Verdict.ACCEPTED}
 
 
 _EARLIER: Mapping[str, Verdict] = {

@@ -2,11 +2,10 @@
 
 import fcntl
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 import structlog
 
@@ -26,15 +25,14 @@ from moonmind.preflight.checks import Preflight, Probe
 from moonmind.preflight.machine_checks import settings_file
 from moonmind.private import make_folder
 from moonmind.redact import Redactor
-from moonmind.runs.chain import FIRST
 from moonmind.runs.records import RunFilter
 from moonmind.runtime.folders import check_state_folder, check_writable, close_to_others
 from moonmind.runtime.server_file import ServerInfo, find
 from moonmind.runtime.upgrades import announce
+from moonmind.services.preview_service import PreviewService
 from moonmind.services.run_service import RunService
 from moonmind.services.tokens import Tokens
 from moonmind.settings import Settings
-from moonmind.wire import CreateRun, SpecWorkflowRun
 
 log = structlog.get_logger(__name__)
 
@@ -43,14 +41,6 @@ GRACE_SECONDS = 5.0
 HANDOVER_SECONDS = 8.0
 ATTENDED_SECONDS = 30.0
 """Three heartbeats of a host: after so long without one, nobody works."""
-
-
-@dataclass(frozen=True, slots=True)
-class DryRun:
-    """What a run would begin with: itself after discover, and what discover found."""
-
-    run: SpecWorkflowRun
-    found: Mapping[str, Any]
 
 
 class Role(StrEnum):
@@ -75,6 +65,7 @@ class Container:
     preflight: Preflight
     runs: RunService
     tokens: Tokens
+    previews: PreviewService
     executor: Executor
     keeper: LeaseKeeper
     dispatch_loop: DispatchLoop
@@ -215,14 +206,6 @@ class Container:
             message = "no worker is online; runs wait in the database until one starts"
             checks.append(Check("workers", CheckStatus.UNKNOWN, message, how))
         return [*checks, *self.preflight.run(repository)]
-
-    def dry_run(self, body: CreateRun) -> DryRun:
-        """Create a run and discover its work here and now; for a temporary database, where no worker executes it."""
-        run = self.runs.create(body)
-        self.executor.execute(run.id, FIRST)
-        with self.database.read() as uow:
-            outputs = uow.attempts.latest(run.id)[FIRST.position].result or {}
-        return DryRun(self.runs.get(run.id), outputs)
 
     def _places(self) -> list[Check]:
         try:

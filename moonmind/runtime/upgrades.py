@@ -74,6 +74,11 @@ CHANGES: tuple[Change, ...] = (
         "MOONMIND_VAR_DIR, SPEC_WORKFLOW_ARTIFACT_ROOT and MOONMIND_LOCAL_REPOS to one of your own.",
     ),
     Change(
+        "unattended-choice",
+        "Without a terminal, `moonmind run` starts no run that would only ask a person what to take up, and exits with code 3.",
+    ),
+    Change("dry-run-preview", "`moonmind run --dry-run` exits with code 3 where a person has to choose first."),
+    Change(
         "secret-scan",
         "A change that adds a private key or what looks like a live token ends its run with secret_suspected; the work is kept.",
     ),

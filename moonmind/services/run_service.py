@@ -21,13 +21,14 @@ from moonmind.errors import (
     SecretSuspected,
 )
 from moonmind.ports.artifact_store import ArtifactStore
-from moonmind.preflight.checks import Preflight
+from moonmind.preflight.checks import Need, Preflight
 from moonmind.preflight.retry_precheck import RetryPrecheck
 from moonmind.repository_patterns import RepositoryPatterns
 from moonmind.runs import naming
 from moonmind.runs.attention import Attention
 from moonmind.runs.chain import FIRST, from_stage
 from moonmind.runs.event_types import EventType
+from moonmind.runs.kinds import PHASE, TICKS
 from moonmind.runs.machine import RetryMode, RunStatus, may_retry
 from moonmind.runs.records import Artifact, NewRun, Run, RunFilter
 from moonmind.services import answer_check, run_views
@@ -82,6 +83,8 @@ class RunService:
         """
         repository = naming.repository(body.repository)
         self._admitted.require(repository)
+        _refuse_late_selection(body)
+        _refuse_boxes_without_tasks(body)
         digest = hashlib.sha256(body.model_dump_json(by_alias=True, exclude_none=True).encode()).hexdigest()
         if idempotency_key is not None and (known := self._by_idempotency_key(idempotency_key, digest)):
             return known
@@ -93,6 +96,8 @@ class RunService:
             chain_id=uuid4(),
             deadline_seconds=self._deadline,
             notes=body.notes,
+            selection=body.select.stored() if body.select is not None else None,
+            kind=body.kind or PHASE,
             idempotency_key=idempotency_key,
             request_digest=digest if idempotency_key is not None else None,
             started_by=actor,
@@ -222,7 +227,8 @@ class RunService:
         self._check_retry(run, mode)
         accepted = _accepted(run, mode, body.accept_findings)
         first = FIRST if mode is RetryMode.RESTART_FROM_DISCOVERY else run.stage
-        self._precheck.refuse(run, {need for stage in from_stage(first) for need in self._stages[stage].needs})
+        needs = {need for stage in from_stage(first) for need in self._stages[stage].needs}
+        self._precheck.refuse(run, needs - {Need.AGENT} if run.kind == TICKS else needs)
         with self._database.write() as uow:
             retried = uow.requests.retry(
                 run_id,
@@ -310,6 +316,30 @@ class RunService:
             stages=self._stages,
             now=uow.now(),
         )
+
+
+def _refuse_late_selection(body: wire.CreateRun) -> None:
+    """Raise InvalidRequest where a run is to skip discover, which alone can choose tasks."""
+    if body.select is not None and body.force_phase not in {None, FIRST}:
+        raise InvalidRequest(
+            "tasks cannot be selected together with forcePhase: they are those of the run whose results it uses",
+            field="select",
+            remediation="Leave out one of them.",
+        )
+
+
+def _refuse_boxes_without_tasks(body: wire.CreateRun) -> None:
+    """Raise InvalidRequest for a run that would tick boxes that nobody named."""
+    if body.kind != TICKS:
+        return
+    if body.select is None or not body.select.tasks:
+        raise InvalidRequest(
+            "a run of kind ticks needs the tasks whose boxes it ticks",
+            field="select.tasks",
+            remediation="Name them in select.tasks; a preview of this kind proposes some.",
+        )
+    if body.force_phase not in {None, FIRST}:
+        raise InvalidRequest("a run of kind ticks begins at discover", field="forcePhase", remediation="Leave it out.")
 
 
 def _accepted(run: Run, mode: RetryMode, asked: wire.AcceptFindings | None) -> list[dict[str, str]]:

@@ -75,6 +75,8 @@ def run_view(
         cancel_requested_at=run.cancel_requested_at,
         notes=run.notes,
         started_by=run.started_by,
+        kind=run.kind,
+        select=None if run.selection is None else wire.Selected.model_validate(run.selection),
         artifacts=None if artifacts is None else [artifact_view(artifact) for artifact in artifacts],
         tasks=None if attempts is None else task_views(attempts, artifacts or (), stages=stages),
         credential_audit=None if audit is None else audit_view(audit),

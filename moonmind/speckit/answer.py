@@ -148,6 +148,13 @@ def answer(
     return asking.choose(go_on)
 
 
+def pointed_out(repository: Repository) -> tuple[Feature, str] | None:
+    """Return the feature with open tasks that a pointer or the branch names, and why; None where they name none."""
+    asking = _Asking(repository, EVERYTHING)
+    feature, why = asking.evidence() or (None, "")
+    return None if feature is None else (feature, why)
+
+
 def _refused(error: MoonMindError, repository: Repository, notes: Sequence[str] = ()) -> Answer:
     without = without_tasks(repository.paths, repository.features)
     more = (f"{listed(without)} {_holds(without)} a spec.md and no tasks.md yet",) if without else ()
@@ -194,7 +201,7 @@ class _Asking:
     def choose(self, go_on: bool) -> Answer:
         """Answer about the feature that the evidence names."""
         self._note_unreadable()
-        evidence = self._pointed() or self._branch()
+        evidence = self.evidence()
         if evidence is not None:
             feature, why = evidence
             if feature is not None:
@@ -261,6 +268,10 @@ class _Asking:
         )
 
     # --- evidence
+
+    def evidence(self) -> tuple[Feature | None, str] | None:
+        """Return the feature that a pointer or the branch names, or None with the reason where they name several."""
+        return self._pointed() or self._branch()
 
     def _pointed(self) -> tuple[Feature | None, str] | None:
         """Return the feature that the projects' pointers name, or None with the reason where they name several."""

@@ -126,11 +126,11 @@ def _share(tasks: Sequence[SpecTask], feature: Feature, seen: Seen, kinds: Colle
     counting = present = 0
     found: set[str] = set()
     for task in tasks:
-        if _asks_for(task) not in kinds:
+        if asks_for(task) not in kinds:
             continue
         places = {
             path: place
-            for path, place in _places(task, feature, seen.tree).items()
+            for path, place in places_of(task, feature, seen.tree).items()
             if not seen.tree.is_common(place or path) and (place is None or place not in seen.accounted)
         }
         if not places:
@@ -144,14 +144,14 @@ def _share(tasks: Sequence[SpecTask], feature: Feature, seen: Seen, kinds: Colle
 
 def _is_there(task: SpecTask, feature: Feature, seen: Seen) -> bool:
     """Return True if a task asks for something new, and names files of which all are there."""
-    places = _places(task, feature, seen.tree)
+    places = places_of(task, feature, seen.tree)
     files = [place for path, place in places.items() if not is_folder(path) and not seen.tree.is_common(place or path)]
-    return _asks_for(task) == "make" and bool(files) and all(places.values())
+    return asks_for(task) == "make" and bool(files) and all(places.values())
 
 
 def _incomparable(tasks: Sequence[SpecTask], feature: Feature, seen: Seen) -> str | None:
     """Say that nothing can be compared where no task names a file and there is more code than there are tasks."""
-    named = any(not is_folder(path) for task in tasks for path in _places(task, feature, seen.tree))
+    named = any(not is_folder(path) for task in tasks for path in places_of(task, feature, seen.tree))
     code = sum(_CODE.search(path) is not None for path in seen.tree.paths)
     if named or len(tasks) < FEWEST_ADDED or code <= len(tasks):
         return None
@@ -161,7 +161,7 @@ def _incomparable(tasks: Sequence[SpecTask], feature: Feature, seen: Seen) -> st
     )
 
 
-def _asks_for(task: SpecTask) -> str:
+def asks_for(task: SpecTask) -> str:
     """Return "make" for a task that asks for something new, "add" where that may be a line in an old file, else ""."""
     bare = _LABELS.sub("", task.text[:LOOKED_AT], count=1)
     if _CHANGES.match(bare):
@@ -175,7 +175,7 @@ def _asks_for(task: SpecTask) -> str:
     return "add" if _ADDS_BEHIND.search(bare) else "make"
 
 
-def _places(task: SpecTask, feature: Feature, tree: Tree) -> dict[str, str | None]:
+def places_of(task: SpecTask, feature: Feature, tree: Tree) -> dict[str, str | None]:
     """Map what a task asks to change to where it is in the tree, None where it is not there.
 
     Documents of Spec Kit and what the task lets go are left out.

@@ -1,6 +1,7 @@
 """The public JSON that API, CLI and clients share."""
 
 from moonmind.wire.base import Instant, Text, WireModel, writable
+from moonmind.wire.preview import PreviewCandidate, PreviewLeft, PreviewTask, RunPreview
 from moonmind.wire.problems import Problem, RunError
 from moonmind.wire.public_run import (
     Attention,
@@ -8,6 +9,7 @@ from moonmind.wire.public_run import (
     Progress,
     RunEvent,
     RunPage,
+    Selected,
     SpecWorkflowRun,
     TaskName,
     Usage,
@@ -18,7 +20,7 @@ from moonmind.wire.public_run import (
 )
 from moonmind.wire.public_token import ApiToken, NewApiToken
 from moonmind.wire.readiness import CheckResult, Health, Readiness
-from moonmind.wire.requests import FINGERPRINT, AcceptFindings, AnswerRun, CreateRun, RetryRun
+from moonmind.wire.requests import FINGERPRINT, AcceptFindings, AnswerRun, CreateRun, RetryRun, Select
 
 __all__ = [
     "FINGERPRINT",
@@ -32,6 +34,9 @@ __all__ = [
     "Health",
     "Instant",
     "NewApiToken",
+    "PreviewCandidate",
+    "PreviewLeft",
+    "PreviewTask",
     "Problem",
     "Progress",
     "Readiness",
@@ -39,6 +44,9 @@ __all__ = [
     "RunError",
     "RunEvent",
     "RunPage",
+    "RunPreview",
+    "Select",
+    "Selected",
     "SpecWorkflowRun",
     "TaskName",
     "Text",

@@ -8,6 +8,7 @@ from pydantic import AfterValidator, Field
 
 from moonmind.ports.check import CheckStatus
 from moonmind.runs.event_types import EventType
+from moonmind.runs.kinds import PHASE
 from moonmind.runs.machine import AttemptState, RunStatus, WaitingReason
 from moonmind.wire.base import Instant, Shown, WireModel
 from moonmind.wire.problems import RunError
@@ -120,6 +121,15 @@ class Usage(WireModel):
     reasoning_output_tokens: int = 0
 
 
+class Selected(WireModel):
+    """What a run's request chose among the open tasks, as it was sent."""
+
+    phase: str | None = None
+    story: str | None = None
+    tasks: list[str] = Field(default_factory=list)
+    skip: list[str] = Field(default_factory=list)
+
+
 class SpecWorkflowRun(WireModel):
     """One run: from a repository's next unfinished phase to its pull request."""
 
@@ -156,6 +166,10 @@ class SpecWorkflowRun(WireModel):
     notes: str | None = None
     started_by: str | None = None
     """Who asked for it: an OS user, or the name of an API token; null where it was not recorded."""
+    kind: str = PHASE
+    """`ticks`: the run only ticks boxes of tasks that are done already, without an agent; else `phase`."""
+    select: Selected | None = None
+    """Null: every open task may be taken up."""
     artifacts: list[WorkflowArtifact] | None = None
     """Null where it was not asked for."""
     tasks: list[WorkflowTaskState] | None = None

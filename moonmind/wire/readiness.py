@@ -1,8 +1,8 @@
 """Whether this process is alive and able."""
 
-from typing import Literal
+from typing import Literal, Self
 
-from moonmind.ports.check import CheckStatus
+from moonmind.ports.check import Check, CheckStatus
 from moonmind.wire.base import WireModel
 
 
@@ -21,6 +21,17 @@ class CheckResult(WireModel):
     remediation: str | None = None
     informational: bool = False
     """Shown, and never the reason why the process is not ready."""
+
+    @classmethod
+    def of(cls, check: Check) -> Self:
+        """Return the public form of a probe's answer."""
+        return cls(
+            name=check.name,
+            status=check.status,
+            message=check.message,
+            remediation=check.remediation or None,
+            informational=check.informational,
+        )
 
 
 class Readiness(WireModel):

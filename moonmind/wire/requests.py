@@ -1,14 +1,15 @@
 """What callers ask for."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from moonmind.errors import InvalidRequest
 from moonmind.runs import naming
 from moonmind.runs.attention import VALUE_LENGTH
 from moonmind.runs.chain import Stage
 from moonmind.runs.machine import RetryMode
+from moonmind.speckit.selection import Selection
 from moonmind.wire.base import Text, WireModel, must_match
 
 REPOSITORY_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9-]{0,38}/[A-Za-z0-9._-]{1,100}$"
@@ -18,6 +19,8 @@ FEATURE_PATTERN = rf"^(?=[^/]{{0,{FEATURE_KEY_LENGTH}}}$|[^/]*/)\s*((\./)?{_FOLD
 """A key, or a path, which may be longer: no folder of it is empty, `.` or `..`, but for `./` in front and `/` behind."""
 NOTES_LENGTH = 1024
 WHY_LENGTH = 500
+SELECTED, SELECTED_LENGTH = 200, 200
+"""Ids or ranges in one list of a selection, and characters in each of its texts."""
 
 
 def _repository(value: str) -> str:
@@ -62,6 +65,43 @@ class _Request(WireModel):
     model_config = ConfigDict(extra="forbid")
 
 
+SelectedText = Annotated[Text, Field(max_length=SELECTED_LENGTH)]
+SelectedTasks = Annotated[list[SelectedText], Field(max_length=SELECTED)]
+
+
+class Select(_Request):
+    """Choose among the open tasks of the feature, as `speckit next` does; what is absent leaves all of them in."""
+
+    phase: SelectedText | None = None
+    """A phase, by its heading or its number."""
+    story: SelectedText | None = None
+    """`US1`."""
+    tasks: SelectedTasks = Field(default_factory=list)
+    """Ids such as `T012`, and ranges such as `T001-T005`."""
+    skip: SelectedTasks = Field(default_factory=list)
+    """Ids and ranges to leave out."""
+
+    @field_validator("phase", "story", "tasks", "skip")
+    @classmethod
+    def _read(cls, value: str | list[str] | None, info: ValidationInfo) -> str | list[str] | None:
+        """Refuse what cannot be read, under the name of its field."""
+        if value is None or value == []:
+            return value
+        # A blank text would be read as no choice at all, which means every task.
+        if not all(text.strip(" \t,") for text in ([value] if isinstance(value, str) else value)):
+            raise ValueError("must not be blank")
+        try:
+            given: dict[str, Any] = {str(info.field_name): value}
+            Selection.read(**given)
+        except InvalidRequest as error:
+            raise ValueError(f"{error.message}. {error.advice}") from None
+        return value
+
+    def stored(self) -> dict[str, Any] | None:
+        """Return what was chosen, as it is kept with the run; None where that is nothing."""
+        return {name: value for name, value in self.model_dump().items() if value} or None
+
+
 class CreateRun(_Request):
     """Ask for one run."""
 
@@ -73,6 +113,10 @@ class CreateRun(_Request):
     """Start at this stage with what the feature's newest ended run left."""
     notes: Notes | None = None
     """For the agent's prompt."""
+    select: Select | None = None
+    """Which of the feature's open tasks may be taken up; absent: all."""
+    kind: Literal["phase", "ticks"] | None = None
+    """`ticks`: only tick the boxes of the selected tasks, which are done already; absent: `phase`."""
 
 
 class AcceptFindings(_Request):

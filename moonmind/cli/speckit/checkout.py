@@ -70,17 +70,22 @@ class Checkout:
                 self._files[feature.path] = error
         return self._files[feature.path]
 
+    @property
+    def repository(self) -> Repository:
+        """Return what the question what to do next is about; raises NotFound where there is no feature."""
+        return Repository(
+            self.features,
+            {one.path: file for one in self.features if isinstance(file := self.file(one), TasksFile)},
+            self.listing,
+            {one.path: file for one in self.features if isinstance(file := self.file(one), SpecUnreadable)},
+            self.pointers,
+            self.branch,
+        )
+
     def answer(self, asked: Asked, selection: Selection = EVERYTHING) -> Answer:
         """Answer what to do next as a run would, and as Spec Kit's variables say before that."""
         return answer(
-            Repository(
-                self.features,
-                {one.path: file for one in self.features if isinstance(file := self.file(one), TasksFile)},
-                self.listing,
-                {one.path: file for one in self.features if isinstance(file := self.file(one), SpecUnreadable)},
-                self.pointers,
-                self.branch,
-            ),
+            self.repository,
             requested=asked.feature or self._directory(asked.directory) or asked.name or "",
             selection=selection,
         )

@@ -111,6 +111,26 @@ def unticking(given: argparse.Namespace) -> int:
     return _write(place, before, untick(before, task), f"{task.id} (line {task.line})", "open again")
 
 
+def reconcile(given: argparse.Namespace) -> int:
+    """Propose boxes to tick for tasks whose files are there; nothing is changed."""
+    from moonmind.cli.speckit.speckit_reconcile import examine, report, sheet
+
+    checkout = Checkout.around(given.path)
+    answered = checkout.answer(_asked(given))
+    if answered.error is not None:
+        raise answered.error
+    if answered.feature is None:
+        raise unclear(answered) if answered.kind is AnswerKind.ASK else NotFound(answered.text)
+    found = examine(checkout, answered.feature)
+    if given.json:
+        print(json.dumps(report(answered.feature, found)))
+    else:
+        from moonmind.cli.consoles import out
+
+        out().print(sheet(answered.feature, found))
+    return Exit.FINE
+
+
 def doctor(given: argparse.Namespace) -> int:
     """Find problems in the Spec Kit files that would stop a run or need attention, with fixes."""
     from moonmind.cli.speckit.speckit_doctor import examine
@@ -148,6 +168,7 @@ def _parser() -> argparse.ArgumentParser:
         ("prompt", prompt),
         ("tick", ticking),
         ("untick", unticking),
+        ("reconcile", reconcile),
         ("doctor", doctor),
     ):
         words = (work.__doc__ or "").strip()
@@ -170,13 +191,13 @@ def _parser() -> argparse.ArgumentParser:
             )
         if name == "prompt":
             command.add_argument("--notes", default="", help="instructions for the agent, in addition to the spec")
-        if name in {"status", "next", "doctor"}:
+        if name in {"status", "next", "reconcile", "doctor"}:
             command.add_argument("--json", action="store_true", help="print JSON and nothing else")
     return whole
 
 
 _FOLDER = "a checkout, or a folder in it (default: the current folder)"
-_PLACES = dict.fromkeys(("next", "prompt", "doctor"), _FOLDER) | dict.fromkeys(
+_PLACES = dict.fromkeys(("next", "prompt", "reconcile", "doctor"), _FOLDER) | dict.fromkeys(
     ("status", "tick", "untick"), f"{_FOLDER}; or one tasks.md"
 )
 

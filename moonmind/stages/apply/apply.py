@@ -16,6 +16,7 @@ from moonmind.errors import MoonMindError, NotFound, PatchRefused, SecretFound, 
 from moonmind.proof import substance
 from moonmind.runs.chain import Stage
 from moonmind.runs.findings import Finding, Severity
+from moonmind.runs.kinds import TICKS
 from moonmind.runs.machine import Done, Outcome, Redo
 from moonmind.runs.stored_text import storable
 from moonmind.runs.verdict import current_word
@@ -24,6 +25,7 @@ from moonmind.speckit.evidence import claims, denials, said_of
 from moonmind.speckit.spec_title import title_in
 from moonmind.speckit.tasks_md import read_tasks
 from moonmind.stages.apply import judging, no_progress, patch_policy, secret_findings
+from moonmind.stages.apply.boxes_only import tick_boxes
 from moonmind.stages.apply.commit_message import commit_message, subject
 from moonmind.stages.apply.effects import changed_tree
 from moonmind.stages.apply.judging import Word
@@ -50,6 +52,12 @@ _SHOWN_REASONS = 50
 def run(context: StageContext) -> Outcome:
     """Make the run's one commit from the agent's work, or refuse it with reasons; repeating it makes the same commit."""
     plan = context.result(Plan)
+    if context.run.kind == TICKS:
+        return tick_boxes(context, plan, _feature_title(context, plan), OUTPUT_PATH)
+    return _take_work(context, plan)
+
+
+def _take_work(context: StageContext, plan: Plan) -> Outcome:
     submitted = context.result(SubmitResult)
     ensure_start(context, plan)
     wip = find_wip(context, plan, submitted.wip, submitted.patch_path)

@@ -2,26 +2,29 @@
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from moonmind.engine import forge_cooldown
-from moonmind.engine.stage import StageDefinition, StartingPoint, shown
+from moonmind.engine.stage import Preview, StageDefinition, StartingPoint, shown
 from moonmind.engine.stage_context import StageContext
-from moonmind.errors import Rejected, SpecUnreadable
+from moonmind.errors import Rejected, SpecUnreadable, Unavailable, Unexpected
 from moonmind.ports.forge import Repository
 from moonmind.preflight.checks import Need
 from moonmind.runs.chain import Stage
-from moonmind.runs.machine import Done, NothingToDo, Outcome
+from moonmind.runs.kinds import TICKS
+from moonmind.runs.machine import Done, NothingToDo, Outcome, Suspend
 from moonmind.runs.stored_text import storable
 from moonmind.speckit.answer import Answer, AnswerKind, unclear, who_does
 from moonmind.speckit.documents import constitution_in, documents_of, skills_in
 from moonmind.speckit.evidence import evidence_of
 from moonmind.speckit.features import Feature, find_features
-from moonmind.speckit.selection import Selection
+from moonmind.speckit.report import answer_report
+from moonmind.speckit.selection import EVERYTHING, Selection
 from moonmind.speckit.spec_tasks import SpecTask
+from moonmind.speckit.tasks_md import read_tasks
 from moonmind.speckit.work import Work
-from moonmind.stages.discover import agent_files
+from moonmind.stages.discover import agent_files, tick_plan
 from moonmind.stages.discover.candidates import Candidates, Start
 from moonmind.stages.discover.foreign_commits import foreign_commits
 from moonmind.stages.discover.progress import without_progress
@@ -36,10 +39,64 @@ def run(context: StageContext) -> Outcome:
     if (wait := forge_cooldown.held_back(context)) is not None:
         return wait
     with forge_answers.noted(context):
-        return _discover(context)
+        chosen = _choose(context)
+        return chosen if isinstance(chosen, NothingToDo) else _outcome(context, chosen)
 
 
-def _discover(context: StageContext) -> Outcome:
+def preview(context: StageContext) -> Preview:
+    """Find out what `run` would choose; raises what it raises, and Unavailable while the forge asked to wait."""
+    if isinstance(wait := forge_cooldown.held_back(context), Suspend):
+        raise Unavailable(
+            f"the forge asked to wait until {wait.until:%H:%M:%S} UTC", remediation="Ask again after that."
+        )
+    chosen = _choose(context)
+    if isinstance(chosen, NothingToDo):
+        return Preview({"answer": AnswerKind.NOTHING_LEFT, "reason": chosen.reason, "reasons": [chosen.reason]})
+    report = answer_report(chosen.answer)
+    if context.run.kind == TICKS and chosen.answer.feature is not None:
+        return _preview_of_ticks(context, chosen, report)
+    if chosen.answer.kind is not AnswerKind.WORK:
+        return Preview(report)
+    outcome = _outcome(context, chosen)
+    if isinstance(outcome, NothingToDo):
+        ended: dict[str, Any] = {
+            "answer": AnswerKind.NOTHING_LEFT,
+            "phase": None,
+            "tasks": [],
+            "reason": outcome.reason,
+        }
+        return Preview({**report, **ended, "reasons": [*report["reasons"], outcome.reason]})
+    plan = Plan.read(outcome.result)
+    return Preview({**report, "choice": plan.choice, "notes": plan.warnings}, outcome.result)
+
+
+def _preview_of_ticks(context: StageContext, chosen: "_Chosen", report: Mapping[str, Any]) -> Preview:
+    plan, notes = _tick_plan(context, chosen)
+    named: dict[str, Any] = {"asks": None, "candidates": [], "left": [], "left_for_people": []}
+    if not plan.tasks:
+        reason = f"no open task of {plan.feature.path} names files that are all there"
+        ended: dict[str, Any] = {
+            "answer": AnswerKind.NOTHING_LEFT,
+            "phase": None,
+            "tasks": [],
+            "reason": reason,
+            "reasons": [reason],
+        }
+        return Preview({**report, **named, **ended, "notes": notes})
+    work = {"answer": AnswerKind.WORK, "phase": plan.phase, "tasks": [task.id for task in plan.tasks], "reason": None}
+    return Preview({**report, **named, **work, "choice": plan.choice, "notes": notes}, plan.stored())
+
+
+@dataclass(frozen=True, slots=True)
+class _Chosen:
+    """What is to be done next, and the base branch that says so."""
+
+    answer: Answer
+    base: str
+    candidates: Candidates
+
+
+def _choose(context: StageContext) -> _Chosen | NothingToDo:
     repository = _repository(context)
     branches = {} if repository.empty else dict(context.vcs.branches(repository.full_name))
     if not branches:
@@ -50,17 +107,78 @@ def _discover(context: StageContext) -> Outcome:
             f"{repository.full_name} has no branch {repository.default_branch}, which the forge calls its default.",
             remediation="Set the repository's default branch to one that exists, then retry from discovery.",
         )
-    candidates = Candidates(context, Snapshot(repository, branches, context.vcs), _selection(context))
+    candidates = Candidates(context, Snapshot(repository, branches, context.vcs), _chosen_tasks(context))
     found, base = candidates.choose()
     if found.kind is AnswerKind.ASK:
-        raise unclear(replace(found, candidates=candidates.facts_of(found.candidates, base)))
+        found = replace(found, candidates=candidates.facts_of(found.candidates, base))
+    return _Chosen(found, base, candidates)
+
+
+def _outcome(context: StageContext, chosen: _Chosen) -> Done | NothingToDo:
+    found, candidates = chosen.answer, chosen.candidates
+    if context.run.kind == TICKS and found.feature is not None:
+        plan, _ = _tick_plan(context, chosen)
+        return Done(plan.stored()) if plan.tasks else NothingToDo("None of the selected tasks is open.", plan.stored())
+    if found.kind is AnswerKind.ASK:
+        raise unclear(found)
     if found.feature is None:
         return NothingToDo(storable(found.text))
     if found.work is None:
         # The feature's own column is set all the same, so that the run is found under it.
         outputs = {"v": Plan.version, "featureKey": found.feature.path, "choice": found.reasons[0]}
         return NothingToDo(storable(found.text), outputs)
-    return _plan(context, candidates, found, found.work, candidates.start_of(found.feature, base))
+    return _plan(context, candidates, found, found.work, candidates.start_of(found.feature, chosen.base))
+
+
+def _tick_plan(context: StageContext, chosen: _Chosen) -> tuple[Plan, tuple[str, ...]]:
+    """Plan the boxes that are selected, or propose some where none is; returns notes on what is not proposed."""
+    feature = chosen.answer.feature
+    if feature is None:
+        raise Unexpected("boxes are of a feature")
+    snapshot = chosen.candidates.snapshot
+    start = chosen.candidates.start_of(feature, chosen.base)
+    there = _there(snapshot.tree(start.commit), feature, start)
+    file = read_tasks(snapshot.read(start.commit, there.tasks_path) or b"", name=there.tasks_path)
+    selection = _selection(context)
+    ticks = (
+        tick_plan.proposed(chosen.candidates, there, file, start)
+        if selection.is_all
+        else tick_plan.accepted(chosen.candidates, there, file, start, selection)
+    )
+    if ticks.tasks and start.branch_tip is None:
+        refuse_conflicts(start.branch, snapshot.branches, snapshot.repository.default_branch)
+    plan = Plan(
+        repository=snapshot.repository,
+        feature=there,
+        called=start.called,
+        phase=storable(ticks.title),
+        tasks=tuple(_task(task, there) for task in ticks.tasks),
+        base=start.base,
+        starting_commit=start.commit,
+        branch=start.branch,
+        branch_tip=start.branch_tip,
+        hashes=_hashes(chosen.candidates, there, start.commit),
+        choice=_sentence(f"{chosen.answer.reasons[0]}; {start.reason}"),
+        warnings=tuple(map(storable, _not_ours(chosen.candidates, start))),
+        evidence=ticks.evidence,
+    )
+    return plan, ticks.notes
+
+
+def _there(listing: Iterable[str], feature: Feature, start: Start) -> Feature:
+    """Return the feature as it is where its work goes on; raises SpecUnreadable where it is not there."""
+    there = next((one for one in find_features(listing) if one.path == feature.path), None)
+    if there is None:
+        raise SpecUnreadable(
+            f"{feature.tasks_path} is on {start.base} but not on {start.branch}, where the feature's work goes on.",
+            remediation="Merge the base into that branch, or close its pull request; then retry from discovery.",
+        )
+    return there
+
+
+def _chosen_tasks(context: StageContext) -> Selection:
+    """Return the selection that decides on the feature's next phase: boxes to tick are of any."""
+    return EVERYTHING if context.run.kind == TICKS else _selection(context)
 
 
 def _selection(context: StageContext) -> Selection:
@@ -82,12 +200,7 @@ def _repository(context: StageContext) -> Repository:
 def _plan(context: StageContext, candidates: Candidates, found: Answer, work: Work, start: Start) -> Done | NothingToDo:
     feature = work.feature
     listing = tuple(candidates.snapshot.tree(start.commit))
-    there = next((one for one in find_features(listing) if one.path == feature.path), None)
-    if there is None:
-        raise SpecUnreadable(
-            f"{feature.tasks_path} is on {start.base} but not on {start.branch}, where the feature's work goes on.",
-            remediation="Merge the base into that branch, or close its pull request; then retry from discovery.",
-        )
+    there = _there(listing, feature, start)
     base = (start.base, candidates.snapshot.branches[start.base])
     behind = base_outlook.of_branch(context, candidates.snapshot.name, start.branch, start.branch_tip, base)
     plan = Plan(
@@ -188,4 +301,6 @@ def mirrored_repository(outputs: Mapping[Stage, Mapping[str, Any]]) -> str | Non
     return str(found["fullName"]) if isinstance(found, Mapping) and "fullName" in found else None
 
 
-STAGE = StageDefinition(run, needs=frozenset({Need.FORGE}), summary=summary, starting_point=starting_point)
+STAGE = StageDefinition(
+    run, needs=frozenset({Need.FORGE}), summary=summary, starting_point=starting_point, preview=preview
+)

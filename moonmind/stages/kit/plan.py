@@ -74,6 +74,8 @@ class Plan(StageResult):
     warnings: tuple[str, ...] = ()
     behind_base: str = ""
     """How far the branch is behind its base, and whether it merges cleanly, as one of the `warnings`; empty if it is not."""
+    evidence: Mapping[str, str] = Field(default_factory=dict)
+    """Of a run of kind `ticks`: what shows that a task is done already, by the task's key."""
     called: str = ""
     """The feature's name for people; empty: its key, as in plans of before there was another name."""
 

@@ -19,6 +19,7 @@ from moonmind.errors import (
 from moonmind.ports.agent import AgentJob, JobEnd, JobResult, JobState, JobStatus, Usage
 from moonmind.preflight.checks import Need
 from moonmind.preflight.workflow_right import workflows_named
+from moonmind.runs.kinds import TICKS
 from moonmind.runs.machine import Done, Failed, Outcome, Suspend, WaitingReason
 from moonmind.runs.stored_text import storable
 from moonmind.stages.kit.operator_notes import notes_mark
@@ -39,6 +40,10 @@ REPORT_LENGTH = 20_000
 def run(context: StageContext) -> Outcome:
     """Look at the attempt's one job: start it, go on waiting, or take what it left."""
     plan = context.result(Plan)
+    if context.run.kind == TICKS:
+        # What it takes up is done already: there is nothing to ask an agent.
+        start = plan.starting_commit
+        return Done(SubmitResult(starting_commit=start, phase=plan.phase, wip=start).stored())
     job = agent_job.of(context)
     try:
         status = context.agent.poll(job.key)

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from moonmind.cli.dry_run import with_workflow_right
 from moonmind.cli.main import main
 from moonmind.ports.check import Check, CheckStatus
 from moonmind.sample import source
+from moonmind.services.preview_service import with_workflow_right
 from tests.support.git_repos import branches_of, commit_to, make_bare, tip_of
 
 pytestmark = pytest.mark.sqlite
@@ -96,7 +96,9 @@ def test_the_work_and_the_preflight_are_shown_and_nothing_is_left(
 
 def test_programs_are_told_the_same(folder: Path, capsys: Capture) -> None:
     found = dry_run(capsys, 0, "--feature", "spec-42-refresh-docs")
-    assert found["ready"] is True
+    assert (found["ready"], found["answer"]) == (True, "work")
+    assert [task["id"] for task in found["work"]] == found["tasks"]
+    assert {name: found[name] for name in found["next"]} == found["next"]
     assert found["next"] == {
         "feature": "specs/spec-42-refresh-docs",
         "choice": "specs/spec-42-refresh-docs was requested; moonmind/spec-42-refresh-docs: it is the feature's first.",

@@ -5,6 +5,7 @@ from uuid import UUID
 import pytest
 
 from moonmind import __version__, bootstrap
+from moonmind.cli import run_commands
 from moonmind.db.unit_of_work import Database
 from moonmind.errors import ErrorInfo, Unavailable
 from moonmind.os_user import own_name
@@ -82,6 +83,46 @@ def test_every_command_that_changes_something_leaves_its_user(
     assert json.loads(capsys.readouterr().out)["startedBy"] == own_name()
 
 
+@pytest.mark.parametrize(
+    ("options", "selection", "shown"),
+    [
+        (["--story", "US1"], {"story": "US1"}, "only US1"),
+        (["--phase", "3", "--skip", "T009"], {"phase": "3", "skip": ["T009"]}, "only 3, without T009"),
+        (["--task", "T001-T005", "--task", "T9,T10"], {"tasks": ["T001-T005", "T9,T10"]}, "only T001-T005, T9,T10"),
+        (["--skip", "T003"], {"skip": ["T003"]}, "without T003"),
+    ],
+)
+def test_run_creates_a_run_of_the_tasks_that_were_chosen(
+    moonmind: Command,
+    database: Database,
+    capsys: Capture,
+    options: list[str],
+    selection: dict[str, object],
+    shown: str,
+) -> None:
+    assert moonmind("run", "acme/rockets", *options) == 0
+    assert newest(database).selection == selection
+    assert shown in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        (["--story", "first"], "--story: 'first'"),
+        (["--task", "T001-"], "--task: 'T001-'"),
+        (["--task", "T001", "--task", "x" * 201], "--task: at most 200"),
+        (["--skip", ""], "--skip: must not be blank"),
+        (["--story", "US1", "--from", "apply"], "tasks cannot be selected together with --from"),
+    ],
+)
+def test_a_choice_that_cannot_be_read_names_its_option(
+    moonmind: Command, database: Database, capsys: Capture, options: list[str], named: str
+) -> None:
+    assert moonmind("run", "acme/rockets", *options) == 2
+    assert named in capsys.readouterr().err
+    assert everything(database)["run"] == []
+
+
 def test_a_stage_to_start_from_needs_an_earlier_run(moonmind: Command, database: Database, capsys: Capture) -> None:
     assert moonmind("run", "acme/rockets", "--from", "apply") == 2
     assert "without --from" in capsys.readouterr().err
@@ -109,8 +150,10 @@ def test_a_repository_that_is_none_is_refused(moonmind: Command, capsys: Capture
 
 
 def test_watching_ends_with_the_run_and_its_exit_code(
-    moonmind: Command, database: Database, meanwhile: Meanwhile, capsys: Capture
+    moonmind: Command, database: Database, meanwhile: Meanwhile, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(run_commands, "attended", lambda: True)
+
     def fail() -> None:
         end(database, newest(database).id, RunStatus.FAILED, error=ErrorInfo("git_failed", "it broke", "fix it"))
 

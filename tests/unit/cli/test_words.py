@@ -26,7 +26,7 @@ def helps() -> Iterator[tuple[str, str]]:
         for parameter in found.params:
             yield f"moonmind {found.name} {parameter.name}", getattr(parameter, "help", None) or ""
     (subcommands,) = (one for one in speckit_command._parser()._actions if isinstance(one, argparse._SubParsersAction))
-    for name in ("status", "next", "prompt", "tick", "untick", "doctor"):
+    for name in ("status", "next", "prompt", "tick", "untick", "reconcile", "doctor"):
         yield f"speckit {name}", subcommands.choices[name].format_help()
 
 

@@ -5,6 +5,7 @@ from uuid import UUID
 import pytest
 
 from moonmind import bootstrap
+from moonmind.cli import run_commands
 from moonmind.cli.worker_presence import Attendance, warn_if_alone
 from moonmind.db.unit_of_work import Database
 from moonmind.runs.machine import RunStatus
@@ -57,8 +58,10 @@ def test_whoever_follows_a_run_that_nobody_works_on_is_told_once(
     worker: Worker,
     meanwhile: Callable[..., None],
     capsys: Capture,
+    monkeypatch: pytest.MonkeyPatch,
     arguments: tuple[str, ...],
 ) -> None:
+    monkeypatch.setattr(run_commands, "attended", lambda: True)
     worker.leave()
     add_run(database, id=ID)
 

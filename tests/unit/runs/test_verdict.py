@@ -22,4 +22,8 @@ def test_an_unknown_word_is_shown_as_it_is() -> None:
 
 
 def test_what_ticks_a_box() -> None:
-    assert {verdict for verdict in Verdict if verdict.ticks} == {Verdict.CHANGED, Verdict.CLAIMED}
+    assert {verdict for verdict in Verdict if verdict.ticks} == {
+        Verdict.CHANGED,
+        Verdict.CLAIMED,
+        Verdict.ACCEPTED,
+    }

@@ -46,6 +46,37 @@ def test_an_accepted_run_is_due_and_dispatched(room: EngineRoom) -> None:
     assert 3590 < (run.deadline - run.created_at).total_seconds() <= 3600
 
 
+@pytest.mark.parametrize(
+    "select",
+    [
+        {"story": "US1"},
+        {"tasks": ["T001-T005", "T009"], "skip": ["T003"]},
+        {"phase": "Phase 2: Größe", "tasks": ["T012"]},
+    ],
+)
+def test_what_was_selected_is_kept_and_shown(room: EngineRoom, select: dict[str, Any]) -> None:
+    made = room.runs.create(request(select=select))
+    assert room.read(made.id).selection == select
+    assert made.select is not None
+    assert made.select.model_dump(exclude_defaults=True) == select
+    assert room.runs.get(made.id).select == made.select
+
+
+@pytest.mark.parametrize("values", [{}, {"select": None}, {"select": {}}, {"select": {"tasks": []}}])
+def test_a_request_that_selects_nothing_means_every_task(room: EngineRoom, values: dict[str, Any]) -> None:
+    made = room.runs.create(request(**values))
+    assert (made.select, room.read(made.id).selection) == (None, None)
+
+
+@pytest.mark.parametrize("stage", ["submit", "apply", "publish"])
+def test_tasks_cannot_be_selected_where_discover_is_skipped(room: EngineRoom, stage: str) -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        room.runs.create(request(select={"story": "US1"}, forcePhase=stage))
+    assert refused.value.details == {"field": "select"}
+    assert everything(room.database)["run"] == []
+    assert room.runs.create(request(select={"story": "US1"}, forcePhase="discover")).select is not None
+
+
 def test_without_a_dispatch_loop_the_run_is_left_to_the_next_sweep_of_another_process(room: EngineRoom) -> None:
     service = RunService(
         room.database,
@@ -92,7 +123,12 @@ def test_the_same_key_and_body_find_the_first_run_whatever_became_of_it(room: En
 
 def test_the_same_key_with_another_body_is_refused(room: EngineRoom) -> None:
     room.runs.create(request(), idempotency_key="k")
-    for other in (request("octo/other"), request(notes="now with notes"), request(featureKey="1")):
+    for other in (
+        request("octo/other"),
+        request(notes="now"),
+        request(featureKey="1"),
+        request(select={"story": "US1"}),
+    ):
         with pytest.raises(IdempotencyMismatch):
             room.runs.create(other, idempotency_key="k")
 

@@ -58,6 +58,15 @@ def test_a_restart_begins_at_discover(room: EngineRoom) -> None:
     assert room.read(run_id).stage is Stage.DISCOVER
 
 
+@pytest.mark.parametrize("body", [RESTART, RetryRun(notes="look again")])
+def test_a_retry_keeps_what_was_selected(room: EngineRoom, body: RetryRun) -> None:
+    chosen = {"tasks": ["T001-T005"], "skip": ["T003"]}
+    view = room.runs.retry(failed_at(room, Stage.APPLY, selection=chosen), body)
+    assert view.select is not None
+    assert (view.select.tasks, view.select.skip) == (["T001-T005"], ["T003"])
+    assert room.context(claim_run(room.database, view.id, room.read(view.id).stage)).run.selection == chosen
+
+
 def test_a_run_that_found_no_work_can_only_restart(room: EngineRoom) -> None:
     run = add_run(room.database)
     room.reports(Stage.DISCOVER, NothingToDo("all boxes are ticked"))

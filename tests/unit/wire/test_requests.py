@@ -101,3 +101,50 @@ def test_a_feature_passes_if_and_only_if_it_fits_the_published_pattern(key: str)
     except ValidationError:
         passes = False
     assert passes == bool(re.search(FEATURE_PATTERN, key))
+
+
+@pytest.mark.parametrize(
+    ("select", "stored"),
+    [
+        ({"story": "US1"}, {"story": "US1"}),
+        ({"phase": "2"}, {"phase": "2"}),
+        ({"phase": "Phase 3: User Story 1 - Ein Titel"}, {"phase": "Phase 3: User Story 1 - Ein Titel"}),
+        ({"tasks": ["T001-T005"], "skip": ["T003"]}, {"tasks": ["T001-T005"], "skip": ["T003"]}),
+        ({"tasks": ["T1,T2"], "story": None}, {"tasks": ["T1,T2"]}),
+        ({"tasks": ["T-SB04"] * 200}, {"tasks": ["T-SB04"] * 200}),
+        ({"tasks": [], "skip": []}, None),
+        ({}, None),
+    ],
+)
+def test_a_selection_is_kept_as_it_was_sent(select: dict[str, Any], stored: dict[str, Any] | None) -> None:
+    body = wire.CreateRun.model_validate({"repository": "a/b", "select": select})
+    assert body.select is not None
+    assert body.select.stored() == stored
+
+
+@pytest.mark.parametrize(
+    ("select", "place"),
+    [
+        ({"story": "the first"}, ("select", "story")),
+        ({"story": " "}, ("select", "story")),
+        ({"phase": ""}, ("select", "phase")),
+        ({"phase": "x" * 201}, ("select", "phase")),
+        ({"tasks": ["first"]}, ("select", "tasks")),
+        ({"tasks": ["T001", " , "]}, ("select", "tasks")),
+        ({"tasks": ["T001-"]}, ("select", "tasks")),
+        ({"tasks": "T001"}, ("select", "tasks")),
+        ({"tasks": ["T001"] * 201}, ("select", "tasks")),
+        ({"tasks": ["T001", "T" * 201]}, ("select", "tasks", 1)),
+        ({"tasks": ["T001\0"]}, ("select", "tasks", 0)),
+        ({"skip": ["T001..x"]}, ("select", "skip")),
+        ({"skip": [3]}, ("select", "skip", 0)),
+        ({"task": ["T001"]}, ("select", "task")),
+    ],
+)
+def test_a_selection_that_cannot_be_read_is_refused_by_its_field(
+    select: dict[str, Any], place: tuple[str | int, ...]
+) -> None:
+    with pytest.raises(ValidationError) as caught:
+        wire.CreateRun.model_validate({"repository": "a/b", "select": select})
+    (problem,) = caught.value.errors()
+    assert problem["loc"] == place

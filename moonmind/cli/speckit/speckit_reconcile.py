@@ -1,0 +1,71 @@
+"""`speckit reconcile`: which open boxes of a checkout may be ticked by what is there; nothing is changed."""
+
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from moonmind.cli.speckit.bounded_reading import read_file
+from moonmind.cli.speckit.checkout import Checkout
+from moonmind.cli.terminal_text import one_line
+from moonmind.errors import SpecUnreadable
+from moonmind.proof.substance import LARGEST
+from moonmind.proof.tick_proposals import TickDoubt, TickProposal, tick_proposals
+from moonmind.speckit.feature import Feature
+from moonmind.speckit.tree import Tree
+
+Found = tuple[tuple[TickProposal, ...], tuple[TickDoubt, ...]]
+
+
+def examine(checkout: Checkout, feature: Feature) -> Found:
+    """Look at the files that the feature's open tasks name; raises SpecUnreadable for a tasks.md that cannot be read."""
+    file = checkout.file(feature)
+    if isinstance(file, SpecUnreadable):
+        raise file
+
+    def read(path: str) -> bytes | None:
+        try:
+            content = read_file(checkout.root / path, LARGEST)
+        except SpecUnreadable:
+            return None
+        return content if len(content) <= LARGEST else None
+
+    return tick_proposals(feature, file, Tree(checkout.listing), read)
+
+
+def report(feature: Feature, found: Found) -> dict[str, Any]:
+    """Report it for programs."""
+    proposals, doubts = found
+    return {
+        "feature": feature.path,
+        "proposals": [
+            {
+                "id": one.task.id,
+                "line": one.task.line,
+                "text": one.task.text,
+                "files": list(one.files),
+                "evidence": one.evidence,
+            }
+            for one in proposals
+        ],
+        "doubts": [{"id": one.task.id, "line": one.task.line, "because": one.because} for one in doubts],
+    }
+
+
+def sheet(feature: Feature, found: Found) -> RenderableType:
+    """Draw the proposals, and why other boxes are not proposed."""
+    proposals, doubts = found
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    table.add_column(overflow="fold", style="green")
+    for one in proposals:
+        table.add_row(Text(one_line(one.task.id), "bold"), Text(one_line(one.task.text)), Text(one_line(one.evidence)))
+    none = Text(f"no open task of {one_line(feature.path)} names files that are all there", "yellow")
+    return Group(
+        Text(one_line(feature.path), "bold"),
+        table if proposals else none,
+        *(Text(f"{one_line(one.task.id)} is not proposed: {one_line(one.because)}", "dim") for one in doubts),
+        *([Text("\nTick one with `speckit tick ID`; nothing was changed.", "dim")] if proposals else []),
+    )

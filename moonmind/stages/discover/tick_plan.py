@@ -1,0 +1,81 @@
+"""Plans a run of kind `ticks`: the boxes that a person accepted, each with what shows that its task is done."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from moonmind.errors import VcsRefused
+from moonmind.proof.substance import LARGEST
+from moonmind.proof.tick_proposals import TickDoubt, TickProposal, tick_proposals
+from moonmind.runs.stored_text import storable
+from moonmind.speckit.feature import Feature
+from moonmind.speckit.selection import Selection
+from moonmind.speckit.spec_tasks import NO_BOX, SpecTask, TasksFile
+from moonmind.speckit.tree import Tree
+from moonmind.stages.discover.candidates import Candidates, Start
+
+TITLE = "Boxes of tasks that are done"
+"""Stands for the phase where the boxes are of several."""
+_NOTES = 50
+
+
+@dataclass(frozen=True, slots=True)
+class TickPlan:
+    """Tasks whose boxes are to be ticked."""
+
+    title: str
+    tasks: tuple[SpecTask, ...]
+    evidence: dict[str, str]
+    """By `SpecTask.key`."""
+    notes: tuple[str, ...] = ()
+    """Why other boxes are not proposed."""
+
+
+def proposed(candidates: Candidates, feature: Feature, file: TasksFile, start: Start) -> TickPlan:
+    """Propose the boxes of which the tree shows that their tasks are done."""
+    proposals, doubts = _look(candidates, feature, file, start)
+    tasks = tuple(one.task for one in proposals)
+    return TickPlan(_title(file, tasks), tasks, _evidence(tasks, proposals, doubts), _notes(doubts))
+
+
+def accepted(candidates: Candidates, feature: Feature, file: TasksFile, start: Start, selection: Selection) -> TickPlan:
+    """Plan the boxes that were selected and are open; what shows nothing is ticked all the same, and says so."""
+    meant = selection.of(file)
+    tasks = tuple(task for task in file.tasks if task.pending and task.key in meant and task.box_offset != NO_BOX)
+    return TickPlan(_title(file, tasks), tasks, _evidence(tasks, *_look(candidates, feature, file, start)))
+
+
+def _look(
+    candidates: Candidates, feature: Feature, file: TasksFile, start: Start
+) -> tuple[tuple[TickProposal, ...], tuple[TickDoubt, ...]]:
+    snapshot, context = candidates.snapshot, candidates.context
+
+    def read(path: str) -> bytes | None:
+        context.lease.check()
+        try:
+            return context.vcs.read(snapshot.name, start.commit, path, limit=LARGEST)
+        except VcsRefused:
+            return None
+
+    return tick_proposals(feature, file, Tree(snapshot.tree(start.commit)), read)
+
+
+def _evidence(
+    tasks: Iterable[SpecTask], proposals: Iterable[TickProposal], doubts: Iterable[TickDoubt]
+) -> dict[str, str]:
+    shown = {one.task.key: one.evidence for one in proposals}
+    doubted = {one.task.key: f"nothing shows it: {one.because}" for one in doubts}
+    nothing = "nothing shows it: it names no file that is there"
+    return {task.key: storable(shown.get(task.key) or doubted.get(task.key, nothing)) for task in tasks}
+
+
+def _notes(doubts: tuple[TickDoubt, ...]) -> tuple[str, ...]:
+    more = len(doubts) - _NOTES
+    said = [f"{one.task.id} is not proposed: {one.because}" for one in doubts[:_NOTES]]
+    return (*map(storable, said), *([f"{more} more are not proposed"] if more > 0 else []))
+
+
+def _title(file: TasksFile, tasks: tuple[SpecTask, ...]) -> str:
+    """Return the phase's title where all tasks are of one."""
+    keys = {task.key for task in tasks}
+    phases = [phase.title for phase in file.phases if keys & {task.key for task in phase.tasks}]
+    return phases[0] if len(phases) == 1 else TITLE
