@@ -129,7 +129,7 @@ def _fits(wanted: Mapping[str, Any], report: Mapping[str, Any], told: bool) -> b
         _is_about(compared, report)
         and (not wanted["tasks"] or set(report["tasks"]) <= set(wanted["tasks"]))
         and (not wanted.get("note") or told)
-        and set(wanted.get("candidates", ())) <= set(_strings(report))
+        and all(path in " ".join(_strings(report)) for path in wanted.get("candidates", ()))
     )
 
 

@@ -25,8 +25,9 @@ from moonmind.ports.agent import JobLimits, JobState
 from moonmind.ports.forge import PullRequest
 from moonmind.ports.scanner import Hit
 from moonmind.redact import Redactor
+from moonmind.runs.attention import Answered, Attention
 from moonmind.runs.chain import STAGES, Stage
-from moonmind.runs.machine import Done, Failed, Outcome, Redo, Suspend, WaitingReason
+from moonmind.runs.machine import Ask, Done, Failed, Outcome, Redo, Suspend, WaitingReason
 from moonmind.runs.records import Attempt, Run
 from moonmind.sample import source
 from moonmind.settings import ambient_environment
@@ -92,6 +93,8 @@ class World:
         self.limits = JobLimits(stall_seconds=20, total_seconds=60)
         self.notes: str | None = None
         self.requested = KEY
+        self.selection: Mapping[str, Any] | None = None
+        self.attention: Attention | None = None
         self.note: str | None = None
         self.results: dict[Stage, Mapping[str, Any]] = {}
         self.checkpoints: dict[Stage, dict[str, Any]] = {}
@@ -160,6 +163,9 @@ class World:
                     self.services.made.setdefault(self.run_id, []).append(outputs["commit"])
             case Suspend(checkpoint=kept):
                 self._keep(stage, kept)
+            case Ask(kind, text, options, kept):
+                self._keep(stage, kept)
+                self.attention = Attention.asking(kind, text, options)
             case Failed(checkpoint=kept):
                 self._keep(stage, kept)
                 self.numbers[stage] += 1
@@ -170,6 +176,12 @@ class World:
             case _:
                 pass
         return outcome
+
+    def answers(self, choice: str) -> None:
+        """Let a person choose one of the options of what the run asks."""
+        assert self.attention is not None
+        assert choice in self.attention.values
+        self.attention = self.attention.answered(Answered(self.attention.kind, choice, by="ana"))
 
     def drive(self, stage: Stage) -> Outcome:
         """Claim the stage until it no longer waits for its agent."""
@@ -270,6 +282,8 @@ class World:
             stage=stage,
             notes=self.notes,
             job_key=self.job_key,
+            selection=self.selection,
+            attention=None if self.attention is None else self.attention.stored(),
         )
 
 

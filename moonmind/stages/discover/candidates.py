@@ -40,6 +40,8 @@ class Candidates:
     context: StageContext
     snapshot: Snapshot
     selection: Selection = EVERYTHING
+    chosen: str | None = None
+    """The path of the feature that a person chose when asked."""
     _starts: dict[str, Start] = field(default_factory=dict)
     _branches: dict[str, FeatureBranches] = field(default_factory=dict)
 
@@ -49,7 +51,7 @@ class Candidates:
         The default branch goes first; a branch that is named as a feature and holds it is asked only when the default
         branch does not have what is wanted. Raises what the answer refuses with.
         """
-        requested = self.context.run.requested_key
+        requested = self.chosen or self.context.run.requested_key
         base = self.snapshot.repository.default_branch
         refuse_shared_key(self.snapshot.features(base), requested)
         try:
@@ -121,7 +123,7 @@ class Candidates:
                 paths if (commit := self.start_of(feature, base).commit) == tip else self.snapshot.tree(commit)
             ),
         )
-        found = answer(repository, requested=requested, selection=self.selection)
+        found = answer(repository, requested=requested, selection=self.selection, chosen=self.chosen)
         if found.error is not None:
             raise found.error
         return found

@@ -15,7 +15,7 @@ from moonmind.runs.chain import Stage
 from moonmind.runs.kinds import TICKS
 from moonmind.runs.machine import Done, NothingToDo, Outcome, Suspend
 from moonmind.runs.stored_text import storable
-from moonmind.speckit.answer import Answer, AnswerKind, unclear, who_does
+from moonmind.speckit.answer import Answer, AnswerKind, who_does
 from moonmind.speckit.documents import constitution_in, documents_of, skills_in
 from moonmind.speckit.evidence import evidence_of
 from moonmind.speckit.features import Feature, find_features
@@ -28,6 +28,7 @@ from moonmind.stages.discover import agent_files, tick_plan
 from moonmind.stages.discover.candidates import Candidates, Start
 from moonmind.stages.discover.foreign_commits import foreign_commits
 from moonmind.stages.discover.progress import without_progress
+from moonmind.stages.discover.questions import chosen_in, question
 from moonmind.stages.discover.snapshot import Snapshot
 from moonmind.stages.kit import base_outlook, forge_answers
 from moonmind.stages.kit.branch_conflicts import refuse_conflicts
@@ -40,7 +41,9 @@ def run(context: StageContext) -> Outcome:
         return wait
     with forge_answers.noted(context):
         chosen = _choose(context)
-        return chosen if isinstance(chosen, NothingToDo) else _outcome(context, chosen)
+        if isinstance(chosen, NothingToDo):
+            return chosen
+        return question(chosen.answer) if _asks(context, chosen) else _outcome(context, chosen)
 
 
 def preview(context: StageContext) -> Preview:
@@ -107,11 +110,17 @@ def _choose(context: StageContext) -> _Chosen | NothingToDo:
             f"{repository.full_name} has no branch {repository.default_branch}, which the forge calls its default.",
             remediation="Set the repository's default branch to one that exists, then retry from discovery.",
         )
-    candidates = Candidates(context, Snapshot(repository, branches, context.vcs), _chosen_tasks(context))
+    snapshot = Snapshot(repository, branches, context.vcs)
+    candidates = Candidates(context, snapshot, _chosen_tasks(context), chosen_in(context))
     found, base = candidates.choose()
     if found.kind is AnswerKind.ASK:
         found = replace(found, candidates=candidates.facts_of(found.candidates, base))
     return _Chosen(found, base, candidates)
+
+
+def _asks(context: StageContext, chosen: _Chosen) -> bool:
+    """Return True if a person has to choose first: for boxes to tick, only whose they are."""
+    return chosen.answer.kind is AnswerKind.ASK and (context.run.kind != TICKS or chosen.answer.feature is None)
 
 
 def _outcome(context: StageContext, chosen: _Chosen) -> Done | NothingToDo:
@@ -119,8 +128,6 @@ def _outcome(context: StageContext, chosen: _Chosen) -> Done | NothingToDo:
     if context.run.kind == TICKS and found.feature is not None:
         plan, _ = _tick_plan(context, chosen)
         return Done(plan.stored()) if plan.tasks else NothingToDo("None of the selected tasks is open.", plan.stored())
-    if found.kind is AnswerKind.ASK:
-        raise unclear(found)
     if found.feature is None:
         return NothingToDo(storable(found.text))
     if found.work is None:

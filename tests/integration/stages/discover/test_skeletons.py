@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from moonmind.runs.chain import Stage
-from moonmind.runs.machine import Done, Failed, NothingToDo, Outcome
+from moonmind.runs.machine import Ask, Done, NothingToDo, Outcome
 from moonmind.stages.kit.plan import Plan
 from tests.support.skeletons import EXPECTED, judge, skeleton
 from tests.support.stage_parts import REPOSITORY
@@ -28,10 +28,9 @@ def report_of(outcome: Outcome) -> dict[str, Any]:
         case NothingToDo(reason, result):
             answer = "people_only" if "Only tasks" in reason else "nothing_left"
             return {"answer": answer, "feature": result.get("featureKey"), "phase": None, "tasks": [], "reason": reason}
-        case Failed(error):
-            answer = "ask" if error.code == "feature_unclear" else "refuse"
-            told = {"reason": error.message, "candidates": error.details.get("features")}
-            return {"answer": answer, "feature": None, "phase": None, "tasks": [], **told}
+        case Ask(_, text, options):
+            told = {"reason": text, "options": [[option.value, option.text] for option in options]}
+            return {"answer": "ask", "feature": None, "phase": None, "tasks": [], **told}
         case _:
             raise AssertionError(outcome)
 
