@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
+from moonmind.os_user import own_name
 from tests.support.asking.sitecustomize import QUESTION
 from tests.support.engines import Engine, assert_published_once, attempts, script_that_waits
 from tests.support.processes import PYTHON, ROOT
@@ -48,7 +49,10 @@ def commanded(engine: Engine, *arguments: str) -> subprocess.CompletedProcess[st
 
 
 def told(engine: Engine, run_id: str, kind: str) -> list[dict[str, Any]]:
-    return [event["data"] for event in engine.team.events(run_id) if event["type"] == kind]
+    """Return what the events of a kind say; answers and their like name this user."""
+    events = [event for event in engine.team.events(run_id) if event["type"] == kind]
+    assert {event["actor"] for event in events} <= {None if kind == "run.asked" else own_name()}
+    return [event["data"] for event in events]
 
 
 def assert_asked_and_answered_once(engine: Engine, run: dict[str, Any]) -> None:
@@ -56,7 +60,9 @@ def assert_asked_and_answered_once(engine: Engine, run: dict[str, Any]) -> None:
     assert run["attention"] is None
     (question,), (given,) = (told(engine, run["id"], kind) for kind in ("run.asked", "run.answered"))
     assert [option["value"] for option in question["options"]] == [OTHER, FEATURE]
-    assert (given["kind"], given["choice"]) == ("choose_feature", FEATURE)
+    assert (given["kind"], given["choice"], given["by"]) == ("choose_feature", FEATURE, own_name())
+    shown = commanded(engine, "show", run["id"])
+    assert f"answered by {own_name()}: {FEATURE}" in shown.stdout, shown
     assert attempts(engine.team, run, "discover") == {1}
 
 

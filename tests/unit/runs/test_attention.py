@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from moonmind.runs.attention import (
+    CHOOSE_FEATURE,
     MAX_OPTIONS,
     OPTION_LENGTH,
     TEXT_LENGTH,
@@ -13,6 +14,7 @@ from moonmind.runs.attention import (
     Attention,
     Option,
 )
+from moonmind.speckit import answer as reader
 
 AT = datetime(2026, 3, 4, 5, 6, 7, 890000, tzinfo=UTC)
 
@@ -30,6 +32,10 @@ AT = datetime(2026, 3, 4, 5, 6, 7, 890000, tzinfo=UTC)
 def test_what_is_stored_is_read_again(answer: Answered | None) -> None:
     asked = Attention("k", "Which?", (Option("a", "A"), Option("b", "B")), AT, answer)
     assert Attention.read(asked.stored()) == asked
+
+
+def test_who_reads_specs_and_who_keeps_the_question_call_a_choice_of_feature_the_same() -> None:
+    assert reader.CHOOSE_FEATURE == CHOOSE_FEATURE
 
 
 def test_a_row_without_a_question_asks_nothing() -> None:

@@ -126,7 +126,7 @@ def test_an_answer_makes_the_run_go_on_at_once_and_reaches_the_stage(
     assert room.told.runs == [run_id]
     assert run.deadline - run.not_before == timedelta(seconds=3600)
     told = events_of(room.database, run_id)[-1]
-    assert told.type.value == "run.answered"
+    assert (told.type.value, told.actor) == ("run.answered", "ana")
     assert {"by": "ana", "why": body.get("why"), "kind": ask.kind, **stored}.items() <= told.data.items()
     room.execute(run, Stage.DISCOVER)
     after = room.read(run_id)
