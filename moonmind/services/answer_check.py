@@ -9,8 +9,11 @@ from moonmind.errors import AnswerNotAwaited, RunActive
 from moonmind.runs.attention import APPROVE, CHOOSE_FEATURE, REJECT, Answered, Attention
 from moonmind.runs.records import Run
 from moonmind.services import run_views
+from moonmind.speckit.answer import CONTINUE, STALE_BOXES
 from moonmind.speckit.feature import may_be_one
 
+_OF_FEATURES = frozenset({CHOOSE_FEATURE, STALE_BOXES})
+"""Kinds whose options are features, by their paths, besides CONTINUE."""
 _NAMED = 10
 """So many options are named in a message; the details list all."""
 
@@ -33,8 +36,8 @@ def given(run: Run, asked: Attention, body: wire.AnswerRun, *, by: str | None, a
 
 
 def feature_of(answer: Answered) -> str | None:
-    """Return the feature that an answer chooses; None where it is about something else."""
-    return answer.choice if answer.kind == CHOOSE_FEATURE else None
+    """Return the feature that an answer chooses; None where it chooses none."""
+    return answer.choice if answer.kind in _OF_FEATURES and answer.choice != CONTINUE else None
 
 
 def late(run: Run, now: datetime, earlier: Mapping[str, Any] | None) -> AnswerNotAwaited:
@@ -68,9 +71,9 @@ def _refused(run: Run, now: datetime, message: str, earlier: Mapping[str, Any] |
 
 def _feature(asked: Attention, wanted: str) -> str | None:
     """Return the one feature that a request for it can mean, as `featureKey` means it."""
-    if asked.kind != CHOOSE_FEATURE:
+    if asked.kind not in _OF_FEATURES:
         return None
-    found = [value for value in asked.values if may_be_one(value, wanted)]
+    found = [value for value in asked.values if value != CONTINUE and may_be_one(value, wanted)]
     return found[0] if len(found) == 1 else None
 
 

@@ -15,6 +15,7 @@ from moonmind.runs.attention import CHOOSE_FEATURE, Answered, Attention, Option
 from moonmind.runs.chain import Stage
 from moonmind.runs.machine import Ask, Done, Failed, Outcome, RetryMode, RunStatus, Suspend, WaitingReason
 from moonmind.services.run_service import RunService
+from moonmind.speckit.answer import CONTINUE, STALE_BOXES
 from moonmind.wire import AnswerRun, CreateRun, RetryRun, SpecWorkflowRun
 from tests.support.databases import (
     add_run,
@@ -355,6 +356,22 @@ def test_a_feature_that_another_run_works_on_cannot_be_chosen_and_the_question_s
     assert "the question stays open" in busy.value.advice
     assert (everything(room.database), room.told.runs) == (before, [])
     assert answer(room, run_id, choice="specs/001-accounts").feature_key == "001-accounts"
+
+
+def test_who_is_asked_about_stale_boxes_cannot_choose_a_feature_that_is_taken_either(room: EngineRoom) -> None:
+    stale = Ask(STALE_BOXES, "Go on?", (Option(CONTINUE, "go on"), *WHICH.options))
+    run_id = asking(room, stale, repository=REPOSITORY)
+    other = room.runs.create(CreateRun(repository=REPOSITORY, feature_key="002"))
+    room.told.runs.clear()
+    for name in ("specs/002-billing", "002"):
+        with pytest.raises(RunActive) as busy:
+            answer(room, run_id, choice=name)
+        assert busy.value.details == {"runId": str(other.id)}
+    assert room.runs.get(run_id).attention is not None
+    assert answer(room, run_id, choice="001-accounts").feature_key == "001-accounts"
+    going_on = asking(room, stale)
+    answer(room, going_on, choice=CONTINUE)
+    assert room.read(going_on).feature_key is None
 
 
 def test_a_feature_that_was_chosen_is_taken_from_then_on(room: EngineRoom) -> None:
