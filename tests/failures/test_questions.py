@@ -11,8 +11,10 @@ import httpx
 import pytest
 
 from moonmind.os_user import own_name
+from moonmind.sample import source as sample
+from tests.support import git_repos
 from tests.support.asking.sitecustomize import QUESTION
-from tests.support.engines import Engine, assert_published_once, attempts, script_that_waits
+from tests.support.engines import FIRST_EMBEDDED, Engine, assert_published_once, attempts, script_that_waits
 from tests.support.processes import PYTHON, ROOT
 from tests.support.waiting import until
 
@@ -134,6 +136,25 @@ def test_a_question_without_an_answer_ends_the_run_and_its_retry_asks_again(engi
     assert answer(engine, run_id, choice=FEATURE).status_code == 202
     assert engine.team.succeed(run_id)["featureKey"] == "spec-42-refresh-docs"
     assert len(told(engine, run_id, "run.asked")) == 2
+
+
+@pytest.mark.parametrize("engine", FIRST_EMBEDDED, indirect=True)
+def test_discovery_asks_which_of_two_open_features_is_meant_and_does_the_one_that_is_named(engine: Engine) -> None:
+    del engine.team.env["MOONMIND_TEST_ASKS"]
+    tasks = b"# Tasks: Elsewhere\n\n## Phase 1: Setup\n\n- [ ] T001 Write the page docs/elsewhere.md\n"
+    git_repos.make_bare(engine.team.bare(), {**sample.files(), f"{OTHER}/tasks.md": tasks})
+    first = engine.start()
+    run_id = engine.team.create()
+    question = asked(engine, run_id)
+    assert question["kind"] == "choose_feature"
+    assert sorted(option["value"] for option in question["options"]) == [OTHER, FEATURE]
+    first.kill()
+    engine.start()
+    assert asked(engine, run_id) == question
+    done = commanded(engine, "answer", run_id, "001-elsewhere", "--why", "it is short")
+    assert done.returncode == 0, done.stderr
+    run = engine.team.succeed(run_id)
+    assert (run["featureKey"], run["branchName"]) == ("001-elsewhere", "moonmind/001-elsewhere")
 
 
 def test_a_run_that_asks_is_cancelled_at_once_also_while_no_worker_is_there(engine: Engine) -> None:
