@@ -180,6 +180,14 @@ _SEARCHING = re.compile(
     r"\b(?:spikes?|research|investigat\w+|proof[ -]of[ -]concept|poc|feasibility|exploration|recherche|investigación|pesquisa|machbarkeit\w*)\b|调研|調研|可行性|预研|技术验证|调查|調査|スパイク|조사|리서치|스파이크",
     re.IGNORECASE,
 )
+_DOUBTFUL = re.compile(
+    r"(?:validate|test|check|review|audit|inspect)\b|测试|測試|评审|审查|检查|테스트|テスト", re.IGNORECASE
+)
+"""Words that ask for a look where a feature is finished, and elsewhere may ask for code or for tests."""
+_CLOSING = re.compile(
+    r"\b(?:polish|cross-cutting|validation|verification|acceptance|qa|release|final checks?|sign-?off)\b|收尾|完善|验收|驗收|验证|驗證|仕上げ|検証|受け入れ|마무리|검증",
+    re.IGNORECASE,
+)
 _LONGEST = 60
 """Characters of a match that are shown."""
 
@@ -202,10 +210,13 @@ def kinds_in(text: str) -> tuple[Reason, ...]:
     return ()
 
 
-def looks_only(text: str) -> tuple[Reason, ...]:
-    """Return the reason of a task that changes nothing and only looks whether something holds; else none."""
+def looks_only(text: str, *, closing: bool = False) -> tuple[Reason, ...]:
+    """Return the reason of a task that changes nothing and only looks whether something holds; else none.
+
+    `closing` says that it stands among the last checks of a feature, where "validate" and "test" mean a look.
+    """
     bare = _LABELS.sub("", text[:LOOKED_AT], count=1)
-    found = _VERIFY.search(bare)
+    found = _VERIFY.search(bare) or (_DOUBTFUL.match(bare) if closing else None)
     if found is None or _CHANGES.search(bare) or _changes_a_file(text):
         return ()
     return (Reason(VERIFY, _shown(found[0])),)
@@ -214,6 +225,11 @@ def looks_only(text: str) -> tuple[Reason, ...]:
 def is_search(title: str) -> bool:
     """Return True for a heading of a spike or of research: finding something out is the work there."""
     return _SEARCHING.search(title) is not None
+
+
+def is_closing(title: str) -> bool:
+    """Return True for a heading of the last checks: polish, validation, release."""
+    return _CLOSING.search(title) is not None
 
 
 def _changes_a_file(text: str) -> bool:

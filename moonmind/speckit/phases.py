@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from moonmind.speckit.blocks import Heading, Line
-from moonmind.speckit.people_tasks import is_search
+from moonmind.speckit.people_tasks import is_closing, is_search
 from moonmind.speckit.spec_tasks import Reason
 from moonmind.speckit.task_marks import marks_in_heading
 
@@ -60,6 +60,8 @@ class Place:
     """What the headings above say of all their tasks: `deferred`, `manual`, ..., each kind once."""
     is_search: bool = False
     """Under a spike or research, where finding out is the work."""
+    is_closing: bool = False
+    """Among the last checks of a feature."""
 
 
 class Places:
@@ -127,6 +129,7 @@ def _place(above: list[Heading]) -> Place:
         is_checklist=any(_CHECKLIST.search(title) for title in titles if not is_phase_title(title)),
         reasons=tuple({mark.kind: mark for title in reversed(titles) for mark in marks_in_heading(title)}.values()),
         is_search=any(is_search(title) for title in titles),
+        is_closing=any(is_closing(title) for title in titles),
     )
 
 

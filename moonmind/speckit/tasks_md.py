@@ -241,7 +241,8 @@ def _reasons(text: str, item: Item, place: Place) -> tuple[Reason, ...]:
     marks = (*own, *(reason for reason in place.reasons if reason.kind not in kinds))
     if marks:
         return (*marks, *boxless)
-    return (*(kinds_in(text) or (() if place.is_search else looks_only(text))), *boxless)
+    looks = () if place.is_search else looks_only(text, closing=place.is_closing)
+    return (*(kinds_in(text) or looks), *boxless)
 
 
 def _wrapped(line: Line, blocks: Blocks) -> Iterator[str]:

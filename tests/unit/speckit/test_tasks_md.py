@@ -302,3 +302,16 @@ def test_finding_out_is_the_work_of_a_spike(title: str) -> None:
     text = "## {}\n\n- [ ] T001 Verify that the driver streams\n- [ ] T002 验证驱动\n"
     assert [task.flags for task in read_tasks(text.format(title).encode()).tasks] == [(), ()]
     assert [task.flags for task in read_tasks(text.format("Phase 9: Polish").encode()).tasks] == [("verify",)] * 2
+
+
+@pytest.mark.parametrize(
+    "title", ["Phase 9: Polish & Cross-Cutting Concerns", "Phase 7: Validation", "阶段 6：验收", "フェーズ5：検証"]
+)
+def test_among_the_last_checks_validating_and_testing_are_a_look(title: str) -> None:
+    tasks = (
+        "- [ ] T001 Validate error tracking\n- [ ] T002 Test the login flow\n- [ ] T003 Review the code, and fix findings\n"
+        "- [ ] T004 Test limits in tests/test_limits.py\n- [ ] T005 Write a.py\n"
+    )
+    flags = [task.flags for task in read_tasks(f"## {title}\n\n{tasks}".encode()).tasks]
+    assert flags == [("verify",), ("verify",), (), (), ()]
+    assert [task.flags for task in read_tasks(f"## Phase 3: User Story 1\n\n{tasks}".encode()).tasks] == [()] * 5

@@ -7,6 +7,7 @@ import pytest
 
 from moonmind.runs.chain import Stage
 from moonmind.runs.machine import Ask, Done, NothingToDo, Outcome
+from moonmind.stages.discover.discover import preview
 from moonmind.stages.kit.plan import Plan
 from tests.support.skeletons import EXPECTED, judge, skeleton
 from tests.support.stage_parts import REPOSITORY
@@ -36,9 +37,14 @@ def report_of(outcome: Outcome) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("name", EXPECTED)
-def test_discover_answers_as_a_careful_reader(name: str, tmp_path: Path) -> None:
+def test_preview_and_discover_answer_as_a_careful_reader(name: str, tmp_path: Path) -> None:
     skeleton(name).commit(tmp_path / "repositories" / f"{REPOSITORY}.git")
     world = World(tmp_path)
     world.requested = ""
+    previewed = preview(world.context(Stage.DISCOVER)).answer
+    assert judge(name, previewed) == "right", previewed
     report = report_of(world.step(Stage.DISCOVER))
     assert judge(name, report) == "right", report
+    assert (report["answer"], report["phase"], report["tasks"]) == tuple(
+        previewed[part] for part in ("answer", "phase", "tasks")
+    )
