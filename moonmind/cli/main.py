@@ -3,7 +3,7 @@
     0    done; with `--watch`, the run succeeded or had no work
     1    a check failed; with `--watch`, the run failed or was cancelled
     2    the command line or its input is wrong
-    3    no such run, or its status does not allow the command
+    3    no such run, or its status does not allow the command; a person has to choose before a run can start
     4    a setting, a tool or a credential is missing or refused
     5    a service that is needed does not answer now
     70   an internal error, to be reported
