@@ -11,7 +11,7 @@ from moonmind.cli.durations import clock
 from moonmind.cli.terminal_text import clean, one_line
 from moonmind.errors import AnswerNotAwaited
 from moonmind.runs.attention import APPROVE, REJECT
-from moonmind.wire import Attention, SpecWorkflowRun
+from moonmind.wire import Attention, AttentionOption, SpecWorkflowRun
 
 _COMMANDS = 5
 """So many options are named in a command of their own; of more, the first."""
@@ -27,7 +27,7 @@ def question(run: SpecWorkflowRun) -> Group | None:
     table.add_column(overflow="fold")
     for number, option in enumerate(asked.options, 1):
         said = Text(one_line(option.value), "bold")
-        if facts := clean(option.text).strip():
+        if facts := _facts(option):
             said.append(f"\n{facts}", "not bold")
         table.add_row(f"{number}.", said)
     commands = [Text.assemble(("answer: ", "dim"), command) for command in answer_commands(run.id.hex, asked)]
@@ -46,9 +46,14 @@ def question_lines(run: SpecWorkflowRun) -> Iterator[str]:
         return
     yield one_line(asked.text)
     for number, option in enumerate(asked.options, 1):
-        yield f"  {number}. {one_line(option.value)}: {one_line(option.text)}"
+        yield f"  {number}. {one_line(option.value)}: {one_line(_facts(option))}"
     for command in answer_commands(run.id.hex, asked):
         yield f"answer: {command}"
+
+
+def _facts(option: AttentionOption) -> str:
+    """Return what an option says of itself, without its value in front."""
+    return clean(option.text.removeprefix(f"{option.value}:")).strip()
 
 
 def nothing_asked(run: SpecWorkflowRun) -> AnswerNotAwaited:

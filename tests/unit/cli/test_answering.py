@@ -81,6 +81,17 @@ def test_show_has_the_question_its_options_and_the_commands_that_answer(
     assert "\x1b" not in out
 
 
+def test_facts_that_begin_with_the_options_value_do_not_repeat_it(
+    moonmind: Command, database: Database, capsys: Capture, meanwhile: Meanwhile
+) -> None:
+    asking(database, Attention.asking(CHOOSE_FEATURE, "Which?", [Option("specs/001-a", "specs/001-a: 3 tasks open")]))
+    assert moonmind("show", "1111") == 0
+    assert capsys.readouterr().out.count("specs/001-a") == 2  # the option, and the command that chooses it
+    meanwhile(lambda: end(database, ID, RunStatus.FAILED, waiting_reason=None, waiting_since=None))
+    assert moonmind("show", "1111", "--watch") == 1
+    assert "1. specs/001-a: 3 tasks open" in capsys.readouterr().out
+
+
 def test_runs_marks_the_run_that_asks(moonmind: Command, database: Database, capsys: Capture) -> None:
     asking(database)
     add_run(database)
