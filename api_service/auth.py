@@ -15,7 +15,6 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from api_service import error_responses
 from api_service.bearers import Bearers
 from api_service.peers import Endpoint, OwnerOf, may_pass
-from api_service.routes import PREFIX
 from moonmind.errors import Forbidden, MoonMindError, ReadOnlyToken
 from moonmind.os_user import name_of
 from moonmind.runtime.container import Container
@@ -41,8 +40,6 @@ _FORWARDED = re.compile(
 )
 """Names of headers that proxies add and clients do not; whole families where proxies use many of one kind."""
 _READS = frozenset({"GET", "HEAD"})
-QUESTIONS = frozenset({f"{PREFIX}/runs/preview"})
-"""Asked with POST, and changes nothing."""
 _SAFE = _READS | {"OPTIONS"}
 
 
@@ -88,8 +85,7 @@ class Guard:
         bearer = await self._bearers.admit(container, given)
         if settings.allowed_hosts:
             _check_host(settings, headers)
-        reads = scope["method"] in _READS or (scope["method"] == "POST" and scope["path"] in QUESTIONS)
-        if bearer.read_only and not reads:
+        if bearer.read_only and scope["method"] not in _READS:
             raise ReadOnlyToken(f"the API token {bearer.name} may only read (GET, HEAD), not {scope['method'][:20]}")
         scope[ACTOR] = bearer.name
         scope[STILL_ADMITTED] = partial(self._bearers.still_admit, container, given)
