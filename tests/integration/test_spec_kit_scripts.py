@@ -101,20 +101,22 @@ def test_the_variable_beats_the_pointer(project: Path, capsys: Capture, monkeypa
 
 @pytest.mark.parametrize(
     ("branch", "wanted"),
-    [("main", "specs/002-cart"), ("010-pay", "specs/010-pay"), ("me/shop/010-pay", "specs/010-pay")],
+    [("main", None), ("010-pay", "specs/010-pay"), ("me/shop/010-pay", "specs/010-pay")],
 )
-def test_where_the_scripts_find_none_the_branch_and_the_lowest_number_decide(
-    project: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch, branch: str, wanted: str
+def test_where_the_scripts_find_none_the_branch_decides_or_a_person_is_asked(
+    project: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch, branch: str, wanted: str | None
 ) -> None:
-    """A clone has no pointer: it is not committed. Their answer is an error then, and a run needs one."""
+    """A clone has no pointer: it is not committed. Their answer is an error then."""
     (project / ".git/HEAD").write_text(f"ref: refs/heads/{branch}\n")
     assert theirs(project, {}) is None
     assert ours(project, capsys, monkeypatch, {}) == wanted
 
 
-def test_a_pointer_to_a_finished_feature_leads_on_to_the_next(
+def test_a_pointer_to_a_finished_feature_leads_to_no_guess(
     project: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (project / ".specify/feature.json").write_text('{"feature_directory": "specs/001-login"}')
     assert theirs(project, {}) == "specs/001-login"
-    assert ours(project, capsys, monkeypatch, {}) == "specs/002-cart"
+    assert ours(project, capsys, monkeypatch, {}) is None
+    (project / ".git/HEAD").write_text("ref: refs/heads/010-pay\n")
+    assert ours(project, capsys, monkeypatch, {}) == "specs/010-pay"
