@@ -72,9 +72,9 @@ class Guard:
         """Name who asks in the scope, or raise why the request may not pass."""
         settings, headers = container.settings, Headers(scope=scope)
         token_required = self._token_required or settings.api_token is not None
-        if token_required and scope["path"] in OPEN_PATHS:
-            return
         given = headers.getlist("authorization")
+        if scope["path"] in OPEN_PATHS and (token_required or given):
+            return
         if not given and not token_required:
             _check_peer(scope, headers)
             _check_host(settings, headers)

@@ -213,6 +213,13 @@ def test_with_a_token_setting_a_named_token_does_beside_it(connect: Connect, tok
     assert client.get(RUNS).status_code == 401
 
 
+@pytest.mark.parametrize("given", ["Bearer wrong", "Basic eDp5", "Bearer mm_" + "a" * 43])
+def test_whether_the_process_lives_is_told_whatever_is_sent_along(container: Container, given: str) -> None:
+    app = create_app(container=container, owner_of=ours)
+    with TestClient(app, base_url="http://localhost:8000", client=("127.0.0.1", 50000)) as client:
+        assert client.get("/healthz", headers={"Authorization": given}).status_code == 200
+
+
 # --- a server for other machines -------------------------------------------------------------------------------------
 
 
