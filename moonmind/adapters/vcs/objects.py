@@ -2,7 +2,7 @@
 
 import os
 import re
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 from moonmind.adapters.git import Git
@@ -91,10 +91,16 @@ class Objects:
         )
 
     def changed_at(self, mirror: Path, commit: str, folder: str) -> datetime | None:
-        """Return the time of the newest commit in a history that changed something below a folder."""
-        form = ("log", "--max-count=1", "--no-show-signature", "--format=%cI")
+        """Return the time of the newest commit in a history that changed something below a folder.
+
+        None where there is none, and where its time is none that a calendar has: whoever commits writes any number.
+        """
+        form = ("log", "--max-count=1", "--no-show-signature", "--format=%ct")
         text = self._git.run(*form, self._commit(mirror, commit), "--", folder, git_dir=mirror).text.strip()
-        return datetime.fromisoformat(text) if text else None
+        try:
+            return datetime.fromtimestamp(int(text), UTC)
+        except (ValueError, OverflowError, OSError):
+            return None
 
     def _touched(self, mirror: Path, commits: list[str], files: str) -> dict[str, tuple[str, ...]]:
         """Map commits to the files of that name which they changed. The output is commits, each before its paths."""

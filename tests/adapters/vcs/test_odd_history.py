@@ -66,6 +66,8 @@ def goes_the_whole_way(folder: Path, bare: Path) -> None:
     start = vcs.branches(NAME)["main"]
     assert start == tip_of(bare, "main")
     assert "README.md" in {file.path for file in vcs.listing(NAME, start)}
+    changed = vcs.changed_at(NAME, start, ".")
+    assert changed is None or changed.tzinfo is UTC
     workspace = vcs.open_workspace(NAME, RUN, start)
     (workspace.path / "new.py").write_text("x\n")
     wip = vcs.capture(NAME, RUN, workspace).commit
