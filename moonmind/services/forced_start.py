@@ -38,6 +38,8 @@ def left_for(uow: UnitOfWork, new: NewRun, stage: Stage, stages: Stages) -> Left
     newest: StartingPoint | None = None
     short: list[str] = []
     for earlier in uow.runs.ended(naming.repository_key(new.repository), new.requested_key):
+        if earlier.kind != new.kind:
+            continue  # what a run of ticks left is nothing for an agent
         outputs = uow.attempts.results(earlier.id)
         start = stages[FIRST].starting_point(outputs.get(FIRST, {}))
         if start is None:

@@ -7,6 +7,7 @@ import pytest
 from moonmind.db.clock import db_now
 from moonmind.errors import ErrorInfo, InvalidRequest, NothingToResume, RunActive
 from moonmind.runs.chain import Stage
+from moonmind.runs.kinds import TICKS
 from moonmind.runs.machine import Done, Failed, NothingToDo, RunStatus
 from moonmind.runs.records import Run
 from moonmind.speckit.feature import short_path
@@ -172,3 +173,17 @@ def test_what_was_published_is_not_published_again(room: EngineRoom, stage: str)
     published = ended_at(room, Stage.FINALIZE)
     with pytest.raises(NothingToResume, match=f"run {published.id} has already published them"):
         room.runs.create(request(featureKey="1", forcePhase=stage))
+
+
+def test_what_a_run_of_ticks_left_is_no_start_for_an_agent(room: EngineRoom) -> None:
+    last = ended_at(room, Stage.PUBLISH)
+    ticks = ended_at(room, Stage.PUBLISH, plan() | {"phase": "Ticks"})
+    set_columns(room.database, ticks.id, kind=TICKS)
+    made = room.runs.create(request(featureKey="1", forcePhase="apply"))
+    with room.database.read() as unit:
+        assert unit.attempts.results(made.id)[Stage.DISCOVER]["phase"] == "Phase 1"
+    room.runs.cancel(made.id)
+    set_columns(room.database, last.id, kind=TICKS)
+    set_columns(room.database, made.id, kind=TICKS)
+    with pytest.raises(NothingToResume):
+        room.runs.create(request(featureKey="1", forcePhase="apply"))
