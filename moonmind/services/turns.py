@@ -32,7 +32,11 @@ class Turns:
         began = time.monotonic()
         self._take(name)
         question = _Question(work, done=lambda: self._end(name))
-        question.start()
+        try:
+            question.start()
+        except RuntimeError as error:  # no more threads: the turn is not taken
+            self._end(name)
+            raise Unavailable(f"looking at {name} cannot be started: {error}", remediation=_AGAIN) from None
         question.join(None if self._seconds is None else max(0.0, self._seconds - (time.monotonic() - began)))
         if question.is_alive():
             raise Unavailable(

@@ -46,6 +46,18 @@ def test_an_answer_is_passed_on_and_so_is_an_error() -> None:
     assert turns.ask("a", lambda: 8) == 8
 
 
+def test_a_question_that_cannot_be_started_leaves_its_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_more_threads(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    turns = Turns(seconds=WAIT, most=1)
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", no_more_threads)
+        with pytest.raises(Unavailable, match="can't start new thread"):
+            turns.ask("a", lambda: 7)
+    assert turns.ask("a", lambda: 7) == 7
+
+
 def test_two_of_one_name_follow_each_other() -> None:
     turns, first, order = Turns(seconds=None, most=2), Slow(), list[str]()
     one = beside(lambda: order.append(turns.ask("a", first)))
