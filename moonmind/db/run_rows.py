@@ -120,6 +120,10 @@ class Runs(InTransaction):
         """Find the run that a request with this Idempotency-Key made."""
         return self._first(run.c.idempotency_key == key)
 
+    def asked_for(self, repository_key: str, requested_key: str) -> Run | None:
+        """Find the active run of a request."""
+        return self.holder(repository_key, ONE_REQUEST, requested_key, None)
+
     def active_on(self, repository_key: str, asked: str) -> Run | None:
         """Find an active run on what the name can mean."""
         query = select(*row_mapping.RUN).where(run.c.repository_key == repository_key, active)

@@ -78,7 +78,7 @@ class PreviewService:
         return wire.RunPreview.model_validate(
             {
                 **found.answer,
-                "notes": [*found.answer.get("notes", ()), *self._in_the_way(repository, found.answer.get("feature"))],
+                "notes": [*found.answer.get("notes", ()), *self._in_the_way(body, found.answer.get("feature"))],
                 "work": [_work(task, found.outputs) for task in tasks],
                 "branch": found.outputs.get("branchName") if tasks else None,
                 "base": found.outputs.get("base") if tasks else None,
@@ -105,13 +105,18 @@ class PreviewService:
                 raise Unavailable(told.message, remediation="Ask again once it answers.") from error
             return Preview({"answer": "refuse", "reason": told.message, "reasons": [told.message]}), told
 
-    def _in_the_way(self, repository: str, feature: str | None) -> Iterator[str]:
-        """Say that another run of the feature would be refused now."""
-        if feature is None:
-            return
+    def _in_the_way(self, body: wire.CreateRun, feature: str | None) -> Iterator[str]:
+        """Say that a run of this request, or another one of the feature, would be refused now."""
+        key, requested = (
+            naming.repository_key(naming.repository(body.repository)),
+            naming.requested_key(body.feature_key),
+        )
         with self._database.read() as uow:
-            other = uow.runs.active_on(naming.repository_key(repository), feature)
-        if other is not None:
+            same = uow.runs.asked_for(key, requested)
+            other = None if feature is None else uow.runs.active_on(key, feature)
+        if same is not None:
+            yield f"Run {same.id} was asked for with the same words; another one is refused until it has ended."
+        elif other is not None:
             yield f"Run {other.id} works on {feature}; another one is refused until it has ended."
 
 

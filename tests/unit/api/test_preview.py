@@ -59,6 +59,17 @@ def ask(client: TestClient, name: str, **values: Any) -> dict[str, Any]:
     return dict(answer.json())
 
 
+@pytest.mark.parametrize(
+    ("requested", "body"), [("", {}), ("001-a", {"featureKey": "001-a"}), ("001", {"featureKey": "001"})]
+)
+def test_a_run_that_would_refuse_the_request_is_named(
+    client: TestClient, database: Database, repository: Repository, requested: str, body: dict[str, str]
+) -> None:
+    name = repository.of(ASK)
+    run = add_run(database, repository=name, requested_key=requested)
+    assert any(str(run.id) in note for note in ask(client, name, **body)["notes"])
+
+
 @pytest.mark.parametrize("kind", REPOSITORIES)
 def test_each_answer_is_given_and_nothing_is_made(
     client: TestClient, database: Database, repository: Repository, kind: str
