@@ -57,16 +57,18 @@ class Attention:
     options: tuple[Option, ...] = ()
     asked_at: datetime | None = None
     answer: Answered | None = None
+    feature: str | None = None
+    """The path of the feature that it is about."""
 
     @classmethod
-    def asking(cls, kind: str, text: str, options: Iterable[Option]) -> "Attention":
+    def asking(cls, kind: str, text: str, options: Iterable[Option], feature: str | None = None) -> "Attention":
         """Return a question whose parts are cut to what is stored; the text says so where options are left out."""
         offered: dict[str, Option] = {}
         for option in options:
             offered.setdefault(option.value, Option(option.value, _cut(option.text, OPTION_LENGTH)))
         shown = tuple(one for one in offered.values() if len(one.value) <= VALUE_LENGTH)[:MAX_OPTIONS]
         left = f" ({len(shown)} of {len(offered)} are listed.)" if len(shown) < len(offered) else ""
-        return cls(kind, _cut(text, TEXT_LENGTH - len(left)) + left, shown)
+        return cls(kind, _cut(text, TEXT_LENGTH - len(left)) + left, shown, feature=feature)
 
     @classmethod
     def read(cls, stored: Mapping[str, Any] | None) -> "Attention | None":
@@ -80,6 +82,7 @@ class Attention:
             tuple(Option(str(one["value"]), str(one["text"])) for one in stored.get("options") or ()),
             _instant(stored.get("asked_at")),
             _answered(kind, stored.get("answer")),
+            stored.get("feature"),
         )
 
     def stored(self) -> dict[str, Any]:
@@ -90,6 +93,7 @@ class Attention:
             "options": [{"value": one.value, "text": one.text} for one in self.options],
             "asked_at": None if self.asked_at is None else self.asked_at.isoformat(),
             "answer": None if self.answer is None else self.answer.stored(),
+            "feature": self.feature,
         }
 
     def answered(self, answer: Answered) -> "Attention":

@@ -164,6 +164,8 @@ class Ask:
     options: tuple[Option, ...] = ()
     checkpoint: Mapping[str, Any] | None = None
     """What the next claim resumes from; None: what was there before."""
+    feature: str | None = None
+    """The path of the feature that the question is about, and that an answer other than another feature goes on with."""
 
 
 Outcome = Done | NothingToDo | Suspend | Ask | Failed | Redo
@@ -253,8 +255,8 @@ def decide(stage: Stage, counts: Counts, outcome: Outcome, policy: RetryPolicy, 
         case Suspend(reason, seconds, until, checkpoint):
             working = reason in {WaitingReason.AGENT, WaitingReason.BACKOFF}
             return Wait(reason, seconds, until, checkpoint, not working, reason is not WaitingReason.AGENT)
-        case Ask(kind, text, options, checkpoint):
-            attention = Attention.asking(kind, text, options)
+        case Ask(kind, text, options, checkpoint, feature):
+            attention = Attention.asking(kind, text, options, feature)
             seconds = policy.attention_seconds
             return Wait(WaitingReason.NEEDS_ATTENTION, seconds, None, checkpoint, True, True, attention)
         case Failed(error, transient, checkpoint, outage):

@@ -35,9 +35,11 @@ def given(run: Run, asked: Attention, body: wire.AnswerRun, *, by: str | None, a
     return Answered(asked.kind, choice=choice, approved=approved, why=body.why, by=by, at=at)
 
 
-def feature_of(answer: Answered) -> str | None:
-    """Return the feature that an answer chooses; None where it chooses none."""
-    return answer.choice if answer.kind in _OF_FEATURES and answer.choice != CONTINUE else None
+def feature_of(asked: Attention, answer: Answered) -> str | None:
+    """Return the feature that an answer chooses, or goes on with; None where it is about none."""
+    if answer.kind not in _OF_FEATURES:
+        return None
+    return asked.feature if answer.choice == CONTINUE else answer.choice
 
 
 def late(run: Run, now: datetime, earlier: Mapping[str, Any] | None) -> AnswerNotAwaited:

@@ -264,7 +264,7 @@ class RunService:
                 answered = uow.requests.answer(
                     asked,
                     question.answered(answer),
-                    feature_key=answer_check.feature_of(answer),
+                    feature_key=answer_check.feature_of(question, answer),
                     deadline_seconds=self._deadline,
                 )
             except RunActive as busy:
@@ -277,7 +277,9 @@ class RunService:
         return view
 
     def _late(self, uow: UnitOfWork, run: Run) -> AnswerNotAwaited:
-        earlier = uow.events.last(run.id, EventType.RUN_ANSWERED)
+        earlier, asked = (uow.events.last(run.id, kind) for kind in (EventType.RUN_ANSWERED, EventType.RUN_ASKED))
+        if earlier is not None and asked is not None and earlier.seq < asked.seq:
+            earlier = None  # it answered an earlier question
         return answer_check.late(run, uow.now(), None if earlier is None else earlier.data)
 
     def cancel(self, run_id: UUID, *, actor: str | None = None) -> wire.SpecWorkflowRun:

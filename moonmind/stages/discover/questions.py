@@ -44,4 +44,4 @@ def question(found: Answer) -> Ask:
     go_on = Option(CONTINUE, storable(f"go on in {path}{phase} as its boxes say"))
     elsewhere = (option for option in options if option.value != path)
     checkpoint: Mapping[str, Any] = DiscoverCheckpoint(asked_about=path).stored()
-    return Ask(found.asks or CHOOSE_FEATURE, text, (go_on, *elsewhere), checkpoint)
+    return Ask(found.asks or CHOOSE_FEATURE, text, (go_on, *elsewhere), checkpoint, feature=path)

@@ -369,9 +369,30 @@ def test_who_is_asked_about_stale_boxes_cannot_choose_a_feature_that_is_taken_ei
         assert busy.value.details == {"runId": str(other.id)}
     assert room.runs.get(run_id).attention is not None
     assert answer(room, run_id, choice="001-accounts").feature_key == "001-accounts"
-    going_on = asking(room, stale)
-    answer(room, going_on, choice=CONTINUE)
-    assert room.read(going_on).feature_key is None
+
+
+@pytest.mark.parametrize("feature", FEATURES)
+def test_going_on_with_a_feature_takes_it_unless_another_run_has_it(room: EngineRoom, feature: str) -> None:
+    stale = Ask(STALE_BOXES, "Go on?", (Option(CONTINUE, "go on"),), feature=feature)
+    run_id = asking(room, stale, repository=REPOSITORY)
+    other = room.runs.create(CreateRun(repository=REPOSITORY, feature_key=feature))
+    with pytest.raises(RunActive) as busy:
+        answer(room, run_id, choice=CONTINUE)
+    assert busy.value.details == {"runId": str(other.id)}
+    assert room.runs.get(run_id).attention is not None
+    room.runs.cancel(other.id)
+    answer(room, run_id, choice=CONTINUE)
+    assert room.read(run_id).feature_key == feature
+
+
+def test_who_answers_late_is_not_told_an_answer_to_an_earlier_question(room: EngineRoom) -> None:
+    run_id = asking(room)
+    answer(room, run_id, choice="specs/001-accounts")
+    room.does(Stage.DISCOVER, lambda _: WHICH)
+    room.execute(room.read(run_id), Stage.DISCOVER)
+    room.told.runs.clear()
+    set_columns(room.database, run_id, not_before=db_now_plus(-1.0))
+    assert "answered" not in refused(room, run_id, choice="specs/002-billing").details
 
 
 def test_a_feature_that_was_chosen_is_taken_from_then_on(room: EngineRoom) -> None:
