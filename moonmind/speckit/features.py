@@ -96,6 +96,8 @@ def _projects(paths: Iterable[str]) -> frozenset[str]:
         folder, _, name = path.rpartition("/")
         if name.casefold() in _BUILD_FILES:
             found.add(folder)
+        elif path.startswith(f"{_PROJECT}/"):
+            found.add("")
         elif f"/{_PROJECT}/" in path:
             found.add(path.partition(f"/{_PROJECT}/")[0])
     return frozenset(found)
@@ -108,9 +110,9 @@ def _root(folder: str, projects: Collection[str]) -> str:
     """
     parts = folder.split("/")
     above = parts[: len(parts) - 1 - parts[-2::-1].index("specs") - 1]
-    while above and above[-1] in _DOCUMENTATION:
+    while above and above[-1] in _DOCUMENTATION and "/".join(above) not in projects:
         above.pop()
-    for length in range(len(above), 0, -1):
+    for length in range(len(above), -1, -1):
         if "/".join(above[:length]) in projects:
             return "/".join(above[:length])
     return "/".join(above)

@@ -134,6 +134,15 @@ def test_copies_of_tools_and_packages_are_left_out(path: str) -> None:
         (["apps/web/docs/specs/001-x/tasks.md", "apps/web/pubspec.yaml"], "apps/web"),
         (["apps/web/design/specs/001-x/tasks.md", "apps/Cargo.toml"], "apps"),
         (["backend/specs/001-x/tasks.md"], "backend"),
+        # The repository's own build file counts.
+        (["package.json", "planning/specs/001-x/tasks.md", "src/a.ts"], ""),
+        (["go.mod", "team/planning/specs/001-x/tasks.md"], ""),
+        ([".specify/memory/constitution.md", "planning/specs/001-x/tasks.md"], ""),
+        (["pyproject.toml", "backend/specs/001-x/tasks.md", "backend/Cargo.toml"], "backend"),
+        # A folder for documentation may be a project.
+        (["apps/docs/package.json", "apps/docs/specs/001-x/tasks.md"], "apps/docs"),
+        (["docs/pyproject.toml", "docs/specs/001-x/tasks.md", "package.json"], "docs"),
+        (["apps/design/.specify/memory/a.md", "apps/design/specs/001-x/tasks.md"], "apps/design"),
     ],
 )
 def test_the_project_around_a_feature_is_a_fact_of_the_tree(paths: list[str], root: str) -> None:
