@@ -117,6 +117,8 @@ class Repository:
     branch: str | None = None
     trees: Callable[[Feature], Iterable[str]] | None = None
     """The files where work on a feature would start, if these are not `paths`."""
+    beside: Sequence[tuple[Feature, TasksFile]] = ()
+    """Features that are not asked about: all that counts is which files their ticked tasks name."""
 
 
 def answer(
@@ -347,9 +349,8 @@ class _Asking:
 
     def _seen(self, feature: Feature) -> Seen:
         files = self._repository.files
-        return look(
-            self._tree(feature), [(one, files[one.path]) for one in self._repository.features if one.path in files]
-        )
+        read = [(one, files[one.path]) for one in self._repository.features if one.path in files]
+        return look(self._tree(feature), [*read, *self._repository.beside])
 
     # --- ends
 

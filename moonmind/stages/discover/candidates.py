@@ -1,6 +1,7 @@
 """Gathers what discover chooses from: the features of the repository, and where work on each would start."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from moonmind.engine.stage_context import StageContext
@@ -118,6 +119,7 @@ class Candidates:
             paths,
             unreadable,
             pointers={} if requested else self._pointers(tip, paths),
+            beside=self._beside(base, {*files, *unreadable}),
             branch=None if base == self.snapshot.repository.default_branch else base,
             trees=lambda feature: (
                 paths if (commit := self.start_of(feature, base).commit) == tip else self.snapshot.tree(commit)
@@ -127,6 +129,18 @@ class Candidates:
         if found.error is not None:
             raise found.error
         return found
+
+    def _beside(self, base: str, read: Collection[str]) -> tuple[tuple[Feature, TasksFile], ...]:
+        """Read the features on the base branch that nobody asked for; what cannot be read refuses nobody."""
+        found: list[tuple[Feature, TasksFile]] = []
+        for feature in self.snapshot.features(base):
+            data = (
+                None if feature.path in read else self.snapshot.read(self.snapshot.branches[base], feature.tasks_path)
+            )
+            if data is not None:
+                with suppress(SpecUnreadable):
+                    found.append((feature, read_tasks(data, name=feature.tasks_path)))
+        return tuple(found)
 
     def _pointers(self, tip: str, paths: tuple[str, ...]) -> dict[str, str]:
         texts = {root: self.snapshot.read(tip, path) for root, path in pointers_in(paths).items()}

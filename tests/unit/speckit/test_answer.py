@@ -1,6 +1,7 @@
 """Which feature is taken up, on what evidence, and when a person is asked."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -259,6 +260,19 @@ def test_files_that_another_features_ticked_tasks_made_are_no_question() -> None
     made = "".join(f"- [x] T{n:03} Create src/shop/part{n}.py\n" for n in range(1, 8))
     again = "".join(f"- [ ] T{n:03} Implement rule {n} in src/shop/part{n}.py\n" for n in range(1, 8))
     assert answer(repository({A: made, B: again}, *THERE)).kind is AnswerKind.WORK
+
+
+@pytest.mark.parametrize(
+    "words", ["Implement archive support in", "Create the rules of", "Write the second part of", "Contract test for"]
+)
+def test_ticked_tasks_of_features_beside_the_one_asked_about_account_for_files(words: str) -> None:
+    made = read_tasks("".join(f"- [x] T{n:03} Create src/shop/part{n}.py\n" for n in range(1, 8)).encode())
+    again = "".join(f"- [ ] T{n:03} {words} src/shop/part{n}.py\n" for n in range(1, 8))
+    given = repository({B: again}, f"{A}/tasks.md", *THERE)
+    (beside,) = [one for one in given.features if one.path == A]
+    assert answer(given, requested=B).asks == STALE_BOXES
+    found = answer(replace(given, beside=((beside, made),)), requested=B)
+    assert (found.kind, found.candidates) == (AnswerKind.WORK, ())
 
 
 def test_a_phase_alone_can_be_stale() -> None:

@@ -154,3 +154,33 @@ def test_the_default_branch_decides_where_it_holds_what_is_asked_for(tmp_path: P
     commit_to(world.bare, KEY, {TASKS: feature("- [ ] T001 Write other.py")}, "Spec", start=world.tip("main"))
     _, start = choice_of(world)
     assert start.base == "main"
+
+
+MADE = feature(*(f"- [x] T{n:03} Create src/app/models/m{n}.py" for n in range(1, 7)))
+ARCHIVE = feature(*(f"- [ ] T{n:03} Implement archive support in src/app/models/m{n}.py" for n in range(1, 7)))
+UNNAMED = feature(*(f"- [ ] T{n:03} Implement part {n}" for n in range(1, 7)))
+MODELS = {f"src/app/models/m{n}.py": "x = 1\n" for n in range(1, 12)}
+
+
+@pytest.mark.parametrize("requested", ["002", "002-b", "specs/002-b"])
+@pytest.mark.parametrize("tasks", [ARCHIVE, UNNAMED])
+@pytest.mark.parametrize("other", [MADE, MADE + "<<<<<<< x\n"], ids=["readable", "unreadable"])
+def test_ticks_of_other_features_count_for_the_one_asked_for(
+    tmp_path: Path, requested: str, tasks: str, other: str
+) -> None:
+    files = {"specs/001-a/tasks.md": MADE, "specs/002-b/tasks.md": tasks, "specs/003-c/tasks.md": other, **MODELS}
+    world = World(tmp_path, files=files)
+    world.requested = requested
+    forge = asked_of(world)
+    choice, _ = choice_of(world)
+    assert (choice.kind, choice.candidates) == (AnswerKind.WORK, ())
+    assert not any("003-c" in said for said in (*choice.notes, *choice.reasons))
+    assert forge.asked == ["moonmind/002-b"]
+
+
+def test_ticks_of_other_features_count_for_one_on_a_branch_of_its_name(tmp_path: Path) -> None:
+    world = World(tmp_path, files={"specs/001-a/tasks.md": MADE, **MODELS})
+    commit_to(world.bare, "002-b", {"specs/002-b/tasks.md": ARCHIVE}, "Spec", start=world.tip("main"))
+    world.requested = "002-b"
+    choice, start = choice_of(world)
+    assert (choice.kind, start.base) == (AnswerKind.WORK, "002-b")
