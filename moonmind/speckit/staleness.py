@@ -34,7 +34,13 @@ _CHANGES_BEHIND = re.compile(
     r"(?:更新|修正|変更|削除|移行|置換|リファクタ\w*|拡張|改名|移動)(?:する|し)?|(?:수정|변경|갱신|업데이트|삭제|제거|이동|리팩터링|리팩토링|확장)(?:한다|하기|합니다)?"
 )
 _MAKES = re.compile(
-    r"create|implement|write|scaffold|generate|作成|実装|新規|생성|구현|작성|신규|创建|实现|新建|编写", re.IGNORECASE
+    r"(?:^|[:;,.][ ]|[(（：]|[ ][—–-]{1,2}[ ])(?:(?:first|then|also|and)[ ])?(?:creat|implement|writ|scaffold|generat)(?:e|es|ing|s)?\b|^implementation[ ]of\b"
+    r"|^(?:(?:contract|integration|unit|e2e|end-to-end|component|acceptance|smoke|performance|regression|snapshot|property|functional|widget"
+    r"|service|api|ui|backend|frontend|failing)[ -]){1,3}tests?\b|^tests?[ ](?:for|of)\b"
+    r"|\b(?:crear|criar|créer|creare|erstell\w*|schreib\w*|implementier\w*|implementar|implémenter|implementare|escribir|escrever|écrire|scrivere"
+    r"|generar|gerar|générer|создать|реализовать|написать)\b"
+    r"|作成|実装|新規|テストを書|생성|구현|작성|신규|创建|建立|实现|新建|编写|^[^，。；：\s]{0,10}测试(?=\W)",
+    re.IGNORECASE,
 )
 _ADDS_BEHIND = re.compile(r"追加|추가|添加")
 _ADDS = re.compile(
@@ -172,7 +178,9 @@ def asks_for(task: SpecTask) -> str:
         return "make"
     if _CHANGES_BEHIND.search(bare):
         return ""
-    return "add" if _ADDS_BEHIND.search(bare) else "make"
+    if _ADDS_BEHIND.search(bare):
+        return "add"
+    return "make" if task.paths and bare.startswith(task.paths[0]) else ""
 
 
 def places_of(task: SpecTask, feature: Feature, tree: Tree) -> dict[str, str | None]:

@@ -263,6 +263,46 @@ def test_files_that_another_features_ticked_tasks_made_are_no_question() -> None
 
 
 @pytest.mark.parametrize(
+    "words",
+    [
+        "Handle empty input in",
+        "Show an error toast in",
+        "Support dark mode in",
+        "Return 404 for unknown users in",
+        "Log slow queries in",
+        "Paginate the results in",
+        "Cache the responses when create fails in",
+        "Avoid overwrites in",
+        "Unterstütze Sprachen in",
+    ],
+)
+def test_verbs_that_ask_for_no_new_file_are_no_question(words: str) -> None:
+    assert asks("".join(f"- [ ] T{n:03} {words} src/shop/part{n}.py\n" for n in range(1, 7)), *THERE) is None
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "Write the rules in ",
+        "[US1] Implementation of the rules in ",
+        "Rules first: implement them in ",
+        "Contract test for the rules in ",
+        "Unit tests in ",
+        "",
+        "`{}`: rules",
+        "Regeln schreiben in ",
+        "Criar as regras em ",
+        "实现规则 ",
+        "后端单元测试 - ",
+    ],
+)
+def test_words_that_ask_for_a_new_file_count(words: str) -> None:
+    paths = [f"src/shop/part{n}.py" for n in range(1, 7)]
+    lines = [words.format(path) if "{" in words else words + path for path in paths]
+    assert asks("".join(f"- [ ] T{n:03} {line}\n" for n, line in enumerate(lines)), *paths) == STALE_BOXES
+
+
+@pytest.mark.parametrize(
     "words", ["Implement archive support in", "Create the rules of", "Write the second part of", "Contract test for"]
 )
 def test_ticked_tasks_of_features_beside_the_one_asked_about_account_for_files(words: str) -> None:
