@@ -112,6 +112,16 @@ _FLAG = re.compile(
 _SHOUTED = re.compile(
     r"\b(MANUAL|DEFERRED|POSTPONED|SKIPPED|BLOCKED|COVERED|CANCELLED|CANCELED|DROPPED|OBSOLETE|SUPERSEDED)(?!\.\w|[\w/-]|[ ]by[ ]T?\d)"
 )
+_VALUE_BEFORE = re.compile(
+    r"(?:/[ ]?|\b[A-Z][A-Z_]{2,}[ ]?[|,、，][ ]?|\b[A-Z][A-Z_]{2,}[ ](?:and|or)[ ]|\b[A-Z][A-Z_]{3,}[ ]|\b(?:status(?:es)?|states?|to|as)[ ]|=[ ]?)$"
+)
+_VALUE_BEHIND = re.compile(
+    r"[ ]?/|[ ]?[|,、，][ ]?(?:(?:and|or)[ ])?[A-Z][A-Z_]{3,}\b|[ ](?:and|or)[ ][A-Z][A-Z_]{2,}\b|[ ](?:status(?:es)?|states?)\b"
+)
+_NAMES_BEHIND = re.compile(
+    rf"[ ](?!(?i:{_MORE}|not|in)\b)[A-Z][A-Z_]{{2,}}\b|[ ](?!(?:{_MORE}|on|by|in|at|and|but|as|not|waiting)\b)[a-z]"
+)
+"""What stands behind a word in capitals within a sentence that names a value or a thing, as in "show CANCELLED orders"."""
 _HAND = _any(MANUAL)
 _BY_HAND = (
     r"(?:[ ]*(?:(?:smoke|ui|ux|e2e|end-to-end|screen|reader|browser|exploratory|regression|acceptance|accessibility|usability|visual|device"
@@ -122,6 +132,7 @@ _BY_HAND = (
     r"|[ ]*(?:prüf|überprüf|abnahme|prueba|verificaci|validaci|revisi|verifica|valida|essai|vérif|прове|тестир|controll))"
 )
 """What follows "manual" when it means a person: "manual test", not "manual mode"."""
+_HANDWORK = re.compile(_BY_HAND, re.IGNORECASE)
 _DONE_BY_HAND = (
     r"[ ]*(?:re-?)?(?:test|verif|check|review|valid|inspect|smoke|confirm|walk|exercise|try|click|open|run|execut|perform|compare|ensure"
     r"|measure|approve|deploy|install|trigger|step|qa\b)"
@@ -150,6 +161,10 @@ _TITLE_ONLY = re.compile(
     re.IGNORECASE,
 )
 _BRACKET_OR_DASH = re.compile(rf"(?:{_OPENING}|[—–]|[ ]-)")
+_APART = re.compile(rf"(?:^[^\w]{{0,4}}|{_OPENING}[ ]?|[—–:：*-][ ]?|[.;][ ])\Z")
+"""What stands before a word that is apart from a sentence."""
+_NEAR = 40
+"""Characters before a word that are looked at."""
 
 
 def marks_in(text: str) -> tuple[Reason, ...]:
@@ -170,9 +185,12 @@ def _of_text(text: str) -> Iterator[Reason]:
             # "Skip: ..." at the start is an order, "(skip)" a decision.
             if word.casefold() in {"skip", "on hold", "пропустить"} and not _BRACKET_OR_DASH.search(match[0]):
                 continue
+            if word.isupper() and _VALUE_BEHIND.match(searched, match.end()):
+                continue
             yield Reason(_TO_KIND[word.casefold()], _words(match[0]))
         for match in _SHOUTED.finditer(searched):
-            yield Reason(_TO_KIND[match[1].casefold()], match[1])
+            if not _is_value(searched, match) and not _is_named(searched, match):
+                yield Reason(_TO_KIND[match[1].casefold()], match[1])
         for match in _MANUAL.finditer(searched):
             yield Reason(MANUAL, _words(match[0]))
 
@@ -185,11 +203,24 @@ def _of_heading(title: str) -> Iterator[Reason]:
         if _BRACKET_OR_DASH.match(match[0]):
             yield Reason(_TO_KIND[match["word"].casefold()], _words(match[0]))
     for match in _SHOUTED.finditer(title):
-        if match[1] not in {"MANUAL", "COVERED"}:
+        if match[1] not in {"MANUAL", "COVERED"} and not _is_value(title, match):
             yield Reason(_TO_KIND[match[1].casefold()], match[1])
     for match in _MANUAL.finditer(bare):
         if match["inside"] or match["last"] or (match.start() == 0 and (match["lead"] or match["noun"])):
             yield Reason(MANUAL, _words(match[0]))
+
+
+def _is_value(text: str, match: re.Match[str]) -> bool:
+    """Return True for a word in capitals that is one of several values, or a status."""
+    before = text[max(match.start() - _NEAR, 0) : match.start()]
+    return _VALUE_BEFORE.search(before) is not None or _VALUE_BEHIND.match(text, match.end()) is not None
+
+
+def _is_named(text: str, match: re.Match[str]) -> bool:
+    """Return True for a word in capitals within a sentence that names a thing with the word behind it."""
+    within = _APART.search(text, 0, match.start()) is None
+    by_hand = match[1] == "MANUAL" and _HANDWORK.match(text, match.end()) is not None
+    return within and not by_hand and _NAMES_BEHIND.match(text, match.end()) is not None
 
 
 def _once(found: Iterator[Reason]) -> tuple[Reason, ...]:

@@ -31,6 +31,11 @@ def kinds(reasons: tuple[Reason, ...]) -> tuple[str, ...]:
         ("SUPERSEDED (T020)", ("covered",)),
         ("Delete it (N/A)", ("not applicable",)),
         ("**Deleted** - do not create this file", ("cancelled",)),
+        ("Docs SKIPPED for MVP", ("skipped",)),
+        ("Docs SKIPPED FOR MVP", ("skipped",)),
+        ("The export is DEFERRED", ("deferred",)),
+        ("Docs (DEFERRED, MVP only)", ("deferred",)),
+        ("Then MANUAL check of the page", ("manual",)),
     ],
 )
 def test_words_that_reserve_a_task_are_flags(text: str, flags: tuple[str, ...]) -> None:
@@ -52,6 +57,14 @@ def test_words_that_reserve_a_task_are_flags(text: str, flags: tuple[str, ...]) 
         "Create the table (skip if it exists)",
         "Handle cancelled orders and removed items",
         "Write models (blocked by T012)",
+        "Create OrderStatus enum with PENDING/PAID/CANCELLED in src/models/order.py",
+        "Handle BLOCKED status in `src/scheduler.py`",
+        "Add states OPEN, BLOCKED, DONE to src/states.py",
+        "Create the enum (CANCELLED, REFUNDED) in src/orders.py",
+        "Map SKIPPED or FAILED jobs in src/jobs.ts",
+        "Set the order's status to DROPPED in src/orders.py",
+        "Show CANCELLED orders in src/orders.py",
+        "Support MANUAL mode in src/mode.py",
     ],
 )
 def test_words_that_are_the_work_itself_are_no_flags(text: str) -> None:
@@ -163,6 +176,7 @@ def test_a_heading_marks_all_its_tasks_in_any_language(title: str, kind: str) ->
         "Phase 8: Backend API **OPTIONAL**",
         "User manual",
         "Phase 4: Blocked users (Priority: P2)",
+        "Phase 3: Orders PAID, CANCELLED",
     ],
 )
 def test_a_heading_about_such_things_marks_nothing(title: str) -> None:
