@@ -156,11 +156,29 @@ _BEFORE_TITLE = re.compile(
     r"^[^\w(（\[【]*(?:(?:final[ ])?(?:phase|fase|étape|etapa|этап|阶段|階段|フェーズ|단계)[ ]?[\w.]{0,5}|第.{1,3}(?:阶段|階段|フェーズ))[ ]?[:：.—–-][ ]*",
     re.IGNORECASE,
 )
-_TITLE_ONLY = re.compile(
-    rf"^\W{{0,4}}(?P<word>deferred|postponed|skipped|cancelled)(?:{_ENDS}|(?=[ ](?:tasks?|items?|work|features?|scope)\b))",
+_STORY = re.compile(
+    r"^\W{0,4}(?:user[ ]stor(?:y|ies)|story|us|用户故事|使用者故事|ユーザーストーリー|사용자[ ]?스토리)[ ]?\d{1,3}[a-z]?[ ]?[:：.—–-]{1,2}[ ]*",
+    re.IGNORECASE,
+)
+_REST = rf"(?:[ ]?{_OPENING}(?!P\d|priority)[^()（）\[\]]{{0,200}}{_CLOSING})?\W{{0,8}}$"
+"""The end of a title, perhaps after brackets; with a priority in them, the title names work."""
+_WHOLE = re.compile(
+    rf"^\W{{0,4}}(?P<word>deferred|postponed|skipped|cancelled|canceled)(?:[ ](?:tasks?|items?|work|features?|scope))?{_REST}",
+    re.IGNORECASE,
+)
+_TO_THE_END = re.compile(
+    rf"{_REST}|[ ](?:to|until|till|due|because|since|per|pending|from|on|by|post|see|bis|hasta|até|до)\b", re.IGNORECASE
+)
+_MANUAL_TITLE = re.compile(
+    rf"^\W{{0,4}}(?:(?:{_HAND})(?:[ ](?:smoke|ui|ux|e2e|end-to-end|browser|device|accessibility|acceptance|integration|regression|user|final|full)){{0,3}}"
+    r"(?:[ ](?:tests?|testing|verification|validation|qa|prüfung)|[ ]?(?:での?)?(?:测试|測試|验证|驗證|验收|驗收|テスト|検証|테스트|검증))?"
+    r"|(?:tests?|essais?|vérifications?|validations?|pruebas?|verificaci[oó]n|validaci[oó]n|testes?|verificação|validação)[ ]"
+    r"(?:manuel(?:le)?s?|manual(?:es)?|manuais|manuale))"
+    rf"(?:[ ](?:for|of)[ ](?:user[ ]stor(?:y|ies)|us|phases?)\b[\w ,&-]{{0,40}})?{_REST}",
     re.IGNORECASE,
 )
 _BRACKET_OR_DASH = re.compile(rf"(?:{_OPENING}|[—–]|[ ]-)")
+_BRACKET = re.compile(_OPENING)
 _APART = re.compile(rf"(?:^[^\w]{{0,4}}|{_OPENING}[ ]?|[—–:：*-][ ]?|[.;][ ])\Z")
 """What stands before a word that is apart from a sentence."""
 _NEAR = 40
@@ -196,18 +214,31 @@ def _of_text(text: str) -> Iterator[Reason]:
 
 
 def _of_heading(title: str) -> Iterator[Reason]:
-    bare = _BEFORE_TITLE.sub("", title)
-    if found := _TITLE_ONLY.match(bare):
+    bare = _STORY.sub("", _BEFORE_TITLE.sub("", title))
+    if found := _WHOLE.match(bare):
         yield Reason(_TO_KIND[found["word"].casefold()], _words(found[0]))
-    for match in _FLAG.finditer(title):
-        if _BRACKET_OR_DASH.match(match[0]):
+    if found := _MANUAL_TITLE.match(bare):
+        yield Reason(MANUAL, _words(found[0]))
+    for match in _FLAG.finditer(bare):
+        if _is_bracketed(match, bare) or (_is_dashed(match) and _TO_THE_END.match(bare, match.end())):
             yield Reason(_TO_KIND[match["word"].casefold()], _words(match[0]))
-    for match in _SHOUTED.finditer(title):
-        if match[1] not in {"MANUAL", "COVERED"} and not _is_value(title, match):
+    for match in _SHOUTED.finditer(bare):
+        alone = _APART.search(bare, 0, match.start()) or not bare[match.end() :].strip(" *_~.!")
+        if match[1] not in {"MANUAL", "COVERED"} and alone and not _is_value(bare, match):
             yield Reason(_TO_KIND[match[1].casefold()], match[1])
     for match in _MANUAL.finditer(bare):
-        if match["inside"] or match["last"] or (match.start() == 0 and (match["lead"] or match["noun"])):
+        if (match["inside"] or match["last"]) and not bare.startswith("/", match.end()):
             yield Reason(MANUAL, _words(match[0]))
+
+
+def _is_bracketed(match: re.Match[str], title: str) -> bool:
+    """Return True for a mark in brackets that is not one of several words: "(skip, pause, resume)"."""
+    several = "/,、，" if match["word"].casefold() == "skip" else "/"
+    return _BRACKET.match(match[0]) is not None and title[match.end() : match.end() + 1] not in set(several)
+
+
+def _is_dashed(match: re.Match[str]) -> bool:
+    return _BRACKET_OR_DASH.match(match[0]) is not None and _BRACKET.match(match[0]) is None
 
 
 def _is_value(text: str, match: re.Match[str]) -> bool:
