@@ -1,14 +1,15 @@
 """Kinds of task that no agent in a workspace without network, devices and accounts can do, told by their words.
 
-A task that names a file to create or change is an agent's, whatever else it says, but for git commands and deployments to
-a named place. What is doubtful is an agent's too.
+A task that names a file to create or change is an agent's, whatever else it says. Git commands and deployments to a named
+place are so only in a file of code that the task is to be done in. What is doubtful is an agent's too.
 """
 
 import re
 from collections.abc import Mapping
 
+from moonmind.speckit.mentions import mentions_in
 from moonmind.speckit.spec_tasks import LOOKED_AT, VERIFY, Reason
-from moonmind.speckit.targets import DOCUMENTS, split
+from moonmind.speckit.targets import DOCUMENTS, is_folder, split
 
 WHO: Mapping[str, str] = {
     "approval": "somebody who may approve it",
@@ -188,6 +189,22 @@ _CLOSING = re.compile(
     r"\b(?:polish|cross-cutting|validation|verification|acceptance|qa|release|final checks?|sign-?off)\b|收尾|完善|验收|驗收|验证|驗證|仕上げ|検証|受け入れ|마무리|검증",
     re.IGNORECASE,
 )
+_UNLESS_IN_A_FILE = frozenset({"git", "deploy"})
+_IN = re.compile(r"\b(?:in|into|inside|within|at|em|en|dans)[ ](?:the[ ])?$|在[ ]?$", re.IGNORECASE)
+_SET_OFF = re.compile(r"(?:[(（:：][ ]?|[ ][—–-][ ])$")
+_IN_BEHIND = re.compile(r"[ ]?(?:に|で|にて|中|里|内|에서|에)")
+_ONLY_GIT = re.compile(
+    r"(?:run[ ])?`?git[ ]|(?:commit|push)[ ](?:and[ ](?:push|commit)[ ])?(?:all|everything|any|final|initial|first|remaining)\b|.*[ ]git[ ]branch\b",
+    re.IGNORECASE,
+)
+"""Words of what only git is asked to do, whatever file is named."""
+_COMMITS = re.compile(r"(?:commit|push)\b", re.IGNORECASE)
+_ITS_OBJECT = re.compile(r"[ ]?(?:made[ ])?(?:in|to|of|for|at|from)?[ ]?(?:the[ ])?", re.IGNORECASE)
+"""What stands between "commit changes" and the file whose changes are meant."""
+_DELIVERS = re.compile(r"(?:re-?)?deploy|release|roll|promote", re.IGNORECASE)
+_PROSE = (".adoc", ".md", ".mdx", ".rst", ".txt")
+_NEAR = 20
+"""Characters before a path that are looked at."""
 _LONGEST = 60
 """Characters of a match that are shown."""
 
@@ -202,6 +219,8 @@ def kinds_in(text: str) -> tuple[Reason, ...]:
     bare = _LABELS.sub("", text[:LOOKED_AT], count=1)
     for kind, pattern in _FIRM.items():
         if found := pattern.search(bare):
+            if kind in _UNLESS_IN_A_FILE and _works_in_a_file(bare, found):
+                return ()
             return (Reason(kind, _shown(found[0])),)
     for kind, pattern in _SOFT.items():
         if found := pattern.search(bare):
@@ -230,6 +249,22 @@ def is_search(title: str) -> bool:
 def is_closing(title: str) -> bool:
     """Return True for a heading of the last checks: polish, validation, release."""
     return _CLOSING.search(title) is not None
+
+
+def _works_in_a_file(bare: str, found: re.Match[str]) -> bool:
+    """Return True if a text says in which file of code its work is: "publish events to AWS SNS in src/publisher.py"."""
+    if _ONLY_GIT.match(found[0]):
+        return False
+    for mention in mentions_in(bare):
+        if mention.command or is_folder(mention.path) or mention.path.endswith(_PROSE):
+            continue
+        if _COMMITS.match(found[0]) and _ITS_OBJECT.fullmatch(bare, found.end(), max(mention.start, found.end())):
+            continue
+        before = bare[max(mention.start - _NEAR, 0) : mention.start]
+        set_off = _SET_OFF.search(before) is not None and not _DELIVERS.match(found[0])
+        if set_off or _IN.search(before) or _IN_BEHIND.match(bare, mention.end):
+            return True
+    return False
 
 
 def _changes_a_file(text: str) -> bool:

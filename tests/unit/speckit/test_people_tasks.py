@@ -52,6 +52,12 @@ def kind_of(text: str) -> str | None:
         ("Record a demo video", "recording"),
         ("Present the result to stakeholders", "people"),
         ("Conduct user testing with five participants", "people"),
+        ("Commit changes in src/app.py", "git"),
+        ("Commit all changes in src/app.py", "git"),
+        ("Open a pull request for src/app.py", "git"),
+        ("git add src/app.py and commit", "git"),
+        ("Deploy to production (scripts/deploy.sh)", "deploy"),
+        ("Publish the package to npm as described in docs/release.md", "deploy"),
     ],
 )
 def test_a_task_for_people_is_named_with_the_words_that_say_so(text: str, kind: str) -> None:
@@ -156,6 +162,17 @@ def test_a_task_that_only_looks_is_seen(text: str) -> None:
         "비밀번호 확인",
         "예약 알림 푸시",
         "オーナー承認待ちの一覧を実装する",
+        "Create PR webhook handler in src/webhooks/pr.py",
+        "Push changes to subscribers via SSE in src/sse/stream.ts",
+        "Commit changes to the database in src/db/unit_of_work.py",
+        "Merge branch coverage reports in scripts/merge_cov.py",
+        "Publish domain events to AWS SNS in src/events/publisher.py",
+        "Ship logs to AWS CloudWatch in src/logging/ship.py",
+        "Create branch from a template in `src/git/branches.ts`",
+        "Push files to the bucket (src/upload.py)",
+        "Publish metrics to GCP in src/metrics/push.go",
+        "Deploy previews to Vercel in src/preview/deploy.ts",
+        "Open pull request list page — src/pages/pulls.tsx",
     ],
 )
 def test_what_is_an_agents_or_doubtful_goes_to_the_agent(text: str) -> None:
@@ -164,7 +181,21 @@ def test_what_is_an_agents_or_doubtful_goes_to_the_agent(text: str) -> None:
 
 @pytest.mark.timeout(30)
 @pytest.mark.parametrize(
-    "unit", ["Run a", "in a-", "変更を", "verify in the ", "[a]", "(manual ", "（跳过", "git push "]
+    "unit",
+    [
+        "push changes in a.py ",
+        "PAID, BLOCKED ",
+        "Commit changes to ",
+        "works ",
+        "Run a",
+        "in a-",
+        "変更を",
+        "verify in the ",
+        "[a]",
+        "(manual ",
+        "（跳过",
+        "git push ",
+    ],
 )
 def test_a_line_of_any_length_is_read(unit: str) -> None:
     line = unit * 100_000
