@@ -189,6 +189,30 @@ _CLOSING = re.compile(
     r"\b(?:polish|cross-cutting|validation|verification|acceptance|qa|release|final checks?|sign-?off)\b|收尾|完善|验收|驗收|验证|驗證|仕上げ|検証|受け入れ|마무리|검증",
     re.IGNORECASE,
 )
+_STORY = re.compile(r"\buser[ ]stor(?:y|ies)\b|\bUS[ -]?\d|用户故事|ユーザーストーリー", re.IGNORECASE)
+"""In the title of a story, such words name what is built: "User Story 2 - Email Verification"."""
+_CHECK = re.compile(
+    r"\b(?:suites?|tests|test[ ](?:runs?|commands?|plan|suite)|(?:npm|pnpm|yarn|bun|go|cargo|dotnet|mvn|gradle|flutter|make)[ ](?:run[ ])?(?:test|check|lint)"
+    r"|pytest|jest|vitest|playwright|cypress|lint(?:er|ers|ing)?|eslint|ruff|mypy|tsc|type[ -]?check(?:s|ing)?|quickstart(?:\.md)?|e2e"
+    r"|end-to-end(?![ ]encrypt)|smoke|regressions?|acceptance[ ](?:criteria|scenarios?|tests?)|scenarios?|success criteria|user[ ]stor(?:y|ies)|us\d+|(?:sc|fr)-\d+"
+    r"|coverage|benchmarks?|lighthouse|(?:sanity|load|stress)[ -](?:tests?|checks?)|builds?(?![ -](?:number|arg|id|target|option|config|tag|name|type|key)\w*)"
+    r"|(?:final|full)[ ](?:validation|verification|check)|manually(?![ ]\w+ed\b)|in[ ](?:the[ ]|an?[ ])?(?:browsers?|chrome|safari|firefox)"
+    r"|flows?(?=\W*$|[ ](?:works?|completes?|by|on|with)\b)"
+    r"|work(?:s|ed|ing)?[ ](?:as|correctly|properly|together|with|on|in|across|offline|without|for)|works?(?=\W*$|[ ]?[,.;:(—–])"
+    r"|pass(?:es)?(?=\W*$|[ ]?[,.;:(—–]|[ ](?:with|on|in|after|without|by|for)\b)|(?:is|are|all)[ ]passing|green|succeeds?|correctly|properly|as expected"
+    r"|loads|renders|displays|no (?:errors?|warnings?))\b"
+    r"|流程|环境|環境|测试|測試|构建|正常|通过|正确|可用|验收|驗收|故事|基准"
+    r"|こと|動作|表示|テスト|ビルド|테스트|빌드|통과|동작|정상|결과|표시|흐름|\bfail\b"
+    r"|\b(?:funcion\w*|fonctionn\w*|flu[jx]o|flusso|parcours|rendu|correctamente|corretamente|correctement|pruebas|testes|pasan?|passam?|passent|ablauf"
+    r"|funktionier\w*|korrekt|funziona\w*)\b|работ|проход|тест|сборк|корректн|сценари",
+    re.IGNORECASE,
+)
+"""Checks, and what comes out of one; what a task outside of the last phases has to name to be a look only."""
+_REPEATED = re.compile(
+    r"\bevery[ ](?:\w+[ ])?(?:second|minute|hour|day|night|week|request|time)s?\b|\b(?:whenever|periodically|hourly|nightly|daily)\b|\bhealth[ -]?checks?\b",
+    re.IGNORECASE,
+)
+"""Words of what a program does again and again: code for it is asked for."""
 _UNLESS_IN_A_FILE = frozenset({"git", "deploy"})
 _IN = re.compile(r"\b(?:in|into|inside|within|at|em|en|dans)[ ](?:the[ ])?$|在[ ]?$", re.IGNORECASE)
 _SET_OFF = re.compile(r"(?:[(（:：][ ]?|[ ][—–-][ ])$")
@@ -232,10 +256,13 @@ def kinds_in(text: str) -> tuple[Reason, ...]:
 def looks_only(text: str, *, closing: bool = False) -> tuple[Reason, ...]:
     """Return the reason of a task that changes nothing and only looks whether something holds; else none.
 
-    `closing` says that it stands among the last checks of a feature, where "validate" and "test" mean a look.
+    `closing` says that it stands among the last checks of a feature, where "validate" and "test" mean a look. Elsewhere it
+    has to name a check or what comes out of one: "verify ownership" asks for code.
     """
     bare = _LABELS.sub("", text[:LOOKED_AT], count=1)
     found = _VERIFY.search(bare) or (_DOUBTFUL.match(bare) if closing else None)
+    if found is not None and not closing and not _is_check(bare):
+        return ()
     if found is None or _CHANGES.search(bare) or _changes_a_file(text):
         return ()
     return (Reason(VERIFY, _shown(found[0])),)
@@ -248,7 +275,7 @@ def is_search(title: str) -> bool:
 
 def is_closing(title: str) -> bool:
     """Return True for a heading of the last checks: polish, validation, release."""
-    return _CLOSING.search(title) is not None
+    return _CLOSING.search(title) is not None and _STORY.search(title) is None
 
 
 def _works_in_a_file(bare: str, found: re.Match[str]) -> bool:
@@ -265,6 +292,10 @@ def _works_in_a_file(bare: str, found: re.Match[str]) -> bool:
         if set_off or _IN.search(before) or _IN_BEHIND.match(bare, mention.end):
             return True
     return False
+
+
+def _is_check(bare: str) -> bool:
+    return _CHECK.search(bare) is not None and _REPEATED.search(bare) is None
 
 
 def _changes_a_file(text: str) -> bool:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from moonmind.speckit.people_tasks import kinds_in, looks_only
+from moonmind.speckit.people_tasks import is_closing, kinds_in, looks_only
 from moonmind.speckit.task_marks import marks_in, marks_in_heading
 
 
@@ -85,6 +85,12 @@ def test_a_task_for_people_is_named_with_the_words_that_say_so(text: str, kind: 
         "Verificar el flujo completo",
         "Проверить работу экрана",
         "Gesamten Ablauf prüfen",
+        "Verify dark mode works",
+        "Verify SC-001 and SC-002",
+        "Run `npm test`",
+        "Confirm the build is green",
+        "Make sure that login works as expected",
+        "验证功能正常",
     ],
 )
 def test_a_task_that_only_looks_is_seen(text: str) -> None:
@@ -173,10 +179,54 @@ def test_a_task_that_only_looks_is_seen(text: str) -> None:
         "Publish metrics to GCP in src/metrics/push.go",
         "Deploy previews to Vercel in src/preview/deploy.ts",
         "Open pull request list page — src/pages/pulls.tsx",
+        "Test that the parser rejects empty input",
+        "Validate all form fields on submit",
+        "Verify ownership in delete endpoint",
+        "Check whether the slot is free when booking",
+        "Measure text width in canvas renderer",
+        "Run health checks every minute from the worker",
+        "验证用户权限",
+        "Verify the checksum of downloads",
+        "Confirm all pending invitations by e-mail",
+        "Run validations before saving",
+        "Execute test suites nightly from the scheduler",
+        "Measure request latency with a histogram",
+        "Vérifier les droits",
+        "有効期限を確認する",
+        "권한 여부 확인",
     ],
 )
 def test_what_is_an_agents_or_doubtful_goes_to_the_agent(text: str) -> None:
     assert kind_of(text) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Verify ownership in delete endpoint",
+        "Check whether the slot is free when booking",
+        "Measure text width in canvas renderer",
+        "验证用户权限",
+        "Verify keyboard navigation",
+    ],
+)
+def test_among_the_last_checks_no_check_has_to_be_named(text: str) -> None:
+    assert [reason.kind for reason in looks_only(text, closing=True)] == ["verify"]
+    assert looks_only(text) == ()
+
+
+@pytest.mark.parametrize(
+    ("title", "closing"),
+    [
+        ("Phase 9: Polish & Cross-Cutting Concerns", True),
+        ("Phase 7: Validation", True),
+        ("Phase 4: User Story 2 - Email Verification (P2)", False),
+        ("Phase 3: US1 - Form validation", False),
+        ("Phase 5: User Story 3 - Release calendar", False),
+    ],
+)
+def test_a_user_story_is_no_heading_of_last_checks(title: str, closing: bool) -> None:
+    assert is_closing(title) is closing
 
 
 @pytest.mark.timeout(30)
