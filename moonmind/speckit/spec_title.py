@@ -5,6 +5,7 @@ import re
 from moonmind.errors import SpecUnreadable
 from moonmind.speckit.blocks import read_blocks
 from moonmind.speckit.hidden import strip_hidden
+from moonmind.speckit.spec_tasks import LOOKED_AT
 
 LONGEST = 80
 """Characters of a name; a title has to hold the phase, too."""
@@ -30,7 +31,7 @@ def title_in(data: bytes, name: str) -> str | None:
         headings = read_blocks(data, name).headings
     except SpecUnreadable:
         return None
-    first = next((heading.title for heading in headings if heading.level == 1), "")
+    first = next((heading.title for heading in headings if heading.level == 1), "")[:LOOKED_AT]
     words = " ".join(_MARKS.sub("", strip_hidden(first)).split())
     words = _without_template(words)
     if not re.search(r"\w", _PLACEHOLDER.sub("", words)) or _TEMPLATE.fullmatch(words):

@@ -40,3 +40,12 @@ def test_what_is_no_text_gives_no_title_and_a_long_one_is_cut() -> None:
     assert long is not None
     assert len(long) <= LONGEST
     assert long.endswith("…")
+
+
+@pytest.mark.timeout(30)
+@pytest.mark.parametrize("words", ["a" + "_" * 900_000, "[" * 900_000, "{" * 900_000, "<" * 900_000, "a - " * 200_000])
+def test_a_heading_of_any_length_is_named_at_once(words: str) -> None:
+    title = title_in(f"# Feature Specification: Photos {words}\n".encode(), "spec.md")
+    assert title is not None
+    assert title.startswith("Photos ")
+    assert len(title) <= LONGEST
