@@ -191,7 +191,8 @@ def _node(folder: _Folder) -> _Found:
 
 
 def _node_manager(folder: _Folder, package: Mapping[str, Any]) -> str:
-    declared = str(package.get("packageManager", "")).partition("@")[0]
+    named = package.get("packageManager")
+    declared = named.partition("@")[0] if isinstance(named, str) else ""
     if declared in {"npm", "pnpm", "yarn", "bun"}:
         return declared
     locks = {"pnpm-lock.yaml": "pnpm", "yarn.lock": "yarn", "bun.lockb": "bun", "bun.lock": "bun"}
@@ -251,7 +252,7 @@ def _python_tests(folder: _Folder, project: Mapping[str, Any], tool: Mapping[str
     if name := folder.has("noxfile.py"):
         yield _TEST, f"{prefix}nox", name
     sure = folder.has("pytest.ini", "conftest.py", "tests/conftest.py", "test/conftest.py")
-    if not sure and ("pytest" in tool or "pytest" in json.dumps(project, default=str)):
+    if not sure and ("pytest" in tool or (project and "pytest" in folder.text("pyproject.toml"))):
         sure = "pyproject.toml"
     if not sure and folder.has("setup.cfg") and "tool:pytest" in folder.text("setup.cfg"):
         sure = "setup.cfg"

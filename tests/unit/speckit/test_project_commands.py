@@ -76,7 +76,7 @@ def test_a_build_file_that_is_broken_hostile_or_huge_adds_no_command_of_its_own(
     assert commands(files) == ["set up: npm install"]
 
 
-@pytest.mark.parametrize("text", ["[tool", "tool = 3\n", "project = [1]\n", "\ufffd\0"])
+@pytest.mark.parametrize("text", ["[tool", "tool = 3\n", "project = [1]\n", "\ufffd\0", "[pytest", "a = " + "[" * 9000])
 def test_a_broken_pyproject_is_passed_over(text: str) -> None:
     assert commands({"pyproject.toml": text}) == []
 
@@ -117,3 +117,16 @@ def test_the_list_is_bounded() -> None:
     folders = folders_of(files, "", [f"p{number}/a.ts" for number in range(40)])
     assert len(folders) == MOST_FOLDERS
     assert len(commands(files, *folders)) <= MOST
+
+
+def deep(levels: int) -> str:
+    return "a = " + "[" * levels + "]" * levels + "\n[tool.ruff]\n"
+
+
+@pytest.mark.timeout(30)
+@pytest.mark.parametrize("levels", [1, 60, 100, 200, 300, 500, 900])
+def test_a_deep_pyproject_is_read_or_passed_over(levels: int) -> None:
+    found = commands(
+        {"pyproject.toml": deep(levels), "package.json": f'{{"packageManager": {"[" * levels + "]" * levels}}}'}
+    )
+    assert found in (["set up: npm install", "check: ruff check ."], ["set up: npm install"])
