@@ -132,7 +132,7 @@ def _all(folder: _Folder) -> _Found:
 
 
 _SCRIPT = re.compile(r"(?:scripts?|bin)/(?P<name>bootstrap|setup|install|tests?|lint|check|ci)(?:\.sh)?")
-_TARGET = re.compile(r"^(?P<name>[A-Za-z][\w.-]{0,40})(?:[ ]+[\w.$(){} =\"'*+-]{0,80})?[ \t]*:(?!=)", re.MULTILINE)
+_TARGET = re.compile(r"^(?P<name>[A-Za-z][\w.-]{0,40})(?:[ \t][\w.$(){} \t=\"'*+-]{0,80})?:(?!=)", re.MULTILINE)
 _TASKFILE = re.compile(r"^  (?P<name>[A-Za-z][\w:-]{0,40}):", re.MULTILINE)
 _PURPOSES = {
     _SETUP: r"bootstrap|setup|install(?:-dev)?|deps|dev-?setup|init",
@@ -293,7 +293,7 @@ def _ruby(folder: _Folder) -> _Found:
 def _dart(folder: _Folder) -> _Found:
     if "pubspec.yaml" not in folder.names:
         return
-    flutter = re.search(r"^\s*sdk:\s*flutter\b|^flutter:", folder.text("pubspec.yaml"), re.MULTILINE) is not None
+    flutter = re.search(r"^[ \t]*sdk:[ \t]*flutter\b|^flutter:", folder.text("pubspec.yaml"), re.MULTILINE) is not None
     tool = "flutter" if flutter else "dart"
     yield _SETUP, f"{tool} pub get", "pubspec.yaml"
     yield _TEST, f"{tool} test", "pubspec.yaml"
@@ -340,7 +340,22 @@ def _json(text: str) -> Mapping[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
+_MOST_DOTS = 50
+"""In one line outside of strings: what reading a dotted key costs grows with the square of its parts."""
+_NO_KEYS = re.compile(
+    r"#[^\n]*"
+    r'|"""(?:[^"\\]|\\.|"(?!""))*+"{0,5}'
+    r"|'{3}(?:[^']|'(?!''))*+'{0,5}"
+    r'|"(?:[^"\\\n]|\\.)*+"?'
+    r"|'[^'\n]*+'?",
+    re.DOTALL,
+)
+"""Comments and strings of TOML."""
+
+
 def _toml(text: str) -> Mapping[str, Any]:
+    if any(line.count(".") > _MOST_DOTS for line in _NO_KEYS.sub("", text).split("\n")):
+        return {}
     try:
         return tomllib.loads(text)
     except (ValueError, RecursionError):

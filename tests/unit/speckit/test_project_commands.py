@@ -130,3 +130,51 @@ def test_a_deep_pyproject_is_read_or_passed_over(levels: int) -> None:
         {"pyproject.toml": deep(levels), "package.json": f'{{"packageManager": {"[" * levels + "]" * levels}}}'}
     )
     assert found in (["set up: npm install", "check: ruff check ."], ["set up: npm install"])
+
+
+@pytest.mark.timeout(30)
+@pytest.mark.parametrize(
+    "text",
+    [
+        ".".join("a" * 120_000) + " = 1\n",
+        "[" + ".".join("a" * 120_000) + "]\n",
+        "x = {" + ".".join("a" * 120_000) + " = 1}\n",
+        ".".join(['"="', "a"] * 30_000) + " = 1\n",
+        'x = {y = """\n"""", ' + ".".join("a" * 120_000) + " = 1}\n",
+        "x = '''\n''' # '\n" + ".".join("a" * 120_000) + " = 1\n",
+        '"' + '\\"' * 120_000,
+        "'" * 250_000,
+        '"""' + '\\"' * 120_000,
+    ],
+)
+def test_a_pyproject_with_endless_keys_is_passed_over_at_once(text: str) -> None:
+    assert len(text) < LARGEST
+    assert commands({"pyproject.toml": text + "[tool.ruff]\n"}) == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "dependencies = [" + "'a==1.2.3', " * 60 + "]",
+        'description = "' + "and so on... " * 60 + '"',
+        "# " + "." * 500,
+        'text = """' + 'a "quoted" word. ' * 60 + '\n. . ."""',
+    ],
+)
+def test_the_dots_of_strings_and_comments_do_not_count(line: str) -> None:
+    assert commands({"pyproject.toml": f"{line}\n[tool.ruff]\n"}) == ["check: ruff check ."]
+
+
+@pytest.mark.timeout(30)
+@pytest.mark.parametrize(
+    "text", ["a" + " " * 250_000 + "!", "a\t" * 120_000, "a " * 120_000 + "=", "test" + "\n" * 250_000]
+)
+def test_a_hostile_makefile_is_read_at_once(text: str) -> None:
+    assert commands({"Makefile": f"{text}\ntest : x\n"}) == ["test: make test"]
+
+
+@pytest.mark.timeout(30)
+@pytest.mark.parametrize("text", ["\n" * 250_000, " " * 250_000, "sdk:" + " " * 250_000, " \n" * 120_000])
+def test_a_hostile_pubspec_is_read_at_once(text: str) -> None:
+    assert commands({"pubspec.yaml": text})[0] == "set up: dart pub get"
+    assert commands({"pubspec.yaml": f"{text}\n  sdk: flutter\n"})[0] == "set up: flutter pub get"
