@@ -5,7 +5,6 @@ import re
 import tomllib
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 from typing import Any
 
 MOST = 20
@@ -13,6 +12,8 @@ MOST = 20
 MOST_FOLDERS = 6
 LARGEST = 256 * 1024
 """Bytes of a build file that is looked into."""
+_LONGEST_NAME = 1_000
+"""Characters of a named path that is looked for."""
 
 READ = frozenset(
     {"package.json", "pyproject.toml", "composer.json", "pubspec.yaml", "Makefile", "makefile", "GNUmakefile", "justfile",
@@ -90,10 +91,14 @@ def folders_of(listing: Collection[str], root: str, named: Iterable[str]) -> tup
     homes = {path.rpartition("/")[0] for path in listing if _is_build_file(path.rpartition("/")[2])}
     found = {root: None} if root else {}
     for name in named:
+        if len(name) > _LONGEST_NAME:
+            continue
         below = [f"{root}/{name}"] if root and not name.startswith(f"{root}/") else []
         for path in (*below, name):
-            above = (str(parent) for parent in PurePosixPath(path.rstrip("/") + "/x").parents if str(parent) != ".")
-            if (nearest := next((folder for folder in above if folder in homes), None)) is not None:
+            nearest = path.rstrip("/")
+            while nearest and nearest not in homes:
+                nearest = nearest.rpartition("/")[0]
+            if nearest:
                 found.setdefault(nearest)
     return tuple(found)[:MOST_FOLDERS]
 

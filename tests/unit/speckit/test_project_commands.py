@@ -178,3 +178,10 @@ def test_a_hostile_makefile_is_read_at_once(text: str) -> None:
 def test_a_hostile_pubspec_is_read_at_once(text: str) -> None:
     assert commands({"pubspec.yaml": text})[0] == "set up: dart pub get"
     assert commands({"pubspec.yaml": f"{text}\n  sdk: flutter\n"})[0] == "set up: flutter pub get"
+
+
+@pytest.mark.timeout(30)
+@pytest.mark.parametrize("length", [400, 999, 100_000, 2_000_000])
+def test_deep_names_are_looked_for_at_once_or_not_at_all(length: int) -> None:
+    names = [f"apps/web/{number}/{'a/' * (length // 2 - 10)}" for number in range(max(2_000 - length, 1))]
+    assert folders_of(["apps/web/package.json"], "", names) == (("apps/web",) if length < 1_000 else ())
