@@ -2,6 +2,7 @@
 
 import json
 import re
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -11,6 +12,8 @@ from moonmind.speckit.features import is_copy
 FEATURE_JSON = ".specify/feature.json"
 _DRIVE = re.compile(r"[A-Za-z]:(?=[\\/])")
 _LONGEST = 4096
+MOST = 50
+"""Pointers that are read of one tree: each is a file to fetch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +30,14 @@ class Pointed:
 
 
 def pointers_in(paths: Iterable[str]) -> dict[str, str]:
-    """Map the roots of the projects in a tree that have a pointer to the pointers' paths, the repository's first."""
+    """Map the roots of the projects in a tree that have a pointer to the pointers' paths, the repository's first.
+
+    There are at most `MOST`.
+    """
     ends = f"/{FEATURE_JSON}"
     found = {path.removesuffix(FEATURE_JSON).rstrip("/"): path for path in paths if f"/{path}".endswith(ends)}
-    return {root: found[root] for root in sorted(found) if not root or not is_copy(root)}
+    roots = [root for root in sorted(found) if not root or not is_copy(root)]
+    return {root: found[root] for root in roots[:MOST]}
 
 
 def read_pointer(text: str) -> str | None:
@@ -49,13 +56,14 @@ def follow(
     """Find what the pointers of a tree name, by their projects' roots, and list those that cannot be read."""
     found: list[Pointed] = []
     unread: list[str] = []
+    ordered = sorted(paths) if texts else []
     for root, text in texts.items():
         named = read_pointer(text)
         if named is None:
             unread.append(places[root])
             continue
         feature = _feature(named, root, features)
-        found.append(Pointed(places[root], named, feature, None if feature else _folder(named, root, paths)))
+        found.append(Pointed(places[root], named, feature, None if feature else _folder(named, root, ordered)))
     return tuple(found), tuple(unread)
 
 
@@ -75,10 +83,16 @@ def _feature(named: str, root: str, features: Sequence[Feature]) -> Feature | No
     return None
 
 
-def _folder(named: str, root: str, paths: Iterable[str]) -> str | None:
+def _folder(named: str, root: str, ordered: Sequence[str]) -> str | None:
     asked = _spelled(named, False)
     wanted = [f"{root}/{asked}" if root else asked, asked]
-    return next((folder for folder in wanted if any(path.startswith(f"{folder}/") for path in paths)), None)
+    return next((folder for folder in wanted if _holds(ordered, f"{folder}/")), None)
+
+
+def _holds(ordered: Sequence[str], beginning: str) -> bool:
+    """Return True if any of the sorted paths begins so."""
+    place = bisect_left(ordered, beginning)
+    return place < len(ordered) and ordered[place].startswith(beginning)
 
 
 def _spelled(path: str, fold: bool) -> str:

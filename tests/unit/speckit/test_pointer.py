@@ -5,7 +5,7 @@ import json
 import pytest
 
 from moonmind.speckit.features import find_features
-from moonmind.speckit.pointer import follow, pointers_in, read_pointer
+from moonmind.speckit.pointer import FEATURE_JSON, MOST, follow, pointers_in, read_pointer
 
 PATHS = (
     "specs/001-a/tasks.md",
@@ -57,3 +57,17 @@ def test_a_folder_without_tasks_is_told_apart_from_nothing() -> None:
 def test_a_pointer_that_says_nothing_is_said_to(text: str) -> None:
     assert read_pointer(text) is None
     assert follow({"": text}, pointers_in(PATHS), find_features(PATHS), PATHS) == ((), (".specify/feature.json",))
+
+
+@pytest.mark.timeout(30)
+@pytest.mark.parametrize(("named", "folder"), [("gone", None), ("src/b", "src/b"), ("src/b1", None), ("c", "p{}/c")])
+def test_a_great_many_pointers_in_a_large_tree_are_followed_at_once(named: str, folder: str | None) -> None:
+    projects = [f"p{number:05d}" for number in range(5_000)]
+    paths = [f"{root}/{file}" for root in projects for file in (FEATURE_JSON, "c/x", *map(str, range(40)))]
+    places = pointers_in([*paths, "src/b/x", "src/b10/x", FEATURE_JSON])
+    assert list(places) == ["", *projects[: MOST - 1]]
+    texts = dict.fromkeys(places, json.dumps({"feature_directory": named}))
+    found, unread = follow(texts, places, (), [*paths, "src/b/x", "src/b10/x"])
+    assert unread == ()
+    assert len(found) == MOST
+    assert found[-1].folder == (folder and folder.replace("{}", projects[MOST - 2][1:]))
