@@ -1,5 +1,6 @@
 """The files of a commit or a checkout, asked whether something that a task names is there."""
 
+from bisect import bisect_left
 from collections.abc import Iterable
 
 from moonmind.speckit.targets import is_folder
@@ -8,7 +9,7 @@ from moonmind.speckit.targets import is_folder
 class Tree:
     """Answers for one listing of paths; letter case does not matter, as on the systems where authors write tasks."""
 
-    __slots__ = ("_by_name", "_files", "_folders", "paths")
+    __slots__ = ("_backwards", "_files", "_folders", "paths")
 
     def __init__(self, paths: Iterable[str]) -> None:
         self.paths = tuple(paths)
@@ -20,7 +21,7 @@ class Tree:
                 folders.add(above)
                 above = above.rpartition("/")[0]
         self._folders = frozenset(folders)
-        self._by_name: dict[str, list[str]] | None = None
+        self._backwards: list[str] | None = None
 
     def find(self, path: str, root: str = "") -> str | None:
         """Return where a named file or folder is, in lower case; None where it is not there.
@@ -32,15 +33,15 @@ class Tree:
         for whole in dict.fromkeys((f"{root.casefold()}/{name}" if root else name, name)):
             if whole in self._files or whole in self._folders:
                 return whole
-        ends = [one for one in self._named(name.rpartition("/")[2]) if one.endswith(f"/{name}")] if "/" in name else []
-        return ends[0] if len(ends) == 1 else None
+        return self._only_one_ending(f"/{name}") if "/" in name else None
 
-    def _named(self, name: str) -> list[str]:
-        if self._by_name is None:
-            self._by_name = {}
-            for path in self._files:
-                self._by_name.setdefault(path.rpartition("/")[2], []).append(path)
-        return self._by_name.get(name, [])
+    def _only_one_ending(self, end: str) -> str | None:
+        """Return the file whose path ends so; None where there is none, or several."""
+        if self._backwards is None:
+            self._backwards = sorted(path[::-1] for path in self._files)  # those with the same end stand side by side
+        begin = bisect_left(self._backwards, end[::-1])
+        found = [one for one in self._backwards[begin : begin + 2] if one.startswith(end[::-1])]
+        return found[0][::-1] if len(found) == 1 else None
 
     def is_common(self, path: str) -> bool:
         """Return True for what most repositories have anyway: files and folders at the root, and hidden ones."""
