@@ -1,5 +1,7 @@
 """Reads what the prompt says of the repository from git objects of the starting commit."""
 
+from collections.abc import Collection, Iterable
+
 from moonmind.engine.stage_context import StageContext
 from moonmind.errors import SpecUnreadable, VcsRefused
 from moonmind.ports.agent import Brief, BriefTask
@@ -16,15 +18,20 @@ def brief_of(context: StageContext, plan: Plan) -> Brief:
     """Return the work in structured form; paths that are not there yet are those of the project that the feature is in."""
     root = plan.feature.root
     listing = context.vcs.listing(plan.repository.full_name, plan.starting_commit) if root else ()
-    present = frozenset(one.path for one in listing)
-
-    def place(path: str) -> str:
-        found = named_files(present, root, (path.rstrip("/"),))[0].place
-        whole = found or (path if not root or path.startswith(f"{root}/") else f"{root}/{path}")
-        return f"{whole}/" if path.endswith("/") and not whole.endswith("/") else whole
-
-    tasks = (BriefTask(task.id, task.text, tuple(map(place, task.targets))) for task in plan.tasks)
+    targets = {path for task in plan.tasks for path in task.targets}
+    places = places_in_tree(targets, root, frozenset(one.path for one in listing))
+    tasks = (BriefTask(task.id, task.text, tuple(places[path] for path in task.targets)) for task in plan.tasks)
     return Brief(plan.feature.path, plan.phase, tuple(tasks))
+
+
+def places_in_tree(named: Iterable[str], root: str, present: Collection[str]) -> dict[str, str]:
+    """Map named paths to where they are among the paths of a tree, or belong where they are not there yet."""
+    named = tuple(named)
+    places: dict[str, str] = {}
+    for path, found in zip(named, named_files(present, root, (path.rstrip("/") for path in named)), strict=True):
+        whole = found.place or (path if not root or path.startswith(f"{root}/") else f"{root}/{path}")
+        places[path] = f"{whole}/" if path.endswith("/") and not whole.endswith("/") else whole
+    return places
 
 
 def prompt_of(context: StageContext, plan: Plan, job: SubmitJob) -> str:
