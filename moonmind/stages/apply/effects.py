@@ -12,6 +12,8 @@ from moonmind.speckit.wording import Asked
 BUDGET = 16 * 1024 * 1024
 """Bytes of changed files that are looked into for one change; of what is beyond, only that it differs is known."""
 
+MOST_READ = 500
+"""Files that are looked into to find one that counts."""
 _REGULAR = frozenset({"100644", "100755"})
 
 
@@ -134,13 +136,15 @@ def counts_anywhere(
 ) -> bool:
     """Return True if any of the changes counts as one whatever a task asks for; what is removed does not.
 
-    `sizes` are the bytes of all files after the change. Files are looked into up to `BUDGET`; beyond it they count.
+    `sizes` are the bytes of all files after the change. Files are looked into up to `BUDGET` and
+    `MOST_READ`; beyond these they count.
     """
     left = BUDGET
     kept = [change for change in changes if change.status != "D"]
-    for change in sorted(kept, key=lambda change: (sizes.get(change.path, 0), change.path)):
+    by_size = sorted(kept, key=lambda change: (sizes.get(change.path, 0), change.path))
+    for looked, change in enumerate(by_size):
         left -= sizes.get(change.path, 0)
-        if left < 0 or _substance(change, read).counts(()):
+        if left < 0 or looked >= MOST_READ or _substance(change, read).counts(()):
             return True
     return False
 

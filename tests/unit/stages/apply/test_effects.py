@@ -3,7 +3,7 @@ import time
 import pytest
 
 from moonmind.proof.substance import Kind
-from moonmind.stages.apply.effects import BUDGET, Paths, State, changed_tree, effect_of
+from moonmind.stages.apply.effects import BUDGET, MOST_READ, Paths, State, changed_tree, counts_anywhere, effect_of
 from tests.support.changed_trees import FEATURE, a_spec_task, a_tree
 from tests.support.plans import a_change
 
@@ -61,6 +61,21 @@ def test_only_what_the_tasks_name_is_looked_into_and_only_so_much() -> None:
         "src/b.py": Kind.COUNTS,
         "other.py": Kind.COUNTS,
     }
+
+
+@pytest.mark.parametrize(
+    ("count", "counts"), [(1, False), (MOST_READ - 1, False), (MOST_READ, False), (MOST_READ + 1, True), (20_000, True)]
+)
+def test_only_so_many_files_are_looked_into_for_one_that_counts(count: int, counts: bool) -> None:
+    changes = [a_change(f"src/{number}.py") for number in range(count)]
+    read: list[str] = []
+
+    def content(_: bool, path: str) -> bytes:
+        read.append(path)
+        return b""
+
+    assert counts_anywhere(changes, {}, content) is counts
+    assert len(read) == min(count, MOST_READ)
 
 
 def test_what_is_too_large_to_read_and_what_is_a_link_counts_as_changed() -> None:
