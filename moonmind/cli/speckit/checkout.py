@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from moonmind.cli.speckit.bounded_reading import read_file, walk
+from moonmind.cli.speckit.bounded_reading import LARGEST, read_file, walk
 from moonmind.errors import InvalidRequest, NotFound, SpecUnreadable
 from moonmind.speckit.answer import Answer, Repository, answer
 from moonmind.speckit.feature import Feature
@@ -108,11 +108,14 @@ class Checkout:
         folder = link.removeprefix("gitdir:").strip()
         return self._text(f"{folder}/HEAD") if link.startswith("gitdir:") and folder else None
 
-    def read(self, path: str) -> bytes | None:
-        """Read a file of the checkout; None where there is none, or a link, which may lead out of it."""
+    def read(self, path: str, limit: int = LARGEST) -> bytes | None:
+        """Read a file of the checkout, at most `limit` bytes and one more.
+
+        Return None where there is none, or a link, which may lead out of it.
+        """
         place = self.root / path
         try:
-            return None if place.is_symlink() else read_file(place)
+            return None if place.is_symlink() else read_file(place, limit)
         except SpecUnreadable:
             return None
 

@@ -6,7 +6,6 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from moonmind.cli.speckit.bounded_reading import read_file
 from moonmind.cli.speckit.checkout import Checkout
 from moonmind.cli.terminal_text import one_line
 from moonmind.errors import SpecUnreadable
@@ -25,11 +24,8 @@ def examine(checkout: Checkout, feature: Feature) -> Found:
         raise file
 
     def read(path: str) -> bytes | None:
-        try:
-            content = read_file(checkout.root / path, LARGEST)
-        except SpecUnreadable:
-            return None
-        return content if len(content) <= LARGEST else None
+        content = checkout.read(path, LARGEST)
+        return content if content is not None and len(content) <= LARGEST else None
 
     return tick_proposals(feature, file, Tree(checkout.listing), read)
 

@@ -57,8 +57,10 @@ def test_a_file_without_substance_is_no_evidence(folder: Path, capsys: Capture, 
     assert f"T002 is not proposed: src/b.py {words}" in capsys.readouterr().out
 
 
-def test_what_is_no_regular_file_is_not_opened(folder: Path, capsys: Capture) -> None:
-    (folder / "src" / "b.py").symlink_to("/dev/zero")
+@pytest.mark.parametrize("target", ["/dev/zero", "a.py", "../../outside.py", "/nowhere"])
+def test_a_link_is_not_followed(folder: Path, capsys: Capture, target: str) -> None:
+    (folder.parent / "outside.py").write_text("def work():\n    return compute(41) + 1\n")
+    (folder / "src" / "b.py").symlink_to(target)
     assert main(["reconcile", str(folder)]) == 0
     assert "src/b.py is no file that can be looked into" in capsys.readouterr().out
 
