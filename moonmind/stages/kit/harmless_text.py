@@ -1,6 +1,7 @@
 """Makes text that others wrote harmless: in rows, commit messages and pull requests."""
 
 import re
+from collections.abc import Callable
 
 from moonmind.speckit.hidden import strip_hidden
 
@@ -16,6 +17,9 @@ _ACTS = (
 )
 _MARKUP = re.compile(r"([\\`*_{}\[\]()~|!])")
 _CODE = re.compile(r"(?<![`\\])`([^`]+)`(?!`)")
+_BLOCK = re.compile(r"^(?=[#>+=-]|\d+[.)])")
+"""What would begin a heading, a list, a quote or a rule at the beginning of a line."""
+_LONGEST_ESCAPE = len("&dollar;")
 _SPACE = re.compile(r"\s+")
 _SHORTEST = 2
 
@@ -35,13 +39,31 @@ def inert(text: str, limit: int = 200) -> str:
 
 
 def markdown(text: str, limit: int = 300) -> str:
-    """Return a line for a pull request's body that renders literally: no HTML, no markup, no mention."""
-    return _still(_escaped(one_line(text, limit)))
+    """Return a line for a pull request's body that renders literally: no HTML, no markup, no mention.
+
+    It has at most `limit` characters, with what keeps it literal.
+    """
+    return _within(limit, text, lambda line: _still(_escaped(line)))
 
 
 def markdown_with_code(text: str, limit: int = 300) -> str:
-    """Return a line that renders literally, but for what stands between single backticks: that is shown as code."""
+    """Return a line that renders literally, but for what stands between single backticks: that is shown as code.
+
+    It has at most `limit` characters, with what keeps it literal.
+    """
+    return _within(limit, text, _literal_but_code)
+
+
+def _within(limit: int, text: str, write: Callable[[str], str]) -> str:
+    """Cut a text until it has at most `limit` characters as it is written."""
     line = one_line(text, limit)
+    while (over := len(written := write(line)) - limit) > 0 and len(line) > _SHORTEST:
+        kept = len(line) - 2 - over // _LONGEST_ESCAPE
+        line = line[: max(kept, 1)].rstrip() + "…"
+    return written
+
+
+def _literal_but_code(line: str) -> str:
     parts: list[str] = []
     end = 0
     for code in _CODE.finditer(line):
@@ -57,6 +79,7 @@ def _escaped(text: str) -> str:
 
 
 def _still(line: str) -> str:
+    line = _BLOCK.sub(_GAP, line)
     for pattern, replacement in _ACTS:
         line = pattern.sub(replacement, line)
     return line

@@ -16,8 +16,8 @@ SECTION_LENGTH = 24_000
 """Characters of a section that keeps all the agent's words; a longer one is written with fewer of them."""
 _SHOWN_TASKS = 100
 _SHOWN_NOTES = 20
-_SAID = (300, 120, 0)
-"""Characters of the agent's words on one task: what is tried in turn until the section fits."""
+_KEPT = ((300, True), (120, True), (0, True), (0, False))
+"""Characters of the agent's words on one task, and whether its decisions are quoted: tried in turn until the section fits."""
 
 
 def title(plan: Plan, feature_title: str = "", phases: int = 1) -> str:
@@ -51,8 +51,10 @@ def section(
     the published commit's files at the forge, where it has one.
     """
     written = ""
-    for said in _SAID:
-        parts = _parts(plan, applied, run_id, said=said, agent=agent, outlook=outlook, files_url=files_url)
+    for said, decided in _KEPT:
+        parts = _parts(
+            plan, applied, run_id, said=said, decided=decided, agent=agent, outlook=outlook, files_url=files_url
+        )
         written = "\n\n".join(part for part in parts if part)
         if len(written) <= SECTION_LENGTH:
             break
@@ -60,7 +62,15 @@ def section(
 
 
 def _parts(
-    plan: Plan, applied: ApplyResult, run_id: UUID, *, said: int, agent: str | None, outlook: str, files_url: str | None
+    plan: Plan,
+    applied: ApplyResult,
+    run_id: UUID,
+    *,
+    said: int,
+    decided: bool,
+    agent: str | None,
+    outlook: str,
+    files_url: str | None,
 ) -> Iterable[str]:
     judgements = applied.verdicts
     ticked = [item for item in judgements if item.verdict.ticks]
@@ -77,7 +87,8 @@ def _parts(
     if missing := [item for item in judgements if not item.verdict.ticks]:
         yield f"**Left open:** {_ids(item.id for item in missing)}"
     if applied.decisions:
-        yield "**Decisions, in the agent's words:**\n\n" + _quoted(applied.decisions)
+        listed = f" {len(applied.decisions)}; apply/output.json of the run lists them"
+        yield "**Decisions, in the agent's words:**" + (f"\n\n{_quoted(applied.decisions)}" if decided else listed)
     if applied.remarks and said:
         yield "**The agent also says:**\n\n" + _quoted(applied.remarks)
     if plan.independent_test:

@@ -64,7 +64,7 @@ def test_only_what_stands_between_single_backticks_is_code(text: str, shown: str
 
 @given(st.text(alphabet=st.sampled_from("`ab\\<*_[]()$ "), max_size=60))
 def test_nobody_leaves_a_code_span_or_begins_markup(text: str) -> None:
-    tokens = MarkdownIt("commonmark").parseInline(markdown_with_code(f"x{text}"))[0].children or []
+    tokens = MarkdownIt("commonmark").parseInline(markdown_with_code(f"x{text}", 600))[0].children or []
     assert {token.type for token in tokens} <= {"text", "code_inline", "text_special"}
     read = "".join(token.content for token in tokens)
     assert re.sub(r"[\s`]", "", read) == re.sub(r"[\s`]", "", one_line(f"x{text}", 300))
@@ -73,3 +73,39 @@ def test_nobody_leaves_a_code_span_or_begins_markup(text: str) -> None:
 @given(st.text(max_size=300), st.integers(2, 100))
 def test_a_line_never_exceeds_its_limit(text: str, limit: int) -> None:
     assert len(one_line(text, limit)) <= limit
+
+
+@pytest.mark.parametrize("render", [markdown, markdown_with_code])
+@pytest.mark.parametrize("limit", [20, 120, 500])
+@pytest.mark.parametrize(
+    "text", ["$" * 500, "&<>" * 200, "*_[]" * 200, "@a " * 200, "a" * 400 + "$" * 100, "`$` $" * 100]
+)
+def test_what_keeps_a_line_literal_does_not_make_it_longer(render: Callable[..., str], limit: int, text: str) -> None:
+    shown = render(text, limit)
+    assert limit - 20 <= len(shown) <= limit
+    assert shown.endswith("…")
+
+
+@pytest.mark.parametrize("render", [markdown, markdown_with_code])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "# Approved by security",
+        "###### x",
+        "---",
+        "- done",
+        "+ done",
+        "=====",
+        "1. done",
+        "12) done",
+        "> said",
+        "#",
+        "* x",
+        "```",
+    ],
+)
+def test_a_line_begins_no_block(render: Callable[[str], str], text: str) -> None:
+    for before in ("", "> ", "text\n"):
+        tokens = [one.type for one in MarkdownIt("commonmark").parse(f"{before}{render(text)}\n")]
+        quoted = ["blockquote_open", "blockquote_close"] if before == "> " else []
+        assert sorted(tokens) == sorted([*quoted, "paragraph_open", "inline", "paragraph_close"])

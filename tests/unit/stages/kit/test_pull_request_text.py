@@ -6,8 +6,9 @@ import pytest
 
 from moonmind.runs.verdict import Verdict
 from moonmind.speckit.features import Feature
-from moonmind.stages.kit.pull_request_text import is_ours, section, title
+from moonmind.stages.kit.pull_request_text import SECTION_LENGTH, is_ours, section, title
 from moonmind.stages.kit.stage_results import ApplyResult, Judgement
+from moonmind.stages.publish.body_sections import merge
 from tests.support.plans import FEATURE, a_plan, a_task, an_apply_result
 
 RUN = UUID("11111111-2222-3333-4444-555555555555")
@@ -145,6 +146,20 @@ def test_a_long_section_says_less_of_the_agents_words_before_it_says_less_of_the
     assert len(text) < 30_000
     assert all(f"**{task.id}**" in text for task in tasks)
     assert "z" * 100 in text
+
+
+@pytest.mark.parametrize("sign", ["$", "&", "<", "*", "@a ", "`$"])
+@pytest.mark.parametrize("count", [1, 90])
+def test_decisions_of_any_signs_leave_room_for_the_verdicts(sign: str, count: int) -> None:
+    tasks = [a_task(f"T{n:03d}", n, sign * 200) for n in range(count)]
+    verdicts = [Judgement(task.id, task.line, Verdict.OPEN, "y") for task in tasks]
+    decisions = tuple(f"{n} {sign * 500}" for n in range(20))
+    text = section(a_plan(*tasks), applied(*verdicts, decisions=decisions, remarks=decisions), RUN)
+    assert len(text) <= SECTION_LENGTH
+    assert all(f"**{task.id}**" in text for task in tasks)
+    quoted = "**Decisions, in the agent's words:** 20; apply/output.json of the run lists them" not in text
+    assert quoted is (count == 1)
+    assert text in merge("A person's words", RUN, text)
 
 
 def test_a_very_long_phase_still_fits_a_pull_request() -> None:
