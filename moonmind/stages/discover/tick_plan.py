@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from moonmind.errors import VcsRefused
+from moonmind.errors import InvalidRequest, VcsRefused
 from moonmind.proof.substance import LARGEST
 from moonmind.proof.tick_proposals import TickDoubt, TickProposal, tick_proposals
 from moonmind.runs.stored_text import storable
@@ -38,10 +38,28 @@ def proposed(candidates: Candidates, feature: Feature, file: TasksFile, start: S
 
 
 def accepted(candidates: Candidates, feature: Feature, file: TasksFile, start: Start, selection: Selection) -> TickPlan:
-    """Plan the boxes that were selected and are open; what shows nothing is ticked all the same, and says so."""
+    """Plan the boxes that were selected and are open; what shows nothing is ticked all the same, and says so.
+
+    Raises InvalidRequest for a task without an id of which nothing shows that it is done.
+    """
     meant = selection.of(file)
     tasks = tuple(task for task in file.tasks if task.pending and task.key in meant and task.box_offset != NO_BOX)
-    return TickPlan(_title(file, tasks), tasks, _evidence(tasks, *_look(candidates, feature, file, start)))
+    proposals, doubts = _look(candidates, feature, file, start)
+    if selection.ids or selection.ranges:
+        _refuse_lines(tasks, proposals, feature)
+    return TickPlan(_title(file, tasks), tasks, _evidence(tasks, proposals, doubts))
+
+
+def _refuse_lines(tasks: Iterable[SpecTask], proposals: Iterable[TickProposal], feature: Feature) -> None:
+    """Refuse tasks that are named by their lines and not proposed: since the lines were shown, the file may have changed."""
+    shown = {one.task.key for one in proposals}
+    lines = [task.id for task in tasks if task.id == f"L{task.line}" and task.key not in shown]
+    if lines:
+        raise InvalidRequest(
+            f"nothing shows that these tasks of {feature.tasks_path} are done: {', '.join(lines[:_NOTES])}. A task without an id is "
+            "named by its line, and lines may have moved since",
+            remediation="Run `moonmind reconcile` again, or tick these boxes in the file yourself.",
+        )
 
 
 def _look(

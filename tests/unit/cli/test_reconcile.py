@@ -157,3 +157,38 @@ def test_nothing_to_tick_is_said(moonmind: Command, database: Database, installa
     assert moonmind("reconcile", NAME, "--yes") == 0
     assert "no open task of specs/001-a names files that are all there" in capsys.readouterr().out
     assert everything(database)["run"] == []
+
+
+UNNAMED = "# Tasks\n\n## Phase 1: Setup\n\n- [ ] Create `src/a.py`\n- [ ] Create `src/e.py`\n- [ ] Update `src/a.py`\n"
+
+
+@pytest.mark.parametrize(
+    ("tasks", "before", "ticked"),
+    [
+        (["L5"], "", "Create `src/a.py`"),
+        (["L6"], "", None),
+        (["L5-L7"], "", None),
+        (["L5"], "\nWords that somebody put in since.\n", None),
+        (["L7"], "- [ ] Create `src/f.py`\n", None),
+    ],
+)
+def test_a_task_without_an_id_is_ticked_only_where_its_line_is_still_proposed(
+    container: Container, bare: Path, tasks: list[str], before: str, ticked: str | None
+) -> None:
+    from moonmind.wire import CreateRun
+
+    text = UNNAMED.replace("## Phase 1: Setup\n\n", f"## Phase 1: Setup\n\n{before}")
+    make_bare(bare.parent / "lines.git", FILES | {"specs/001-a/tasks.md": text})
+    container.runs.create(
+        CreateRun.model_validate({"repository": "acme/lines", "kind": "ticks", "select": {"tasks": tasks}})
+    )
+    ended = work_through(container, newest(container.database))
+    made = branches_of(bare.parent / "lines.git")
+    if ticked is None:
+        assert ended.status is RunStatus.FAILED
+        assert ended.error is not None
+        assert made == ["main"]
+    else:
+        assert ended.status is RunStatus.SUCCEEDED
+        after = git(bare.parent / "lines.git", "show", "moonmind/001-a:specs/001-a/tasks.md").decode()
+        assert after == text.replace(f"[ ] {ticked}", f"[x] {ticked}")
