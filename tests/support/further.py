@@ -4,6 +4,8 @@ A run of any size says how many cases it left out, in a line of its own above py
 examples with --full, too, where a test does not name a number.
 """
 
+import os
+
 import pytest
 from hypothesis import settings
 
@@ -33,6 +35,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Begin to count, and say how many examples Hypothesis tries."""
     config.stash[LEFT_OUT] = 0
+    if config.getoption(OPTION):
+        os.environ.setdefault("MOONMIND_TEST_MODEL_EXAMPLES", "200")
     examples = FURTHER_EXAMPLES if config.getoption(OPTION) else EXAMPLES
     settings.register_profile("moonmind", settings(), max_examples=examples, deadline=None)
     settings.load_profile("moonmind")
