@@ -77,7 +77,11 @@ CHANGES: tuple[Change, ...] = (
         "unattended-choice",
         "Without a terminal, `moonmind run` starts no run that would only ask a person what to take up, and exits with code 3.",
     ),
-    Change("dry-run-preview", "`moonmind run --dry-run` exits with code 3 where a person has to choose first."),
+    Change(
+        "dry-run-preview",
+        "`moonmind run --dry-run` exits with code 3 where a person has to choose first, and is refused with --from and a later "
+        "stage than discover.",
+    ),
     Change(
         "secret-scan",
         "A change that adds a private key or what looks like a live token ends its run with secret_suspected; the work is kept.",
