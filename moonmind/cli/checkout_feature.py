@@ -56,7 +56,7 @@ def _projects(top: Path, place: Path) -> Iterator[Checkout]:
 
 
 def _unpushed(tree: WorkTree, remote: str, checkout: Checkout, feature: Feature) -> str | None:
-    """Say where tasks.md differs from the branch that a run reads: the default one, else the feature's own."""
+    """Return in words where tasks.md differs from the branch that a run reads: the default one, else the feature's own."""
     path = (checkout.root.relative_to(tree.top) / feature.tasks_path).as_posix()
     default = tree.default_branch(remote)
     defaults = (default,) if default is not None else _DEFAULTS

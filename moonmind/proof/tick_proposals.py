@@ -29,7 +29,7 @@ class TickProposal:
 
     @property
     def evidence(self) -> str:
-        """Say what is there."""
+        """Return in words what is there."""
         return f"{_some(self.files)} {'is' if len(self.files) == 1 else 'are'} there"
 
 

@@ -106,7 +106,7 @@ class PreviewService:
             return Preview({"answer": "refuse", "reason": told.message, "reasons": [told.message]}), told
 
     def _in_the_way(self, body: wire.CreateRun, feature: str | None) -> Iterator[str]:
-        """Say that a run of this request, or another one of the feature, would be refused now."""
+        """Yield which run refuses this request, or another run of the feature, now."""
         key, requested = (
             naming.repository_key(naming.repository(body.repository)),
             naming.requested_key(body.feature_key),

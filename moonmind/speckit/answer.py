@@ -97,7 +97,7 @@ class Answer:
 
     @property
     def text(self) -> str:
-        """Say in one paragraph why there is no work, or what is asked, without why it is this feature."""
+        """Return in one paragraph why there is no work, or what is asked, without why it is this feature."""
         said = self.reasons[1:] if self.feature is not None and len(self.reasons) > 1 else self.reasons
         return " ".join(map(_sentence, said))
 
@@ -388,7 +388,7 @@ def unclear(found: Answer) -> FeatureUnclear:
 
 
 def who_does(tasks: Sequence[SpecTask]) -> tuple[str, ...]:
-    """Say of each task that no agent gets who does it, and which words say so; a long list is cut and says so."""
+    """Return for each task that no agent gets who does it, and by which words; a long list is cut and says so."""
     known = [(task.id, task.reasons[0]) for task in tasks if task.reasons]
     said = [f"{task_id}: {who(reason)} ({reason})" for task_id, reason in known[:SHOWN_IDS]]
     return (*said, *([f"and {len(known) - SHOWN_IDS} more"] if len(known) > SHOWN_IDS else ()))

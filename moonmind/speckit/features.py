@@ -151,7 +151,7 @@ def without_tasks(paths: Iterable[str], features: Iterable[Feature]) -> tuple[st
 
 
 def by_path(features: Sequence[Feature]) -> str:
-    """Say how one of several features is named without doubt."""
+    """Return how one of several features is named without doubt."""
     return f"Name one by its path with featureKey, such as {features[0].path}."
 
 
