@@ -7,6 +7,7 @@ place are so only in a file of code that the task is to be done in. What is doub
 import re
 from collections.abc import Mapping
 
+from moonmind.speckit.change_verbs import ADDS, CHANGES, MAKES, OTHERS, english, spaced, unspaced
 from moonmind.speckit.mentions import mentions_in
 from moonmind.speckit.spec_tasks import LOOKED_AT, VERIFY, Reason
 from moonmind.speckit.targets import DOCUMENTS, is_folder, split
@@ -166,14 +167,10 @@ _VERIFY = re.compile(
     re.IGNORECASE,
 )
 _CHANGES = re.compile(
-    r"(?:\b(?:and|then|to)|[,;&—–(.+]|->|→)[ ]?(?:then[ ]|also[ ]|immediately[ ])?(?:fix|update|adjust|resolve|address|correct|document|record|write|save|refactor|improve"
-    r"|optimi[sz]e|clean up|format|patch|repair|tune|rewrite|replace|implement|regenerate|generate|commit|harden|eliminate)\w*\b|^(?:run|execute)\b[^;]*\bformat"
+    rf"(?:\b(?:and|then|to)|[,;&—–(.+]|->|→)[ ]?(?:then[ ]|also[ ]|immediately[ ])?(?:{english(CHANGES)}|address|document|record|write|save"
+    r"|clean up|format|implement|regenerate|generate|commit)\w*\b|^(?:run|execute)\b[^;]*\bformat"
     r"|[,;—–][ ](?:add|create|remove|delete|rename|install|configure)\b|\b(?:fixing|updating|resolving|addressing|documenting|recording)\b"
-    r"|添加|新增|创建|建立|实现|编写|更新|修改|修复|重构|配置|生成|删除|移除|优化|记录|写入|补充|完善|集成|安装|迁移|修正|新建|調整|记入|调整"
-    r"|作成|追加|実装|変更|記録|記載|導入|削除|移行|整備|反映|設定|修復|記入|まとめ"
-    r"|추가|작성|구현|생성|수정|갱신|업데이트|변경|기록|삭제|제거|반영|설정|도입|이동|정리|리팩"
-    r"|\b(?:beheb\w*|korrigier\w*|hinzufüg\w*|aktualisier\w*|erstell\w*|dokumentier\w*|anpass\w*|corriger|ajouter|mettre à jour|documenter|créer|corregir|agregar|añadir|actualizar"
-    r"|documentar|crear|arreglar|corrigir|adicionar|atualizar|criar|ajustar|исправить|добавить|обновить|создать|описать|correggere|aggiornare|aggiungere)\b",
+    rf"|{unspaced(CHANGES, MAKES, ADDS, OTHERS)}|\b(?:{spaced(CHANGES, MAKES, ADDS, OTHERS)})\b",
     re.IGNORECASE,
 )
 _LABELS = re.compile(r"^(?:\W{0,4}\[[\w &/-]{1,24}\])*[^\w`]*")

@@ -9,6 +9,7 @@ import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
+from moonmind.speckit.change_verbs import ADDS, CHANGES, MAKES, english, spaced, unspaced
 from moonmind.speckit.feature import Feature
 from moonmind.speckit.spec_tasks import LOOKED_AT, Mark, Phase, SpecTask, TasksFile
 from moonmind.speckit.targets import DOCUMENTS, is_folder, split
@@ -22,31 +23,24 @@ NEARLY_ALL = 0.8
 
 _LABELS = re.compile(r"^(?:\W{0,4}\[[\w &/-]{1,24}\])*\W*")
 _CHANGES = re.compile(
-    r"(?:update|extend|modify|edit|change|fix|refactor|register|wire|integrate|improve|enhance|adjust|adapt|correct|rename|move|remove|delete|drop"
-    r"|replace|convert|migrate|rewrite|enable|disable|harden|optimi[sz]e|use|switch|bump|upgrade|mount|hook|connect|polish|mark|append|insert|export"
-    r"|expose|include|review|clean|simplify|split|merge|deprecate|apply|ensure|verify|check|validate|confirm|run|configure|install|document|audit"
-    r"|aktualisier\w*|ändere\w*|anpass\w*|mettre à jour|modifier|corriger|actualizar|modificar|atualizar|alterar|refatorar|refactorizar|обновить|изменить"
-    r"|исправить|переименовать|удалить|aggiornare|modificare)\b"
-    r"|更新|修改|重构|重構|优化|修复|删除|移除|替换|迁移|重命名|调整|验证|检查|配置",
+    rf"(?:{english(CHANGES)}|extend|modify|edit|change|register|wire|integrate|enhance|adapt|rename|move|remove|delete|drop|convert|migrate|enable"
+    r"|disable|use|switch|bump|upgrade|mount|hook|connect|polish|mark|append|insert|export|expose|include|review|clean|simplify|split|merge|deprecate"
+    rf"|apply|ensure|verify|check|validate|confirm|run|configure|install|document|audit|{spaced(CHANGES)})\b"
+    rf"|{unspaced(CHANGES, languages={'Chinese'})}|验证|检查|配置",
     re.IGNORECASE,
 )
-_CHANGES_BEHIND = re.compile(
-    r"(?:更新|修正|変更|削除|移行|置換|リファクタ\w*|拡張|改名|移動)(?:する|し)?|(?:수정|변경|갱신|업데이트|삭제|제거|이동|리팩터링|리팩토링|확장)(?:한다|하기|합니다)?"
-)
+_CHANGES_BEHIND = re.compile(unspaced(CHANGES, languages={"Japanese", "Korean"}))
 _MAKES = re.compile(
     r"(?:^|[:;,.][ ]|[(（：]|[ ][—–-]{1,2}[ ])(?:(?:first|then|also|and)[ ])?(?:creat|implement|writ|scaffold|generat)(?:e|es|ing|s)?\b|^implementation[ ]of\b"
     r"|^(?:(?:contract|integration|unit|e2e|end-to-end|component|acceptance|smoke|performance|regression|snapshot|property|functional|widget"
     r"|service|api|ui|backend|frontend|failing)[ -]){1,3}tests?\b|^tests?[ ](?:for|of)\b"
-    r"|\b(?:crear|criar|créer|creare|erstell\w*|schreib\w*|implementier\w*|implementar|implémenter|implementare|escribir|escrever|écrire|scrivere"
-    r"|generar|gerar|générer|создать|реализовать|написать)\b"
-    r"|作成|実装|新規|テストを書|생성|구현|작성|신규|创建|建立|实现|新建|编写|^[^，。；：\s]{0,10}测试(?=\W)",
+    rf"|\b(?:{spaced(MAKES)})\b|{unspaced(MAKES)}|^[^，。；：\s]{{0,10}}测试(?=\W)",
     re.IGNORECASE,
 )
-_ADDS_BEHIND = re.compile(r"追加|추가|添加")
 _ADDS = re.compile(
-    r"(?:add|adds|adding|define|set ?up|setup|introduce|build|adicionar|añadir|agregar|ajouter|hinzufügen|добавить)\b|添加|新增|增加|追加|추가",
-    re.IGNORECASE,
+    rf"(?:add|adds|adding|define|set ?up|setup|introduce|build|{spaced(ADDS)})\b|{unspaced(ADDS)}", re.IGNORECASE
 )
+_ADDS_BEHIND = re.compile(unspaced(ADDS))
 _CODE = re.compile(
     r"\.(?:c|cc|cpp|cs|clj|dart|ex|exs|go|h|hpp|java|jsx?|kts?|lua|mjs|php|pl|ps1|py|rb|rs|scala|sh|sql|svelte|swift|tsx?|vue|zig)$",
     re.IGNORECASE,
