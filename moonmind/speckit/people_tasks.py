@@ -48,8 +48,11 @@ _UNCONDITIONAL = {
     "approval": (r"(?:代表|責任者|オーナー|顧客|上長|クライアント)(?:の)?判断|(?:대표|책임자|오너)(?:의)?[ ]?판단"),
     "git": (
         r"^(?:run[ ])?`?git[ ](?:init|add|commit|push|tag|checkout|switch|branch|merge|rebase)\b"
-        r"|^(?:check|verify|confirm|ensure|make sure)\b[^.]{0,40}\bgit[ ]branch\b"
-        r"|^(?:check|verify|confirm|ensure|make sure)\b[^.]{0,30}\b(?:current|feature|right|correct)[ ]branch\b"
+        r"|^(?:check|verify|confirm|ensure|make sure)\b[^;]{0,120}?\bgit[ ]branch\b|^(?:git[ ])?branch[ ](?:check|guard)\b"
+        r"|^(?:check|verify|confirm|ensure|make sure)\b[^.;]{0,40}?\b(?:(?:current|feature|right|correct|working|active)[ ]branch\b|branch[ ](?:`|\d{3}-|is\b)"
+        r"|not[ ](?:on|in)[ ](?:the[ ])?`?(?:main|master)\b)"
+        r"|^(?:确认|確認|检查|檢查|验证|驗證)[^，。；]{0,6}(?:当前|當前|git|功能|特性|工作|所在)[ ]?分支|ブランチ[^。、]{0,16}(?:である|にいる|いる|か)[^。]{0,6}確認|브랜치[^.,]{0,16}(?:인지|여부)[ ]?(?:확인|점검)"
+        r"|^(?:verificar|comprobar|confirmar|vérifier|confirmer|prüfe[n]?|проверить|убедиться)\b[^.;]{0,40}\b(?:rama|branch|branche|ветк\w{1,2})\b"
         r"|^(?:create|check ?out|switch to|start)[ ](?:an?[ ]|the[ ]|new[ ]|and[ ]switch[ ]to[ ])*(?:git[ ]branch|feature[ ]branch|branch[ ](?:`|named|called|from|off|for|\d{3}-))"
         r"|^(?:commit|push)[ ](?:and[ ](?:push|commit)[ ])?(?:(?:all|the|your|any|final|initial|first|these|remaining|everything|work|code)[ ]?)*(?:changes?|commits?|branch|everything|(?:code|work)(?=\W*$|[ ](?:to|and|with)\b)"
         r"|files|to[ ](?:git|github|origin|remote|main|the)|with[ ]message)\b"
@@ -215,10 +218,13 @@ _IN = re.compile(r"\b(?:in|into|inside|within|at|em|en|dans)[ ](?:the[ ])?$|在[
 _SET_OFF = re.compile(r"(?:[(（:：][ ]?|[ ][—–-][ ])$")
 _IN_BEHIND = re.compile(r"[ ]?(?:に|で|にて|中|里|内|에서|에)")
 _ONLY_GIT = re.compile(
-    r"(?:run[ ])?`?git[ ]|(?:commit|push)[ ](?:and[ ](?:push|commit)[ ])?(?:all|everything|any|final|initial|first|remaining)\b|.*[ ]git[ ]branch\b",
+    r"(?:run[ ])?`?git[ ]|(?:commit|push)[ ](?:and[ ](?:push|commit)[ ])?(?:all|everything|any|final|initial|first|remaining)\b|.*\bgit[ ]branch\b",
     re.IGNORECASE,
 )
 """Words of what only git is asked to do, whatever file is named."""
+_THEN = re.compile(
+    r"(?:[;,.]|\band|\bthen)[ ](?:then[ ])?(?:create|add|write|update|implement|configure)\b", re.IGNORECASE
+)
 _COMMITS = re.compile(r"(?:commit|push)\b", re.IGNORECASE)
 _ITS_OBJECT = re.compile(r"[ ]?(?:made[ ])?(?:in|to|of|for|at|from)?[ ]?(?:the[ ])?", re.IGNORECASE)
 """What stands between "commit changes" and the file whose changes are meant."""
@@ -240,7 +246,7 @@ def kinds_in(text: str) -> tuple[Reason, ...]:
     bare = _LABELS.sub("", text[:LOOKED_AT], count=1)
     for kind, pattern in _FIRM.items():
         if found := pattern.search(bare):
-            if kind in _UNLESS_IN_A_FILE and _works_in_a_file(bare, found):
+            if kind in _UNLESS_IN_A_FILE and (_works_in_a_file(bare, found) or _goes_on_in_a_file(text, bare, found)):
                 return ()
             return (Reason(kind, _shown(found[0])),)
     for kind, pattern in _SOFT.items():
@@ -289,6 +295,11 @@ def _works_in_a_file(bare: str, found: re.Match[str]) -> bool:
         if set_off or _IN.search(before) or _IN_BEHIND.match(bare, mention.end):
             return True
     return False
+
+
+def _goes_on_in_a_file(text: str, bare: str, found: re.Match[str]) -> bool:
+    """Return True if a text asks for more than git: "confirm the branch; create src/app.py"."""
+    return _THEN.search(bare, found.end()) is not None and _changes_a_file(text)
 
 
 def _is_check(bare: str) -> bool:
