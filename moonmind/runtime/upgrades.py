@@ -236,6 +236,11 @@ CHANGES: tuple[Change, ...] = (
         "speckit next and prompt end with 4 for an unreadable tasks.md, and with 3 where a feature is unclear or missing.",
     ),
     Change(
+        "feature-copies",
+        "What lies in specs/done/, specs/_archive/ and the like is no feature any more; demos, examples and what tests read are "
+        "features only where a repository holds no other.",
+    ),
+    Change(
         "check-status",
         "The HTTP contract names one schema, CheckStatus, where it had CheckOutcome and CredentialStatus; answers are the same.",
     ),

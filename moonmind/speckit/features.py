@@ -1,5 +1,6 @@
 """Which features a repository holds, and which of them a run works on."""
 
+import re
 from collections.abc import Collection, Iterable, Sequence
 
 from moonmind.errors import FeatureUnclear
@@ -15,13 +16,26 @@ template templates testdata vendor
 _NOT_FEATURES = frozenset(_ASIDE.split())
 """Folder names under which a tasks.md is a sample, a copy, or another tool's."""
 
-_COPIES = frozenset({"backup", "backups", "demo", "demos"})
+_COPIES = frozenset({"backup", "backups"})
 """The same where they hold a folder `specs`; a feature may be called so."""
+
+_SHOWN = frozenset({"demo", "demos", "example", "examples", "sample", "samples"})
+"""Names of what shows something, where they hold a folder `specs`: a copy, unless nothing else holds a feature."""
+
+_TESTS = frozenset({"test", "tests"})
+"""The same: what tests read."""
+
+_ENDED = frozenset(
+    {"cancelled", "canceled", "closed", "completed", "deprecated", "done", "finished", "obsolete", "old", "rejected"}
+)
+"""Names of folders within `specs` to which features go that are over."""
 
 _PROJECT = ".specify"
 """The one hidden folder that holds features; those of tools (`.claude`, `.kiro`, `.github`, ...) hold copies."""
 _DOCUMENTATION = frozenset({"design", "doc", "docs", "documentation", _PROJECT})
 """Folders that hold specs of the project around them."""
+_AROUND = re.compile(r"^[\W_0]+|[\W_]+(?:20\d\d[\W_\d]*)?$")
+"""What may stand around the name of such a folder: `_archive`, `000-template`, `done-2025`."""
 _BUILD_FILES = frozenset(
     [
         "build.gradle",
@@ -54,7 +68,7 @@ def find_features(paths: Iterable[str]) -> tuple[Feature, ...]:
         folder: key for path in present if (folder := path.removesuffix(f"/{TASKS}")) != path and (key := _key(folder))
     }
     projects = _projects(present)
-    features = (
+    features = [
         Feature(
             key,
             folder,
@@ -65,28 +79,51 @@ def find_features(paths: Iterable[str]) -> tuple[Feature, ...]:
         )
         for folder, key in folders.items()
         if not _stands_in_another(folder, folders)
-    )
-    return tuple(sorted(features, key=document_order))
+    ]
+    worked_on = [feature for feature in features if not _only_shows(feature, features)]
+    return tuple(sorted(worked_on or features, key=document_order))
 
 
 def _key(folder: str) -> str | None:
     """Return the part below the innermost `specs`; None when the folder is no place for a feature."""
+    above, below = _around_specs(folder)
+    if not below or any(_is_aside(part, _NOT_FEATURES) for part in below):
+        return None
+    if any(_is_aside(part, (_NOT_FEATURES | _COPIES) - _SHOWN) for part in above):
+        return None
+    return None if any(_is_aside(part, _ENDED) for part in below[:-1]) else "/".join(below)
+
+
+def _around_specs(folder: str) -> tuple[list[str], list[str]]:
+    """Return the parts above the innermost `specs` that holds something, and those below it; none below: there is none."""
     parts = folder.split("/")
-    if "specs" not in parts[:-1] or any(_is_aside(part) for part in parts):
-        return None
+    if "specs" not in parts[:-1]:
+        return parts, []
     below = len(parts) - 1 - parts[-2::-1].index("specs")
-    if any(part.casefold() in _COPIES for part in parts[: below - 1]):
-        return None
-    return "/".join(parts[below:])
+    return parts[: below - 1], parts[below:]
 
 
 def is_copy(folder: str) -> bool:
     """Return True if what a folder holds is a sample, a copy, or another tool's."""
-    return any(_is_aside(part) or part.casefold() in _COPIES for part in folder.split("/"))
+    return any(_is_aside(part, _NOT_FEATURES | _COPIES | _SHOWN | _TESTS) for part in folder.split("/"))
 
 
-def _is_aside(part: str) -> bool:
-    return part.casefold() in _NOT_FEATURES or (part.startswith(".") and part != _PROJECT)
+def _is_aside(part: str, names: Collection[str]) -> bool:
+    """Return True for one of the names, and for a hidden folder."""
+    return _AROUND.sub("", part.casefold()) in names or (part.startswith(".") and part != _PROJECT)
+
+
+def _only_shows(feature: Feature, features: Sequence[Feature]) -> bool:
+    """Return True for a demo, by a folder around its `specs` or, among numbered features, by its own name; for what tests read."""
+    if _is_shown_there(feature.path):
+        return True
+    words = re.split(r"[\W_]+", feature.folder.casefold())
+    named_so = words[0] in _SHOWN or words[-1] in _SHOWN
+    return named_so and feature.number is None and any(one.number is not None for one in features)
+
+
+def _is_shown_there(folder: str) -> bool:
+    return any(_is_aside(part, _SHOWN | _TESTS) for part in _around_specs(folder)[0])
 
 
 def _projects(paths: Iterable[str]) -> frozenset[str]:
@@ -145,7 +182,11 @@ def without_tasks(paths: Iterable[str], features: Iterable[Feature]) -> tuple[st
     """List the folders that hold a spec.md and no tasks.md, where a feature could be."""
     taken = {feature.path for feature in features}
     folders = {
-        folder for path in paths if (folder := path.removesuffix(f"/{SPEC}")) != path and _key(folder) is not None
+        folder
+        for path in paths
+        if (folder := path.removesuffix(f"/{SPEC}")) != path
+        and _key(folder) is not None
+        and not _is_shown_there(folder)
     }
     return tuple(sorted(folder for folder in folders - taken if not _stands_in_another(folder, taken)))
 

@@ -40,7 +40,6 @@ def test_every_layout_of_spec_kit_is_found(path: str, key: str) -> None:
         "tests/fixtures/specs/001-test/tasks.md",
         "templates/specs/001-x/tasks.md",
         ".specify/templates/tasks-template.md",
-        "examples/specs/001-x/tasks.md",
         ".kiro/specs/001-x/tasks.md",
         "openspec/specs/001-x/tasks.md",
         "Archive/specs/001-x/tasks.md",
@@ -115,11 +114,47 @@ def test_a_time_stamp_names_its_feature() -> None:
         ".cursor/work/specs/001-x/tasks.md",
         "apps/web/.codex/specs/001-x/tasks.md",
         "node_modules/pkg/specs/001-x/tasks.md",
-        "demo/specs/001-x/tasks.md",
+        "specs/_archive/001-x/tasks.md",
+        "specs/archive-2025/001-x/tasks.md",
+        "specs/_template/tasks.md",
+        "specs/000-template/tasks.md",
+        "tests/__fixtures__/specs/001-x/tasks.md",
+        "specs/done/001-x/tasks.md",
+        "specs/_done/001-x/tasks.md",
+        "specs/completed/2025/001-x/tasks.md",
+        "backend/specs/Deprecated/001-x/tasks.md",
     ],
 )
-def test_copies_of_tools_and_packages_are_left_out(path: str) -> None:
+def test_copies_of_tools_and_packages_and_what_is_over_are_left_out(path: str) -> None:
     assert find_features([path, "specs/002-y/tasks.md"]) == features("specs/002-y")
+
+
+@pytest.mark.parametrize("folder", ["specs/003-archive", "specs/done", "specs/004-old-data", "old/specs/001-x"])
+def test_a_feature_may_have_such_a_name(folder: str) -> None:
+    assert set(find_features([f"{folder}/tasks.md", "specs/002-y/tasks.md"])) == set(features(folder, "specs/002-y"))
+
+
+@pytest.mark.parametrize(
+    "folder",
+    [
+        "demo/specs/001-x",
+        "apps/Demos/specs/x",
+        "examples/todo/specs/001-x",
+        "tests/data/specs/001-x",
+        "specs/demo",
+        "specs/demo-feature",
+        "specs/sample_x",
+    ],
+)
+def test_a_demo_is_no_work_beside_numbered_features(folder: str) -> None:
+    paths = [f"{folder}/tasks.md", f"{folder}/spec.md"]
+    assert find_features([*paths, "specs/002-y/tasks.md"]) == features("specs/002-y")
+    assert [one.path for one in find_features(paths)] == [folder]
+
+
+@pytest.mark.parametrize("folders", [("specs/demo", "specs/search"), ("specs/001-a", "specs/002-demo-mode")])
+def test_a_feature_about_a_demo_is_work(folders: tuple[str, ...]) -> None:
+    assert len(features(*folders)) == 2
 
 
 @pytest.mark.parametrize(
