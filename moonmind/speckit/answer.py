@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from moonmind.errors import FeatureMissing, FeatureUnclear, MoonMindError, SpecUnreadable
 from moonmind.speckit.feature import Feature, closeness, document_order, normalise_key
-from moonmind.speckit.features import by_path, listed, without_tasks
+from moonmind.speckit.features import by_path, listed, lists_beside, without_tasks
 from moonmind.speckit.people_tasks import who
 from moonmind.speckit.pointer import follow, pointers_in
 from moonmind.speckit.selection import EVERYTHING, Selection
@@ -371,6 +371,8 @@ class _Asking:
         notes = list(self._notes)
         if without := without_tasks(self._repository.paths, self._repository.features):
             notes.append(f"{listed(without)} {_holds(without)} a spec.md and no tasks.md yet")
+        if beside := lists_beside(self._repository.paths, self._repository.features):
+            notes.append(f"only tasks.md is read, not {listed(beside)}")
         return Answer(kind, feature, work, reasons, tuple(dict.fromkeys(notes)), candidates, asks, left)
 
 

@@ -34,6 +34,7 @@ _PROJECT = ".specify"
 """The one hidden folder that holds features; those of tools (`.claude`, `.kiro`, `.github`, ...) hold copies."""
 _DOCUMENTATION = frozenset({"design", "doc", "docs", "documentation", _PROJECT})
 """Folders that hold specs of the project around them."""
+_LIST = re.compile(r"tasks[-_. ].*\.md|.*[-_. ]tasks\.md", re.IGNORECASE)
 _AROUND = re.compile(r"^[\W_0]+|[\W_]+(?:20\d\d[\W_\d]*)?$")
 """What may stand around the name of such a folder: `_archive`, `000-template`, `done-2025`."""
 _BUILD_FILES = frozenset(
@@ -189,6 +190,16 @@ def without_tasks(paths: Iterable[str], features: Iterable[Feature]) -> tuple[st
         and not _is_shown_there(folder)
     }
     return tuple(sorted(folder for folder in folders - taken if not _stands_in_another(folder, taken)))
+
+
+def lists_beside(paths: Iterable[str], features: Iterable[Feature]) -> tuple[str, ...]:
+    """List the files beside a tasks.md that are called like one, `tasks-phase2.md`; they are not read."""
+    folders = {feature.path for feature in features}
+    return tuple(
+        sorted(
+            path for path in paths if _LIST.fullmatch(path.rpartition("/")[2]) and path.rpartition("/")[0] in folders
+        )
+    )
 
 
 def by_path(features: Sequence[Feature]) -> str:

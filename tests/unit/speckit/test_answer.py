@@ -105,6 +105,12 @@ def test_when_all_is_done_the_reason_says_so_and_newer_specs_are_named() -> None
     assert found.notes == ("specs/004-d has a spec.md and no tasks.md yet",)
 
 
+@pytest.mark.parametrize("name", ["tasks-phase2.md", "Tasks_v2.md", "backend-tasks.md"])
+def test_another_list_of_tasks_beside_the_one_that_is_read_is_told(name: str) -> None:
+    found = answer(repository({A: DONE}, f"{A}/{name}", "docs/tasks-old.md", f"{A}/tasks.md.bak"))
+    assert found.notes == (f"only tasks.md is read, not {A}/{name}",)
+
+
 @pytest.mark.parametrize(
     ("pointer", "note"),
     [
