@@ -242,6 +242,14 @@ def answer(
     reject: Annotated[bool, typer.Option("--reject", help="Do not let it be done.")] = False,
     text: Annotated[str | None, typer.Option(help="The answer to a question without options.")] = None,
     why: Annotated[str | None, typer.Option(metavar="REASON", help="Why; kept with the answer.")] = None,
+    question: Annotated[
+        int | None,
+        typer.Option(
+            metavar="NUMBER",
+            min=0,
+            help="The question that is answered, as `moonmind show` numbers it: refused if the run asks another one by now.",
+        ),
+    ] = None,
     watch: Watch = False,
     json: Json = False,
 ) -> None:
@@ -255,6 +263,7 @@ def answer(
         reject=reject,
         text=text,
         why=why,
+        asked=question,
         watch=watch,
         printer=_printer(json),
     )

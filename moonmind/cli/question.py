@@ -63,12 +63,12 @@ def nothing_asked(run: SpecWorkflowRun) -> AnswerNotAwaited:
 
 
 def answer_commands(run_id: str, asked: Attention) -> list[str]:
-    """Return the commands that answer: one that lists the options, or one for each answer there is."""
-    start = f"moonmind answer {run_id[:8]}"
+    """Return the commands that answer this question and no later one: one for each answer there is, up to a few."""
+    start, end = f"moonmind answer {run_id[:8]}", f"--question {asked.question}"
     values = [option.value for option in asked.options]
     if not values:
-        return [f'{start} --text "..."']
+        return [f'{start} --text "..." {end}']
     if set(values) <= {APPROVE, REJECT}:
-        return [f"{start} --{value}" for value in values]
-    shown = [f"{start} {shlex.quote(one_line(value))}" for value in values[:_COMMANDS]]
-    return shown if len(values) <= _COMMANDS else [*shown, f"{start} ..."]
+        return [f"{start} --{value} {end}" for value in values]
+    shown = [f"{start} {shlex.quote(one_line(value))} {end}" for value in values[:_COMMANDS]]
+    return shown if len(values) <= _COMMANDS else [*shown, f"{start} ... {end}"]

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 from moonmind import wire
 from moonmind.cli import consoles
 from moonmind.cli.exits import say
-from moonmind.cli.question import question
+from moonmind.cli.question import nothing_asked, question
 from moonmind.errors import AnswerNotAwaited, RunActive
 from moonmind.os_user import own_name
 from moonmind.services.run_service import RunService
@@ -26,25 +26,27 @@ def ask(runs: RunService, run: wire.SpecWorkflowRun, *, why: str | None = None) 
     the question stays open then.
     """
     while True:
-        body = _read(run, why)
-        now = runs.get(run.id)
-        if now.attention is not None and now.attention != run.attention:
-            # What was typed answers a question that is not asked any more.
-            run = now
-            print("The run asks something else by now.", file=sys.stderr)
-            consoles.out().print(question(run))
-            continue
+        if (asked := run.attention) is None:
+            raise nothing_asked(run)
+        body = _read(asked, why)
         try:
             return runs.answer(run.id, body, actor=own_name())
-        except (AnswerNotAwaited, RunActive) as error:
-            if now.attention is None:
-                raise
+        except RunActive as error:
             say(error.info())
+        except AnswerNotAwaited as error:
+            run = runs.get(run.id)
+            if run.attention is None:
+                raise
+            if run.attention.question == asked.question:
+                say(error.info())
+            else:
+                print("The run asks something else by now.", file=sys.stderr)
+                consoles.out().print(question(run))
 
 
-def _read(run: wire.SpecWorkflowRun, why: str | None) -> wire.AnswerRun:
+def _read(asked: wire.Attention, why: str | None) -> wire.AnswerRun:
     """Read one line that can be an answer: an option's number or value, or a text where none are offered."""
-    options = run.attention.options if run.attention is not None else []
+    options = asked.options
     prompt = f"Answer (1 to {len(options)}; Ctrl-C leaves it open): " if options else "Answer (Ctrl-C leaves it open): "
     while True:
         try:
@@ -55,6 +57,8 @@ def _read(run: wire.SpecWorkflowRun, why: str | None) -> wire.AnswerRun:
             continue
         chosen = {str(number): option.value for number, option in enumerate(options, 1)}.get(line, line)
         try:
-            return wire.AnswerRun.model_validate({"choice" if options else "text": chosen, "why": why})
+            return wire.AnswerRun.model_validate(
+                {"question": asked.question, "choice" if options else "text": chosen, "why": why}
+            )
         except ValidationError as error:
             print("; ".join(in_words(problem) for problem in error.errors()), file=sys.stderr)

@@ -107,23 +107,32 @@ def answer(
     reject: bool,
     text: str | None,
     why: str | None,
+    asked: int | None,
     watch: bool,
     printer: Printer,
 ) -> int:
-    """Answer what a run asks: with what is given, else with what a person chooses in the terminal."""
+    """Answer what a run asks: with what is given, else with what a person chooses in the terminal.
+
+    `asked` is the question that the given answer is for; None: the one that is asked when the command begins.
+    """
     given = {"choice": choice, "text": text, "approve": approve or None, "reject": reject or None}
     named = [value for value in given.values() if value is not None]
     if len(named) > 1:
         raise InvalidRequest(
             "CHOICE, --approve, --reject and --text are one answer each", remediation="Give exactly one of them."
         )
-    body = _body(wire.AnswerRun, **given, why=why) if named else None
+    if asked is not None and not named:
+        raise InvalidRequest(
+            "--question says what an answer is for, and there is no answer",
+            remediation="Give the answer too, or leave out --question.",
+        )
+    body = _body(wire.AnswerRun, **given, why=why, question=asked) if named else None
     with connected_to_existing() as container:
         run_id = find_run(container.runs, run)
+        asking = container.runs.get(run_id)
         if body is not None:
-            answered = container.runs.answer(run_id, body, actor=own_name())
+            answered = container.runs.answer(run_id, _answering(asking, body), actor=own_name())
         else:
-            asking = container.runs.get(run_id)
             if asking.attention is None:
                 raise nothing_asked(asking)
             printer.answer(asking.attention, lambda console: console.print(question(asking)))
@@ -139,6 +148,13 @@ def answer(
         warn_if_alone(container)
         printer.answer(answered, lambda _: print(f"Run {answered.id} goes on with this answer."))
     return Exit.FINE
+
+
+def _answering(asking: wire.SpecWorkflowRun, body: wire.AnswerRun) -> wire.AnswerRun:
+    """Return the answer with the question that it is for: what the run asks now, if nothing else was said."""
+    if body.question is not None or asking.attention is None:
+        return body
+    return body.model_copy(update={"question": asking.attention.question})
 
 
 def retry(

@@ -134,8 +134,9 @@ class LineView(_PlainView):
             elif said and run.waiting is not None:
                 # Once for each reason: until when it waits moves on with every look at what it waits for.
                 self._once(f"{name} {attempt} {run.waiting.reason}", name, said)
+                asked = None if run.attention is None else run.attention.question
                 for line in question_lines(run):
-                    self._once(f"{name} {attempt} {line}", name, line)
+                    self._once(f"{name} {attempt} {asked} {line}", name, line)
             return
         took = between(task.started_at, task.finished_at) if task.finished_at else ""
         line = "  ".join(part for part in (state, took, said) if part)

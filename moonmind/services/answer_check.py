@@ -16,10 +16,14 @@ _OF_FEATURES = frozenset({CHOOSE_FEATURE, STALE_BOXES})
 """Kinds whose options are features, by their paths, besides CONTINUE."""
 _NAMED = 10
 """So many options are named in a message; the details list all."""
+_QUOTED = 300
+"""Characters of a question in a message."""
 
 
 def given(run: Run, asked: Attention, body: wire.AnswerRun, *, by: str | None, at: datetime) -> Answered:
-    """Return what the body answers to the question; raises AnswerNotAwaited for anything that it does not offer."""
+    """Return what the body answers to the question; raises AnswerNotAwaited for another one, and for what it does not offer."""
+    if body.question not in {None, run_views.question_of(run)}:
+        raise _refused(run, at, f"the run asks something else by now: {asked.text[:_QUOTED]}")
     if body.text is not None:
         if asked.options:
             raise _refused(run, at, f"the run asks for one of its options, not for a text: {_listed(asked)}")

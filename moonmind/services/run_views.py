@@ -185,7 +185,14 @@ def attention_view(run: Run, now: datetime | None) -> wire.Attention | None:
     if asked is None or run.cancel_requested_at is not None:
         return None
     options = [wire.AttentionOption(value=one.value, text=one.text) for one in asked.options]
-    return wire.Attention(kind=asked.kind, text=asked.text, options=options, until=waiting.until)
+    return wire.Attention(
+        question=question_of(run), kind=asked.kind, text=asked.text, options=options, until=waiting.until
+    )
+
+
+def question_of(run: Run) -> int:
+    """Return what names the question that a run asks: the fence, since a run asks under a claim of its own each time."""
+    return run.fence
 
 
 def _task(

@@ -97,6 +97,8 @@ class AttentionOption(WireModel):
 class Attention(WireModel):
     """What a run asks a person, and until when it waits for the answer."""
 
+    question: int = Field(ge=0)
+    """Names this question among those of its run; an answer that names it too answers no other one."""
     kind: str
     """`choose_feature`, `stale_boxes`, and more over time."""
     text: str

@@ -140,6 +140,8 @@ class RetryRun(_Request):
 class AnswerRun(_Request):
     """Answer what a run asks: with exactly one of `choice`, `text`, `approve` and `reject`."""
 
+    question: Annotated[int, Field(strict=True, ge=0)] | None = None
+    """`question` of the attention that is answered; absent: whatever the run asks now."""
     choice: Annotated[Text, Field(min_length=1, max_length=VALUE_LENGTH)] | None = None
     """The `value` of one of the options."""
     text: Annotated[Text, Field(min_length=1, max_length=NOTES_LENGTH)] | None = None

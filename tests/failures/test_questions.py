@@ -133,7 +133,9 @@ def test_a_question_without_an_answer_ends_the_run_and_its_retry_asks_again(engi
     assert engine.team.post(f"/{run_id}/retry").status_code == 202
     again = asked(engine, run_id)
     assert datetime.fromisoformat(again["until"]) > over + timedelta(seconds=1)
-    assert answer(engine, run_id, choice=FEATURE).status_code == 202
+    stale = answer(engine, run_id, choice=FEATURE, question=question["question"])
+    assert (stale.status_code, stale.json()["details"]["awaited"]) == (409, again)
+    assert answer(engine, run_id, choice=FEATURE, question=again["question"]).status_code == 202
     assert engine.team.succeed(run_id)["featureKey"] == "spec-42-refresh-docs"
     assert len(told(engine, run_id, "run.asked")) == 2
 

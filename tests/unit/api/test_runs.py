@@ -255,12 +255,14 @@ def test_an_answer_is_accepted_and_a_second_one_is_told_of_it(client: TestClient
     run_id = let_ask(database, add_run(database), QUESTION).id
     shown = client.get(f"{RUNS}/{run_id}").json()
     assert shown["attention"] == {
+        "question": shown["attention"]["question"],
         "kind": QUESTION.kind,
         "text": QUESTION.text,
         "options": [{"value": one.value, "text": one.text} for one in QUESTION.options],
         "until": shown["waiting"]["until"],
     }
-    first = client.post(f"{RUNS}/{run_id}/answer", json={"choice": "go", "why": "it may"})
+    named = {"question": shown["attention"]["question"]}
+    first = client.post(f"{RUNS}/{run_id}/answer", json={"choice": "go", "why": "it may", **named})
     assert (first.status_code, first.json()["attention"], first.json()["waiting"]) == (202, None, None)
     second = client.post(f"{RUNS}/{run_id}/answer", json={"choice": "stop"})
     assert (second.status_code, second.json()["code"]) == (409, "answer_not_awaited")
@@ -292,6 +294,9 @@ def test_a_wrong_answer_is_a_conflict_that_says_what_is_awaited(client: TestClie
         ({"choice": "go", "why": "x" * 501}, "at most 500 characters"),
         ({"choice": "a\0b"}, "U+0000"),
         ({"choice": 3}, "must be a string"),
+        ({"choice": "go", "question": "1"}, "must be a whole number"),
+        ({"choice": "go", "question": True}, "must be a whole number"),
+        ({"choice": "go", "question": -1}, "must be 0 or more"),
         (["go"], "must be a JSON object"),
     ],
 )

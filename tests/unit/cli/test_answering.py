@@ -26,6 +26,7 @@ WHICH = Attention.asking(
     "Which feature?",
     [Option("specs/001-accounts", "3 open tasks\x1b[2J"), Option("specs/002-billing", "9 open tasks, changed today")],
 )
+TWICE = Attention.asking("stale_boxes", "Go on?", [Option("continue", "go on"), *WHICH.options])
 MAY_I = Attention.asking("findings", "Publish it?", [Option("approve", "publish"), Option("reject", "stop")])
 IN_WORDS = Attention.asking("a-question", "What is it called?", [])
 
@@ -54,8 +55,14 @@ def asking(database: Database, question: Attention = WHICH) -> Run:
     return let_ask(database, add_run(database, id=ID), question)
 
 
+def ask_anew(moonmind: Command, database: Database, question: Attention) -> None:
+    """Let somebody else answer, and the stage ask this."""
+    assert moonmind("answer", "1111", "specs/001-accounts", "--why", "first") == 0
+    let_ask(database, read_run(database, ID), question)
+
+
 def answered(database: Database) -> dict[str, object]:
-    (told,) = [event.data for event in events_of(database, ID) if event.type == "run.answered"]
+    told = [event.data for event in events_of(database, ID) if event.type == "run.answered"][-1]
     return {name: value for name, value in told.items() if name not in {"at", "by", "kind"} and value is not None}
 
 
@@ -65,9 +72,9 @@ def answered(database: Database) -> dict[str, object]:
 @pytest.mark.parametrize(
     ("question", "commands"),
     [
-        (WHICH, ["moonmind answer 11111111 specs/001-accounts", "moonmind answer 11111111 specs/002-billing"]),
-        (MAY_I, ["moonmind answer 11111111 --approve", "moonmind answer 11111111 --reject"]),
-        (IN_WORDS, ['moonmind answer 11111111 --text "..."']),
+        (WHICH, [f"moonmind answer 11111111 {path} --question 1" for path in WHICH.values]),
+        (MAY_I, [f"moonmind answer 11111111 --{word} --question 1" for word in ("approve", "reject")]),
+        (IN_WORDS, ['moonmind answer 11111111 --text "..." --question 1']),
     ],
 )
 def test_show_has_the_question_its_options_and_the_commands_that_answer(
@@ -112,6 +119,19 @@ def test_watching_without_a_terminal_shows_the_question_once(
     assert out.count("answer: moonmind answer 11111111 specs/001-accounts") == 1
 
 
+def test_watching_without_a_terminal_shows_a_question_again_that_is_asked_again(
+    moonmind: Command, database: Database, meanwhile: Meanwhile, capsys: Capture
+) -> None:
+    asking(database)
+    meanwhile(
+        lambda: ask_anew(moonmind, database, WHICH),
+        lambda: end(database, ID, RunStatus.FAILED, waiting_reason=None, waiting_since=None),
+    )
+    assert moonmind("show", "1111", "--watch") == 1
+    out = capsys.readouterr().out
+    assert [out.count(text) for text in ("Which feature?", "--question 1\n", "--question 2\n")] == [2, 2, 2]
+
+
 # --- answered by a command -----------------------------------------------------------------------------------------
 
 
@@ -124,6 +144,7 @@ def test_watching_without_a_terminal_shows_the_question_once(
         (MAY_I, ("--approve",), {"approve": True}),
         (MAY_I, ("--reject", "--why", "not yet"), {"reject": True, "why": "not yet"}),
         (IN_WORDS, ("--text", "It is called x."), {"text": "It is called x."}),
+        (MAY_I, ("--approve", "--question", "1"), {"approve": True}),
     ],
 )
 def test_a_command_answers(
@@ -150,6 +171,9 @@ def test_a_command_answers(
         (("x" * 513,), 2, "at most 512 characters"),
         (("specs/001-accounts", "--why", "x" * 501), 2, "at most 500 characters"),
         (("--text", "x"), 3, "one of its options"),
+        (("1", "--question", "2"), 3, "asks something else by now: Which feature?"),
+        (("--question", "1"), 2, "there is no answer"),
+        (("1", "--question", "x"), 2, "--question"),
     ],
 )
 def test_a_wrong_answer_is_refused_and_the_question_stays_open(
@@ -229,6 +253,38 @@ def test_a_feature_that_is_taken_is_said_and_asked_again(
     assert moonmind("answer", "1111") == 0
     assert str(other.id) in capsys.readouterr().err
     assert answered(database) == {"choice": "specs/001-accounts"}
+
+
+@pytest.mark.parametrize("command", [("answer", "1111"), ("show", "1111", "--watch")])
+@pytest.mark.parametrize("anew", [WHICH, TWICE, IN_WORDS])
+def test_what_is_typed_does_not_answer_a_question_that_was_asked_meanwhile(
+    moonmind: Command,
+    database: Database,
+    types: Types,
+    meanwhile: Meanwhile,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: Capture,
+    command: tuple[str, ...],
+    anew: Attention,
+) -> None:
+    monkeypatch.setenv("TERM", "dumb")
+    asking(database)
+    lines = iter(("2", "1"))
+
+    def typed(_prompt: str = "") -> str:
+        line = next(lines)
+        if line == "2":
+            ask_anew(moonmind, database, anew)
+        return line
+
+    types()
+    monkeypatch.setattr(builtins, "input", typed)
+    meanwhile(lambda: end(database, ID, RunStatus.SUCCEEDED))
+    assert moonmind(*command) == 0
+    out, err = capsys.readouterr()
+    assert "The run asks something else by now." in err
+    assert anew.text in out
+    assert answered(database) == ({"choice": anew.values[0]} if anew.values else {"text": "1"})
 
 
 def test_watching_in_a_terminal_asks_right_there(

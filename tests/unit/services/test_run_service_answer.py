@@ -1,5 +1,6 @@
 """What a person may answer, when, and what becomes of it."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -34,6 +35,7 @@ from tests.support.engine_room import EngineRoom
 FEATURES = ("specs/001-accounts", "specs/002-billing", "apps/web/specs/001-pages")
 WHICH = Ask(CHOOSE_FEATURE, "Which feature?", tuple(Option(path, f"facts of {path}") for path in FEATURES))
 MAY_I = Ask("findings", "Publish it?", (Option("approve", "publish"), Option("reject", "stop")))
+STALE = Ask(STALE_BOXES, "Go on?", (Option(CONTINUE, "go on"), *WHICH.options))
 IN_WORDS = Ask("a-question", "What is it called?")
 REPOSITORY = "octo/demo"
 
@@ -55,6 +57,13 @@ def asking(room: EngineRoom, ask: Ask = WHICH, stage: Stage = Stage.DISCOVER, **
 
 def answer(room: EngineRoom, run_id: UUID, *, by: str | None = "ana", **body: Any) -> SpecWorkflowRun:
     return room.runs.answer(run_id, AnswerRun(**body), actor=by)
+
+
+def question(room: EngineRoom, run_id: UUID) -> int:
+    """Return what names the question that the run asks now."""
+    attention = room.runs.get(run_id).attention
+    assert attention is not None
+    return attention.question
 
 
 def refused(room: EngineRoom, run_id: UUID, **body: Any) -> AnswerNotAwaited:
@@ -241,10 +250,63 @@ def test_an_answer_to_an_earlier_question_is_not_taken_for_one_to_the_next(room:
     again = room.read(run_id)
     assert (again.waiting_reason, again.feature_key) == (WaitingReason.NEEDS_ATTENTION, None)
     with room.database.write() as unit:
-        question = Attention.read(seen.attention)
-        assert question is not None
-        assert unit.requests.answer(seen, question, feature_key=None, deadline_seconds=60.0) is None
+        earlier = Attention.read(seen.attention)
+        assert earlier is not None
+        assert unit.requests.answer(seen, earlier, feature_key=None, deadline_seconds=60.0) is None
     assert room.read(run_id) == again
+
+
+def _answered_and_asked_anew(room: EngineRoom, run_id: UUID) -> None:
+    answer(room, run_id, choice="specs/001-accounts")
+    room.reports(Stage.DISCOVER, STALE)
+    room.execute(room.read(run_id), Stage.DISCOVER)
+
+
+def _answered_and_asked_the_same(room: EngineRoom, run_id: UUID) -> None:
+    answer(room, run_id, choice="specs/001-accounts")
+    room.reports(Stage.DISCOVER, WHICH)
+    room.execute(room.read(run_id), Stage.DISCOVER)
+
+
+def _expired_and_retried(room: EngineRoom, run_id: UUID) -> None:
+    make_due(room.database, run_id)
+    with room.database.write() as unit:
+        unit.rescues.close_unanswered()
+    room.runs.retry(run_id, RetryRun(mode=RetryMode.RESUME_FAILED_TASK))
+    room.execute(room.read(run_id), Stage.DISCOVER)
+
+
+def _asked_by_a_later_stage(room: EngineRoom, run_id: UUID) -> None:
+    answer(room, run_id, choice="specs/001-accounts")
+    room.execute(room.read(run_id), Stage.DISCOVER)
+    room.reports(Stage.SUBMIT, WHICH)
+    room.execute(room.read(run_id), Stage.SUBMIT)
+
+
+@pytest.mark.parametrize(
+    "meanwhile",
+    [_answered_and_asked_anew, _answered_and_asked_the_same, _expired_and_retried, _asked_by_a_later_stage],
+)
+def test_an_answer_that_names_an_earlier_question_is_refused_although_its_choice_is_offered_again(
+    room: EngineRoom, meanwhile: Callable[[EngineRoom, UUID], None]
+) -> None:
+    run_id = asking(room)
+    seen = question(room, run_id)
+    meanwhile(room, run_id)
+    room.told.runs.clear()
+    error = refused(room, run_id, choice="specs/002-billing", question=seen)
+    now = room.runs.get(run_id).attention
+    assert now is not None
+    assert error.message == f"the run asks something else by now: {now.text}"
+    assert error.details == {"status": "running", "awaited": now.model_dump(mode="json", by_alias=True)}
+    view = answer(room, run_id, choice="specs/002-billing", question=error.details["awaited"]["question"])
+    assert view.attention is None
+
+
+@pytest.mark.parametrize("off", [-1, 1, 10**30])
+def test_an_answer_that_names_no_question_of_the_run_is_refused(room: EngineRoom, off: int) -> None:
+    run_id = asking(room)
+    refused(room, run_id, choice="specs/002-billing", question=question(room, run_id) + off)
 
 
 def test_an_answer_lasts_while_its_stage_waits_fails_and_is_tried_again(room: EngineRoom) -> None:
@@ -359,8 +421,7 @@ def test_a_feature_that_another_run_works_on_cannot_be_chosen_and_the_question_s
 
 
 def test_who_is_asked_about_stale_boxes_cannot_choose_a_feature_that_is_taken_either(room: EngineRoom) -> None:
-    stale = Ask(STALE_BOXES, "Go on?", (Option(CONTINUE, "go on"), *WHICH.options))
-    run_id = asking(room, stale, repository=REPOSITORY)
+    run_id = asking(room, STALE, repository=REPOSITORY)
     other = room.runs.create(CreateRun(repository=REPOSITORY, feature_key="002"))
     room.told.runs.clear()
     for name in ("specs/002-billing", "002"):
