@@ -6,7 +6,7 @@ from pydantic import AfterValidator, ConfigDict, Field, ValidationInfo, field_va
 
 from moonmind.errors import InvalidRequest
 from moonmind.runs import naming
-from moonmind.runs.attention import VALUE_LENGTH
+from moonmind.runs.attention import APPROVE, REJECT, VALUE_LENGTH
 from moonmind.runs.chain import Stage
 from moonmind.runs.machine import RetryMode
 from moonmind.speckit.selection import Selection
@@ -137,6 +137,10 @@ class RetryRun(_Request):
     """For a run that ended with `secret_suspected`, and `resume_failed_task`."""
 
 
+_OTHER = {APPROVE: REJECT, REJECT: APPROVE}
+_ANSWERS = ("choice", "text", *_OTHER)
+
+
 class AnswerRun(_Request):
     """Answer what a run asks: with exactly one of `choice`, `text`, `approve` and `reject`."""
 
@@ -151,8 +155,19 @@ class AnswerRun(_Request):
     why: Annotated[Text, Field(min_length=1, max_length=WHY_LENGTH)] | None = None
     """Kept with the answer."""
 
+    @field_validator("approve", "reject", mode="before")
+    @classmethod
+    def _true(cls, value: object, info: ValidationInfo) -> object:
+        """Refuse `false`: whoever sends it may mean the other answer, or none yet."""
+        if value is not None and value is not True:
+            raise ValueError(f"must be true or left out; the other answer is `{_OTHER[str(info.field_name)]}: true`")
+        return value
+
     @model_validator(mode="after")
     def _one(self) -> Self:
-        if sum(one is not None for one in (self.choice, self.text, self.approve, self.reject)) != 1:
-            raise ValueError("exactly one of choice, text, approve and reject is the answer")
+        given = [name for name in _ANSWERS if getattr(self, name) is not None]
+        if len(given) != 1:
+            raise ValueError(
+                f"exactly one of choice, text, approve and reject is the answer; sent: {' and '.join(given) or 'none'}"
+            )
         return self

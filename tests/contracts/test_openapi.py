@@ -8,8 +8,10 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator, FormatChecker
 from openapi_spec_validator import OpenAPIV31SpecValidator
+from pydantic import ValidationError
 
 from api_service.app import create_app
+from moonmind.wire import AnswerRun
 
 CONTRACT = Path(__file__).parents[2] / "specs/001-celery-chain-workflow/contracts/workflow.openapi.yaml"
 METHODS = ("get", "post", "put", "patch", "delete", "head", "options")
@@ -147,6 +149,33 @@ def test_every_schema_is_the_same_in_both(contract: Json, served: Json) -> None:
     promised, kept = plain_schemas(contract), plain_schemas(served)
     for name in promised:
         assert promised[name] == kept[name], name
+
+
+def valid(contract: Json, schema: Json, value: Json) -> bool:
+    return not [*Draft202012Validator({**schema, "components": contract["components"]}).iter_errors(value)]
+
+
+def test_null_is_valid_wherever_a_type_names_it(contract: Json) -> None:
+    fields = [
+        (f"{name}.{field}", each)
+        for name, schema in contract["components"]["schemas"].items()
+        for field, each in schema.get("properties", {}).items()
+        if "null" in each.get("type", ())
+    ]
+    assert len(fields) >= 10
+    assert [place for place, each in fields if not valid(contract, each, None)] == []
+
+
+@pytest.mark.parametrize("field", ["approve", "reject"])
+@pytest.mark.parametrize("value", [True, False, None, 1, "true"])
+def test_the_contract_and_the_model_take_the_same_words_of_approval(contract: Json, field: str, value: Json) -> None:
+    body = {field: value} | ({"choice": "go"} if value is None else {})
+    try:
+        taken = AnswerRun.model_validate(body) is not None
+    except ValidationError:
+        taken = False
+    assert taken is (value is True or value is None)
+    assert valid(contract, contract["components"]["schemas"]["AnswerRun"], body) is taken
 
 
 def test_every_example_keeps_to_its_schema(contract: Json) -> None:
