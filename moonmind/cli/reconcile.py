@@ -18,6 +18,9 @@ from moonmind.runs.kinds import TICKS
 from moonmind.speckit.answer import AnswerKind
 from moonmind.wire.requests import SELECTED_LENGTH
 
+_SHOWN = 12
+"""Digits of a commit's name."""
+
 
 def reconcile(repository: str, *, feature: str | None, yes: bool, watch: bool, printer: Printer) -> int:
     """Show the proposals; on acceptance, start the run that ticks them."""
@@ -50,7 +53,10 @@ def sheet(found: wire.RunPreview) -> RenderableType:
     """Draw the proposals with their evidence, and why other boxes stay open."""
     parts: list[RenderableType] = []
     if found.feature:
-        parts.append(Text.assemble((one_line(found.feature), "bold"), (f"  {one_line(found.choice or '')}", "dim")))
+        seen = f"  at commit {one_line(found.commit[:_SHOWN])}" if found.commit else ""
+        parts.append(Text.assemble((one_line(found.feature), "bold"), (seen, "dim")))
+    if found.choice:
+        parts.append(Text(one_line(found.choice), "dim"))
     if found.error is not None:
         parts.append(Text(in_commands(one_line(found.error.message)), "red"))
         if found.error.remediation:
@@ -64,7 +70,9 @@ def sheet(found: wire.RunPreview) -> RenderableType:
     for task in found.work:
         table.add_row(Text(one_line(task.id), "bold"), Text(one_line(task.text)), Text(one_line(task.evidence or "")))
     if found.work:
-        parts.append(table)
+        parts += [Text(""), table]
+    if found.notes:
+        parts.append(Text(""))
     parts += [Text(f"note: {in_commands(one_line(note))}", "yellow") for note in found.notes]
     return Group(*parts)
 

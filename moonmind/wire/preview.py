@@ -80,6 +80,8 @@ class RunPreview(WireModel):
     candidates: list[PreviewCandidate] = Field(default_factory=list)
     work: list[PreviewTask] = Field(default_factory=list)
     """The tasks with their text."""
+    commit: str | None = None
+    """What was looked at: the commit that the work would start from; None where that was not decided."""
     branch: str | None = None
     base: str | None = None
     """The branch that the pull request would go to."""

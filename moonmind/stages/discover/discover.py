@@ -70,12 +70,14 @@ def preview(context: StageContext) -> Preview:
         }
         return Preview({**report, **ended, "reasons": [*report["reasons"], outcome.reason]})
     plan = Plan.read(outcome.result)
-    return Preview({**report, "choice": plan.choice, "notes": plan.warnings}, outcome.result)
+    seen = {"choice": plan.choice, "notes": plan.warnings, "commit": plan.starting_commit}
+    return Preview({**report, **seen}, outcome.result)
 
 
 def _preview_of_ticks(context: StageContext, chosen: "_Chosen", report: Mapping[str, Any]) -> Preview:
     plan, notes = _tick_plan(context, chosen)
     named: dict[str, Any] = {"asks": None, "candidates": [], "left": [], "left_for_people": []}
+    named |= {"commit": plan.starting_commit, "notes": notes}
     if not plan.tasks:
         reason = f"no open task of {plan.feature.path} names files that are all there"
         ended: dict[str, Any] = {
@@ -85,9 +87,9 @@ def _preview_of_ticks(context: StageContext, chosen: "_Chosen", report: Mapping[
             "reason": reason,
             "reasons": [reason],
         }
-        return Preview({**report, **named, **ended, "notes": notes})
+        return Preview({**report, **named, **ended})
     work = {"answer": AnswerKind.WORK, "phase": plan.phase, "tasks": [task.id for task in plan.tasks], "reason": None}
-    return Preview({**report, **named, **work, "choice": plan.choice, "notes": notes}, plan.stored())
+    return Preview({**report, **named, **work, "choice": plan.choice}, plan.stored())
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from moonmind.ports.check import CheckStatus
 from moonmind.runtime.container import Container
 from moonmind.sample import source
 from tests.support.databases import add_run, everything
-from tests.support.git_repos import branches_of, make_bare
+from tests.support.git_repos import branches_of, make_bare, tip_of
 
 RUNS = "/api/workflows/speckit/runs"
 PREVIEW = f"{RUNS}/preview"
@@ -83,8 +83,10 @@ def test_each_answer_is_given_and_nothing_is_made(
 
 
 def test_work_is_shown_with_its_tasks_its_branch_and_the_preflight(client: TestClient, repository: Repository) -> None:
-    found = ask(client, repository.of(WORK))
+    name = repository.of(WORK)
+    found = ask(client, name)
     assert (found["feature"], found["phase"]) == ("specs/001-a", "Phase 1: Setup")
+    assert found["commit"] == tip_of(repository.bare(name), "main")
     assert found["tasks"] == ["T001", "T002"]
     assert [(task["id"], task["line"], task["text"]) for task in found["work"]] == [
         ("T001", 5, "Write `a.py`"),
@@ -107,7 +109,7 @@ def test_a_question_lists_what_may_be_meant(client: TestClient, repository: Repo
         ("specs/001-a", 3, 3),
         ("specs/002-b", 3, 3),
     ]
-    assert (found["tasks"], found["work"], found["branch"]) == ([], [], None)
+    assert (found["tasks"], found["work"], found["branch"], found["commit"]) == ([], [], None, None)
     assert found["reasons"]
 
 

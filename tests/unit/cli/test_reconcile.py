@@ -41,6 +41,10 @@ def bare(installation: Path) -> Path:
     return place
 
 
+def head(bare: Path) -> str:
+    return git(bare, "rev-parse", "main").decode().strip()
+
+
 def newest(database: Database) -> Run:
     with database.read() as unit:
         return unit.runs.page(RunFilter(), 1)[0]
@@ -52,12 +56,12 @@ def work_through(container: Container, run: Run) -> Run:
     return newest(container.database)
 
 
-@pytest.mark.usefixtures("bare")
 def test_what_is_there_is_proposed_with_its_evidence_and_nothing_is_started(
-    moonmind: Command, database: Database, capsys: Capture
+    moonmind: Command, database: Database, bare: Path, capsys: Capture
 ) -> None:
     assert moonmind("reconcile", NAME) == 0
     out = capsys.readouterr().out
+    assert f"specs/001-a  at commit {head(bare)[:12]}\n" in out
     assert "T001" in out
     assert "src/a.py is there" in out
     assert "src/b.py, src/c.py are there" in out
@@ -67,10 +71,10 @@ def test_what_is_there_is_proposed_with_its_evidence_and_nothing_is_started(
     assert everything(database)["run"] == []
 
 
-@pytest.mark.usefixtures("bare")
-def test_programs_are_told_the_same(moonmind: Command, database: Database, capsys: Capture) -> None:
+def test_programs_are_told_the_same(moonmind: Command, database: Database, bare: Path, capsys: Capture) -> None:
     assert moonmind("reconcile", NAME, "--json") == 0
     found = json.loads(capsys.readouterr().out)
+    assert found["commit"] == head(bare)
     assert (found["answer"], found["tasks"]) == ("work", ["T001", "T002"])
     assert [task["evidence"] for task in found["work"]] == ["src/a.py is there", "src/b.py, src/c.py are there"]
     assert everything(database)["run"] == []
@@ -153,9 +157,12 @@ def test_several_open_features_are_a_question(
 
 
 def test_nothing_to_tick_is_said(moonmind: Command, database: Database, installation: Path, capsys: Capture) -> None:
-    make_bare(installation / "repositories" / f"{NAME}.git", {"specs/001-a/tasks.md": TASKS})
+    bare = installation / "repositories" / f"{NAME}.git"
+    make_bare(bare, {"specs/001-a/tasks.md": TASKS})
     assert moonmind("reconcile", NAME, "--yes") == 0
-    assert "no open task of specs/001-a names files that are all there" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "no open task of specs/001-a names files that are all there" in out
+    assert f"specs/001-a  at commit {head(bare)[:12]}\n" in out
     assert everything(database)["run"] == []
 
 
