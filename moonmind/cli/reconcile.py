@@ -35,7 +35,9 @@ def reconcile(repository: str, *, feature: str | None, yes: bool, watch: bool, p
             return Exit.FAILED
         if not found.work or not (yes or _accepted(found, printer)):
             return Exit.FINE
-        accepted = asked_for(repository, feature=found.feature, kind=TICKS, tasks=_joined(found.tasks))
+        accepted = asked_for(
+            repository, feature=found.feature, kind=TICKS, tasks=_joined(found.tasks), commit=found.commit
+        )
         return started(container, container.runs.create(accepted, actor=own_name()), watch=watch, printer=printer)
 
 

@@ -49,10 +49,11 @@ def asked_for(
     story: str | None = None,
     tasks: Sequence[str] = (),
     skip: Sequence[str] = (),
+    commit: str | None = None,
     kind: str | None = None,
 ) -> wire.CreateRun:
     """Return what the command line asks for; raises InvalidRequest for what no run can be made of."""
-    given = {"phase": phase, "story": story, "tasks": list(tasks) or None, "skip": list(skip) or None}
+    given = {"phase": phase, "story": story, "tasks": list(tasks) or None, "skip": list(skip) or None, "commit": commit}
     chosen = {name: value for name, value in given.items() if value is not None}
     return _body(
         wire.CreateRun,

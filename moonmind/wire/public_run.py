@@ -130,6 +130,7 @@ class Selected(WireModel):
     story: str | None = None
     tasks: list[str] = Field(default_factory=list)
     skip: list[str] = Field(default_factory=list)
+    commit: str | None = None
 
 
 class SpecWorkflowRun(WireModel):

@@ -8,6 +8,7 @@ from moonmind.errors import InvalidRequest
 from moonmind.runs import naming
 from moonmind.runs.attention import APPROVE, REJECT, VALUE_LENGTH
 from moonmind.runs.chain import Stage
+from moonmind.runs.kinds import TICKS
 from moonmind.runs.machine import RetryMode
 from moonmind.speckit.selection import Selection
 from moonmind.wire.base import Text, WireModel, must_match
@@ -59,6 +60,14 @@ Fingerprint = Annotated[
 ]
 
 
+COMMIT = r"^[0-9a-f]{40}$"
+CommitName = Annotated[
+    str,
+    must_match(COMMIT, "must be a commit's whole name: 40 digits of 0-9 and a-f"),
+    Field(json_schema_extra={"pattern": COMMIT}),
+]
+
+
 class _Request(WireModel):
     """A body from outside: a misspelt field is an error, never ignored."""
 
@@ -80,6 +89,8 @@ class Select(_Request):
     """Ids such as `T012`, and ranges such as `T001-T005`."""
     skip: SelectedTasks = Field(default_factory=list)
     """Ids and ranges to leave out."""
+    commit: CommitName | None = None
+    """With the kind `ticks`: where the tasks were looked at; none is ticked whose text is another one by now."""
 
     @field_validator("phase", "story", "tasks", "skip")
     @classmethod
@@ -117,6 +128,12 @@ class CreateRun(_Request):
     """Which of the feature's open tasks may be taken up; absent: all."""
     kind: Literal["phase", "ticks"] | None = None
     """`ticks`: only tick the boxes of the selected tasks, which are done already; absent: `phase`."""
+
+    @model_validator(mode="after")
+    def _compared(self) -> Self:
+        if self.select is not None and self.select.commit and not (self.kind == TICKS and self.select.tasks):
+            raise ValueError("select.commit goes with select.tasks and the kind ticks")
+        return self
 
 
 class AcceptFindings(_Request):

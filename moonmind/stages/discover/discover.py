@@ -152,7 +152,9 @@ def _tick_plan(context: StageContext, chosen: _Chosen) -> tuple[Plan, tuple[str,
     ticks = (
         tick_plan.proposed(chosen.candidates, there, file, start)
         if selection.is_all
-        else tick_plan.accepted(chosen.candidates, there, file, start, selection)
+        else tick_plan.accepted(
+            chosen.candidates, there, file, start, selection, (context.run.selection or {}).get("commit")
+        )
     )
     if ticks.tasks and start.branch_tip is None:
         refuse_conflicts(start.branch, snapshot.branches, snapshot.repository.default_branch)

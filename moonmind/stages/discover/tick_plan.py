@@ -3,19 +3,26 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from moonmind.errors import InvalidRequest, VcsRefused
+from moonmind.errors import InvalidRequest, SpecUnreadable, VcsRefused
 from moonmind.proof.substance import LARGEST
 from moonmind.proof.tick_proposals import TickDoubt, TickProposal, tick_proposals
 from moonmind.runs.stored_text import storable
 from moonmind.speckit.feature import Feature
 from moonmind.speckit.selection import Selection
 from moonmind.speckit.spec_tasks import NO_BOX, SpecTask, TasksFile
+from moonmind.speckit.tasks_md import read_tasks
 from moonmind.speckit.tree import Tree
 from moonmind.stages.discover.candidates import Candidates, Start
+from moonmind.stages.discover.snapshot import Snapshot
 
 TITLE = "Boxes of tasks that are done"
 """Stands for the phase where the boxes are of several."""
 _NOTES = 50
+_NAMED, _TEXT = 5, 100
+"""So many changed tasks are named in a message, each with so many characters of its text."""
+_NAME = 12
+"""Digits of a commit's name that people are shown."""
+_AGAIN = "Nothing was ticked. Run `moonmind reconcile` again, and accept what it proposes now."
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,17 +44,68 @@ def proposed(candidates: Candidates, feature: Feature, file: TasksFile, start: S
     return TickPlan(_title(file, tasks), tasks, _evidence(tasks, proposals, doubts), _notes(doubts))
 
 
-def accepted(candidates: Candidates, feature: Feature, file: TasksFile, start: Start, selection: Selection) -> TickPlan:
+def accepted(
+    candidates: Candidates, feature: Feature, file: TasksFile, start: Start, selection: Selection, looked_at: str | None
+) -> TickPlan:
     """Plan the boxes that were selected and are open; what shows nothing is ticked all the same, and says so.
 
-    Raises InvalidRequest for a task without an id of which nothing shows that it is done.
+    `looked_at` is the commit at which a person accepted them. Raises InvalidRequest for tasks that had another text there, and,
+    where the commit is not known, for those without an id of which nothing shows that they are done.
     """
     meant = selection.of(file)
     tasks = tuple(task for task in file.tasks if task.pending and task.key in meant and task.box_offset != NO_BOX)
     proposals, doubts = _look(candidates, feature, file, start)
-    if selection.ids or selection.ranges:
+    if looked_at is None and (selection.ids or selection.ranges):
         _refuse_lines(tasks, proposals, feature)
+    if looked_at is not None and looked_at != start.commit:
+        _refuse_changed(tasks, _selected_at(candidates.snapshot, looked_at, feature, selection), feature, looked_at)
     return TickPlan(_title(file, tasks), tasks, _evidence(tasks, proposals, doubts))
+
+
+def _selected_at(snapshot: Snapshot, commit: str, feature: Feature, selection: Selection) -> tuple[SpecTask, ...]:
+    """Return the tasks that the same selection means at a commit; raises InvalidRequest where they cannot be read."""
+    try:
+        data = snapshot.read(commit, feature.tasks_path)
+        if data is None:
+            raise InvalidRequest("there is no such file")
+        file = read_tasks(data, name=feature.tasks_path)
+        meant = selection.of(file)
+    except (VcsRefused, SpecUnreadable, InvalidRequest) as error:
+        raise InvalidRequest(
+            f"{feature.tasks_path} cannot be compared with commit {commit[:_NAME]}, where these boxes were accepted: "
+            f"{error.message}",
+            remediation=_AGAIN,
+        ) from None
+    return tuple(task for task in file.tasks if task.key in meant)
+
+
+def _refuse_changed(tasks: Iterable[SpecTask], before: Iterable[SpecTask], feature: Feature, looked_at: str) -> None:
+    """Refuse tasks whose ids stood for other ones when a person accepted them."""
+    texts: dict[str, list[str]] = {}
+    for task in before:
+        texts.setdefault(task.id, []).append(task.text)
+    changed = [
+        f"{task.id} is now {_quoted(task.text)} and {_was(texts.get(task.id))}"
+        for task in tasks
+        if task.text not in texts.get(task.id, ())
+    ]
+    if changed:
+        more = f"; and {len(changed) - _NAMED} more" if len(changed) > _NAMED else ""
+        raise InvalidRequest(
+            storable(
+                f"{feature.tasks_path} has changed since commit {looked_at[:_NAME]}, where these boxes were accepted: "
+                f"{'; '.join(changed[:_NAMED])}{more}"
+            ),
+            remediation=_AGAIN,
+        )
+
+
+def _was(texts: list[str] | None) -> str:
+    return "was not there" if texts is None else f"was {' or '.join(map(_quoted, texts))}"
+
+
+def _quoted(text: str) -> str:
+    return f'"{text if len(text) <= _TEXT else text[:_TEXT].rstrip() + "…"}"'
 
 
 def _refuse_lines(tasks: Iterable[SpecTask], proposals: Iterable[TickProposal], feature: Feature) -> None:

@@ -83,6 +83,8 @@ def test_an_idempotency_key_is_short_and_visible(client: TestClient, key: str) -
         ({**BODY, "select": {"tasks": ["T001-"]}}, "select.tasks"),
         ({**BODY, "select": {"skip": [""]}}, "select.skip"),
         ({**BODY, "select": {"task": ["T001"]}}, "select.task"),
+        ({**BODY, "kind": "ticks", "select": {"tasks": ["T001"], "commit": "main"}}, "select.commit"),
+        ({**BODY, "kind": "ticks", "select": {"tasks": ["T001"], "commit": "A" * 40}}, "select.commit"),
         ({**BODY, "feature_key": "both"}, "feature_key"),
         ({**BODY, "surprise": 1}, "surprise"),
     ],

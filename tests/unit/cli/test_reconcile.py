@@ -13,7 +13,7 @@ from moonmind.runs.machine import RunStatus
 from moonmind.runs.records import Run, RunFilter
 from moonmind.runtime.container import Container
 from tests.support.databases import everything
-from tests.support.git_repos import branches_of, git, make_bare
+from tests.support.git_repos import branches_of, commit_to, git, make_bare
 
 Command = Callable[..., int]
 Capture = pytest.CaptureFixture[str]
@@ -85,7 +85,8 @@ def test_what_is_accepted_becomes_a_pull_request_of_these_boxes_alone(
 ) -> None:
     assert moonmind("reconcile", NAME, "--yes") == 0
     run = newest(container.database)
-    assert (run.kind, run.requested_key, run.selection) == ("ticks", "specs/001-a", {"tasks": ["T001,T002"]})
+    assert (run.kind, run.requested_key) == ("ticks", "specs/001-a")
+    assert run.selection == {"tasks": ["T001,T002"], "commit": head(bare)}
     ended = work_through(container, run)
     assert (ended.status, ended.error) == (RunStatus.SUCCEEDED, None)
     assert git(bare, "diff", "--name-only", "main", "moonmind/001-a").decode().split() == ["specs/001-a/tasks.md"]
@@ -199,3 +200,78 @@ def test_a_task_without_an_id_is_ticked_only_where_its_line_is_still_proposed(
         assert ended.status is RunStatus.SUCCEEDED
         after = git(bare.parent / "lines.git", "show", "moonmind/001-a:specs/001-a/tasks.md").decode()
         assert after == text.replace(f"[ ] {ticked}", f"[x] {ticked}")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        (
+            "T001 Create `src/a.py`",
+            "T001 Create `src/z.py`",
+            'T001 is now "Create `src/z.py`" and was "Create `src/a.py`"',
+        ),
+        (
+            "- [ ] T001 Create `src/a.py`\r\n- [ ] T002",
+            "- [ ] T001 Add more\r\n- [ ] T002 Create `src/a.py`\r\n- [ ] T003",
+            "T002 is now",
+        ),
+        ("- [ ] T002 Create", "- [ ] T002 Remove all\r\n- [ ] T002 Create", 'T002 is now "Remove all" and was "Create'),
+        ("- [ ] T002", "- [ ] T009", "there is no task T002"),
+    ],
+)
+def test_boxes_that_stand_for_other_tasks_since_they_were_accepted_are_not_ticked(
+    moonmind: Command, container: Container, bare: Path, before: str, after: str, said: str
+) -> None:
+    assert before in TASKS
+    assert moonmind("reconcile", NAME, "--yes") == 0
+    accepted_at = head(bare)
+    commit_to(bare, "main", {"specs/001-a/tasks.md": TASKS.replace(before, after)}, "Plan anew")
+    ended = work_through(container, newest(container.database))
+    assert ended.status is RunStatus.FAILED
+    assert ended.error is not None
+    assert (ended.error.code, said in ended.error.message) == ("invalid_request", True), ended.error.message
+    assert "no task" in said or f"has changed since commit {accepted_at[:12]}" in ended.error.message
+    assert branches_of(bare) == ["main"]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "ticked"),
+    [
+        ("Update `src/a.py`", "Update `src/z.py`", ["T001", "T002"]),
+        ("## Phase 1: Setup", "## Phase 1: Setting up", ["T001", "T002"]),
+        ("- [ ] T003", "- [ ] T000 Create `src/0.py`\r\n- [ ] T003", ["T001", "T002"]),
+        ("[ ] T001", "[x] T001", ["T002"]),
+    ],
+)
+def test_boxes_that_were_accepted_are_ticked_whatever_else_has_changed(
+    moonmind: Command, container: Container, bare: Path, before: str, after: str, ticked: list[str]
+) -> None:
+    assert moonmind("reconcile", NAME, "--yes") == 0
+    changed = TASKS.replace(before, after)
+    commit_to(bare, "main", {"specs/001-a/tasks.md": changed}, "Plan anew")
+    assert work_through(container, newest(container.database)).status is RunStatus.SUCCEEDED
+    for one in ticked:
+        changed = changed.replace(f"[ ] {one}", f"[x] {one}")
+    assert git(bare, "show", "moonmind/001-a:specs/001-a/tasks.md").decode() == changed
+
+
+@pytest.mark.parametrize("commit", ["the commit", "a commit without the file", "no commit"])
+def test_a_task_without_an_id_is_ticked_where_it_is_known_to_be_the_same(
+    container: Container, bare: Path, commit: str
+) -> None:
+    from moonmind.wire import CreateRun
+
+    lines = bare.parent / "lines.git"
+    make_bare(lines, {"README.md": "Nothing yet."})
+    names = {"a commit without the file": head(lines), "no commit": "0" * 40}
+    names["the commit"] = commit_to(lines, "main", FILES | {"specs/001-a/tasks.md": UNNAMED}, "Plan")
+    commit_to(lines, "main", {"README.md": "More."}, "Explain")
+    select = {"tasks": ["L6"], "commit": names[commit]}
+    container.runs.create(CreateRun.model_validate({"repository": "acme/lines", "kind": "ticks", "select": select}))
+    ended = work_through(container, newest(container.database))
+    if commit == "the commit":
+        assert (ended.status, ended.error) == (RunStatus.SUCCEEDED, None)
+    else:
+        assert ended.error is not None
+        assert "specs/001-a/tasks.md cannot be compared with commit" in ended.error.message
+        assert branches_of(lines) == ["main"]

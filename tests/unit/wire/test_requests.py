@@ -45,6 +45,9 @@ def test_a_retry_resumes_unless_it_says_otherwise() -> None:
         {"repository": "a/b", "notes": "a\0"},
         {"repository": "a/b", "featureKey": 3},
         {"repository": "a/b", "unknown": None},
+        {"repository": "a/b", "select": {"tasks": ["T001"], "commit": "0" * 40}},
+        {"repository": "a/b", "kind": "phase", "select": {"tasks": ["T001"], "commit": "0" * 40}},
+        {"repository": "a/b", "kind": "ticks", "select": {"commit": "0" * 40}},
     ],
 )
 def test_what_is_not_allowed_is_refused(body: dict[str, Any]) -> None:
