@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from moonmind.cli.checkout_git import WorkTree
+from moonmind.cli.checkout_git import WorkTree, as_stored
 from moonmind.cli.speckit.bounded_reading import read_file
 from moonmind.cli.speckit.checkout import Checkout
 from moonmind.errors import MoonMindError
@@ -63,11 +63,6 @@ def _unpushed(tree: WorkTree, remote: str, checkout: Checkout, feature: Feature)
     for branch in dict.fromkeys((*defaults, *filter(None, (checkout.branch, Checkout(tree.top).branch)))):
         pushed = tree.fetched(remote, branch, path)
         if pushed is not None:
-            same = _lines(pushed) == _lines(read_file(checkout.root / feature.tasks_path))
+            same = as_stored(pushed) == as_stored(read_file(checkout.root / feature.tasks_path))
             return None if same else f"{path} differs from {remote}/{branch} as last fetched"
     return f"{path} is on no branch of {remote} as last fetched"
-
-
-def _lines(data: bytes) -> bytes:
-    """Return content as git stores it, whatever line endings a checkout has."""
-    return data.replace(b"\r\n", b"\n")

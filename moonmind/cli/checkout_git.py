@@ -67,7 +67,16 @@ class WorkTree:
 
     def fetched(self, remote: str, branch: str, path: str) -> bytes | None:
         """Return a file as the remote's branch had it at the last fetch or push; None where it had none."""
-        name = f"refs/remotes/{remote}/{branch}:{path}"
+        return self.file_at(f"refs/remotes/{remote}/{branch}", path)
+
+    def head(self) -> str | None:
+        """Return the commit that is checked out; None where there is none yet."""
+        found = self._git("rev-parse", "--verify", "--quiet", "HEAD^{commit}")
+        return None if found is None else found.decode("ascii", "replace").strip()
+
+    def file_at(self, commit: str, path: str) -> bytes | None:
+        """Return a file of a commit; None where it has none."""
+        name = f"{commit}:{path}"
         size = self._git("cat-file", "-s", name)
         return self._git("cat-file", "blob", name) if size is not None and int(size) <= _LARGEST else None
 
@@ -97,6 +106,11 @@ class WorkTree:
             except subprocess.TimeoutExpired:
                 return None
         return printed if process.returncode == 0 else None
+
+
+def as_stored(data: bytes) -> bytes:
+    """Return content as git stores it, whatever line endings a work tree has."""
+    return data.replace(b"\r\n", b"\n")
 
 
 def _name_in(url: str) -> str | None:

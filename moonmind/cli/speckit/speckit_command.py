@@ -113,7 +113,7 @@ def unticking(given: argparse.Namespace) -> int:
 
 def reconcile(given: argparse.Namespace) -> int:
     """Propose boxes to tick for tasks whose files are there; nothing is changed."""
-    from moonmind.cli.speckit.speckit_reconcile import examine, report, sheet
+    from moonmind.cli.speckit.speckit_reconcile import examine, head_of, report, sheet
 
     checkout = Checkout.around(given.path)
     answered = checkout.answer(_asked(given))
@@ -121,13 +121,13 @@ def reconcile(given: argparse.Namespace) -> int:
         raise answered.error
     if answered.feature is None:
         raise unclear(answered) if answered.kind is AnswerKind.ASK else NotFound(answered.text)
-    found = examine(checkout, answered.feature)
+    found, head = examine(checkout, answered.feature), head_of(checkout, answered.feature)
     if given.json:
-        print(json.dumps(report(answered.feature, found)))
+        print(json.dumps(report(answered.feature, head, found)))
     else:
         from moonmind.cli.consoles import out
 
-        out().print(sheet(answered.feature, found))
+        out().print(sheet(answered.feature, head, found))
     return Exit.FINE
 
 

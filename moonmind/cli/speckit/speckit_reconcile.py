@@ -1,11 +1,14 @@
 """`speckit reconcile`: which open boxes of a checkout may be ticked by what is there; nothing is changed."""
 
+from dataclasses import dataclass
 from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from moonmind.cli.checkout_git import WorkTree, as_stored
+from moonmind.cli.speckit.bounded_reading import read_file
 from moonmind.cli.speckit.checkout import Checkout
 from moonmind.cli.terminal_text import one_line
 from moonmind.errors import SpecUnreadable
@@ -13,6 +16,9 @@ from moonmind.proof.substance import LARGEST
 from moonmind.proof.tick_proposals import TickDoubt, TickProposal, tick_proposals
 from moonmind.speckit.feature import Feature
 from moonmind.speckit.tree import Tree
+
+_SHOWN = 12
+"""Digits of a commit's name."""
 
 Found = tuple[tuple[TickProposal, ...], tuple[TickDoubt, ...]]
 
@@ -30,11 +36,32 @@ def examine(checkout: Checkout, feature: Feature) -> Found:
     return tick_proposals(feature, file, Tree(checkout.listing), read)
 
 
-def report(feature: Feature, found: Found) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The commit that is checked out, and whether the feature's tasks.md differs from its own."""
+
+    commit: str
+    differs: bool
+
+
+def head_of(checkout: Checkout, feature: Feature) -> Head | None:
+    """Compare tasks.md with the commit that is checked out; None where there is none."""
+    tree = WorkTree.around(checkout.root)
+    commit = tree.head() if tree is not None else None
+    if tree is None or commit is None:
+        return None
+    committed = tree.file_at(commit, (checkout.root.relative_to(tree.top) / feature.tasks_path).as_posix())
+    now = read_file(checkout.root / feature.tasks_path)
+    return Head(commit, committed is None or as_stored(committed) != as_stored(now))
+
+
+def report(feature: Feature, head: Head | None, found: Found) -> dict[str, Any]:
     """Report it for programs."""
     proposals, doubts = found
     return {
         "feature": feature.path,
+        "commit": None if head is None else head.commit,
+        "tasks_differ": None if head is None else head.differs,
         "proposals": [
             {
                 "id": one.task.id,
@@ -49,7 +76,7 @@ def report(feature: Feature, found: Found) -> dict[str, Any]:
     }
 
 
-def sheet(feature: Feature, found: Found) -> RenderableType:
+def sheet(feature: Feature, head: Head | None, found: Found) -> RenderableType:
     """Draw the proposals, and why other boxes are not proposed."""
     proposals, doubts = found
     table = Table.grid(padding=(0, 2, 0, 0))
@@ -61,7 +88,17 @@ def sheet(feature: Feature, found: Found) -> RenderableType:
     none = Text(f"no open task of {one_line(feature.path)} names files that are all there", "yellow")
     return Group(
         Text(one_line(feature.path), "bold"),
+        *([] if head is None else [_compared(feature, head)]),
+        Text(""),
         table if proposals else none,
+        *([Text("")] if doubts else []),
         *(Text(f"{one_line(one.task.id)} is not proposed: {one_line(one.because)}", "dim") for one in doubts),
         *([Text("\nTick one with `speckit tick ID`; nothing was changed.", "dim")] if proposals else []),
     )
+
+
+def _compared(feature: Feature, head: Head) -> Text:
+    name, path = head.commit[:_SHOWN], one_line(feature.tasks_path)
+    if head.differs:
+        return Text(f"HEAD is commit {name}; {path} differs from it", "yellow")
+    return Text(f"HEAD is commit {name}; {path} is as committed there", "dim")

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from moonmind.cli.speckit.speckit_command import main
+from tests.support.git_repos import git
 
 Capture = pytest.CaptureFixture[str]
 TASKS = (
@@ -38,7 +39,7 @@ def test_proposals_and_doubts_are_shown_and_nothing_is_changed(folder: Path, cap
 def test_programs_are_told_the_same(folder: Path, capsys: Capture) -> None:
     assert main(["reconcile", str(folder), "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
-    assert found["feature"] == "specs/001-a"
+    assert (found["feature"], found["commit"], found["tasks_differ"]) == ("specs/001-a", None, None)
     (proposal,) = found["proposals"]
     assert proposal == {
         "id": "T001",
@@ -83,3 +84,40 @@ def test_of_several_open_features_one_has_to_be_named(folder: Path, capsys: Capt
     assert main(["reconcile", str(folder)]) == 3
     assert "specs/002-b" in capsys.readouterr().err
     assert main(["reconcile", str(folder), "--feature", "1"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("project", "now", "committed", "differs"),
+    [
+        (".", TASKS, TASKS, False),
+        ("apps/web", TASKS.replace("\n", "\r\n"), TASKS, False),
+        ("apps/web", TASKS.replace("T002", "T009"), TASKS, True),
+        (".", TASKS, None, True),
+    ],
+)
+def test_the_commit_that_is_checked_out_is_named_and_whether_the_tasks_are_its_own(
+    tmp_path: Path, capsys: Capture, project: str, now: str, committed: str | None, differs: bool
+) -> None:
+    place = tmp_path / project / "specs" / "001-a" / "tasks.md"
+    place.parent.mkdir(parents=True)
+    (tmp_path / project / ".specify").mkdir()
+    git(tmp_path, "init", "--quiet")
+    if committed is not None:
+        place.write_bytes(committed.encode())
+        git(tmp_path, "add", ".")
+    git(tmp_path, "commit", "--quiet", "--allow-empty", "--message", "Plan")
+    place.write_bytes(now.encode())
+    head = git(tmp_path, "rev-parse", "HEAD").decode().strip()
+    assert main(["reconcile", str(tmp_path / project)]) == 0
+    out = capsys.readouterr().out
+    assert f"HEAD is commit {head[:12]}" in out
+    assert ("specs/001-a/tasks.md differs from it" in out) is differs
+    assert main(["reconcile", str(tmp_path / project), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["commit"], found["tasks_differ"]) == (head, differs)
+
+
+def test_a_work_tree_without_a_commit_has_none_to_name(folder: Path, capsys: Capture) -> None:
+    git(folder, "init", "--quiet")
+    assert main(["reconcile", str(folder), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["commit"] is None
