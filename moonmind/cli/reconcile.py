@@ -43,12 +43,24 @@ def reconcile(repository: str, *, feature: str | None, yes: bool, watch: bool, p
 
 def _accepted(found: wire.RunPreview, printer: Printer) -> bool:
     """Ask the person at the terminal; without one, nothing is accepted."""
-    if printer.as_json or not attended():
+    if printer.as_json:
+        return False
+    if not attended():
+        print("Nothing was started: accept these boxes in a terminal, or with --yes.", file=sys.stderr)
         return False
     count = len(found.work)
     boxes = "this box" if count == 1 else f"these {count} boxes"
-    print(f"\nOpen a pull request that ticks {boxes} of {found.feature}? [y/N] ", end="", flush=True)
-    return sys.stdin.readline().strip().casefold() in {"y", "yes"}
+    print(f"\nOpen a pull request that ticks {boxes} of {one_line(found.feature or '')}? [y/N] ", end="", flush=True)
+    try:
+        line = sys.stdin.readline()
+    except KeyboardInterrupt:
+        print("\nNothing was started.", file=sys.stderr)
+        raise
+    if line.strip().casefold() in {"y", "yes"}:
+        return True
+    # Without a line feed there was only Ctrl-D.
+    print("Nothing was started." if line else "\nNothing was started.", file=sys.stderr)
+    return False
 
 
 def sheet(found: wire.RunPreview) -> RenderableType:

@@ -60,7 +60,8 @@ def test_what_is_there_is_proposed_with_its_evidence_and_nothing_is_started(
     moonmind: Command, database: Database, bare: Path, capsys: Capture
 ) -> None:
     assert moonmind("reconcile", NAME) == 0
-    out = capsys.readouterr().out
+    out, err = capsys.readouterr()
+    assert "Nothing was started: accept these boxes in a terminal, or with --yes." in err
     assert f"specs/001-a  at commit {head(bare)[:12]}\n" in out
     assert "T001" in out
     assert "src/a.py is there" in out
