@@ -127,7 +127,7 @@ _BY_HAND = (
     r"(?:[ ]*(?:(?:smoke|ui|ux|e2e|end-to-end|screen|reader|browser|exploratory|regression|acceptance|accessibility|usability|visual|device"
     r"|functional|integration|user|final|full|cross-browser|quick)[ ]){0,3}(?:test|verif|check|review|qa\b|valid|inspect|smoke|walk|accept|approv|audit)"
     r"|[ ]*(?:step|action|only|task|work)"
-    r"|[ ]*(?:での?|による|으로[ ]?)?(?:测试|測試|验证|驗證|验收|驗收|检查|檢查|确认|確認|操作|执行|執行|步骤|评审|审核|审查|テスト|検証|動作確認|チェック"
+    r"|[ ]*(?:での?|による|으로[ ]?)?(?:冒烟|回归|端到端|スモーク|回帰|스모크[ ]?|회귀[ ]?)?(?:测试|測試|验证|驗證|验收|驗收|检查|檢查|确认|確認|操作|执行|執行|步骤|评审|审核|审查|テスト|検証|動作確認|チェック"
     r"|作業|実施|対応|테스트|확인|검증|점검|작업|진행|처리|수행)"
     r"|[ ]*(?:prüf|überprüf|abnahme|prueba|verificaci|validaci|revisi|verifica|valida|essai|vérif|прове|тестир|controll))"
 )
@@ -140,6 +140,9 @@ _DONE_BY_HAND = (
 _MANUAL = re.compile(
     rf"(?:^\W{{0,4}}|\*\*\W{{0,4}}|[—–][ ]?|[ ]-{{1,2}}[ ])(?P<lead>manually{_DONE_BY_HAND}|(?:{_HAND})(?:{_BY_HAND}|{_ENDS}))"
     rf"|{_OPENING}\W{{0,4}}(?:requires?[ ]|needs?[ ]|must be |only[ ])?(?P<inside>manually{_DONE_BY_HAND}|(?:{_HAND})(?:{_BY_HAND}|{_ENDS}))"
+    rf"|{_OPENING}\W{{0,4}}(?P<human>human(?:[ -](?:only|action|step|task|review|decision|verification|testing|required|needed))?(?=[ ]?{_CLOSING})"
+    r"|(?:user|owner|operator|maintainer)[ ](?:to[ ](?:test|verify|run|check|confirm|decide|provide)|action[ ](?:required|needed))\b"
+    r"|(?:requires?|needs?)[ ](?:an?[ ])?human\b)"
     rf"|(?P<last>(?:manually|by hand)[ ]?(?={_CLOSING}))"
     r"|^\W{0,4}(?P<doing>(?:run|execute|perform|do|conduct|complete|carry out|repeat)\b[\w\s'`-]{0,30}?\bmanual(?:ly)?"
     rf"(?:{_BY_HAND}))"
@@ -227,7 +230,7 @@ def _of_heading(title: str) -> Iterator[Reason]:
         if match[1] not in {"MANUAL", "COVERED"} and alone and not _is_value(bare, match):
             yield Reason(_TO_KIND[match[1].casefold()], match[1])
     for match in _MANUAL.finditer(bare):
-        if (match["inside"] or match["last"]) and not bare.startswith("/", match.end()):
+        if (match["inside"] or match["last"] or match["human"]) and not bare.startswith("/", match.end()):
             yield Reason(MANUAL, _words(match[0]))
 
 

@@ -36,6 +36,11 @@ def kinds(reasons: tuple[Reason, ...]) -> tuple[str, ...]:
         ("The export is DEFERRED", ("deferred",)),
         ("Docs (DEFERRED, MVP only)", ("deferred",)),
         ("Then MANUAL check of the page", ("manual",)),
+        ("Check that emojis are gone (USER TO TEST)", ("manual",)),
+        ("[HUMAN] Choose the colours", ("manual",)),
+        ("Choose the plan (requires human approval)", ("manual",)),
+        ("Add the key (user action required)", ("manual",)),
+        ("手動スモークテスト（自動スタートON）", ("manual",)),
     ],
 )
 def test_words_that_reserve_a_task_are_flags(text: str, flags: tuple[str, ...]) -> None:
@@ -136,6 +141,10 @@ def test_the_words_that_led_to_it_are_named(text: str, kind: str, words: str) ->
         "Deferred import loading in src/plugins.py",
         "Manual entry form validation in src/form.py",
         "Add manual retry to `x.py`",
+        "Show a name (human readable)",
+        "Add delete endpoint (owner only)",
+        "Escape the query (user input)",
+        "Store the role (user, operator)",
         "Manually construct the tree in src/parser.py",
         "（跳过已存在的文件）写入 src/a.py",
         "手动刷新按钮 src/a.tsx",
