@@ -353,8 +353,28 @@ def test_tasks_without_files_in_a_repository_of_code_cannot_be_compared() -> Non
 
 # --- what must not matter ---------------------------------------------------------------------------------------------
 
-TEXTS = st.sampled_from([OPEN, DONE, PEOPLE, MAKES, f"## Phase 1: A\n\n{PEOPLE}\n## Phase 2: B\n\n{MAKES}"])
-NAMES = st.lists(st.sampled_from(["001-a", "002-b", "003-c", "main", "010-d"]), min_size=1, max_size=4, unique=True)
+CHECKS = (
+    "## Phase 0: 프로젝트 (수동)\n\n- [ ] T001 `a.py` 생성\n\n## Phase 1: A\n\n- [ ] T002 Verify current branch is `001-a`\n"
+    "- [ ] T003 Run the test suite\n- [ ] T004 （跳过）写 b.py\n\n## 阶段 2：基础\n\n- [ ] T005 实现 src/shop/part1.py\n"
+)
+TEXTS = st.sampled_from([OPEN, DONE, PEOPLE, MAKES, CHECKS, f"## Phase 1: A\n\n{PEOPLE}\n## Phase 2: B\n\n{MAKES}"])
+NAMES = st.lists(
+    st.sampled_from(
+        [
+            "specs/001-a",
+            "specs/002-b",
+            "specs/003-c",
+            "specs/main",
+            "specs/demo",
+            "specs/done/004-d",
+            "apps/web/specs/001-a",
+            "demo/specs/001-x",
+        ]
+    ),
+    min_size=1,
+    max_size=4,
+    unique=True,
+)
 
 
 def outcome(found: Answer) -> tuple[object, ...]:
@@ -368,6 +388,11 @@ def outcome(found: Answer) -> tuple[object, ...]:
     )
 
 
+def shouted(path: str) -> str:
+    above, specs, key = path.rpartition("specs/")
+    return f"{above}{specs}{key.upper()}"
+
+
 def asked(texts: dict[str, str], paths: list[str], pointer: str | None, branch: str | None) -> Answer:
     listing = (*(f"{path}/tasks.md" for path in texts), *paths, ".specify/feature.json")
     files: dict[str, TasksFile] = {path: read_tasks(text.encode()) for path, text in texts.items()}
@@ -378,19 +403,19 @@ def asked(texts: dict[str, str], paths: list[str], pointer: str | None, branch: 
 @given(
     st.data(),
     NAMES,
-    st.sampled_from([None, "specs/002-b", "specs/009-x"]),
+    st.sampled_from([None, "specs/002-b", "specs/009-x", "apps/web/specs/001-a"]),
     st.sampled_from([None, "003-c", "main-line"]),
 )
 def test_the_choice_depends_on_neither_order_nor_letter_case_nor_line_endings(
     data: st.DataObject, names: list[str], pointer: str | None, branch: str | None
 ) -> None:
-    texts = {f"specs/{name}": data.draw(TEXTS) for name in names}
+    texts = {name: data.draw(TEXTS) for name in names}
     there = list(data.draw(st.sets(st.sampled_from(THERE))))
     plain = outcome(asked(texts, there, pointer, branch))
     shuffled = dict(data.draw(st.permutations(list(texts.items()))))
     assert outcome(asked(shuffled, data.draw(st.permutations(there)), pointer, branch)) == plain
     for ends in ("\r\n", "\r"):
         assert outcome(asked({k: v.replace("\n", ends) for k, v in texts.items()}, there, pointer, branch)) == plain
-    upper = {f"specs/{path.removeprefix('specs/').upper()}": text for path, text in texts.items()}
+    upper = {shouted(path): text for path, text in texts.items()}
     assert outcome(asked(upper, there, pointer, branch)) == plain
     assert outcome(asked(texts, [path.upper() for path in there], pointer and pointer.upper(), branch)) == plain
