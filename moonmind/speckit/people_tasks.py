@@ -50,10 +50,11 @@ _UNCONDITIONAL = {
         r"^(?:run[ ])?`?git[ ](?:init|add|commit|push|tag|checkout|switch|branch|merge|rebase)\b"
         r"|^(?:check|verify|confirm|ensure|make sure)\b[^;]{0,120}?\bgit[ ]branch\b|^(?:git[ ])?branch[ ](?:check|guard)\b"
         r"|^(?:check|verify|confirm|ensure|make sure)\b[^.;]{0,40}?\b(?:(?:current|feature|right|correct|working|active)[ ]branch\b|branch[ ](?:`|\d{3}-|is\b)"
-        r"|not[ ](?:on|in)[ ](?:the[ ])?`?(?:main|master)\b)"
+        r"|(?:changes|work|commits?)[ ](?:is[ ]|are[ ]|was[ ]|were[ ])?(?:committed|pushed)\b|not[ ](?:on|in)[ ](?:the[ ])?`?(?:main|master)\b)"
         r"|^(?:确认|確認|检查|檢查|验证|驗證)[^，。；]{0,6}(?:当前|當前|git|功能|特性|工作|所在)[ ]?分支|ブランチ[^。、]{0,16}(?:である|にいる|いる|か)[^。]{0,6}確認|브랜치[^.,]{0,16}(?:인지|여부)[ ]?(?:확인|점검)"
         r"|^(?:verificar|comprobar|confirmar|vérifier|confirmer|prüfe[n]?|проверить|убедиться)\b[^.;]{0,40}\b(?:rama|branch|branche|ветк\w{1,2})\b"
         r"|^(?:create|check ?out|switch to|start)[ ](?:an?[ ]|the[ ]|new[ ]|and[ ]switch[ ]to[ ])*(?:git[ ]branch|feature[ ]branch|branch[ ](?:`|named|called|from|off|for|\d{3}-))"
+        r"|^push[ ](?:the[ ]|this[ ]|your[ ]|current[ ]|feature[ ])*branch\b"
         r"|^(?:commit|push)[ ](?:and[ ](?:push|commit)[ ])?(?:(?:all|the|your|any|final|initial|first|these|remaining|everything|work|code)[ ]?)*(?:changes?|commits?|branch|everything|(?:code|work)(?=\W*$|[ ](?:to|and|with)\b)"
         r"|files|to[ ](?:git|github|origin|remote|main|the)|with[ ]message)\b"
         r"|^(?:create|open|submit|raise|prepare|file|make)[ ](?:an?[ ]|the[ ]|final[ ]|draft[ ])*(?:prs?|pull[ ]requests?|merge[ ]requests?)\b"
@@ -64,7 +65,7 @@ _UNCONDITIONAL = {
         r"|(?:変更|コード|すべて|成果物)を?(?:コミット|プッシュ)|ブランチを(?:作成|切)|(?:PR|プルリクエスト|プルリク)を?(?:作成|出す|オープン)"
         r"|(?:커밋|(?:원격|origin|git)[^.]{0,8}푸시)(?:한다|하기|합니다)?[ ]?$|브랜치[를 ]?[ ]?(?:생성|만들)|(?:[가-힣][ ]?)PR(?:[ ]?(?:생성|작성|올리기|제출|오픈))?$"
         r"|^(?:änderungen[ ])?(?:committen|pushen)\b|^(?:crear|abrir|criar|ouvrir|créer|создать|открыть)[ ](?:une?[ ]|um[ ]|el[ ]|la[ ])*(?:pr\b|pull request|rama\b|branche\b)"
-        r"|^(?:hacer|fazer|faire|сделать)[ ](?:un[ ])?(?:commit|push|коммит)\b|^закоммитить|^запушить"
+        r"|^(?:hacer|fazer|faire|сделать)[ ](?:[^\W\d]{1,12}[ ]){0,2}(?:commit|push|коммит)\b|^закоммитить|^запушить"
     ),
     "deploy": (
         rf"^(?:(?:re-?)?deploy|release|publish|ship|roll ?out|promote)\b{_NEVER_AFTER_DEPLOY}[^;]{{0,120}}?\b(?:to|on|in|onto)[ ]{_PLACES}\b"
@@ -84,6 +85,7 @@ _CONDITIONAL = {
     "approval": (
         r"^(?:get|obtain|seek|await|wait for|secure|collect)\b[^.;]{0,60}\b(?:approvals?|sign-?offs?|go-ahead|decision)\b(?=[ ](?:from|by|of|on|for|before|to)\b|\W*$|[ ]?[.,;:(–—-])"
         r"|^(?:approve|sign[ -]?off)\b(?![/ -]*(?:/|and\b|or\b|endpoint|button|flow|page|route|handler|action|command|api|service|form|modal|dialog|workflow|logic|method|request|reject))"
+        r"|^(?:wait[ ]for|await)\b[^.;]{0,30}\breview\W*$|^have\b[^.;]{0,20}\b(?:legal|security|design(?:er)?s?|qa|the[ ]team)[ ]review\b"
         r"|\bsign-?off[ ](?:by|from|with|of)\b|\bsign-?off\b[^\w]{0,3}$"
         r"|[(（][^)）]{0,40}\b(?:awaits?|waits?[ ]for|waiting[ ]for|waiting[ ]on|pending|needs?|requires?)[ ](?:the[ ]|an?[ ])*(?:[\w-]+[ ])?(?:owner|stakeholder|client|customer|legal|management|product|security)"
         r"(?:'s|’s|s)?[ ](?:decision|approval|sign-?off)|[(（](?:等待|需要?|待)(?:负责人|业主|客户|领导|老板)(?:的)?(?:决定|批准|确认|审批)"
@@ -96,24 +98,32 @@ _CONDITIONAL = {
     "deploy": (
         rf"^(?:(?:re-?)?deploy|roll ?out|promote)\b{_NEVER_AFTER_DEPLOY}(?![ ]?(?:key|ment)\b)"
         rf"|^(?:release|publish)[ ](?:the[ ]|a[ ]|new[ ])*(?:v\d|version|package|release|app|image|artifacts?)\b|^go[ -]live\b"
+        r"|^(?:submit|upload)\b[^.;]{0,60}\b(?:app[ ]?store|play[ ]?store|google[ ]play|test ?flight)\b|^(?:create|draft|cut)[ ](?:an?[ ]|the[ ])*(?:github|gitlab)[ ]release\b"
+        rf"|^provision\b[^.;]{{0,80}}\b(?:on|in)[ ]{_PLACES}\b|^publicar\b[^.;]{{0,40}}\b(?:play[ ]store|app[ ]store|npm|produ[cç][cç]?i?[oóã]o?n?)\b"
+        r"|^(?:提交|上传|发布)[^，。；]{0,12}(?:app[ ]?store|应用商店|应用市场|微信)"
         r"|^(?:部署|上线|上線|发布版本|發布版本)|^(?:deployen|bereitstellen|ausrollen|déployer|desplegar|implantar|задеплоить|развернуть)\b"
         r"|(?:デプロイ|リリース)(?:する|を実施|作業|$)|배포(?:한다|하기|합니다|[ ]?진행)?[ ]?$"
     ),
     "environment": (
         rf"^{_LOOKS}\b[^;]*\b(?P<w>(?:on|against|at|in(?=[ ](?:the[ ])?(?:staging|dev|test|uat|live)))[ ](?:the[ ]|an?[ ]|our[ ]|real[ ]|live[ ]|actual[ ]|deployed[ ])*"
         r"(?:staging|production|prod|pre-?prod|devnet|testnet|mainnet|uat|live))\b(?![ -](?:builds?|bundles?|mode|code|env\b|config\w*|dependenc\w*|quality|ready))"
+        r"|^monitor\b[^;]*\b(?:(?:in|on)[ ](?:the[ ])?(?:staging|production|prod)|for[ ](?:an?|one|two|\d+)[ -]?(?:h|hours?|days?|weeks?))\b"
+        rf"|^{_LOOKS}\b[^;]*\b(?P<seen>(?:sentry|datadog|new[ ]relic|posthog|google[ ]analytics|cloudwatch|firebase|stripe|supabase|vercel)(?:'s)?[ ](?:dashboard|console|portal))\b"
         rf"|^{_LOOKS}\b[^;]*\b(?P<net>devnet|testnet|mainnet|vms?|virtual machines?|bare[- ]metal)\b"
         r"|(?:在|于)[^，。；]{0,8}(?:生产|生產|预发|线上|正式|staging)(?:环境|環境|服务器)?[^，。；]{0,12}(?:验证|驗證|测试|測試|检查|确认)"
         r"|(?:本番|ステージング)(?:環境)?で[^。]{0,20}(?:確認|検証|テスト)|(?:운영|스테이징|프로덕션)(?:[ ]?환경)?에서[^.]{0,20}(?:확인|검증|테스트)"
     ),
     "device": (
         r"\b(?:on|with|using|from)[ ](?:the[ ]|an?[ ]|two[ ]|several[ ]|multiple[ ]|\d[ ])*(?:physical|real|actual)[ ](?:[\w/-]+[ ]){0,2}?(?:devices?|hardware|phones?|tablets?|printers?|handsets?|iphones?|ipads?)\b"
-        rf"|^{_LOOKS}\b[^;]*\b(?:on|with)[ ](?:the[ ]|an?[ ]|my[ ]|your[ ])*(?P<w>iphone|ipad|android (?:phone|device|tablet)|ios device|mobile devices?|raspberry pi)\b"
+        rf"|^{_LOOKS}\b[^;]*\b(?:on|with)[ ](?:the[ ]|an?[ ]|my[ ]|your[ ])*(?P<w>iphone|ipad|android (?:phone|device|tablet)|ios device|mobile devices?|raspberry pi|safari[ ]ios|ios[ ]safari|mobile[ ]safari)\b"
+        r"|^(?:flash|plug[ ]in|solder)\b[^.;]{0,40}\b(?:devices?|boards?|firmware|sensors?|hardware)\b"
         r"|真机|真機|实机|實機|实体设备|实体机|実機|実端末|실기기|실제[ ]?(?:기기|단말|디바이스)|\b(?:echte[nms]?|physische[nms]?)[ ](?:gerät|geräte|hardware)\w*"
         r"|\b(?:appareils?|dispositivos?)[ ](?:réels?|physiques?|físicos?|reales|reais|real)\b|на[ ](?:реальном|физическом)[ ]устройстве"
     ),
     "assistive technology": (
-        rf"^{_LOOKS}\b[^;]*\b(?P<w>screen[ -]?readers?|voiceover|nvda|talkback|jaws)\b|(?:屏幕阅读器|螢幕閱讀器|读屏)[^，。；]{{0,10}}(?:测试|測試|验证|驗證)"
+        rf"^{_LOOKS}\b[^;]*\b(?P<w>screen[ -]?readers?|voiceover|nvda|talkback|jaws)\b"
+        r"|^(?:voiceover|nvda|talkback|jaws|screen[ -]?reader)\b[^.;]{0,30}\b(?:walkthrough|test(?:s|ing)?|pass|audit|check|review)\b"
+        r"|(?:屏幕阅读器|螢幕閱讀器|读屏)[^，。；]{0,10}(?:测试|測試|验证|驗證)"
         r"|スクリーンリーダー[^。]{0,12}(?:確認|検証|テスト)|(?:스크린[ ]?리더)[^.]{0,12}(?:확인|검증|테스트)"
     ),
     "credentials": (
@@ -123,11 +133,18 @@ _CONDITIONAL = {
         r"|^(?:add|set|set up|configure|store|create|update|put)\b[^.;]{0,60}\b(?:github[ ](?:actions[ ])?secrets?|repository[ ]secrets?|1password|secrets? manager|(?:stripe|firebase|google|aws|azure|vercel"
         r"|netlify|supabase|github|gitlab|cloudflare|auth0|apple|facebook|twilio|sendgrid|play|app store|developer)[ ](?:cloud[ ]|developer[ ])?(?:console|dashboard|portal))\b"
         r"|^create an? (?:[\w-]+[ ])?account[ ](?:at|with|on)\b"
+        r"|^(?:create|set[ ]up|open|register)[ ](?:an?[ ]|the[ ])*(?:stripe|firebase|google|aws|azure|vercel|netlify|supabase|cloudflare|auth0|apple|twilio|sendgrid|developer)"
+        r"[ ](?:cloud[ ]|developer[ ])?account\b(?![ ](?:page|model|screen|link|service|endpoint)s?\b)"
+        r"|^register\b[^.;]{0,40}\b(?:google|azure|apple|facebook|github|stripe|firebase)[ ](?:cloud[ ]|developer[ ])?(?:console|dashboard|portal)\b"
+        r"|^(?:add|set|configure|update|put)\b[^.;]{0,60}\b(?:vercel|netlify|heroku|railway|render|cloudflare|supabase)[ ](?:project[ ])?(?:env(?:ironment)?[ ]var(?:iable)?s?|settings|secrets)\b"
+        r"|^rotate[ ](?:the[ ]|all[ ])*(?:production|staging|exposed|leaked|compromised)[ ](?:[\w-]+[ ]){0,2}(?:credentials?|secrets?|keys?|passwords?)\b"
+        r"|^rotate\b[^.;]{0,60}\b(?:credentials?|secrets?|keys?|passwords?)(?:/\w+)?[ ](?:at[ ]http|in[ ](?:the[ ])?[\w-]+[ ](?:dashboard|console|portal))"
         r"|^(?:申请|申請|获取|取得|购买)[^，。；]{0,16}(?:密钥|金鑰|证书|凭证|账户|账号|域名|api key)|(?:APIキー|アカウント|証明書|認証情報)を?(?:取得|発行|申請)"
         r"|(?:API[ ]?키|계정|인증서)(?:를|을)?[ ]?(?:발급|신청|구매)|^(?:beschaffen|beantragen)\b|^(?:obtenir|obtener|obter|получить)[^.;]{0,30}(?:clé|clave|chave|ключ|credencia|credentials)"
     ),
     "recording": (
         r"^(?:record|film|shoot|produce)[ ](?:an?[ ]|the[ ]|[\w-]+[ ]){0,3}?(?:demo|screencast|screen[ -]?recording|walkthrough|video)(?=$|[ ](?:of|for|showing|demo|and|with|walkthrough)\b|[.,:;()–—-])"
+        r"|^(?:take|capture|prepare)\b[^.;]{0,30}\bscreenshots?[ ]for[ ](?:the[ ])?(?:app[ ]store|play[ ]store|store|release|listing)\b"
         r"|^(?:录制|錄製)|(?:動画|デモ)を?(?:録画|撮影|収録)"
         r"|(?:영상|데모)(?:을|를)?[ ]?(?:녹화|촬영)|^(?:grabar|gravar|enregistrer)[^.;]{0,30}(?:v[ií]deo|démo)"
     ),
@@ -135,6 +152,9 @@ _CONDITIONAL = {
         r"\bstakeholders?\b[^.;]{0,20}\b(?:review|demo|feedback|meeting|acceptance|walkthrough)|^(?:present|demo|discuss|hold|meet)\b[^.;]{0,60}\b(?:with|to)[ ]"
         r"(?:the[ ]|our[ ])*(?:stakeholders?|team|clients?|product owner|po|legal|management|designers?|security team)\b"
         r"|^(?:conduct|run|perform|hold|organi[sz]e|schedule)\b[^.;]{0,40}\b(?:user[ ](?:testing|tests?|interviews?|acceptance|research)|usability[ ](?:test\w*|sessions?|study)|interviews?|workshop|training session)\b"
+        r"|^team[ ]review\b|^(?:notify|inform|brief)[ ](?:the[ ]|all[ ])*stakeholders?\b|\bnative[ ]speakers?\b|^homologar[ ](?:com|con)\b"
+        r"|^announce[ ](?:the[ ])?(?:release|launch|deprecation|migration)\b|^announce\b[^.;]{0,60}\b(?:in|on|via)[ ](?:slack|discord|twitter|teams|linkedin|social)\b"
+        r"|^(?:collect|gather)\b[^.;]{0,30}\bfeedback[ ]from[ ](?:\d|beta|early|pilot|real|stakeholders)"
         r"|^(?:recruit|interview)\b[^.;]{0,30}\b(?:users?|participants?|testers?|customers?)\b|^train[ ](?:the[ ])?(?:staff|support|team|operators)\b"
         r"|^(?:组织|安排|召开)[^，。；]{0,12}(?:评审|会议|用户测试|培训)|ユーザーテストを実施|(?:사용자|고객)[ ]?(?:테스트|인터뷰)(?:를|을)?[ ]?(?:진행|실시)"
     ),
@@ -156,7 +176,7 @@ _VERIFY = re.compile(
     rf"|(?:re-?)?(?:run|execute)\b[^;]*?\b{_SUITES}\b"
     rf"|(?:perform|conduct|carry out)[ ](?:an?[ ]|the[ ])?(?:(?:final|full|complete|end-to-end|e2e|cross-browser|load|security|accessibility|performance|integration|system|code)[ ])*(?:testing|tests|regression|smoke|qa|walkthrough|(?<=l[ ])(?:validation|verification|check))\b"
     r"|test[ ](?:that|with|on|in (?:an?[ ])?(?:browser|chrome|safari|firefox)|manually|end-to-end|all|each|every|across)\b"
-    r"|(?:smoke|sanity|load|stress)[ -](?:test|check)\b|measure\b"
+    r"|(?:smoke|sanity|load|stress)[ -](?:test|check)\b|measure\b|cross-browser[ ]test(?:s|ing)\b|(?:final|visual[ ]regression|mobile[ ]responsive)[ ](?:[\w-]+[ ])?testing\b"
     r"|(?:ensure|make sure)\b[^.;]{0,60}\b(?:tests?|suite|build|lint|coverage|checks?|ci)\b[^.;]{0,40}\b(?:pass\w*|green|succeed\w*|clean)\b"
     r"|(?:final|full|end-to-end|e2e|quickstart(?:\.md)?)`?[ ](?:validation|verification|check)\b"
     r"|(?:验证|驗證)(?!码|碼|器|规则|规约|邮箱|手机|逻辑|中间件|函数|服务|模块)|(?:确认|確認)(?!码|按钮|密码|对话框|弹窗|框|订单|收货|支付|页)|核对|核對|校验(?!器|规则|逻辑|函数)|检查(?!点|器|规则)|檢查"
@@ -172,6 +192,7 @@ _VERIFY = re.compile(
 _CHANGES = re.compile(
     rf"(?:\b(?:and|then|to)|[,;&—–(.+]|->|→)[ ]?(?:then[ ]|also[ ]|immediately[ ])?(?:{english(CHANGES)}|address|document|record|write|save"
     r"|clean up|format|implement|regenerate|generate|commit)\w*\b|^(?:run|execute)\b[^;]*\bformat"
+    r"|\band[ ](?:add|create|remove|delete)[ ](?:the[ ])?(?:missing|any|what|where|those)\b"
     r"|[,;—–][ ](?:add|create|remove|delete|rename|install|configure)\b|\b(?:fixing|updating|resolving|addressing|documenting|recording)\b"
     rf"|{unspaced(CHANGES, MAKES, ADDS, OTHERS)}|\b(?:{spaced(CHANGES, MAKES, ADDS, OTHERS)})\b",
     re.IGNORECASE,
@@ -200,7 +221,7 @@ _CHECK = re.compile(
     r"|flows?(?=\W*$|[ ](?:works?|completes?|by|on|with)\b)"
     r"|work(?:s|ed|ing)?[ ](?:as|correctly|properly|together|with|on|in|across|offline|without|for)|works?(?=\W*$|[ ]?[,.;:(—–])"
     r"|pass(?:es)?(?=\W*$|[ ]?[,.;:(—–]|[ ](?:with|on|in|after|without|by|for)\b)|(?:is|are|all)[ ]passing|green|succeeds?|correctly|properly|as expected"
-    r"|loads|renders|displays|no (?:errors?|warnings?))\b"
+    r"|loads|renders|displays|no (?:errors?|warnings?)|(?:servers?|app|application|backend|frontend|services?|containers?)[ ](?:can[ ])?(?:starts?|runs?|compiles?|boots?|responds?))\b"
     r"|流程|环境|環境|测试|測試|构建|正常|通过|正确|可用|验收|驗收|故事|基准"
     r"|こと|動作|表示|テスト|ビルド|테스트|빌드|통과|동작|정상|결과|표시|흐름|\bfail\b"
     r"|\b(?:funcion\w*|fonctionn\w*|flu[jx]o|flusso|parcours|rendu|correctamente|corretamente|correctement|pruebas|testes|pasan?|passam?|passent|ablauf"
