@@ -207,9 +207,15 @@ _DOUBTFUL = re.compile(
 )
 """Words that ask for a look where a feature is finished, and elsewhere may ask for code or for tests."""
 _CLOSING = re.compile(
-    r"\b(?:polish|cross-cutting|validation|verification|acceptance|qa|release|final checks?|sign-?off)\b|收尾|完善|验收|驗收|验证|驗證|仕上げ|検証|受け入れ|마무리|검증",
+    r"\b(?:polish|cross-cutting|acceptance|qa|final checks?|sign-?off)\b|收尾|完善|验收|驗收|仕上げ|受け入れ|마무리"
+    r"|(?:^|[&+,/:：—–-][ ]*|\b(?:and|final|full|end-to-end|e2e|quickstart|integration|system|overall|manual|feature|regression|performance"
+    r"|deployment|success criteria)[ ])(?:validation|verification|release)\b"
+    r"(?![ ](?:rules?|services?|flows?|logic|calendar|notes?|engine|layer|pipeline|middleware|endpoints?|pages?|errors?|messages?|schemas?"
+    r"|framework|codes?|e-?mails?|status|system|models?|api))"
+    r"|(?:^|[:：—–&与與和及、・/-][ ]*|最终|最終|总体|整体|全体|総合|回归|集成|综合|動作|と|(?:및|최종|통합|전체|동작)[ ]?)(?:验证|驗證|検証|검증)(?!码|碼|器|规则|逻辑|服务|模块|邮箱|手机)",
     re.IGNORECASE,
 )
+"""Last checks. "Input validation" and "Release calendar" name what is built."""
 _STORY = re.compile(r"\buser[ ]stor(?:y|ies)\b|\bUS[ -]?\d|用户故事|ユーザーストーリー", re.IGNORECASE)
 """In the title of a story, such words name what is built: "User Story 2 - Email Verification"."""
 _CHECK = re.compile(

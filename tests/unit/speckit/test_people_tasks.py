@@ -278,6 +278,13 @@ def test_among_the_last_checks_no_check_has_to_be_named(text: str) -> None:
         ("Phase 4: User Story 2 - Email Verification (P2)", False),
         ("Phase 3: US1 - Form validation", False),
         ("Phase 5: User Story 3 - Release calendar", False),
+        ("Phase 8: Testing & Validation", True),
+        ("Phase 9: Final Verification", True),
+        ("阶段 6：最终验证", True),
+        ("Phase 5: Input Validation", False),
+        ("Phase 5: Email Verification", False),
+        ("Phase 5: Validation rules", False),
+        ("阶段 3：邮箱验证", False),
     ],
 )
 def test_a_user_story_is_no_heading_of_last_checks(title: str, closing: bool) -> None:
