@@ -164,10 +164,11 @@ def test_a_server_that_reloads_goes_on_with_its_run(members: Team) -> None:
     reader.env |= {"SPEC_WORKFLOW_TEST_MODE": "1", "MOONMIND_SCRIPT": members.env["MOONMIND_SCRIPT"]}
     server = reader.leaves_running("api", f"poetry run uvicorn api_service.main:app --reload --port {members.port}")
     members.await_api(server)
+    assert "using WatchFiles" in server.text()  # the other watcher dies when a folder goes while it looks, as git's do
     run_id = members.create()
     members.await_run(run_id, is_with_its_agent, "the suspension")
     (reader.root / "api_service/main.py").touch()
-    until(lambda: server.text().count("Application startup complete") == 2, "the second start", 60)
+    until(lambda: server.text().count("Application startup complete") == 2, "the second start")
     release.touch()
     run = members.succeed(run_id)
     assert [task["retryCount"] for task in run["tasks"]] == [0] * 5
