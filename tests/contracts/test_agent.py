@@ -258,6 +258,7 @@ def test_no_secret_reaches_the_agent_or_its_log(scene: Scene, monkeypatch: pytes
         ("failed", JobEnd.FAILED),
     ],
 )
+@pytest.mark.in_every_run(4)
 def test_a_bad_end_is_classed_by_what_it_asks_for(scene: Scene, play: str, end: JobEnd) -> None:
     scene.behave(play)
     job = scene.job()

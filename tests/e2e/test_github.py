@@ -170,6 +170,7 @@ SHOW = 'echo "$found" | grep -aE "GH_TOKEN|OPENAI_API_KEY"; true'
                 {"message": "T001: done"},
             ],
             id="in-base64",
+            marks=pytest.mark.full,
         ),
     ],
     indirect=True,

@@ -34,6 +34,7 @@ def opened(*folders: Path) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("umask", [0o000, 0o022], ids=oct)
+@pytest.mark.in_every_run(1)
 def test_an_embedded_run_leaves_nothing_that_others_can_read(tmp_path: Path, umask: int) -> None:
     work, state, temporary = tmp_path / "work", tmp_path / "state", tmp_path / "tmp"
     work.mkdir()

@@ -85,6 +85,7 @@ ASKED = [(command, pair) for command in (UP, API, WORKER, ALEMBIC, DOCTOR) for p
     [*ASKED, (WORKER, "results-alone"), (API, "mysql")],
     ids=lambda given: given if isinstance(given, str) else given[0] + "-" + given[1],
 )
+@pytest.mark.in_every_run(4)
 def test_a_pair_that_is_not_supported_is_refused(members: Team, command: tuple[str, ...], pair: str) -> None:
     settings, said = PAIRS[pair]
     text = refused(members.start("refused", *command, **settings), said)

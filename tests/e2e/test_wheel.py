@@ -59,6 +59,7 @@ def test_the_wheel_holds_the_licence_the_contract_the_type_markers_the_migration
         assert {path for path in ours if not (package / path).is_file()} == set()
 
 
+@pytest.mark.in_every_run(1)
 def test_the_schema_is_made_without_the_checkout(package: Path, tmp_path: Path, empty_database_url: str) -> None:
     settings = {"DATABASE_URL": empty_database_url.replace("+psycopg", "")}
     before = ran(package, tmp_path, "moonmind.cli.main", "db", "current", **settings)

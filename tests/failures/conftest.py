@@ -1,7 +1,10 @@
 """What the failure tests share: the product as real processes, in each of the two ways to run it."""
 
 import json
+from collections import defaultdict
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,10 +15,32 @@ from tests.support.github_fixtures import new_name, whole_site  # noqa: F401 - f
 from tests.support.github_site import MANY, GitHub, github, take
 from tests.support.team import Team, team
 
+HERE = Path(__file__).parent
+NAMES = [str(each.values[0]) for each in ENGINES]
 WORK = {
     "version": 1,
     "steps": [{"write": "refresh_docs/__init__.py", "content": "MADE = True\n"}, {"end": "completed"}],
 }
+
+
+@pytest.hookimpl(tryfirst=True)  # what it marks is deselected by another hook
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave one engine of each test to --full: a file's tests are run on the one and on the other in turn."""
+    tests: dict[tuple[Path, str, str], dict[str, pytest.Item]] = defaultdict(dict)
+    for item in items:
+        if item.path.is_relative_to(HERE) and isinstance(item, pytest.Function) and hasattr(item, "callspec"):
+            params: dict[str, Any] = item.callspec.params
+            if found := [value for value in params.values() if value in NAMES]:
+                rest = repr([(name, value) for name, value in params.items() if value not in NAMES])
+                tests[item.path, item.originalname, rest][found[0]] = item
+    turns: dict[Path, int] = defaultdict(int)
+    for (path, _, _), on in tests.items():
+        if len(on) == len(NAMES) and not any(item.get_closest_marker("full") for item in on.values()):
+            chosen = NAMES[turns[path] % len(NAMES)]
+            turns[path] += 1
+            for name, item in on.items():
+                if name != chosen:
+                    item.add_marker(pytest.mark.full)
 
 
 @pytest.fixture(params=ENGINES)

@@ -33,9 +33,9 @@ def run(*words: str) -> list[dict[str, Any]]:
 @pytest.mark.postgres
 @pytest.mark.rabbitmq
 def test_chaos_among_processes_and_servers_loses_and_doubles_nothing() -> None:
-    (figures,) = run("benchmarks.chaos", "--profile=full", "--runs=15", "--faults=8", "--seed=1", "--lease=6")
-    assert (figures["runs"], figures["lost"], figures["stuck"]) == (15, 0, 0)
-    assert sum(figures["kills"].values()) >= 5
+    (figures,) = run("benchmarks.chaos", "--profile=full", "--runs=10", "--faults=6", "--seed=1", "--lease=6")
+    assert (figures["runs"], figures["lost"], figures["stuck"]) == (10, 0, 0)
+    assert sum(figures["kills"].values()) >= 3
 
 
 @pytest.mark.full
@@ -46,6 +46,7 @@ def test_an_engine_that_is_killed_again_and_again_loses_and_doubles_nothing() ->
     assert figures["kills"]["embedded"] >= 4
 
 
+@pytest.mark.full
 @SERVERS
 @pytest.mark.postgres
 @pytest.mark.rabbitmq

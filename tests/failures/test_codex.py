@@ -13,14 +13,11 @@ from tests.support.agents import KEY, codex_binary
 from tests.support.crashes import killed_at
 from tests.support.engines import (
     ENGINES,
-    FIRST_EMBEDDED,
-    FIRST_WORKERS,
     SHORT_LEASES,
     Engine,
     assert_published_once,
     attempts,
     engine_of,
-    in_turn,
 )
 from tests.support.processes import alive, inner_pid, start_time
 from tests.support.responses_server import ResponsesServer
@@ -142,7 +139,7 @@ def test_codex_finishes_a_phase_and_its_key_is_nowhere(scene: Scene) -> None:
     assert holders_of_the_key(engine) == []
 
 
-@pytest.mark.parametrize(("scene", "place"), in_turn(["after-workspace", "after-result"]), indirect=["scene"])
+@pytest.mark.parametrize("place", ["after-workspace", "after-result"])
 def test_a_run_of_codex_survives_a_kill(place: str, scene: Scene, tmp_path: Path) -> None:
     engine, server = scene(WORK, DONE)
     run_id = killed_at(place, engine, tmp_path, REPOSITORY)
@@ -153,7 +150,6 @@ def test_a_run_of_codex_survives_a_kill(place: str, scene: Scene, tmp_path: Path
     assert attempts(engine.team, run, "submit") == {1}
 
 
-@pytest.mark.parametrize("scene", FIRST_WORKERS, indirect=True)
 def test_codex_outlives_a_kill_while_it_thinks(scene: Scene, tmp_path: Path) -> None:
     release = tmp_path / "release"
     engine, server = scene(WORK | {"wait_for": str(release)}, DONE)
@@ -176,7 +172,6 @@ def test_codex_outlives_a_kill_while_it_thinks(scene: Scene, tmp_path: Path) -> 
     assert attempts(engine.team, run, "submit") == {1}
 
 
-@pytest.mark.parametrize("scene", FIRST_EMBEDDED, indirect=True)
 def test_after_a_quota_without_a_reset_a_retry_goes_on_in_the_same_thread(scene: Scene) -> None:
     error = {"code": "insufficient_quota", "type": "insufficient_quota", "message": "You exceeded your current quota."}
     refusal = {"status": 429, "body": {"error": error}}
@@ -197,7 +192,6 @@ def test_after_a_quota_without_a_reset_a_retry_goes_on_in_the_same_thread(scene:
     assert "half.txt" in shown
 
 
-@pytest.mark.parametrize("scene", FIRST_WORKERS, indirect=True)
 def test_at_the_limit_of_model_calls_a_run_stops_and_a_retry_goes_on_in_the_same_thread(scene: Scene) -> None:
     more = {"exec": "echo more >> notes.txt"}
     engine, server = scene(add_file("half.txt", "Half"), more, more, WORK, DONE, MOONMIND_MAX_MODEL_CALLS="3")
@@ -215,7 +209,6 @@ def test_at_the_limit_of_model_calls_a_run_stops_and_a_retry_goes_on_in_the_same
     assert git_repos.tree_of(engine.team.bare(REPOSITORY), BRANCH)["half.txt"] == b"Half\n"
 
 
-@pytest.mark.parametrize("scene", FIRST_EMBEDDED, indirect=True)
 def test_a_cancel_while_codex_works_leaves_no_process_and_keeps_its_patch(scene: Scene, tmp_path: Path) -> None:
     pids = tmp_path / "pids"
     command = f"setsid sleep 3600 & echo $! > {pids}; sleep 3600"

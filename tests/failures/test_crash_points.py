@@ -14,7 +14,6 @@ from tests.support.engines import (
     TEST_MODE,
     assert_published_once,
     attempts,
-    in_turn,
     place_of,
 )
 from tests.support.processes import Process
@@ -22,38 +21,27 @@ from tests.support.team import Team, team
 
 FIRST = ["after-creation", "before-first-dispatch", "after-first-dispatch"]
 """In the process that takes the request."""
-STAGES = [
-    "before-claim",
-    "after-claim-of-discover",
-    "after-fetch",
-    "after-discovery",
-    "after-record-of-discover",
-    "between-stages",
-    "after-slot",
-    "after-workspace",
-    "before-supervisor",
-    "after-supervisor",
-    "after-start",
-    "before-suspend",
-    "after-suspend",
-    "before-wake",
-    "after-wake",
-    "after-capture",
-    "after-result",
-    "after-record",
-    "before-commit",
-    "after-commit",
-    "after-apply",
-    "before-push",
-    "after-push",
-    "before-pull-request",
-    "after-pull-request",
-    "after-publish",
-    "after-claim-of-finalize",
-    "before-close",
-    "after-close",
+STAGES = {
+    "a claim": ["after-claim-of-discover", "before-claim", "after-claim-of-finalize"],
+    "a mirror": ["after-fetch", "after-discovery"],
+    "a record": ["after-record-of-discover", "after-record", "after-publish", "between-stages"],
+    "a slot": ["after-slot", "after-workspace"],
+    "a job": ["after-supervisor", "before-supervisor", "after-start"],
+    "a suspension": ["before-suspend", "after-suspend", "before-wake", "after-wake"],
+    "a capture": ["after-capture", "after-result"],
+    "a commit": ["after-commit", "before-commit", "after-apply"],
+    "a push": ["after-push", "before-push"],
+    "a pull request": ["after-pull-request", "before-pull-request"],
+    "an end": ["before-close", "after-close"],
+}
+"""In the process that runs the stages, by what is made there: every run kills at the first place of each, --full at all."""
+
+
+KILLS = [
+    pytest.param(place, marks=[pytest.mark.full] if number else [])
+    for kind in STAGES.values()
+    for number, place in enumerate(kind)
 ]
-"""In the process that runs the stages."""
 
 
 class Room:
@@ -98,7 +86,7 @@ def room(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         yield Room(members, Crashes(tmp_path_factory.mktemp("crashes")), embedded=request.param == "embedded")
 
 
-@pytest.mark.parametrize(("room", "place"), in_turn(STAGES), indirect=["room"])
+@pytest.mark.parametrize("place", KILLS)
 def test_a_run_survives_a_kill_of_its_stage(place: str, room: Room) -> None:
     room.start()
     assert room.worker is not None
@@ -109,7 +97,7 @@ def test_a_run_survives_a_kill_of_its_stage(place: str, room: Room) -> None:
     room.succeeded(room.team.asked(room.repository(place), key), place)
 
 
-@pytest.mark.parametrize(("room", "place"), in_turn(FIRST), indirect=["room"])
+@pytest.mark.parametrize("place", FIRST)
 def test_a_run_survives_a_kill_of_whoever_takes_the_request(place: str, room: Room) -> None:
     room.start()
     assert room.api is not None

@@ -8,7 +8,7 @@ import pytest
 
 from moonmind.db.unit_of_work import Database
 from tests.support.databases import make_due, read_run
-from tests.support.engines import BRANCH, ENGINES
+from tests.support.engines import BRANCH
 from tests.support.github_runs import PULLS, published_once, waits
 from tests.support.github_site import GitHub
 from tests.support.team import TERMINAL, Team
@@ -46,27 +46,18 @@ def fail_502(site: GitHub) -> None:
     site.fail("*", ".", 502, body=b"<h1>Bad Gateway</h1>")
 
 
-MISHAPS = [cut_create, cut_push, cut_fetch, exists, fail_500, fail_502]
+MISHAPS = [
+    cut_create,
+    exists,
+    fail_502,
+    *(pytest.param(each, marks=pytest.mark.full) for each in (cut_push, cut_fetch, fail_500)),
+]
 
 
 @pytest.mark.parametrize("spoil", MISHAPS)
-@pytest.mark.parametrize("github_engine", ENGINES[:1], indirect=True)
 def test_what_passes_is_waited_for_and_one_pull_request_comes_of_it(
     members: Team, site: GitHub, name: str, spoil: Callable[[GitHub], None]
 ) -> None:
-    passes(members, site, name, spoil)
-
-
-@pytest.mark.parametrize("spoil", [MISHAPS[0], *(pytest.param(each, marks=pytest.mark.full) for each in MISHAPS[1:])])
-@pytest.mark.parametrize("github_engine", ENGINES[1:], indirect=True)
-def test_what_passes_is_waited_for_by_workers_too(
-    members: Team, site: GitHub, name: str, spoil: Callable[[GitHub], None]
-) -> None:
-    passes(members, site, name, spoil)
-
-
-def passes(members: Team, site: GitHub, name: str, spoil: Callable[[GitHub], None]) -> None:
-    """Let a run meet a mishap and succeed all the same."""
     spoil(site)
     run = members.finish(members.create(name), 120)
     published_once(site, name, run)

@@ -14,7 +14,7 @@ from moonmind.os_user import own_name
 from moonmind.sample import source as sample
 from tests.support import git_repos
 from tests.support.asking.sitecustomize import QUESTION
-from tests.support.engines import FIRST_EMBEDDED, Engine, assert_published_once, attempts, script_that_waits
+from tests.support.engines import Engine, assert_published_once, attempts, script_that_waits
 from tests.support.processes import PYTHON, ROOT
 from tests.support.waiting import until
 
@@ -140,7 +140,6 @@ def test_a_question_without_an_answer_ends_the_run_and_its_retry_asks_again(engi
     assert len(told(engine, run_id, "run.asked")) == 2
 
 
-@pytest.mark.parametrize("engine", FIRST_EMBEDDED, indirect=True)
 def test_discovery_asks_which_of_two_open_features_is_meant_and_does_the_one_that_is_named(engine: Engine) -> None:
     del engine.team.env["MOONMIND_TEST_ASKS"]
     tasks = b"# Tasks: Elsewhere\n\n## Phase 1: Setup\n\n- [ ] T001 Write the page docs/elsewhere.md\n"

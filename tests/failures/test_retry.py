@@ -4,12 +4,11 @@ import json
 from typing import Any
 
 import httpx
-import pytest
 
 from moonmind.sample import source as sample
 from tests.support import git_repos
 from tests.support.databases import at_once
-from tests.support.engines import FIRST_EMBEDDED, SAMPLE, TASKS, Engine, assert_published_once, attempts, make_sample
+from tests.support.engines import SAMPLE, TASKS, Engine, assert_published_once, attempts, make_sample
 from tests.support.team import RUNS, Team
 
 REFUSAL = "echo 'the rule of this repository says no' >&2; exit 1"
@@ -122,7 +121,6 @@ def test_a_quota_without_a_reset_fails_and_its_retry_goes_on_in_the_same_thread(
     assert succeeded["refresh_docs/__init__.py"] == b"MADE = True\n"
 
 
-@pytest.mark.parametrize("engine", FIRST_EMBEDDED, indirect=True)
 def test_a_quota_with_a_reset_suspends_and_goes_on_by_itself(engine: Engine) -> None:
     scripted(engine.team, [QUOTA | {"resetsInSeconds": 3}], WORK)
     engine.start()

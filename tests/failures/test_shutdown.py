@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support import git_repos
-from tests.support.engines import ENGINES, TEST_MODE, Engine, assert_published_once, engine_of, in_turn, make_sample
+from tests.support.engines import ENGINES, TEST_MODE, Engine, assert_published_once, engine_of, make_sample
 from tests.support.waiting import PATIENCE, until
 
 WITHIN = 10.0
@@ -40,7 +40,7 @@ def types(engine: Engine, run_id: str) -> list[str]:
     return [event["type"] for event in engine.team.events(run_id)]
 
 
-@pytest.mark.parametrize(("engine", "ask"), in_turn([signal.SIGTERM, signal.SIGINT]), indirect=["engine"])
+@pytest.mark.parametrize("ask", [signal.SIGTERM, signal.SIGINT])
 def test_a_process_that_is_asked_to_end_gives_back_what_a_slow_stage_holds(
     engine: Engine, tmp_path: Path, release: Path, ask: signal.Signals
 ) -> None:

@@ -76,6 +76,7 @@ def ours(project: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch, enviro
 
 
 @pytest.mark.parametrize("given", ["specs/002-cart", "specs/010-pay", "specs/20260101-120000-audit", "absolute"])
+@pytest.mark.in_every_run(2)
 def test_the_variable_names_the_feature(
     project: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch, given: str
 ) -> None:

@@ -153,6 +153,7 @@ def may_retry_what_succeeded(monkeypatch: pytest.MonkeyPatch) -> None:
         answers_another_question,
     ],
 )
+@pytest.mark.in_every_run(4)
 def test_a_defect_of_the_repositories_is_found(
     plant: Plant, sqlite_repositories: Repositories, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,7 +1,7 @@
 """The two ways to run stages, and what must be true of a run that succeeded, however rough the way."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -21,9 +21,6 @@ ENGINES = [
     pytest.param("embedded", marks=pytest.mark.sqlite),
     pytest.param("rabbitmq", marks=[pytest.mark.postgres, pytest.mark.rabbitmq]),
 ]
-FIRST_EMBEDDED = [ENGINES[0], pytest.param("rabbitmq", marks=[*ENGINES[1].marks, pytest.mark.full])]
-"""For what is the same on both and takes long: on the other engine with --full only."""
-FIRST_WORKERS = [pytest.param("embedded", marks=[*ENGINES[0].marks, pytest.mark.full]), ENGINES[1]]
 # Leases end soon after a kill, so that a test need not wait for them.
 SHORT_LEASES = {"MOONMIND_LEASE_SECONDS": "3", "MOONMIND_HEARTBEAT_SECONDS": "0.5"}
 TEST_MODE = {"SPEC_WORKFLOW_TEST_MODE": "1"}
@@ -56,19 +53,6 @@ def engine_of(kind: str, request: pytest.FixtureRequest, settings: Mapping[str, 
         made = Engine(members, embedded=kind == "embedded")
         made.prepare()
         yield made
-
-
-def in_turn(cases: Iterable[Any]) -> list[Any]:
-    """Return each case on both engines, for a test of an engine and a case.
-
-    A case runs on one of them in every test run, the next one on the other; on both with --full.
-    """
-    found = []
-    for number, case in enumerate(cases):
-        for place, engine in enumerate(ENGINES):
-            marks = [*engine.marks, *([] if number % len(ENGINES) == place else [pytest.mark.full])]
-            found.append(pytest.param(engine.values[0], case, marks=marks, id=f"{engine.values[0]}-{case}"))
-    return sorted(found, key=lambda one: str(one.values[0]))  # a room is shared by all cases of its engine
 
 
 def place_of(kind: str, request: pytest.FixtureRequest) -> dict[str, str]:

@@ -1,10 +1,14 @@
 """Leaves further cases of a kind to `script/test --full`: what carries the marker `full` is deselected otherwise.
 
+A test with the marker `in_every_run(N)` keeps N of its cases, spread over all of them.
+
 A run of any size says how many cases it left out, in a line of its own above pytest's closing one. Hypothesis tries more
 examples with --full, too, where a test does not name a number.
 """
 
 import os
+from collections import defaultdict
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -47,10 +51,25 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Deselect what is marked; skipped tests would hide those that were skipped for want of something."""
     if config.getoption(OPTION):
         return
-    further = [item for item in items if item.get_closest_marker("full")]
+    further = [item for item in items if item.get_closest_marker("full")] + beyond(items)
     config.hook.pytest_deselected(items=further)
     items[:] = [item for item in items if item not in set(further)]
     config.stash[LEFT_OUT] = len(further)
+
+
+def beyond(items: list[pytest.Item]) -> list[pytest.Item]:
+    """List the cases that the marker `in_every_run` leaves to --full."""
+    cases: dict[tuple[Path, str], list[pytest.Item]] = defaultdict(list)
+    for item in items:
+        if item.get_closest_marker("in_every_run") and not item.get_closest_marker("full"):
+            cases[item.path, item.nodeid.partition("[")[0]].append(item)
+    left = []
+    for of_one in cases.values():
+        marker = of_one[0].get_closest_marker("in_every_run")
+        count = min(marker.args[0], len(of_one)) if marker else len(of_one)
+        kept = {number * len(of_one) // count for number in range(count)}
+        left += [item for number, item in enumerate(of_one) if number not in kept]
+    return left
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

@@ -4,7 +4,7 @@ import os
 
 from hypothesis import HealthCheck, Phase, settings
 
-EXAMPLES = int(os.environ.get("MOONMIND_TEST_MODEL_EXAMPLES", "80"))
+EXAMPLES = int(os.environ.get("MOONMIND_TEST_MODEL_EXAMPLES", "40"))
 """How many sequences of moves are tried on each database: 200 with --full, 2000 for a long look."""
 STEPS = 50
 PURE_EXAMPLES = 10 * EXAMPLES

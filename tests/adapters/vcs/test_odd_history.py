@@ -80,6 +80,7 @@ def goes_the_whole_way(folder: Path, bare: Path) -> None:
 
 @pytest.mark.parametrize("role", ["author", "committer"])
 @pytest.mark.parametrize("line", AUTHORS.values(), ids=AUTHORS)
+@pytest.mark.in_every_run(8)
 def test_an_odd_line_about_who_and_when_stops_nothing(tmp_path: Path, line: bytes, role: str) -> None:
     bare, parent = forge(tmp_path)
     author, committer = (line, GOOD) if role == "author" else (GOOD, line)

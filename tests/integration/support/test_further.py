@@ -10,6 +10,16 @@ PARAMETER = """
 @pytest.mark.parametrize("n", [1, pytest.param(2, marks=pytest.mark.full), 3])
 def test_more(n): pass
 """
+SPREAD = """
+@pytest.mark.in_every_run(3)
+@pytest.mark.parametrize("n", range(10))
+def test_some(n): assert n in {0, 3, 6}
+"""
+FEW = """
+@pytest.mark.in_every_run(3)
+@pytest.mark.parametrize("n", [1, 2, pytest.param(3, marks=pytest.mark.full)])
+def test_some(n): pass
+"""
 TEST = """
 def test_one(): pass
 @pytest.mark.full
@@ -23,7 +33,7 @@ def test_more(n): pass
 
 
 def run(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    (folder / "pytest.ini").write_text("[pytest]\nmarkers =\n  full: f\n")
+    (folder / "pytest.ini").write_text("[pytest]\nmarkers =\n  full: f\n  in_every_run(n): i\n")
     (folder / "conftest.py").write_text('pytest_plugins = ["tests.support.further"]\n')
     (folder / "test_always.py").write_text("def test_always(): pass\n")
     path = os.environ["PATH"]  # noqa: TID251 - the child's environment is made from nothing else
@@ -37,10 +47,12 @@ def run(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
     [
         (PARAMETER, (), "1 further case runs"),
         (TEST, (), "1 further case runs"),
+        (SPREAD, (), "7 further cases run"),
+        (FEW, (), "1 further case runs"),
         (FILE, (), "1,203 further cases run"),
         (FILE, ("-p", "xdist", "-n", "2"), "1,203 further cases run"),
     ],
-    ids=["a parameter", "a test", "a file", "several processes"],
+    ids=["a parameter", "a test", "spread", "few", "a file", "several processes"],
 )
 def test_what_is_marked_is_left_out_and_counted(
     tmp_path: Path, tests: str, options: tuple[str, ...], said: str

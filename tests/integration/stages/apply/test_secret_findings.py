@@ -188,6 +188,7 @@ def test_what_is_no_secret_passes_without_a_word(world: World) -> None:
         ("image.png", gzip.compress(f"token {GHP}".encode("utf-16"), mtime=0)),
     ],
 )
+@pytest.mark.in_every_run(4)
 def test_every_kind_of_file_is_looked_into(world: World, name: str, content: bytes) -> None:
     work(world, {name: content})
     refused(world)

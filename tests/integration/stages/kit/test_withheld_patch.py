@@ -85,6 +85,7 @@ def recovered(patch: bytes, folder: Path) -> bytes:
 
 
 @pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.in_every_run(3)
 def test_no_secret_comes_back_from_what_is_listed(world: World, tmp_path: Path, shape: str) -> None:
     work(world, {**SHAPES[shape], "src/clean.py": "clean = 1\n"})
     refused(world)
