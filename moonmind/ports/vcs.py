@@ -134,6 +134,14 @@ class Vcs(Protocol):
         """Read one regular file of a commit, None where there is none; VcsError above `limit` bytes."""
         ...
 
+    def blobs(self, repository: str, object_ids: Sequence[str]) -> Mapping[str, bytes]:
+        """Read the contents of a listing's files by their object ids, in one go; VcsError above 64 MiB together."""
+        ...
+
+    def holding(self, repository: str, places: Collection[tuple[str, str]]) -> frozenset[tuple[str, str]]:
+        """Return those pairs of commit and path at which there is a file or a link, in one go."""
+        ...
+
     def is_ancestor(self, repository: str, older: str, newer: str) -> bool:
         """Return True if `older` is reachable from `newer` (or is it)."""
         ...

@@ -102,6 +102,36 @@ def test_names_that_people_do_not_expect_are_listed_and_read(scene: Scene) -> No
     )
 
 
+@pytest.mark.parametrize(
+    "content", [b"", b"x", b"\n", b"0" * 40 + b" blob 3\nabc\n", b"missing\n\0\r\n", bytes(range(256)) * 300]
+)
+def test_contents_are_read_in_one_go_whatever_they_hold(scene: Scene, content: bytes) -> None:
+    files = {"specs/a\rb/tasks.md": content, "größe\n.md": b"x\n" + content, "same.md": content}
+    commit = commit_to(scene.bare, "main", files, "Odd contents")
+    scene.vcs.fetch(scene.repository)
+    listed = {file.path: file.object_id for file in scene.vcs.listing(NAME, commit)}
+    found = scene.vcs.blobs(NAME, tuple(dict.fromkeys(listed[path] for path in files)))
+    assert {path: found[listed[path]] for path in files} == files
+    assert scene.vcs.blobs(NAME, ()) == {}
+
+
+def test_contents_that_are_none_or_not_there_are_refused(scene: Scene) -> None:
+    tree = git(scene.bare, "rev-parse", f"{scene.start}^{{tree}}").decode().strip()
+    for name in ("0" * 40, scene.start, tree, "HEAD", "--help", ""):
+        with pytest.raises(VcsRefused):
+            scene.vcs.blobs(NAME, (name,))
+
+
+def test_what_holds_a_path_is_found_without_a_listing(scene: Scene) -> None:
+    odd = {"specs/a\rb/tasks.md": "x", "specs/größe/tasks.md": "x", "specs/link/tasks.md": "../a"}
+    other = commit_to(scene.bare, "other", odd, "Odd", start=scene.start, modes={"specs/link/tasks.md": "120000"})
+    scene.vcs.fetch(scene.repository)
+    asked = [(commit, path) for commit in (scene.start, other) for path in (*odd, "src", "src/app.py", "nowhere", "")]
+    found = scene.vcs.holding(NAME, [*asked, (other, "specs/../README.md"), (other, "a\nb")])
+    assert found == {*((other, path) for path in odd), (scene.start, "src/app.py"), (other, "src/app.py")}
+    assert scene.vcs.holding(NAME, ()) == frozenset()
+
+
 @pytest.mark.parametrize("commit", ["0" * 40, "main", "--help", "HEAD", ""])
 def test_what_is_no_commit_is_refused(scene: Scene, commit: str) -> None:
     with pytest.raises(VcsRefused):

@@ -70,6 +70,14 @@ class GitVcs:
         """Read one regular file of a commit."""
         return self._objects.read(self._mirrors.existing(repository), commit, path, limit)
 
+    def blobs(self, repository: str, object_ids: Sequence[str]) -> Mapping[str, bytes]:
+        """Read the contents of a listing's files by their object ids."""
+        return self._objects.blobs(self._mirrors.existing(repository), object_ids)
+
+    def holding(self, repository: str, places: Collection[tuple[str, str]]) -> frozenset[tuple[str, str]]:
+        """Return those pairs of commit and path at which there is a file or a link."""
+        return self._objects.holding(self._mirrors.existing(repository), places)
+
     def is_ancestor(self, repository: str, older: str, newer: str) -> bool:
         """Return True if `older` is reachable from `newer`."""
         return self._objects.is_ancestor(self._mirrors.existing(repository), older, newer)

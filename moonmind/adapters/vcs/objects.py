@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -26,6 +27,7 @@ _MOST_LARGE = 1000
 _NAMED_BYTES = 512 * 1024
 """Bytes of their names together, nearly."""
 _PATCH_BYTES = 256 * 1024 * 1024
+_BLOBS_BYTES = 64 * 1024 * 1024
 _ALL_BINARY = {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "core.bigFileThreshold", "GIT_CONFIG_VALUE_0": "1"}
 
 _OBJECT = re.compile(r"[0-9a-f]{40}")
@@ -56,7 +58,11 @@ class Objects:
 
     def listing(self, mirror: Path, commit: str) -> tuple[TreeFile, ...]:
         """List every file of a commit."""
-        done = self._git.run("ls-tree", "-r", "-z", "-l", "--full-tree", self._commit(mirror, commit), git_dir=mirror)
+        whole = ("-r", "-z", "-l", "--full-tree", object_name(commit))
+        done = self._git.run("ls-tree", *whole, git_dir=mirror, accept=(0, 128))
+        if done.exit_code:
+            self._commit(mirror, commit)  # says what to do where there is no such commit
+            raise self._git.failure("ls-tree", done, network=False)
         return tuple(_tree_file(entry) for entry in done.stdout.split(b"\0") if entry)
 
     def read(self, mirror: Path, commit: str, path: str, limit: int) -> bytes | None:
@@ -72,6 +78,30 @@ class Objects:
         if found.size > limit:
             raise VcsRefused(f"{path} has {found.size} bytes; at most {limit} are read", path=path, size=found.size)
         return self._blob(mirror, found.object_id)
+
+    def blobs(self, mirror: Path, names: Sequence[str]) -> dict[str, bytes]:
+        """Read blobs by their names. Each is printed behind a line with its length, so that no content passes for another."""
+        asked = "".join(f"{object_name(name)}\n" for name in names)
+        printed = self._git.run("cat-file", "--batch", git_dir=mirror, data=asked.encode(), limit=_BLOBS_BYTES).stdout
+        found: dict[str, bytes] = {}
+        at = 0
+        for name in names:
+            begin = printed.index(b"\n", at) + 1
+            kind, _, size = printed[at : begin - 1].decode().removeprefix(f"{name} ").partition(" ")
+            if kind != "blob":
+                raise VcsRefused(f"the repository has no file {name}", object=name)
+            found[name] = printed[begin : begin + int(size)]
+            at = begin + int(size) + 1
+        return found
+
+    def holding(self, mirror: Path, places: Collection[tuple[str, str]]) -> frozenset[tuple[str, str]]:
+        """Return those pairs of commit and path at which there is a blob. One line is asked, and one printed, for each."""
+        asked = [(commit, path) for commit, path in places if is_plain(path) and "\n" not in path]
+        lines = b"".join(b"%s:%s\n" % (object_name(commit).encode(), raw_name(path)) for commit, path in asked)
+        done = self._git.run("cat-file", "--batch-check=%(objecttype)", git_dir=mirror, data=lines)
+        return frozenset(
+            place for place, kind in zip(asked, done.stdout.split(b"\n")[:-1], strict=True) if kind == b"blob"
+        )
 
     def is_ancestor(self, mirror: Path, older: str, newer: str) -> bool:
         """Return True if `older` is reachable from `newer`."""
@@ -96,7 +126,7 @@ class Objects:
         None where there is none, and where its time is none that a calendar has: whoever commits writes any number.
         """
         form = ("log", "--max-count=1", "--no-show-signature", "--format=%ct")
-        text = self._git.run(*form, self._commit(mirror, commit), "--", folder, git_dir=mirror).text.strip()
+        text = self._git.run(*form, object_name(commit), "--", folder, git_dir=mirror).text.strip()
         try:
             return datetime.fromtimestamp(int(text), UTC)
         except (ValueError, OverflowError, OSError):

@@ -1,6 +1,6 @@
 """Gathers what discover chooses from: the features of the repository, and where work on each would start."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
@@ -9,6 +9,7 @@ from moonmind.errors import FeatureMissing, SpecUnreadable
 from moonmind.ports.forge import PullState
 from moonmind.runs import naming
 from moonmind.speckit.answer import Answer, AnswerKind, Candidate, Repository, answer
+from moonmind.speckit.feature import TASKS
 from moonmind.speckit.features import Feature, matches, refuse_shared_key
 from moonmind.speckit.pointer import pointers_in
 from moonmind.speckit.selection import EVERYTHING, Selection
@@ -19,6 +20,8 @@ from moonmind.stages.discover.snapshot import Snapshot
 
 LINK = "120000"
 """Git's mode of a symbolic link."""
+MOST_FACTS = 20
+"""Candidates of a question whose history is looked at, which takes git a while for each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,18 +70,31 @@ class Candidates:
                         return given, branch
             raise
 
-    def facts_of(self, candidates: Iterable[Candidate], base: str) -> tuple[Candidate, ...]:
-        """Add to the candidates of a question when their folders were changed last, and their open pull requests."""
+    def facts_of(self, found: Answer, base: str) -> Answer:
+        """Add to the candidates of a question when their folders were changed last, and their open pull requests.
+
+        Of a long list the first ones get them, and a note says so.
+        """
         features = {feature.path: feature for feature in self.snapshot.features(base)}
-        return tuple(self._with_facts(one, features[one.feature], base) for one in candidates)
+        looked_at, others = found.candidates[:MOST_FACTS], found.candidates[MOST_FACTS:]
+        told = tuple(self._with_facts(one, features[one.feature], base) for one in looked_at)
+        left = (
+            f"of {len(found.candidates)} candidates, the last change and the pull request of the first {MOST_FACTS} are shown",
+        )
+        return replace(found, candidates=(*told, *others), notes=(*found.notes, *(left if others else ())))
 
     def _with_facts(self, candidate: Candidate, feature: Feature, base: str) -> Candidate:
         self.context.lease.check()
-        start = self.start_of(feature, base)
-        changed = self.context.vcs.changed_at(self.snapshot.name, start.commit, feature.path)
-        pulls = self.context.forge.pull_requests(self.snapshot.name, start.branch) if start.branch_tip else ()
+        commit, going_on = self._commit_of(feature, base), self._branches_of(base).going_on(feature)
+        changed = self.context.vcs.changed_at(self.snapshot.name, commit, feature.path)
+        pulls = self._branches_of(base).pulls_of(going_on[0]) if going_on is not None else ()
         opened = next((pull.url for pull in pulls if pull.state is PullState.OPEN), None)
         return replace(candidate, changed_at=None if changed is None else changed.isoformat(), pull_request=opened)
+
+    def _commit_of(self, feature: Feature, base: str) -> str:
+        """Return the commit where work on a feature would start; which name a new branch would get is left open."""
+        going_on = self._branches_of(base).going_on(feature)
+        return (going_on[1].tip if going_on is not None else None) or self.snapshot.branches[base]
 
     def start_of(self, feature: Feature, base: str) -> Start:
         """Find the branch that a run on this feature goes on with, and its starting commit."""
@@ -98,31 +114,40 @@ class Candidates:
         return self._branches[base]
 
     def _choose_on(self, base: str, features: tuple[Feature, ...], requested: str) -> Answer:
+        # What was asked for decides; the others' state plays no part.
+        asked = [feature for feature in features if not requested or matches(feature, requested)]
+        commits = {feature.path: self._commit_of(feature, base) for feature in asked}
+        tip = self.snapshot.branches[base]
+        paths = tuple(self.snapshot.tree(tip))
+        pointers = {} if requested else pointers_in(paths)
+        beside = [feature for feature in self.snapshot.features(base) if feature.path not in commits]
+        self.snapshot.read_ahead(
+            (
+                *((commits[feature.path], feature.tasks_path) for feature in asked),
+                *((tip, feature.tasks_path) for feature in beside),
+                *((tip, path) for path in pointers.values()),
+            )
+        )
         files: dict[str, TasksFile] = {}
         unreadable: dict[str, SpecUnreadable] = {}
-        for feature in features:
-            if requested and not matches(feature, requested):
-                continue  # what was asked for decides; the others' state plays no part
+        for feature in asked:
             try:
-                start = self.start_of(feature, base)
-                data = self.snapshot.read(start.commit, feature.tasks_path)
+                data = self.snapshot.read(commits[feature.path], feature.tasks_path)
                 if data is None:
-                    raise self._no_file(start, feature.tasks_path)
+                    raise self._no_file(feature, base)
                 files[feature.path] = read_tasks(data, name=feature.tasks_path)
             except SpecUnreadable as error:
                 unreadable[feature.path] = error
-        tip = self.snapshot.branches[base]
-        paths = tuple(self.snapshot.tree(tip))
         repository = Repository(
             features,
             files,
             paths,
             unreadable,
-            pointers={} if requested else self._pointers(tip, paths),
-            beside=self._beside(base, {*files, *unreadable}),
+            pointers={root: self._text(tip, path) for root, path in pointers.items()},
+            beside=self._readable(beside, tip),
             branch=None if base == self.snapshot.repository.default_branch else base,
             trees=lambda feature: (
-                paths if (commit := self.start_of(feature, base).commit) == tip else self.snapshot.tree(commit)
+                paths if (commit := self._commit_of(feature, base)) == tip else self.snapshot.tree(commit)
             ),
         )
         found = answer(repository, requested=requested, selection=self.selection, chosen=self.chosen)
@@ -130,25 +155,25 @@ class Candidates:
             raise found.error
         return found
 
-    def _beside(self, base: str, read: Collection[str]) -> tuple[tuple[Feature, TasksFile], ...]:
-        """Read the features on the base branch that nobody asked for; what cannot be read refuses nobody."""
+    def _readable(self, features: Iterable[Feature], tip: str) -> tuple[tuple[Feature, TasksFile], ...]:
+        """Read features that nobody asked for; what cannot be read refuses nobody."""
         found: list[tuple[Feature, TasksFile]] = []
-        for feature in self.snapshot.features(base):
-            data = (
-                None if feature.path in read else self.snapshot.read(self.snapshot.branches[base], feature.tasks_path)
-            )
-            if data is not None:
-                with suppress(SpecUnreadable):
+        for feature in features:
+            with suppress(SpecUnreadable):
+                if (data := self.snapshot.read(tip, feature.tasks_path)) is not None:
                     found.append((feature, read_tasks(data, name=feature.tasks_path)))
         return tuple(found)
 
-    def _pointers(self, tip: str, paths: tuple[str, ...]) -> dict[str, str]:
-        texts = {root: self.snapshot.read(tip, path) for root, path in pointers_in(paths).items()}
-        return {root: text.decode("utf-8", "replace") for root, text in texts.items() if text is not None}
+    def _text(self, commit: str, path: str) -> str:
+        """Return a pointer's text; empty, and so no pointer, for a link and for a file that is too large to be one."""
+        with suppress(SpecUnreadable):
+            return (self.snapshot.read(commit, path) or b"").decode("utf-8", "replace")
+        return ""
 
-    def _no_file(self, start: Start, path: str) -> SpecUnreadable:
-        where = start.base if start.branch_tip is None else start.branch
-        found = self.snapshot.tree(start.commit).get(path)
+    def _no_file(self, feature: Feature, base: str) -> SpecUnreadable:
+        going_on, path = self._branches_of(base).going_on(feature), feature.tasks_path
+        where = base if going_on is None else going_on[0]
+        found = self.snapshot.tree(self._commit_of(feature, base)).get(path)
         if found is None:
             return SpecUnreadable(f"{path} is missing on {where}.")
         kind = "a symbolic link" if found.mode == LINK else "not a file"
@@ -159,14 +184,20 @@ class Candidates:
 
     def _feature_branches(self, requested: str) -> list[str]:
         """List the branches that may be named as a feature; those named as the request come first."""
-        names = [name for name in self.snapshot.branches if not name.startswith(naming.BRANCH_PREFIX)]
-        holds = [name for name in names if name != self.snapshot.repository.default_branch and self._holds_own(name)]
+        default = self.snapshot.repository.default_branch
+        tips = {
+            name: tip
+            for name, tip in self.snapshot.branches.items()
+            if name != default and not name.startswith(naming.BRANCH_PREFIX)
+        }
+        held = self.snapshot.holding([(tip, path) for name, tip in tips.items() for path in _own_places(name)])
+        holds = [name for name, tip in tips.items() if any((tip, path) in held for path in _own_places(name))]
         return sorted(holds, key=lambda name: (name != requested, name))
 
-    def _holds_own(self, branch: str) -> bool:
-        tip = self.snapshot.branches[branch]
-        names = dict.fromkeys((branch, branch.rpartition("/")[2]))
-        return any(self.snapshot.read(tip, f"specs/{name}/tasks.md") is not None for name in names)
+
+def _own_places(branch: str) -> tuple[str, ...]:
+    """Return where a branch that is named as a feature holds its tasks.md."""
+    return tuple(f"specs/{name}/{TASKS}" for name in dict.fromkeys((branch, branch.rpartition("/")[2])))
 
 
 def _is_named(feature: Feature, branch: str) -> bool:

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from moonmind.engine import forge_cooldown
@@ -116,7 +116,7 @@ def _choose(context: StageContext) -> _Chosen | NothingToDo:
     candidates = Candidates(context, snapshot, _chosen_tasks(context), chosen_in(context))
     found, base = candidates.choose()
     if found.kind is AnswerKind.ASK:
-        found = replace(found, candidates=candidates.facts_of(found.candidates, base))
+        found = candidates.facts_of(found, base)
     return _Chosen(found, base, candidates)
 
 
@@ -277,6 +277,7 @@ def _order(work: Work) -> Iterable[str]:
 
 def _hashes(candidates: Candidates, feature: Feature, commit: str) -> Mapping[str, str | None]:
     paths: dict[str, Any] = {"spec": feature.spec_path, "plan": feature.plan_path, "tasks": feature.tasks_path}
+    candidates.snapshot.read_ahead((commit, path) for path in paths.values() if path)
     found = {name: candidates.snapshot.read(commit, path) if path else None for name, path in paths.items()}
     return {name: None if data is None else hashlib.sha256(data).hexdigest() for name, data in found.items()}
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from moonmind.engine.stage_context import StageContext
+from moonmind.ports.forge import PullRequest, PullState
 from moonmind.ports.vcs import Commit
 from moonmind.runs import naming
 from moonmind.speckit.feature import TASKS, Feature
@@ -28,6 +29,9 @@ class FeatureBranches:
     """Of the base and of the default branch: names must be different among all of them."""
     base: str
     _slugs: dict[str, str] = field(init=False)
+    _open: dict[str, tuple[str, BranchChoice] | None] = field(default_factory=dict)
+    """By the features' paths."""
+    _pulls: dict[str, tuple[PullRequest, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Return the slug of each feature."""
@@ -39,27 +43,43 @@ class FeatureBranches:
 
     def choose(self, feature: Feature) -> tuple[str, BranchChoice]:
         """Return the name of the branch that work on the feature goes on with, and why."""
-        slug = self._slugs[feature.path]
-        current = self._choose_numbered(feature, slug)
-        if current.tip is None:
-            by_path = (naming.path_slug(feature.path, digits) for digits in (naming.SHORT_DIGEST, naming.LONG_DIGEST))
-            for other in {naming.feature_slug(feature.key), *by_path} - {slug}:
-                facts = [self._fact(feature, other, number) for number in numbers(other, self.snapshot.branches)]
-                if (found := choose(facts)).tip is not None:
-                    return naming.branch(other, found.number), found
-        return naming.branch(slug, current.number), current
+        return self.going_on(feature) or self._new(feature)
 
-    def _choose_numbered(self, feature: Feature, slug: str) -> BranchChoice:
-        """Ask for the state of the branches that exist, and of names that only a pull request may still know.
+    def going_on(self, feature: Feature) -> tuple[str, BranchChoice] | None:
+        """Return the branch of the feature that is still open; None where its next branch would be a new one.
+
+        The forge is asked about branches that exist and hold commits that the base lacks, about each once.
+        """
+        if feature.path not in self._open:
+            self._open[feature.path] = self._find_open(feature)
+        return self._open[feature.path]
+
+    def _find_open(self, feature: Feature) -> tuple[str, BranchChoice] | None:
+        slug = self._slugs[feature.path]
+        by_path = (naming.path_slug(feature.path, digits) for digits in (naming.SHORT_DIGEST, naming.LONG_DIGEST))
+        for one in dict.fromkeys((slug, naming.feature_slug(feature.key), *by_path)):
+            known = [number for number in numbers(one, self.snapshot.branches) if self._is_own(feature, one, number)]
+            found = choose(self._fact(feature, one, number) for number in known)
+            if found.tip is not None:
+                return naming.branch(one, found.number), found
+        return None
+
+    def pulls_of(self, branch: str) -> tuple[PullRequest, ...]:
+        """List the pull requests of a branch; the forge is asked once."""
+        if branch not in self._pulls:
+            self.context.lease.check()
+            self._pulls[branch] = self.context.forge.pull_requests(self.snapshot.name, branch)
+        return self._pulls[branch]
+
+    def _new(self, feature: Feature) -> tuple[str, BranchChoice]:
+        """Return the first name that was never used, also by a branch that only a pull request may still know.
 
         A merged branch is often deleted: the names are gone through from the first one to the first that nobody used,
         and from the one that would come next. So the forge is asked about used names and two others at most.
         """
-        facts = {
-            number: self._fact(feature, slug, number)
-            for number in numbers(slug, self.snapshot.branches)
-            if not self._is_others(feature, slug, number)
-        }
+        slug = self._slugs[feature.path]
+        known = numbers(slug, self.snapshot.branches)
+        facts = {n: self._fact(feature, slug, n) for n in known if not self._is_others(feature, slug, n)}
         number = 1
         while True:
             number = self._next_own(feature, slug, number)
@@ -69,22 +89,25 @@ class FeatureBranches:
                 number += 1
                 continue
             choice = choose(facts.values())
-            if choice.tip is not None:
-                return choice
             new = self._next_own(feature, slug, choice.number)
             if new in facts:
-                return BranchChoice(new, None, choice.reason)
+                return naming.branch(slug, new), BranchChoice(new, None, choice.reason)
             number = new
 
     def _fact(self, feature: Feature, slug: str, number: int) -> BranchFact:
-        self.context.lease.check()
         name = naming.branch(slug, number)
         tip = self.snapshot.branches.get(name)
-        if tip is not None and not self._belongs(feature, slug, name):
+        if tip is None:
+            return BranchFact(number, None, self._states(name))
+        if not self._belongs(feature, slug, name) or not self.snapshot.history(tip, self.base):
             return BranchFact(number, tip)  # a name that is used, and nothing to go on with
-        pulls = self.context.forge.pull_requests(self.snapshot.name, name)
-        ahead = tip is not None and bool(self.snapshot.history(tip, self.base))
-        return BranchFact(number, tip, tuple(pull.state for pull in pulls), ahead)
+        return BranchFact(number, tip, self._states(name), ahead=True)
+
+    def _states(self, branch: str) -> tuple[PullState, ...]:
+        return tuple(pull.state for pull in self.pulls_of(branch))
+
+    def _is_own(self, feature: Feature, slug: str, number: int) -> bool:
+        return slug != self._slugs[feature.path] or not self._is_others(feature, slug, number)
 
     def _belongs(self, feature: Feature, slug: str, branch: str) -> bool:
         if owners := self._owners(branch):

@@ -1,14 +1,20 @@
 """The repository as it was fetched, read lazily and each thing once."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
+from moonmind.errors import SpecUnreadable
 from moonmind.ports.forge import Repository
 from moonmind.ports.vcs import Commit, TreeFile, Vcs
 from moonmind.runs.stored_text import storable
 from moonmind.speckit.feature import TASKS
 from moonmind.speckit.features import Feature, find_features
 from moonmind.stages.discover.foreign_commits import MOST
+
+LARGEST = 4 * 1024 * 1024
+"""Bytes of a file that is read."""
+_AHEAD = 32 * 1024 * 1024
+"""Bytes that are read before they are asked for, and kept."""
 
 
 @dataclass(slots=True)
@@ -20,6 +26,9 @@ class Snapshot:
     """Names and commits."""
     vcs: Vcs
     _trees: dict[str, dict[str, TreeFile]] = field(default_factory=dict)
+    _features: dict[str, tuple[Feature, ...]] = field(default_factory=dict)
+    _blobs: dict[str, bytes] = field(default_factory=dict)
+    """By object id: what was read ahead."""
     _histories: dict[tuple[str, str], tuple[Commit, ...]] = field(default_factory=dict)
 
     @property
@@ -37,11 +46,46 @@ class Snapshot:
     def features(self, branch: str) -> tuple[Feature, ...]:
         """List the features at a branch's tip; none where there is no such branch."""
         tip = self.branches.get(branch)
-        return find_features(self.tree(tip)) if tip else ()
+        if tip is None:
+            return ()
+        if tip not in self._features:
+            self._features[tip] = find_features(self.tree(tip))
+        return self._features[tip]
 
     def read(self, commit: str, path: str) -> bytes | None:
-        """Read a file of a commit; None where there is none, or something else of that name."""
-        return self.vcs.read(self.name, commit, path)
+        """Read a file of a commit; None where there is none, or something else of that name.
+
+        Raises SpecUnreadable for a file of more than LARGEST bytes.
+        """
+        file = self._file(commit, path)
+        if file is None:
+            return None
+        if file.size > LARGEST:
+            raise SpecUnreadable(f"{path} has {file.size} bytes; at most {LARGEST} are read.")
+        if file.object_id in self._blobs:
+            return self._blobs[file.object_id]
+        return self.vcs.blobs(self.name, (file.object_id,))[file.object_id]
+
+    def read_ahead(self, places: Iterable[tuple[str, str]]) -> None:
+        """Read files that will be asked for, pairs of commit and path, with one command: as many as there is room for."""
+        wanted: dict[str, int] = {}
+        room = _AHEAD - sum(map(len, self._blobs.values()))
+        for commit, path in places:
+            file = self._file(commit, path)
+            if file is None or file.size > min(room, LARGEST) or {file.object_id} & {*wanted, *self._blobs}:
+                continue
+            wanted[file.object_id] = file.size
+            room -= file.size
+        if wanted:
+            self._blobs |= self.vcs.blobs(self.name, tuple(wanted))
+
+    def holding(self, places: Collection[tuple[str, str]]) -> frozenset[tuple[str, str]]:
+        """Return those pairs of commit and path at which there is something; no tree is listed for it."""
+        return self.vcs.holding(self.name, places)
+
+    def _file(self, commit: str, path: str) -> TreeFile | None:
+        file = self.tree(commit).get(path)
+        return file if file is not None and file.mode.startswith("100") else None
 
     def history(self, tip: str, base: str) -> tuple[Commit, ...]:
         """List the commits on a branch that its base branch lacks, newest first, with the tasks.md they changed."""

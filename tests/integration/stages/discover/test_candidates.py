@@ -1,14 +1,17 @@
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from moonmind.adapters.forges.local import LocalForge
+from moonmind.adapters.git import Git
 from moonmind.engine.lease import LeaseLost
 from moonmind.ports.forge import PullRequest, PullRequestDraft, PullState
+from moonmind.ports.vcs import TreeFile
 from moonmind.runs.chain import Stage
 from moonmind.speckit.answer import Answer, AnswerKind
-from moonmind.stages.discover.candidates import Candidates, Start
-from moonmind.stages.discover.snapshot import Snapshot
+from moonmind.stages.discover.candidates import MOST_FACTS, Candidates, Start
+from moonmind.stages.discover.snapshot import LARGEST, Snapshot
 from tests.support.git_repos import commit_to, merge
 from tests.support.stage_world import BRANCH, KEY, TASKS, World
 
@@ -87,13 +90,13 @@ def test_a_branch_with_an_absurd_number_is_nobodys(tmp_path: Path, number: str) 
     assert forge.asked == [BRANCH]
 
 
-def test_the_forge_is_asked_about_branches_that_exist_and_few_others(tmp_path: Path) -> None:
+def test_the_forge_is_asked_about_an_open_branch_alone(tmp_path: Path) -> None:
     world = World(tmp_path)
     tip = commit_to(world.bare, f"{BRANCH}-1000", {"x": "y"}, "Far out", start=world.tip("main"))
     forge = asked_of(world)
     _, start = choice_of(world)
     assert (start.branch, start.commit) == (f"{BRANCH}-1000", tip)
-    assert sorted(forge.asked) == [BRANCH, f"{BRANCH}-1000"]
+    assert forge.asked == [f"{BRANCH}-1000"]
 
 
 def test_a_name_beyond_a_gap_that_only_a_pull_request_knows_is_not_used_again(tmp_path: Path) -> None:
@@ -102,7 +105,8 @@ def test_a_name_beyond_a_gap_that_only_a_pull_request_knows_is_not_used_again(tm
     forge = asked_of(world, BRANCH, f"{BRANCH}-2", f"{BRANCH}-6")
     _, start = choice_of(world)
     assert (start.branch, start.branch_tip) == (f"{BRANCH}-7", None)
-    assert sorted(forge.asked) == [BRANCH, *(f"{BRANCH}-{number}" for number in (2, 3, 5, 6, 7))]
+    # The fifth exists and holds nothing new: there is nothing to ask about it.
+    assert sorted(forge.asked) == [BRANCH, *(f"{BRANCH}-{number}" for number in (2, 3, 6, 7))]
 
 
 def test_a_lease_that_is_lost_ends_the_questions(tmp_path: Path) -> None:
@@ -136,10 +140,12 @@ def test_without_evidence_a_person_is_asked_with_what_helps_to_choose(tmp_path: 
     tip = commit_to(world.bare, "moonmind/003-c", {"c.py": "y"}, "Begin", start=world.tip("main"))
     draft = PullRequestDraft("moonmind/003-c", "main", "C", "")
     opened = world.forge.ensure_pull_request("acme/demo", draft)
+    forge = asked_of(world)
     candidates = candidates_of(world)
     found, base = candidates.choose()
     assert (found.kind, found.feature) == (AnswerKind.ASK, None)
-    second, third = candidates.facts_of(found.candidates, base)
+    second, third = candidates.facts_of(found, base).candidates
+    assert forge.asked == ["moonmind/003-c"]
     assert (second.feature, second.named, second.there, second.pull_request) == ("specs/002-b", 1, 0, None)
     # The files of the third are looked for where its work goes on.
     assert (third.feature, third.named, third.there) == ("specs/003-c", 1, 1)
@@ -147,6 +153,81 @@ def test_without_evidence_a_person_is_asked_with_what_helps_to_choose(tmp_path: 
     changed = world.vcs.changed_at("acme/demo", tip, "specs")
     assert changed is not None
     assert second.changed_at == third.changed_at == changed.isoformat()
+
+
+def many(count: int) -> dict[str, str]:
+    return {f"specs/{n:03}-x/tasks.md": feature(f"- [ ] T001 Write x{n}.py") for n in range(1, count + 1)}
+
+
+def test_a_long_list_of_candidates_is_looked_at_in_part_and_says_so(tmp_path: Path) -> None:
+    world = World(tmp_path, files=many(MOST_FACTS + 2))
+    world.requested = ""
+    candidates = candidates_of(world)
+    found = candidates.facts_of(*candidates.choose())
+    assert [one.changed_at is None for one in found.candidates] == [False] * MOST_FACTS + [True] * 2
+    assert found.notes == ("of 22 candidates, the last change and the pull request of the first 20 are shown",)
+
+
+def test_as_many_commands_are_started_for_many_features_as_for_few(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[str] = []
+    real = Git.run
+
+    def counted(git: Git, verb: str, *given: Any, **named: Any) -> Any:
+        started.append(verb)
+        return real(git, verb, *given, **named)
+
+    monkeypatch.setattr(Git, "run", counted)
+    counts = []
+    for count in (2, 9):
+        world = World(tmp_path / str(count), files=many(count))
+        world.requested = ""
+        forge = asked_of(world)
+        candidates = candidates_of(world)
+        started.clear()
+        found, _ = candidates.choose()
+        assert len(found.candidates) == count
+        assert forge.asked == []
+        counts.append(len(started))
+    assert counts[0] == counts[1] <= 3
+
+
+def test_branches_that_hold_no_feature_of_their_name_are_not_listed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = World(tmp_path, files={"README.md": "x"})
+    for name in ("fix/a", "fix/b", "wip", "ana/043-y"):
+        commit_to(world.bare, name, {f"{name}.py": "x"}, "Work", start=world.tip("main"))
+    commit_to(world.bare, "ana/042-x", {"specs/042-x/tasks.md": feature("- [ ] T001 Write a.py")}, "Spec")
+    world.requested = ""
+    candidates = candidates_of(world)
+    listed: list[str] = []
+    real = world.vcs.listing
+
+    def counted(repository: str, commit: str) -> tuple[TreeFile, ...]:
+        listed.append(commit)
+        return real(repository, commit)
+
+    monkeypatch.setattr(world.vcs, "listing", counted)
+    _, base = candidates.choose()
+    assert base == "ana/042-x"
+    assert len(listed) == 2
+
+
+@pytest.mark.parametrize("place", ["specs/001-a/tasks.md", ".specify/feature.json", "specs/002-b/spec.md"])
+def test_a_file_that_is_too_large_to_be_read_is_said_and_refuses_no_other_feature(tmp_path: Path, place: str) -> None:
+    files: dict[str, bytes | str] = {
+        "specs/001-a/tasks.md": feature("- [x] T001 Write a.py"),
+        "specs/002-b/tasks.md": feature("- [ ] T001 Write b.py"),
+        place: b"x" * (LARGEST + 1),
+    }
+    world = World(tmp_path, files=files)
+    world.requested = ""
+    choice, _ = choice_of(world)
+    assert choice.feature
+    assert choice.feature.path == "specs/002-b"
+    assert any(place in note for note in choice.notes) is (place != "specs/002-b/spec.md")
 
 
 def test_the_default_branch_decides_where_it_holds_what_is_asked_for(tmp_path: Path) -> None:
