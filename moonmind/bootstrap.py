@@ -168,6 +168,7 @@ def _build_on(database: Database, settings: Settings, *, publishes: bool, stages
         ),
         relook_seconds=settings.agent_relook_seconds,
         max_agents=settings.max_agents,
+        phase_tasks=settings.phase_tasks,
     )
     recorder = Recorder(database, stages, run_deadline_seconds=settings.run_deadline_seconds)
     executor = Executor(database, stages, contexts, keeper, notifier, host, policy, recorder)

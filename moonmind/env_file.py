@@ -73,6 +73,7 @@ KINDS: Mapping[str, Kind] = {
     "attention_hours": Kind.PROTECTION,
     "host_silence_seconds": Kind.PROTECTION,
     "retention_days": Kind.PROTECTION,
+    "phase_tasks": Kind.HARMLESS,  # less at a time, never more than without it
     # These only set the pace.
     "agent_relook_seconds": Kind.HARMLESS,
     "lease_seconds": Kind.HARMLESS,

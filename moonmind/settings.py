@@ -101,6 +101,8 @@ class Settings(BaseSettings):
     agent_total_seconds: float = Field(4 * _HOUR, validation_alias="MOONMIND_AGENT_TOTAL_SECONDS", gt=0)
     max_model_calls: int = Field(400, validation_alias="MOONMIND_MAX_MODEL_CALLS", ge=1, le=1_000_000)
     """Of one run, whatever number of agents it takes; a person's retry allows as many again."""
+    phase_tasks: int | None = Field(None, validation_alias="MOONMIND_PHASE_TASKS", ge=1)
+    """The most tasks of a phase that one run takes up; unset: all that are open."""
     agent_relook_seconds: float = Field(60.0, validation_alias="MOONMIND_AGENT_RELOOK_SECONDS", gt=0)
     """The longest wait of a run that is suspended on its agent, if no job poller sees the end."""
     run_deadline_seconds: float = Field(_DAY, validation_alias="MOONMIND_RUN_DEADLINE_SECONDS", gt=0)

@@ -48,6 +48,8 @@ class StageContext:
     limits: JobLimits
     relook_seconds: float
     """How long a run suspended on its agent sleeps at most."""
+    phase_tasks: int | None = None
+    """The most tasks of a phase that a run takes up; None: all."""
 
     @property
     def answer(self) -> Answered | None:
@@ -85,6 +87,7 @@ class ContextFactory:
         limits: JobLimits,
         relook_seconds: float,
         max_agents: int,
+        phase_tasks: int | None = None,
     ) -> None:
         self._database = database
         self._store = store
@@ -98,6 +101,7 @@ class ContextFactory:
         self._limits = limits
         self._relook = relook_seconds
         self._max_agents = max_agents
+        self._phase_tasks = phase_tasks
 
     def make(
         self,
@@ -131,4 +135,5 @@ class ContextFactory:
             scanner=self._scanner,
             limits=self._limits,
             relook_seconds=self._relook,
+            phase_tasks=self._phase_tasks,
         )

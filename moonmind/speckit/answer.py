@@ -18,7 +18,7 @@ from moonmind.speckit.selection import EVERYTHING, Selection
 from moonmind.speckit.spec_tasks import SpecTask, TasksFile
 from moonmind.speckit.staleness import FEWEST, Counted, Seen, count, look, why_stale
 from moonmind.speckit.tree import Tree
-from moonmind.speckit.work import SHOWN_IDS, NoWork, Work, next_work
+from moonmind.speckit.work import SHOWN_IDS, Division, NoWork, Work, divided, next_work
 
 CHOOSE_FEATURE = "choose_feature"
 STALE_BOXES = "stale_boxes"
@@ -128,11 +128,13 @@ def answer(
     selection: Selection = EVERYTHING,
     chosen: str | None = None,
     go_on: bool = False,
+    division: Division | None = None,
 ) -> Answer:
     """Answer what to do next.
 
     `chosen` is the path of the feature that a person chose when asked; `go_on` says that a person knows that its boxes may
-    be stale. A selection of phase or tasks says so, too. Raises InvalidRequest for a selection that the feature's file
+    be stale. A selection of phase or tasks says so, too. `division` limits how many tasks of a phase are handed out; tasks that are
+    selected by their ids are not divided. Raises InvalidRequest for a selection that the feature's file
     does not hold; every other refusal is an answer.
     """
     known = tuple(sorted(repository.features, key=document_order))
@@ -142,7 +144,7 @@ def answer(
             FeatureMissing("The repository has no feature: there is no specs/<feature>/tasks.md.", features=[]),
             repository,
         )
-    asking = _Asking(repository, selection)
+    asking = _Asking(repository, selection, division)
     if normalise_key(requested) and chosen is None:
         return asking.about(requested, "was requested", go_on=go_on)
     if chosen is not None:
@@ -166,9 +168,10 @@ def _refused(error: MoonMindError, repository: Repository, notes: Sequence[str] 
 class _Asking:
     """One question about one repository."""
 
-    def __init__(self, repository: Repository, selection: Selection) -> None:
+    def __init__(self, repository: Repository, selection: Selection, division: Division | None = None) -> None:
         self._repository = repository
         self._selection = selection
+        self._division = None if selection.lists_tasks else division
         self._found = {
             feature.path: next_work(feature, file)
             for feature in repository.features
@@ -231,9 +234,9 @@ class _Asking:
             reasons = (why, found.reason, *who_does(found.left_for_people))
             return self._answer(kind, feature=feature, reasons=reasons, left=found.left_for_people)
         stale = why_stale(found.phase, found.tasks, feature, file, self._seen(feature))
-        made = self._answer(
-            AnswerKind.WORK, feature=feature, work=found, reasons=(why, *found.passed_over), left=found.left_for_people
-        )
+        work = divided(found, self._division)
+        reasons = (why, *work.passed_over, *filter(None, (work.part,)))
+        made = self._answer(AnswerKind.WORK, feature=feature, work=work, reasons=reasons, left=work.left_for_people)
         if stale is None:
             counted = count([task for task in file.tasks if task.pending], feature, self._tree(feature))
             return replace(made, notes=(*made.notes, str(counted))) if counted.there >= FEWEST else made

@@ -61,15 +61,20 @@ class Selection:
         return self == type(self)()
 
     @property
+    def lists_tasks(self) -> bool:
+        """Return True if tasks are listed by their ids, or in ranges of them."""
+        return bool(self.ids or self.ranges)
+
+    @property
     def names_tasks(self) -> bool:
         """Return True if phase or tasks are named: whoever names them has looked at them."""
-        return self.phase is not None or bool(self.ids or self.ranges)
+        return self.phase is not None or self.lists_tasks
 
     def of(self, file: TasksFile) -> frozenset[str]:
         """Return the keys of the selected tasks, done ones included. Raises InvalidRequest for an id that the file lacks."""
         within = {task.key for task in phase_of(file, self.phase).tasks} if self.phase is not None else None
         skipped = {task.key for task in _meant(file, self.skipped_ids, self.skipped_ranges)}
-        meant = _meant(file, self.ids, self.ranges) if self.ids or self.ranges else list(file.tasks)
+        meant = _meant(file, self.ids, self.ranges) if self.lists_tasks else list(file.tasks)
         return frozenset(
             task.key
             for task in meant

@@ -7,7 +7,7 @@ from moonmind.speckit.features import Feature
 from moonmind.speckit.selection import EVERYTHING, Selection
 from moonmind.speckit.spec_tasks import NO_BOX, VERIFY, Phase, SpecTask, TasksFile
 
-__all__ = ["EVERYTHING", "SHOWN_IDS", "NoWork", "Work", "divided", "ids_of", "next_work"]
+__all__ = ["EVERYTHING", "SHOWN_IDS", "Division", "NoWork", "Work", "divided", "ids_of", "next_work"]
 
 SHOWN_IDS = 20
 """Ids spelled out in a sentence before it says how many more there are."""
@@ -25,6 +25,16 @@ class Work:
     """Open and not an agent's, with the reasons: of this phase and of the phases passed over."""
     passed_over: tuple[str, ...] = ()
     """One sentence for each earlier phase that holds no open task for an agent."""
+    part: str = ""
+    """Which part of the phase's open tasks these are, in words; empty: all of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Division:
+    """The most tasks that are handed out at once, 1 or more, and the name of the setting or option that says so."""
+
+    most: int
+    name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,15 +77,17 @@ def next_work(feature: Feature, tasks_file: TasksFile, selection: Selection = EV
     return NoWork(f"All {tasks_file.total} tasks of {feature.path} are done.")
 
 
-def divided(work: Work, most: int | None) -> Work:
-    """Return the first part of work of more than `most` tasks, cut before a story where one begins in time; None: all.
+def divided(work: Work, division: Division | None) -> Work:
+    """Return the first part of work of too many tasks, cut before a story where one begins in time; None: all.
 
     A story that is longer than that is cut between two tasks.
     """
-    if most is None or len(work.tasks) <= most:
+    if division is None or len(work.tasks) <= division.most:
         return work
-    borders = [at for at in range(1, most + 1) if work.tasks[at].story != work.tasks[at - 1].story]
-    return replace(work, tasks=work.tasks[: borders[-1] if borders else max(most, 1)])
+    borders = [at for at in range(1, division.most + 1) if work.tasks[at].story != work.tasks[at - 1].story]
+    tasks = work.tasks[: borders[-1] if borders else division.most]
+    of = f"{len(tasks)} of {len(work.tasks)} tasks of {work.phase.title}"
+    return replace(work, tasks=tasks, part=f"{of}, divided because {division.name} is {division.most}")
 
 
 def _whose(tasks: Sequence[SpecTask]) -> str:

@@ -50,6 +50,7 @@ def refusal(monkeypatch: pytest.MonkeyPatch, **environment: str) -> str:
         ("CODEX_ENV", "staging", "codex_env", "staging"),
         ("CODEX_BASE_URL", "http://127.0.0.1:1", "codex_base_url", "http://127.0.0.1:1"),
         ("MOONMIND_MAX_AGENTS", "7", "max_agents", 7),
+        ("MOONMIND_PHASE_TASKS", "10", "phase_tasks", 10),
         ("MOONMIND_LEASE_SECONDS", "1.5", "lease_seconds", 1.5),
         ("MOONMIND_HEARTBEAT_SECONDS", "0.5", "heartbeat_seconds", 0.5),
         ("MOONMIND_SWEEP_SECONDS", "2", "sweep_seconds", 2.0),

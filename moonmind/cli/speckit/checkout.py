@@ -16,6 +16,7 @@ from moonmind.speckit.pointer import pointers_in
 from moonmind.speckit.selection import EVERYTHING, Selection
 from moonmind.speckit.spec_tasks import SpecTask, TasksFile
 from moonmind.speckit.tasks_md import read_tasks
+from moonmind.speckit.work import Division
 
 _PASSED_OVER = frozenset({".git", "node_modules", ".venv", "__pycache__"})
 _LARGEST_POINTER = 1 << 16
@@ -82,12 +83,13 @@ class Checkout:
             self.branch,
         )
 
-    def answer(self, asked: Asked, selection: Selection = EVERYTHING) -> Answer:
+    def answer(self, asked: Asked, selection: Selection = EVERYTHING, division: Division | None = None) -> Answer:
         """Answer what to do next as a run would, and as Spec Kit's variables say before that."""
         return answer(
             self.repository,
             requested=asked.feature or self._directory(asked.directory) or asked.name or "",
             selection=selection,
+            division=division,
         )
 
     @cached_property

@@ -71,6 +71,8 @@ def answer_sheet(found: Answer) -> RenderableType:
 
 def _tasks(work: Work) -> list[RenderableType]:
     parts: list[RenderableType] = [Text(f"  {one_line(work.phase.title)}", "cyan")]
+    if work.part:
+        parts.append(Text(f"  {one_line(work.part)}", "yellow"))
     table = Table.grid(padding=(0, 2, 0, 0))
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")

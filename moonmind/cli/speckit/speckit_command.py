@@ -26,7 +26,7 @@ from moonmind.speckit.feature import Feature, matches
 from moonmind.speckit.report import answer_report, feature_report, file_report
 from moonmind.speckit.selection import Selection
 from moonmind.speckit.tasks_md import TasksFile, read_tasks, tick, untick
-from moonmind.speckit.work import Work
+from moonmind.speckit.work import Division, Work
 
 
 def status(given: argparse.Namespace) -> int:
@@ -57,7 +57,7 @@ def status(given: argparse.Namespace) -> int:
 
 def following(given: argparse.Namespace) -> int:
     """Show which tasks a run would take next, and why."""
-    found = Checkout.around(given.path).answer(_asked(given), _selection(given))
+    found = Checkout.around(given.path).answer(_asked(given), _selection(given), _division(given))
     if given.json:
         error = found.error.info().as_json() if found.error is not None else {}
         print(json.dumps({**error, **answer_report(found)}, default=str))
@@ -79,7 +79,7 @@ def prompt(given: argparse.Namespace) -> int:
     from moonmind.speckit.prompt import render_prompt
 
     checkout = Checkout.around(given.path)
-    work = _work(checkout.answer(_asked(given), _selection(given)))
+    work = _work(checkout.answer(_asked(given), _selection(given), _division(given)))
     text = render_prompt(
         work=work,
         documents=documents_of(work.feature, checkout.listing),
@@ -189,6 +189,9 @@ def _parser() -> argparse.ArgumentParser:
             command.add_argument(
                 "--skip", action="append", default=[], help="leave these tasks out, e.g. T012 or T001-T010; repeatable"
             )
+            command.add_argument(
+                "--most", type=_count, metavar="N", help="at most so many tasks of a phase, as with MOONMIND_PHASE_TASKS"
+            )
         if name == "prompt":
             command.add_argument("--notes", default="", help="instructions for the agent, in addition to the spec")
         if name in {"status", "next", "reconcile", "doctor"}:
@@ -209,6 +212,16 @@ def _there(text: str) -> Path:
     if not place.is_dir() and not place.is_file():
         raise argparse.ArgumentTypeError(f"{text!r} is neither a folder nor a file")
     return place
+
+
+def _count(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of tasks, 1 or more")
+    return int(text)
+
+
+def _division(given: argparse.Namespace) -> Division | None:
+    return None if given.most is None else Division(given.most, "--most")
 
 
 def _selection(given: argparse.Namespace) -> Selection:

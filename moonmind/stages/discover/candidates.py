@@ -15,6 +15,7 @@ from moonmind.speckit.pointer import pointers_in
 from moonmind.speckit.selection import EVERYTHING, Selection
 from moonmind.speckit.spec_tasks import TasksFile
 from moonmind.speckit.tasks_md import read_tasks
+from moonmind.speckit.work import Division
 from moonmind.stages.discover.feature_branches import FeatureBranches
 from moonmind.stages.discover.snapshot import Snapshot
 
@@ -114,6 +115,7 @@ class Candidates:
         return self._branches[base]
 
     def _choose_on(self, base: str, features: tuple[Feature, ...], requested: str) -> Answer:
+        most = self.context.phase_tasks
         # What was asked for decides; the others' state plays no part.
         asked = [feature for feature in features if not requested or matches(feature, requested)]
         commits = {feature.path: self._commit_of(feature, base) for feature in asked}
@@ -150,7 +152,13 @@ class Candidates:
                 paths if (commit := self._commit_of(feature, base)) == tip else self.snapshot.tree(commit)
             ),
         )
-        found = answer(repository, requested=requested, selection=self.selection, chosen=self.chosen)
+        found = answer(
+            repository,
+            requested=requested,
+            selection=self.selection,
+            chosen=self.chosen,
+            division=None if most is None else Division(most, "MOONMIND_PHASE_TASKS"),
+        )
         if found.error is not None:
             raise found.error
         return found

@@ -230,7 +230,7 @@ def _plan(context: StageContext, candidates: Candidates, found: Answer, work: Wo
         constitution=constitution_in(listing, there.root),
         skills=skills_in(listing),
         hashes=_hashes(candidates, there, start.commit),
-        choice=_sentence(f"{found.reasons[0]}; {start.reason}"),
+        choice=_sentence("; ".join(filter(None, (found.reasons[0], work.part, start.reason)))),
         checkpoint=_words(work.phase.checkpoint),
         independent_test=_words(work.phase.independent_test),
         passed_over=work.passed_over,

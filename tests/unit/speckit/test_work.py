@@ -3,7 +3,7 @@ import pytest
 from moonmind.speckit.features import Feature
 from moonmind.speckit.selection import Selection
 from moonmind.speckit.tasks_md import read_tasks
-from moonmind.speckit.work import NoWork, Work, divided, next_work
+from moonmind.speckit.work import Division, NoWork, Work, divided, next_work
 
 FEATURE = Feature("042-x", "specs/042-x", "specs/042-x/tasks.md")
 
@@ -94,7 +94,7 @@ def test_tasks_that_verify_hold_up_no_phase_and_are_called_so() -> None:
         (["US1"] * 6, 4, 4),
         (["US1", "US2", "US3", "US4"], 3, 3),
         (["", "", "US1", "US1", "US1"], 4, 2),
-        (["US1"] * 3, 0, 1),
+        (["US1"] * 3, 1, 1),
     ],
 )
 def test_a_large_phase_is_divided_before_a_story_else_between_tasks(
@@ -103,4 +103,7 @@ def test_a_large_phase_is_divided_before_a_story_else_between_tasks(
     lines = [f"- [ ] T{n:03} {f'[{story}] ' if story else ''}Write {n}.py" for n, story in enumerate(stories, 1)]
     found = of("## Phase 1: A\n" + "\n".join(lines) + "\n")
     assert isinstance(found, Work)
-    assert divided(found, most).tasks == found.tasks[:taken]
+    part = divided(found, None if most is None else Division(most, "--most"))
+    assert part.tasks == found.tasks[:taken]
+    of_all = f"{taken} of {len(stories)} tasks of Phase 1: A, divided because --most is {most}"
+    assert part.part == ("" if taken == len(stories) else of_all)

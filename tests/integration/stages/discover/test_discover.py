@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 from uuid import UUID
 
@@ -11,6 +12,7 @@ from moonmind.ports.forge import Repository
 from moonmind.runs.chain import Stage
 from moonmind.runs.machine import Done, Failed, NothingToDo, Suspend, WaitingReason
 from moonmind.sample import source
+from moonmind.stages.discover.discover import preview, run
 from moonmind.stages.kit.plan import Plan
 from tests.support.git_repos import commit_to
 from tests.support.plans import an_apply_result
@@ -52,6 +54,19 @@ def test_the_first_phase_of_the_sample_is_planned_from_the_tip_of_main(tmp_path:
     assert (plan.documents or {})[f"{FOLDER}/spec.md"] == "spec"
     assert all((plan.hashes or {}).values())
     assert KEY in plan.choice
+
+
+def test_a_large_phase_is_divided_where_a_setting_says_so(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    context = replace(world.context(Stage.DISCOVER), phase_tasks=2)
+    outcome = run(context)
+    assert isinstance(outcome, Done)
+    plan = Plan.read(outcome.result)
+    part = "2 of 3 tasks of Phase 1: Setup (Shared Infrastructure), divided because MOONMIND_PHASE_TASKS is 2; "
+    assert [task.id for task in plan.tasks] == ["T001", "T002"]
+    assert part in plan.choice
+    shown = preview(context).answer
+    assert (shown["tasks"], shown["choice"]) == (["T001", "T002"], plan.choice)
 
 
 def test_discovering_again_gives_the_same_plan(tmp_path: Path) -> None:

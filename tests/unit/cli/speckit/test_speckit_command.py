@@ -232,6 +232,32 @@ def test_phase_story_tasks_and_tasks_to_skip_are_one_choice(
 
 
 @pytest.mark.parametrize(
+    ("arguments", "tasks", "part"),
+    [
+        ([], ["T001", "T002"], "2 of 3 tasks of Phase 1: Setup (Shared Infrastructure), divided because --most is 2"),
+        (["--phase", "1", "--skip", "T001"], ["T002", "T003"], None),
+        (["--story", "US1"], ["T007", "T008"], "2 of 4 tasks of Phase 3: "),
+        (["--task", "T001-T003"], ["T001", "T002", "T003"], None),
+    ],
+)
+def test_a_large_phase_is_divided_unless_its_tasks_are_listed(
+    checkout: Path, capsys: Capture, arguments: list[str], tasks: list[str], part: str | None
+) -> None:
+    assert main(["next", str(checkout), "--json", "--most", "2", *arguments]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["tasks"] == tasks
+    assert [reason.startswith(part or "-") for reason in found["reasons"]].count(True) == (part is not None)
+    assert main(["next", str(checkout), "--most", "2", *arguments]) == 0
+    assert ("divided because --most is 2" in " ".join(capsys.readouterr().out.split())) is (part is not None)
+
+
+@pytest.mark.parametrize("most", ["0", "-1", "few", "1.5", "²"])
+def test_a_limit_that_is_no_number_of_tasks_is_refused(checkout: Path, capsys: Capture, most: str) -> None:
+    assert main(["next", str(checkout), f"--most={most}"]) == 2
+    assert "is not a number of tasks" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
     ("name", "text", "arguments", "code"),
     [
         ("001-a", "<<<<<<< HEAD\n- [ ] T001 x\n", ["next", "--feature", "001"], 4),
