@@ -108,9 +108,10 @@ class ContextFactory:
         claim: Claim,
         lease: HeldLease,
         results: Mapping[Stage, Mapping[str, Any]],
-        services: type[StageServices] = StageServices,
+        *,
+        imagined: bool = False,
     ) -> StageContext:
-        """Return the claim's context; `results` is what earlier stages recorded, `services` what the stage may write."""
+        """Return the claim's context; `results` is what earlier stages recorded. Nobody made the run of an `imagined` claim."""
         return StageContext(
             run=claim.run,
             attempt=claim.attempt,
@@ -119,7 +120,7 @@ class ContextFactory:
             note=claim.attempt.note,
             lease=lease,
             artifacts=RunArtifacts(claim.run.id, self._store, self._database, self._redactor, lease),
-            services=services(
+            services=StageServices(
                 self._database,
                 self._preflight,
                 self._host,
@@ -127,6 +128,7 @@ class ContextFactory:
                 claim,
                 lease,
                 max_agents=self._max_agents,
+                keeps_audit=not imagined,
             ),
             agent=self._agent,
             forge=self._forge,

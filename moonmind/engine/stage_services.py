@@ -43,7 +43,9 @@ class StageServices:
         lease: HeldLease,
         *,
         max_agents: int,
+        keeps_audit: bool = True,
     ) -> None:
+        """`keeps_audit`: False where the claim is only imagined, and no row is there that an audit could belong to."""
         self._database = database
         self._preflight = preflight
         self._host = host
@@ -51,6 +53,7 @@ class StageServices:
         self._claim = claim
         self._lease = lease
         self._max_agents = max_agents
+        self._keeps_audit = keeps_audit
 
     def audit_credentials(self) -> None:
         """Probe all that a run needs, store agent's and forge's audit; raises CredentialInvalid with the failing check."""
@@ -154,6 +157,8 @@ class StageServices:
         snapshot: dict[str, str],
     ) -> None:
         self._lease.check()
+        if not self._keeps_audit:
+            return
         with self._database.write() as uow:
             now = uow.now()
             uow.audits.save(
@@ -168,32 +173,3 @@ class StageServices:
                     snapshot={name: self._redactor.text(value) for name, value in snapshot.items()},
                 )
             )
-
-
-class ReadingServices(StageServices):
-    """The services of a stage whose run is only a question: it reads what every stage may, and writes nothing."""
-
-    def audit_forge(self) -> None:
-        """Leave the credential to the preflight, which the question asks as well."""
-
-    def take_slot(self) -> bool:
-        """Refuse: what is only asked starts no agent."""
-        return False
-
-    def set_cooldown(self, name: str, until: datetime, reason: str) -> None:
-        """Write no cooldown; the next run that is told to wait writes it."""
-
-    def extend_cooldown(self, name: str, seconds: float, reason: str) -> datetime:  # noqa: ARG002 - written nowhere
-        """Return when the cooldown would end."""
-        with self._database.read() as uow:
-            return uow.now() + timedelta(seconds=seconds)
-
-    def _save(
-        self,
-        codex_status: CheckStatus,
-        codex_message: str,
-        github_status: CheckStatus,
-        github_message: str,
-        snapshot: dict[str, str],
-    ) -> None:
-        """Keep no audit: there is no run that it could belong to."""

@@ -11,7 +11,6 @@ from moonmind.db.unit_of_work import Database
 from moonmind.engine.lease import HeldLease, LeaseLost
 from moonmind.engine.stage import Preview, Stages
 from moonmind.engine.stage_context import ContextFactory
-from moonmind.engine.stage_services import ReadingServices
 from moonmind.errors import ErrorInfo, InvalidRequest, MoonMindError, Unavailable, Unexpected
 from moonmind.ports.check import Check
 from moonmind.preflight.checks import Preflight
@@ -96,7 +95,7 @@ class PreviewService:
             now = uow.now()
         claim = _imagined(body, repository, now)
         try:
-            return choose(self._contexts.make(claim, HeldLease(claim, self._lease_seconds), {}, ReadingServices)), None
+            return choose(self._contexts.make(claim, HeldLease(claim, self._lease_seconds), {}, imagined=True)), None
         except LeaseLost:
             raise Unavailable(f"looking at {repository} took too long", remediation="Ask again.") from None
         except MoonMindError as error:
