@@ -3,7 +3,7 @@
 import random
 
 from moonmind.engine.stage_context import StageContext
-from moonmind.errors import ForgeLimited
+from moonmind.errors import ForgeLimited, Unavailable
 from moonmind.runs.machine import Suspend, WaitingReason
 
 FORGE_COOLDOWN = "forge"
@@ -15,6 +15,11 @@ def held_back(context: StageContext) -> Suspend | None:
     """Return the wait for a cooldown in force; None where the stage may talk to the forge."""
     opens = context.services.cooldown(FORGE_COOLDOWN)
     return None if opens is None else Suspend(WaitingReason.RATE_LIMIT, until=opens)
+
+
+def unavailable(wait: Suspend) -> Unavailable:
+    """Return the error for whoever waits for an answer now."""
+    return Unavailable(f"the forge asked to wait until {wait.until:%H:%M:%S} UTC", remediation="Ask again after that.")
 
 
 def suspend(context: StageContext, error: ForgeLimited) -> Suspend:

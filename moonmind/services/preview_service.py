@@ -1,6 +1,6 @@
 """What a run would take up, found out without making one: no row, no branch, no agent."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from datetime import datetime, timedelta
 from typing import Any
@@ -8,10 +8,11 @@ from uuid import uuid4
 
 from moonmind import wire
 from moonmind.db.unit_of_work import Database
+from moonmind.engine import forge_cooldown
 from moonmind.engine.lease import HeldLease, LeaseLost
 from moonmind.engine.stage import Preview, Stages
-from moonmind.engine.stage_context import ContextFactory
-from moonmind.errors import ErrorInfo, InvalidRequest, MoonMindError, Unavailable, Unexpected
+from moonmind.engine.stage_context import ContextFactory, StageContext
+from moonmind.errors import ErrorInfo, ForgeLimited, InvalidRequest, MoonMindError, Unavailable, Unexpected
 from moonmind.ports.check import Check
 from moonmind.preflight.checks import Preflight
 from moonmind.preflight.workflow_right import workflow_right, workflows_named
@@ -94,8 +95,9 @@ class PreviewService:
         with self._database.read() as uow:
             now = uow.now()
         claim = _imagined(body, repository, now)
+        context = self._contexts.make(claim, HeldLease(claim, self._lease_seconds), {}, imagined=True)
         try:
-            return choose(self._contexts.make(claim, HeldLease(claim, self._lease_seconds), {}, imagined=True)), None
+            return _asked(choose, context), None
         except LeaseLost:
             raise Unavailable(f"looking at {repository} took too long", remediation="Ask again.") from None
         except MoonMindError as error:
@@ -117,6 +119,14 @@ class PreviewService:
             yield f"Run {same.id} was asked for with the same words; another one is refused until it has ended."
         elif other is not None:
             yield f"Run {other.id} works on {feature}; another one is refused until it has ended."
+
+
+def _asked(choose: Callable[[StageContext], Preview], context: StageContext) -> Preview:
+    """Ask the stage; a forge that wants to be left alone is, by this and by every run, as if a run had been told so."""
+    try:
+        return choose(context)
+    except ForgeLimited as error:
+        raise forge_cooldown.unavailable(forge_cooldown.suspend(context, error)) from error
 
 
 def with_workflow_right(checks: Sequence[Check], outputs: Mapping[str, Any]) -> list[Check]:

@@ -8,12 +8,12 @@ from typing import Any
 from moonmind.engine import forge_cooldown
 from moonmind.engine.stage import Preview, StageDefinition, StartingPoint, shown
 from moonmind.engine.stage_context import StageContext
-from moonmind.errors import Rejected, SpecUnreadable, Unavailable, Unexpected
+from moonmind.errors import Rejected, SpecUnreadable, Unexpected
 from moonmind.ports.forge import Repository
 from moonmind.preflight.checks import Need
 from moonmind.runs.chain import Stage
 from moonmind.runs.kinds import TICKS
-from moonmind.runs.machine import Done, NothingToDo, Outcome, Suspend
+from moonmind.runs.machine import Done, NothingToDo, Outcome
 from moonmind.runs.stored_text import storable
 from moonmind.speckit.answer import Answer, AnswerKind, who_does
 from moonmind.speckit.documents import constitution_in, documents_of, skills_in
@@ -48,11 +48,10 @@ def run(context: StageContext) -> Outcome:
 
 def preview(context: StageContext) -> Preview:
     """Find out what `run` would choose; raises what it raises, and Unavailable while the forge asked to wait."""
-    if isinstance(wait := forge_cooldown.held_back(context), Suspend):
-        raise Unavailable(
-            f"the forge asked to wait until {wait.until:%H:%M:%S} UTC", remediation="Ask again after that."
-        )
-    chosen = _choose(context)
+    if (wait := forge_cooldown.held_back(context)) is not None:
+        raise forge_cooldown.unavailable(wait)
+    with forge_answers.noted(context):
+        chosen = _choose(context)
     if isinstance(chosen, NothingToDo):
         return Preview({"answer": AnswerKind.NOTHING_LEFT, "reason": chosen.reason, "reasons": [chosen.reason]})
     report = answer_report(chosen.answer)

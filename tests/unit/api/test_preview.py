@@ -1,6 +1,7 @@
 """What a run would take up, asked of a server: the answer is a run's, and nothing is made."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -8,7 +9,10 @@ from uuid import uuid4
 import pytest
 from fastapi.testclient import TestClient
 
+from moonmind.adapters.forges.local import LocalForge
 from moonmind.db.unit_of_work import Database
+from moonmind.engine.forge_cooldown import FORGE_COOLDOWN
+from moonmind.errors import ForgeLimited
 from moonmind.ports.check import CheckStatus
 from moonmind.runtime.container import Container
 from moonmind.sample import source
@@ -156,6 +160,33 @@ def test_what_a_run_would_end_with_is_the_answer(
     assert (found["answer"], found["error"]["code"]) == ("refuse", code)
     assert found["error"]["message"] == found["reason"]
     assert everything(database) == before
+
+
+def test_a_forge_that_wants_to_be_left_alone_is_by_every_run_and_preview(
+    client: TestClient, database: Database, repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = repository.of(WORK)
+    asked: list[str] = []
+
+    def limited(_: LocalForge, full_name: str) -> None:
+        asked.append(full_name)
+        raise ForgeLimited("the forge's limit is reached", seconds=600)
+
+    monkeypatch.setattr(LocalForge, "repository", limited)
+    try:
+        for _ in range(2):
+            answer = client.post(PREVIEW, json={"repository": name})
+            assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
+            with database.read() as uow:
+                cooldown = uow.cooldowns.get(FORGE_COOLDOWN)
+                assert cooldown is not None
+                assert timedelta(seconds=590) < cooldown.until - uow.now() <= timedelta(seconds=610)
+            assert f"the forge asked to wait until {cooldown.until:%H:%M:%S} UTC" in answer.json()["message"]
+            assert cooldown.reason == "the forge's limit is reached"
+        assert asked == [name]
+    finally:
+        with database.write() as uow:
+            uow.cooldowns.set(FORGE_COOLDOWN, uow.now(), "")
 
 
 def test_an_active_run_of_the_feature_is_said(client: TestClient, database: Database, repository: Repository) -> None:
