@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from moonmind.engine.stage_context import StageContext
+from moonmind.errors import ErrorInfo
 from moonmind.preflight.checks import Need
 from moonmind.runs.chain import Stage
 from moonmind.runs.machine import Outcome
@@ -26,6 +27,8 @@ class Preview:
     """In the form of `speckit next --json`."""
     outputs: Mapping[str, Any] = field(default_factory=dict)
     """What later stages would read; empty where the run would not come to them."""
+    error: ErrorInfo | None = None
+    """What the run would end with."""
 
 
 def _keep_checkpoint(context: StageContext) -> Mapping[str, Any]:

@@ -24,6 +24,7 @@ from moonmind.runs.kinds import PHASE
 from moonmind.runs.machine import AttemptState, RunStatus
 from moonmind.runs.records import Attempt, Claim, Run
 from moonmind.services.turns import Turns
+from moonmind.speckit.answer import AnswerKind
 
 SECONDS = 60.0
 """How long a caller of a server waits: a fetch that takes longer goes on without it."""
@@ -72,7 +73,7 @@ class PreviewService:
         return self._turns.ask(naming.repository_key(repository), lambda: self._answer(body, repository, probe=probe))
 
     def _answer(self, body: wire.CreateRun, repository: str, *, probe: bool) -> wire.RunPreview:
-        found, error = self._look(body, repository)
+        found = self._look(body, repository)
         checks = with_workflow_right(self._preflight.run(repository), found.outputs) if probe else []
         tasks = _tasks(found.outputs) if found.answer.get("tasks") else []
         return wire.RunPreview.model_validate(
@@ -82,13 +83,13 @@ class PreviewService:
                 "work": [_work(task, found.outputs) for task in tasks],
                 "branch": found.outputs.get("branchName") if tasks else None,
                 "base": found.outputs.get("base") if tasks else None,
-                "error": None if error is None else wire.RunError.of(error),
+                "error": None if found.error is None else wire.RunError.of(found.error),
                 "ready": not any(check.failed for check in checks),
                 "checks": [wire.CheckResult.of(check) for check in checks],
             }
         )
 
-    def _look(self, body: wire.CreateRun, repository: str) -> tuple[Preview, ErrorInfo | None]:
+    def _look(self, body: wire.CreateRun, repository: str) -> Preview:
         choose = self._stages[FIRST].preview
         if choose is None:
             raise Unexpected(f"the stage {FIRST} chooses nothing that could be shown")
@@ -97,14 +98,20 @@ class PreviewService:
         claim = _imagined(body, repository, now)
         context = self._contexts.make(claim, HeldLease(claim, self._lease_seconds), {}, imagined=True)
         try:
-            return _asked(choose, context), None
+            found = _asked(choose, context)
         except LeaseLost:
             raise Unavailable(f"looking at {repository} took too long", remediation="Ask again.") from None
         except MoonMindError as error:
-            told = ErrorInfo(error.code, self._redactor.text(error.message), self._redactor.text(error.advice))
             if error.retryable:
-                raise Unavailable(told.message, remediation="Ask again once it answers.") from error
-            return Preview({"answer": "refuse", "reason": told.message, "reasons": [told.message]}), told
+                said = self._redactor.text(error.message)
+                raise Unavailable(said, remediation="Ask again once it answers.") from error
+            found = Preview({"answer": AnswerKind.REFUSE}, error=error.info())
+        return found if found.error is None else self._refusal(found, found.error)
+
+    def _refusal(self, found: Preview, error: ErrorInfo) -> Preview:
+        message, remediation = self._redactor.text(error.message), self._redactor.text(error.remediation)
+        told = {**found.answer, "reason": message, "reasons": [message]}
+        return Preview(told, error=ErrorInfo(error.code, message, remediation))
 
     def _in_the_way(self, body: wire.CreateRun, feature: str | None) -> Iterator[str]:
         """Yield which run refuses this request, or another run of the feature, now."""

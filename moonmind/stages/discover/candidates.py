@@ -54,22 +54,22 @@ class Candidates:
         """Answer what to do next, and give the base branch that holds the tasks.md of it.
 
         The default branch goes first; a branch that is named as a feature and holds it is asked only when the default
-        branch does not have what is wanted. Raises what the answer refuses with.
+        branch does not have what is wanted. Raises FeatureUnclear and InvalidRequest; every other refusal is an answer.
         """
         requested = self.chosen or self.context.run.requested_key
         base = self.snapshot.repository.default_branch
         refuse_shared_key(self.snapshot.features(base), requested)
-        try:
-            return self._choose_on(base, self.snapshot.features(base), requested), base
-        except FeatureMissing:
-            for branch in self._feature_branches(requested):
-                named = [one for one in self.snapshot.features(branch) if _is_named(one, branch)]
-                refuse_shared_key(named, requested)
-                if found := [one for one in named if not requested or matches(one, requested)]:
-                    given = self._choose_on(branch, tuple(found), requested)
-                    if given.kind is not AnswerKind.NOTHING_LEFT or given.feature is not None:
-                        return given, branch
-            raise
+        first = self._choose_on(base, self.snapshot.features(base), requested)
+        if not isinstance(first.error, FeatureMissing):
+            return first, base
+        for branch in self._feature_branches(requested):
+            named = [one for one in self.snapshot.features(branch) if _is_named(one, branch)]
+            refuse_shared_key(named, requested)
+            if found := [one for one in named if not requested or matches(one, requested)]:
+                given = self._choose_on(branch, tuple(found), requested)
+                if given.kind is not AnswerKind.NOTHING_LEFT or given.feature is not None:
+                    return given, branch
+        return first, base
 
     def facts_of(self, found: Answer, base: str) -> Answer:
         """Add to the candidates of a question when their folders were changed last, and their open pull requests.
@@ -152,16 +152,13 @@ class Candidates:
                 paths if (commit := self._commit_of(feature, base)) == tip else self.snapshot.tree(commit)
             ),
         )
-        found = answer(
+        return answer(
             repository,
             requested=requested,
             selection=self.selection,
             chosen=self.chosen,
             division=None if most is None else Division(most, "MOONMIND_PHASE_TASKS"),
         )
-        if found.error is not None:
-            raise found.error
-        return found
 
     def _readable(self, features: Iterable[Feature], tip: str) -> tuple[tuple[Feature, TasksFile], ...]:
         """Read features that nobody asked for; what cannot be read refuses nobody."""

@@ -8,7 +8,7 @@ from typing import Any
 from moonmind.engine import forge_cooldown
 from moonmind.engine.stage import Preview, StageDefinition, StartingPoint, shown
 from moonmind.engine.stage_context import StageContext
-from moonmind.errors import Rejected, SpecUnreadable, Unexpected
+from moonmind.errors import MoonMindError, Rejected, SpecUnreadable, Unexpected
 from moonmind.ports.forge import Repository
 from moonmind.preflight.checks import Need
 from moonmind.runs.chain import Stage
@@ -43,11 +43,13 @@ def run(context: StageContext) -> Outcome:
         chosen = _choose(context)
         if isinstance(chosen, NothingToDo):
             return chosen
+        if chosen.answer.error is not None:
+            raise chosen.answer.error
         return question(chosen.answer) if _asks(context, chosen) else _outcome(context, chosen)
 
 
 def preview(context: StageContext) -> Preview:
-    """Find out what `run` would choose; raises what it raises, and Unavailable while the forge asked to wait."""
+    """Find out what `run` would choose; raises what it raises before it has chosen, and Unavailable while the forge waits."""
     if (wait := forge_cooldown.held_back(context)) is not None:
         raise forge_cooldown.unavailable(wait)
     with forge_answers.noted(context):
@@ -55,6 +57,21 @@ def preview(context: StageContext) -> Preview:
     if isinstance(chosen, NothingToDo):
         return Preview({"answer": AnswerKind.NOTHING_LEFT, "reason": chosen.reason, "reasons": [chosen.reason]})
     report = answer_report(chosen.answer)
+    if chosen.answer.error is not None:
+        return _refusal(report, chosen.answer.error)
+    try:
+        return _preview_of(context, chosen, report)
+    except Rejected as error:
+        return _refusal(report, error)
+
+
+def _refusal(report: Mapping[str, Any], error: MoonMindError) -> Preview:
+    """Return the preview of a run that would end with an error, with the notes that led there."""
+    kept = {name: report[name] for name in ("feature", "notes")}
+    return Preview({"answer": AnswerKind.REFUSE, **kept}, error=error.info())
+
+
+def _preview_of(context: StageContext, chosen: "_Chosen", report: Mapping[str, Any]) -> Preview:
     if context.run.kind == TICKS and chosen.answer.feature is not None:
         return _preview_of_ticks(context, chosen, report)
     if chosen.answer.kind is not AnswerKind.WORK:

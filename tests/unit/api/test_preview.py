@@ -17,7 +17,7 @@ from moonmind.ports.check import CheckStatus
 from moonmind.runtime.container import Container
 from moonmind.sample import source
 from tests.support.databases import add_run, everything
-from tests.support.git_repos import branches_of, make_bare, tip_of
+from tests.support.git_repos import branches_of, commit_to, make_bare, tip_of
 
 RUNS = "/api/workflows/speckit/runs"
 PREVIEW = f"{RUNS}/preview"
@@ -145,6 +145,7 @@ def test_a_preview_takes_the_features_name(client: TestClient, repository: Repos
         (WORK, {"select": {"tasks": ["T999"]}}, "invalid_request"),
         ({"README.md": "nothing"}, {}, "feature_not_found"),
         ({"specs/001-a/tasks.md": UNREADABLE}, {"featureKey": "1"}, "spec_unreadable"),
+        (WORK, {"featureKey": "002"}, "feature_not_found"),
     ],
 )
 def test_what_a_run_would_end_with_is_the_answer(
@@ -160,6 +161,46 @@ def test_what_a_run_would_end_with_is_the_answer(
     assert (found["answer"], found["error"]["code"]) == ("refuse", code)
     assert found["error"]["message"] == found["reason"]
     assert everything(database) == before
+
+
+SPEC = {"specs/002-b/spec.md": "# B\n"}
+NO_TASKS = "specs/002-b has a spec.md and no tasks.md yet"
+LOST = {".specify/feature.json": '{"feature_directory": "specs/009-z"}'}
+NO_MATCH = ".specify/feature.json names specs/009-z, which matches no feature"
+
+
+@pytest.mark.parametrize(
+    ("files", "values", "feature", "notes"),
+    [
+        ({**WORK, **SPEC}, {"featureKey": "002-b"}, None, [NO_TASKS]),
+        ({**SPEC, "README.md": "x"}, {}, None, [NO_TASKS]),
+        ({**SPEC, **LOST, "specs/001-a/tasks.md": UNREADABLE}, {}, None, ["passed over", NO_MATCH, NO_TASKS]),
+        ({**SPEC, "specs/001-a/tasks.md": UNREADABLE}, {"featureKey": "1"}, "specs/001-a", [NO_TASKS]),
+    ],
+)
+def test_a_refusal_says_what_else_a_person_should_know(
+    client: TestClient,
+    repository: Repository,
+    files: Mapping[str, str | bytes],
+    values: dict[str, Any],
+    feature: str | None,
+    notes: list[str],
+) -> None:
+    found = ask(client, repository.of(files), **values)
+    assert (found["answer"], found["feature"], found["tasks"]) == ("refuse", feature, [])
+    assert len(found["notes"]) == len(notes)
+    assert all(note in said for note, said in zip(notes, found["notes"], strict=True))
+
+
+def test_a_refusal_after_the_choice_names_the_feature_and_hands_out_nothing(
+    client: TestClient, repository: Repository
+) -> None:
+    name = repository.of({**WORK, **SPEC})
+    bare = repository.bare(name)
+    commit_to(bare, "moonmind/001-a/x", {"x": "y"}, "By hand", start=tip_of(bare, "main"))
+    found = ask(client, name)
+    assert (found["answer"], found["error"]["code"]) == ("refuse", "branch_conflict")
+    assert (found["feature"], found["tasks"], found["work"], found["notes"]) == ("specs/001-a", [], [], [NO_TASKS])
 
 
 def test_a_forge_that_wants_to_be_left_alone_is_by_every_run_and_preview(

@@ -127,6 +127,14 @@ def test_why_there_is_nothing_to_do_is_said(
     assert "is done" in str(found["next"]["reason"])
 
 
+def test_the_notes_of_a_refusal_are_shown(folder: Path, capsys: Capture, tmp_path: Path) -> None:
+    commit_to(tmp_path / "repositories" / f"{NAME}.git", "main", {"specs/007-z/spec.md": "# Z\n"}, "Specify")
+    assert main(["run", NAME, "--dry-run", "--feature", "007"]) == 1
+    note = "specs/007-z has a spec.md and no tasks.md yet"
+    assert f"note: {note}" in capsys.readouterr().out
+    assert dry_run(capsys, 1, "--feature", "007")["notes"] == [note]
+
+
 @pytest.mark.parametrize("other", ["moonmind/spec-42-refresh-docs/foo"])
 def test_a_branch_that_leaves_no_room_is_said_with_the_command(
     folder: Path, capsys: Capture, tmp_path: Path, other: str
