@@ -34,12 +34,13 @@ from moonmind.ports.agent import JobLimits
 from moonmind.ports.check import Check, CheckStatus
 from moonmind.ports.dispatcher import Dispatcher
 from moonmind.preflight.checks import Preflight
-from moonmind.preflight.machine_checks import hosts, open_to_agents, speckit
+from moonmind.preflight.machine_checks import api_token, hosts, speckit
 from moonmind.private import keep_private
 from moonmind.redact import Redactor
 from moonmind.repository_patterns import RepositoryPatterns
 from moonmind.runs.chain import Stage
 from moonmind.runs.retry import RetryPolicy
+from moonmind.runtime import server_file
 from moonmind.runtime.container import Container
 from moonmind.runtime.schema_upgrade import migrate_in_turn
 from moonmind.runtime.start_wait import when_there
@@ -139,13 +140,18 @@ def _build_on(database: Database, settings: Settings, *, publishes: bool, stages
         )
     )
     scanner = Betterleaks()
-    has_token = settings.api_token is not None
+
+    def tokens() -> tuple[Check, ...]:
+        server = server_file.find(settings.var_dir)
+        is_open = server is not None and server.is_open
+        return api_token(agent, database, is_set=settings.api_token is not None, is_open=is_open)
+
     tools = (
         scanner.check,
         speckit,
         processes,
         lambda: hosts(database),
-        lambda: open_to_agents(agent, has_token=has_token),
+        tokens,
     )
     preflight = Preflight(agent, forge, vcs, tools)
     threads = ThreadDispatcher(lambda *of: executor.execute(*of) is ChainSignal.CONTINUE) if settings.embedded else None

@@ -1,7 +1,6 @@
 """The command `up`: one process that serves the API and, without a broker, does the work too."""
 
 import gc
-import ipaddress
 import logging
 import os
 import signal
@@ -26,7 +25,7 @@ from moonmind.cli.session import missing_database
 from moonmind.cli.terminal_text import one_line
 from moonmind.errors import Conflict, InvalidRequest, MoonMindError, Unavailable
 from moonmind.ports.check import Check
-from moonmind.preflight.machine_checks import open_to_agents
+from moonmind.preflight.machine_checks import api_token
 from moonmind.redact import Redactor
 from moonmind.runtime import server_file
 from moonmind.runtime.container import Container
@@ -43,9 +42,9 @@ _GRACE_SECONDS = 5
 class _Server(uvicorn.Server):
     """Announces its address once it answers, and takes that back before it stops answering."""
 
-    def __init__(self, config: uvicorn.Config, url: str, settings: Settings, state: Any, *, has_token: bool) -> None:
+    def __init__(self, config: uvicorn.Config, url: str, settings: Settings, state: Any, *, is_open: bool) -> None:
         super().__init__(config)
-        self._has_token = has_token
+        self._is_open = is_open
         self._state = state
         self._url = url
         self._settings = settings
@@ -58,7 +57,8 @@ class _Server(uvicorn.Server):
         if self.started:
             server_file.announce(self._settings.var_dir, self._url)
             container: Container = self._state.container
-            greet(self._url, self._settings, open_to_agents(container.agent, has_token=self._has_token))
+            settings, of = self._settings, (container.agent, container.database)
+            greet(self._url, settings, api_token(*of, is_set=settings.api_token is not None, is_open=self._is_open))
             # Looked at beside serving: it asks the agent's program, which may take seconds.
             threading.Thread(target=warn_of, args=(container.preflight.agent,), name="agent check", daemon=True).start()
 
@@ -71,7 +71,7 @@ class _Server(uvicorn.Server):
 def serve(host: str, port: int) -> int:
     """Serve until interrupted or asked to end; both are a good end. Raises InvalidRequest, Conflict, Unavailable."""
     settings = load_settings()
-    open_at = None if _loopback(host) else host
+    open_at = None if server_file.is_loopback(host) else host
     if open_at is not None and settings.api_token is None and missing_database(settings) is not None:
         raise no_token(open_at)  # seen here at once; where there is a database, it is asked before anything else starts
     if open_at is not None and settings.api_token is not None:
@@ -102,9 +102,7 @@ def serve(host: str, port: int) -> int:
         server_header=False,
         timeout_graceful_shutdown=_GRACE_SECONDS,
     )
-    server = _Server(
-        config, url, settings, application.state, has_token=open_at is not None or settings.api_token is not None
-    )
+    server = _Server(config, url, settings, application.state, is_open=open_at is not None)
     # uvicorn raises the signal that ended it once more, for the handler before this one: an end asked for is no failure.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _end)
@@ -171,13 +169,6 @@ def listen(host: str, port: int) -> socket.socket:
             remediation="Stop the program that uses the port, or choose another port with --port (0 picks a free one).",
         ) from None
     return listener
-
-
-def _loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host.casefold() == "localhost"
 
 
 def greet(url: str, settings: Settings, warnings: Iterable[Check] = ()) -> None:

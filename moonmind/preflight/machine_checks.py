@@ -2,6 +2,7 @@
 
 import shutil
 import sys
+from collections.abc import Collection
 from datetime import timedelta
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from moonmind.db.unit_of_work import Database
 from moonmind.errors import MoonMindError
 from moonmind.ports.agent import Agent
 from moonmind.ports.check import Check, CheckStatus
+from moonmind.runs.records import ApiToken
 from moonmind.settings import Settings
 
 _HOST_MEMORY = timedelta(days=1)
@@ -43,16 +45,48 @@ def hosts(database: Database) -> tuple[Check, ...]:
     )
 
 
-def open_to_agents(agent: Agent, *, has_token: bool) -> tuple[Check, ...]:
-    """Report that commands of agents could call the API as its user; nothing where they cannot."""
-    if has_token or not agent.reaches_host():
+def api_token(agent: Agent, database: Database, *, is_set: bool, is_open: bool) -> tuple[Check, ...]:
+    """Report who could call the API and should not, or should and cannot; nothing where that is in order.
+
+    A request needs a token where MOONMIND_API_TOKEN is set (`is_set`), or the server listens for other machines (`is_open`).
+    Named tokens are as good then, and no reason to ask for one else.
+    """
+    if is_set:
         return ()
+    named = _named_tokens(database)
+    return _usable(named) if is_open else _open_to_agents(agent, len(named))
+
+
+def _named_tokens(database: Database) -> tuple[ApiToken, ...]:
+    """List the named tokens that are good now; none where the database does not answer, which other checks report."""
+    try:
+        with database.read() as uow:
+            return tuple(one for one in uow.tokens.list() if one.revoked_at is None and not one.expired)
+    except MoonMindError:
+        return ()
+
+
+def _usable(named: Collection[ApiToken]) -> tuple[Check, ...]:
+    if any(not token.read_only for token in named):
+        return ()
+    which = (
+        "each one that is valid may only read: nobody can start a run" if named else "none is valid: nobody can use it"
+    )
+    fix = "Create one with `moonmind token create NAME`, or set MOONMIND_API_TOKEN and start the server again."
+    return (Check("api.token", CheckStatus.UNKNOWN, f"the API asks every request for a token, and {which}", fix),)
+
+
+def _open_to_agents(agent: Agent, named: int) -> tuple[Check, ...]:
+    if not agent.reaches_host():
+        return ()
+    count = "the named token does" if named == 1 else f"the {named} named tokens do"
+    beside = f"; {count} not change that, since a request of this machine's user needs none" if named else ""
     return (
         Check(
             "api.token",
             CheckStatus.UNKNOWN,
             "commands of agents may reach this API, which cannot tell them from you without a token: they could start "
-            "and cancel runs",
+            f"and cancel runs{beside}",
             "Set MOONMIND_API_TOKEN, or keep agents off the network: MOONMIND_SANDBOX=workspace-write, and no "
             "network_access in the profile that CODEX_ENV names.",
         ),

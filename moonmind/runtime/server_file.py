@@ -4,11 +4,13 @@ A process id alone proves nothing, since ids are used again; with the process's 
 ever. Where the kernel does not tell start times (no `/proc`), a living id is taken for the server.
 """
 
+import ipaddress
 import json
 import os
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from moonmind.private import make_folder
 
@@ -24,6 +26,19 @@ class ServerInfo:
     pid: int
     start: str | None = field(default=None, compare=False)
     """The kernel's start time of the process; None where it tells none."""
+
+    @property
+    def is_open(self) -> bool:
+        """Return True if it listens for other machines, and so asks every request for a token."""
+        return not is_loopback(urlsplit(self.url).hostname or "")
+
+
+def is_loopback(host: str) -> bool:
+    """Return True if only this machine reaches a server at this address or name."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.casefold() == "localhost"
 
 
 def announce(var_dir: Path, url: str) -> None:

@@ -2,15 +2,20 @@
 
 import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from sqlalchemy import update
 
 from moonmind import __version__
+from moonmind.db.clock import db_now
+from moonmind.db.tables import api_token as table
 from moonmind.db.unit_of_work import Database
 from moonmind.ports.check import CheckStatus
-from moonmind.preflight.machine_checks import hosts, open_to_agents, speckit
+from moonmind.preflight.machine_checks import api_token, hosts, speckit
+from moonmind.services.tokens import Tokens
 from tests.support.databases import register_host
 from tests.support.engine_room import IdleAgent
 
@@ -46,8 +51,59 @@ def test_speckit_is_found_beside_this_program_and_missed_elsewhere(
     assert speckit()[0].status is CheckStatus.FAILED
 
 
-@pytest.mark.parametrize(("reaches", "has_token", "said"), [(True, False, 1), (True, True, 0), (False, False, 0)])
-def test_an_api_that_agents_could_call_is_said(reaches: bool, has_token: bool, said: int) -> None:
-    found = open_to_agents(IdleAgent(reaches_host=lambda: reaches), has_token=has_token)
-    assert [(check.name, check.status) for check in found] == [("api.token", CheckStatus.UNKNOWN)] * said
+@pytest.fixture
+def make_tokens(database: Database) -> Callable[..., None]:
+    """Create one named token for each word: full, read-only, revoked, expired."""
+
+    def make(*words: str) -> None:
+        tokens = Tokens(database)
+        for word in words:
+            tokens.create(word, read_only=word == "read-only", actor=None)
+            if word == "revoked":
+                tokens.revoke(word)
+            if word == "expired":
+                with database._engine.begin() as connection:
+                    over = update(table).where(table.c.name == word).values(expires_at=db_now())
+                    connection.execute(over)
+
+    return make
+
+
+ALL = ("revoked", "expired", "read-only", "full")
+
+
+@pytest.mark.parametrize(
+    ("words", "is_set", "is_open", "said"),
+    [
+        # On loopback no request needs a token, whatever named ones there are: agents pass as their user.
+        ((), False, False, "and cancel runs"),
+        (("revoked", "expired"), False, False, "and cancel runs"),
+        (("full",), False, False, "the named token does not change that"),
+        (ALL, False, False, "the 2 named tokens do not change that"),
+        # A server for other machines asks everybody for one.
+        ((), False, True, "none is valid: nobody can use it"),
+        (("revoked", "expired"), False, True, "none is valid: nobody can use it"),
+        (("read-only", "revoked"), False, True, "may only read: nobody can start a run"),
+        (ALL, False, True, None),
+        # So does one with the setting, which is a token itself.
+        ((), True, False, None),
+        (("revoked",), True, True, None),
+    ],
+)
+def test_the_api_is_said_to_be_as_open_as_it_is(
+    database: Database,
+    make_tokens: Callable[..., None],
+    words: tuple[str, ...],
+    is_set: bool,
+    is_open: bool,
+    said: str | None,
+) -> None:
+    make_tokens(*words)
+    found = api_token(IdleAgent(reaches_host=lambda: True), database, is_set=is_set, is_open=is_open)
+    assert [check.name for check in found if check.status is CheckStatus.UNKNOWN] == ["api.token"] * (said is not None)
+    assert all(said is not None and said in check.message for check in found)
     assert all("MOONMIND_API_TOKEN" in check.remediation for check in found)
+
+
+def test_an_api_that_agents_do_not_reach_is_not_said_to_be_open(database: Database) -> None:
+    assert api_token(IdleAgent(reaches_host=lambda: False), database, is_set=False, is_open=False) == ()

@@ -5,6 +5,8 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from moonmind.runtime import server_file
 from moonmind.runtime.server_file import ServerInfo
 
@@ -12,6 +14,23 @@ from moonmind.runtime.server_file import ServerInfo
 def test_an_announced_server_is_found_by_its_address_and_process(tmp_path: Path) -> None:
     server_file.announce(tmp_path / "var", "http://127.0.0.1:8123")
     assert server_file.find(tmp_path / "var") == ServerInfo("http://127.0.0.1:8123", os.getpid())
+
+
+@pytest.mark.parametrize(
+    ("url", "is_open"),
+    [
+        ("http://127.0.0.1:8000", False),
+        ("http://127.9.9.9:8000", False),
+        ("http://[::1]:8000", False),
+        ("http://LOCALHOST:8000", False),
+        ("http://0.0.0.0:8000", True),
+        ("http://[::]:8000", True),
+        ("http://10.0.0.1:8000", True),
+        ("http://moonmind.example:8000", True),
+    ],
+)
+def test_a_server_is_open_where_other_machines_reach_it(url: str, is_open: bool) -> None:
+    assert ServerInfo(url, 1).is_open is is_open
 
 
 def test_an_announcement_leaves_nothing_but_the_one_file(tmp_path: Path) -> None:
