@@ -8,6 +8,7 @@ from moonmind.cli.checkout_git import WorkTree, as_stored
 from moonmind.cli.speckit.bounded_reading import read_file
 from moonmind.cli.speckit.checkout import Checkout
 from moonmind.errors import MoonMindError
+from moonmind.settings import ambient_environment
 from moonmind.speckit.answer import pointed_out
 from moonmind.speckit.feature import Feature
 
@@ -31,7 +32,7 @@ def feature_here(repository: str, place: Path) -> CheckoutFeature | None:
 
     None where the folder is in no checkout of the repository, where nothing points to a feature, or where it cannot be read.
     """
-    tree = WorkTree.around(place)
+    tree = WorkTree.around(place, ambient_environment())
     remote = tree.remote_of(repository) if tree is not None else None
     if tree is None or remote is None:
         return None

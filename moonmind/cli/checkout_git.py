@@ -8,12 +8,13 @@ import contextlib
 import re
 import shutil
 import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 
 from moonmind.runs.naming import repository_key
-from moonmind.settings import ambient_environment
 
 _SECONDS = 10.0
 _LARGEST = 1 << 22
@@ -26,6 +27,7 @@ _FIXED = {
     "GIT_NO_LAZY_FETCH": "1",
     "GIT_NO_REPLACE_OBJECTS": "1",
     "GIT_OPTIONAL_LOCKS": "0",
+    "GIT_LITERAL_PATHSPECS": "1",
     "GIT_TERMINAL_PROMPT": "0",
     "GIT_ASKPASS": "false",
     "GIT_SSH_COMMAND": "false",
@@ -41,13 +43,15 @@ class WorkTree:
     """A git work tree, by its top folder."""
 
     top: Path
+    environment: Mapping[str, str]
+    """The process's own; only PATH and TMPDIR are taken over."""
 
     @classmethod
-    def around(cls, place: Path) -> Self | None:
+    def around(cls, place: Path, environment: Mapping[str, str]) -> Self | None:
         """Find the work tree that a folder is in; None where it is in none."""
         start = place.absolute()
         top = next((folder for folder in (start, *start.parents) if (folder / ".git").exists()), None)
-        return None if top is None else cls(top)
+        return None if top is None else cls(top, environment)
 
     def remote_of(self, repository: str) -> str | None:
         """Return the remote that is this `owner/name`, `origin` before others; None where none is."""
@@ -80,10 +84,21 @@ class WorkTree:
         size = self._git("cat-file", "-s", name)
         return self._git("cat-file", "blob", name) if size is not None and int(size) <= _LARGEST else None
 
-    def _git(self, *arguments: str) -> bytes | None:
+    def changed_at(self, folder: str, seconds: float) -> datetime | None:
+        """Return when the history of what is checked out changed something below a folder last.
+
+        None where it never did, where git does not say within so many seconds, and for a time that no calendar has.
+        """
+        form = ("log", "--max-count=1", "--no-show-signature", "--format=%ct", "HEAD")
+        said = self._git(*form, "--", folder, seconds=seconds)
+        try:
+            return None if said is None else datetime.fromtimestamp(int(said), UTC)
+        except (ValueError, OverflowError, OSError):
+            return None
+
+    def _git(self, *arguments: str, seconds: float = _SECONDS) -> bytes | None:
         """Return what a command prints; None where it fails or takes too long."""
-        known = ambient_environment()
-        environment = {name: known[name] for name in _TAKEN_OVER if name in known} | _FIXED
+        environment = {name: self.environment[name] for name in _TAKEN_OVER if name in self.environment} | _FIXED
         settings = (part for setting in _CONFIGURATION for part in ("-c", setting))
         program = shutil.which("git", path=environment.get("PATH"))
         if program is None:
@@ -102,7 +117,7 @@ class WorkTree:
             ending.enter_context(process)
             ending.callback(process.kill)
             try:
-                printed, _ = process.communicate(timeout=_SECONDS)
+                printed, _ = process.communicate(timeout=seconds)
             except subprocess.TimeoutExpired:
                 return None
         return printed if process.returncode == 0 else None

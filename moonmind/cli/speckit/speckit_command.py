@@ -43,7 +43,9 @@ def status(given: argparse.Namespace) -> int:
     readings = [(one, checkout.file(one)) for one in shown]
     if given.json:
         features = [feature_report(one, file) for one, file in readings]
-        print(json.dumps({"features": features, "next": answer_report(checkout.answer(_asked(given)))}))
+        print(
+            json.dumps({"features": features, "next": answer_report(_dated(checkout, checkout.answer(_asked(given))))})
+        )
     else:
         from moonmind.cli.consoles import out
         from moonmind.cli.speckit.phase_table import sheet
@@ -57,7 +59,8 @@ def status(given: argparse.Namespace) -> int:
 
 def following(given: argparse.Namespace) -> int:
     """Show which tasks a run would take next, and why."""
-    found = Checkout.around(given.path).answer(_asked(given), _selection(given), _division(given))
+    checkout = Checkout.around(given.path)
+    found = _dated(checkout, checkout.answer(_asked(given), _selection(given), _division(given)))
     if given.json:
         error = found.error.info().as_json() if found.error is not None else {}
         print(json.dumps({**error, **answer_report(found)}, default=str))
@@ -121,7 +124,7 @@ def reconcile(given: argparse.Namespace) -> int:
         raise answered.error
     if answered.feature is None:
         raise unclear(answered) if answered.kind is AnswerKind.ASK else NotFound(answered.text)
-    found, head = examine(checkout, answered.feature), head_of(checkout, answered.feature)
+    found, head = examine(checkout, answered.feature), head_of(checkout, answered.feature, os.environ)
     if given.json:
         print(json.dumps(report(answered.feature, head, found)))
     else:
@@ -190,7 +193,10 @@ def _parser() -> argparse.ArgumentParser:
                 "--skip", action="append", default=[], help="leave these tasks out, e.g. T012 or T001-T010; repeatable"
             )
             command.add_argument(
-                "--most", type=_count, metavar="N", help="at most so many tasks of a phase, as with MOONMIND_PHASE_TASKS"
+                "--most",
+                type=_count,
+                metavar="N",
+                help="at most so many tasks of a phase, as with MOONMIND_PHASE_TASKS",
             )
         if name == "prompt":
             command.add_argument("--notes", default="", help="instructions for the agent, in addition to the spec")
@@ -212,6 +218,15 @@ def _there(text: str) -> Path:
     if not place.is_dir() and not place.is_file():
         raise argparse.ArgumentTypeError(f"{text!r} is neither a folder nor a file")
     return place
+
+
+def _dated(checkout: Checkout, found: Answer) -> Answer:
+    """Return a question with its candidates' last changes; git is started for a question alone."""
+    if found.kind is not AnswerKind.ASK:
+        return found
+    from moonmind.cli.speckit.last_changes import with_last_changes
+
+    return with_last_changes(checkout, found, os.environ)
 
 
 def _count(text: str) -> int:

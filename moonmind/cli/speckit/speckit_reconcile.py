@@ -1,5 +1,6 @@
 """`speckit reconcile`: which open boxes of a checkout may be ticked by what is there; nothing is changed."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,9 +45,9 @@ class Head:
     differs: bool
 
 
-def head_of(checkout: Checkout, feature: Feature) -> Head | None:
+def head_of(checkout: Checkout, feature: Feature, environment: Mapping[str, str]) -> Head | None:
     """Compare tasks.md with the commit that is checked out; None where there is none."""
-    tree = WorkTree.around(checkout.root)
+    tree = WorkTree.around(checkout.root, environment)
     commit = tree.head() if tree is not None else None
     if tree is None or commit is None:
         return None

@@ -1,13 +1,17 @@
 """A git work tree is read, and nothing that its configuration names is started."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from moonmind.cli.checkout_git import WorkTree
+from moonmind.settings import ambient_environment
 from tests.support.git_repos import git, make_bare
 
 FILE = "specs/001-a/tasks.md"
+CHANGED = datetime.fromtimestamp(1767225600, UTC)
+"""When the tests' commits are made."""
 
 
 @pytest.fixture
@@ -19,13 +23,13 @@ def clone(tmp_path: Path) -> Path:
 
 
 def tree_of(place: Path) -> WorkTree:
-    found = WorkTree.around(place)
+    found = WorkTree.around(place, ambient_environment())
     assert found is not None
     return found
 
 
 def test_a_folder_outside_of_a_work_tree_has_none(tmp_path: Path) -> None:
-    assert WorkTree.around(tmp_path) is None
+    assert WorkTree.around(tmp_path, ambient_environment()) is None
 
 
 def test_what_was_fetched_is_read_from_anywhere_in_the_tree(clone: Path) -> None:
@@ -72,6 +76,12 @@ def test_of_several_remotes_origin_goes_first_and_any_counts(clone: Path) -> Non
         "filter.x.smudge",
         "remote.origin.uploadpack",
         "alias.cat-file",
+        "alias.log",
+        "gpg.program",
+        "gpg.ssh.program",
+        "diff.external",
+        "diff.x.textconv",
+        "diff.x.command",
     ],
 )
 def test_no_program_of_the_configuration_is_started(clone: Path, tmp_path: Path, setting: str) -> None:
@@ -80,7 +90,11 @@ def test_no_program_of_the_configuration_is_started(clone: Path, tmp_path: Path,
     program.write_text(f"#!/bin/sh\ntouch {mark}\n")
     program.chmod(0o755)
     git(clone, "config", setting, f"!{program}" if setting.startswith("alias") else str(program))
-    (clone / ".gitattributes").write_text("* filter=x\n")
+    git(clone, "config", "log.showSignature", "true")
+    git(clone, "config", "log.follow", "true")
+    git(clone, "config", "log.diffMerges", "on")
+    (clone / ".gitattributes").write_text("* filter=x diff=x\n")
+    (clone / ".git" / "info" / "attributes").write_text("* filter=x diff=x\n")
     # A clone that may fetch what it lacks, and lacks it.
     git(clone, "config", "remote.origin.promisor", "true")
     git(clone, "config", "remote.origin.url", f"ext::{program} x:acme/rockets")
@@ -91,9 +105,25 @@ def test_no_program_of_the_configuration_is_started(clone: Path, tmp_path: Path,
     tree = tree_of(clone)
     assert tree.remote_of("acme/rockets") == "origin"
     assert tree.fetched("origin", "main", FILE) is None
+    assert tree.changed_at("specs/001-a", 10) == CHANGED
     assert not mark.exists()
+
+
+@pytest.mark.parametrize(
+    ("folder", "seconds", "known"),
+    [
+        ("specs/001-a", 10, True),
+        ("specs", 10, True),
+        ("specs/*", 10, False),
+        ("specs/002-b", 10, False),
+        (".", 0, False),
+    ],
+)
+def test_the_last_commit_of_a_folder_has_a_time(clone: Path, folder: str, seconds: float, known: bool) -> None:
+    assert tree_of(clone).changed_at(folder, seconds) == (CHANGED if known else None)
 
 
 def test_a_tree_that_is_broken_says_nothing(tmp_path: Path) -> None:
     (tmp_path / ".git").write_text("gitdir: /nowhere\n")
     assert tree_of(tmp_path).remote_of("acme/rockets") is None
+    assert tree_of(tmp_path).changed_at("specs", 10) is None

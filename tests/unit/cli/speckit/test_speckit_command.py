@@ -8,6 +8,7 @@ import pytest
 
 from moonmind import __version__
 from moonmind.cli.speckit.speckit_command import main
+from tests.support.git_repos import git, make_bare
 
 ROOT = Path(__file__).parents[4]
 FIXTURES = ROOT / "tests/fixtures/tasks_md"
@@ -249,6 +250,26 @@ def test_a_large_phase_is_divided_unless_its_tasks_are_listed(
     assert [reason.startswith(part or "-") for reason in found["reasons"]].count(True) == (part is not None)
     assert main(["next", str(checkout), "--most", "2", *arguments]) == 0
     assert ("divided because --most is 2" in " ".join(capsys.readouterr().out.split())) is (part is not None)
+
+
+@pytest.mark.parametrize("root", ["", "backend"])
+def test_a_question_says_when_its_candidates_were_committed_last(tmp_path: Path, capsys: Capture, root: str) -> None:
+    text = "# Tasks\n\n## Phase 1: A\n\n- [ ] T001 Write a.py\n"
+    files = {f"{root}/specs/{name}/tasks.md".lstrip("/"): text for name in ("001-a", "002-b")}
+    make_bare(tmp_path / "bare.git", files)
+    git(tmp_path, "clone", "--quiet", "bare.git", "clone")
+    place = tmp_path / "clone" / root
+    (place / ".specify").mkdir()
+    (place / "specs" / "003-c").mkdir()
+    (place / "specs" / "003-c" / "tasks.md").write_text(text)
+    for arguments in (["next"], ["status"]):
+        assert main([*arguments, str(place), "--json"]) == (3 if arguments == ["next"] else 0)
+        said = json.loads(capsys.readouterr().out)
+        changed = {one["feature"]: one["changed_at"] for one in said.get("next", said)["candidates"]}
+        committed = "2026-01-01T00:00:00+00:00"
+        assert changed == {"specs/001-a": committed, "specs/002-b": committed, "specs/003-c": None}
+    assert main(["next", str(place)]) == 3
+    assert "last changed 2026-01-01" in " ".join(capsys.readouterr().out.split())
 
 
 @pytest.mark.parametrize("most", ["0", "-1", "few", "1.5", "²"])
