@@ -31,6 +31,16 @@ CHANGES: tuple[Change, ...] = (
         "before, it succeeded.",
     ),
     Change(
+        "retry-repeats",
+        "A retry of a run that ended with no_progress is refused where it would end the same way: without new notes, or where the "
+        "work is published.",
+    ),
+    Change(
+        "no-change-reasons",
+        "An agent that changed no file ends its run with no_progress instead of agent_no_change where it says that a task is done, "
+        "or a task only verifies.",
+    ),
+    Change(
         "pull-request-titles",
         "Pull requests are titled by the feature's name in spec.md instead of its key, and count a phase once; a title that a "
         "person wrote stays.",

@@ -31,6 +31,7 @@ from moonmind.runs.event_types import EventType
 from moonmind.runs.kinds import PHASE, TICKS
 from moonmind.runs.machine import RetryMode, RunStatus, may_retry
 from moonmind.runs.records import Artifact, NewRun, Run, RunFilter
+from moonmind.runs.repetition import repeats
 from moonmind.services import answer_check, run_views
 from moonmind.services.forced_start import left_for
 from moonmind.services.listing_cursor import read_cursor, write_cursor
@@ -225,6 +226,7 @@ class RunService:
             run = _found(uow.runs.get(run_id), run_id)
         self._admitted.require(run.repository)
         self._check_retry(run, mode)
+        _refuse_repetition(run, mode, body.notes)
         accepted = _accepted(run, mode, body.accept_findings)
         first = FIRST if mode is RetryMode.RESTART_FROM_DISCOVERY else run.stage
         needs = {need for stage in from_stage(first) for need in self._stages[stage].needs}
@@ -356,6 +358,13 @@ def _accepted(run: Run, mode: RetryMode, asked: wire.AcceptFindings | None) -> l
             field="acceptFindings",
         )
     return [{"fingerprint": one, "why": asked.reason} for one in dict.fromkeys(asked.fingerprints)]
+
+
+def _refuse_repetition(run: Run, mode: RetryMode, notes: str | None) -> None:
+    """Raise NotRetryable, with what helps instead, where the stage said that a retry would only end as before."""
+    new = notes is not None and notes != (run.notes or "")
+    if run.error is not None and (why := repeats(run.error, mode, new_notes=new)) is not None:
+        raise NotRetryable(why, remediation=run.error.remediation, error=run.error.code)
 
 
 def _found(run: Run | None, run_id: UUID) -> Run:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from moonmind.errors import NoProgress
 from moonmind.ports.vcs import Change
+from moonmind.runs.repetition import RetryHelps
 from moonmind.stages.apply import effects
 from moonmind.stages.kit.patches import Patch
 from moonmind.stages.kit.plan import Plan
@@ -26,7 +27,7 @@ def refusal(
         return None
     if effects.counts_anywhere(outside_specs(patch.changes, plan.feature.path), patch.sizes, read):
         return None
-    return no_progress_error(plan, judgements, kept=patch_path, published=False)
+    return no_progress_error(plan, judgements, kept=patch_path, helps=RetryHelps.WITH_NOTES)
 
 
 def outside_specs(changes: Iterable[Change], feature: str) -> list[Change]:

@@ -10,6 +10,7 @@ from moonmind.engine.stage_context import StageContext
 from moonmind.engine.stage_state import StageResult
 from moonmind.runs.chain import Stage
 from moonmind.runs.machine import Done, Failed, Outcome
+from moonmind.runs.repetition import RetryHelps
 from moonmind.runs.verdict import Verdict
 from moonmind.stages.kit.plan import Plan
 from moonmind.stages.kit.stage_results import ApplyResult, PublishResult, SubmitResult
@@ -63,7 +64,7 @@ def run(context: StageContext) -> Outcome:
     context.agent.forget(str(context.run.id))
     context.vcs.close_workspace(plan.repository.full_name, context.run.id)
     if not applied.ticked:
-        return Failed(no_progress_error(plan, applied.verdicts, published=True).info())
+        return Failed(no_progress_error(plan, applied.verdicts, helps=RetryHelps.NEVER).info())
     return Done(totals)
 
 

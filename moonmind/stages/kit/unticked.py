@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from moonmind.errors import NoProgress
+from moonmind.runs.repetition import RetryHelps
 from moonmind.runs.stored_text import storable
 from moonmind.stages.kit.harmless_text import one_line
 from moonmind.stages.kit.plan import Plan
@@ -14,12 +15,14 @@ _REASON = 300
 
 
 def no_progress_error(
-    plan: Plan, judgements: Sequence[Judgement], *, kept: str | None = None, published: bool
+    plan: Plan, judgements: Sequence[Judgement], *, kept: str | None = None, helps: RetryHelps | None = None
 ) -> NoProgress:
     """Return the error of a run that ticked nothing.
 
-    `kept` is the artifact with its work; `published` says that the work is in a pull request all the same.
+    `kept` is the artifact with its work; `helps` says when a retry does something else, and is NEVER where the work is in a
+    pull request all the same.
     """
+    published = helps is RetryHelps.NEVER
     count = len(judgements)
     whose = f"the task of {plan.phase}" if count == 1 else f"the {count} tasks of {plan.phase}"
     said = [f"The run ticked none of {whose}."]
@@ -31,7 +34,8 @@ def no_progress_error(
     elif kept:
         said.append(f"Nothing was published; the agent's work is kept in the artifact {kept}.")
     tasks = [{"id": item.id, "because": item.because, "said": item.said} for item in judgements[:50]]
-    return NoProgress(storable(" ".join(said)), remediation=storable(_remedy(plan, published=published)), tasks=tasks)
+    remedy = storable(_remedy(plan, published=published))
+    return NoProgress(storable(" ".join(said)), remediation=remedy, tasks=tasks, **(helps.detail() if helps else {}))
 
 
 def reason(judgement: Judgement) -> str:

@@ -1,11 +1,17 @@
 """The end of an agent that changed nothing: its own reasons, or what it made that could not be taken."""
 
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
 from moonmind.engine.stage_context import StageContext
 from moonmind.errors import AgentError, AgentNoChange
 from moonmind.runs.stored_text import storable
 from moonmind.runs.verdict import Verdict
 from moonmind.speckit.agent_report import read_report
-from moonmind.speckit.evidence import denials
+from moonmind.speckit.evidence import claims, denials
+from moonmind.speckit.people_tasks import who
+from moonmind.speckit.spec_tasks import SpecTask
+from moonmind.speckit.tasks_md import read_tasks
 from moonmind.stages.kit.plan import Plan
 from moonmind.stages.kit.stage_results import Judgement
 from moonmind.stages.kit.unticked import no_progress_error
@@ -15,20 +21,42 @@ _SHOWN = 10
 
 
 def error_of(context: StageContext, plan: Plan, captured: Captured, report: str) -> AgentError:
-    """Return the error of an agent that changed nothing: the reasons that it gives, where it says what is not done."""
+    """Return the error of an agent that changed nothing.
+
+    It is NoProgress, with a reason for each task, where the agent says of one whether it is done, or where there is nothing to
+    change for one; else AgentNoChange. A retry of either asks the agent again.
+    """
     nothing = _nothing(context, plan, captured)
-    not_done, reasons = denials(report), read_report(report).reasons
-    judged = [
-        Judgement(task.id, task.line, Verdict.OPEN, "the agent says it is not done", said=reasons.get(task.id, ""))
-        if task.id in not_done
-        else Judgement(task.id, task.line, Verdict.OPEN, "no file was changed", said=reasons.get(task.id, ""))
-        for task in plan.tasks
-    ]
-    if not_done.isdisjoint(task.id for task in plan.tasks):
+    path = plan.feature.tasks_path
+    file = read_tasks(context.vcs.read(plan.repository.full_name, plan.starting_commit, path) or b"", name=path)
+    tasks = plan.spec_tasks(file)
+    word = _Word(denials(report), claims(file, None, report), read_report(report).reasons)
+    if not any(task.reasons or task.id in word.not_done or task.id in word.done for task in tasks):
         return AgentNoChange(f"{nothing}{_said(report)}")
-    error = no_progress_error(plan, judged, published=False)
-    error.message = f"{error.message} {nothing}"
+    judged = [
+        Judgement(task.id, task.line, Verdict.OPEN, _because(task, word), said=word.reasons.get(task.id, ""))
+        for task in tasks
+    ]
+    error = no_progress_error(plan, judged)
+    error.message = f"{error.message} {nothing}" + ("" if any(one.said for one in judged) else _said(report))
     return error
+
+
+@dataclass(frozen=True, slots=True)
+class _Word:
+    """What the agent says: which tasks are not done and which are, and the reasons."""
+
+    not_done: Collection[str]
+    done: Collection[str]
+    reasons: Mapping[str, str]
+
+
+def _because(task: SpecTask, word: _Word) -> str:
+    if task.id in word.not_done:
+        return "the agent says it is not done"
+    if task.reasons:
+        return f"no agent's: {who(task.reasons[0])} ({task.reasons[0]})"
+    return "the agent says it is done, and changed no file" if task.id in word.done else "no file was changed"
 
 
 def _said(report: str) -> str:

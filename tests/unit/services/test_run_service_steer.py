@@ -6,10 +6,11 @@ from uuid import UUID, uuid4
 import pytest
 
 from moonmind.engine.dispatch_loop import LeaveDue
-from moonmind.errors import CredentialInvalid, ErrorInfo, NotCancellable, NotFound, NotRetryable, RunActive
+from moonmind.errors import CredentialInvalid, ErrorInfo, NoProgress, NotCancellable, NotFound, NotRetryable, RunActive
 from moonmind.ports.check import Check, CheckStatus
 from moonmind.runs.chain import Stage
 from moonmind.runs.machine import Failed, NothingToDo, RetryMode, RunStatus, Suspend, WaitingReason
+from moonmind.runs.repetition import RetryHelps
 from moonmind.services.run_service import RunService
 from moonmind.wire import CreateRun, RetryRun
 from tests.support.databases import (
@@ -65,6 +66,35 @@ def test_a_retry_keeps_what_was_selected(room: EngineRoom, body: RetryRun) -> No
     assert view.select is not None
     assert (view.select.tasks, view.select.skip) == (["T001-T005"], ["T003"])
     assert room.context(claim_run(room.database, view.id, room.read(view.id).stage)).run.selection == chosen
+
+
+@pytest.mark.parametrize(
+    ("stage", "detail", "notes", "refusal"),
+    [
+        (Stage.APPLY, RetryHelps.WITH_NOTES, None, "without new notes would end the same way"),
+        (Stage.APPLY, RetryHelps.WITH_NOTES, "as before", "without new notes would end the same way"),
+        (Stage.APPLY, RetryHelps.WITH_NOTES, "Write it whole.", None),
+        (Stage.FINALIZE, RetryHelps.NEVER, None, "is published and judged"),
+        (Stage.FINALIZE, RetryHelps.NEVER, "Write it whole.", "is published and judged"),
+        (Stage.SUBMIT, None, None, None),
+    ],
+)
+def test_a_retry_that_would_repeat_the_end_is_refused_with_what_helps(
+    room: EngineRoom, stage: Stage, detail: RetryHelps | None, notes: str | None, refusal: str | None
+) -> None:
+    run = room.reach(stage, notes="as before")
+    error = NoProgress("nothing was ticked", remediation="Tick it.", **(detail.detail() if detail else {}))
+    room.reports(stage, Failed(error.info()))
+    room.execute(run, stage)
+    body = RetryRun(notes=notes) if notes is not None else RetryRun()
+    if refusal is not None:
+        before = everything(room.database)
+        with pytest.raises(NotRetryable, match=refusal) as refused:
+            room.runs.retry(run.id, body)
+        assert refused.value.advice == "Tick it."
+        assert everything(room.database) == before
+        body = RESTART
+    assert room.runs.retry(run.id, body).status is RunStatus.RETRYING
 
 
 def test_a_run_that_found_no_work_can_only_restart(room: EngineRoom) -> None:

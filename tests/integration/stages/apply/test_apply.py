@@ -200,7 +200,8 @@ def test_a_run_that_ticks_nothing_and_changes_something_of_value_publishes_it_an
     assert outcome.error.code == "no_progress"
     assert f"on the branch {BRANCH}, in its pull request" in outcome.error.message
     assert f"tick its box in {TASKS} on the branch {BRANCH}" in outcome.error.remediation
-    assert "start another run with notes" in outcome.error.remediation, "a retry would only say the same again"
+    assert "start another run with notes" in outcome.error.remediation
+    assert outcome.error.details["retry"] == "never", "it would only say the same again"
     (pull,) = world.pulls()
     assert "No box was ticked" in pull.body
     assert json.loads(world.artifacts.read("finalize/summary.json"))["ticked"] == []
@@ -209,7 +210,7 @@ def test_a_run_that_ticks_nothing_and_changes_something_of_value_publishes_it_an
 
 def test_notes_at_a_retry_send_work_without_progress_back_to_the_agent(world: World) -> None:
     with_work(world, lambda folder: (folder / "a.py").write_text("pass\n"))
-    refused(world, "no_progress")
+    assert refused(world, "no_progress").error.details["retry"] == "with_notes"
     world.notes = "Write the package, not a stub."
     outcome = world.step(Stage.APPLY)
     assert isinstance(outcome, Redo)

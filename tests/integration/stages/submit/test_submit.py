@@ -14,7 +14,7 @@ from moonmind.runs.machine import Done, Suspend, WaitingReason
 from moonmind.sample import source
 from tests.support.processes import alive
 from tests.support.stage_parts import REPOSITORY, checkpoint_of
-from tests.support.stage_world import FOLDER, KEY, World, discovered, failed
+from tests.support.stage_world import FOLDER, KEY, TASKS, World, discovered, failed
 
 
 @pytest.fixture
@@ -204,11 +204,45 @@ def test_an_agent_that_changes_nothing_and_says_why_made_no_progress(world: Worl
     outcome = failed(world.drive(Stage.SUBMIT))
     assert (outcome.error.code, outcome.transient) == ("no_progress", False)
     assert f"T001: the agent says it is not done ({reason})." in outcome.error.message
+    assert "T002: the agent says it is done, and changed no file." in outcome.error.message
     assert "tick its box in specs/spec-42-refresh-docs/tasks.md on the branch main" in outcome.error.remediation
     assert outcome.error.details["tasks"][0] == {
         "id": "T001", "because": "the agent says it is not done", "said": reason,
     }  # fmt: skip
     assert checkpoint_of(outcome)["ended"] == outcome.error.message
+
+
+@pytest.mark.parametrize(
+    ("task", "said", "because"),
+    [
+        (
+            "Run the test suite",
+            "All 214 tests pass.",
+            "no agent's: whoever runs the checks; nothing is to be changed (verify",
+        ),
+        (
+            "Verify that the quickstart works",
+            "T001: done - it works",
+            "no agent's: whoever runs the checks; nothing is",
+        ),
+        ("Check that the build passes", "T001: not done - no compiler", "the agent says it is not done (no compiler)"),
+        ("Deploy to production", "I have no access.", "no agent's: somebody who may deploy or release (deploy"),
+    ],
+)
+def test_a_task_that_asks_for_no_change_is_no_fault_of_an_agent_that_made_none(
+    tmp_path: Path, task: str, said: str, because: str
+) -> None:
+    world = World(tmp_path, files={TASKS: f"# Tasks: X\n\n## Phase 1: A\n\n- [ ] T001 {task}\n"})
+    world.selection = {"tasks": ["T001"]}
+    with discovered(world):
+        world.plays({"end": "completed", "message": said})
+        outcome = failed(world.drive(Stage.SUBMIT))
+    assert outcome.error.code == "no_progress"
+    assert f"T001: {because}" in outcome.error.message
+    assert said.rpartition(" - ")[2] in outcome.error.message
+    assert f"tick its box in {TASKS} on the branch main" in outcome.error.remediation
+    assert "retry this run with notes" in outcome.error.remediation
+    assert "retry" not in outcome.error.details, "it asks the agent again"
 
 
 def test_a_quota_with_a_reset_suspends_until_then_and_goes_on_with_a_fresh_job(world: World) -> None:
