@@ -1,5 +1,6 @@
 """What a program loads until it answers, so that it answers soon: the libraries that it does not need yet are not there."""
 
+import json
 import os
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from typer.main import get_group
 
 from moonmind.cli.main import app, database
 from moonmind.db.unit_of_work import Database
+from tests.support.git_repos import git
 
 ROOT = Path(__file__).parents[2]
 
@@ -81,6 +83,19 @@ def test_moonmind_says_what_it_can_do_without_the_libraries_for_doing_it(argumen
 def test_speckit_says_what_it_can_do_with_the_standard_library(arguments: tuple[str, ...]) -> None:
     done = run(ANSWER.format(module="speckit.speckit_command"), " ".join({"typer", *LIBRARIES}), *arguments)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_speckit_compares_a_checkout_with_its_commit_without_any_setting(tmp_path: Path) -> None:
+    place = tmp_path / "specs/001-a/tasks.md"
+    place.parent.mkdir(parents=True)
+    place.write_text("# Tasks\n\n- [ ] T001 Create `a.py`\n")
+    git(tmp_path, "init", "--quiet")
+    git(tmp_path, "commit", "--quiet", "--allow-empty", "--message", "Begin")
+    program = ANSWER.format(module="speckit.speckit_command")
+    unused = {"typer", *LIBRARIES} - {"markdown_it", "rich"}
+    done = run(program, " ".join(unused), "reconcile", "--json", folder=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads(done.stdout)["tasks_differ"] is True
 
 
 @pytest.mark.parametrize("settings", [{"SPEC_WORKFLOW_TEST_MODE": "1"}, {"GH_TOKEN": "ghp_no_real_token"}])
