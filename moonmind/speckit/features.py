@@ -118,9 +118,10 @@ def _only_shows(feature: Feature, features: Sequence[Feature]) -> bool:
     """Return True for a demo, by a folder around its `specs` or, among numbered features, by its own name; for what tests read."""
     if _is_shown_there(feature.path):
         return True
-    words = re.split(r"[\W_]+", feature.folder.casefold())
-    named_so = words[0] in _SHOWN or words[-1] in _SHOWN
-    return named_so and feature.number is None and any(one.number is not None for one in features)
+    others = any(one.number is not None for one in features if one is not feature)
+    words = [word for word in re.split(r"[\W_\d]+", feature.folder.casefold()) if word]
+    alone = len(words) == 1 or feature.number is None
+    return others and alone and not _SHOWN.isdisjoint((*words[:1], *words[-1:]))
 
 
 def _is_shown_there(folder: str) -> bool:

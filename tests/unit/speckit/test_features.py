@@ -143,6 +143,7 @@ def test_a_feature_may_have_such_a_name(folder: str) -> None:
         "tests/data/specs/001-x",
         "specs/demo",
         "specs/demo-feature",
+        "specs/000-demo",
         "specs/sample_x",
     ],
 )
@@ -152,7 +153,15 @@ def test_a_demo_is_no_work_beside_numbered_features(folder: str) -> None:
     assert [one.path for one in find_features(paths)] == [folder]
 
 
-@pytest.mark.parametrize("folders", [("specs/demo", "specs/search"), ("specs/001-a", "specs/002-demo-mode")])
+@pytest.mark.parametrize(
+    "folders",
+    [
+        ("specs/demo", "specs/search"),
+        ("specs/001-a", "specs/002-demo-mode"),
+        ("specs/001-", "specs/002-b"),
+        ("specs/12345678901234567890", "specs/002-b"),
+    ],
+)
 def test_a_feature_about_a_demo_is_work(folders: tuple[str, ...]) -> None:
     assert len(features(*folders)) == 2
 
