@@ -202,10 +202,8 @@ _SEARCHING = re.compile(
     r"\b(?:spikes?|research|investigat\w+|proof[ -]of[ -]concept|poc|feasibility|exploration|recherche|investigación|pesquisa|machbarkeit\w*)\b|调研|調研|可行性|预研|技术验证|调查|調査|スパイク|조사|리서치|스파이크",
     re.IGNORECASE,
 )
-_DOUBTFUL = re.compile(
-    r"(?:validate|test|check|review|audit|inspect)\b|测试|測試|评审|审查|检查|테스트|テスト", re.IGNORECASE
-)
-"""Words that ask for a look where a feature is finished, and elsewhere may ask for code or for tests."""
+_DOUBTFUL = re.compile(r"(?:validate|check|review|audit|inspect)\b|评审|审查|检查", re.IGNORECASE)
+"""Words that ask for a look where a feature is finished, and elsewhere may ask for code; "test" may ask for tests anywhere."""
 _CLOSING = re.compile(
     r"\b(?:polish|cross-cutting|acceptance|qa|final checks?|sign-?off)\b|收尾|完善|验收|驗收|仕上げ|受け入れ|마무리"
     r"|(?:^|[&+,/:：—–-][ ]*|\b(?:and|final|full|end-to-end|e2e|quickstart|integration|system|overall|manual|feature|regression|performance"
@@ -245,7 +243,8 @@ _IN = re.compile(r"\b(?:in|into|inside|within|at|em|en|dans)[ ](?:the[ ])?$|在[
 _SET_OFF = re.compile(r"(?:[(（:：][ ]?|[ ][—–-][ ])$")
 _IN_BEHIND = re.compile(r"[ ]?(?:に|で|にて|中|里|内|에서|에)")
 _ONLY_GIT = re.compile(
-    r"(?:run[ ])?`?git[ ]|(?:commit|push)[ ](?:and[ ](?:push|commit)[ ])?(?:all|everything|any|final|initial|first|remaining)\b|.*\bgit[ ]branch\b",
+    r"(?:run[ ])?`?git[ ]|(?:commit|push)[ ](?:and[ ](?:push|commit)[ ])?(?:all|everything|any|final|initial|first|remaining)\b|.*\bgit[ ]branch\b"
+    r"|(?:check|verify|confirm|ensure|make sure)\b",
     re.IGNORECASE,
 )
 """Words of what only git is asked to do, whatever file is named."""

@@ -51,6 +51,7 @@ def kind_of(text: str) -> str | None:
         ("Verify we are not on `main` (see specs/001-x/plan.md)", "git"),
         ("Confirm branch 014-remove-edit-ui is current and up-to-date with main", "git"),
         ("Verify current branch is `1-a` and fail immediately if it is `main`", "git"),
+        ("Verify current branch is `001-x` in scripts/setup.sh", "git"),
         ("确认当前分支为 `001-x`", "git"),
         ("ブランチが `001-x` であることを確認", "git"),
         ("브랜치가 `001-x`인지 확인", "git"),
@@ -268,6 +269,20 @@ def test_what_is_an_agents_or_doubtful_goes_to_the_agent(text: str) -> None:
 def test_among_the_last_checks_no_check_has_to_be_named(text: str) -> None:
     assert [reason.kind for reason in looks_only(text, closing=True)] == ["verify"]
     assert looks_only(text) == ()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Test backup restore",
+        "[P] Test CLI exit codes",
+        "测试备份恢复",
+        "Test empty states and add missing ones",
+        "Fix the checks",
+    ],
+)
+def test_among_the_last_checks_a_test_may_be_one_to_write(text: str) -> None:
+    assert looks_only(text, closing=True) == ()
 
 
 @pytest.mark.parametrize(
