@@ -11,6 +11,9 @@ from moonmind.speckit.features import is_copy
 
 FEATURE_JSON = ".specify/feature.json"
 _DRIVE = re.compile(r"[A-Za-z]:(?=[\\/])")
+_UP = re.compile(r"^(?:\.\./)+")
+"""What leads out of `.specify`, where the pointer stands."""
+_DOCUMENT = re.compile(r"/[^/]+\.md$", re.IGNORECASE)
 _LONGEST = 4096
 MOST = 50
 """Pointers that are read of one tree: each is a file to fetch."""
@@ -96,7 +99,7 @@ def _holds(ordered: Sequence[str], beginning: str) -> bool:
 
 
 def _spelled(path: str, fold: bool) -> str:
-    plain = written_path(_DRIVE.sub("", path.strip()))
+    plain = _UP.sub("", _DOCUMENT.sub("", written_path(_DRIVE.sub("", path.strip()))))
     return plain.casefold() if fold else plain
 
 

@@ -37,6 +37,9 @@ def followed(named: str, root: str = "") -> tuple[str | None, str | None]:
         "C:/Users/ana/shop/specs/011-b",
         "Specs/011-B",
         "011-b",
+        "../specs/011-b",
+        "..\\specs\\011-b",
+        "specs/011-b/spec.md",
     ],
 )
 def test_a_pointer_is_read_with_any_separator_relative_or_absolute(named: str) -> None:
