@@ -9,8 +9,9 @@ from rich.text import Text
 
 from moonmind.cli.durations import clock
 from moonmind.cli.terminal_text import clean, one_line
-from moonmind.errors import AnswerNotAwaited
+from moonmind.errors import AnswerNotAwaited, InvalidRequest
 from moonmind.runs.attention import APPROVE, REJECT
+from moonmind.speckit.feature import may_be_one
 from moonmind.wire import Attention, AttentionOption, SpecWorkflowRun
 
 _COMMANDS = 5
@@ -60,6 +61,19 @@ def nothing_asked(run: SpecWorkflowRun) -> AnswerNotAwaited:
     """Report that there is nothing to answer."""
     fix = f"See how the run stands with `moonmind show {str(run.id)[:8]}`."
     return AnswerNotAwaited(f"the run asks nothing: it is {run.status.value}", remediation=fix)
+
+
+def refuse_two_meanings(asked: Attention, typed: str) -> None:
+    """Raise InvalidRequest for a number that is one option's place in the list, and the number of another one's feature."""
+    values = [option.value for option in asked.options]
+    if typed not in map(str, range(1, len(values) + 1)):
+        return
+    listed = values[int(typed) - 1]
+    if others := [value for value in values if value != listed and may_be_one(value, typed)]:
+        raise InvalidRequest(
+            f"{typed} may mean {others[0]}, or {listed}, which is number {typed} of the list",
+            remediation="Answer with the whole path of the one you mean.",
+        )
 
 
 def answer_commands(run_id: str, asked: Attention) -> list[str]:

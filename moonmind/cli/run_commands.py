@@ -15,7 +15,7 @@ from moonmind.cli.checkout_feature import feature_here
 from moonmind.cli.exits import Exit, of_status, say
 from moonmind.cli.follow import ServiceSource, follow
 from moonmind.cli.printer import Printer
-from moonmind.cli.question import nothing_asked, question
+from moonmind.cli.question import nothing_asked, question, refuse_two_meanings
 from moonmind.cli.question_prompt import ask, interactive
 from moonmind.cli.run_drawing import SCRIPTED, ending, heading, is_scripted, status_text
 from moonmind.cli.run_summary import say_leftovers
@@ -153,9 +153,10 @@ def answer(
 
 def _answering(asking: wire.SpecWorkflowRun, body: wire.AnswerRun) -> wire.AnswerRun:
     """Return the answer with the question that it is for: what the run asks now, if nothing else was said."""
-    if body.question is not None or asking.attention is None:
+    if asking.attention is None:
         return body
-    return body.model_copy(update={"question": asking.attention.question})
+    refuse_two_meanings(asking.attention, body.choice or "")
+    return body if body.question is not None else body.model_copy(update={"question": asking.attention.question})
 
 
 def retry(

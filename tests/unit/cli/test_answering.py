@@ -185,6 +185,28 @@ def test_a_wrong_answer_is_refused_and_the_question_stays_open(
     assert read_run(database, ID) == run
 
 
+@pytest.mark.parametrize(
+    ("paths", "typed", "chosen"),
+    [
+        (("specs/002-billing", "specs/001-accounts"), "2", None),
+        (("specs/001-accounts", "specs/003-pages", "specs/002-billing"), "3", None),
+        (("specs/007-a", "apps/web/specs/001-b"), "1", None),
+        (("specs/002-billing", "specs/001-accounts"), "002", "specs/002-billing"),
+        (("specs/007-a", "specs/009-b"), "9", "specs/009-b"),
+    ],
+)
+def test_a_number_that_means_one_option_by_its_place_and_another_by_its_feature_is_refused(
+    moonmind: Command, database: Database, capsys: Capture, paths: tuple[str, ...], typed: str, chosen: str | None
+) -> None:
+    run = asking(database, Attention.asking(CHOOSE_FEATURE, "Which?", [Option(path, "facts") for path in paths]))
+    code = moonmind("answer", "1111", typed)
+    if chosen is None:
+        assert (code, read_run(database, ID)) == (2, run)
+        assert f"which is number {typed} of the list" in capsys.readouterr().err
+    else:
+        assert (code, answered(database)) == (0, {"choice": chosen})
+
+
 def test_without_a_terminal_and_an_answer_the_question_is_printed(
     moonmind: Command, database: Database, capsys: Capture
 ) -> None:
