@@ -71,7 +71,14 @@ class Selection:
         return self.phase is not None or self.lists_tasks
 
     def of(self, file: TasksFile) -> frozenset[str]:
-        """Return the keys of the selected tasks, done ones included. Raises InvalidRequest for an id that the file lacks."""
+        """Return the keys of the selected tasks, done ones included.
+
+        Raises InvalidRequest for a story, a phase or an id that the file lacks.
+        """
+        if self.story is not None and not any(_is_of(task, self.story) for task in file.tasks):
+            raise InvalidRequest(
+                f"there is no story {self.story}; {_stories(file)}", remediation="Name a story that the tasks carry."
+            )
         within = {task.key for task in phase_of(file, self.phase).tasks} if self.phase is not None else None
         skipped = {task.key for task in _meant(file, self.skipped_ids, self.skipped_ranges)}
         meant = _meant(file, self.ids, self.ranges) if self.lists_tasks else list(file.tasks)
@@ -147,11 +154,24 @@ def _meant(file: TasksFile, ids: Iterable[str], ranges: Iterable[tuple[str, str]
 def _named(file: TasksFile, wanted: str) -> list[SpecTask]:
     found = [task for task in file.tasks if task.id == wanted]
     if not found:
-        raise InvalidRequest(f"there is no task {wanted}", remediation="`speckit status` shows the tasks there are.")
+        ids = [task.id for task in file.tasks if task.id]
+        there = f"the tasks go from {ids[0]} to {ids[-1]}" if ids else "no task has an id"
+        raise InvalidRequest(
+            f"there is no task {wanted}; {there}", remediation="Write an id as it stands in the feature's tasks.md."
+        )
     return found
 
 
+def _stories(file: TasksFile) -> str:
+    known = list(dict.fromkeys(story.upper() for task in file.tasks for story in _stories_of(task)))
+    return f"stories: {', '.join(known[:_SHOWN])}" if known else "no task carries one"
+
+
 def _is_of(task: SpecTask, story: str) -> bool:
+    return story.casefold() in _stories_of(task)
+
+
+def _stories_of(task: SpecTask) -> list[str]:
     if task.story is None:
-        return False
-    return story.casefold() in {part.strip().replace("-", "").casefold() for part in re.split(r"[,/&+]", task.story)}
+        return []
+    return [part.strip().replace("-", "").casefold() for part in re.split(r"[,/&+]", task.story)]

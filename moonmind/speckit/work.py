@@ -68,7 +68,8 @@ def next_work(feature: Feature, tasks_file: TasksFile, selection: Selection = EV
         whose = _whose(left)
         return NoWork(f"Only {whose} are left in {feature.path}: {ids_of(left)}.", tuple(left))
     if not selection.is_all:
-        return NoWork(f"None of the {len(meant)} selected tasks of {feature.path} is open.")
+        said = "No selected task of {} is open." if meant else "The selection leaves no task of {}."
+        return NoWork(said.format(feature.path))
     aside = tasks_file.total - tasks_file.completed
     if aside:
         return NoWork(

@@ -75,6 +75,21 @@ def test_a_task_named_by_its_own_id_is_handed_out_whatever_is_said_of_it() -> No
     assert isinstance(next_work(FEATURE, read_tasks(text), Selection.read(tasks=["T001-T003"])), NoWork)
 
 
+@pytest.mark.parametrize(
+    ("tasks", "skip", "reason"),
+    [
+        (["T001"], [], "No selected task of specs/042-x is open."),
+        (["T001-T002"], ["T002"], "No selected task of specs/042-x is open."),
+        (["T002"], ["T002"], "The selection leaves no task of specs/042-x."),
+    ],
+)
+def test_a_selection_without_work_says_whether_it_holds_any_task(
+    tasks: list[str], skip: list[str], reason: str
+) -> None:
+    file = read_tasks(b"- [x] T001 a\n- [ ] T002 Write b.py\n")
+    assert next_work(FEATURE, file, Selection.read(tasks=tasks, skip=skip)) == NoWork(reason)
+
+
 def test_tasks_that_verify_hold_up_no_phase_and_are_called_so() -> None:
     found = of("## Phase 1: A\n- [ ] T001 Run the test suite\n## Phase 2: B\n- [ ] T002 Write b.py\n")
     assert isinstance(found, Work)

@@ -187,7 +187,7 @@ def test_nothing_to_do_has_its_reason_and_its_own_exit_code(checkout: Path, caps
     assert main(["next", str(checkout), "--json"]) == 3
     assert "done" in json.loads(capsys.readouterr().out)["reason"]
     assert main(["next", str(checkout), "--feature", "spec-42-refresh-docs", "--task", "T001", "--json"]) == 3
-    assert "None of the 1 selected" in json.loads(capsys.readouterr().out)["reason"]
+    assert "No selected task" in json.loads(capsys.readouterr().out)["reason"]
 
 
 def test_spec_kits_variables_name_the_feature_and_the_command_line_wins(
