@@ -108,11 +108,21 @@ def in_commands(text: str) -> str:
 
 
 def wrapped(text: str, width: int) -> str:
-    """Break lines between words where they are longer than the terminal is wide; a width of 0 breaks none."""
+    """Break lines between words where they are longer than the terminal is wide; a width of 0 breaks none.
+
+    What goes on with an indented line is indented further, so that each item of a list can be seen.
+    """
     if width <= 0:
         return text
     lines = (
-        textwrap.wrap(line, max(width, 20), break_long_words=False, break_on_hyphens=False) or [""]
+        textwrap.wrap(
+            line,
+            max(width, 20),
+            subsequent_indent=" " * (indent + 2) if (indent := len(line) - len(line.lstrip())) else "",
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+        or [""]
         for line in text.splitlines()
     )
     return "\n".join(part for parts in lines for part in parts)

@@ -46,7 +46,7 @@ def facts_of(one: wire.PreviewCandidate) -> str:
     """Describe a candidate in a line: its open tasks, whether their files are there, its last change, its pull request."""
     parts = [f"{one.open} of {one.total} tasks open"]
     if one.named:
-        parts.append(f"{one.there} of {one.named} that name files have them all there")
+        parts.append(f"of the {one.named} that name files, {one.there} have them all there")
     if one.changed_at is not None:
         parts.append(f"last changed {one.changed_at:%Y-%m-%d}")
     if one.pull_request:

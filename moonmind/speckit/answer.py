@@ -16,7 +16,7 @@ from moonmind.speckit.people_tasks import who
 from moonmind.speckit.pointer import follow, pointers_in
 from moonmind.speckit.selection import EVERYTHING, Selection
 from moonmind.speckit.spec_tasks import SpecTask, TasksFile
-from moonmind.speckit.staleness import FEWEST, Counted, Seen, count, look, why_stale
+from moonmind.speckit.staleness import FEWEST, Seen, count, look, why_stale
 from moonmind.speckit.tree import Tree
 from moonmind.speckit.work import SHOWN_IDS, Division, NoWork, Work, divided, next_work
 
@@ -67,7 +67,7 @@ class Candidate:
         """Write its facts on one line."""
         facts = [f"{self.open} of {self.total} tasks open"]
         if self.named:
-            facts.append(str(Counted(self.open, self.named, self.there)))
+            facts.append(f"of the {self.named} that name files, {self.there} have them all there")
         facts.append(f"next: {self.phase}" if self.phase else "none of them is an agent's")
         if self.changed_at:
             facts.append(f"last changed {self.changed_at[:10]}")
@@ -381,14 +381,14 @@ class _Asking:
 
 def unclear(found: Answer) -> FeatureUnclear:
     """Return the error that says what a person is asked, where nobody can be asked."""
-    facts = " ".join(f"{candidate}." for candidate in found.candidates)
+    facts = "".join(f"\n  {candidate}" for candidate in found.candidates)
     remedy = (
         f"Say what to do with --phase or --task, or name another feature than {found.feature.path}."
         if found.feature is not None
         else None
     )
     return FeatureUnclear(
-        f"{found.text} {facts}", remediation=remedy, features=[candidate.feature for candidate in found.candidates]
+        f"{found.text}{facts}", remediation=remedy, features=[candidate.feature for candidate in found.candidates]
     )
 
 

@@ -64,7 +64,7 @@ def answer_sheet(found: Answer) -> RenderableType:
         parts.append(Text("  fix: name one with --feature", "bold"))
     elif found.asks == STALE_BOXES:
         parts.append(Text("  fix: tick what is done, or name what to do with --phase or --task", "bold"))
-    parts += [Text(f"    {one_line(str(candidate))}") for candidate in found.candidates if found.asks]
+    parts += [_item(str(candidate)) for candidate in found.candidates if found.asks]
     parts += [Text(f"  note: {one_line(note)}", "yellow") for note in found.notes]
     return Group(*parts)
 
@@ -84,6 +84,13 @@ def _tasks(work: Work) -> list[RenderableType]:
         parts.append(Text(f"  left for people: {one_line(ids_of(work.left_for_people))}", "yellow"))
         parts += [Text(f"    {one_line(line)}", "dim") for line in who_does(work.left_for_people)]
     return parts
+
+
+def _item(text: str) -> RenderableType:
+    """Draw an item of a list: what does not fit in the first line goes on below its words."""
+    table = Table.grid(padding=(0, 1, 0, 0))
+    table.add_row(Text("-"), Text(one_line(text)))
+    return Padding(table, (0, 0, 0, 4), expand=False)
 
 
 def _next(text: str) -> Text:

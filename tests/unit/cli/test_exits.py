@@ -92,3 +92,8 @@ def test_long_lines_break_between_words_and_only_on_terminals() -> None:
     assert max(map(len, lines[:-1])) <= 24
     assert lines[-1] == "https://example.org/" + "x" * 40
     assert exits.wrapped(text, 0) == text
+
+
+def test_a_long_item_of_a_list_goes_on_below_its_own_words() -> None:
+    said = exits.wrapped("Which?\n  specs/001: three tasks open\n  specs/002: one", 20)
+    assert said == "Which?\n  specs/001: three\n    tasks open\n  specs/002: one"
