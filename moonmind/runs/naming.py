@@ -19,9 +19,7 @@ def repository(text: str) -> str:
     """Check a repository's `owner/name` as the forge spells such names; raises InvalidRequest."""
     name = text.strip()
     if not _REPOSITORY.fullmatch(name) or name.split("/")[1] in {".", ".."} or name.casefold().endswith(".git"):
-        raise InvalidRequest(
-            f"repository must be owner/name as the forge spells it, not {text[:200]!r}", field="repository"
-        )
+        raise InvalidRequest(f"{text[:200]!r} is not owner/name as the forge spells it", field="repository")
     return name
 
 

@@ -146,7 +146,7 @@ def test_run_without_a_worker_queues_and_says_so(moonmind: Command, worker: Work
 @pytest.mark.parametrize("repository", ["acme", "acme/rockets.git", "https://github.com/acme/rockets", "a/b/c", "a/.."])
 def test_a_repository_that_is_none_is_refused(moonmind: Command, capsys: Capture, repository: str) -> None:
     assert moonmind("run", repository) == 2
-    assert "repository must be owner/name" in capsys.readouterr().err
+    assert "is not owner/name" in capsys.readouterr().err
 
 
 def test_watching_ends_with_the_run_and_its_exit_code(
