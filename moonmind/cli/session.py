@@ -90,7 +90,8 @@ def find_run(runs: RunService, text: str) -> UUID:
         pass  # not whole: a beginning, or nothing at all
     if not _PREFIX.fullmatch(wanted):
         raise InvalidRequest(
-            f"{text[:80]!r} is not a run ID", remediation="Use the whole ID, or at least its first 4 characters."
+            f"{text[:80]!r} is not a run ID",
+            remediation="Use the whole ID, or at least the first 4 of its digits and letters a to f; `moonmind runs` lists them.",
         )
     found = [run_id for run_id in _newest(runs) if str(run_id).startswith(wanted)]
     if not found:
