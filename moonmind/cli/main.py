@@ -147,7 +147,10 @@ def reconcile(
     watch: Watch = False,
     json: Json = False,
 ) -> None:
-    """Propose boxes to tick for tasks whose files are there, and open a pull request of those that are accepted."""
+    """Tick the boxes of what is there already, by a pull request.
+
+    Proposes the tasks whose files are all there, and asks which of them to tick.
+    """
     from moonmind.cli import reconcile as reconciling
 
     code = reconciling.reconcile(repository, feature=feature, yes=yes, watch=watch, printer=_printer(json))
@@ -159,7 +162,8 @@ def runs(
     status: Annotated[
         str | None,
         typer.Option(
-            help="Only runs with this status: pending, running, retrying, succeeded, failed, no_work, cancelled."
+            help="Only runs with this status: pending, running, needs_attention, retrying, succeeded, failed, no_work, "
+            "cancelled."
         ),
     ] = None,
     repository: Annotated[str | None, typer.Option(metavar="OWNER/NAME", help="Only runs of this repository.")] = None,
@@ -186,7 +190,7 @@ def logs(
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Keep printing until the run ends.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the raw log, one JSON object per line.")] = False,
 ) -> None:
-    """Print the agent's log: its messages, commands and changed files."""
+    """Print the agent's log: messages, commands and changed files."""
     from moonmind.cli import view_commands
 
     raise typer.Exit(view_commands.logs(run, follow=follow, printer=_printer(json)))
@@ -216,7 +220,7 @@ def retry(
     watch: Watch = False,
     json: Json = False,
 ) -> None:
-    """Retry a failed or cancelled run from the stage where it stopped."""
+    """Retry a failed or cancelled run at the stage where it stopped."""
     from moonmind.cli import run_commands as steer
 
     code = steer.retry(
@@ -285,7 +289,7 @@ def doctor(
     ] = None,
     json: Json = False,
 ) -> None:
-    """Check everything that a run needs, and show how to fix what fails."""
+    """Check all that a run needs, and show how to fix what fails."""
     from moonmind.cli import view_commands
 
     raise typer.Exit(view_commands.doctor(repository=repo, printer=_printer(json)))
@@ -348,7 +352,7 @@ def create_token(
     ] = None,
     json: Json = False,
 ) -> None:
-    """Create a token and print it, this once: only a hash of it is stored."""
+    """Create a token and print it once: only its hash is stored."""
     from moonmind.cli import token_commands
 
     raise typer.Exit(token_commands.create(name, read_only=read, expires=expires, printer=_printer(json)))
