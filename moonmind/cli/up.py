@@ -186,7 +186,8 @@ def greet(url: str, settings: Settings, warnings: Iterable[Check] = ()) -> None:
     stands_in = " (a script stands in for a coding agent)" if settings.agent == "scripted" else ""
     facts.add_row("agent", f"{settings.agent}{stands_in}, {settings.max_agents} at a time")
     only = f", {', '.join(settings.repositories)} only" if settings.repositories else ""
-    facts.add_row("forge", f"{settings.forge}{only}")
+    place = f" (bare repositories in {_shown(settings.local_repos)})" if settings.forge == "local" else ""
+    facts.add_row("forge", f"{settings.forge}{place}{only}")
     if settings.test_mode:
         facts.add_row("", "test mode: no Codex, no GitHub, nothing leaves this machine")
     for check in warnings:
@@ -195,7 +196,8 @@ def greet(url: str, settings: Settings, warnings: Iterable[Check] = ()) -> None:
     console.print(Padding(facts, (0, 0, 0, 2), expand=False))
     console.print(
         Text(
-            "\n  Start a run with `moonmind run OWNER/NAME`. Ctrl-C stops MoonMind; open runs continue at the next start.\n",
+            "\n  In another terminal: `moonmind run OWNER/NAME --watch` starts a run."
+            "\n  Here, Ctrl-C stops MoonMind; open runs continue at the next start.\n",
             "dim",
         )
     )
@@ -205,7 +207,11 @@ def greet(url: str, settings: Settings, warnings: Iterable[Check] = ()) -> None:
 def _place(settings: Settings) -> str:
     if not settings.sqlite:
         return settings.database_url.replace("+psycopg", "", 1)
-    path = Path(settings.database_url.removeprefix("sqlite:///"))
+    return _shown(Path(settings.database_url.removeprefix("sqlite:///")))
+
+
+def _shown(path: Path) -> str:
+    """Return a path, relative where it is below the working directory."""
     try:
         return str(path.relative_to(Path.cwd()))
     except ValueError:

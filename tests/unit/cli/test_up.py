@@ -68,6 +68,18 @@ def test_the_greeting_says_who_could_call_the_server_that_should_not(capsys: Cap
     assert "Agents may. Do." in capsys.readouterr().out
 
 
+def test_the_greeting_says_where_the_repositories_of_the_local_forge_are(tmp_path: Path, capsys: Capture) -> None:
+    for folder, shown in (
+        (Path("var/repositories"), "var/repositories"),
+        (tmp_path / "r", "r"),
+        (Path("/srv"), "/srv"),
+    ):
+        greet("http://127.0.0.1:1", Settings(_env_file=None, forge_name="local", local_repos=folder))
+        assert f"local (bare repositories in {shown})" in capsys.readouterr().out
+    greet("http://127.0.0.1:1", Settings(_env_file=None))
+    assert "bare repositories" not in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1", "0.0.0.0", "::"])
 def test_answers_are_sent_without_delay(host: str) -> None:
     async def serve() -> int:
