@@ -203,7 +203,9 @@ _SEARCHING = re.compile(
     re.IGNORECASE,
 )
 _DOUBTFUL = re.compile(r"(?:validate|check|review|audit|inspect)\b|评审|审查|检查", re.IGNORECASE)
-"""Words that ask for a look where a feature is finished, and elsewhere may ask for code; "test" may ask for tests anywhere."""
+"""Words that ask for a look where a feature is finished, and elsewhere may ask for code."""
+_TEST = re.compile(r"test\b|测试|測試|테스트|テスト", re.IGNORECASE)
+"""A word that may ask for tests anywhere: "test the login flow" is a look there, "test exit codes" is work."""
 _CLOSING = re.compile(
     r"\b(?:polish|cross-cutting|acceptance|qa|final checks?|sign-?off)\b|收尾|完善|验收|驗收|仕上げ|受け入れ|마무리"
     r"|(?:^|[&+,/:：—–-][ ]*|\b(?:and|final|full|end-to-end|e2e|quickstart|integration|system|overall|manual|feature|regression|performance"
@@ -289,12 +291,17 @@ def looks_only(text: str, *, closing: bool = False) -> tuple[Reason, ...]:
     has to name a check or what comes out of one: "verify ownership" asks for code.
     """
     bare = _LABELS.sub("", text[:LOOKED_AT], count=1)
-    found = _VERIFY.search(bare) or (_DOUBTFUL.match(bare) if closing else None)
+    found = _VERIFY.search(bare) or (_doubtful(bare) if closing else None)
     if found is not None and not closing and not _is_check(bare):
         return ()
     if found is None or _CHANGES.search(bare) or _changes_a_file(text):
         return ()
     return (Reason(VERIFY, _shown(found[0])),)
+
+
+def _doubtful(bare: str) -> re.Match[str] | None:
+    test = _TEST.match(bare)
+    return _DOUBTFUL.match(bare) or (test if test and _CHECK.search(bare, test.end()) else None)
 
 
 def is_search(title: str) -> bool:

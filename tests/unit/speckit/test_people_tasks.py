@@ -264,6 +264,8 @@ def test_what_is_an_agents_or_doubtful_goes_to_the_agent(text: str) -> None:
         "Verify keyboard navigation",
         "Cross-browser testing (Chrome, Firefox, Safari)",
         "Final integration testing of the pipeline",
+        "Test the login flow",
+        "测试登录流程",
     ],
 )
 def test_among_the_last_checks_no_check_has_to_be_named(text: str) -> None:
