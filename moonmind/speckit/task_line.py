@@ -12,9 +12,12 @@ ID = re.compile(
 )
 """A task's id as 236 real files write it: T001 T011b T022-A T033-MIN T028' T231.15 T-001 T-AI-01 T1-001 M001."""
 
-_ITEM = re.compile(r"[ \t]*(?:[-*+]|\d{1,9}[.)])[ \t]+")
+_ITEM = re.compile(r"[ \t]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+|[-*+](?=\[[ xX]\][ ]))")
+"""A list item; `-[ ] T001` is meant to be one."""
 _BOX = re.compile(r"\[([^\[\]]{0,4})\](?![(\[])")
 _OPENING = re.compile(r"(?:\*{1,3}|~~|`|\[|_{1,2})*")
+_SYMBOL = re.compile(r"[^\w\s\x00-\x7f]{1,3}[ ]?")
+"""A sign such as 🔴 before the id."""
 _CLOSING = re.compile(r"(?:\*{1,3}|~~|`|\]|_{1,2})*[:.)]?")
 _BEFORE_BOX = re.compile(r"(?:\*\*|`)?[ \t]*")
 _SEPARATOR = re.compile(r"^[:： \t]*(?:[-–—]+[ \t]+)?")
@@ -124,9 +127,10 @@ def _read_words(line: str, start: int, mark: Mark, column: int) -> Item:
     while position < len(line) and line[position] in " \t":
         position += 1
     plain = line[position:].strip()
-    opening = _OPENING.match(line, position)
+    symbol = _SYMBOL.match(line, position) if column >= 0 else None
+    opening = _OPENING.match(line, symbol.end() if symbol else position)
     opened = opening[0] if opening else ""
-    found = ID.match(line, position + len(opened))
+    found = ID.match(line, opening.end() if opening else position)
     task_id = None
     if found is not None and not _is_requirement(found[0]):
         task_id = found[0]

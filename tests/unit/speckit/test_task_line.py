@@ -63,7 +63,19 @@ def test_a_line_that_means_to_be_a_task_says_what_is_wrong(line: str, fault: Fau
 
 @pytest.mark.parametrize(
     "line",
-    ["text", "-[ ] T001", "- [P] T001", "- [US1] a", "- [ ](a.md)", "- [x][ref]", "# T001", "", "- plain", "T001 a"],
+    [
+        "text",
+        "-[ ](a.md)",
+        "-[P] T001",
+        "- [P] T001",
+        "- [US1] a",
+        "- [ ](a.md)",
+        "- [x][ref]",
+        "# T001",
+        "",
+        "- plain",
+        "T001 a",
+    ],
 )
 def test_other_lines_are_no_items(line: str) -> None:
     assert read_item(line) is None
