@@ -24,6 +24,8 @@ _BOXED_FOR_ONE = 10
 """Tasks with a box that there must be for each one that lacks it."""
 _FEWEST_STRUCK = 3
 """Struck tasks that make a habit."""
+_FEWEST_IDS = 3
+"""Ids of three digits that make a habit where no id is of the usual kind."""
 _Found = tuple[Line, Item]
 
 
@@ -76,15 +78,18 @@ def untick(data: bytes, task: SpecTask, mark: str = " ") -> bytes:
 
 
 def _families(items: list[_Found]) -> frozenset[str]:
-    """Find the kinds of id that name tasks here: T always, others when they are no accident such as "S3" or "E2E"."""
+    """Find the kinds of id that name tasks here: T always, others when they are no accident such as "S3" or "ES2022"."""
     boxed = [item for _, item in items if item.fault is not Fault.NO_BOX]
     ids = {item.id: item.family for item in boxed if item.id}
     families = {family for family in ids.values() if family.split("-")[0] == "T"}
+    fewest = 1 if families else _FEWEST_IDS
     for family in set(ids.values()) - families:
         members = [task_id for task_id, kind in ids.items() if kind == family]
         digits = min(sum(sign.isdigit() for sign in task_id) for task_id in members)
         share = sum(item.family == family for item in boxed) / len(boxed)
-        if digits >= 3 or (digits == 2 and len(members) > 1 and share >= 0.5):
+        if (digits >= 3 and (len(members) >= fewest or share >= 0.5)) or (
+            digits == 2 and len(members) > 1 and share >= 0.5
+        ):
             families.add(family)
     return frozenset(families)
 

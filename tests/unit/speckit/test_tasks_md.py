@@ -259,6 +259,11 @@ def test_words_that_look_like_ids_do_not_make_the_other_boxes_vanish() -> None:
     assert ids(read("## Setup\n- [ ] S3 bucket\n- [ ] write code\n- [ ] E2E tests\n").tasks) == ["L2", "L3", "L4"]
 
 
+@pytest.mark.parametrize("words", ["ES2022 target", "SHA256 sums", "ISO8601 dates", "UTC0000 offsets"])
+def test_a_word_with_a_number_makes_no_task_of_the_others_vanish(words: str) -> None:
+    assert ids(read(f"## Setup\n- [ ] {words}\n- [ ] write code\n- [x] write tests\n").tasks) == ["L2", "L3", "L4"]
+
+
 def test_a_repeated_task_in_a_prose_section_is_counted_once_and_said() -> None:
     found = read("## Phase 1: A\n- [x] T001 a\n## Implementation Strategy\n- [ ] T001 a\n")
     assert found.all_complete
