@@ -225,8 +225,18 @@ def test_an_agent_that_changes_nothing_and_says_why_made_no_progress(world: Worl
             "T001: done - it works",
             "no agent's: whoever runs the checks; nothing is",
         ),
-        ("Check that the build passes", "T001: not done - no compiler", "the agent says it is not done (no compiler)"),
-        ("Deploy to production", "I have no access.", "no agent's: somebody who may deploy or release (deploy"),
+        pytest.param(
+            "Check that the build passes",
+            "T001: not done - no compiler",
+            "the agent says it is not done (no compiler)",
+            marks=pytest.mark.full,
+        ),
+        pytest.param(
+            "Deploy to production",
+            "I have no access.",
+            "no agent's: somebody who may deploy or release (deploy",
+            marks=pytest.mark.full,
+        ),
     ],
 )
 def test_a_task_that_asks_for_no_change_is_no_fault_of_an_agent_that_made_none(
