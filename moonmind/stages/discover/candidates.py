@@ -14,9 +14,9 @@ from moonmind.speckit.features import Feature, matches, refuse_shared_key
 from moonmind.speckit.pointer import pointers_in
 from moonmind.speckit.selection import EVERYTHING, Selection
 from moonmind.speckit.spec_tasks import TasksFile
-from moonmind.speckit.tasks_md import read_tasks
 from moonmind.speckit.work import Division
 from moonmind.stages.discover.feature_branches import FeatureBranches
+from moonmind.stages.discover.remembered_files import read_remembered
 from moonmind.stages.discover.snapshot import Snapshot
 
 LINK = "120000"
@@ -137,7 +137,7 @@ class Candidates:
                 data = self.snapshot.read(commits[feature.path], feature.tasks_path)
                 if data is None:
                     raise self._no_file(feature, base)
-                files[feature.path] = read_tasks(data, name=feature.tasks_path)
+                files[feature.path] = read_remembered(data, name=feature.tasks_path)
             except SpecUnreadable as error:
                 unreadable[feature.path] = error
         repository = Repository(
@@ -166,7 +166,7 @@ class Candidates:
         for feature in features:
             with suppress(SpecUnreadable):
                 if (data := self.snapshot.read(tip, feature.tasks_path)) is not None:
-                    found.append((feature, read_tasks(data, name=feature.tasks_path)))
+                    found.append((feature, read_remembered(data, name=feature.tasks_path)))
         return tuple(found)
 
     def _text(self, commit: str, path: str) -> str:
