@@ -54,7 +54,7 @@ class Candidates:
         """Answer what to do next, and give the base branch that holds the tasks.md of it.
 
         The default branch goes first; a branch that is named as a feature and holds it is asked only when the default
-        branch does not have what is wanted. Raises FeatureUnclear and InvalidRequest; every other refusal is an answer.
+        branch does not have what is wanted. One that cannot be read stands in no other's way. Raises FeatureUnclear and InvalidRequest; every other refusal is an answer.
         """
         requested = self.chosen or self.context.run.requested_key
         base = self.snapshot.repository.default_branch
@@ -62,14 +62,17 @@ class Candidates:
         first = self._choose_on(base, self.snapshot.features(base), requested)
         if not isinstance(first.error, FeatureMissing):
             return first, base
+        unreadable: tuple[Answer, str] | None = None
         for branch in self._feature_branches(requested):
             named = [one for one in self.snapshot.features(branch) if _is_named(one, branch)]
             refuse_shared_key(named, requested)
             if found := [one for one in named if not requested or matches(one, requested)]:
                 given = self._choose_on(branch, tuple(found), requested)
-                if given.kind is not AnswerKind.NOTHING_LEFT or given.feature is not None:
+                if isinstance(given.error, SpecUnreadable):
+                    unreadable = unreadable or (given, branch)
+                elif given.kind is not AnswerKind.NOTHING_LEFT or given.feature is not None:
                     return given, branch
-        return first, base
+        return unreadable or (first, base)
 
     def facts_of(self, found: Answer, base: str) -> Answer:
         """Add to the candidates of a question when their folders were changed last, and their open pull requests.

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from moonmind.errors import SpecUnreadable
+from moonmind.errors import SpecUnreadable, VcsRefused
 from moonmind.ports.forge import Repository
 from moonmind.ports.vcs import Commit, TreeFile, Vcs
 from moonmind.runs.stored_text import storable
@@ -15,6 +15,8 @@ LARGEST = 4 * 1024 * 1024
 """Bytes of a file that is read."""
 _AHEAD = 32 * 1024 * 1024
 """Bytes that are read before they are asked for, and kept."""
+_TREES = 4
+"""Listings that are kept, those that were used last: one of a large repository takes tens of megabytes."""
 
 
 @dataclass(slots=True)
@@ -38,10 +40,14 @@ class Snapshot:
 
     def tree(self, commit: str) -> Mapping[str, TreeFile]:
         """Map the paths of a commit that can be written down to its files."""
-        if commit not in self._trees:
+        found = self._trees.pop(commit, None)
+        if found is None:
             files = self.vcs.listing(self.name, commit)
-            self._trees[commit] = {file.path: file for file in files if storable(file.path) == file.path}
-        return self._trees[commit]
+            found = {file.path: file for file in files if storable(file.path) == file.path}
+            for earlier in list(self._trees)[: 1 - _TREES]:
+                del self._trees[earlier]
+        self._trees[commit] = found  # as the one used last
+        return found
 
     def features(self, branch: str) -> tuple[Feature, ...]:
         """List the features at a branch's tip; none where there is no such branch."""
@@ -55,8 +61,15 @@ class Snapshot:
     def read(self, commit: str, path: str) -> bytes | None:
         """Read a file of a commit; None where there is none, or something else of that name.
 
-        Raises SpecUnreadable for a file of more than LARGEST bytes.
+        A tree that is not known yet is not listed for it. Raises SpecUnreadable for a file of more than LARGEST bytes.
         """
+        if commit not in self._trees:
+            try:
+                return self.vcs.read(self.name, commit, path, limit=LARGEST)
+            except VcsRefused as error:
+                if "size" not in error.details:
+                    raise
+                raise SpecUnreadable(f"{error.message}.") from None
         file = self._file(commit, path)
         if file is None:
             return None
@@ -67,12 +80,17 @@ class Snapshot:
         return self.vcs.blobs(self.name, (file.object_id,))[file.object_id]
 
     def read_ahead(self, places: Iterable[tuple[str, str]]) -> None:
-        """Read files that will be asked for, pairs of commit and path, with one command: as many as there is room for."""
+        """Read files that will be asked for, pairs of commit and path, with one command: as many as there is room for.
+
+        Those of trees that are not known are left.
+        """
         wanted: dict[str, int] = {}
         room = _AHEAD - sum(map(len, self._blobs.values()))
         for commit, path in places:
-            file = self._file(commit, path)
-            if file is None or file.size > min(room, LARGEST) or {file.object_id} & {*wanted, *self._blobs}:
+            file = self._file(commit, path) if commit in self._trees else None
+            if file is None or file.object_id in wanted or file.object_id in self._blobs:
+                continue
+            if file.size > min(room, LARGEST):
                 continue
             wanted[file.object_id] = file.size
             room -= file.size

@@ -63,7 +63,7 @@ def accepted(
 
 
 def _selected_at(snapshot: Snapshot, commit: str, feature: Feature, selection: Selection) -> tuple[SpecTask, ...]:
-    """Return the tasks that the same selection means at a commit; raises InvalidRequest where they cannot be read."""
+    """Return the open tasks that the same selection means at a commit; raises InvalidRequest where they cannot be read."""
     try:
         data = snapshot.read(commit, feature.tasks_path)
         if data is None:
@@ -76,7 +76,7 @@ def _selected_at(snapshot: Snapshot, commit: str, feature: Feature, selection: S
             f"{error.message}",
             remediation=_AGAIN,
         ) from None
-    return tuple(task for task in file.tasks if task.key in meant)
+    return tuple(task for task in file.tasks if task.pending and task.key in meant)
 
 
 def _refuse_changed(tasks: Iterable[SpecTask], before: Iterable[SpecTask], feature: Feature, looked_at: str) -> None:

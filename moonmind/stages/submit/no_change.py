@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from moonmind.engine.stage_context import StageContext
-from moonmind.errors import AgentError, AgentNoChange
+from moonmind.errors import AgentError, AgentNoChange, Unexpected
 from moonmind.runs.stored_text import storable
 from moonmind.runs.verdict import Verdict
 from moonmind.speckit.agent_report import read_report
@@ -28,7 +28,10 @@ def error_of(context: StageContext, plan: Plan, captured: Captured, report: str)
     """
     nothing = _nothing(context, plan, captured)
     path = plan.feature.tasks_path
-    file = read_tasks(context.vcs.read(plan.repository.full_name, plan.starting_commit, path) or b"", name=path)
+    before = context.vcs.read(plan.repository.full_name, plan.starting_commit, path)
+    if before is None:
+        raise Unexpected(f"{path} is not in the starting commit {plan.starting_commit[:12]} any more")
+    file = read_tasks(before, name=path)
     tasks = plan.spec_tasks(file)
     word = _Word(denials(report), claims(file, None, report), read_report(report).reasons)
     if not any(task.reasons or task.id in word.not_done or task.id in word.done for task in tasks):

@@ -6,6 +6,7 @@ import pytest
 from moonmind.adapters.forges.local import LocalForge
 from moonmind.adapters.git import Git
 from moonmind.engine.lease import LeaseLost
+from moonmind.errors import SpecUnreadable
 from moonmind.ports.forge import PullRequest, PullRequestDraft, PullState
 from moonmind.ports.vcs import TreeFile
 from moonmind.runs.chain import Stage
@@ -127,6 +128,23 @@ def test_a_feature_that_lives_on_a_branch_of_its_name_has_that_branch_as_base(tm
         world.requested = requested
         _, start = choice_of(world)
         assert (start.base, start.commit, start.branch) == ("042-x", tip, "moonmind/042-x")
+
+
+@pytest.mark.parametrize(
+    ("content", "mode"),
+    [("../../README.md", "120000"), ("no task at all", "100644"), (b"\xff\xfe\0\0", "100644"), (b"", "100644")],
+    ids=["a link", "no task", "no text", "empty"],
+)
+def test_a_feature_branch_that_cannot_be_read_hides_no_other(tmp_path: Path, content: bytes | str, mode: str) -> None:
+    world = World(tmp_path, files={"README.md": "x"})
+    path = "specs/001-a/tasks.md"
+    commit_to(world.bare, "001-a", {path: content}, "Spec", start=world.tip("main"), modes={path: mode})
+    world.requested = ""
+    alone, base = candidates_of(world).choose()
+    assert (type(alone.error), base) == (SpecUnreadable, "001-a")
+    commit_to(world.bare, "002-b", {"specs/002-b/tasks.md": feature("- [ ] T001 Write a.py")}, "Spec")
+    found, base = candidates_of(world).choose()
+    assert (found.kind, base) == (AnswerKind.WORK, "002-b")
 
 
 def test_without_evidence_a_person_is_asked_with_what_helps_to_choose(tmp_path: Path) -> None:
