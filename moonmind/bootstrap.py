@@ -143,8 +143,8 @@ def _build_on(database: Database, settings: Settings, *, publishes: bool, stages
 
     def tokens() -> tuple[Check, ...]:
         server = server_file.find(settings.var_dir)
-        is_open = server is not None and server.is_open
-        return api_token(agent, database, is_set=settings.api_token is not None, is_open=is_open)
+        is_set = settings.api_token is not None or (server is not None and server.has_token)
+        return api_token(agent, database, is_set=is_set, is_open=server is not None and server.is_open)
 
     tools = (
         scanner.check,

@@ -9,7 +9,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
@@ -43,7 +43,7 @@ class WorkTree:
     """A git work tree, by its top folder."""
 
     top: Path
-    environment: Mapping[str, str]
+    environment: Mapping[str, str] = field(repr=False, compare=False)
     """The process's own; only PATH and TMPDIR are taken over."""
 
     @classmethod

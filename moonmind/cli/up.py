@@ -55,10 +55,11 @@ class _Server(uvicorn.Server):
         gc.freeze()  # else the first collection looks at all of it
         gc.enable()
         if self.started:
-            server_file.announce(self._settings.var_dir, self._url)
+            has_token = self._settings.api_token is not None
+            server_file.announce(self._settings.var_dir, self._url, has_token=has_token)
             container: Container = self._state.container
             settings, of = self._settings, (container.agent, container.database)
-            greet(self._url, settings, api_token(*of, is_set=settings.api_token is not None, is_open=self._is_open))
+            greet(self._url, settings, api_token(*of, is_set=has_token, is_open=self._is_open))
             # Looked at beside serving: it asks the agent's program, which may take seconds.
             threading.Thread(target=warn_of, args=(container.preflight.agent,), name="agent check", daemon=True).start()
 

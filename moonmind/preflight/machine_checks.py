@@ -53,17 +53,12 @@ def api_token(agent: Agent, database: Database, *, is_set: bool, is_open: bool) 
     """
     if is_set:
         return ()
-    named = _named_tokens(database)
-    return _usable(named) if is_open else _open_to_agents(agent, len(named))
-
-
-def _named_tokens(database: Database) -> tuple[ApiToken, ...]:
-    """List the named tokens that are good now; none where the database does not answer, which other checks report."""
     try:
         with database.read() as uow:
-            return tuple(one for one in uow.tokens.list() if one.revoked_at is None and not one.expired)
-    except MoonMindError:
-        return ()
+            named = tuple(one for one in uow.tokens.list() if one.revoked_at is None and not one.expired)
+    except MoonMindError:  # reported by other checks: what is known without it is that no token of the settings is set
+        return () if is_open else _open_to_agents(agent, 0)
+    return _usable(named) if is_open else _open_to_agents(agent, len(named))
 
 
 def _usable(named: Collection[ApiToken]) -> tuple[Check, ...]:

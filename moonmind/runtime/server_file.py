@@ -26,6 +26,8 @@ class ServerInfo:
     pid: int
     start: str | None = field(default=None, compare=False)
     """The kernel's start time of the process; None where it tells none."""
+    has_token: bool = field(default=False, compare=False)
+    """Whether MOONMIND_API_TOKEN is set for it."""
 
     @property
     def is_open(self) -> bool:
@@ -41,11 +43,14 @@ def is_loopback(host: str) -> bool:
         return host.casefold() == "localhost"
 
 
-def announce(var_dir: Path, url: str) -> None:
-    """Announce to other processes of this folder that this process serves `url`; replaces what stood there."""
+def announce(var_dir: Path, url: str, *, has_token: bool = False) -> None:
+    """Announce to other processes of this folder that this process serves `url`; replaces what stood there.
+
+    `has_token` says whether MOONMIND_API_TOKEN is set for it, not which it is.
+    """
     make_folder(var_dir, 0o750)
     pid = os.getpid()
-    body = json.dumps({"url": url, "pid": pid, "startTime": _started(pid)})
+    body = json.dumps({"url": url, "pid": pid, "startTime": _started(pid), "hasToken": has_token})
     fresh = var_dir / f".{_NAME}.{pid}"
     fresh.unlink(missing_ok=True)
     fresh.touch(mode=0o600)
@@ -75,7 +80,8 @@ def _read(var_dir: Path) -> ServerInfo | None:
     try:
         body = json.loads((var_dir / _NAME).read_text("utf-8"))
         start = body["startTime"]
-        return ServerInfo(str(body["url"]), int(body["pid"]), None if start is None else str(start))
+        started = None if start is None else str(start)
+        return ServerInfo(str(body["url"]), int(body["pid"]), started, body.get("hasToken") is True)
     except (OSError, ValueError, KeyError, TypeError):
         return None  # absent, torn or another program's: no server that we could name
 

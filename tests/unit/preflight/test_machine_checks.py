@@ -105,5 +105,14 @@ def test_the_api_is_said_to_be_as_open_as_it_is(
     assert all("MOONMIND_API_TOKEN" in check.remediation for check in found)
 
 
+def test_where_the_database_does_not_answer_nobody_is_said_to_be_kept_out(tmp_path: Path) -> None:
+    gone = Database(f"sqlite:///{tmp_path / 'nowhere/moonmind.db'}")
+    agent = IdleAgent(reaches_host=lambda: True)
+    assert api_token(agent, gone, is_set=False, is_open=True) == ()
+    (check,) = api_token(agent, gone, is_set=False, is_open=False)
+    assert "and cancel runs" in check.message
+    gone.dispose()
+
+
 def test_an_api_that_agents_do_not_reach_is_not_said_to_be_open(database: Database) -> None:
     assert api_token(IdleAgent(reaches_host=lambda: False), database, is_set=False, is_open=False) == ()

@@ -33,6 +33,14 @@ def test_a_server_is_open_where_other_machines_reach_it(url: str, is_open: bool)
     assert ServerInfo(url, 1).is_open is is_open
 
 
+@pytest.mark.parametrize("has_token", [True, False])
+def test_a_server_says_that_it_has_a_token_and_not_which(tmp_path: Path, has_token: bool) -> None:
+    server_file.announce(tmp_path, "http://127.0.0.1:1", has_token=has_token)
+    server = server_file.find(tmp_path)
+    assert server is not None
+    assert server.has_token is has_token
+
+
 def test_an_announcement_leaves_nothing_but_the_one_file(tmp_path: Path) -> None:
     server_file.announce(tmp_path, "http://127.0.0.1:1")
     server_file.announce(tmp_path, "http://127.0.0.1:2")
