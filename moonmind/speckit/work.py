@@ -81,11 +81,12 @@ def next_work(feature: Feature, tasks_file: TasksFile, selection: Selection = EV
 def divided(work: Work, division: Division | None) -> Work:
     """Return the first part of work of too many tasks, cut before a story where one begins in time; None: all.
 
-    A story that is longer than that is cut between two tasks.
+    A part of less than half the most is none worth a run of its own: then a story is cut between two tasks.
     """
     if division is None or len(work.tasks) <= division.most:
         return work
-    borders = [at for at in range(1, division.most + 1) if work.tasks[at].story != work.tasks[at - 1].story]
+    least = (division.most + 1) // 2
+    borders = [at for at in range(least, division.most + 1) if work.tasks[at].story != work.tasks[at - 1].story]
     tasks = work.tasks[: borders[-1] if borders else division.most]
     of = f"{len(tasks)} of {len(work.tasks)} tasks of {work.phase.title}"
     return replace(work, tasks=tasks, part=f"{of}, divided because {division.name} is {division.most}")

@@ -110,6 +110,11 @@ def test_tasks_that_verify_hold_up_no_phase_and_are_called_so() -> None:
         (["US1", "US2", "US3", "US4"], 3, 3),
         (["", "", "US1", "US1", "US1"], 4, 2),
         (["US1"] * 3, 1, 1),
+        (["", *["US1"] * 20], 10, 10),
+        (["US1"] * 4 + ["US2"] * 20, 10, 10),
+        (["US1"] * 5 + ["US2"] * 20, 10, 5),
+        (["US1"] * 2 + ["US2"] * 9, 5, 5),
+        (["", "US1", "US1"], 2, 1),
     ],
 )
 def test_a_large_phase_is_divided_before_a_story_else_between_tasks(
