@@ -45,7 +45,10 @@ class StageServices:
         max_agents: int,
         keeps_audit: bool = True,
     ) -> None:
-        """`keeps_audit`: False where the claim is only imagined, and no row is there that an audit could belong to."""
+        """Serve the stage that holds the claim.
+
+        `keeps_audit`: False where the claim is only imagined, and no row is there that an audit could belong to.
+        """
         self._database = database
         self._preflight = preflight
         self._host = host
@@ -156,9 +159,9 @@ class StageServices:
         github_message: str,
         snapshot: dict[str, str],
     ) -> None:
-        self._lease.check()
         if not self._keeps_audit:
             return
+        self._lease.check()
         with self._database.write() as uow:
             now = uow.now()
             uow.audits.save(
