@@ -83,6 +83,7 @@ def _preview_of(context: StageContext, chosen: "_Chosen", report: Mapping[str, A
             "phase": None,
             "tasks": [],
             "reason": outcome.reason,
+            "commit": outcome.result.get("startingCommit"),
         }
         return Preview({**report, **ended, "reasons": [*report["reasons"], outcome.reason]})
     plan = Plan.read(outcome.result)

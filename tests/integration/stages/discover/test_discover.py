@@ -164,6 +164,8 @@ def test_the_same_request_that_ticked_nothing_is_not_started_again(tmp_path: Pat
     judged = {Stage.DISCOVER: plan.stored(), Stage.APPLY: an_apply_result(ticked=()).stored()}
     world.services.earlier = EarlierRun(UUID(int=5), None, judged, None)
     assert reason_of(world).startswith("No progress on T001, T002, T003")
+    shown = preview(world.context(Stage.DISCOVER)).answer
+    assert (shown["answer"], shown["tasks"], shown["commit"]) == ("nothing_left", [], plan.starting_commit)
     world.notes = "Use the standard library"
     assert plan_of(world) == plan
 
