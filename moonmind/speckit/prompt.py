@@ -72,7 +72,7 @@ def render_prompt(
         _section("The project", _project(project)),
         _section("Documents", _documents(work, documents, constitution_path, skills)),
         _section("The project's instructions for agents", _instructions(project)),
-        _section("Not yours; do not do these", _one_line(ids_of(work.left_for_people))),
+        _section("Not yours; do not do these", _not_yours(work)),
         _section("Rules", _RULES),
         _section("Notes from the operator", strip_controls(notes).strip()),
         _section("How the previous attempt ended", _previous(previous)),
@@ -84,7 +84,7 @@ def render_prompt(
 def _scope(work: Work) -> str:
     count = len(work.tasks)
     return (
-        f"Implement one phase of the feature in {_inline(work.feature.path)}: {count} {'task' if count == 1 else 'tasks'}, "
+        f"Implement {'part of ' if work.part else ''}one phase of the feature in {_inline(work.feature.path)}: {count} {'task' if count == 1 else 'tasks'}, "
         f"{_ids(work.tasks)}. Then stop."
     )
 
@@ -104,13 +104,15 @@ def _ids(tasks: Iterable[SpecTask]) -> str:
 
 def _phase_facts(work: Work) -> str:
     phase = work.phase
-    facts = [
-        ("Phase", phase.title),
-        ("Purpose", phase.purpose),
-        ("Independent test", phase.independent_test),
-        ("Checkpoint", phase.checkpoint),
-    ]
+    facts = [("Phase", phase.title), ("Purpose", phase.purpose)]
+    if not work.part:  # part of a phase cannot meet what the whole of it is held to
+        facts += [("Independent test", phase.independent_test), ("Checkpoint", phase.checkpoint)]
     return _fence("\n".join(f"{name}: {_one_line(words)}" for name, words in facts if words), "phase")
+
+
+def _not_yours(work: Work) -> str:
+    left, rest = ids_of(work.left_for_people), ids_of(work.rest)
+    return "\n\n".join(map(_one_line, filter(None, (left, rest and f"Of the same phase, for other runs: {rest}"))))
 
 
 def _done(work: Work, phases: Sequence[Phase]) -> str:

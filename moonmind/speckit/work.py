@@ -26,7 +26,13 @@ class Work:
     passed_over: tuple[str, ...] = ()
     """One sentence for each earlier phase that holds no open task for an agent."""
     part: str = ""
-    """Which part of the phase's open tasks these are, in words; empty: all of them."""
+    """Which part of the phase's open tasks these are, in words; empty: they are not divided."""
+
+    @property
+    def rest(self) -> tuple[SpecTask, ...]:
+        """Return the phase's open tasks for other runs, where these are a part of it."""
+        known = {task.key for task in (*self.tasks, *self.left_for_people)}
+        return tuple(task for task in self.phase.pending if task.key not in known) if self.part else ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +94,7 @@ def divided(work: Work, division: Division | None) -> Work:
     least = (division.most + 1) // 2
     borders = [at for at in range(least, division.most + 1) if work.tasks[at].story != work.tasks[at - 1].story]
     tasks = work.tasks[: borders[-1] if borders else division.most]
-    of = f"{len(tasks)} of {len(work.tasks)} tasks of {work.phase.title}"
+    of = f"{len(tasks)} of {len(work.tasks)} open tasks of {work.phase.title}"
     return replace(work, tasks=tasks, part=f"{of}, divided because {division.name} is {division.most}")
 
 

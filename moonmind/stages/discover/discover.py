@@ -248,8 +248,9 @@ def _plan(context: StageContext, candidates: Candidates, found: Answer, work: Wo
         skills=skills_in(listing),
         hashes=_hashes(candidates, there, start.commit),
         choice=_sentence("; ".join(filter(None, (found.reasons[0], work.part, start.reason)))),
-        checkpoint=_words(work.phase.checkpoint),
-        independent_test=_words(work.phase.independent_test),
+        part=storable(work.part),
+        checkpoint=None if work.part else _words(work.phase.checkpoint),
+        independent_test=None if work.part else _words(work.phase.independent_test),
         passed_over=work.passed_over,
         behind_base=storable(behind),
         warnings=tuple(

@@ -68,6 +68,8 @@ class Plan(StageResult):
     """`spec`, `plan`, `tasks` -> sha256 in hex of the file at the starting commit; None where there is none."""
     choice: str = ""
     """Why this feature, in words."""
+    part: str = ""
+    """Which part of the phase's open tasks these are, in words; empty: they are not divided."""
     checkpoint: str | None = None
     independent_test: str | None = None
     passed_over: tuple[str, ...] = ()
@@ -137,7 +139,7 @@ class Plan(StageResult):
         phase = next(phase for phase in file.phases if tasks[0] in phase.tasks)
         wanted = set(self.left_for_people)
         left = tuple(task for task in file.tasks if task.pending and task.flags and task.id in wanted)
-        return Work(self.feature, phase, tasks, left, self.passed_over)
+        return Work(self.feature, phase, tasks, left, self.passed_over, self.part)
 
 
 def _upgraded(task: Mapping[str, Any], feature: str) -> Mapping[str, Any]:

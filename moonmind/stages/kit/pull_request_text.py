@@ -21,12 +21,13 @@ _KEPT = ((300, True), (120, True), (0, True), (0, False))
 
 
 def title(plan: Plan, feature_title: str = "", phases: int = 1) -> str:
-    """Write the pull request's title; one that holds several phases counts them.
+    """Write the pull request's title; one that holds several phases counts them, and part of one says so.
 
     `feature_title` is the feature's name in its spec.md; without one, the feature's key stands for it.
     """
     name = feature_title or plan.feature_name
-    return inert(f"{name}: {plan.phase if phases == 1 else f'{phases} phases'}", TITLE_LENGTH)
+    phase = f"part of {plan.phase}" if plan.part else plan.phase
+    return inert(f"{name}: {phase if phases == 1 else f'{phases} phases'}", TITLE_LENGTH)
 
 
 def is_ours(text: str, plan: Plan, feature_title: str = "") -> bool:
@@ -77,6 +78,8 @@ def _parts(
     claimed = [item for item in ticked if item.verdict is Verdict.CLAIMED]
     texts = {task.key: task.text for task in plan.tasks}
     yield f"### {markdown(plan.phase, 200)}"
+    if plan.part:
+        yield f"**Part of the phase:** {markdown(plan.part, 600)}. The others are left for further runs."
     yield SCRIPTED if agent == "scripted" else ""
     yield _counts(plan, applied, ticked, claimed)
     yield _sources(plan, files_url)

@@ -8,7 +8,7 @@ from moonmind.speckit.features import Feature
 from moonmind.speckit.project_facts import project_facts
 from moonmind.speckit.prompt import render_prompt
 from moonmind.speckit.tasks_md import read_tasks
-from moonmind.speckit.work import Work, next_work
+from moonmind.speckit.work import Division, Work, divided, next_work
 
 FEATURE = Feature("042-x", "specs/042-x", "specs/042-x/tasks.md", "specs/042-x/spec.md")
 TEXT = """## Phase 1: Setup
@@ -49,6 +49,35 @@ def test_the_scope_is_exactly_the_tasks_of_the_phase() -> None:
 
 def test_tasks_for_people_are_named_as_not_to_be_done() -> None:
     assert "## Not yours; do not do these\n\nT004 (manual)\n" in prompt()
+
+
+PARTS = """## Phase 1: Setup
+**Independent Test**: Start it
+- [ ] T001 Create `src/a.py`
+- [ ] T002 Create `src/b.py`
+- [ ] T003 Manual check with a printer
+- [ ] T004 Create `src/c.py`
+**Checkpoint**: All is there
+## Phase 2: Later
+- [ ] T005 Not now
+"""
+
+
+@pytest.mark.parametrize(
+    ("most", "scope", "not_yours"),
+    [
+        (1, "Implement part of one phase", "T003 (manual)\n\nOf the same phase, for other runs: T002, T004\n"),
+        (2, "Implement part of one phase", "T003 (manual)\n\nOf the same phase, for other runs: T004\n"),
+        (3, "Implement one phase", "T003 (manual)\n"),
+    ],
+)
+def test_part_of_a_phase_names_the_rest_as_not_to_be_done(most: int, scope: str, not_yours: str) -> None:
+    work = divided(work_of(PARTS), Division(most, "--most"))
+    written = render_prompt(work=work, documents={}, constitution_path=None)
+    assert written.startswith(scope)
+    assert f"## Not yours; do not do these\n\n{not_yours}\n## " in written
+    whole = most == 3
+    assert ("Checkpoint: All is there" in written, "Independent test: Start it" in written) == (whole, whole)
 
 
 def test_documents_are_given_by_path() -> None:

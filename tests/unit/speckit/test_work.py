@@ -125,5 +125,6 @@ def test_a_large_phase_is_divided_before_a_story_else_between_tasks(
     assert isinstance(found, Work)
     part = divided(found, None if most is None else Division(most, "--most"))
     assert part.tasks == found.tasks[:taken]
-    of_all = f"{taken} of {len(stories)} tasks of Phase 1: A, divided because --most is {most}"
+    of_all = f"{taken} of {len(stories)} open tasks of Phase 1: A, divided because --most is {most}"
     assert part.part == ("" if taken == len(stories) else of_all)
+    assert part.rest == found.tasks[taken:]

@@ -1,5 +1,7 @@
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from uuid import UUID
 
 import pytest
@@ -62,11 +64,29 @@ def test_a_large_phase_is_divided_where_a_setting_says_so(tmp_path: Path) -> Non
     outcome = run(context)
     assert isinstance(outcome, Done)
     plan = Plan.read(outcome.result)
-    part = "2 of 3 tasks of Phase 1: Setup (Shared Infrastructure), divided because MOONMIND_PHASE_TASKS is 2; "
+    part = "2 of 3 open tasks of Phase 1: Setup (Shared Infrastructure), divided because MOONMIND_PHASE_TASKS is 2"
     assert [task.id for task in plan.tasks] == ["T001", "T002"]
-    assert part in plan.choice
+    assert f"{part}; " in plan.choice
+    assert plan.part == part
     shown = preview(context).answer
     assert (shown["tasks"], shown["choice"]) == (["T001", "T002"], plan.choice)
+
+
+def with_three_tasks(folder: Path, files: Mapping[str, str] = MappingProxyType({})) -> World:
+    world = World(folder)
+    tasks = [f"- [ ] T00{number} Create src/{number}.py" for number in (1, 2, 3)]
+    text = feature("**Independent Test**: Start it", "", *tasks, "", "**Checkpoint**: All is there")
+    commit_to(world.bare, "main", {TASKS: text, **files}, "Three tasks")
+    return world
+
+
+def test_only_what_ends_a_phase_is_held_to_its_checkpoint(tmp_path: Path) -> None:
+    context = with_three_tasks(tmp_path).context(Stage.DISCOVER)
+    for most, facts in ((1, (None, None)), (2, (None, None)), (3, ("All is there", "Start it"))):
+        outcome = run(replace(context, phase_tasks=most))
+        assert isinstance(outcome, Done)
+        plan = Plan.read(outcome.result)
+        assert (plan.checkpoint, plan.independent_test) == facts
 
 
 def test_discovering_again_gives_the_same_plan(tmp_path: Path) -> None:

@@ -235,9 +235,9 @@ def test_phase_story_tasks_and_tasks_to_skip_are_one_choice(
 @pytest.mark.parametrize(
     ("arguments", "tasks", "part"),
     [
-        ([], ["T001", "T002"], "2 of 3 tasks of Phase 1: Setup (Shared Infrastructure), divided because --most is 2"),
+        ([], ["T001", "T002"], "2 of 3 open tasks of Phase 1: Setup (Shared Infrastructure), divided because --"),
         (["--phase", "1", "--skip", "T001"], ["T002", "T003"], None),
-        (["--story", "US1"], ["T007", "T008"], "2 of 4 tasks of Phase 3: "),
+        (["--story", "US1"], ["T007", "T008"], "2 of 4 open tasks of Phase 3: "),
         (["--task", "T001-T003"], ["T001", "T002", "T003"], None),
     ],
 )

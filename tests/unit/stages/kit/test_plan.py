@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from moonmind.errors import Unexpected
+from moonmind.speckit.tasks_md import read_tasks
 from moonmind.stages.kit.plan import Plan, PlanTask
 from tests.support.plans import a_plan, a_task
 
@@ -51,6 +52,20 @@ def test_a_plan_of_an_earlier_program_is_split_by_its_words(
     (task,) = Plan.read({**outputs, "tasks": [old]}).tasks
     assert (task.targets, task.references, task.gone) == (targets, references, gone)
     assert task.story == "US1"
+
+
+def test_a_plan_of_an_earlier_program_is_of_no_part() -> None:
+    outputs = dict(a_plan(part="1 of 2 open tasks").stored())
+    assert Plan.read(outputs).part == "1 of 2 open tasks"
+    del outputs["part"]
+    assert Plan.read(outputs).part == ""
+
+
+@pytest.mark.parametrize(("part", "rest"), [("", []), ("1 of 3 open tasks", ["T002", "T004"])])
+def test_the_work_of_a_part_knows_the_phases_other_tasks(part: str, rest: list[str]) -> None:
+    text = b"## Phase 1: A\n- [ ] T001 a\n- [ ] T002 b\n- [ ] T003 c (skipped)\n- [ ] T004 d\n## Phase 2: B\n- [ ] T005 e\n"
+    work = a_plan(a_task("T001", 2), part=part, left_for_people=("T003",)).work(read_tasks(text))
+    assert (work.part, [task.id for task in work.rest]) == (part, rest)
 
 
 def test_the_facts_of_the_run_are_named_as_its_columns_expect() -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from moonmind.runs.verdict import Verdict
 from moonmind.speckit.features import Feature
+from moonmind.stages.kit.harmless_text import markdown
 from moonmind.stages.kit.pull_request_text import SECTION_LENGTH, is_ours, section, title
 from moonmind.stages.kit.stage_results import ApplyResult, Judgement
 from moonmind.stages.publish.body_sections import merge
@@ -30,6 +31,17 @@ def test_a_title_counts_phases_once_there_are_several_and_knows_its_own() -> Non
     assert is_ours(title(plan, phases=2), plan, "Refresh Docs"), "of a time when spec.md had no heading"
     assert is_ours(title(plan, "Refresh @docs #1"), plan, "Refresh @docs #1")
     assert not is_ours("Please merge: docs", plan)
+
+
+@pytest.mark.parametrize("part", ["", "7 of 31 open tasks", "1 of 2 open tasks of Phase 2: *Core*"])
+def test_part_of_a_phase_is_said_in_title_and_section(part: str) -> None:
+    plan = a_plan(phase="Phase 2: Core", part=part)
+    assert title(plan) == f"spec-42-refresh-docs: {'part of ' if part else ''}Phase 2: Core"
+    assert title(plan, phases=2) == "spec-42-refresh-docs: 2 phases"
+    heading, said, *_ = section(plan, applied(DONE), RUN).split("\n\n")
+    assert heading == "### Phase 2: Core", "by which the parts of a phase are known for one"
+    words = f"**Part of the phase:** {markdown(part)}. The others are left for further runs."
+    assert (said == words) is bool(part)
 
 
 def test_a_feature_whose_key_is_not_its_own_is_called_by_its_path() -> None:
