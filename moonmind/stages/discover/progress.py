@@ -35,10 +35,11 @@ def without_progress(plan: Plan, notes: str | None, earlier: EarlierRun | None) 
     if not same:
         return None
     ids = ", ".join(task.id for task in plan.tasks)
+    divided = f" These are {plan.part}; skip them in the request to go on with the others." if plan.part else ""
     return (
         f"No progress on {ids}: run {earlier.id} was given the same tasks at the same state of the repository and ticked "
         f"none of them. Tick what is done in {plan.feature.tasks_path} on the branch {plan.branch_of_boxes}, change the tasks or "
-        "the spec, select other tasks, or start a run with other notes for the agent."
+        f"the spec, select other tasks, or start a run with other notes for the agent.{divided}"
     )
 
 

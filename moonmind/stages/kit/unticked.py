@@ -24,7 +24,8 @@ def no_progress_error(
     """
     published = helps is RetryHelps.NEVER
     count = len(judgements)
-    whose = f"the task of {plan.phase}" if count == 1 else f"the {count} tasks of {plan.phase}"
+    tasks_given = "the task" if count == 1 else f"the {count} tasks"
+    whose = f"{tasks_given}{' that it was given' if plan.part else ''} of {plan.phase}"
     said = [f"The run ticked none of {whose}."]
     said += [f"{item.id}: {reason(item)}." for item in judgements[:_SHOWN]]
     if count > _SHOWN:

@@ -88,3 +88,10 @@ def test_a_person_is_told_on_which_branch_a_box_counts(tip: str | None, branch: 
     said = without_progress(a_plan(branch_tip=tip), None, before)
     assert said is not None
     assert f"Tick what is done in specs/spec-42-refresh-docs/tasks.md on the branch {branch}," in said
+
+
+@pytest.mark.parametrize("part", ["", "1 of 2 open tasks of Phase 1", "7 of 31 open tasks, divided because M is 10"])
+def test_a_part_that_got_nowhere_is_said_to_be_one(part: str) -> None:
+    said = without_progress(a_plan(part=part), None, earlier())
+    assert said is not None
+    assert (f" These are {part}; skip them in the request to go on with the others." in said) is bool(part)
