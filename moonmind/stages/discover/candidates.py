@@ -8,6 +8,7 @@ from moonmind.engine.stage_context import StageContext
 from moonmind.errors import FeatureMissing, SpecUnreadable
 from moonmind.ports.forge import PullState
 from moonmind.runs import naming
+from moonmind.runs.kinds import TICKS
 from moonmind.speckit.answer import Answer, AnswerKind, Candidate, Repository, answer
 from moonmind.speckit.feature import TASKS
 from moonmind.speckit.features import Feature, matches, refuse_shared_key
@@ -118,7 +119,7 @@ class Candidates:
         return self._branches[base]
 
     def _choose_on(self, base: str, features: tuple[Feature, ...], requested: str) -> Answer:
-        most = self.context.phase_tasks
+        most = None if self.context.run.kind == TICKS else self.context.phase_tasks
         # What was asked for decides; the others' state plays no part.
         asked = [feature for feature in features if not requested or matches(feature, requested)]
         commits = {feature.path: self._commit_of(feature, base) for feature in asked}

@@ -12,6 +12,7 @@ from moonmind.engine.stage_services import EarlierRun
 from moonmind.errors import CredentialInvalid
 from moonmind.ports.forge import Repository
 from moonmind.runs.chain import Stage
+from moonmind.runs.kinds import TICKS
 from moonmind.runs.machine import Done, Failed, NothingToDo, Suspend, WaitingReason
 from moonmind.sample import source
 from moonmind.stages.discover.discover import preview, run
@@ -87,6 +88,16 @@ def test_only_what_ends_a_phase_is_held_to_its_checkpoint(tmp_path: Path) -> Non
         assert isinstance(outcome, Done)
         plan = Plan.read(outcome.result)
         assert (plan.checkpoint, plan.independent_test) == facts
+
+
+def test_boxes_to_tick_are_not_divided(tmp_path: Path) -> None:
+    done = {"src/1.py": "def one() -> int:\n    return 1\n"}
+    context = with_three_tasks(tmp_path, done).context(Stage.DISCOVER)
+    ticks = replace(context, run=replace(context.run, kind=TICKS))
+    whole = preview(ticks).answer
+    assert whole["tasks"] == ["T001"]
+    for most in (1, 2, 3):
+        assert preview(replace(ticks, phase_tasks=most)).answer == whole
 
 
 def test_discovering_again_gives_the_same_plan(tmp_path: Path) -> None:
