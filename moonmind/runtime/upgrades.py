@@ -247,8 +247,8 @@ CHANGES: tuple[Change, ...] = (
     ),
     Change(
         "feature-copies",
-        "What lies in specs/done/, specs/_archive/ and the like is no feature any more; demos, examples and what tests read are "
-        "features only where a repository holds no other.",
+        "What lies in specs/_archive/ and the like is no feature any more; what lies in specs/done/, demos, examples and what "
+        "tests read are features only where a repository holds no other.",
     ),
     Change(
         "check-status",

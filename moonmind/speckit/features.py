@@ -6,37 +6,74 @@ from collections.abc import Collection, Iterable, Sequence
 from moonmind.errors import FeatureUnclear
 from moonmind.speckit.feature import TASKS, Feature, document_order, matches, normalise_key, short_path, written_path
 
-__all__ = ["Feature", "find_features", "listed", "matches", "normalise_key", "refuse_shared_key", "without_tasks"]
+__all__ = [
+    "Feature",
+    "find_features",
+    "listed",
+    "matches",
+    "normalise_key",
+    "refuse_shared_key",
+    "survey",
+    "without_tasks",
+]
 
 SPEC = "spec.md"
-_ASIDE = """
-archive archived archives example examples fixture fixtures node_modules openspec sample samples
-template templates testdata vendor
-"""
-_NOT_FEATURES = frozenset(_ASIDE.split())
-"""Folder names under which a tasks.md is a sample, a copy, or another tool's."""
+_NOT_FEATURES = frozenset(
+    [
+        "archive",
+        "archived",
+        "archives",
+        "fixture",
+        "fixtures",
+        "node_modules",
+        "openspec",
+        "template",
+        "templates",
+        "test-fixtures",
+        "test_fixtures",
+        "testdata",
+        "vendor",
+    ]
+)
+"""Folder names under which a tasks.md is a copy, or another tool's."""
 
-_COPIES = frozenset({"backup", "backups"})
+_COPIES = frozenset({"backup", "backups", "worktree", "worktrees"})
 """The same where they hold a folder `specs`; a feature may be called so."""
 
-_SHOWN = frozenset({"demo", "demos", "example", "examples", "sample", "samples"})
-"""Names of what shows something, where they hold a folder `specs`: a copy, unless nothing else holds a feature."""
+_SAMPLES = frozenset({"example", "examples", "sample", "samples"})
+_SHOWN = _SAMPLES | {"demo", "demos"}
+"""Names of what shows something: set aside."""
 
 _TESTS = frozenset({"test", "tests"})
-"""The same: what tests read."""
+"""The same where they hold a folder `specs`: what tests read."""
 
 _ENDED = frozenset(
-    {"cancelled", "canceled", "closed", "completed", "deprecated", "done", "finished", "obsolete", "old", "rejected"}
+    [
+        "abandoned",
+        "cancelled",
+        "canceled",
+        "closed",
+        "completed",
+        "deprecated",
+        "done",
+        "finished",
+        "implemented",
+        "obsolete",
+        "old",
+        "rejected",
+        "shipped",
+        "superseded",
+    ]
 )
-"""Names of folders within `specs` to which features go that are over."""
+"""Names of folders to which features go that are over: set aside."""
 
 _PROJECT = ".specify"
 """The one hidden folder that holds features; those of tools (`.claude`, `.kiro`, `.github`, ...) hold copies."""
 _DOCUMENTATION = frozenset({"design", "doc", "docs", "documentation", _PROJECT})
 """Folders that hold specs of the project around them."""
 _LIST = re.compile(r"tasks[-_. ].*\.md|.*[-_. ]tasks\.md", re.IGNORECASE)
-_AROUND = re.compile(r"^[\W_0]+|[\W_]+(?:20\d\d[\W_\d]*)?$")
-"""What may stand around the name of such a folder: `_archive`, `000-template`, `done-2025`."""
+_SIGNS = "-_. ()[]+#"
+_DIGITS = "0123456789"
 _BUILD_FILES = frozenset(
     [
         "build.gradle",
@@ -64,6 +101,14 @@ SHOWN = 20
 
 def find_features(paths: Iterable[str]) -> tuple[Feature, ...]:
     """Find the features in a listing of the tree's file paths, lowest number first, unnumbered ones last."""
+    return survey(paths)[0]
+
+
+def survey(paths: Iterable[str]) -> tuple[tuple[Feature, ...], tuple[Feature, ...]]:
+    """Find the features as `find_features` does, and those set aside: demos, what tests read, what is over.
+
+    None is set aside where there would be no other.
+    """
     present = set(paths)
     folders = {
         folder: key for path in present if (folder := path.removesuffix(f"/{TASKS}")) != path and (key := _key(folder))
@@ -81,18 +126,23 @@ def find_features(paths: Iterable[str]) -> tuple[Feature, ...]:
         for folder, key in folders.items()
         if not _stands_in_another(folder, folders)
     ]
-    worked_on = [feature for feature in features if not _only_shows(feature, features)]
-    return tuple(sorted(worked_on or features, key=document_order))
+    features.sort(key=document_order)
+    numbered = sum(one.number is not None for one in features)
+    aside = [one for one in features if _is_set_aside(one.path, projects) or _only_shows(one, numbered)]
+    if len(aside) == len(features):
+        return tuple(features), ()
+    left_out = set(aside)
+    return tuple(one for one in features if one not in left_out), tuple(aside)
 
 
 def _key(folder: str) -> str | None:
     """Return the part below the innermost `specs`; None when the folder is no place for a feature."""
     above, below = _around_specs(folder)
-    if not below or any(_is_aside(part, _NOT_FEATURES) for part in below):
+    if not below or any(map(_is_hidden, (*above, *below))):
         return None
-    if any(_is_aside(part, (_NOT_FEATURES | _COPIES) - _SHOWN) for part in above):
+    if _bare(below[-1], _SIGNS + "0") in _NOT_FEATURES or not _NOT_FEATURES.isdisjoint(map(_bare, below[:-1])):
         return None
-    return None if any(_is_aside(part, _ENDED) for part in below[:-1]) else "/".join(below)
+    return None if not (_NOT_FEATURES | _COPIES).isdisjoint(map(_bare, above)) else "/".join(below)
 
 
 def _around_specs(folder: str) -> tuple[list[str], list[str]]:
@@ -106,26 +156,38 @@ def _around_specs(folder: str) -> tuple[list[str], list[str]]:
 
 def is_copy(folder: str) -> bool:
     """Return True if what a folder holds is a sample, a copy, or another tool's."""
-    return any(_is_aside(part, _NOT_FEATURES | _COPIES | _SHOWN | _TESTS) for part in folder.split("/"))
+    parts = folder.split("/")
+    aside = _NOT_FEATURES | _COPIES | _SHOWN | _TESTS | _ENDED
+    return any(map(_is_hidden, parts)) or not aside.isdisjoint(map(_bare, parts))
 
 
-def _is_aside(part: str, names: Collection[str]) -> bool:
-    """Return True for one of the names, and for a hidden folder."""
-    return _AROUND.sub("", part.casefold()) in names or (part.startswith(".") and part != _PROJECT)
+def _is_hidden(part: str) -> bool:
+    return part.startswith(".") and part != _PROJECT
 
 
-def _only_shows(feature: Feature, features: Sequence[Feature]) -> bool:
-    """Return True for a demo, by a folder around its `specs` or, among numbered features, by its own name; for what tests read."""
-    if _is_shown_there(feature.path):
+def _bare(part: str, before: str = _SIGNS + _DIGITS) -> str:
+    """Return a folder's name without what may stand around it: `_archive`, `99-archive`, `000-template`, `done-2025`."""
+    return part.casefold().lstrip(before).rstrip(_SIGNS + _DIGITS)
+
+
+def _is_set_aside(folder: str, projects: Collection[str]) -> bool:
+    """Return True for what lies in a folder of demos, of what tests read, or of what is over."""
+    above, below = _around_specs(folder)
+    if not (_SAMPLES | _ENDED).isdisjoint(map(_bare, below[:-1])):
         return True
-    others = any(one.number is not None for one in features if one is not feature)
-    words = [word for word in re.split(r"[\W_\d]+", feature.folder.casefold()) if word]
-    alone = len(words) == 1 or feature.number is None
-    return others and alone and not _SHOWN.isdisjoint((*words[:1], *words[-1:]))
+    names = [_bare(part) for part in above]
+    if names and names[-1] in _TESTS and "/".join(above) in projects:
+        names.pop()  # a project that is called so
+    return not (_SHOWN | _TESTS | _ENDED).isdisjoint(names)
 
 
-def _is_shown_there(folder: str) -> bool:
-    return any(_is_aside(part, _SHOWN | _TESTS) for part in _around_specs(folder)[0])
+def _only_shows(feature: Feature, numbered: int) -> bool:
+    """Return True for `demo`, `000-sample` and `000-example-feature` among numbered features, for `example` among any."""
+    name = _bare(feature.folder, _SIGNS + "0")
+    words = re.split(r"[\W_]+", name) if feature.number == 0 else [name]
+    if _SHOWN.isdisjoint((words[0], words[-1])):
+        return False
+    return name in _SAMPLES or numbered > (feature.number is not None)
 
 
 def _projects(paths: Iterable[str]) -> frozenset[str]:
@@ -188,7 +250,7 @@ def without_tasks(paths: Iterable[str], features: Iterable[Feature]) -> tuple[st
         for path in paths
         if (folder := path.removesuffix(f"/{SPEC}")) != path
         and _key(folder) is not None
-        and not _is_shown_there(folder)
+        and not _is_set_aside(folder, ())
     }
     return tuple(sorted(folder for folder in folders - taken if not _stands_in_another(folder, taken)))
 

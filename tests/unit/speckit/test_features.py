@@ -121,6 +121,11 @@ def test_a_time_stamp_names_its_feature() -> None:
         "tests/__fixtures__/specs/001-x/tasks.md",
         "specs/done/001-x/tasks.md",
         "specs/_done/001-x/tasks.md",
+        "specs/01-done/001-x/tasks.md",
+        "specs/99-archive/001-x/tasks.md",
+        "specs/superseded/001-x/tasks.md",
+        "test-fixtures/specs/001-x/tasks.md",
+        "worktrees/x/specs/002-y/tasks.md",
         "specs/completed/2025/001-x/tasks.md",
         "backend/specs/Deprecated/001-x/tasks.md",
     ],
@@ -129,7 +134,7 @@ def test_copies_of_tools_and_packages_and_what_is_over_are_left_out(path: str) -
     assert find_features([path, "specs/002-y/tasks.md"]) == features("specs/002-y")
 
 
-@pytest.mark.parametrize("folder", ["specs/003-archive", "specs/done", "specs/004-old-data", "old/specs/001-x"])
+@pytest.mark.parametrize("folder", ["specs/003-archive", "specs/done", "specs/004-old-data"])
 def test_a_feature_may_have_such_a_name(folder: str) -> None:
     assert set(find_features([f"{folder}/tasks.md", "specs/002-y/tasks.md"])) == set(features(folder, "specs/002-y"))
 
@@ -141,10 +146,13 @@ def test_a_feature_may_have_such_a_name(folder: str) -> None:
         "apps/Demos/specs/x",
         "examples/todo/specs/001-x",
         "tests/data/specs/001-x",
+        "old/specs/001-x",
         "specs/demo",
-        "specs/demo-feature",
         "specs/000-demo",
-        "specs/sample_x",
+        "specs/000-example-feature",
+        "specs/example",
+        "specs/samples/001-x",
+        "specs/completed/001-x",
     ],
 )
 def test_a_demo_is_no_work_beside_numbered_features(folder: str) -> None:
@@ -157,6 +165,10 @@ def test_a_demo_is_no_work_beside_numbered_features(folder: str) -> None:
     "folders",
     [
         ("specs/demo", "specs/search"),
+        ("specs/demo-mode", "specs/001-a"),
+        ("specs/live-demo", "specs/001-a"),
+        ("specs/example-feature", "specs/001-a"),
+        ("specs/20250101-demo", "specs/001-a"),
         ("specs/001-a", "specs/002-demo-mode"),
         ("specs/001-", "specs/002-b"),
         ("specs/12345678901234567890", "specs/002-b"),
@@ -164,6 +176,22 @@ def test_a_demo_is_no_work_beside_numbered_features(folder: str) -> None:
 )
 def test_a_feature_about_a_demo_is_work(folders: tuple[str, ...]) -> None:
     assert len(features(*folders)) == 2
+
+
+@pytest.mark.parametrize("file", ["package.json", ".specify/memory/constitution.md"])
+def test_a_project_may_be_called_test(file: str) -> None:
+    found = find_features(["packages/test/specs/001-x/tasks.md", "specs/002-y/tasks.md", f"packages/test/{file}"])
+    assert len(found) == 2
+
+
+def test_features_that_are_over_are_better_than_none() -> None:
+    assert len(features("specs/completed/001-x", "specs/done/002-x")) == 2
+
+
+@pytest.mark.timeout(5)
+@pytest.mark.parametrize("part", ["done" + "-" * 200_000 + "x", "-" * 200_000 + "x", "0" * 200_000 + "a"])
+def test_a_name_of_any_length_is_read_at_once(part: str) -> None:
+    assert len(features(f"specs/{part}/001-x", f"{part}/specs/002-x")) == 2
 
 
 @pytest.mark.parametrize(
