@@ -19,7 +19,8 @@ def held_back(context: StageContext) -> Suspend | None:
 
 def unavailable(wait: Suspend) -> Unavailable:
     """Return the error for whoever waits for an answer now."""
-    return Unavailable(f"the forge asked to wait until {wait.until:%H:%M:%S} UTC", remediation="Ask again after that.")
+    moment = f"{wait.until:%Y-%m-%d %H:%M:%S} UTC"
+    return Unavailable(f"the forge asked to wait until {moment}", remediation="Ask again after that.")
 
 
 def suspend(context: StageContext, error: ForgeLimited) -> Suspend:

@@ -222,7 +222,7 @@ def test_a_forge_that_wants_to_be_left_alone_is_by_every_run_and_preview(
                 cooldown = uow.cooldowns.get(FORGE_COOLDOWN)
                 assert cooldown is not None
                 assert timedelta(seconds=590) < cooldown.until - uow.now() <= timedelta(seconds=610)
-            assert f"the forge asked to wait until {cooldown.until:%H:%M:%S} UTC" in answer.json()["message"]
+            assert f"the forge asked to wait until {cooldown.until:%Y-%m-%d %H:%M:%S} UTC" in answer.json()["message"]
             assert cooldown.reason == "the forge's limit is reached"
         assert asked == [name]
     finally:

@@ -1,6 +1,8 @@
 """A forge that asks to wait is left alone by every run."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+
+import pytest
 
 from moonmind.engine import forge_cooldown
 from moonmind.engine.executor import ChainSignal
@@ -64,3 +66,12 @@ def test_a_longer_cooldown_is_not_shortened(room: EngineRoom) -> None:
         cooldown = unit.cooldowns.get(forge_cooldown.FORGE_COOLDOWN)
         assert cooldown is not None
         assert cooldown.until == longer > unit.now()
+
+
+@pytest.mark.parametrize(
+    "until",
+    ["2026-11-28 23:59:59", "2026-11-29 00:00:07", "2027-01-01 06:30:00"],
+)
+def test_the_end_of_a_cooldown_is_said_with_its_day(until: str) -> None:
+    wait = Suspend(WaitingReason.RATE_LIMIT, until=datetime.fromisoformat(until).replace(tzinfo=UTC))
+    assert forge_cooldown.unavailable(wait).message == f"the forge asked to wait until {until} UTC"
