@@ -202,7 +202,8 @@ def retry(
     from_discovery: Annotated[
         bool,
         typer.Option(
-            "--from-discovery", help="Start again at the first stage, discover, instead of where the run stopped."
+            "--from-discovery",
+            help="Start again at the first stage, discover, instead of where the run stopped; the agent is asked afresh.",
         ),
     ] = False,
     notes: Notes = None,

@@ -32,8 +32,8 @@ CHANGES: tuple[Change, ...] = (
     ),
     Change(
         "retry-repeats",
-        "A retry of a run that ended with no_progress is refused where it would end the same way: without new notes, or where the "
-        "work is published.",
+        "A retry of a run that ended with no_progress is refused where it would end the same way: without other notes than the "
+        "run's, or where the work is published. One from discovery is accepted.",
     ),
     Change(
         "no-change-reasons",

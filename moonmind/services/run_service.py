@@ -226,7 +226,7 @@ class RunService:
             run = _found(uow.runs.get(run_id), run_id)
         self._admitted.require(run.repository)
         self._check_retry(run, mode)
-        _refuse_repetition(run, mode, body.notes)
+        self._refuse_repetition(run, mode, body.notes)
         accepted = _accepted(run, mode, body.accept_findings)
         first = FIRST if mode is RetryMode.RESTART_FROM_DISCOVERY else run.stage
         needs = {need for stage in from_stage(first) for need in self._stages[stage].needs}
@@ -311,6 +311,15 @@ class RunService:
             status=run.status.value,
         )
 
+    def _refuse_repetition(self, run: Run, mode: RetryMode, notes: str | None) -> None:
+        """Raise NotRetryable, with what helps instead, where the stage said that a retry would only end as before."""
+        if run.error is None:
+            return
+        new = notes is not None and notes != (run.notes or "")
+        why = repeats(run.error, mode, new_notes=new, kept=lambda path: self._store.size(run.id, path) is not None)
+        if why is not None:
+            raise NotRetryable(why, remediation=run.error.remediation, error=run.error.code)
+
     def _view(self, uow: UnitOfWork, run: Run) -> wire.SpecWorkflowRun:
         return run_views.run_view(
             run,
@@ -358,13 +367,6 @@ def _accepted(run: Run, mode: RetryMode, asked: wire.AcceptFindings | None) -> l
             field="acceptFindings",
         )
     return [{"fingerprint": one, "why": asked.reason} for one in dict.fromkeys(asked.fingerprints)]
-
-
-def _refuse_repetition(run: Run, mode: RetryMode, notes: str | None) -> None:
-    """Raise NotRetryable, with what helps instead, where the stage said that a retry would only end as before."""
-    new = notes is not None and notes != (run.notes or "")
-    if run.error is not None and (why := repeats(run.error, mode, new_notes=new)) is not None:
-        raise NotRetryable(why, remediation=run.error.remediation, error=run.error.code)
 
 
 def _found(run: Run | None, run_id: UUID) -> Run:

@@ -36,7 +36,9 @@ def no_progress_error(
         said.append(f"Nothing was published; the agent's work is kept in the artifact {kept}.")
     tasks = [{"id": item.id, "because": item.because, "said": item.said} for item in judgements[:50]]
     remedy = storable(_remedy(plan, published=published))
-    return NoProgress(storable(" ".join(said)), remediation=remedy, tasks=tasks, **(helps.detail() if helps else {}))
+    return NoProgress(
+        storable(" ".join(said)), remediation=remedy, tasks=tasks, **(helps.details(kept) if helps else {})
+    )
 
 
 def reason(judgement: Judgement) -> str:
@@ -53,5 +55,6 @@ def _remedy(plan: Plan, *, published: bool) -> str:
     again = "start another run" if published else "retry this run"
     return (
         f"If a task is done, or is a person's, tick its box in {plan.feature.tasks_path} on the branch {branch}; "
-        f"or select other tasks for the next run; or {again} with notes that tell the agent what is missing."
+        f"or select other tasks for the next run; or {again} with notes that tell the agent what is missing. "
+        "To ask the agent afresh without notes, after a change of its model for instance, retry with restart_from_discovery."
     )

@@ -25,6 +25,7 @@ from tests.support.databases import (
 )
 from tests.support.engine_room import EngineRoom, failed
 
+PATCH = "patches/agent-1.diff"
 RESTART = RetryRun(mode=RetryMode.RESTART_FROM_DISCOVERY)
 
 
@@ -71,8 +72,13 @@ def test_a_retry_keeps_what_was_selected(room: EngineRoom, body: RetryRun) -> No
 @pytest.mark.parametrize(
     ("stage", "detail", "notes", "refusal"),
     [
-        (Stage.APPLY, RetryHelps.WITH_NOTES, None, "without new notes would end the same way"),
-        (Stage.APPLY, RetryHelps.WITH_NOTES, "as before", "without new notes would end the same way"),
+        (Stage.APPLY, RetryHelps.WITH_NOTES, None, "without notes that differ from the run's would end the same way"),
+        (
+            Stage.APPLY,
+            RetryHelps.WITH_NOTES,
+            "as before",
+            "without notes that differ from the run's would end the same",
+        ),
         (Stage.APPLY, RetryHelps.WITH_NOTES, "Write it whole.", None),
         (Stage.FINALIZE, RetryHelps.NEVER, None, "is published and judged"),
         (Stage.FINALIZE, RetryHelps.NEVER, "Write it whole.", "is published and judged"),
@@ -83,7 +89,8 @@ def test_a_retry_that_would_repeat_the_end_is_refused_with_what_helps(
     room: EngineRoom, stage: Stage, detail: RetryHelps | None, notes: str | None, refusal: str | None
 ) -> None:
     run = room.reach(stage, notes="as before")
-    error = NoProgress("nothing was ticked", remediation="Tick it.", **(detail.detail() if detail else {}))
+    room.store.put(run.id, PATCH, b"a patch")
+    error = NoProgress("nothing was ticked", remediation="Tick it.", **(detail.details(PATCH) if detail else {}))
     room.reports(stage, Failed(error.info()))
     room.execute(run, stage)
     body = RetryRun(notes=notes) if notes is not None else RetryRun()
@@ -95,6 +102,13 @@ def test_a_retry_that_would_repeat_the_end_is_refused_with_what_helps(
         assert everything(room.database) == before
         body = RESTART
     assert room.runs.retry(run.id, body).status is RunStatus.RETRYING
+
+
+def test_a_retry_is_not_refused_once_the_patch_that_would_be_judged_again_is_gone(room: EngineRoom) -> None:
+    run = room.reach(Stage.APPLY)
+    room.reports(Stage.APPLY, Failed(NoProgress("nothing was ticked", **RetryHelps.WITH_NOTES.details(PATCH)).info()))
+    room.execute(run, Stage.APPLY)
+    assert room.runs.retry(run.id, RetryRun()).status is RunStatus.RETRYING
 
 
 def test_a_run_that_found_no_work_can_only_restart(room: EngineRoom) -> None:

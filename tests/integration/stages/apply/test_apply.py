@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from moonmind import __version__
 from moonmind.runs.chain import Stage
 from moonmind.runs.machine import Done, Failed, Redo
 from moonmind.sample import source
@@ -201,6 +202,7 @@ def test_a_run_that_ticks_nothing_and_changes_something_of_value_publishes_it_an
     assert f"on the branch {BRANCH}, in its pull request" in outcome.error.message
     assert f"tick its box in {TASKS} on the branch {BRANCH}" in outcome.error.remediation
     assert "start another run with notes" in outcome.error.remediation
+    assert "retry with restart_from_discovery" in outcome.error.remediation
     assert outcome.error.details["retry"] == "never", "it would only say the same again"
     (pull,) = world.pulls()
     assert "No box was ticked" in pull.body
@@ -210,7 +212,12 @@ def test_a_run_that_ticks_nothing_and_changes_something_of_value_publishes_it_an
 
 def test_notes_at_a_retry_send_work_without_progress_back_to_the_agent(world: World) -> None:
     with_work(world, lambda folder: (folder / "a.py").write_text("pass\n"))
-    assert refused(world, "no_progress").error.details["retry"] == "with_notes"
+    details = refused(world, "no_progress").error.details
+    assert (details["retry"], details["version"], details["patch"]) == (
+        "with_notes",
+        __version__,
+        "patches/agent-1.diff",
+    )
     world.notes = "Write the package, not a stub."
     outcome = world.step(Stage.APPLY)
     assert isinstance(outcome, Redo)
