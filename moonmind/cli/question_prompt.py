@@ -40,7 +40,7 @@ def ask(runs: RunService, run: wire.SpecWorkflowRun, *, why: str | None = None) 
             if run.attention.question == asked.question:
                 say(error.info())
             else:
-                print("The run asks something else by now.", file=sys.stderr)
+                print("That question is not open any more; the run asks now:", file=sys.stderr)
                 consoles.out().print(question(run))
 
 

@@ -22,8 +22,10 @@ _QUOTED = 300
 
 def given(run: Run, asked: Attention, body: wire.AnswerRun, *, by: str | None, at: datetime) -> Answered:
     """Return what the body answers to the question; raises AnswerNotAwaited for another one, and for what it does not offer."""
-    if body.question not in {None, run_views.question_of(run)}:
-        raise _refused(run, at, f"the run asks something else by now: {asked.text[:_QUOTED]}")
+    number = run_views.question_of(run)
+    if body.question not in {None, number}:
+        text = asked.text[:_QUOTED]
+        raise _refused(run, at, f"question {body.question} is not open; the run asks question {number} now: {text}")
     if body.text is not None:
         if asked.options:
             raise _refused(run, at, f"the run asks for one of its options, not for a text: {_listed(asked)}")

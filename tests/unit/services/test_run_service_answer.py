@@ -297,7 +297,7 @@ def test_an_answer_that_names_an_earlier_question_is_refused_although_its_choice
     error = refused(room, run_id, choice="specs/002-billing", question=seen)
     now = room.runs.get(run_id).attention
     assert now is not None
-    assert error.message == f"the run asks something else by now: {now.text}"
+    assert error.message == f"question {seen} is not open; the run asks question {now.question} now: {now.text}"
     assert error.details == {"status": "running", "awaited": now.model_dump(mode="json", by_alias=True)}
     view = answer(room, run_id, choice="specs/002-billing", question=error.details["awaited"]["question"])
     assert view.attention is None
