@@ -252,7 +252,8 @@ def answer(
         typer.Option(
             metavar="NUMBER",
             min=0,
-            help="The question that is answered, as `moonmind show` numbers it: refused if the run asks another one by now.",
+            help="The question that is answered, as `moonmind show` numbers it: refused if it is not open any more. "
+            "Needed once the run has asked more than one.",
         ),
     ] = None,
     watch: Watch = False,

@@ -114,7 +114,7 @@ def answer(
 ) -> int:
     """Answer what a run asks: with what is given, else with what a person chooses in the terminal.
 
-    `asked` is the question that the given answer is for; None: the one that is asked when the command begins.
+    `asked` is the question that the given answer is for; None: the only one that the run has asked.
     """
     given = {"choice": choice, "text": text, "approve": approve or None, "reject": reject or None}
     named = [value for value in given.values() if value is not None]
@@ -132,7 +132,9 @@ def answer(
         run_id = find_run(container.runs, run)
         asking = container.runs.get(run_id)
         if body is not None:
-            answered = container.runs.answer(run_id, _answering(asking, body), actor=own_name())
+            if asking.attention is not None:
+                body = _naming_question(container, asking, asking.attention, body)
+            answered = container.runs.answer(run_id, body, actor=own_name())
         else:
             if asking.attention is None:
                 raise nothing_asked(asking)
@@ -151,12 +153,20 @@ def answer(
     return Exit.FINE
 
 
-def _answering(asking: wire.SpecWorkflowRun, body: wire.AnswerRun) -> wire.AnswerRun:
-    """Return the answer with the question that it is for: what the run asks now, if nothing else was said."""
-    if asking.attention is None:
+def _naming_question(
+    container: Container, asking: wire.SpecWorkflowRun, asked: wire.Attention, body: wire.AnswerRun
+) -> wire.AnswerRun:
+    """Return the answer with the question that it is for; raises InvalidRequest where the person may mean an earlier one."""
+    refuse_two_meanings(asked, body.choice or "")
+    if body.question is not None:
         return body
-    refuse_two_meanings(asking.attention, body.choice or "")
-    return body if body.question is not None else body.model_copy(update={"question": asking.attention.question})
+    if (count := container.runs.questions_asked(asking.id)) > 1:
+        short = str(asking.id)[:8]
+        raise InvalidRequest(
+            f"the run has asked {count} questions, and the answer does not say which one it is for; it asks now: {asked.text}",
+            remediation=f"Add --question {asked.question} if you answer this one; `moonmind show {short}` has the options.",
+        )
+    return body.model_copy(update={"question": asked.question})
 
 
 def retry(

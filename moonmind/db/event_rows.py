@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from sqlalchemy import select, tuple_
+from sqlalchemy import func, select, tuple_
 
 from moonmind.db import row_mapping
 from moonmind.db.clock import oldest_running_transaction
@@ -49,6 +49,11 @@ class Events(InTransaction):
         query = select(*row_mapping.EVENT).where(event.c.run_id == run_id, event.c.type == kind)
         row = self._connection.execute(query.order_by(event.c.seq.desc()).limit(1)).one_or_none()
         return None if row is None else Event(*row)
+
+    def count(self, run_id: UUID, kind: EventType) -> int:
+        """Count a run's events of a kind."""
+        query = select(func.count()).select_from(event).where(event.c.run_id == run_id, event.c.type == kind)
+        return self._connection.execute(query).scalar_one()
 
     def last_id(self) -> int:
         """Return the id of the last event of the stream over all runs, from which only what happens next follows; 0: none."""

@@ -41,6 +41,11 @@ CHANGES: tuple[Change, ...] = (
         "or a task only verifies.",
     ),
     Change(
+        "answer-question",
+        "`moonmind answer` with an answer demands --question once the run has asked more than one question; before, it answered "
+        "the one that was open.",
+    ),
+    Change(
         "pull-request-titles",
         "Pull requests are titled by the feature's name in spec.md instead of its key, and count a phase once; a title that a "
         "person wrote stays.",

@@ -209,6 +209,11 @@ class RunService:
         with self._database.read() as uow:
             return [run_views.event_view(event) for event in uow.events.of_people(run_id)]
 
+    def questions_asked(self, run_id: UUID) -> int:
+        """Count the questions that a run has asked so far."""
+        with self._database.read() as uow:
+            return uow.events.count(run_id, EventType.RUN_ASKED)
+
     def last_event_id(self) -> int:
         """Return the position in the events of all runs after which only what happens from now on follows."""
         with self._database.read() as uow:

@@ -171,7 +171,7 @@ def test_a_command_answers(
         (("x" * 513,), 2, "at most 512 characters"),
         (("specs/001-accounts", "--why", "x" * 501), 2, "at most 500 characters"),
         (("--text", "x"), 3, "one of its options"),
-        (("1", "--question", "2"), 3, "asks something else by now: Which feature?"),
+        (("1", "--question", "2"), 3, "question 2 is not open; the run asks question 1 now: Which feature?"),
         (("--question", "1"), 2, "there is no answer"),
         (("1", "--question", "x"), 2, "--question"),
     ],
@@ -205,6 +205,35 @@ def test_a_number_that_means_one_option_by_its_place_and_another_by_its_feature_
         assert f"which is number {typed} of the list" in capsys.readouterr().err
     else:
         assert (code, answered(database)) == (0, {"choice": chosen})
+
+
+@pytest.mark.parametrize(
+    ("anew", "arguments", "stored"),
+    [
+        (MAY_I, ("--approve",), {"approve": True}),
+        (MAY_I, ("--reject", "--why", "not yet"), {"reject": True, "why": "not yet"}),
+        (WHICH, ("specs/002-billing",), {"choice": "specs/002-billing"}),
+        (IN_WORDS, ("--text", "x"), {"text": "x"}),
+    ],
+)
+def test_once_a_run_has_asked_more_than_one_question_an_answer_has_to_name_its_own(
+    moonmind: Command,
+    database: Database,
+    capsys: Capture,
+    anew: Attention,
+    arguments: tuple[str, ...],
+    stored: dict[str, object],
+) -> None:
+    asking(database)
+    ask_anew(moonmind, database, anew)
+    run = read_run(database, ID)
+    assert moonmind("answer", "1111", *arguments) == 2
+    err = capsys.readouterr().err
+    assert f"asked 2 questions, and the answer does not say which one it is for; it asks now: {anew.text}" in err
+    assert "--question 2" in err
+    assert read_run(database, ID) == run
+    assert moonmind("answer", "1111", *arguments, "--question", "2") == 0
+    assert answered(database) == stored
 
 
 def test_without_a_terminal_and_an_answer_the_question_is_printed(
@@ -304,7 +333,7 @@ def test_what_is_typed_does_not_answer_a_question_that_was_asked_meanwhile(
     meanwhile(lambda: end(database, ID, RunStatus.SUCCEEDED))
     assert moonmind(*command) == 0
     out, err = capsys.readouterr()
-    assert "The run asks something else by now." in err
+    assert "That question is not open any more; the run asks now:" in err
     assert anew.text in out
     assert answered(database) == ({"choice": anew.values[0]} if anew.values else {"text": "1"})
 
