@@ -28,6 +28,9 @@ WHO: Mapping[str, str] = {
 }
 """Who does a task of a kind; of the marks, whoever wrote them knows."""
 
+_A_BRANCH = r"(?:`|\d{3}-)"
+"""How the name of one branch begins."""
+_CLAUSE_ENDS = r"[ ]?(?:$|[,;:—–]|\.(?!\w))|[ ][(-]"
 _PLACES = (
     r"(?:the[ ]|an?[ ]|our[ ]|real[ ]|live[ ]|actual[ ])*(?:staging|production|prod|pre-?prod|devnet|testnet|mainnet|uat|test ?flight|app store|play store"
     r"|google play|npm|pypi|crates\.io|docker hub|nuget|maven central|vercel|netlify|fly\.io|heroku|aws|azure|gcp|cloudflare|kubernetes|k8s|github pages)"
@@ -49,9 +52,14 @@ _UNCONDITIONAL = {
     "git": (
         r"^(?:run[ ])?`?git[ ](?:init|add|commit|push|tag|checkout|switch|branch|merge|rebase)\b"
         r"|^(?:check|verify|confirm|ensure|make sure)\b[^;]{0,120}?\bgit[ ]branch\b|^(?:git[ ])?branch[ ](?:check|guard)\b"
-        r"|^(?:check|verify|confirm|ensure|make sure)\b[^.;]{0,40}?\b(?:(?:current|feature|right|correct|working|active)[ ]branch\b|branch[ ](?:`|\d{3}-|is\b)"
-        r"|(?:changes|work|commits?)[ ](?:is[ ]|are[ ]|was[ ]|were[ ])?(?:committed|pushed)\b|not[ ](?:on|in)[ ](?:the[ ])?`?(?:main|master)\b)"
-        r"|^(?:确认|確認|检查|檢查|验证|驗證)[^，。；]{0,6}(?:当前|當前|git|功能|特性|工作|所在)[ ]?分支|ブランチ[^。、]{0,16}(?:である|にいる|いる|か)[^。]{0,6}確認|브랜치[^.,]{0,16}(?:인지|여부)[ ]?(?:확인|점검)"
+        r"|^(?:check|verify|confirm|ensure|make sure)\b[^.;]{0,40}?\b(?:(?:current|feature|right|correct|working|active)[ ]branch\b(?![ ](?:of|per|naming|rules?)\b)"
+        rf"|branch[ ](?:is[ ])?{_A_BRANCH}|branch[ ]is[ ](?:current|clean|checked[ ]out|up[ -]to[ -]date)\b"
+        rf"|(?:changes|work|commits?)[ ](?:is[ ]|are[ ]|was[ ]|were[ ])?(?:committed[ ]and[ ]pushed|committed|pushed)(?={_CLAUSE_ENDS}|[ ](?:to|in)[ ](?:the[ ])?(?:git|github|origin|remote)\b)"
+        rf"|not[ ](?:on|in)[ ](?:the[ ])?`?(?:main|master)(?=`|[ ]branch\b|{_CLAUSE_ENDS})"
+        rf"|(?:git[ ]status|working[ ](?:tree|directory|copy))[ ](?:is[ ])?clean\b|you(?:'re|[ ]are)[ ]on[ ](?:the[ ])?{_A_BRANCH})"
+        rf"|^(?:check ?out|switch to)[ ](?:the[ ])?{_A_BRANCH}|^(?:stage[ ]and[ ]commit|rebase[ ]on(?:to)?)\b|^(?:initial|final)[ ]commit(?={_CLAUSE_ENDS}|[ ]and[ ]push)"
+        rf"|^commit[ ]phase[ ]\d|^create[ ](?:an?[ ]|the[ ])?git[ ]tag\b"
+        r"|^(?:确认|確認|检查|檢查|验证|驗證)[^，。；]{0,6}(?:当前|當前|git|功能|特性|工作|所在)[ ]?分支(?!机构|店|开关)|ブランチ[^。、]{0,16}(?:である|にいる|いる|か)[^。]{0,6}確認(?!する[^\W])|브랜치[^.,]{0,16}(?:인지|여부)[ ]?(?:확인|점검)(?!하는)"
         r"|^(?:verificar|comprobar|confirmar|vérifier|confirmer|prüfe[n]?|проверить|убедиться)\b[^.;]{0,40}\b(?:rama|branch|branche|ветк\w{1,2})\b"
         r"|^(?:create|check ?out|switch to|start)[ ](?:an?[ ]|the[ ]|new[ ]|and[ ]switch[ ]to[ ])*(?:git[ ]branch|feature[ ]branch|branch[ ](?:`|named|called|from|off|for|\d{3}-))"
         r"|^push[ ](?:the[ ]|this[ ]|your[ ]|current[ ]|feature[ ])*branch\b"
@@ -60,10 +68,11 @@ _UNCONDITIONAL = {
         r"|^(?:create|open|submit|raise|prepare|file|make)[ ](?:an?[ ]|the[ ]|final[ ]|draft[ ])*(?:prs?|pull[ ]requests?|merge[ ]requests?)\b"
         r"|^merge[ ](?:the[ ]|this[ ]|feature[ ])*(?:prs?\b|pull[ ]request|branch|to[ ]main|into[ ]main|`?\w[\w/-]*`?[ ](?:in)?to[ ]`?(?:main|master|develop)\b)"
         r"|^tag[ ](?:the[ ]|a[ ])*(?:release|version|v\d|commit)"
-        r"|^(?:初始化|创建|建立)[ ]?git[ ]?(?:仓库|倉庫|repo)|^(?:代码|程式碼)?(?:提交|推送)(?:代码|更改|变更|改动|(?:到|至)(?:远程|仓库|github|gitlab|origin|main|master)|pr|分支|$)|^(?:创建|新建|切换到?)[^，。]{0,12}分支(?!机构|店|预测)"
+        r"|^(?:初始化|创建|建立)[ ]?git[ ]?(?:仓库|倉庫|repo)|^(?:代码|程式碼)?(?:提交|推送)(?:代码|更改|变更|改动|(?:到|至)(?:远程|仓库|github|gitlab|origin|main|master)|pr|分支|$)"
+        r"|^(?:创建|新建|切换到?)[ ]?(?:(?:新的?|功能|特性|工作|开发|git|feature)[ ]?){0,2}分支(?!机构|店|预测|节点|组件|条件)|^(?:创建|新建|切换到?)[ ]?`?\d{3}-[^，。]{1,40}分支"
         r"|^(?:创建|提交|发起)[ ]?(?:pr|pull request|合并请求)"
-        r"|(?:変更|コード|すべて|成果物)を?(?:コミット|プッシュ)|ブランチを(?:作成|切)|(?:PR|プルリクエスト|プルリク)を?(?:作成|出す|オープン)"
-        r"|(?:커밋|(?:원격|origin|git)[^.]{0,8}푸시)(?:한다|하기|합니다)?[ ]?$|브랜치[를 ]?[ ]?(?:생성|만들)|(?:[가-힣][ ]?)PR(?:[ ]?(?:생성|작성|올리기|제출|오픈))?$"
+        r"|(?:変更|コード|すべて|成果物)を?(?:コミット|プッシュ(?!通知))|(?<![一-龠])ブランチを(?:作成|切)|(?:PR|プルリクエスト|プルリク)を?(?:作成|出す|オープン)"
+        r"|(?:커밋|(?:원격|origin|git)[^.]{0,8}푸시)(?:한다|하기|합니다)?[ ]?$|브랜치[를 ]?[ ]?(?:생성(?!하는)|만들(?!어[ ]?주는))|(?:[가-힣][ ]?)PR(?:[ ]?(?:생성|작성|올리기|제출|오픈))?$"
         r"|^(?:änderungen[ ])?(?:committen|pushen)\b|^(?:crear|abrir|criar|ouvrir|créer|создать|открыть)[ ](?:une?[ ]|um[ ]|el[ ]|la[ ])*(?:pr\b|pull request|rama\b|branche\b)"
         r"|^(?:hacer|fazer|faire|сделать)[ ](?:[^\W\d]{1,12}[ ]){0,2}(?:commit|push|коммит)\b|^закоммитить|^запушить"
     ),
@@ -240,19 +249,32 @@ _REPEATED = re.compile(
     re.IGNORECASE,
 )
 """Words of what a program does again and again: code for it is asked for."""
+_IN_A_FILE = re.compile(r"\bin[ ]`?[\w./-]{1,200}\.\w{1,10}\b")
+"""A place, whose name says nothing of checks: `tests/test_git.py`."""
 _UNLESS_IN_A_FILE = frozenset({"git", "deploy"})
 _IN = re.compile(r"\b(?:in|into|inside|within|at|em|en|dans)[ ](?:the[ ])?$|在[ ]?$", re.IGNORECASE)
 _SET_OFF = re.compile(r"(?:[(（:：][ ]?|[ ][—–-][ ])$")
 _IN_BEHIND = re.compile(r"[ ]?(?:に|で|にて|中|里|内|에서|에)")
 _ONLY_GIT = re.compile(
-    r"(?:run[ ])?`?git[ ]|(?:commit|push)[ ](?:and[ ](?:push|commit)[ ])?(?:all|everything|any|final|initial|first|remaining)\b|.*\bgit[ ]branch\b"
-    r"|(?:check|verify|confirm|ensure|make sure)\b",
+    r"(?:commit|push)[ ](?:and[ ](?:push|commit)[ ])?(?:all|everything|any|final|initial|first|remaining)\b"
+    rf"|.*\bbranch[ ](?:is[ ])?{_A_BRANCH}",
     re.IGNORECASE,
 )
 """Words of what only git is asked to do, whatever file is named."""
+_ONE_BRANCH = re.compile(rf"[ ](?:name[ ])?(?:is|equals)[ ]{_A_BRANCH}", re.IGNORECASE)
 _THEN = re.compile(
-    r"(?:[;,.]|\band|\bthen)[ ](?:then[ ])?(?:create|add|write|update|implement|configure)\b", re.IGNORECASE
+    r"(?:[;,.]|\band|\bthen)[ ](?:then[ ])?(?:create|add|write|update|implement|configure|set up|install|initiali[sz]e|scaffold)\b",
+    re.IGNORECASE,
 )
+_WITHOUT_SPACES = re.compile(r"[\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7af]")
+_BUILT = re.compile(
+    r"[ ](?:(?!(?:the|an?|of|for|to|in|on|at|by|with|from|and|or|before|after)\b)[\w-]{1,30}[ ]){0,2}(?:actions?|apis?|badges?|banners?|buttons?|cards?|components?"
+    r"|dialogs?|endpoints?|fields?|filters?|flows?|forms?|functions?|handlers?|helpers?|hooks?|jobs?|layouts?|links?|linking|listings?|lists?"
+    r"|login|logic|menus?|middlewares?|modals?|models?|modules?|pages?|panels?|parsers?|routes?|screens?|sections?|selectors?|services?|tabs?"
+    r"|utils?|utilities|views?|widgets?|wrappers?)\b(?![ ](?:in|on)[ ](?:staging|production)\b)",
+    re.IGNORECASE,
+)
+"""What follows words that only name what is built: "Stripe account" in "create the Stripe account onboarding flow"."""
 _COMMITS = re.compile(r"(?:commit|push)\b", re.IGNORECASE)
 _ITS_OBJECT = re.compile(r"[ ]?(?:made[ ])?(?:in|to|of|for|at|from)?[ ]?(?:the[ ])?", re.IGNORECASE)
 """What stands between "commit changes" and the file whose changes are meant."""
@@ -274,13 +296,15 @@ def kinds_in(text: str) -> tuple[Reason, ...]:
     bare = _LABELS.sub("", text[:LOOKED_AT], count=1)
     for kind, pattern in _FIRM.items():
         if found := pattern.search(bare):
+            if _BUILT.match(bare, found.end()):
+                return ()
             if kind in _UNLESS_IN_A_FILE and (_works_in_a_file(bare, found) or _goes_on_in_a_file(text, bare, found)):
                 return ()
             return (Reason(kind, _shown(found[0])),)
     for kind, pattern in _SOFT.items():
         if found := pattern.search(bare):
             words = next((said for said in found.groupdict().values() if said), found[0])
-            return () if _changes_a_file(text) else (Reason(kind, _shown(words)),)
+            return () if _BUILT.match(bare, found.end()) or _changes_a_file(text) else (Reason(kind, _shown(words)),)
     return ()
 
 
@@ -316,8 +340,9 @@ def is_closing(title: str) -> bool:
 
 def _works_in_a_file(bare: str, found: re.Match[str]) -> bool:
     """Return True if a text says in which file of code its work is: "publish events to AWS SNS in src/publisher.py"."""
-    if _ONLY_GIT.match(found[0]):
+    if _ONLY_GIT.match(found[0]) or _ONE_BRANCH.match(bare, found.end()):
         return False
+    unspaced = _WITHOUT_SPACES.search(found[0]) is not None
     for mention in mentions_in(bare):
         if mention.command or is_folder(mention.path) or mention.path.endswith(_PROSE):
             continue
@@ -325,7 +350,7 @@ def _works_in_a_file(bare: str, found: re.Match[str]) -> bool:
             continue
         before = bare[max(mention.start - _NEAR, 0) : mention.start]
         set_off = _SET_OFF.search(before) is not None and not _DELIVERS.match(found[0])
-        if set_off or _IN.search(before) or _IN_BEHIND.match(bare, mention.end):
+        if unspaced or set_off or _IN.search(before) or _IN_BEHIND.match(bare, mention.end):
             return True
     return False
 
@@ -336,7 +361,7 @@ def _goes_on_in_a_file(text: str, bare: str, found: re.Match[str]) -> bool:
 
 
 def _is_check(bare: str) -> bool:
-    return _CHECK.search(bare) is not None and _REPEATED.search(bare) is None
+    return _CHECK.search(_IN_A_FILE.sub("", bare)) is not None and _REPEATED.search(bare) is None
 
 
 def _changes_a_file(text: str) -> bool:
