@@ -149,7 +149,7 @@ def reconcile(
 ) -> None:
     """Tick the boxes of what is there already, by a pull request.
 
-    Proposes the tasks whose files are all there, and asks which of them to tick.
+    Lists the tasks whose files are all there, with the files, and asks before it opens one.
     """
     from moonmind.cli import reconcile as reconciling
 

@@ -55,7 +55,7 @@ def choose(facts: Iterable[BranchFact]) -> BranchChoice:
         if not fact.pulls and fact.ahead:
             return BranchChoice(fact.number, fact.tip, "it holds commits without a pull request yet")
     if not used:
-        return BranchChoice(1, None, "it is the feature's first")
+        return BranchChoice(1, None, "the feature's first branch")
     return BranchChoice(
         used[0].number + 1, None, "the branches before it are merged, closed, empty or another feature's"
     )

@@ -101,7 +101,7 @@ def test_programs_are_told_the_same(folder: Path, capsys: Capture) -> None:
     assert {name: found[name] for name in found["next"]} == found["next"]
     assert found["next"] == {
         "feature": "specs/spec-42-refresh-docs",
-        "choice": "specs/spec-42-refresh-docs was requested; moonmind/spec-42-refresh-docs: it is the feature's first.",
+        "choice": "specs/spec-42-refresh-docs was requested; moonmind/spec-42-refresh-docs: the feature's first branch.",
         "phase": "Phase 1: Setup (Shared Infrastructure)",
         "tasks": ["T001", "T002", "T003"],
         "left_for_people": [],
