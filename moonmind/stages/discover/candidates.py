@@ -96,6 +96,14 @@ class Candidates:
         opened = next((pull.url for pull in pulls if pull.state is PullState.OPEN), None)
         return replace(candidate, changed_at=None if changed is None else changed.isoformat(), pull_request=opened)
 
+    def with_branches(self, found: Answer, base: str) -> Answer:
+        """Add to an answer without work on which open branches it is done: a person looks at the base, where it is not."""
+        features = (found.feature,) if found.feature is not None else self.snapshot.features(base)
+        branches = self._branches_of(base)
+        return replace(
+            found, reasons=(*found.reasons, *filter(None, (_unmerged(one, branches, base) for one in features)))
+        )
+
     def _commit_of(self, feature: Feature, base: str) -> str:
         """Return the commit where work on a feature would start; which name a new branch would get is left open."""
         going_on = self._branches_of(base).going_on(feature)
@@ -211,3 +219,12 @@ def _own_places(branch: str) -> tuple[str, ...]:
 
 def _is_named(feature: Feature, branch: str) -> bool:
     return feature.key in {branch, branch.rpartition("/")[2]}
+
+
+def _unmerged(feature: Feature, branches: FeatureBranches, base: str) -> str | None:
+    """Say on which branch a feature's work is that the base lacks, and what is to be merged."""
+    if (going_on := branches.going_on(feature)) is None:
+        return None
+    name, choice = going_on
+    opened = next((pull.url for pull in branches.pulls_of(name) if pull.state is PullState.OPEN), None)
+    return f"{feature.path} is read from {name}, which is not merged into {base}: {choice.reason}{f', {opened}' if opened else ''}"

@@ -134,6 +134,8 @@ def _choose(context: StageContext) -> _Chosen | NothingToDo:
     found, base = candidates.choose()
     if found.kind is AnswerKind.ASK:
         found = candidates.facts_of(found, base)
+    elif found.kind in {AnswerKind.NOTHING_LEFT, AnswerKind.PEOPLE_ONLY}:
+        found = candidates.with_branches(found, base)
     return _Chosen(found, base, candidates)
 
 

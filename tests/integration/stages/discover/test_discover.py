@@ -10,15 +10,16 @@ from moonmind.adapters.forges.local import LocalForge
 from moonmind.engine.forge_cooldown import FORGE_COOLDOWN
 from moonmind.engine.stage_services import EarlierRun
 from moonmind.errors import CredentialInvalid
-from moonmind.ports.forge import Repository
+from moonmind.ports.forge import PullRequestDraft, Repository
 from moonmind.runs.chain import Stage
 from moonmind.runs.kinds import TICKS
 from moonmind.runs.machine import Done, Failed, NothingToDo, Suspend, WaitingReason
 from moonmind.sample import source
 from moonmind.stages.discover.discover import preview, run
 from moonmind.stages.kit.plan import Plan
-from tests.support.git_repos import commit_to
+from tests.support.git_repos import commit_to, merge
 from tests.support.plans import an_apply_result
+from tests.support.stage_parts import REPOSITORY
 from tests.support.stage_world import BRANCH, FOLDER, KEY, TASKS, World
 
 
@@ -98,6 +99,25 @@ def test_boxes_to_tick_are_not_divided(tmp_path: Path) -> None:
     assert whole["tasks"] == ["T001"]
     for most in (1, 2, 3):
         assert preview(replace(ticks, phase_tasks=most)).answer == whole
+
+
+@pytest.mark.parametrize(
+    ("requested", "left"),
+    [("", "- [x] T002 Write b.py"), ("001-a", "- [x] T002 Write b.py"), ("", "- [ ] T002 Deploy to production")],
+)
+def test_a_run_without_work_says_which_branch_holds_what_is_done(tmp_path: Path, requested: str, left: str) -> None:
+    world = World(tmp_path, files={"specs/001-a/tasks.md": feature("- [ ] T001 Write a.py", left)})
+    world.requested = requested
+    done = {"specs/001-a/tasks.md": feature("- [x] T001 Write a.py", left)}
+    commit_to(world.bare, "moonmind/001-a", done, "T001", start=world.tip("main"))
+    where = "specs/001-a is read from moonmind/001-a, which is not merged into main: "
+    assert f"{where}it holds commits without a pull request yet." in reason_of(world)
+    opened = world.forge.ensure_pull_request(REPOSITORY, PullRequestDraft("moonmind/001-a", "main", "A", "a"))
+    assert f"{where}its pull request is open, {opened.url}." in reason_of(world)
+    shown = preview(world.context(Stage.DISCOVER)).answer
+    assert opened.url in shown["reasons"][-1]
+    merge(world.bare, "moonmind/001-a", "main")
+    assert "moonmind/001-a" not in reason_of(world)
 
 
 def test_discovering_again_gives_the_same_plan(tmp_path: Path) -> None:
