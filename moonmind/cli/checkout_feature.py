@@ -38,7 +38,7 @@ def feature_here(repository: str, place: Path) -> CheckoutFeature | None:
         return None
     for checkout in _projects(tree.top, place):
         try:
-            found = pointed_out(checkout.repository)
+            found = pointed_out(checkout.repository())
         except MoonMindError:
             continue  # it holds no feature: it decides nothing
         if found is not None:

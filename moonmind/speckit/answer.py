@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from moonmind.errors import FeatureMissing, FeatureUnclear, MoonMindError, SpecUnreadable
-from moonmind.speckit.feature import Feature, closeness, document_order, normalise_key
+from moonmind.speckit.feature import TASKS, Feature, closeness, document_order, normalise_key
 from moonmind.speckit.features import by_path, listed, lists_beside, without_tasks
 from moonmind.speckit.people_tasks import who
 from moonmind.speckit.pointer import follow, pointers_in
@@ -280,14 +280,17 @@ class _Asking:
 
     def _pointed(self) -> tuple[Feature | None, str] | None:
         """Return the feature that the projects' pointers name, or None with the reason where they name several."""
-        places = pointers_in(self._repository.paths)
+        places = pointers_in(self._repository.paths, self._repository.features)
         texts = {root: text for root, text in self._repository.pointers.items() if root in places}
         found, unread = follow(texts, places, self._repository.features, self._repository.paths)
         self._notes += [f"{place} cannot be read; it is passed over" for place in unread]
         meant: dict[str, tuple[Feature, str]] = {}
         for one in found:
             if one.feature is None:
-                what = "which has no tasks.md" if one.folder else "which matches no feature"
+                what = "which matches no feature"
+                if one.folder:
+                    left_out = f"{one.folder}/{TASKS}" in self._repository.paths
+                    what = f"which {'is left out: its folder is called like one of copies' if left_out else f'has no {TASKS}'}"
                 self._notes.append(f"{one.place} names {one.folder or one.named}, {what}")
             elif one.feature in self._with_work:
                 meant.setdefault(one.feature.path, (one.feature, one.place))

@@ -3,10 +3,10 @@
 import json
 import re
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from moonmind.speckit.feature import Feature, written_path
+from moonmind.speckit.feature import Feature, closeness, document_order, written_path
 from moonmind.speckit.features import is_copy
 
 FEATURE_JSON = ".specify/feature.json"
@@ -32,15 +32,50 @@ class Pointed:
     """The folder of the tree that is named, where it holds no tasks.md."""
 
 
-def pointers_in(paths: Iterable[str]) -> dict[str, str]:
+def pointers_in(paths: Iterable[str], features: Iterable[Feature]) -> dict[str, str]:
     """Map the roots of the projects in a tree that have a pointer to the pointers' paths, the repository's first.
 
-    There are at most `MOST`.
+    Those of copies are left out, but for projects of features. There are at most `MOST`.
     """
     ends = f"/{FEATURE_JSON}"
+    projects = {"", *(feature.root for feature in features)}
     found = {path.removesuffix(FEATURE_JSON).rstrip("/"): path for path in paths if f"/{path}".endswith(ends)}
-    roots = [root for root in sorted(found) if not root or not is_copy(root)]
+    roots = [root for root in sorted(found) if root in projects or not is_copy(root)]
     return {root: found[root] for root in roots[:MOST]}
+
+
+def with_named(
+    surveyed: tuple[tuple[Feature, ...], tuple[Feature, ...]],
+    paths: Iterable[str],
+    read: Callable[[str], str | None],
+    names: Iterable[str],
+) -> tuple[Feature, ...]:
+    """Return the features of a survey with those set aside that a pointer names, or that one of the names fits best.
+
+    `read` returns the text of a pointer at a path.
+    """
+    found, aside = surveyed
+    if not aside:
+        return found
+    every = (*found, *aside)
+    meant: set[str] = set()
+    for root, place in pointers_in(paths, found).items():
+        named = read_pointer(read(place) or "")
+        feature = _feature(named, root, every) if named else None
+        meant.update([feature.path] if feature else [])
+    for name in names:
+        ranks = {one: rank for one in every if (rank := closeness(one, name)) is not None}
+        closest = min(ranks.values(), default=None)
+        best = {one.path for one, rank in ranks.items() if rank == closest}
+        if best.isdisjoint(one.path for one in found):
+            meant |= best
+    return tuple(sorted((*found, *(one for one in aside if one.path in meant)), key=document_order))
+
+
+def names_of(branch: str | None) -> tuple[str, ...]:
+    """Return what of a branch's name may be a feature's: all of it, and its last part."""
+    name = (branch or "").removeprefix("refs/heads/")
+    return tuple(dict.fromkeys((name, name.rpartition("/")[2])))
 
 
 def read_pointer(text: str) -> str | None:

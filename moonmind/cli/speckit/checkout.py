@@ -11,8 +11,8 @@ from moonmind.cli.speckit.bounded_reading import LARGEST, read_file, walk
 from moonmind.errors import InvalidRequest, NotFound, SpecUnreadable
 from moonmind.speckit.answer import Answer, Repository, answer
 from moonmind.speckit.feature import Feature
-from moonmind.speckit.features import find_features
-from moonmind.speckit.pointer import pointers_in
+from moonmind.speckit.features import survey
+from moonmind.speckit.pointer import names_of, pointers_in, with_named
 from moonmind.speckit.selection import EVERYTHING, Selection
 from moonmind.speckit.spec_tasks import SpecTask, TasksFile
 from moonmind.speckit.tasks_md import read_tasks
@@ -54,12 +54,21 @@ class Checkout:
     @cached_property
     def features(self) -> tuple[Feature, ...]:
         """Find the features there are; raises NotFound where there is none."""
-        found = find_features(self.listing)
+        found, _ = self._survey
         if not found:
             raise NotFound(
                 f"{self.root} holds no feature (specs/*/tasks.md)", remediation="Name the folder that holds specs/."
             )
         return found
+
+    @cached_property
+    def _survey(self) -> tuple[tuple[Feature, ...], tuple[Feature, ...]]:
+        return survey(self.listing)
+
+    def features_with(self, requested: str) -> tuple[Feature, ...]:
+        """Find the features, with those otherwise set aside that a pointer, the branch or a request names."""
+        names = (requested, *names_of(self.branch))
+        return with_named((self.features, self._survey[1]), self.listing, self._text, names)
 
     def file(self, feature: Feature) -> TasksFile | SpecUnreadable:
         """Read a feature's tasks.md, or give why it cannot be read."""
@@ -71,33 +80,24 @@ class Checkout:
                 self._files[feature.path] = error
         return self._files[feature.path]
 
-    @property
-    def repository(self) -> Repository:
-        """Return what the question what to do next is about; raises NotFound where there is no feature."""
-        return Repository(
-            self.features,
-            {one.path: file for one in self.features if isinstance(file := self.file(one), TasksFile)},
-            self.listing,
-            {one.path: file for one in self.features if isinstance(file := self.file(one), SpecUnreadable)},
-            self.pointers,
-            self.branch,
-        )
-
     def answer(self, asked: Asked, selection: Selection = EVERYTHING, division: Division | None = None) -> Answer:
         """Answer what to do next as a run would, and as Spec Kit's variables say before that."""
-        return answer(
-            self.repository,
-            requested=asked.feature or self._directory(asked.directory) or asked.name or "",
-            selection=selection,
-            division=division,
-        )
+        requested = asked.feature or self._directory(asked.directory) or asked.name or ""
+        return answer(self.repository(requested), requested=requested, selection=selection, division=division)
 
-    @cached_property
-    def pointers(self) -> dict[str, str]:
-        """Return the texts of the projects' pointers to their current feature, by the projects' roots."""
-        return {
-            root: text for root, path in pointers_in(self.listing).items() if (text := self._text(path)) is not None
-        }
+    def repository(self, requested: str = "") -> Repository:
+        """Return what the question what to do next is about; raises NotFound where there is no feature."""
+        features = self.features_with(requested)
+        read = {one.path: self.file(one) for one in features}
+        places = pointers_in(self.listing, features)
+        return Repository(
+            features,
+            {path: file for path, file in read.items() if isinstance(file, TasksFile)},
+            self.listing,
+            {path: file for path, file in read.items() if isinstance(file, SpecUnreadable)},
+            {root: text for root, path in places.items() if (text := self._text(path)) is not None},
+            self.branch,
+        )
 
     @cached_property
     def branch(self) -> str | None:

@@ -35,7 +35,9 @@ def status(given: argparse.Namespace) -> int:
     if path.is_file():
         return _status_of_file(path, as_json=given.json)
     checkout = Checkout.around(path)
-    shown = [one for one in checkout.features if not given.feature or matches(one, given.feature)]
+    shown = [
+        one for one in checkout.features_with(given.feature or "") if not given.feature or matches(one, given.feature)
+    ]
     if not shown:
         raise NotFound(
             f"{checkout.root} holds no feature {given.feature!r}", remediation="`speckit status` lists them all."

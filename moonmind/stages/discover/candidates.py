@@ -133,7 +133,7 @@ class Candidates:
         commits = {feature.path: self._commit_of(feature, base) for feature in asked}
         tip = self.snapshot.branches[base]
         paths = tuple(self.snapshot.tree(tip))
-        pointers = {} if requested else pointers_in(paths)
+        pointers = {} if requested else pointers_in(paths, features)
         beside = [feature for feature in self.snapshot.features(base) if feature.path not in commits]
         self.snapshot.read_ahead(
             (
@@ -157,7 +157,7 @@ class Candidates:
             files,
             paths,
             unreadable,
-            pointers={root: self._text(tip, path) for root, path in pointers.items()},
+            pointers={root: self.snapshot.text(tip, path) for root, path in pointers.items()},
             beside=self._readable(beside, tip),
             branch=None if base == self.snapshot.repository.default_branch else base,
             trees=lambda feature: (
@@ -180,12 +180,6 @@ class Candidates:
                 if (data := self.snapshot.read(tip, feature.tasks_path)) is not None:
                     found.append((feature, read_remembered(data, name=feature.tasks_path)))
         return tuple(found)
-
-    def _text(self, commit: str, path: str) -> str:
-        """Return a pointer's text; empty, and so no pointer, for a link and for a file that is too large to be one."""
-        with suppress(SpecUnreadable):
-            return (self.snapshot.read(commit, path) or b"").decode("utf-8", "replace")
-        return ""
 
     def _no_file(self, feature: Feature, base: str) -> SpecUnreadable:
         going_on, path = self._branches_of(base).going_on(feature), feature.tasks_path

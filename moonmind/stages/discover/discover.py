@@ -18,7 +18,7 @@ from moonmind.runs.stored_text import storable
 from moonmind.speckit.answer import Answer, AnswerKind, who_does
 from moonmind.speckit.documents import constitution_in, documents_of, skills_in
 from moonmind.speckit.evidence import evidence_of
-from moonmind.speckit.features import Feature, find_features
+from moonmind.speckit.features import Feature, survey
 from moonmind.speckit.report import answer_report
 from moonmind.speckit.selection import EVERYTHING, Selection
 from moonmind.speckit.spec_tasks import SpecTask
@@ -129,8 +129,9 @@ def _choose(context: StageContext) -> _Chosen | NothingToDo:
             f"{repository.full_name} has no branch {repository.default_branch}, which the forge calls its default.",
             remediation="Set the repository's default branch to one that exists, then retry from discovery.",
         )
-    snapshot = Snapshot(repository, branches, context.vcs)
-    candidates = Candidates(context, snapshot, _chosen_tasks(context), chosen_in(context))
+    chosen = chosen_in(context)
+    snapshot = Snapshot(repository, branches, context.vcs, chosen or context.run.requested_key)
+    candidates = Candidates(context, snapshot, _chosen_tasks(context), chosen)
     found, base = candidates.choose()
     if found.kind is AnswerKind.ASK:
         found = candidates.facts_of(found, base)
@@ -197,7 +198,7 @@ def _tick_plan(context: StageContext, chosen: _Chosen) -> tuple[Plan, tuple[str,
 
 def _there(listing: Iterable[str], feature: Feature, start: Start) -> Feature:
     """Return the feature as it is where its work goes on; raises SpecUnreadable where it is not there."""
-    there = next((one for one in find_features(listing) if one.path == feature.path), None)
+    there = next((one for found in survey(listing) for one in found if one.path == feature.path), None)
     if there is None:
         raise SpecUnreadable(
             f"{feature.tasks_path} is on {start.base} but not on {start.branch}, where the feature's work goes on.",

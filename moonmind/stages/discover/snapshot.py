@@ -1,6 +1,7 @@
 """The repository as it was fetched, read lazily and each thing once."""
 
 from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from moonmind.errors import SpecUnreadable, VcsRefused
@@ -8,7 +9,8 @@ from moonmind.ports.forge import Repository
 from moonmind.ports.vcs import Commit, TreeFile, Vcs
 from moonmind.runs.stored_text import storable
 from moonmind.speckit.feature import TASKS
-from moonmind.speckit.features import Feature, find_features
+from moonmind.speckit.features import Feature, survey
+from moonmind.speckit.pointer import names_of, with_named
 from moonmind.stages.discover.foreign_commits import MOST
 
 LARGEST = 4 * 1024 * 1024
@@ -27,8 +29,13 @@ class Snapshot:
     branches: Mapping[str, str]
     """Names and commits."""
     vcs: Vcs
+    requested: str = ""
+    """What the run was asked for: a feature that is set aside otherwise."""
     _trees: dict[str, dict[str, TreeFile]] = field(default_factory=dict)
+    _surveys: dict[str, tuple[tuple[Feature, ...], tuple[Feature, ...]]] = field(default_factory=dict)
+    """By commit: features, and those set aside."""
     _features: dict[str, tuple[Feature, ...]] = field(default_factory=dict)
+    """By branch."""
     _blobs: dict[str, bytes] = field(default_factory=dict)
     """By object id: what was read ahead."""
     _histories: dict[tuple[str, str], tuple[Commit, ...]] = field(default_factory=dict)
@@ -54,9 +61,15 @@ class Snapshot:
         tip = self.branches.get(branch)
         if tip is None:
             return ()
-        if tip not in self._features:
-            self._features[tip] = find_features(self.tree(tip))
-        return self._features[tip]
+        if branch not in self._features:
+            tree = self.tree(tip)
+            if tip not in self._surveys:
+                self._surveys[tip] = survey(tree)
+            names = () if branch == self.repository.default_branch else names_of(branch)
+            self._features[branch] = with_named(
+                self._surveys[tip], tree, lambda path: self.text(tip, path), (self.requested, *names)
+            )
+        return self._features[branch]
 
     def read(self, commit: str, path: str) -> bytes | None:
         """Read a file of a commit; None where there is none, or something else of that name.
@@ -78,6 +91,12 @@ class Snapshot:
         if file.object_id in self._blobs:
             return self._blobs[file.object_id]
         return self.vcs.blobs(self.name, (file.object_id,))[file.object_id]
+
+    def text(self, commit: str, path: str) -> str:
+        """Return a pointer's text; empty, and so no pointer, for a link and for a file that is too large to be one."""
+        with suppress(SpecUnreadable):
+            return (self.read(commit, path) or b"").decode("utf-8", "replace")
+        return ""
 
     def read_ahead(self, places: Iterable[tuple[str, str]]) -> None:
         """Read files that will be asked for, pairs of commit and path, with one command: as many as there is room for.

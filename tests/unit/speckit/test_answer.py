@@ -116,12 +116,20 @@ def test_another_list_of_tasks_beside_the_one_that_is_read_is_told(name: str) ->
     [
         ("specs/009-z", "names specs/009-z, which matches no feature"),
         ("specs/004-d", "names specs/004-d, which has no tasks.md"),
+        (
+            "specs/archive/001-x",
+            "names specs/archive/001-x, which is left out: its folder is called like one of copies",
+        ),
         (B, "names specs/002-b, which has no open task"),
         (C, "names specs/003-c, whose tasks.md cannot be read"),
     ],
 )
 def test_a_pointer_that_helps_nothing_is_said_and_passed_over(pointer: str, note: str) -> None:
-    found = answer(repository({A: OPEN, B: DONE}, "specs/004-d/spec.md", pointer=pointer, unreadable=(C,)))
+    found = answer(
+        repository(
+            {A: OPEN, B: DONE}, "specs/004-d/spec.md", "specs/archive/001-x/tasks.md", pointer=pointer, unreadable=(C,)
+        )
+    )
     assert (found.kind, path_of(found)) == (AnswerKind.WORK, A)
     assert any(note in one for one in found.notes)
 
