@@ -12,12 +12,16 @@ CHANGES: Mapping[str, str] = {
         "adjust, correct, eliminate, fix, harden, improve, optimise, optimize, patch, refactor, repair, replace, resolve, "
         "rewrite, tune, update"
     ),
-    "German": "aktualisier*, änder*, anpass*, beheb*, korrigier*",
+    "German": "aktualisiere, aktualisieren, ändere, ändern, anpassen, beheb, behebe, beheben, korrigiere, korrigieren",
     "French": "mettre à jour, modifier, corriger",
     "Spanish": "actualizar, modificar, corregir, refactorizar, arreglar, ajustar",
     "Portuguese": "atualizar, modificar, alterar, corrigir, refatorar, ajustar",
     "Russian": "обновить, изменить, исправить, переименовать, удалить",
     "Italian": "aggiornare, modificare, correggere",
+    "Dutch": "wijzig, bijwerken, verbeter, corrigeer, vervang",
+    "Polish": "zaktualizuj, zmień, popraw",
+    "Turkish": "güncelle*, değiştir*, düzelt*",
+    "Vietnamese": "cập nhật, sửa",
     "Chinese": "更新, 修改, 修复, 修正, 重构, 重構, 优化, 删除, 移除, 替换, 迁移, 重命名, 调整, 調整, 完善, 补充",
     "Japanese": "更新, 修正, 変更, 削除, 移行, 置換, リファクタ, 拡張, 改名, 移動",
     "Korean": "수정, 변경, 갱신, 업데이트, 삭제, 제거, 이동, 리팩터링, 리팩토링, 확장",

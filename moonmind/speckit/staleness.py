@@ -29,7 +29,7 @@ _CHANGES = re.compile(
     rf"|{unspaced(CHANGES, languages={'Chinese'})}|验证|检查|配置",
     re.IGNORECASE,
 )
-_CHANGES_BEHIND = re.compile(unspaced(CHANGES, languages={"Japanese", "Korean"}))
+_CHANGES_BEHIND = re.compile(unspaced(CHANGES, languages={"Japanese", "Korean", "Turkish"}))
 _MAKES = re.compile(
     r"(?:^|[:;,.][ ]|[(（：]|[ ][—–-]{1,2}[ ])(?:(?:first|then|also|and)[ ])?(?:creat|implement|writ|scaffold|generat)(?:e|es|ing|s)?\b|^implementation[ ]of\b"
     r"|^(?:(?:contract|integration|unit|e2e|end-to-end|component|acceptance|smoke|performance|regression|snapshot|property|functional|widget"

@@ -34,6 +34,24 @@ def test_each_language_has_its_verbs_for_both_questions(look: str, change: str, 
 
 
 @pytest.mark.parametrize(
+    ("text", "asks"),
+    [
+        ("Änderungshistorie-Komponente erstellen in src/history.tsx", "make"),
+        ("Änderungsprotokoll implementieren in src/log.ts", "make"),
+        ("Ändere src/log.ts", ""),
+        ("Cập nhật src/x.ts để tạo người dùng", ""),
+        ("Wijzig src/x.ts, maak de test groen", ""),
+        ("Zaktualizuj src/x.ts", ""),
+        ("src/x.ts dosyasını güncelle", ""),
+        ("src/x.ts dosyasını oluştur", "make"),
+        ("Tạo src/x.ts", "make"),
+    ],
+)
+def test_a_change_is_told_from_a_new_file_in_further_languages(text: str, asks: str) -> None:
+    assert asked(text) == asks
+
+
+@pytest.mark.parametrize(
     ("text", "asks"), [("添加 src/a.py", "add"), ("src/a.py に追加する", "add"), ("Agregar src/a.py", "add")]
 )
 def test_an_addition_is_told_apart(text: str, asks: str) -> None:
