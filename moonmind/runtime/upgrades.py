@@ -253,8 +253,9 @@ CHANGES: tuple[Change, ...] = (
     Change(
         "feature-copies",
         "What lies in specs/_archive/ and the like is no feature any more; what lies in specs/done/, demos, examples and what "
-        "tests read are features only where a repository holds no other.",
+        "tests read are features only where a repository holds no other, or where they are named.",
     ),
+    Change("task-ids", "An id such as T1-001 is read whole; retry a run under way on such a file from discovery."),
     Change(
         "check-status",
         "The HTTP contract names one schema, CheckStatus, where it had CheckOutcome and CredentialStatus; answers are the same.",

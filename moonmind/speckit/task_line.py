@@ -7,10 +7,10 @@ from enum import StrEnum
 from moonmind.speckit.spec_tasks import Mark
 
 ID = re.compile(
-    r"[A-Z]{1,3}(?:-[A-Z]{1,4})?-?(?:\d{1,2}-\d{2,4}|\d{1,6}(?:\.\d{1,4}){0,3})(?:[A-Za-z](?![A-Za-z0-9])|['’])?"
+    r"(?:T[1-9]\d?-(?:0\d{1,3}|\d{3})(?!\d)|[A-Z]{1,3}(?:-[A-Z]{1,4})?-?\d{1,6}(?:\.\d{1,4}){0,3})(?:[A-Za-z](?![A-Za-z0-9])|['’])?"
     r"(?:-[A-Z]{1,6}(?![A-Za-z0-9]))?(?![A-Za-z0-9_])"
 )
-"""A task's id as 236 real files write it: T001 T011b T022-A T033-MIN T028' T231.15 T-001 T-AI-01 T1-001 M001."""
+"""A task's id as 236 real files write it: T001 T011b T022-A T033-MIN T028' T231.15 T-001 T-AI-01 T1-001 M001. T10-11 is T10, and a range."""
 
 _ITEM = re.compile(r"[ \t]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+|[-*+](?=\[[ xX]\][ ]))")
 """A list item; `-[ ] T001` is meant to be one."""

@@ -157,6 +157,10 @@ def test_a_file_too_large_to_be_a_task_list_is_refused() -> None:
         ("- [ ] ⏳T001 a", "T001", Mark.OPEN),
         ("- [ ] **T12-03** a", "T12-03", Mark.OPEN),
         ("- [x] T2-014: a", "T2-014", Mark.DONE),
+        ("- [ ] T1-100 a", "T1-100", Mark.OPEN),
+        ("- [ ] T10-11 a", "T10", Mark.OPEN),
+        ("- [ ] T01-02 a", "T01", Mark.OPEN),
+        ("- [ ] T12-2025 a", "T12", Mark.OPEN),
         ("- [ ] M001 a", "M001", Mark.OPEN),
         ("- [ ] R001 a", "R001", Mark.OPEN),
         ("- [ ] T1006 a", "T1006", Mark.OPEN),
@@ -328,3 +332,10 @@ def test_among_the_last_checks_validating_and_testing_are_a_look(title: str) -> 
     flags = [task.flags for task in read_tasks(f"## {title}\n\n{tasks}".encode()).tasks]
     assert flags == [("verify",), ("verify",), (), (), ()]
     assert [task.flags for task in read_tasks(f"## Phase 3: User Story 1\n\n{tasks}".encode()).tasks] == [()] * 5
+
+
+@pytest.mark.parametrize("family", ["S3", "R1", "G1"])
+def test_a_checklist_of_numbers_with_hyphens_is_no_list_of_tasks(family: str) -> None:
+    lines = [f"- [ ] {family}-{number} upload x" for number in ("001", "01", "2024")]
+    file = read_tasks("\n".join(["- [ ] T001 a", "- [ ] T002 b", *lines, ""]).encode())
+    assert [task.id for task in file.tasks] == ["T001", "T002"]
