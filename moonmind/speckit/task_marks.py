@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from moonmind.speckit.spec_tasks import LOOKED_AT, Reason
+from moonmind.speckit.targets import DOCUMENTS, split
 
 MANUAL = "manual"
 
@@ -128,7 +129,7 @@ _BY_HAND = (
     r"|functional|integration|user|final|full|cross-browser|quick)[ ]){0,3}(?:test|verif|check|review|qa\b|valid|inspect|smoke|walk|accept|approv|audit)"
     r"|[ ]*(?:step|action|only|task|work)"
     r"|[ ]*(?:での?|による|으로[ ]?)?(?:冒烟|回归|端到端|スモーク|回帰|스모크[ ]?|회귀[ ]?)?(?:测试|測試|验证|驗證|验收|驗收|检查|檢查|确认|確認|操作|执行|執行|步骤|评审|审核|审查|テスト|検証|動作確認|チェック"
-    r"|作業|実施|対応|테스트|확인|검증|점검|작업|진행|처리|수행)"
+    r"|作業|実施|対応|테스트|확인|검증|점검|작업|진행|처리|수행)(?![ ]?(?:用的?|的|の|용[ ]?)?(?:工具|脚本|腳本|ツール|スクリプト|도구|스크립트|页面|功能))"
     r"|[ ]*(?:prüf|überprüf|abnahme|prueba|verificaci|validaci|revisi|verifica|valida|essai|vérif|прове|тестир|controll))"
 )
 """What follows "manual" when it means a person: "manual test", not "manual mode"."""
@@ -140,9 +141,10 @@ _DONE_BY_HAND = (
 _MANUAL = re.compile(
     rf"(?:^\W{{0,4}}|\*\*\W{{0,4}}|[—–][ ]?|[ ]-{{1,2}}[ ])(?P<lead>manually{_DONE_BY_HAND}|(?:{_HAND})(?:{_BY_HAND}|{_ENDS}))"
     rf"|{_OPENING}\W{{0,4}}(?:requires?[ ]|needs?[ ]|must be |only[ ])?(?P<inside>manually{_DONE_BY_HAND}|(?:{_HAND})(?:{_BY_HAND}|{_ENDS}))"
-    rf"|{_OPENING}\W{{0,4}}(?P<human>human(?:[ -](?:only|action|step|task|review|decision|verification|testing|required|needed))?(?=[ ]?{_CLOSING})"
-    r"|(?:user|owner|operator|maintainer)[ ](?:to[ ](?:test|verify|run|check|confirm|decide|provide)|action[ ](?:required|needed))\b"
-    r"|(?:requires?|needs?)[ ](?:an?[ ])?human\b)"
+    rf"|{_OPENING}\W{{0,4}}(?P<human>(?P<reserved>human[ -](?:only|action|steps?|tasks?|required|needed)(?=[ ]?{_CLOSING})"
+    r"|(?:user|owner|operator|maintainer)[ ](?:(?:to|must)[ ](?:test|verify|run|check|confirm|decide|provide)|action[ ](?:required|needed))\b)"
+    rf"|human[ -](?:review|decision|verification|testing)(?=[ ]?{_CLOSING})|(?:requires?|needs?)[ ](?:an?[ ])?(?:human|user[ ]input)\b)"
+    rf"|^{_OPENING}\W{{0,4}}(?P<person>(?:human|人|人间|人間|사람)(?=[ ]?{_CLOSING}))|^\W{{0,4}}(?P<called>human(?=[:：]|\*\*))"
     rf"|(?P<last>(?:manually|by hand)[ ]?(?={_CLOSING}))"
     r"|^\W{0,4}(?P<doing>(?:run|execute|perform|do|conduct|complete|carry out|repeat)\b[\w\s'`-]{0,30}?\bmanual(?:ly)?"
     rf"(?:{_BY_HAND}))"
@@ -182,6 +184,7 @@ _MANUAL_TITLE = re.compile(
 )
 _BRACKET_OR_DASH = re.compile(rf"(?:{_OPENING}|[—–]|[ ]-)")
 _BRACKET = re.compile(_OPENING)
+_IN_THE_LAST_BRACKETS = re.compile(rf"[^()（）\[\]]{{0,200}}{_CLOSING}\W{{0,8}}$")
 _APART = re.compile(rf"(?:^[^\w]{{0,4}}|{_OPENING}[ ]?|[—–:：*-][ ]?|[.;][ ])\Z")
 """What stands before a word that is apart from a sentence."""
 _NEAR = 40
@@ -213,7 +216,16 @@ def _of_text(text: str) -> Iterator[Reason]:
             if not _is_value(searched, match) and not _is_named(searched, match):
                 yield Reason(_TO_KIND[match[1].casefold()], match[1])
         for match in _MANUAL.finditer(searched):
-            yield Reason(MANUAL, _words(match[0]))
+            if not _is_behaviour(searched, match):
+                yield Reason(MANUAL, _words(match[0]))
+
+
+def _is_behaviour(text: str, match: re.Match[str]) -> bool:
+    """Return True for brackets about a person that describe what is built: "(user to confirm) in src/a.ts"."""
+    if not (match["human"] or match["person"] or match["called"]):
+        return False
+    apart = match.start() == 0 or _IN_THE_LAST_BRACKETS.match(text, match.end()) is not None
+    return not apart or any(path.rpartition("/")[2] not in DOCUMENTS for path in split(text).targets)
 
 
 def _of_heading(title: str) -> Iterator[Reason]:
@@ -230,7 +242,7 @@ def _of_heading(title: str) -> Iterator[Reason]:
         if match[1] not in {"MANUAL", "COVERED"} and alone and not _is_value(bare, match):
             yield Reason(_TO_KIND[match[1].casefold()], match[1])
     for match in _MANUAL.finditer(bare):
-        if (match["inside"] or match["last"] or match["human"]) and not bare.startswith("/", match.end()):
+        if (match["inside"] or match["last"] or match["reserved"]) and not bare.startswith("/", match.end()):
             yield Reason(MANUAL, _words(match[0]))
 
 

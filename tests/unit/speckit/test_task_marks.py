@@ -216,3 +216,62 @@ def test_the_page_lists_every_mark_of_a_language(language: str) -> None:
     (row,) = [line for line in PAGE.read_text("utf-8").splitlines() if line.startswith(f"| {language} |")]
     cells = [f"{kind}: {languages[language]}" for kind, languages in MARKS.items() if language in languages]
     assert row == f"| {language} | {'; '.join(cells)} |"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "HUMAN: Do x",
+        "**HUMAN** Do x",
+        "[人] 选择颜色",
+        "（人間）色を選ぶ",
+        "[HUMAN] Choose the colours",
+        "Try the page (user must test)",
+        "Choose a plan (requires user input)",
+        "Choose a plan (human decision).",
+        "Verify the totals in src/totals.py (user to verify)",
+        "(user to test) Try the page",
+    ],
+)
+def test_a_person_named_first_or_last_takes_the_task(text: str) -> None:
+    assert kinds(marks_in(text)) == ("manual",)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Add message sender type (human) to src/chat/types.ts",
+        "Add chat roles: AI (assistant) and user (human) in src/roles.py",
+        "Add player type (human) in src/game/player.ts",
+        "Add a player type (human)",
+        "Implement human-in-the-loop node (human review) in src/graph/nodes.ts",
+        "Implement escalation node (requires human approval) in src/graph/escalate.ts",
+        "[Human] Add human sprite in src/sprites/human.ts",
+        "Add confirmation modal (user to confirm before delete) in src/Modal.tsx",
+        "Add setup wizard (user to provide API key) in src/wizard.ts",
+        "Add settings screen (owner to decide visibility) in src/settings.tsx",
+        "Add state (user action required) to src/state.ts",
+        "Add a modal (user to confirm) before deletion",
+        "手动冒烟测试工具 src/x.ts",
+        "手動スモークテストのスクリプトを作成 scripts/x.sh",
+        "수동 회귀 테스트 스크립트 작성 tests/x.ts",
+    ],
+)
+def test_a_person_in_what_is_built_takes_no_task(text: str) -> None:
+    assert marks_in(text) == ()
+
+
+@pytest.mark.parametrize(
+    ("title", "flags"),
+    [
+        ("Phase 5: Escalation (Human)", ()),
+        ("Phase 5: Opponents (human)", ()),
+        ("Phase 5: User Story 3 - Handoff (human review)", ()),
+        ("Phase 5: Agent chat (requires human approval)", ()),
+        ("Phase 7: Launch (human only)", ("manual",)),
+        ("Phase 7: Launch (human tasks)", ("manual",)),
+        ("Phase 7: Launch (user to test)", ("manual",)),
+    ],
+)
+def test_a_heading_that_names_a_person_reserves_tasks_only_by_saying_so(title: str, flags: tuple[str, ...]) -> None:
+    assert kinds(marks_in_heading(title)) == flags
