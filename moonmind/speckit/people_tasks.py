@@ -74,7 +74,7 @@ _UNCONDITIONAL = {
         r"|(?:変更|コード|すべて|成果物)を?(?:コミット|プッシュ(?!通知))|(?<![一-龠])ブランチを(?:作成|切)|(?:PR|プルリクエスト|プルリク)を?(?:作成|出す|オープン)"
         r"|(?:커밋|(?:원격|origin|git)[^.]{0,8}푸시)(?:한다|하기|합니다)?[ ]?$|브랜치[를 ]?[ ]?(?:생성(?!하는)|만들(?!어[ ]?주는))|(?:[가-힣][ ]?)PR(?:[ ]?(?:생성|작성|올리기|제출|오픈))?$"
         r"|^(?:änderungen[ ])?(?:committen|pushen)\b|^(?:crear|abrir|criar|ouvrir|créer|создать|открыть)[ ](?:une?[ ]|um[ ]|el[ ]|la[ ])*(?:pr\b|pull request|rama\b|branche\b)"
-        r"|^(?:hacer|fazer|faire|сделать)[ ](?:[^\W\d]{1,12}[ ]){0,2}(?:commit|push|коммит)\b|^закоммитить|^запушить"
+        r"|^(?:hacer|fazer|faire|сделать)[ ](?:[^\W\d]{1,12}[ ]){0,2}(?:commit|push|коммит)\b(?![ ](?:d[aeo]s?|de[ ]las?)[ ](?:notif|trans))|^закоммитить|^запушить"
     ),
     "deploy": (
         rf"^(?:(?:re-?)?deploy|release|publish|ship|roll ?out|promote)\b{_NEVER_AFTER_DEPLOY}[^;]{{0,120}}?\b(?:to|on|in|onto)[ ]{_PLACES}\b"
@@ -101,16 +101,17 @@ _CONDITIONAL = {
         r"|^(?:获得|取得|等待|申请|請求)[^，。；]{0,16}(?:批准|审批|審批|同意|签字|簽核|确认)|^(?:审批|審批|批准|签字|簽核)"
         r"|(?:代表|責任者|オーナー|顧客|上長|クライアント|管理者|PO)(?:様)?(?:の)?(?:判断|承認(?!待ち|済|一覧|機能|フロー|依頼)|決裁|決定|確認を得|の合意)|承認を(?:得る|もらう|依頼)"
         r"|(?:대표|담당자|고객|책임자|오너|팀장)(?:의)?[ ]?(?:승인|결정|결재|확인[ ]?필요)|승인(?:을)?[ ]?받기?"
-        r"|^(?:freigabe|genehmigung)\b|\b(?:freigabe|genehmigung)[ ](?:einholen|durch|von)\b|^(?:obtenir|demander)[^.;]{0,30}(?:approbation|validation|accord)"
-        r"|^(?:obtener|solicitar|pedir)[^.;]{0,30}aprobación|^(?:obter|solicitar|pedir)[^.;]{0,30}aprovação|^(?:получить|запросить|согласовать)\b[^.;]{0,40}"
+        r"|^(?:freigabe|genehmigung)\b|\b(?:freigabe|genehmigung)[ ](?:einholen|durch|von)\b|^(?:obtenir|demander)[^.;]{0,30}(?:approbation|accord)\b"
+        r"|^(?:obtener|solicitar|pedir)[^.;]{0,30}aprobación|^(?:obter|solicitar|pedir)[^.;]{0,30}aprovação|^(?:получить|запросить|согласовать)\b[^.;]{0,40}(?:одобрени|утвержд|согласи|согласован)"
     ),
     "deploy": (
         rf"^(?:(?:re-?)?deploy|roll ?out|promote)\b{_NEVER_AFTER_DEPLOY}(?![ ]?(?:key|ment)\b)"
         rf"|^(?:release|publish)[ ](?:the[ ]|a[ ]|new[ ])*(?:v\d|version|package|release|app|image|artifacts?)\b|^go[ -]live\b"
         r"|^(?:submit|upload)\b[^.;]{0,60}\b(?:app[ ]?store|play[ ]?store|google[ ]play|test ?flight)\b|^(?:create|draft|cut)[ ](?:an?[ ]|the[ ])*(?:github|gitlab)[ ]release\b"
-        rf"|^provision\b[^.;]{{0,80}}\b(?:on|in)[ ]{_PLACES}\b|^publicar\b[^.;]{{0,40}}\b(?:play[ ]store|app[ ]store|npm|produ[cç][cç]?i?[oóã]o?n?)\b"
-        r"|^(?:提交|上传|发布)[^，。；]{0,12}(?:app[ ]?store|应用商店|应用市场|微信)"
-        r"|^(?:部署|上线|上線|发布版本|發布版本)|^(?:deployen|bereitstellen|ausrollen|déployer|desplegar|implantar|задеплоить|развернуть)\b"
+        rf"|^provision\b(?!.{{0,200}}\b(?:terraform|pulumi|cdk|cloudformation|ansible|helm)\b)[^.;]{{0,80}}\b(?:on|in)[ ]{_PLACES}\b|^publicar\b(?![ ](?:event|mensag|mensaj))[^.;]{{0,40}}\b(?:play[ ]store|app[ ]store|npm|produ[cç][cç]?i?[oóã]o?n?)\b"
+        r"|^(?:提交|上传|发布)[^，。；]{0,12}(?:app[ ]?store|应用商店|应用市场|微信(?:公众平台|开放平台|小程序(?:平台|后台|审核)|审核))"
+        r"|^(?:部署|上线|上線|发布版本|發布版本)|^(?:deployen|bereitstellen|ausrollen|задеплоить)\b"
+        r"|^(?:déployer|desplegar|implantar|развернуть)\b[^.;]{0,40}\b(?:prod\w*|staging|servidor|serveur|сервер\w*|прод\w*|стейдж\w*)\b"
         r"|(?:デプロイ|リリース)(?:する|を実施|作業|$)|배포(?:한다|하기|합니다|[ ]?진행)?[ ]?$"
     ),
     "environment": (
@@ -139,17 +140,18 @@ _CONDITIONAL = {
         r"^(?:obtain|acquire|procure|apply for|register for|sign up for|request(?=[ ](?:an?[ ]|the[ ])*(?:api|credentials|certificates)))\b[^.;]{0,60}"
         r"\b(?:api[ -]?keys?|credentials?|certificates?|licen[cs]es?(?:[ ]keys?)?|accounts?)\b"
         r"|^(?:purchase|buy)[ ](?:an?[ ]|the[ ]|[\w.-]+[ ]){0,3}(?:domain|licen[cs]e|certificate|hardware|device)s?\b(?![ ](?:page|flow|screen|endpoint|button))"
-        r"|^(?:add|set|set up|configure|store|create|update|put)\b[^.;]{0,60}\b(?:github[ ](?:actions[ ])?secrets?|repository[ ]secrets?|1password|secrets? manager|(?:stripe|firebase|google|aws|azure|vercel"
+        r"|^(?:add|set|set up|configure|store|create|update|put)\b[^.;]{0,60}\b(?:github[ ](?:actions[ ])?secrets?|repository[ ]secrets?|1password|secrets? manager|(?:in|on|to|at|via|through|from)[ ](?:the[ ])?(?:stripe|firebase|google|aws|azure|vercel"
         r"|netlify|supabase|github|gitlab|cloudflare|auth0|apple|facebook|twilio|sendgrid|play|app store|developer)[ ](?:cloud[ ]|developer[ ])?(?:console|dashboard|portal))\b"
-        r"|^create an? (?:[\w-]+[ ])?account[ ](?:at|with|on)\b"
+        r"|^create an? (?:[\w-]+[ ])?account[ ](?:at|with|on)[ ](?:https?:|[\w-]{1,60}\.(?:com|io|org|net|dev|app)\b)"
         r"|^(?:create|set[ ]up|open|register)[ ](?:an?[ ]|the[ ])*(?:stripe|firebase|google|aws|azure|vercel|netlify|supabase|cloudflare|auth0|apple|twilio|sendgrid|developer)"
-        r"[ ](?:cloud[ ]|developer[ ])?account\b(?![ ](?:page|model|screen|link|service|endpoint)s?\b)"
+        r"[ ](?:cloud[ ]|developer[ ])?account\b(?![ ](?:for[ ](?:each|every|new)|when|on)\b)"
         r"|^register\b[^.;]{0,40}\b(?:google|azure|apple|facebook|github|stripe|firebase)[ ](?:cloud[ ]|developer[ ])?(?:console|dashboard|portal)\b"
-        r"|^(?:add|set|configure|update|put)\b[^.;]{0,60}\b(?:vercel|netlify|heroku|railway|render|cloudflare|supabase)[ ](?:project[ ])?(?:env(?:ironment)?[ ]var(?:iable)?s?|settings|secrets)\b"
-        r"|^rotate[ ](?:the[ ]|all[ ])*(?:production|staging|exposed|leaked|compromised)[ ](?:[\w-]+[ ]){0,2}(?:credentials?|secrets?|keys?|passwords?)\b"
+        r"|^(?:add|set|configure|update|put)\b[^.;]{0,60}\b(?:(?:vercel|netlify|heroku|railway|render|cloudflare|supabase)[ ](?:project[ ])?(?:env(?:ironment)?[ ]var(?:iable)?s?|secrets)"
+        r"|(?:vercel|netlify|heroku|cloudflare|supabase)[ ](?:project[ ])?settings)\b"
+        r"|^rotate[ ](?:the[ ]|all[ ])*(?:production|staging|exposed|leaked|compromised)[ ](?:[\w-]+[ ]){0,2}(?:credentials?|secrets?|keys?|passwords?)\b(?![ ](?:via|through|using|every|on|when)\b)"
         r"|^rotate\b[^.;]{0,60}\b(?:credentials?|secrets?|keys?|passwords?)(?:/\w+)?[ ](?:at[ ]http|in[ ](?:the[ ])?[\w-]+[ ](?:dashboard|console|portal))"
         r"|^(?:申请|申請|获取|取得|购买)[^，。；]{0,16}(?:密钥|金鑰|证书|凭证|账户|账号|域名|api key)|(?:APIキー|アカウント|証明書|認証情報)を?(?:取得|発行|申請)"
-        r"|(?:API[ ]?키|계정|인증서)(?:를|을)?[ ]?(?:발급|신청|구매)|^(?:beschaffen|beantragen)\b|^(?:obtenir|obtener|obter|получить)[^.;]{0,30}(?:clé|clave|chave|ключ|credencia|credentials)"
+        r"|(?:API[ ]?키|계정|인증서)(?:를|을)?[ ]?(?:발급|신청|구매)|^(?:beschaffen|beantragen)\b|^(?:obtenir|obtener|obter|получить)[^.;]{0,30}(?:clés?[ ](?:d['’])?api|claves?[ ](?:de[ ](?:la[ ])?)?api|chaves?[ ](?:d[ae][ ])?api|api[- ]ключ|ключ\w*[ ]api|credencia|credentials)"
     ),
     "recording": (
         r"^(?:record|film|shoot|produce)[ ](?:an?[ ]|the[ ]|[\w-]+[ ]){0,3}?(?:demo|screencast|screen[ -]?recording|walkthrough|video)(?=$|[ ](?:of|for|showing|demo|and|with|walkthrough)\b|[.,:;()–—-])"
@@ -161,9 +163,9 @@ _CONDITIONAL = {
         r"\bstakeholders?\b[^.;]{0,20}\b(?:review|demo|feedback|meeting|acceptance|walkthrough)|^(?:present|demo|discuss|hold|meet)\b[^.;]{0,60}\b(?:with|to)[ ]"
         r"(?:the[ ]|our[ ])*(?:stakeholders?|team|clients?|product owner|po|legal|management|designers?|security team)\b"
         r"|^(?:conduct|run|perform|hold|organi[sz]e|schedule)\b[^.;]{0,40}\b(?:user[ ](?:testing|tests?|interviews?|acceptance|research)|usability[ ](?:test\w*|sessions?|study)|interviews?|workshop|training session)\b"
-        r"|^team[ ]review\b|^(?:notify|inform|brief)[ ](?:the[ ]|all[ ])*stakeholders?\b|\bnative[ ]speakers?\b|^homologar[ ](?:com|con)\b"
-        r"|^announce[ ](?:the[ ])?(?:release|launch|deprecation|migration)\b|^announce\b[^.;]{0,60}\b(?:in|on|via)[ ](?:slack|discord|twitter|teams|linkedin|social)\b"
-        r"|^(?:collect|gather)\b[^.;]{0,30}\bfeedback[ ]from[ ](?:\d|beta|early|pilot|real|stakeholders)"
+        r"|^team[ ]review\b|^(?:notify|inform|brief)[ ](?:the[ ]|all[ ])*stakeholders?\b(?![ ](?:when\w*|through|via|by|if|on)\b)|\b(?:by|with|from|ask|have)[ ](?:an?[ ]|the[ ])?native[ ]speakers?\b|^homologar[ ](?:com|con)\b"
+        r"|^announce[ ](?:the[ ])?(?:release|launch|deprecation|migration)\b|^announce\b[^.;]{0,60}\b(?:in|on|via)[ ](?:slack|discord|twitter|teams|linkedin|social[ ]media)\b"
+        r"|^(?:collect|gather)\b[^.;]{0,30}\bfeedback[ ]from[ ](?:\d|beta|early|pilot|real|stakeholders)(?![^.;]{0,60}\b(?:via|through|using)\b)"
         r"|^(?:recruit|interview)\b[^.;]{0,30}\b(?:users?|participants?|testers?|customers?)\b|^train[ ](?:the[ ])?(?:staff|support|team|operators)\b"
         r"|^(?:组织|安排|召开)[^，。；]{0,12}(?:评审|会议|用户测试|培训)|ユーザーテストを実施|(?:사용자|고객)[ ]?(?:테스트|인터뷰)(?:를|을)?[ ]?(?:진행|실시)"
     ),
@@ -192,20 +194,43 @@ _VERIFY = re.compile(
     r"|(?:运行|執行|执行|跑)[^，。；]{0,24}(?:测试|測試|验收|驗收|验证|驗證|quickstart|检查|檢查|构建|lint|基准)"
     r"|verificar|comprobar|confirmar|(?:ejecutar|executar|rodar|correr)\b[^;]*?\b(?:pruebas|tests?|testes|suite|suíte|validaci|lint)|checar"
     r"|vérifier|confirmer|(?:exécuter|lancer)\b[^;]*?\b(?:tests?|suite|lint|validation)"
-    r"|verifiziere\w*|prüfe\b|überprüfe\b|teste\b|проверить|убедиться|протестировать|запустить[^;]*(?:тест|провер|линт)|verificare|controllare|eseguire[^;]*(?:test|suite))"
+    r"|verifiziere\w*|prüfe\b|überprüfe\b|teste\b|проверить|убедиться|протестировать|запустить[^;]*(?:тест|провер|линт)|verificare|controllare|eseguire[^;]*(?:test|suite)"
+    r"|voer\b[^;]*\btests?\b[^;]*\buit\b|controleer\b|uruchom\b[^;]*\btest|sprawdź\b|chạy\b[^;]*\btest|kiểm tra\b)"
     r"|(?:を|こと|か)(?:実機で|手元で)?(?:確認|検証|チェック)(?:する|すること)?[。）)]?$|テスト(?:を)?実行(?:する)?[。）)]?$"
     r"|(?:[이가을를지]|여부|통과|동작|정상|결과|fail)[ ]?(?:확인|검증|점검)(?:한다|하기|합니다|[ ]?수행)?[.)]?$|테스트[ ]?(?:실행|통과[ ]?확인)(?:한다|하기)?[.)]?$"
-    r"|\b(?:prüfen|überprüfen|verifizieren|testen|ausführen)\W*$",
+    r"|\b(?:prüfen|überprüfen|verifizieren|testen|ausführen|test\w*[ ]çalıştır)\W*$",
     re.IGNORECASE,
 )
+_ALL_VERBS = (CHANGES, MAKES, ADDS, OTHERS)
+_CHINESE = unspaced(*_ALL_VERBS, languages=("Chinese",))
+_JAPANESE = unspaced(*_ALL_VERBS, languages=("Japanese",))
+_KOREAN = unspaced(*_ALL_VERBS, languages=("Korean",))
 _CHANGES = re.compile(
     rf"(?:\b(?:and|then|to)|[,;&—–(.+]|->|→)[ ]?(?:then[ ]|also[ ]|immediately[ ])?(?:{english(CHANGES)}|address|document|record|write|save"
-    r"|clean up|format|implement|regenerate|generate|commit)\w*\b|^(?:run|execute)\b[^;]*\bformat"
+    r"|clean up|format|implement|regenerate|generate|commit)\b|^(?:run|execute)\b[^;]*\bformat"
     r"|\band[ ](?:add|create|remove|delete)[ ](?:the[ ])?(?:missing|any|what|where|those)\b"
     r"|[,;—–][ ](?:add|create|remove|delete|rename|install|configure)\b|\b(?:fixing|updating|resolving|addressing|documenting|recording)\b"
-    rf"|{unspaced(CHANGES, MAKES, ADDS, OTHERS)}|\b(?:{spaced(CHANGES, MAKES, ADDS, OTHERS)})\b",
+    rf"|(?:[，,；;。]|并|並|然后|然後|再|同时|同時)[^，,；;。]{{0,8}}?(?:{_CHINESE})"
+    rf"|(?:{_JAPANESE})(?:[しき]、|して(?!い)|いて|後|した(?:上|うえ|後)|[、。・→＋+]|と(?:動作)?(?:を)?(?:確認|検証))"
+    rf"|(?:{_KOREAN})(?:하고|한[ ]?(?:뒤|후)|[ ]?후|해서|하여|[,.→+]|[ ]?및[ ](?:동작[ ]?)?(?:확인|검증|점검|테스트))"
+    rf"|\b(?:{spaced(CHANGES, MAKES, ADDS, OTHERS)})\b",
     re.IGNORECASE,
 )
+_CLAIM = re.compile(
+    r"\b(?:can|able to)\b(?![^.;]{0,200}[.;—–])|^(?:verificar|comprobar|confirmar|vérifier|confirmer|prüfe|überprüfe|verifiziere|verificare|controllare|проверить|убедиться),?"
+    r"[ ](?:dass|ob|que|si|se|che|что|ли)\b",
+    re.IGNORECASE,
+)
+"""What is said of the thing that is looked at; "create and update" in it are its verbs, not the task's."""
+_REPAIRS = re.compile(
+    r"(?:\b(?:and|then|und|y|e|et|и)|[,;.—–])[ ](?:then[ ])?(?:address|correct|document|fix|record|repair|resolve|(?:update|write|add)[ ](?:the[ ])?(?:docs|documentation|readme|tests?\b|missing)"
+    r"|beheb|korrigier|dokumentier|corregir|arreglar|documentar|corrigir|corriger|documenter|correggere|исправ|описать)",
+    re.IGNORECASE,
+)
+_SET_UP = re.compile(
+    r"[ ](?:config\w*|set-?up|framework|infrastructure|harness|tool\w*|pipeline|script)\b", re.IGNORECASE
+)
+"""What makes "visual regression testing" work."""
 _LABELS = re.compile(r"^(?:\W{0,4}\[[\w &/-]{1,24}\])*[^\w`]*")
 _SEARCHING = re.compile(
     r"\b(?:spikes?|research|investigat\w+|proof[ -]of[ -]concept|poc|feasibility|exploration|recherche|investigación|pesquisa|machbarkeit\w*)\b|调研|調研|可行性|预研|技术验证|调查|調査|スパイク|조사|리서치|스파이크",
@@ -216,12 +241,17 @@ _DOUBTFUL = re.compile(r"(?:validate|check|review|audit|inspect)\b|评审|审查
 _TEST = re.compile(r"test\b|测试|測試|테스트|テスト", re.IGNORECASE)
 """A word that may ask for tests anywhere: "test the login flow" is a look there, "test exit codes" is work."""
 _CLOSING = re.compile(
-    r"\b(?:polish|cross-cutting|acceptance|qa|final checks?|sign-?off)\b|收尾|完善|验收|驗收|仕上げ|受け入れ|마무리"
-    r"|(?:^|[&+,/:：—–-][ ]*|\b(?:and|final|full|end-to-end|e2e|quickstart|integration|system|overall|manual|feature|regression|performance"
-    r"|deployment|success criteria)[ ])(?:validation|verification|release)\b"
-    r"(?![ ](?:rules?|services?|flows?|logic|calendar|notes?|engine|layer|pipeline|middleware|endpoints?|pages?|errors?|messages?|schemas?"
-    r"|framework|codes?|e-?mails?|status|system|models?|api))"
-    r"|(?:^|[:：—–&与與和及、・/-][ ]*|最终|最終|总体|整体|全体|総合|回归|集成|综合|動作|と|(?:및|최종|통합|전체|동작)[ ]?)(?:验证|驗證|検証|검증)(?!码|碼|器|规则|逻辑|服务|模块|邮箱|手机)",
+    r"\b(?:polish(?![ ](?:languages?|locali[sz]ation|translations?)\b)|cross-cutting|qa|final[ ](?:checks?|tests?|testing)|sign-?off|pulido|polimento|finitions?|abnahme)\b"
+    r"|\b(?:user|final)[ ]acceptance\b|\bacceptance[ ](?:test|criteria|check)|(?:^|[:：—–&/-][ ]*)acceptance\b"
+    r"|收尾|完善|验收|驗收|仕上げ|受け入れ|마무리|финальн\w{1,4}[ ](?:проверк|тест)"
+    r"|(?:^|[:：—–/-][ ]*|(?:test\w*|polish|docs|documentation|quality|cleanup|hardening|optimi[sz]ation|deployment|integration)[ ]*(?:[&+,/]|and\b)[ ]*"
+    r"|\b(?:final|full|end-to-end|e2e|quickstart|integration|system|overall|manual|feature|regression|performance|deployment|success criteria)[ ])"
+    r"(?:validation|verification|release)\b(?![ ](?:rules?|services?|flows?|logic|calendar|notes?|engine|layer|pipeline|middleware|endpoints?|pages?"
+    r"|errors?|messages?|schemas?|framework|codes?|e-?mails?|status|system|models?|api|utilit\w+|utils?|helpers?|modules?|hooks?|components?|planning|ui"
+    r"|(?:&|and)[ ]errors?)\b)"
+    r"|(?:^|[:：—–-][ ]*)(?:validierung|überprüfung|validaci[oó]n|verificaci[oó]n|validação|verificação|vérification|проверка)\W*$"
+    r"|(?:^|[:：—–・/-][ ]*|最终|最終|总体|整体|全体|総合|回归|集成|综合|動作|(?:测试|測試|集成|优化|文档|部署|テスト|結合|統合|테스트|통합)[ ]?(?:与|與|和|及|、|と|및)[ ]?|(?:최종|통합|전체|동작)[ ]?)"
+    r"(?:验证|驗證|検証|검증)(?!码|碼|器|规则|逻辑|服务|模块|邮箱|手机)",
     re.IGNORECASE,
 )
 """Last checks. "Input validation" and "Release calendar" name what is built."""
@@ -236,9 +266,9 @@ _CHECK = re.compile(
     r"|flows?(?=\W*$|[ ](?:works?|completes?|by|on|with)\b)"
     r"|work(?:s|ed|ing)?[ ](?:as|correctly|properly|together|with|on|in|across|offline|without|for)|works?(?=\W*$|[ ]?[,.;:(—–])"
     r"|pass(?:es)?(?=\W*$|[ ]?[,.;:(—–]|[ ](?:with|on|in|after|without|by|for)\b)|(?:is|are|all)[ ]passing|green|succeeds?|correctly|properly|as expected"
-    r"|loads|renders|displays|no (?:errors?|warnings?)|(?:servers?|app|application|backend|frontend|services?|containers?)[ ](?:can[ ])?(?:starts?|runs?|compiles?|boots?|responds?))\b"
-    r"|流程|环境|環境|测试|測試|构建|正常|通过|正确|可用|验收|驗收|故事|基准"
-    r"|こと|動作|表示|テスト|ビルド|테스트|빌드|통과|동작|정상|결과|표시|흐름|\bfail\b"
+    r"|loads|renders|displays|no (?:errors?|warnings?)|(?:servers?|app|application|backend|frontend|services?|containers?)[ ](?:can[ ])?(?:starts?|runs?|compiles?|boots?|responds?)(?![ ]only\b))\b"
+    r"|\btest(?:y|ów|leri|ler)\b|\btất cả test\b|流程|环境|環境|测试|測試|构建|正常|通过|正确|可用|验收|驗收|故事|基准"
+    r"|こと|動作|表示|テスト|ビルド|테스트|빌드|통과|동작|정상|결과|표시|흐름|되는지|\bfail\b"
     r"|\b(?:funcion\w*|fonctionn\w*|flu[jx]o|flusso|parcours|rendu|correctamente|corretamente|correctement|pruebas|testes|pasan?|passam?|passent|ablauf"
     r"|funktionier\w*|korrekt|funziona\w*)\b|работ|проход|тест|сборк|корректн|сценари",
     re.IGNORECASE,
@@ -318,9 +348,13 @@ def looks_only(text: str, *, closing: bool = False) -> tuple[Reason, ...]:
     found = _VERIFY.search(bare) or (_doubtful(bare) if closing else None)
     if found is not None and not closing and not _is_check(bare):
         return ()
-    if found is None or _CHANGES.search(bare) or _changes_a_file(text):
+    if found is None or _SET_UP.match(bare, found.end()) or _asks_for_a_change(bare) or _changes_a_file(text):
         return ()
     return (Reason(VERIFY, _shown(found[0])),)
+
+
+def _asks_for_a_change(bare: str) -> bool:
+    return (_REPAIRS if _CLAIM.search(bare) else _CHANGES).search(bare) is not None
 
 
 def _doubtful(bare: str) -> re.Match[str] | None:

@@ -2,7 +2,9 @@
 
 import pytest
 
+from moonmind.speckit.people_tasks import is_closing, kinds_in, looks_only
 from moonmind.speckit.spec_tasks import Reason
+from moonmind.speckit.task_marks import marks_in
 from moonmind.speckit.tasks_md import read_tasks
 
 
@@ -76,7 +78,135 @@ def test_a_task_is_kept_from_agents(text: str, kind: str) -> None:
         "変更をプッシュ通知する src/push.ts",
         "Push branch selector component",
         "Git commit list view",
+        "Create a Stripe account for each new seller",
+        "Create Stripe account onboarding flow",
+        "Create Google account login",
+        "Set up Auth0 account linking middleware",
+        "Update render settings panel",
+        "Configure render settings",
+        "Add Railway settings page for trains",
+        "Rotate production keys via KeyRotationService",
+        "Add Stripe dashboard link to admin",
+        "Create developer dashboard layout",
+        "Create an account with email and password",
+        "Notify all stakeholders when an order ships",
+        "Inform stakeholders through webhook on failure",
+        "Native speaker filter in tutor search",
+        "Team review page",
+        "Collect feedback from beta users via in-app form",
+        "Announce form errors on social login page",
+        "Create a GitHub release job",
+        "Create GitHub release action",
+        "Provision RDS on AWS with Terraform",
+        "发布微信消息模块",
+        "提交微信支付订单",
+        "上传微信头像功能",
+        "Publicar evento em produção",
+        "Получить список заказов",
+        "Запросить данные профиля",
+        "Развернуть список",
+        "Desplegar menú lateral",
+        "Déployer le menu",
+        "Implantar tela de login",
+        "Obtenir la validation du formulaire",
+        "Obtener la clave primaria",
+        "Fazer o push de notificações",
+        "Fazer o commit da transação",
+        "Verify service starts only when configured",
+        "Verify app runs only once (single instance lock)",
+        "Cross-browser testing configuration with Playwright",
+        "Visual regression testing setup",
+        "验证登录流程，修复发现的问题",
+        "运行测试并修复问题",
+        "ログインを実装し、動作を確認する",
+        "로그인 구현 후 확인",
+        "Verify users can log in and fix what fails",
+        "Verificar que funciona correctamente y corregir los errores",
+        "Prüfe, dass alle Tests laufen, und behebe Fehler",
+        "Verify users can log in; update README",
+        "Run all tests and update the docs",
     ],
 )
 def test_a_task_is_an_agents(text: str) -> None:
     assert reasons_of(text) == ()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Prüfe, dass Änderungen korrekt gespeichert werden",
+        "Überprüfe, dass alle Tests ohne Änderung durchlaufen",
+        "ページが移動することを確認",
+        "메뉴 확장이 정상 동작하는지 확인",
+        "Verificare che si possa creare e modificare un ordine correttamente funziona",
+        "一覧が更新されることを確認",
+        "목록이 갱신되는지 확인",
+        "验证删除功能正常工作",
+        "检查配置文件加载正常",
+        "Verificar que se puede crear y modificar un pedido correctamente",
+        "Verify users can add, edit, and update tasks correctly",
+        "Verify user can create, update and delete items end-to-end",
+        "Verify the form saves and updates correctly",
+        "Voer alle tests uit en controleer",
+        "Tüm testleri çalıştır",
+        "Uruchom wszystkie testy",
+        "Chạy tất cả test và kiểm tra",
+    ],
+)
+def test_a_plain_check_holds_up_no_phase(text: str) -> None:
+    assert [reason.kind for reason in reasons_of(text)] == ["verify"]
+
+
+@pytest.mark.parametrize(
+    ("title", "closing"),
+    [
+        ("Phase 3: Schema & Validation", False),
+        ("Phase 3: Parsing and Validation", False),
+        ("Phase 3: Authentication and Verification", False),
+        ("Phase 3: Validation Utilities", False),
+        ("Phase 3: Validation Hooks", False),
+        ("Phase 3: Validation Components", False),
+        ("Phase 3: Release Planning UI", False),
+        ("Phase 3: Offer Acceptance", False),
+        ("Phase 3: Polish language support", False),
+        ("阶段 3：注册与验证", False),
+        ("フェーズ3：登録と検証", False),
+        ("Fase 5: Pulido y validación", True),
+        ("Fase final: Polimento", True),
+        ("Phase 5: Validierung", True),
+        ("Étape 5 : Finitions", True),
+        ("Этап 5: Финальная проверка", True),
+        ("Phase 5: Final Testing", True),
+        ("Phase 5: Testing & Validation", True),
+        ("Phase 6: User Acceptance", True),
+        ("阶段 6：测试与验证", True),
+    ],
+)
+def test_a_title_of_last_checks_is_told_from_one_of_what_is_built(title: str, closing: bool) -> None:
+    assert is_closing(title) is closing
+
+
+@pytest.mark.timeout(30)
+@pytest.mark.parametrize(
+    "unit",
+    [
+        "verify can ",
+        "changes ",
+        "not on main ",
+        "a-",
+        "更新",
+        "再",
+        "수정",
+        "create a stripe ",
+        "(human ",
+        "& ",
+        "provision ",
+    ],
+)
+def test_a_long_text_is_judged_quickly(unit: str) -> None:
+    line = unit * 100_000
+    for text in (line, f"verify {line}", f"验证{line}", f"provision {line}"):
+        kinds_in(text)
+        looks_only(text)
+    marks_in(line)
+    is_closing(line[:2_000])
