@@ -1,6 +1,7 @@
 """Ask in the terminal what a run asks: by plain lines, so that any terminal will do."""
 
 import sys
+from dataclasses import replace
 
 from pydantic import ValidationError
 
@@ -38,10 +39,18 @@ def ask(runs: RunService, run: wire.SpecWorkflowRun, *, why: str | None = None) 
             if run.attention is None:
                 raise
             if run.attention.question == asked.question:
-                say(error.info())
+                say(replace(error.info(), remediation=_possible(asked)))
             else:
                 print("That question is not open any more; the run asks now:", file=sys.stderr)
                 consoles.out().print(question(run))
+
+
+def _possible(asked: wire.Attention) -> str:
+    """Return what may be typed: the list is on the screen already."""
+    count = len(asked.options)
+    if not count:
+        return "Type a text."
+    return f"Type a number from 1 to {count}, or one of the options." if count > 1 else "Type 1, or the option."
 
 
 def _read(asked: wire.Attention, why: str | None) -> wire.AnswerRun:

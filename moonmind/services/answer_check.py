@@ -51,9 +51,9 @@ def feature_of(asked: Attention, answer: Answered) -> str | None:
 def late(run: Run, now: datetime, earlier: Mapping[str, Any] | None) -> AnswerNotAwaited:
     """Report that the run asks nothing (any more), and what happened; `earlier` is the last answer that was given."""
     if run.cancel_requested_at is not None or run.status.terminal:
-        ended = run.status.value if run.status.terminal else "being cancelled"
+        ended = f"has ended as {run.status.value}" if run.status.terminal else "is being cancelled"
         code = f" ({run.error.code})" if run.error is not None else ""
-        return _refused(run, now, f"the run asks nothing any more: it is {ended}{code}", earlier)
+        return _refused(run, now, f"the run asks nothing: it {ended}{code}", earlier)
     if earlier is None:
         return _refused(run, now, "the run asks nothing")
     return _refused(run, now, f"the run's question was answered before: {_told(earlier)}", earlier)

@@ -35,7 +35,7 @@ def question(found: Answer) -> Ask:
     """Put an answer that needs a person as a question with its options: features by path, and CONTINUE for stale boxes."""
     options = [Option(one.feature, storable(str(one))) for one in found.candidates if one.phase is not None]
     others = [one.feature for one in found.candidates if one.phase is None]
-    people = f" Nothing open is an agent's in {listed(others)}." if others else ""
+    people = f" Only tasks for people are open in {listed(others)}." if others else ""
     text = storable(f"{found.text}{people}")
     if found.asks == CHOOSE_FEATURE or found.feature is None:
         return Ask(CHOOSE_FEATURE, text, tuple(options))
@@ -44,4 +44,5 @@ def question(found: Answer) -> Ask:
     go_on = Option(CONTINUE, storable(f"go on in {path}{phase} as its boxes say"))
     elsewhere = (option for option in options if option.value != path)
     checkpoint: Mapping[str, Any] = DiscoverCheckpoint(asked_about=path).stored()
+    text = f"{text} To have boxes ticked for what is there, cancel this run and use `moonmind reconcile`."
     return Ask(found.asks or CHOOSE_FEATURE, text, (go_on, *elsewhere), checkpoint, feature=path)

@@ -214,7 +214,7 @@ def test_an_answer_after_the_time_is_refused_before_and_after_the_janitor_comes(
     assert closed.error is not None
     assert "Which feature?" in closed.error.message
     error = refused(room, run_id, choice="specs/001-accounts")
-    assert error.message == "the run asks nothing any more: it is failed (unanswered)"
+    assert error.message == "the run asks nothing: it has ended as failed (unanswered)"
 
 
 def test_of_several_answers_at_once_one_counts_and_the_others_are_told_of_it(room: EngineRoom) -> None:
@@ -348,7 +348,7 @@ def test_a_cancel_ends_a_run_that_asks_at_once(room: EngineRoom) -> None:
     assert (view.status, view.attention) == (RunStatus.CANCELLED, None)
     assert room.read(run_id).attention is None
     error = refused(room, run_id, choice="specs/001-accounts")
-    assert error.message == "the run asks nothing any more: it is cancelled"
+    assert error.message == "the run asks nothing: it has ended as cancelled"
 
 
 def test_a_run_that_is_being_cancelled_asks_nothing(room: EngineRoom) -> None:

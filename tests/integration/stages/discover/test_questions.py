@@ -48,7 +48,7 @@ def test_the_feature_that_a_person_chooses_is_worked_on(tmp_path: Path, path: st
     question = asked(world)
     assert question.kind == CHOOSE_FEATURE
     # What is a person's alone is nothing to choose, and said.
-    assert question.text.endswith("Nothing open is an agent's in specs/009-people.")
+    assert question.text.endswith("Only tasks for people are open in specs/009-people.")
     assert {option.value for option in question.options} == {"specs/001-a", "specs/002-b", "web/specs/002-b"}
     assert all("1 of 1 tasks open" in option.text for option in question.options)
     assert asked(world) == question
