@@ -210,7 +210,7 @@ _CHANGES = re.compile(
     r"|clean up|format|implement|regenerate|generate|commit)\b|^(?:run|execute)\b[^;]*\bformat"
     r"|\band[ ](?:add|create|remove|delete)[ ](?:the[ ])?(?:missing|any|what|where|those)\b"
     r"|[,;—–][ ](?:add|create|remove|delete|rename|install|configure)\b|\b(?:fixing|updating|resolving|addressing|documenting|recording)\b"
-    rf"|(?:[，,；;。]|并|並|然后|然後|再|同时|同時)[^，,；;。]{{0,8}}?(?:{_CHINESE})"
+    rf"|(?:[，,；;。]|并|並|然后|然後|再|同时|同時)[^，,；;。]{{0,8}}?(?:{_CHINESE})|[与與及和](?:修复|修復|修正)"
     rf"|(?:{_JAPANESE})(?:[しき]、|して(?!い)|いて|後|した(?:上|うえ|後)|[、。・→＋+]|と(?:動作)?(?:を)?(?:確認|検証))"
     rf"|(?:{_KOREAN})(?:하고|한[ ]?(?:뒤|후)|[ ]?후|해서|하여|[,.→+]|[ ]?및[ ](?:동작[ ]?)?(?:확인|검증|점검|테스트))"
     rf"|\b(?:{spaced(CHANGES, MAKES, ADDS, OTHERS)})\b",

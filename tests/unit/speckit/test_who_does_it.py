@@ -118,6 +118,7 @@ def test_a_task_is_kept_from_agents(text: str, kind: str) -> None:
         "Visual regression testing setup",
         "验证登录流程，修复发现的问题",
         "运行测试并修复问题",
+        "执行 quickstart 流程验证与修正问题",
         "ログインを実装し、動作を確認する",
         "로그인 구현 후 확인",
         "Verify users can log in and fix what fails",
