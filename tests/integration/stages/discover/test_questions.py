@@ -1,5 +1,6 @@
 """What discover asks a person, and that it goes on with what was answered."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -88,6 +89,16 @@ def test_a_person_takes_another_feature_than_the_one_with_stale_boxes(tmp_path: 
     )
     other.answers(CONTINUE)
     assert planned(other).feature.path == "specs/001-a"
+
+
+@pytest.mark.parametrize(("requested", "pointer"), [("", "specs/done/003-z"), ("specs/done/003-z", ""), ("003", "")])
+def test_what_is_set_aside_is_planned_where_it_is_named(tmp_path: Path, requested: str, pointer: str) -> None:
+    files = {
+        "specs/002-b/tasks.md": OPEN,
+        "specs/done/003-z/tasks.md": OPEN,
+        ".specify/feature.json": json.dumps({"feature_directory": pointer}),
+    }
+    assert planned(world_of(tmp_path, files, requested)).feature.path == "specs/done/003-z"
 
 
 def test_a_feature_that_is_gone_when_the_answer_comes_is_said_to_be(tmp_path: Path) -> None:
