@@ -13,18 +13,18 @@ from moonmind.speckit.spec_tasks import LOOKED_AT, VERIFY, Reason
 from moonmind.speckit.targets import DOCUMENTS, is_folder, split
 
 WHO: Mapping[str, str] = {
-    "approval": "somebody who may approve it",
-    "deploy": "somebody who may deploy or release",
-    "environment": "somebody with access to that environment",
-    "device": "somebody with the device",
-    "assistive technology": "somebody with the assistive technology",
-    "another repository": "somebody who works in the other repository",
+    "approval": "a person who may approve it",
+    "deploy": "a person who may deploy or release",
+    "environment": "a person with access to that environment",
+    "device": "a person with the device",
+    "assistive technology": "a person with the assistive technology",
+    "another repository": "a person who works in the other repository",
     "git": "MoonMind itself commits, pushes and opens the pull request",
-    "credentials": "somebody who holds the accounts and secrets",
-    "recording": "somebody who can record it",
+    "credentials": "a person who holds the accounts and secrets",
+    "recording": "a person who can record it",
     "people": "the people that it names",
     VERIFY: "whoever runs the checks; nothing is to be changed",
-    "no box": "somebody who gives the task a box",
+    "no box": "a person who gives the task a box",
 }
 """Who does a task of a kind; of the marks, whoever wrote them knows."""
 
@@ -317,7 +317,7 @@ _LONGEST = 60
 
 
 def who(reason: Reason) -> str:
-    """Say who does a task that is kept from agents for this reason."""
+    """Return who does a task that is kept from agents for this reason."""
     return WHO.get(reason.kind, "a person")
 
 

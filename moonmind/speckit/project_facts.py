@@ -107,7 +107,7 @@ def _text(data: bytes | None) -> str:
 
 
 def named_files(present: Collection[str], root: str, named: Iterable[str]) -> tuple[NamedFile, ...]:
-    """Tell which named paths are there: below the project's root first, then as they are written; folders too."""
+    """Return which named paths are there: below the project's root first, then as they are written; folders too."""
     folders = {""}
     for path in present:
         above = path.rpartition("/")[0]

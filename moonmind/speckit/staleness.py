@@ -56,7 +56,7 @@ class Counted:
     there: int
 
     def __str__(self) -> str:
-        """Say it: "67 of 71 open tasks name files that are there"."""
+        """Return it in words: "67 of 71 open tasks name files that are there"."""
         if not self.named:
             return (
                 f"none of the {self.open} open tasks names a file" if self.open != 1 else "the open task names no file"
@@ -94,7 +94,7 @@ def count(tasks: Sequence[SpecTask], feature: Feature, tree: Tree) -> Counted:
 
 
 def why_stale(phase: Phase, tasks: Sequence[SpecTask], feature: Feature, file: TasksFile, seen: Seen) -> str | None:
-    """Say why the boxes of a feature, or of its next phase, may be stale; None where nothing speaks for it.
+    """Return why the boxes of a feature, or of its next phase, may be stale; None where nothing speaks for it.
 
     `tasks` are those of the phase that would be handed out.
     """
@@ -150,7 +150,7 @@ def _is_there(task: SpecTask, feature: Feature, seen: Seen) -> bool:
 
 
 def _incomparable(tasks: Sequence[SpecTask], feature: Feature, seen: Seen) -> str | None:
-    """Say that nothing can be compared where no task names a file and there is more code than there are tasks."""
+    """Return that nothing can be compared, in words, where no task names a file and there is more code than there are tasks."""
     named = any(not is_folder(path) for task in tasks for path in places_of(task, feature, seen.tree))
     code = sum(_CODE.search(path) is not None for path in seen.tree.paths)
     if named or len(tasks) < FEWEST_ADDED or code <= len(tasks):

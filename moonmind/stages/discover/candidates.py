@@ -52,10 +52,12 @@ class Candidates:
     _branches: dict[str, FeatureBranches] = field(default_factory=dict)
 
     def choose(self) -> tuple[Answer, str]:
-        """Answer what to do next, and give the base branch that holds the tasks.md of it.
+        """Return what to do next, and the base branch that holds the tasks.md of it.
 
         The default branch goes first; a branch that is named as a feature and holds it is asked only when the default
-        branch does not have what is wanted. One that cannot be read stands in no other's way. Raises FeatureUnclear and InvalidRequest; every other refusal is an answer.
+        branch does not have what is wanted. One that cannot be read stands in no other's way.
+
+        Raises FeatureUnclear and InvalidRequest; every other refusal is an answer.
         """
         requested = self.chosen or self.context.run.requested_key
         base = self.snapshot.repository.default_branch
@@ -216,7 +218,7 @@ def _is_named(feature: Feature, branch: str) -> bool:
 
 
 def _unmerged(feature: Feature, branches: FeatureBranches, base: str) -> str | None:
-    """Say on which branch a feature's work is that the base lacks, and what is to be merged."""
+    """Return, in words, the open branch that holds a feature's work, and its pull request; None where there is none."""
     if (going_on := branches.going_on(feature)) is None:
         return None
     name, choice = going_on

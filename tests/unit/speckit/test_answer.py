@@ -90,7 +90,7 @@ def test_a_feature_with_only_tasks_for_people_does_not_make_the_only_other_one_a
 def test_when_only_people_have_tasks_left_it_is_said_who_does_what() -> None:
     found = answer(repository({A: PEOPLE, B: DONE}))
     assert (found.kind, path_of(found)) == (AnswerKind.PEOPLE_ONLY, A)
-    assert 'T002: somebody who may deploy or release (deploy: "Deploy to production")' in found.reasons
+    assert 'T002: a person who may deploy or release (deploy: "Deploy to production")' in found.reasons
     assert 'T003: a person (manual: "(manual")' in found.reasons
     assert found.text.startswith("Only tasks for people are left in specs/001-a: T002 (deploy), T003 (manual).")
     found = answer(repository({A: PEOPLE, B: PEOPLE}))

@@ -130,7 +130,7 @@ def test_tasks_for_people_only_end_the_run_with_who_does_what(tmp_path: Path) ->
     assert outcome.result["featureKey"] == "specs/001-a"
     for words in (
         "Only tasks for people or that verify are left in specs/001-a: T001 (deploy), T002 (verify).",
-        'T001: somebody who may deploy or release (deploy: "Deploy to production").',
+        'T001: a person who may deploy or release (deploy: "Deploy to production").',
         'T002: whoever runs the checks; nothing is to be changed (verify: "Run the test").',
     ):
         assert words in outcome.reason

@@ -234,7 +234,7 @@ def test_an_agent_that_changes_nothing_and_says_why_made_no_progress(world: Worl
         pytest.param(
             "Deploy to production",
             "I have no access.",
-            "no agent's: somebody who may deploy or release (deploy",
+            "no agent's: a person who may deploy or release (deploy",
             marks=pytest.mark.full,
         ),
     ],
