@@ -279,6 +279,16 @@ class CredentialInvalid(NotConfigured):
     remediation = "Fix the named credential or tool, check with `moonmind doctor`, then retry the run."
 
 
+class SandboxFailed(NotConfigured):
+    """The sandbox that jobs are to run in cannot be had on this host, or does not hold."""
+
+    code = "sandbox_failed"
+    http_status = 409
+    remediation = (
+        "Fix what the check `sandbox` of `moonmind doctor` names, or set MOONMIND_SANDBOX; then retry the run."
+    )
+
+
 class Unavailable(MoonMindError):
     """A service we need does not answer now."""
 
@@ -335,6 +345,17 @@ class AgentBusy(AgentError):
     code = "agent_busy"
     retryable = True
     remediation = "No action needed: the stage tries again automatically. With an API key (CODEX_API_KEY), agents run side by side."
+
+
+class SandboxUnavailable(AgentError):
+    """The sandbox could not be built just now, or it ended under the job: its engine is down or was restarted."""
+
+    code = "sandbox_unavailable"
+    retryable = True
+    remediation = (
+        "The stage is tried again automatically. If the error persists, start the container engine, or free what the host "
+        "lacks (memory, disk), and check with `moonmind doctor`."
+    )
 
 
 class AgentStalled(AgentError):
