@@ -566,6 +566,13 @@ class SpecUnreadable(Rejected):
     remediation = "Correct the named file and line, push, and start a new run."
 
 
+class RecipeUnreadable(Rejected):
+    """`.moonmind.yml` cannot be read with certainty."""
+
+    code = "recipe_unreadable"
+    remediation = "Correct the named lines of .moonmind.yml; docs/environments.md describes the file."
+
+
 class FeatureUnclear(Rejected):
     """Which feature is meant cannot be decided from the request and the repository."""
 

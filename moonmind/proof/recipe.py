@@ -1,0 +1,192 @@
+"""`.moonmind.yml`: what a repository says of its environment, as a model. `recipe_reading.py` reads it, with lines."""
+
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, WithJsonSchema
+
+from moonmind.proof import recipe_rules as rules
+from moonmind.proof.path_globs import literal
+
+RECIPE_FILE = ".moonmind.yml"
+
+MOST_ENVIRONMENTS = 20
+MOST_COMMANDS = 50
+MOST_GLOBS = 100
+MOST_VARIABLES = 100
+
+
+def _checked(problem: Callable[[str], str | None]) -> AfterValidator:
+    def check(text: str) -> str:
+        if (found := problem(text)) is not None:
+            raise ValueError(found)
+        return text
+
+    return AfterValidator(check)
+
+
+def _plain_folder(text: str) -> str:
+    return "/".join(part for part in text.split("/") if part not in {"", "."}) or "."
+
+
+def _plain_glob(text: str) -> str:
+    return text.removeprefix("./")
+
+
+def _listed(given: Any) -> Any:
+    return (given,) if isinstance(given, str) else given
+
+
+def _variables(given: Mapping[str, str]) -> Mapping[str, str]:
+    for name, value in given.items():
+        if (found := rules.variable_problem(name)) is not None:
+            raise VariableRefused(name, f"`{name}` {found}" if name.isprintable() else found)
+        if (found := rules.value_problem(value)) is not None:
+            raise VariableRefused(name, f"the value of `{name}` {found}")
+    return given
+
+
+class VariableRefused(ValueError):
+    """A variable has a name or a value that is refused."""
+
+    def __init__(self, name: str, text: str) -> None:
+        super().__init__(text)
+        self.name = name
+
+
+Folder = Annotated[
+    str,
+    Field(json_schema_extra={"pattern": rules.ROOT, "maxLength": rules.LONGEST_PATH}),
+    _checked(rules.root_problem),
+    AfterValidator(_plain_folder),
+]
+Glob = Annotated[
+    str,
+    Field(json_schema_extra={"pattern": rules.GLOB, "maxLength": rules.LONGEST_PATH}),
+    _checked(rules.glob_problem),
+    AfterValidator(_plain_glob),
+]
+Command = Annotated[
+    str,
+    Field(json_schema_extra={"pattern": rules.COMMAND, "maxLength": rules.LONGEST_COMMAND}),
+    _checked(rules.command_problem),
+]
+Commands = Annotated[
+    Annotated[tuple[Command, ...], Field(max_length=MOST_COMMANDS)],
+    BeforeValidator(_listed, json_schema_input_type=Command | Annotated[tuple[Command, ...], Field(max_length=50)]),
+]
+Image = Annotated[
+    str,
+    Field(json_schema_extra={"pattern": rules.IMAGE, "maxLength": rules.LONGEST_IMAGE}),
+    _checked(rules.image_problem),
+]
+Variables = Annotated[
+    dict[str, str],
+    Field(max_length=MOST_VARIABLES),
+    AfterValidator(_variables),
+    WithJsonSchema(
+        {
+            "type": "object",
+            "maxProperties": MOST_VARIABLES,
+            "propertyNames": {"pattern": rules.VARIABLE},
+            "additionalProperties": {"type": "string", "pattern": rules.VALUE, "maxLength": rules.LONGEST_VALUE},
+        }
+    ),
+]
+
+
+class _Strict(BaseModel):
+    """Refuses keys that it does not know."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class EnvironmentRecipe(_Strict):
+    """What a repository, or a part of it, needs before its tests can run."""
+
+    root: Folder = Field(".", description="The folder in which the commands run, relative to the repository's root.")
+    image: Image | None = Field(
+        None, description="The container image: NAME@sha256:DIGEST, an image's ID, or a name that the operator allows."
+    )
+    setup: Commands = Field(
+        (), description="Commands for a shell that install what the tests need; one after the other, with network."
+    )
+    start: Commands = Field((), description="Commands that start what tests need running, such as a database.")
+    key_files: Annotated[tuple[Glob, ...], Field(max_length=MOST_GLOBS)] | None = Field(
+        None,
+        description="Files below the root whose content decides whether a built environment still fits; `**` for any folders. "
+        "Without it: the lock files and manifests directly in the root.",
+    )
+    variables: Variables = Field(
+        {}, description="Environment variables of every command. Everybody can read this file: no credentials."
+    )
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Return the patterns of the paths, from the repository's root, for whose changes the environment is meant."""
+        return everything_below(self.root)
+
+    @property
+    def image_is_pinned(self) -> bool:
+        """Return True if the image is named by its digest or ID: an operator does not have to allow its name."""
+        return self.image is not None and rules.PINNED.fullmatch(self.image) is not None
+
+
+class EnvironmentPart(EnvironmentRecipe):
+    """One of several environments of a repository."""
+
+    own_paths: Annotated[tuple[Glob, ...], Field(min_length=1, max_length=MOST_GLOBS)] | None = Field(
+        None,
+        alias="paths",
+        description="Paths from the repository's root for whose changes this environment is meant. Without it: all below the root.",
+    )
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Return the patterns that were written; without any, all that is below the root."""
+        return everything_below(self.root) if self.own_paths is None else self.own_paths
+
+
+def everything_below(folder: str) -> tuple[str, ...]:
+    """Return the patterns of all files below a folder."""
+    return ("**",) if folder == "." else (f"{literal(folder)}/**",)
+
+
+def _one_per_root(parts: tuple[EnvironmentPart, ...]) -> tuple[EnvironmentPart, ...]:
+    seen: set[str] = set()
+    for part in parts:
+        if part.root in seen:
+            raise ValueError(f"has two environments with the root `{part.root}`; make them one")
+        seen.add(part.root)
+    return parts
+
+
+def _shape(given: Any) -> str:
+    """Return the tag of the shape; it stands second in the place of each of pydantic's errors below `environment`."""
+    return "list" if isinstance(given, list | tuple) else "one"
+
+
+EnvironmentParts = Annotated[
+    tuple[EnvironmentPart, ...], Field(min_length=1, max_length=MOST_ENVIRONMENTS), AfterValidator(_one_per_root)
+]
+
+
+class RecipeFile(_Strict):
+    """The whole file."""
+
+    environment: (
+        Annotated[
+            Annotated[EnvironmentRecipe, Tag("one")] | Annotated[EnvironmentParts, Tag("list")], Discriminator(_shape)
+        ]
+        | None
+    ) = Field(
+        None,
+        description="What the repository needs before its tests can run: one environment, or a list with one per folder.",
+    )
+
+    @property
+    def environments(self) -> tuple[EnvironmentRecipe, ...] | None:
+        """Return the environments as a list; None where the file says nothing of them."""
+        if self.environment is None:
+            return None
+        return (self.environment,) if isinstance(self.environment, EnvironmentRecipe) else self.environment

@@ -1,0 +1,161 @@
+"""Read `.moonmind.yml`, or refuse it by line, with what to do."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any
+
+from pydantic import ValidationError
+
+from moonmind.errors import RecipeUnreadable
+from moonmind.proof.bounded_yaml import LARGEST, Part, YamlRefused, read_yaml, shown
+from moonmind.proof.recipe import RECIPE_FILE, EnvironmentPart, EnvironmentRecipe, RecipeFile, VariableRefused
+
+__all__ = ["LARGEST", "Problem", "read_recipe"]
+
+MOST_PROBLEMS = 10
+"""Problems that a refusal lists."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What is wrong with a line, and what to do; without a line, with the whole file."""
+
+    line: int | None
+    text: str
+
+    def __str__(self) -> str:
+        return self.text if self.line is None else f"line {self.line}: {self.text}"
+
+
+def read_recipe(data: bytes, *, name: str = RECIPE_FILE) -> RecipeFile:
+    """Return what the file says; raises RecipeUnreadable, which names each line and what to do about it."""
+    try:
+        whole = read_yaml(data)
+    except YamlRefused as error:
+        raise _refusal(name, [Problem(error.line, f"{error.text}. {error.fix}")]) from error
+    if whole is None:
+        return RecipeFile()
+    problems = list(_without_values(whole, ()))
+    if not problems:
+        try:
+            return RecipeFile.model_validate(whole.value)
+        except ValidationError as error:
+            problems = _problems(whole, error)
+    raise _refusal(name, problems)
+
+
+def _refusal(name: str, problems: Sequence[Problem]) -> RecipeUnreadable:
+    listed = [str(one) for one in problems[:MOST_PROBLEMS]]
+    more = len(problems) - len(listed)
+    if more:
+        listed.append(f"{more} more")
+    first = problems[0]
+    message = f"{name}, {listed[0]}" if len(listed) == 1 else f"{name} cannot be read:\n  " + "\n  ".join(listed)
+    return RecipeUnreadable(
+        message, line=first.line, problems=[{"line": one.line, "text": one.text} for one in problems[:MOST_PROBLEMS]]
+    )
+
+
+def _without_values(part: Part, way: tuple[str | int, ...]) -> Iterator[Problem]:
+    for step, below in part.below.items():
+        if below.value is None:
+            name = f"`{shown(step)}`" if isinstance(step, str) else "this item"
+            yield Problem(part.keys.get(str(step), below.line), f"{name} has no value; write one, or remove the line")
+        else:
+            yield from _without_values(below, (*way, step))
+
+
+def _problems(whole: Part, error: ValidationError) -> list[Problem]:
+    # The text of a value error is ours; pydantic would have to copy what it holds.
+    found = [(_place(one["loc"]), one) for one in error.errors(include_url=False)]
+    counted = [
+        (way, one)
+        for way, one in found
+        # A list of which an item is refused counts as shorter than it is.
+        if one["type"] != "too_short"
+        or not any(len(other) > len(way) and other[: len(way)] == way for other, _ in found)
+    ]
+    problems = {_problem(whole, way, one) for way, one in counted}
+    return sorted(problems, key=lambda problem: (problem.line or 0, problem.text))
+
+
+def _place(loc: tuple[str | int, ...]) -> tuple[str | int, ...]:
+    return loc[:1] + loc[2:]  # without the tag of the shape
+
+
+def _problem(whole: Part, way: tuple[str | int, ...], error: Any) -> Problem:
+    part, key = whole.at(*way), way[-1] if way else ""
+    line = whole.at(*way[:-1]).keys.get(str(key), part.line)
+    context = error.get("ctx") or {}
+    match error["type"]:
+        case "extra_forbidden":
+            return Problem(line, _unknown(str(key), way))
+        case "value_error" if isinstance(context["error"], VariableRefused):
+            return Problem(part.keys.get(context["error"].name, line), str(context["error"]))
+        case "value_error":
+            subject = f"`{shown(part.value)}`" if isinstance(part.value, str) and part.value else _name(way)
+            return Problem(part.line, f"{subject} {context['error']}")
+        case "too_long":
+            return Problem(
+                line, f"{_name(way)} has {context['actual_length']} entries; {context['max_length']} are allowed"
+            )
+        case "too_short":
+            return Problem(line, f"{_name(way)} is an empty list; name something, or remove the line")
+        case _:
+            return Problem(line, _wrong_type(part, way, error["type"]))
+
+
+def _name(way: tuple[str | int, ...]) -> str:
+    names = [step for step in way if isinstance(step, str)]
+    return f"`{shown(names[-1])}`" if names else "the file"
+
+
+def _wrong_type(part: Part, way: tuple[str | int, ...], kind: str) -> str:
+    match kind:
+        case "string_type" if isinstance(part.value, bool | int | float):
+            return f'{_name(way)} takes text, and without quotes this is none; write "{shown(part.written)}"'
+        case "string_type":
+            return f"{_name(way)} takes text, not {_kind(part.value)}"
+        case "tuple_type" if way[-1:] in {("setup",), ("start",)}:
+            return f"{_name(way)} takes a command or a list of them, not {_kind(part.value)}"
+        case "tuple_type":
+            return f"{_name(way)} takes a list (`- ...`), not {_kind(part.value)}"
+        case "dict_type":
+            return f"{_name(way)} takes lines of `NAME: value`, not {_kind(part.value)}"
+        case _ if not way:
+            return f"the file holds {_kind(part.value)}; begin it with `environment:`"
+        case _:
+            return f"{_name(way)} takes keys ({', '.join(_KEYS)}), not {_kind(part.value)}"
+
+
+def _kind(value: Any) -> str:
+    match value:
+        case bool():
+            return "true or false"
+        case int() | float():
+            return "a number"
+        case str():
+            return "text"
+        case tuple():
+            return "a list"
+        case _:
+            return "a mapping"
+
+
+_KEYS = tuple(EnvironmentRecipe.model_fields)
+_KEYS_IN_LIST = tuple(field.alias or name for name, field in EnvironmentPart.model_fields.items())
+_TOP_KEYS = tuple(RecipeFile.model_fields)
+
+
+def _unknown(key: str, way: tuple[str | int, ...]) -> str:
+    in_list = any(isinstance(step, int) for step in way)
+    keys, owner = (_TOP_KEYS, RECIPE_FILE) if len(way) == 1 else (_KEYS_IN_LIST if in_list else _KEYS, _TOP_KEYS[0])
+    said = f"`{shown(key)}` is not a key of {owner}"
+    if len(way) == 1 and key in _KEYS_IN_LIST:
+        return f"{said}; indent it below `environment:`"
+    if key in _KEYS_IN_LIST:
+        return f"{said} unless there are several; make it a list (`- root: ...`)"
+    if near := get_close_matches(key[:60], keys, n=1):
+        return f"{said}; did you mean `{near[0]}`?"
+    return f"{said}; {'its key is' if len(keys) == 1 else 'its keys are'} {', '.join(keys)}"
