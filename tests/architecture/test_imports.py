@@ -16,10 +16,12 @@ ENVIRONMENT_READERS = (
     "moonmind/settings.py",
     "moonmind/adapters/supervisor/",
     "moonmind/adapters/agents/scripted_player.py",
+    "moonmind/adapters/sandboxes/breach.py",
+    "moonmind/adapters/sandboxes/bubblewrap_start.py",
     "moonmind/cli/speckit/speckit_command.py",
 )
-"""Settings are read once; the supervisor hands on what it was given; the player is an agent, a program of its own;
-`speckit` answers to Spec Kit's own two variables, and starts without the settings' libraries."""
+"""Settings are read once; the supervisor hands on what it was given; the player and what runs at a sandbox's wall are
+programs of their own; `speckit` answers to Spec Kit's own two variables, and starts without the settings' libraries."""
 
 UNIT_TESTS_WITH_PROCESSES = {
     "tests/unit/runtime/test_server_file.py": "a process that has ended",

@@ -1,0 +1,259 @@
+"""The sandbox `bubblewrap`: namespaces in which only the job's folders and the system's programs exist, and no network."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from functools import lru_cache
+from pathlib import Path, PurePosixPath
+
+import moonmind
+from moonmind.adapters.sandboxes import bubblewrap_start, syscall_filter, system_files
+from moonmind.adapters.sandboxes.sandbox_options import SandboxOptions
+from moonmind.errors import SandboxFailed
+from moonmind.ports.check import Check, CheckStatus
+from moonmind.ports.sandbox import HOME, PYTHON, TEMPORARY, BoxedCommand, Mount, SandboxKind, Wrapped
+
+_NAMESPACES = ("--unshare-user", "--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts")
+_WHOLE = (
+    "/",
+    "/etc",
+    "/root",
+    "/home",
+    "/var",
+    "/run",
+    "/proc",
+    "/sys",
+    "/dev",
+    "/boot",
+    "/mnt",
+    "/media",
+    "/srv",
+    "/opt",
+)
+"""Folders of the host that nothing may show as a whole."""
+_RESERVED = ("/proc", "/sys", "/dev")
+"""Targets that are the kernel's behind the wall."""
+_SHARED_MEMORY = "/dev/shm"  # noqa: S108 - the job's own
+_INSTALL = "Install bubblewrap (`apt install bubblewrap`), or a Codex that brings one along."
+
+
+class Bubblewrap:
+    """Builds the wall with bwrap, as root or as any other user; the job keeps the worker's uid and gid, without rights."""
+
+    kind = SandboxKind.BUBBLEWRAP
+    user: tuple[int, int] | None = None
+
+    def __init__(self, options: SandboxOptions) -> None:
+        self._options = options
+
+    def wrap(self, job: BoxedCommand) -> Wrapped:
+        """Return the command behind the wall. Raises SandboxFailed where the wall cannot be built on this host."""
+        bwrap = self._bwrap()
+        python, shown = self._interpreter()
+        targets = [PurePosixPath(mount.target) for mount in job.mounts]
+        arguments = [*_files(), "--", *_NAMESPACES, "--unshare-cgroup-try", "--hostname", system_files.HOSTNAME]
+        arguments += ["--die-with-parent", "--new-session", "--as-pid-1", "--cap-drop", "ALL"]
+        arguments += [*system_files.system(), *system_files.processes(), "--dev", "/dev"]
+        arguments += self._memory(_SHARED_MEMORY)
+        for folder in (TEMPORARY, HOME):
+            if not any(PurePosixPath(folder).is_relative_to(target) for target in targets):
+                arguments += self._memory(folder)
+        for path in [*shown, *self._options.read]:
+            arguments += self._read_only(path)
+        for mount in _in_order(job.mounts):
+            arguments += self._mounted(mount, job.mounts)
+        arguments += ["--remount-ro", "/dev", "--remount-ro", "/", "--chdir", job.cwd, "--"]
+        command = [python if part == PYTHON else part for part in job.command]
+        program = [sys.executable, "-I", "-S", bubblewrap_start.__file__]
+        return Wrapped((*program, bwrap, *arguments, *command), _prefixed(job))
+
+    def end(self, mark: str) -> None:
+        """Do nothing: what is behind the wall is in a pid namespace, and ends with bwrap, at the latest with its parent.
+
+        Both are the supervisor's descendants, and whoever finds a supervisor dead ends those.
+        """
+
+    def marks(self) -> tuple[str, ...]:
+        """Return nothing: no job outlives its supervisor."""
+        return ()
+
+    def check(self) -> tuple[Check, ...]:
+        """Build a wall around nothing, and say whether that can be done here."""
+        try:
+            wrapped = self.wrap(BoxedCommand("check", ("/bin/true",), {}, (), cwd="/"))
+            done = subprocess.run(
+                wrapped.argv, env=dict(wrapped.environment), cwd="/", capture_output=True, timeout=30, check=False
+            )
+        except SandboxFailed as failure:
+            return (Check("sandbox", CheckStatus.FAILED, failure.message, failure.advice),)
+        except (OSError, subprocess.TimeoutExpired) as error:
+            return (Check("sandbox", CheckStatus.UNKNOWN, f"bwrap could not be tried: {error}"),)
+        if done.returncode != 0:
+            words = done.stderr.decode("utf-8", "replace").strip()[-500:]
+            return (Check("sandbox", CheckStatus.FAILED, f"bwrap cannot build a wall here: {words}"),)
+        return (Check("sandbox", CheckStatus.UNKNOWN, "bwrap builds a wall; no breach of it has been tried"),)
+
+    # --- what there is
+
+    def _bwrap(self) -> str:
+        """Return the bwrap to use. Raises SandboxFailed."""
+        found = [shutil.which("bwrap", path=self._options.environment.get("PATH", os.defpath))]
+        if self._options.codex_package is not None:
+            found += map(str, sorted(self._options.codex_package.rglob("bwrap")))
+        old = []
+        for program in filter(None, found):
+            path = Path(program).resolve()
+            if not os.access(path, os.X_OK):
+                continue
+            stat = path.stat()
+            if _is_usable(str(path), stat.st_ino, stat.st_size, stat.st_mtime_ns):
+                return str(path)
+            old.append(program)
+        if old:
+            raise SandboxFailed(
+                f"{', '.join(old)} cannot be used: bubblewrap has to be version 0.5 or later", remediation=_INSTALL
+            )
+        raise SandboxFailed("there is no bwrap on PATH, and none in a Codex package", remediation=_INSTALL)
+
+    def _interpreter(self) -> tuple[str, tuple[Path, ...]]:
+        """Return a Python that is behind the wall, and what has to be shown for it. Raises SandboxFailed."""
+        prefix = Path(sys.base_prefix).resolve()
+        version = f"{sys.version_info.major}.{sys.version_info.minor}"
+        own = prefix / "bin" / f"python{version}"
+        if own.is_file() and prefix.is_relative_to("/usr"):
+            return str(own), ()
+        if own.is_file() and not self._opened_by(prefix):
+            return str(own), (prefix,)
+        for system in ("/usr/bin/python3", "/usr/local/bin/python3"):
+            if Path(system).is_file() and Path(system).resolve().is_relative_to("/usr"):
+                return system, ()
+        raise SandboxFailed(
+            f"no Python can be shown to a job: {prefix} holds files that no job may read, and there is none in /usr",
+            remediation="Install python3 (`apt install python3`), or run MoonMind in a virtual environment of its own.",
+        )
+
+    # --- what is shown
+
+    def _read_only(self, path: Path) -> list[str]:
+        """Show a file or folder of the host under its own path. Raises SandboxFailed for one that may not be shown."""
+        why = _unfit(str(path)) if path.is_absolute() else "is not absolute"
+        source = path if why else _resolved(path)
+        inside = [place for place in self._ours() if source.is_relative_to(place)]
+        why = why or self._opened_by(source) or (f"is in {inside[0]}, which is MoonMind's own" if inside else "")
+        if not why and not (source.is_dir() or source.is_file()):
+            why = "is neither a file nor a folder"
+        if why:
+            raise SandboxFailed(
+                f"{path} cannot be shown to jobs: it {why}",
+                remediation="Name the folders that jobs need, and nothing that holds more than that, then restart.",
+            )
+        return ["--ro-bind", str(source), str(path)]
+
+    def _mounted(self, mount: Mount, mounts: tuple[Mount, ...]) -> list[str]:
+        """Mount what the job itself brings. Raises SandboxFailed for a source or target that cannot be meant."""
+        source = _resolved(mount.source)
+        state = self._options.state_folder
+        inside = state.resolve() in source.parents
+        why = _unfit(mount.target) or ("" if inside else self._opened_by(source))
+        if not why and mount.source.is_relative_to(state) and not inside:
+            why = f"leads out of {state}, by a link"
+        # bwrap would follow it, and make folders where it leads, outside of the wall.
+        why = why or ("would be mounted over a link" if _leads_astray(mount, mounts) else "")
+        if why:
+            raise SandboxFailed(f"{mount.source} cannot be shown to a job at {mount.target}: it {why}")
+        return ["--bind" if mount.writable else "--ro-bind", str(source), mount.target]
+
+    def _opened_by(self, source: Path) -> str:
+        """Say what a resolved path would open that no job may see; empty where it opens nothing."""
+        if any(source == Path(folder) or Path(folder).is_relative_to(source) for folder in _WHOLE):
+            return "would open a whole folder of this system"
+        if any(source.is_relative_to(folder) for folder in (*_RESERVED, "/etc", "/run")):
+            return "is part of this system"
+        for place in (*self._ours(), *self._homes()):
+            if place.is_relative_to(source):
+                return f"would open {place}"
+        return ""
+
+    def _ours(self) -> list[Path]:
+        """List what is MoonMind's own: its state, its program with what may lie beside it, its environment."""
+        return [
+            self._options.state_folder.resolve(),
+            Path(moonmind.__file__).resolve().parents[1],
+            *([Path(sys.prefix).resolve()] if sys.prefix != sys.base_prefix else []),
+        ]
+
+    def _homes(self) -> list[Path]:
+        home = self._options.environment.get("HOME", "")
+        return [Path(home).resolve()] if home.startswith("/") else []
+
+    def _memory(self, folder: str) -> list[str]:
+        """Mount a folder in memory, not larger than what a job may use."""
+        return ["--size", str(self._options.memory), "--tmpfs", folder]
+
+
+def _files() -> list[str]:
+    """Return the options whose files the start opens: settings of the system, those made for a job, the filter."""
+    options = []
+    for path in system_files.copied():
+        options += ["--perms", "0444", "--file", f"{bubblewrap_start.FILE}{path}", str(path)]
+    for name, text in system_files.accounts(os.getuid(), os.getgid(), HOME).items():
+        options += ["--perms", "0444", "--file", _text(text.encode()), name]
+    program = syscall_filter.program(os.uname().machine)
+    return options if program is None else [*options, "--seccomp", _text(program)]
+
+
+def _text(content: bytes) -> str:
+    return f"{bubblewrap_start.TEXT}{content.hex()}"
+
+
+def _resolved(source: Path) -> Path:
+    try:
+        return source.resolve(strict=True)
+    except (OSError, RuntimeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "a link that leads to itself"
+        raise SandboxFailed(f"{source} cannot be shown to a job: {reason}") from error
+
+
+def _unfit(target: str) -> str:
+    """Say why nothing can be mounted there; empty where it can."""
+    place = PurePosixPath(target)
+    if not place.is_absolute() or ".." in place.parts or "\0" in target or place == PurePosixPath("/"):
+        return "has no place behind the wall"
+    if any(place.is_relative_to(folder) for folder in _RESERVED):
+        return "would hide a folder of the kernel"
+    return ""
+
+
+def _in_order(mounts: tuple[Mount, ...]) -> list[Mount]:
+    """Sort so that what is mounted inside of a folder comes after it."""
+    return sorted(mounts, key=lambda mount: len(PurePosixPath(mount.target).parts))
+
+
+def _leads_astray(mount: Mount, mounts: tuple[Mount, ...]) -> bool:
+    """Return True if the way to a target, inside of another mount, passes a link that a job may have left there."""
+    target = PurePosixPath(mount.target)
+    for outer in mounts:
+        if outer is not mount and target.is_relative_to(outer.target):
+            place = outer.source
+            for part in target.relative_to(outer.target).parts:
+                place /= part
+                if place.is_symlink():
+                    return True
+    return False
+
+
+def _prefixed(job: BoxedCommand) -> dict[str, str]:
+    for name in job.environment:
+        if not name or "=" in name or "\0" in name:
+            raise SandboxFailed(f"{name!r} cannot be the name of a variable")
+    return {f"{bubblewrap_start.PREFIX}{name}": value for name, value in job.environment.items()}
+
+
+@lru_cache(maxsize=8)
+def _is_usable(program: str, *_identity: int) -> bool:
+    """Return True if this bwrap knows all that is asked of it."""
+    done = subprocess.run([program, "--help"], capture_output=True, text=True, timeout=10, env={}, check=False)
+    known = set(re.findall(r"--[\w-]+", done.stdout + done.stderr))
+    return {"--size", "--perms", "--as-pid-1", "--args", "--file", "--seccomp", "--cap-drop"} <= known

@@ -1,0 +1,189 @@
+"""Jobs behind a real bubblewrap: what they see, and what ends them."""
+
+import json
+import os
+import signal
+import socket
+from pathlib import Path
+
+import pytest
+
+from moonmind.adapters.supervisor.containment import Kind
+from moonmind.errors import SandboxFailed
+from moonmind.ports.sandbox import HOME, Mount
+from tests.support.processes import argv_with
+from tests.support.waiting import until
+from tests.support.walls import Box, bubblewrap, connected
+
+LOOK = r"""
+import json, os, pwd
+print(json.dumps({
+    "pid": os.getpid(), "ids": [os.getuid(), os.getgid()], "cwd": os.getcwd(), "root": sorted(os.listdir("/")),
+    "environment": dict(os.environ), "homes": os.listdir("/home"), "name": pwd.getpwuid(os.getuid()).pw_dir,
+    "interfaces": os.listdir("/proc/sys/net/ipv4/conf"), "status": open("/proc/self/status").read(),
+    "processes": [name for name in os.listdir("/proc") if name.isdigit()],
+}))
+"""
+HIDDEN = ("sys", "var", "opt", "srv", "mnt", "media", "boot")
+
+
+@pytest.fixture
+def box(tmp_path: Path) -> Box:
+    return Box(tmp_path, bubblewrap(tmp_path))
+
+
+def test_a_job_sees_its_own_world(box: Box) -> None:
+    box.variables = {"SECRET": "s3cret", "LD_LIBRARY_PATH": "/evil", "HOME": HOME}
+    seen = json.loads(box.run(LOOK))
+    assert seen["pid"] == 1
+    assert seen["processes"] == ["1"]
+    assert seen["ids"] == [os.getuid(), os.getgid()]
+    assert seen["cwd"] == "/workspace"
+    assert not set(seen["root"]) & set(HIDDEN)
+    assert seen["homes"] == ["job"]
+    assert seen["name"] == HOME
+    assert set(seen["interfaces"]) == {"all", "default", "lo"}
+    assert {name: seen["environment"].get(name) for name in box.variables} == box.variables
+    assert set(seen["environment"]) <= {"PATH", "PWD", "LC_CTYPE", *box.variables}
+    lines = dict(line.split(":\t", 1) for line in seen["status"].splitlines() if ":\t" in line)
+    assert (int(lines["CapEff"], 16), int(lines["CapBnd"], 16), lines["NoNewPrivs"]) == (0, 0, "1")
+
+
+def test_values_of_variables_are_not_in_arguments_and_do_not_work_outside(box: Box) -> None:
+    box.variables = {"LD_PRELOAD": str(box.workspace / "evil.so"), "PYTHONPATH": "s3cret"}
+    wrapped = box.sandbox.wrap(box.job(["{python}"]))
+    assert not [word for word in wrapped.argv if "s3cret" in word or "evil.so" in word]
+    assert {"LD_PRELOAD", "PYTHONPATH"}.isdisjoint(wrapped.environment)
+
+
+@pytest.mark.parametrize("name", ["a b", "a:b", "a\nb", "ä\U0001f980", "-dash", "$(x)'\"", "\udcff\udcfe", "a\\b,c=d"])
+def test_odd_names_of_folders_are_mounted(box: Box, name: str) -> None:
+    odd = box.root / "state" / name
+    odd.mkdir()
+    (odd / "file").write_text("found")
+    box.mounts = (Mount(odd, f"/home/job/{name}", writable=True), Mount(odd / "file", f"/workspace/{name}"))
+    program = "import sys; name = sys.argv[1]; print(open(f'/home/job/{name}/file').read(), open(f'/workspace/{name}').read()); open(f'/home/job/{name}/new', 'w')"
+    assert box.run(program, name) == "found found\n"
+    assert (odd / "new").exists()
+
+
+def test_what_lies_in_a_mount_may_be_mounted_over(box: Box) -> None:
+    lent = box.root / "state" / "lent"
+    lent.mkdir()
+    (lent / "m").touch()
+    box.mounts = (Mount(lent, "/workspace/a/b"), Mount(box.workspace, "/workspace/a", writable=True))
+    assert box.run("import os; print(os.listdir('/workspace/a/b'))") == "['m']\n"
+
+
+def refused(box: Box) -> str:
+    with pytest.raises(SandboxFailed) as refusal:
+        box.sandbox.wrap(box.job(["{python}"]))
+    assert refusal.value.advice
+    return refusal.value.message
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/", "/etc", "/etc/shadow", "/root", "/home", "/var", "/proc/1", "/run", "/dev/null", "relative", "/usr/../etc",
+        "{state}", "{state}/workspace", "{above}", "{home}", "{installation}", "{installation}/moonmind", "{link}",
+        "{missing}", "{socket}", "{loop}",
+    ],
+)  # fmt: skip
+def test_settings_that_would_open_too_much_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    places = {
+        "state": tmp_path / "state",
+        "above": tmp_path,
+        "home": Path.home(),
+        "installation": Path(__file__).parents[3],
+        "link": tmp_path / "link",
+        "missing": tmp_path / "missing",
+        "socket": tmp_path / "socket",
+        "loop": tmp_path / "loop",
+    }
+    (tmp_path / "link").symlink_to("/etc")
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    with socket.socket(socket.AF_UNIX) as listener:
+        monkeypatch.chdir(tmp_path)
+        listener.bind("socket")
+        box = Box(tmp_path, bubblewrap(tmp_path, read=(Path(path.format(**places)),)))
+        assert "cannot be shown" in refused(box)
+
+
+def test_further_folders_are_readable_under_their_own_paths(tmp_path: Path) -> None:
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    (tools / "tool").write_text("here")
+    (tmp_path / "by-link").symlink_to(tools)
+    box = Box(tmp_path, bubblewrap(tmp_path, read=(tools, tmp_path / "by-link")))
+    program = "import os, sys; print(*(open(p + '/tool').read() for p in sys.argv[1:]), os.listdir(os.path.dirname(sys.argv[1])), os.access(sys.argv[1], os.W_OK))"
+    assert box.run(program, str(tools), str(tmp_path / "by-link")) == "here here ['by-link', 'tools'] False\n"
+
+
+def test_a_link_that_a_job_left_leads_nowhere(box: Box) -> None:
+    outside = box.root / "secrets"
+    outside.mkdir()
+    (box.workspace / "node_modules").symlink_to(outside)
+    box.mounts = (Mount(box.workspace / "node_modules", "/workspace/x"),)
+    assert "by a link" in refused(box)
+
+
+@pytest.mark.parametrize("place", ["a", "a/b"])
+def test_nothing_is_mounted_where_a_job_left_a_link(box: Box, place: str) -> None:
+    outside = box.root / "outside"
+    outside.mkdir()
+    (box.workspace / "a").symlink_to(outside)
+    box.mounts = (Mount(box.workspace, f"/workspace/{place}"),)
+    assert "a link" in refused(box)
+    assert list(outside.iterdir()) == []
+
+
+@pytest.mark.parametrize("target", ["x", "/", "/proc/x", "/dev", "/sys", "/a/../b"])
+def test_targets_that_cannot_be_meant_are_refused(box: Box, target: str) -> None:
+    box.mounts = (Mount(box.workspace, target),)
+    assert "cannot be shown" in refused(box)
+
+
+@pytest.mark.parametrize("kind", [Kind.NAMESPACE, Kind.TRACES])
+def test_a_supervised_job_runs_and_tells_how_it_ended(box: Box, kind: Kind) -> None:
+    with box.linked("raise SystemExit(7)", kinds=[kind]) as (contained, link):
+        connected(link)
+        assert contained.kind is kind
+        until(lambda: not link.hear(), "the end")
+        assert os.waitstatus_to_exitcode(link.status or 0) == 7
+
+
+SLEEPERS = """
+import os, subprocess, sys, time
+for _ in range(3):
+    subprocess.Popen([sys.executable, "-I", "-S", "-c", "import time; time.sleep(600)", sys.argv[1]], start_new_session=True, env={})
+time.sleep(600)
+"""
+
+
+@pytest.mark.parametrize("how", ["hung up", "agent", "keeper"])
+def test_everything_ends_with_the_supervisor(box: Box, how: str) -> None:
+    token = f"token-{os.getpid()}-{how}"
+    with box.linked(SLEEPERS, token) as (contained, link):
+        connected(link)
+        until(lambda: len(argv_with(token)) >= 4, "its processes")
+        match how:
+            case "hung up":
+                assert link.end()
+            case "agent":
+                contained.signal(signal.SIGKILL)
+            case "keeper":
+                contained.keeper.kill()
+        until(lambda: argv_with(token) == [], "their end")
+
+
+def test_no_bwrap_is_a_sentence(tmp_path: Path) -> None:
+    box = Box(tmp_path, bubblewrap(tmp_path, environment={"PATH": "/nowhere"}, codex_package=None))
+    assert "no bwrap" in refused(box)
+    old = tmp_path / "bwrap"
+    old.write_text("#!/bin/sh\necho --ro-bind --args --file --seccomp\n")
+    old.chmod(0o755)
+    box = Box(tmp_path, bubblewrap(tmp_path, environment={"PATH": str(tmp_path)}, codex_package=None))
+    assert "version 0.5" in refused(box)
