@@ -10,6 +10,7 @@ pytest_plugins = [
     "tests.support.further",
     "tests.support.marker_counts",
     "tests.support.trees",
+    "tests.support.docker_engine",
 ]
 
 _OURS = (

@@ -11,7 +11,7 @@ from collections.abc import Generator
 import pytest
 
 MACHINE = "machine: "
-KINDS = ("sqlite", "postgres", "rabbitmq", "codex_real", "github_emulator")
+KINDS = ("sqlite", "postgres", "rabbitmq", "codex_real", "github_emulator", "docker")
 
 
 class MarkerNotes:

@@ -9,9 +9,9 @@ ROOT = Path(__file__).parents[3]
 
 PASSING = "".join(
     f"@pytest.mark.{kind}\ndef test_{kind}(): pass\n"
-    for kind in ("sqlite", "postgres", "rabbitmq", "codex_real", "github_emulator")
+    for kind in ("sqlite", "postgres", "rabbitmq", "codex_real", "github_emulator", "docker")
 )
-MARKERS = "[pytest]\nmarkers =\n  sqlite: s\n  postgres: p\n  rabbitmq: r\n  codex_real: c\n  github_emulator: g\n"
+MARKERS = "[pytest]\nmarkers =\n  sqlite: s\n  postgres: p\n  rabbitmq: r\n  codex_real: c\n  github_emulator: g\n  docker: d\n"
 
 
 def run(
@@ -38,15 +38,16 @@ def test_each_kind_is_counted_by_outcome_above_pytests_own_last_line(tmp_path: P
     )
     result = run(tmp_path, tests)
     lines = result.stdout.splitlines()
-    assert lines[-6:-1] == [
+    assert lines[-7:-1] == [
         "sqlite          1 passed, 1 failed, 1 skipped",
         "postgres        1 passed, 0 failed, 1 skipped",
         "rabbitmq        1 passed, 1 failed, 0 skipped",
         "codex_real      1 passed, 0 failed, 0 skipped",
         "github_emulator 1 passed, 0 failed, 0 skipped",
+        "docker          1 passed, 0 failed, 0 skipped",
     ]
     assert lines[-1].startswith("=")
-    assert "1 failed, 7 passed, 1 skipped, 1 error" in lines[-1]
+    assert "1 failed, 8 passed, 1 skipped, 1 error" in lines[-1]
     assert result.returncode == 1
 
 
@@ -55,7 +56,7 @@ def test_ci_fails_when_no_test_of_a_kind_passed(tmp_path: Path) -> None:
     result = run(tmp_path, tests, ci="true")
     assert result.returncode == 1
     assert "CI=true, and no test passed of: postgres\n" in result.stdout
-    assert "4 passed, 1 skipped" in result.stdout.splitlines()[-1]
+    assert "5 passed, 1 skipped" in result.stdout.splitlines()[-1]
 
 
 @pytest.mark.parametrize("options", [(), ("-p", "xdist", "-n", "2")], ids=["one process", "several"])

@@ -1,0 +1,316 @@
+"""A container per job, by Docker's command line."""
+
+import hashlib
+import json
+import os
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Any
+
+from moonmind.adapters.sandboxes.docker_client import DockerClient, last_line
+from moonmind.adapters.sandboxes.sandbox_options import SandboxOptions
+from moonmind.errors import AgentUnknown, NotConfigured, SandboxFailed, SandboxUnavailable
+from moonmind.ports.check import Check, CheckStatus
+from moonmind.ports.sandbox import HOME, PATH, PYTHON, TEMPORARY, BoxedCommand, Mount, SandboxKind, Wrapped
+
+INSTALLATION, HOST, JOB = "moonmind.installation", "moonmind.host", "moonmind.job"
+"""Labels of a job's container."""
+NOBODY = 65534
+"""The user of jobs where the worker is root."""
+_VARIABLE = "MOONMIND_JOB_ENVIRONMENT"
+_MOST = 120_000
+"""Characters that the environment of a job may have together: the kernel takes 128 KiB in one variable."""
+# The job's environment travels as one value, so that none of its names reaches the client, whose own HOME, PATH, DOCKER_HOST
+# or LD_PRELOAD they may be. -I: no variable and no file of the job's has a say in the programs that are ours.
+_UNPACK = (
+    "import json,os,sys;"
+    "e=dict(os.environ);"
+    f"e.update(json.loads(e.pop({_VARIABLE!r})));"
+    "a=sys.argv[1:];"
+    f"b=[sys.executable if x=={PYTHON!r} else x for x in a];"
+    "os.execvpe(b[0],b[:1]+['-I']*(a[0]!=b[0])+b[1:],e)"
+)
+_SHARED_MEMORY = 512 << 20
+"""Of /dev/shm: the engine's own 64 MB are too few for browsers and databases under test."""
+_END_SECONDS = 30.0
+_PACE_SECONDS = 0.1
+_PROGRAMS = ("python3", "sh", "git")
+_OLDEST_PYTHON = (3, 8)
+_NO_PROGRAM = 127
+"""The client's exit code where an image lacks the program that is to be run."""
+_LOOK = (
+    "echo seen=yes; "
+    + " ".join(f"echo {program}=$(command -v {program});" for program in _PROGRAMS)
+    + " echo version=$(python3 -I -c 'import sys; print(\"%d.%d\" % sys.version_info[:2])')"
+)
+_LOOK_SECONDS = 60.0
+_START = "Start Docker, or correct DOCKER_HOST; `docker info` shows whether it answers."
+_IMAGE = (
+    "Build one with `moonmind sandbox build`, or pull one with `docker pull`, and name it in MOONMIND_SANDBOX_IMAGE by its id "
+    "or digest."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """What an engine says about itself."""
+
+    version: str
+    rootless: bool
+    remapped: bool
+    """It gives containers another range of users (userns-remap)."""
+    cpus: int
+    able: Mapping[str, bool]
+    """Limits by name, and whether they hold."""
+
+    @classmethod
+    def of(cls, info: Mapping[str, Any]) -> "Engine":
+        """Read the answer of `docker info`."""
+        options = {part for option in info.get("SecurityOptions") or () for part in str(option).split(",")}
+        return cls(
+            version=str(info.get("ServerVersion") or "?"),
+            rootless="name=rootless" in options,
+            remapped="name=userns" in options,
+            cpus=int(info.get("NCPU") or 1),
+            able={
+                "memory": bool(info.get("MemoryLimit")),
+                "swap": bool(info.get("SwapLimit")),
+                "cpus": bool(info.get("CpuCfsQuota")),
+                "processes": bool(info.get("PidsLimit")),
+                "seccomp": "name=seccomp" in options and "profile=unconfined" not in options,
+            },
+        )
+
+    @property
+    def unable(self) -> tuple[str, ...]:
+        """Name the limits that do not hold there."""
+        return tuple(name for name, holds in self.able.items() if not holds)
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """An image that the engine has."""
+
+    id: str
+    path: str
+    volumes: tuple[str, ...]
+
+
+class Docker:
+    """Jobs in containers of one image: no network, no capability, nothing writable but the job's mounts and its memory."""
+
+    kind = SandboxKind.DOCKER
+
+    def __init__(self, options: SandboxOptions) -> None:
+        self._options = options
+        self._client = DockerClient(options.environment, options.state_folder / "docker-client")
+        self._resolved: str | None = None
+        self.user: tuple[int, int] | None = (NOBODY, NOBODY) if os.geteuid() == 0 else None
+
+    def wrap(self, job: BoxedCommand) -> Wrapped:
+        """Return the command in a container. Raises SandboxUnavailable where the engine is down, SandboxFailed otherwise."""
+        engine, image = self._engine(), self._image()
+        packed = json.dumps(self._environment(job.environment, image))
+        if len(packed) > _MOST:
+            raise SandboxFailed(
+                f"the environment of a job is larger than {_MOST:,} characters", remediation="Set shorter variables."
+            )
+        argv = self._client.argv(
+            *("run", "--rm", "--interactive", "--pull", "never"),
+            *("--name", self._name(job.mark)),
+            *("--label", f"{INSTALLATION}={self._options.installation_id}"),
+            *("--label", f"{HOST}={self._options.host_id}", "--label", f"{JOB}={job.mark}"),
+            *self._wall(engine),
+            *self._room(job.mounts, image, self._user(engine)),
+            *("--workdir", job.cwd, "--env", _VARIABLE),
+            *("--entrypoint", "python3", image.id, "-I", "-S", "-c", _UNPACK, *job.command),
+        )
+        return Wrapped(argv, self._client.environment | {_VARIABLE: packed})
+
+    def end(self, mark: str) -> None:
+        """Remove the job's container by force. Raises AgentUnknown unless it is certain that none is left."""
+        deadline = time.monotonic() + _END_SECONDS
+        try:
+            while found := self._containers(f"label={JOB}={mark}"):
+                if time.monotonic() > deadline:
+                    raise AgentUnknown(f"Docker does not remove the container of job {mark}: {', '.join(found)}")
+                # Its exit code says little: the container may be going by itself, or be gone.
+                self._client.ask("rm", "--force", "--volumes", *found)
+                time.sleep(_PACE_SECONDS)
+        except (SandboxUnavailable, NotConfigured) as error:
+            raise AgentUnknown(f"whether job {mark} still runs in a container is unknown: {error.message}") from error
+
+    def marks(self) -> tuple[str, ...]:
+        """List the marks of this host's containers, whatever their state. Raises AgentUnknown."""
+        try:
+            found = self._containers(f"label={JOB}", output=f'{{{{json (.Label "{JOB}")}}}}')
+            return tuple(sorted({str(json.loads(line)) for line in found}))
+        except (SandboxUnavailable, NotConfigured) as error:
+            raise AgentUnknown(f"which jobs run in containers is unknown: {error.message}") from error
+
+    def check(self) -> tuple[Check, ...]:
+        """Look at the engine, the image and the limits."""
+        return tuple(self._checks())
+
+    # --- what holds the job
+
+    def _wall(self, engine: Engine) -> Iterator[str]:
+        options = self._options
+        yield from ("--network", "none", "--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges")
+        yield from ("--ipc", "private", "--hostname", "job", "--no-healthcheck")
+        yield from ("--log-driver", "none")  # what the job prints is the supervisor's to keep
+        if engine.remapped:
+            yield from ("--userns", "host")  # else what the job writes is no user's of this host
+        yield from ("--user", self._user(engine))
+        if engine.able["processes"]:
+            yield from ("--pids-limit", str(options.processes))
+        if engine.able["memory"]:
+            yield from ("--memory", str(options.memory))
+        if engine.able["memory"] and engine.able["swap"]:
+            yield from ("--memory-swap", str(options.memory))
+        if engine.able["cpus"] and options.cpus is not None:
+            yield from ("--cpus", f"{min(options.cpus, engine.cpus):g}")
+        yield from ("--shm-size", str(min(_SHARED_MEMORY, options.memory)))
+
+    def _user(self, engine: Engine) -> str:
+        """Return whom a job runs as: what it writes is the worker's, or `user`'s."""
+        if engine.rootless:  # root in there is the user who runs the engine, without a right that this user lacks
+            return "0:0"
+        return "{}:{}".format(*(self.user or (os.geteuid(), os.getegid())))
+
+    def _room(self, mounts: tuple[Mount, ...], image: Image, user: str) -> Iterator[str]:
+        """Name what the job sees of the host, and the folders in memory that it may fill."""
+        targets = [PurePosixPath(mount.target) for mount in mounts]
+        # The engine gives them the mode of the image's own folder of that name; whose they are is up to us.
+        uid, gid = user.split(":")
+        for folder in (TEMPORARY, HOME):
+            if not any(PurePosixPath(folder).is_relative_to(target) for target in targets):
+                size = self._options.memory // 2
+                yield from ("--tmpfs", f"{folder}:rw,exec,nosuid,nodev,mode=1777,uid={uid},gid={gid},size={size}")
+        for folder in image.volumes:  # the engine would put a folder of its disk there, without a limit
+            if PurePosixPath(folder) not in (*targets, PurePosixPath(TEMPORARY), PurePosixPath(HOME)):
+                yield from ("--mount", _csv("type=tmpfs", f"target={folder}"))
+        for mount in mounts:
+            yield from ("--mount", _bind(mount))
+
+    def _environment(self, wanted: Mapping[str, str], image: Image) -> dict[str, str]:
+        """Return the job's variables; the programs of the image are found where the image has them."""
+        given = dict(wanted)
+        if image.path and (path := given.get("PATH", "")).endswith(PATH):
+            given["PATH"] = path.removesuffix(PATH) + image.path
+        return given
+
+    def _name(self, mark: str) -> str:
+        return "moonmind-" + hashlib.sha256(f"{self._options.installation_id}/{mark}".encode()).hexdigest()[:24]
+
+    # --- what the engine says
+
+    def _engine(self) -> Engine:
+        found = self._client.documents("info", "--format", "{{json .}}")
+        if not found or found[0].get("ServerErrors") or not found[0].get("ServerVersion"):
+            why = "; ".join((found[0].get("ServerErrors") or ()) if found else ())
+            raise SandboxUnavailable(f"Docker's engine at {self._client.host} does not answer: {why or 'no version'}")
+        return Engine.of(found[0])
+
+    def _image(self) -> Image:
+        """Return the image of jobs; its name was resolved once, so that a moved tag changes no job of this process."""
+        name = self._resolved or self._options.image
+        if not name:
+            raise SandboxFailed("the sandbox is `docker`, and no image is named", remediation=_IMAGE)
+        if name.startswith("-") or any(character.isspace() for character in name):
+            raise SandboxFailed(f"{name[:100]!r} names no image", remediation=_IMAGE)
+        found = self._client.documents("image", "inspect", "--format", "{{json .}}", name)
+        if not found:
+            raise SandboxFailed(f"Docker's engine has no image {name}; images are never pulled", remediation=_IMAGE)
+        config = found[0].get("Config") or {}
+        variables = dict(entry.partition("=")[::2] for entry in config.get("Env") or ())
+        self._resolved = str(found[0]["Id"])
+        return Image(self._resolved, variables.get("PATH", ""), tuple(sorted(config.get("Volumes") or ())))
+
+    def _containers(self, *filters: str, output: str = "{{.ID}}") -> list[str]:
+        ours = (f"label={INSTALLATION}={self._options.installation_id}", f"label={HOST}={self._options.host_id}")
+        named = [word for given in (*ours, *filters) for word in ("--filter", given)]
+        done = self._client.ask("ps", "--all", "--no-trunc", *named, "--format", output)
+        if not done.ok:
+            raise SandboxUnavailable(f"Docker's engine does not list its containers: {last_line(done)}")
+        return [line for line in done.text.splitlines() if line.strip()]
+
+    # --- checks
+
+    def _checks(self) -> Iterator[Check]:
+        name = "sandbox.engine"
+        try:
+            engine = self._engine()
+            yield self._engine_check(engine)
+            name = "sandbox.image"
+            image = self._image()
+            yield self._image_check(image, engine)
+        except SandboxUnavailable as error:
+            yield Check(name, CheckStatus.UNKNOWN, error.message, _START)
+        except NotConfigured as error:
+            yield Check(name, CheckStatus.FAILED, error.message, error.advice)
+
+    def _engine_check(self, engine: Engine) -> Check:
+        kind = " (rootless)" if engine.rootless else ""
+        lacking = f"; it holds no container to a limit of {', '.join(engine.unable)}" if engine.unable else ""
+        return Check(
+            "sandbox.engine",
+            CheckStatus.PASSED,
+            f"Docker {engine.version}{kind} at {self._client.host}{lacking}",
+            facts={
+                "docker": engine.version,
+                "rootless": str(engine.rootless).lower(),
+                "unable": " ".join(engine.unable),
+            },
+        )
+
+    def _image_check(self, image: Image, engine: Engine) -> Check:
+        """Run the image as jobs run, and see whether it has what they need."""
+        named = f"image {self._options.image}"
+        done = self._client.ask(
+            *("run", "--rm", "--pull", "never", "--label", f"{INSTALLATION}={self._options.installation_id}"),
+            *self._wall(engine),
+            *("--entrypoint", "sh", image.id, "-c", _LOOK),
+            seconds=_LOOK_SECONDS,
+        )
+        found = dict(line.partition("=")[::2] for line in done.text.splitlines())
+        if "seen" not in found and done.exit_code == _NO_PROGRAM:
+            missing = ["sh"]
+        elif "seen" not in found:
+            why = last_line(done) or f"exit code {done.exit_code}"
+            return Check("sandbox.image", CheckStatus.FAILED, f"no container of {named} can be run: {why}", _IMAGE)
+        else:
+            missing = [program for program in _PROGRAMS if not found.get(program)]
+        if "python3" not in missing and not _new_enough(found.get("version", "")):
+            missing = [*missing, "a python3 of version {}.{} or later".format(*_OLDEST_PYTHON)]
+        if missing:
+            message = f"{named} lacks what every job needs: {', '.join(missing)}"
+            return Check("sandbox.image", CheckStatus.FAILED, message, _IMAGE, {"image": image.id})
+        return Check("sandbox.image", CheckStatus.PASSED, f"{named} is {image.id}", facts={"image": image.id})
+
+
+def _new_enough(version: str) -> bool:
+    major, _, minor = version.partition(".")
+    return major.isdecimal() and minor.isdecimal() and (int(major), int(minor)) >= _OLDEST_PYTHON
+
+
+def _bind(mount: Mount) -> str:
+    try:
+        source = str(mount.source.resolve(strict=True))
+    except OSError as error:
+        raise SandboxFailed(f"a job cannot be given {mount.source}: {error.strerror}") from error
+    return _csv("type=bind", f"source={source}", f"target={mount.target}", *(() if mount.writable else ("readonly",)))
+
+
+def _csv(*fields: str) -> str:
+    """Write the value of --mount, a line of CSV. Raises SandboxFailed for what it cannot hold."""
+    for field in fields:
+        value = field.partition("=")[2]
+        if value != value.strip() or any(ord(character) < 32 or ord(character) == 127 for character in value):
+            raise SandboxFailed(
+                f"a job cannot be given {value!r}: Docker takes no path with line breaks, or with spaces at its ends",
+                remediation="Move what the path names, or the folder in MOONMIND_STATE_DIR, to a path without them.",
+            )
+    return ",".join('"{}"'.format(field.replace('"', '""')) if set(field) & set(',"') else field for field in fields)

@@ -1,0 +1,373 @@
+"""A Docker engine of the tests' own: Debian's programs, an image made of this machine's files, no network, no registry.
+
+One engine serves all processes of all test runs of this user that want one at the same time; whoever uses it holds a shared
+lock on its folder, which the kernel drops when the process is killed. The last one ends the engine. An engine whose folder
+nobody holds was left by a run that was killed: the next one that starts an engine ends it.
+
+    python -m tests.support.docker_engine    starts one, prints its address, and ends it with Ctrl-C
+"""
+
+import fcntl
+import os
+import platform
+import pwd
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tarfile
+import time
+import zlib
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+import pytest
+
+from moonmind.adapters.trees import remove_tree
+from tests.support.marker_counts import MACHINE
+from tests.support.processes import alive, start_time
+from tests.support.waiting import until
+
+# HOME is another one in tests.
+CACHE = Path(pwd.getpwuid(os.getuid()).pw_dir) / ".cache/moonmind-tests/docker"
+_PACKAGES = ("docker.io", "containerd", "runc")
+_PROGRAMS = (
+    "bash",
+    "cat",
+    "chmod",
+    "cp",
+    "cut",
+    "date",
+    "dd",
+    "diff",
+    "echo",
+    "env",
+    "expr",
+    "false",
+    "find",
+    "git",
+    "grep",
+    "head",
+    "id",
+    "kill",
+    "ln",
+    "ls",
+    "mkdir",
+    "mktemp",
+    "mount",
+    "mv",
+    "printf",
+    "ps",
+    "pwd",
+    "readlink",
+    "realpath",
+    "rm",
+    "sed",
+    "seq",
+    "sh",
+    "sleep",
+    "sort",
+    "stat",
+    "tail",
+    "tee",
+    "test",
+    "touch",
+    "tr",
+    "true",
+    "uname",
+    "wc",
+    "xargs",
+)
+_GIT = Path("/usr/lib/git-core")
+_GIT_PROGRAMS = ("git", "git-remote-http", "git-remote-https", "git-sh-setup", "git-submodule")
+_LEFT_OUT = {
+    "test",
+    "tests",
+    "site-packages",
+    "__pycache__",
+    "idlelib",
+    "ensurepip",
+    "lib2to3",
+    "tkinter",
+    "turtledemo",
+}
+_START_SECONDS = 30.0
+_END_SECONDS = 20.0
+
+
+@dataclass(frozen=True)
+class DockerEngine:
+    """A running dockerd, and how to reach it."""
+
+    folder: Path
+    programs: str
+    """Folders of `docker`, `dockerd` and what they start, before this process's own."""
+
+    @property
+    def host(self) -> str:
+        return f"unix://{self.folder / 'sock'}"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The environment of a client."""
+        return {"PATH": self.programs, "HOME": str(self.folder), "DOCKER_HOST": self.host}
+
+    def docker(self, *words: str, check: bool = True) -> str:
+        """Run the client; return what it printed."""
+        done = subprocess.run(
+            ["docker", *words], env=self.environment, capture_output=True, text=True, timeout=60, check=False
+        )  # fmt: skip
+        assert not check or done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+    @property
+    def image(self) -> str:
+        """The id of the image that jobs can run in."""
+        return self.docker("image", "inspect", "--format", "{{.Id}}", _tag())
+
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
+        with (self.folder / "log").open("ab") as log:
+            # By a shell that ends at once: it is nobody's child, since another process than this one may end it.
+            subprocess.run(
+                [
+                    *("sh", "-c", '"$@" &', "sh", "dockerd", "--bridge=none", "--iptables=false", "--ip6tables=false"),
+                    *("--ip-forward=false", "--ip-masq=false", "--data-root", str(self.folder / "data")),
+                    *("--exec-root", str(self.folder / "exec"), "--pidfile", str(self.folder / "pid")),
+                    *("--host", self.host),
+                ],
+                env={"PATH": self.programs, "HOME": str(self.folder)},
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, check=True,
+            )  # fmt: skip
+        deadline = time.monotonic() + _START_SECONDS
+        while not self.docker("version", "--format", "{{.Server.Version}}", check=False):
+            if time.monotonic() > deadline:
+                pytest.fail(f"dockerd does not answer:\n{(self.folder / 'log').read_text()[-3000:]}")
+            time.sleep(0.1)
+
+    def prepare(self) -> None:
+        """Load the image where it is missing, and remove what an earlier test run left."""
+        if left := self.docker("ps", "--all", "--quiet").split():
+            self.docker("rm", "--force", "--volumes", *left)
+        if not self.docker("image", "inspect", "--format", "{{.Id}}", _tag(), check=False):
+            self.docker("import", "--change", "CMD sh", str(_image()), _tag())
+
+    def kill(self) -> None:
+        """End dockerd as a power cut would, and nothing else; its containerd is ended by the kernel then."""
+        files = (self.folder / "pid", self.folder / "exec/containerd/containerd.pid")
+        pids = [int(file.read_text()) for file in files]
+        os.kill(pids[0], signal.SIGKILL)
+        until(lambda: not any(map(alive, pids)), "dockerd and containerd are gone")
+        for file in files:  # the next one believes in them for as long as nobody has reaped the processes
+            file.unlink(missing_ok=True)
+
+    def end(self) -> None:
+        """End what runs of it and unmount what it mounted. Its images are kept, since loading them
+        is most of a start."""
+        _end(self.folder / "pid", signal.SIGTERM)
+        for left in ("exec/containerd/containerd.pid", "pid"):
+            _end(self.folder / left, signal.SIGKILL)
+        for place in reversed(_mounts_below(self.folder)):
+            subprocess.run(["umount", "--lazy", place], capture_output=True, check=False)
+        remove_tree(self.folder / "exec")
+        for name in ("pid", "sock", "log"):
+            (self.folder / name).unlink(missing_ok=True)
+
+
+def _end(file: Path, number: signal.Signals) -> None:
+    """End the process of a pid file, if it is one of these programs still."""
+    try:
+        pid = int(file.read_text())
+        name = Path(f"/proc/{pid}/comm").read_text().strip()
+    except (OSError, ValueError):
+        return
+    if name not in {"dockerd", "containerd"}:
+        return
+    born = start_time(pid)
+    with suppress(ProcessLookupError):
+        os.kill(pid, number)
+    deadline = time.monotonic() + _END_SECONDS
+    while alive(pid) and start_time(pid) == born and time.monotonic() < deadline:
+        time.sleep(0.05)
+
+
+def _mounts_below(folder: Path) -> list[str]:
+    places = [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
+    return sorted(place for place in places if place.startswith(f"{folder}/"))
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    with path.open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _try_lock(file: IO[str], kind: int) -> bool:
+    try:
+        fcntl.flock(file, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+@contextmanager
+def engine(name: str = "shared") -> Iterator[DockerEngine]:
+    """Use the engine of this name, started if need be, with the image loaded; skips where none can run."""
+    if why := _impossible():
+        pytest.skip(MACHINE + why)
+    engines = CACHE / "engines"
+    engines.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as stack:
+        with _locked(CACHE / "start.lock"):
+            programs = _programs()
+            _sweep(engines, programs)
+            # Last of all: whoever was the last user ends the engine, also one that did not start as it should.
+            stack.callback(_sweep_in_turn, engines, programs)
+            made = DockerEngine(engines / name, programs)
+            made.folder.mkdir(exist_ok=True)
+            users = stack.enter_context((engines / f"{name}.lock").open("a"))
+            assert _try_lock(users, fcntl.LOCK_SH), "only the sweep takes it whole, under the lock that we hold"
+            if not (made.folder / "pid").exists():
+                made.start()
+                made.prepare()
+        yield made
+
+
+def _sweep_in_turn(engines: Path, programs: str) -> None:
+    with _locked(CACHE / "start.lock"):
+        _sweep(engines, programs)
+
+
+def _sweep(engines: Path, programs: str) -> None:
+    """End the engines that nobody uses."""
+    for folder in engines.iterdir():
+        if folder.suffix == ".lock":
+            continue
+        with (engines / f"{folder.name}.lock").open("a") as users:
+            if _try_lock(users, fcntl.LOCK_EX):
+                DockerEngine(folder, programs).end()
+
+
+def _impossible() -> str:
+    if os.geteuid() != 0:
+        return "dockerd needs root"
+    if not Path("/proc/self/ns/pid").exists() or "overlay" not in Path("/proc/filesystems").read_text():
+        return "this kernel has no overlay file system"
+    return ""
+
+
+# --- what is kept between runs
+
+
+def _programs() -> str:
+    """Return a PATH on which there is dockerd: this machine's own, else Debian's, unpacked once."""
+    ours = os.environ.get("PATH", "")
+    if all(shutil.which(program, path=ours) for program in ("docker", "dockerd", "containerd", "runc")):
+        return ours
+    root = CACHE / "programs"
+    if not root.exists():
+        _unpack(root)
+    return f"{root / 'usr/sbin'}:{root / 'usr/bin'}:{ours}"
+
+
+def _unpack(root: Path) -> None:
+    """Fetch and unpack Debian's packages without installing them: nothing else on this machine is to start a dockerd."""
+    if not shutil.which("apt-get"):
+        pytest.skip("there is no dockerd, and no apt-get to fetch it with")
+    folder = root.with_name("programs.building")
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    done = subprocess.run(
+        ["apt-get", "download", "-qq", *_PACKAGES], cwd=folder, capture_output=True, text=True, timeout=100, check=False
+    )
+    packages = sorted(folder.glob("*.deb"))
+    if done.returncode != 0 or len(packages) != len(_PACKAGES):
+        pytest.skip(f"there is no dockerd, and it cannot be fetched: {done.stderr.strip()[-300:]}")
+    for package in packages:
+        subprocess.run(["dpkg-deb", "-x", str(package), str(folder)], check=True, timeout=60)
+        package.unlink()
+    folder.rename(root)
+
+
+def _tag() -> str:
+    """Name the image: another Python or another list of programs makes another one."""
+    return f"moonmind-tests:{platform.python_version()}-{zlib.crc32(repr((sys.base_prefix, _PROGRAMS)).encode()):x}"
+
+
+def _image() -> Path:
+    """Return an image of this machine's shell, git and Python: made in two seconds, and by nothing that has to be fetched."""
+    place = CACHE / f"{_tag().replace(':', '-')}.tar"
+    if not place.exists():
+        building = place.with_suffix(".building")
+        _make_image(building)
+        building.rename(place)
+    return place
+
+
+def _make_image(place: Path) -> None:
+    python = Path(sys.base_prefix)
+    library = python / "lib" / f"python{sys.version_info.major}.{sys.version_info.minor}"
+    found = [shutil.which(program, path="/usr/bin:/bin") for program in _PROGRAMS]
+    programs = [Path(program) for program in found if program is not None]
+    programs += [Path(sys.executable).resolve(), *(path for name in _GIT_PROGRAMS if (path := _GIT / name).exists())]
+    files = [path for path in library.rglob("*") if path.is_file() and not _left_out(path.relative_to(library))]
+    linked = subprocess.run(
+        ["ldd", *map(str, programs), *(str(path) for path in files if path.suffix == ".so")],
+        capture_output=True, text=True, timeout=60, check=False,
+    ).stdout  # fmt: skip
+    libraries = {Path(path) for path in re.findall(r"(/\S+) \(0x", linked)}
+    with tarfile.open(place, "w") as tar:
+        for name in ("bin", "lib", "lib64", "sbin"):
+            _link(tar, name, f"usr/{name}")
+        named = {_name(path): path for path in {*programs, *files, *libraries}}
+        for name, path in sorted(named.items()):
+            _file(tar, name, path)
+        _link(tar, "usr/local/bin/python3", str(Path(sys.executable).resolve()))
+        for name in ("dev", "etc", "home", "proc", "run", "sys", "tmp", "var"):
+            folder = tarfile.TarInfo(name)
+            folder.type, folder.mode = tarfile.DIRTYPE, 0o755
+            tar.addfile(folder)
+
+
+def _link(tar: tarfile.TarFile, name: str, target: str) -> None:
+    link = tarfile.TarInfo(name)
+    link.type, link.linkname = tarfile.SYMTYPE, target
+    tar.addfile(link)
+
+
+def _left_out(path: Path) -> bool:
+    return bool(_LEFT_OUT & set(path.parts)) or path.parts[0].startswith("config-")
+
+
+def _name(path: Path) -> str:
+    """Return a file's name in the image, where /lib and its like are links."""
+    return re.sub(r"^/(bin|lib|lib64|sbin)/", r"/usr/\1/", str(path)).lstrip("/")
+
+
+def _file(tar: tarfile.TarFile, name: str, path: Path) -> None:
+    """Add what a file's links lead to, under its own name."""
+    with path.resolve().open("rb") as content:
+        info = tar.gettarinfo(arcname=name, fileobj=content)
+        info.uid = info.gid = 0
+        info.uname = info.gname = ""
+        info.type, info.linkname = tarfile.REGTYPE, ""  # gettarinfo writes the second name of a file as a link
+        tar.addfile(info, content)
+
+
+@pytest.fixture(scope="session")
+def docker_engine() -> Iterator[DockerEngine]:
+    """An engine with an image for jobs, shared by all tests that run at the same time."""
+    with engine() as made:
+        yield made
+
+
+if __name__ == "__main__":
+    with engine() as running:
+        print(f"PATH={running.programs}\nDOCKER_HOST={running.host}\n{running.image}", flush=True)
+        with suppress(KeyboardInterrupt):
+            signal.pause()
