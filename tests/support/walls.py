@@ -3,8 +3,9 @@
 import contextlib
 import os
 import subprocess
+import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,7 +13,8 @@ from moonmind.adapters.sandboxes.bubblewrap import Bubblewrap
 from moonmind.adapters.sandboxes.sandbox_options import SandboxOptions
 from moonmind.adapters.supervisor.containment import Contained, Kind, contain
 from moonmind.adapters.supervisor.link import PORT, Link
-from moonmind.ports.sandbox import LINK, PATH, PYTHON, WORKSPACE, BoxedCommand, Mount, Sandbox
+from moonmind.ports.check import Check
+from moonmind.ports.sandbox import LINK, PATH, PYTHON, WORKSPACE, BoxedCommand, Mount, Sandbox, SandboxKind, Wrapped
 
 
 def codex_package() -> Path | None:
@@ -98,3 +100,64 @@ def connected(link: Link, seconds: float = 30.0) -> None:
         link.accept()
         link.hear()
         time.sleep(0.01)
+
+
+UNWALLED = """
+import os, socket, subprocess, sys
+life = socket.socket(socket.AF_UNIX)
+os.chdir(sys.argv[1])  # the address of a socket is short
+life.connect("life.sock")
+life.sendall(b"here\\n")
+status = subprocess.run(sys.argv[2:]).returncode
+life.sendall(b"exit %d\\n" % (status << 8))
+"""
+
+
+class NoWall:
+    """A sandbox without a wall: commands see the host, and mounts where they lie."""
+
+    kind = SandboxKind.NONE
+    user: tuple[int, int] | None = None
+
+    def wrap(self, job: BoxedCommand) -> Wrapped:
+        """Run what `entry.py` would run, and say to the link what it would say."""
+        places = {mount.target: str(mount.source) for mount in job.mounts}
+        command = [sys.executable if part == PYTHON else part for part in job.command[4:]]
+        for target, source in places.items():
+            command = [
+                source + part.removeprefix(target) if part == target or part.startswith(f"{target}/") else part
+                for part in command
+            ]
+        return Wrapped((sys.executable, "-I", "-S", "-c", UNWALLED, places[LINK], *command), dict(job.environment))
+
+    def end(self, mark: str) -> None:
+        pass
+
+    def marks(self) -> tuple[str, ...]:
+        return ()
+
+    def check(self) -> tuple[Check, ...]:
+        return ()
+
+
+class Holed:
+    """A sandbox with a hole: what another one says, changed."""
+
+    user: tuple[int, int] | None = None
+
+    def __init__(self, whole: Sandbox, bore: Callable[[list[str]], list[str]]) -> None:
+        self.kind = whole.kind
+        self._whole, self._bore = whole, bore
+
+    def wrap(self, job: BoxedCommand) -> Wrapped:
+        wrapped = self._whole.wrap(job)
+        return Wrapped(tuple(self._bore(list(wrapped.argv))), wrapped.environment)
+
+    def end(self, mark: str) -> None:
+        self._whole.end(mark)
+
+    def marks(self) -> tuple[str, ...]:
+        return ()
+
+    def check(self) -> tuple[Check, ...]:
+        return ()

@@ -1,5 +1,6 @@
 """The sandbox `bubblewrap`: namespaces in which only the job's folders and the system's programs exist, and no network."""
 
+import contextlib
 import os
 import re
 import shutil
@@ -9,11 +10,11 @@ from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
 import moonmind
-from moonmind.adapters.sandboxes import bubblewrap_start, syscall_filter, system_files
+from moonmind.adapters.sandboxes import bubblewrap_start, probe, syscall_filter, system_files
 from moonmind.adapters.sandboxes.sandbox_options import SandboxOptions
 from moonmind.errors import SandboxFailed
-from moonmind.ports.check import Check, CheckStatus
-from moonmind.ports.sandbox import HOME, PYTHON, TEMPORARY, BoxedCommand, Mount, SandboxKind, Wrapped
+from moonmind.ports.check import Check
+from moonmind.ports.sandbox import HOME, PATH, PYTHON, TEMPORARY, BoxedCommand, Mount, SandboxKind, Wrapped
 
 _NAMESPACES = ("--unshare-user", "--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts")
 _WHOLE = (
@@ -36,6 +37,11 @@ _WHOLE = (
 _RESERVED = ("/proc", "/sys", "/dev")
 """Targets that are the kernel's behind the wall."""
 _SHARED_MEMORY = "/dev/shm"  # noqa: S108 - the job's own
+_TOOLS = (
+    "node", "npm", "pnpm", "yarn", "bun", "deno", "go", "cargo", "rustc", "java", "mvn", "gradle", "uv", "poetry", "ruby",
+    "bundle", "php", "composer", "dotnet", "swift", "elixir", "make", "cmake", "docker",
+)  # fmt: skip
+"""Tools that a job may be expected to have."""
 _INSTALL = "Install bubblewrap (`apt install bubblewrap`), or a Codex that brings one along."
 
 
@@ -46,7 +52,7 @@ class Bubblewrap:
     user: tuple[int, int] | None = None
 
     def __init__(self, options: SandboxOptions) -> None:
-        self._options = options
+        self.options = options
 
     def wrap(self, job: BoxedCommand) -> Wrapped:
         """Return the command behind the wall. Raises SandboxFailed where the wall cannot be built on this host."""
@@ -60,7 +66,7 @@ class Bubblewrap:
         for folder in (TEMPORARY, HOME):
             if not any(PurePosixPath(folder).is_relative_to(target) for target in targets):
                 arguments += self._memory(folder)
-        for path in [*shown, *self._options.read]:
+        for path in [*shown, *self.options.read]:
             arguments += self._read_only(path)
         for mount in _in_order(job.mounts):
             arguments += self._mounted(mount, job.mounts)
@@ -80,28 +86,37 @@ class Bubblewrap:
         return ()
 
     def check(self) -> tuple[Check, ...]:
-        """Build a wall around nothing, and say whether that can be done here."""
-        try:
-            wrapped = self.wrap(BoxedCommand("check", ("/bin/true",), {}, (), cwd="/"))
-            done = subprocess.run(
-                wrapped.argv, env=dict(wrapped.environment), cwd="/", capture_output=True, timeout=30, check=False
-            )
-        except SandboxFailed as failure:
-            return (Check("sandbox", CheckStatus.FAILED, failure.message, failure.advice),)
-        except (OSError, subprocess.TimeoutExpired) as error:
-            return (Check("sandbox", CheckStatus.UNKNOWN, f"bwrap could not be tried: {error}"),)
-        if done.returncode != 0:
-            words = done.stderr.decode("utf-8", "replace").strip()[-500:]
-            return (Check("sandbox", CheckStatus.FAILED, f"bwrap cannot build a wall here: {words}"),)
-        return (Check("sandbox", CheckStatus.UNKNOWN, "bwrap builds a wall; no breach of it has been tried"),)
+        """Probe the wall: try each breach for real and name what got through. Answers are remembered while nothing changes."""
+        return (probe.check(self, self.options, self._identity, holds=self._holds(), fix=_fix),)
+
+    def _identity(self) -> tuple[object, ...]:
+        """Return what the wall is built of: programs and their files. Raises SandboxFailed."""
+        programs = (Path(self._bwrap()), Path(self._interpreter()[0]), Path(sys.executable))
+        return tuple(
+            (str(path), stat.st_ino, stat.st_size, stat.st_mtime_ns) for path in programs for stat in [path.stat()]
+        )
+
+    def _holds(self) -> str:
+        """Say which limits hold, and which of the operator's tools a job does not have."""
+        memory = f"{self.options.memory / (1 << 30):g} GiB"
+        words = f"Each folder in memory is limited to {memory}; memory, processes and cores of a job are not."
+        missing = [name for name in _TOOLS if self._is_missing(name)]
+        if missing:
+            words += f" Installed outside of /usr, so not there for jobs: {', '.join(missing)}."
+        return words
+
+    def _is_missing(self, tool: str) -> bool:
+        """Return True for a tool of the operator's that jobs do not find."""
+        path = shutil.which(tool, path=self.options.environment.get("PATH", os.defpath))
+        return path is not None and shutil.which(tool, path=PATH) is None
 
     # --- what there is
 
     def _bwrap(self) -> str:
         """Return the bwrap to use. Raises SandboxFailed."""
-        found = [shutil.which("bwrap", path=self._options.environment.get("PATH", os.defpath))]
-        if self._options.codex_package is not None:
-            found += map(str, sorted(self._options.codex_package.rglob("bwrap")))
+        found = [shutil.which("bwrap", path=self.options.environment.get("PATH", os.defpath))]
+        if self.options.codex_package is not None:
+            found += map(str, sorted(self.options.codex_package.rglob("bwrap")))
         old = []
         for program in filter(None, found):
             path = Path(program).resolve()
@@ -154,7 +169,7 @@ class Bubblewrap:
     def _mounted(self, mount: Mount, mounts: tuple[Mount, ...]) -> list[str]:
         """Mount what the job itself brings. Raises SandboxFailed for a source or target that cannot be meant."""
         source = _resolved(mount.source)
-        state = self._options.state_folder
+        state = self.options.state_folder
         inside = state.resolve() in source.parents
         why = _unfit(mount.target) or ("" if inside else self._opened_by(source))
         if not why and mount.source.is_relative_to(state) and not inside:
@@ -179,18 +194,18 @@ class Bubblewrap:
     def _ours(self) -> list[Path]:
         """List what is MoonMind's own: its state, its program with what may lie beside it, its environment."""
         return [
-            self._options.state_folder.resolve(),
+            self.options.state_folder.resolve(),
             Path(moonmind.__file__).resolve().parents[1],
             *([Path(sys.prefix).resolve()] if sys.prefix != sys.base_prefix else []),
         ]
 
     def _homes(self) -> list[Path]:
-        home = self._options.environment.get("HOME", "")
+        home = self.options.environment.get("HOME", "")
         return [Path(home).resolve()] if home.startswith("/") else []
 
     def _memory(self, folder: str) -> list[str]:
         """Mount a folder in memory, not larger than what a job may use."""
-        return ["--size", str(self._options.memory), "--tmpfs", folder]
+        return ["--size", str(self.options.memory), "--tmpfs", folder]
 
 
 def _files() -> list[str]:
@@ -206,6 +221,33 @@ def _files() -> list[str]:
 
 def _text(content: bytes) -> str:
     return f"{bubblewrap_start.TEXT}{content.hex()}"
+
+
+def _fix(words: str) -> str:
+    """Say what to do where bwrap could not build a wall."""
+    apparmor = Path("/proc/sys/kernel/apparmor_restrict_unprivileged_userns")
+    switches = (Path("/proc/sys/kernel/unprivileged_userns_clone"), Path("/proc/sys/user/max_user_namespaces"))
+    with contextlib.suppress(OSError):
+        if apparmor.read_text().strip() == "1" and os.geteuid() != 0:
+            return (
+                "AppArmor keeps programs from making namespaces (Ubuntu 23.10 and later). Allow it for bwrap: `apt install "
+                "bubblewrap apparmor-profiles`, `ln -s /usr/share/apparmor/extra-profiles/bwrap-userns-restrict "
+                "/etc/apparmor.d/`, `systemctl reload apparmor`; or for all programs: "
+                "`sysctl kernel.apparmor_restrict_unprivileged_userns=0`. docs/sandboxes.md has more."
+            )
+    for switch in switches:
+        with contextlib.suppress(OSError):
+            if switch.read_text().strip() == "0":
+                name = str(switch.relative_to("/proc/sys")).replace("/", ".")
+                return f"User namespaces are off. Turn them on: `sysctl {name}=1` (max_user_namespaces: 10000)."
+    if "proc" in words and "mount" in words.lower():
+        return "In a container, /proc cannot be mounted: run MoonMind outside of it, or set MOONMIND_SANDBOX=docker."
+    if "namespace" in words or "uid map" in words:
+        return (
+            "Namespaces are not allowed here. In a container, let it make them (`--security-opt seccomp=unconfined "
+            "--security-opt systempaths=unconfined`), or set MOONMIND_SANDBOX=docker."
+        )
+    return ""
 
 
 def _resolved(source: Path) -> Path:
