@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from moonmind.speckit.evidence import said_of
 from moonmind.speckit.hidden import strip_hidden
+from moonmind.speckit.lazy_pattern import lazy_pattern
 
 LARGEST = 64_000
 """Characters of a message that are read: its end."""
@@ -18,20 +19,20 @@ _STATUS = (
     r"|implemented|skipped|blocked|deferred|incomplete|unfinished|partial(?:ly[ ](?:done|completed?))?|failed|pending"
     r"|[✓✔✅☑❌✗✘⏳]\ufe0f?|\[[ xX]\]"
 )
-_LEAD = re.compile(rf"[\s*`_\])]*[:：–—-]{{0,2}}[\s*`_]*(?:(?:{_STATUS})(?![\w-])[\s*_]*){{0,2}}", re.IGNORECASE)
-_JOIN = re.compile(r"(?:[:：–—;,.-]{1,2}|because\b|since\b|as\b(?=[ ](?:the|there|it)\b))\s*", re.IGNORECASE)
-_BULLET = re.compile(r"^[\s>]*(?:[-*+•]|\d{1,3}[.)])?\s*")
-_LABEL = re.compile(
+_LEAD = lazy_pattern(rf"[\s*`_\])]*[:：–—-]{{0,2}}[\s*`_]*(?:(?:{_STATUS})(?![\w-])[\s*_]*){{0,2}}", re.IGNORECASE)
+_JOIN = lazy_pattern(r"(?:[:：–—;,.-]{1,2}|because\b|since\b|as\b(?=[ ](?:the|there|it)\b))\s*", re.IGNORECASE)
+_BULLET = lazy_pattern(r"^[\s>]*(?:[-*+•]|\d{1,3}[.)])?\s*")
+_LABEL = lazy_pattern(
     r"[*_`]*(?:key |design |main |my )?(?:decisions?|decided|assumptions?|choices?|trade-?offs?)(?: (?:made|taken|and assumptions))?[*_`]*\s*"
     r"[:：–—][*_`]*\s*",
     re.IGNORECASE,
 )
-_DECIDES = re.compile(
+_DECIDES = lazy_pattern(
     r"\b(?:I|we)(?:'ve| have)? (?:decided|chose|chosen|assumed|opted|picked|settled on)\b", re.IGNORECASE
 )
-_HEADING = re.compile(r"\s{0,3}#{1,6}\s|\s*\*\*[^*]{1,60}\*\*:?\s*$|\s*[A-Z][\w ]{1,40}:\s*$")
-_FENCE = re.compile(r"\s*(?:`{3,}|~{3,}|-{3,}|\*{3,})")
-_DECISION_WORD = re.compile(r"decision|decided|assumption|choice|trade-?off", re.IGNORECASE)
+_HEADING = lazy_pattern(r"\s{0,3}#{1,6}\s|\s*\*\*[^*]{1,60}\*\*:?\s*$|\s*[A-Z][\w ]{1,40}:\s*$")
+_FENCE = lazy_pattern(r"\s*(?:`{3,}|~{3,}|-{3,}|\*{3,})")
+_DECISION_WORD = lazy_pattern(r"decision|decided|assumption|choice|trade-?off", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)

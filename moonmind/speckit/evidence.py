@@ -5,33 +5,34 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from moonmind.errors import SpecUnreadable
+from moonmind.speckit.lazy_pattern import lazy_pattern
 from moonmind.speckit.spec_tasks import Mark, TasksFile
 from moonmind.speckit.targets import split
 from moonmind.speckit.task_line import ID
 from moonmind.speckit.tasks_md import read_tasks
 
 _TEST_FOLDERS = frozenset({"__tests__", "e2e", "spec", "test", "tests"})
-_TEST_NAME = re.compile(r"(?:^|[._-])tests?(?:[._-]|$)|[._-]spec(?=[._-])|[a-z]Tests?(?=\.)")
+_TEST_NAME = lazy_pattern(r"(?:^|[._-])tests?(?:[._-]|$)|[._-]spec(?=[._-])|[a-z]Tests?(?=\.)")
 
 _LARGEST_REPORT = 1 << 20
 _LONGEST_LINE = 2_000
-_RANGE = re.compile(r"[ ]?(?:-|–|—|\.\.|to|through)[ ]?")
-_STATUS = re.compile(
+_RANGE = lazy_pattern(r"[ ]?(?:-|–|—|\.\.|to|through)[ ]?")
+_STATUS = lazy_pattern(
     r"(?P<done>\b(?:done|completed?|finished|implemented|added|created|fixed)\b|[✓✔✅☑]|\[[xX]\])"
     r"|(?P<denied>\b(?:not|never|cannot|can't|couldn't|didn't|isn't|skipped|blocked|deferred|failed|fails|pending|todo|unable"
     r"|in progress|started|remaining)\b|[❌✗✘⏳]|\[ \])",
     re.IGNORECASE,
 )
-_LIMITED = re.compile(
+_LIMITED = lazy_pattern(
     r"\b(?:partial|partially|partly|incomplete|unfinished|stubbed|not (?:yet )?(?:done|finished|complete))",
     re.IGNORECASE,
 )
-_NOT_DONE = re.compile(
+_NOT_DONE = lazy_pattern(
     r"[\s*`_\])]{0,6}(?:[:：–—-]{1,2}|is\b|was\b)?[\s*`_]{0,4}(?:not\b|cannot\b|can't\b|could not\b|couldn't\b|unable\b|skipped\b|blocked\b|deferred\b"
     r"|incomplete\b|unfinished\b|partial(?:ly)?\b|failed\b|pending\b|❌|✗|✘)",
     re.IGNORECASE,
 )
-_TASK = re.compile(r"\btask ", re.IGNORECASE)
+_TASK = lazy_pattern(r"\btask ", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)

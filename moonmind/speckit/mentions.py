@@ -4,20 +4,21 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from moonmind.speckit.lazy_pattern import lazy_pattern
 from moonmind.speckit.task_line import ID
 
-_CODE = re.compile(r"`([^`]{1,300})`")
-_SPACE = re.compile(r"\s")
-_GLUED = re.compile(r"^[\u3000-\u9fff\uac00-\ud7af]+(?=[A-Za-z._])")
+_CODE = lazy_pattern(r"`([^`]{1,300})`")
+_SPACE = lazy_pattern(r"\s")
+_GLUED = lazy_pattern(r"^[\u3000-\u9fff\uac00-\ud7af]+(?=[A-Za-z._])")
 """Words of a language without spaces, right before a path."""
-_WORD = re.compile(r"(?:[^\s\"'`<>,;|，、。；：（）()“”‘’]|(?<=/)\([\w.@-]{1,60}\)(?=/))+")
+_WORD = lazy_pattern(r"(?:[^\s\"'`<>,;|，、。；：（）()“”‘’]|(?<=/)\([\w.@-]{1,60}\)(?=/))+")
 """Words; a folder such as `(auth)` belongs to its path."""
-_LINE_NUMBER = re.compile(r"(?::\d+(?:-\d+)?|#L?[\w-]*)$")
-_EXTENSION = re.compile(r"[^/.][^/]*\.[A-Za-z][A-Za-z0-9]{0,9}$|\.[A-Za-z][\w.-]{1,30}$")
+_LINE_NUMBER = lazy_pattern(r"(?::\d+(?:-\d+)?|#L?[\w-]*)$")
+_EXTENSION = lazy_pattern(r"[^/.][^/]*\.[A-Za-z][A-Za-z0-9]{0,9}$|\.[A-Za-z][\w.-]{1,30}$")
 _PLAIN_NAMES = frozenset(
     {"Dockerfile", "Makefile", "Procfile", "Justfile", "Gemfile", "Rakefile", "LICENSE", "CODEOWNERS"}
 )
-_MAY_BE_PATH = re.compile("|".join(("[./]", *sorted(_PLAIN_NAMES))))
+_MAY_BE_PATH = lazy_pattern("|".join(("[./]", *sorted(_PLAIN_NAMES))))
 """What a word holds that is a path; most words are done with after a look for it."""
 _NO_PATH = frozenset("*?<>|{}=\\:")
 _ROOTS = """
@@ -37,8 +38,8 @@ _ROOT_FOLDERS = frozenset(_ROOTS.split())
 _EXTENSIONS = frozenset(_KNOWN_EXTENSIONS.split())
 _PRODUCT_NAMES = frozenset(_PRODUCTS.split())
 
-_WAITS = re.compile(r"\b(?:depend(?:s|ing|ent)? (?:up)?on|requires|blocked by|after)[ :]{1,3}", re.IGNORECASE)
-_JOIN = re.compile(r"\s*(?:,|;|&|\+|/|、|\band\b)?\s*(?:and )?")
+_WAITS = lazy_pattern(r"\b(?:depend(?:s|ing|ent)? (?:up)?on|requires|blocked by|after)[ :]{1,3}", re.IGNORECASE)
+_JOIN = lazy_pattern(r"\s*(?:,|;|&|\+|/|、|\band\b)?\s*(?:and )?")
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 
 from moonmind.speckit.change_verbs import ADDS, CHANGES, MAKES, OTHERS, english, spaced, unspaced
+from moonmind.speckit.lazy_pattern import lazy_pattern
 from moonmind.speckit.mentions import mentions_in
 from moonmind.speckit.spec_tasks import LOOKED_AT, VERIFY, Reason
 from moonmind.speckit.targets import DOCUMENTS, is_folder, split
@@ -170,14 +171,14 @@ _CONDITIONAL = {
         r"|^(?:组织|安排|召开)[^，。；]{0,12}(?:评审|会议|用户测试|培训)|ユーザーテストを実施|(?:사용자|고객)[ ]?(?:테스트|인터뷰)(?:를|을)?[ ]?(?:진행|실시)"
     ),
 }
-_FIRM = {kind: re.compile(pattern, re.IGNORECASE) for kind, pattern in _UNCONDITIONAL.items()}
-_SOFT = {kind: re.compile(pattern, re.IGNORECASE) for kind, pattern in _CONDITIONAL.items()}
+_FIRM = {kind: lazy_pattern(pattern, re.IGNORECASE) for kind, pattern in _UNCONDITIONAL.items()}
+_SOFT = {kind: lazy_pattern(pattern, re.IGNORECASE) for kind, pattern in _CONDITIONAL.items()}
 
 _SUITES = (
     r"(?:tests?|suites?|pytest|jest|vitest|playwright|cypress|cargo|lint(?:er|ers|ing)?|eslint|ruff|mypy|tsc|type[ -]?checks?|type[ -]?checking|quickstart(?:\.md)?|validations?"
     r"|verifications?|benchmarks?|e2e|checks?|smoke|acceptance|coverage|build|audit|lighthouse|scenarios?|checklists?|regressions?|analy[sz]e|analyzer|analysis|ci)"
 )
-_VERIFY = re.compile(
+_VERIFY = lazy_pattern(
     r"^(?:(?:verify|verifies|verification|double-check|re-?verify)\b(?![ ](?:the[ ]|an?[ ])*(?:e-?mail|otp|phone|jwt|tokens?|webhooks?|signatures?|passwords?|identity|captcha)\b(?![^.;]*\b(?:works?|is|are|pass\w*"
     r"|correct\w*|properly|end-to-end)\b))"
     r"|confirm[ ](?:that|all|no|each|every|whether|it|both|existing|tests?|build|ci|`[^`]+`|[^.;]{0,60}\b(?:is|are|works?|passes|pass|renders?|matches|remains?|stays?|succeeds?|returns?|exists?)\b)"
@@ -205,7 +206,7 @@ _ALL_VERBS = (CHANGES, MAKES, ADDS, OTHERS)
 _CHINESE = unspaced(*_ALL_VERBS, languages=("Chinese",))
 _JAPANESE = unspaced(*_ALL_VERBS, languages=("Japanese",))
 _KOREAN = unspaced(*_ALL_VERBS, languages=("Korean",))
-_CHANGES = re.compile(
+_CHANGES = lazy_pattern(
     rf"(?:\b(?:and|then|to)|[,;&—–(.+]|->|→)[ ]?(?:then[ ]|also[ ]|immediately[ ])?(?:{english(CHANGES)}|address|document|record|write|save"
     r"|clean up|format|implement|regenerate|generate|commit)\b|^(?:run|execute)\b[^;]*\bformat"
     r"|\band[ ](?:add|create|remove|delete)[ ](?:the[ ])?(?:missing|any|what|where|those)\b"
@@ -216,31 +217,31 @@ _CHANGES = re.compile(
     rf"|\b(?:{spaced(CHANGES, MAKES, ADDS, OTHERS)})\b",
     re.IGNORECASE,
 )
-_CLAIM = re.compile(
+_CLAIM = lazy_pattern(
     r"\b(?:can|able to)\b(?![^.;]{0,200}[.;—–])|^(?:verificar|comprobar|confirmar|vérifier|confirmer|prüfe|überprüfe|verifiziere|verificare|controllare|проверить|убедиться),?"
     r"[ ](?:dass|ob|que|si|se|che|что|ли)\b",
     re.IGNORECASE,
 )
 """What is said of the thing that is looked at; "create and update" in it are its verbs, not the task's."""
-_REPAIRS = re.compile(
+_REPAIRS = lazy_pattern(
     r"(?:\b(?:and|then|und|y|e|et|и)|[,;.—–])[ ](?:then[ ])?(?:address|correct|document|fix|record|repair|resolve|(?:update|write|add)[ ](?:the[ ])?(?:docs|documentation|readme|tests?\b|missing)"
     r"|beheb|korrigier|dokumentier|corregir|arreglar|documentar|corrigir|corriger|documenter|correggere|исправ|описать)",
     re.IGNORECASE,
 )
-_SET_UP = re.compile(
+_SET_UP = lazy_pattern(
     r"[ ](?:config\w*|set-?up|framework|infrastructure|harness|tool\w*|pipeline|script)\b", re.IGNORECASE
 )
 """What makes "visual regression testing" work."""
-_LABELS = re.compile(r"^(?:\W{0,4}\[[\w &/-]{1,24}\])*[^\w`]*")
-_SEARCHING = re.compile(
+_LABELS = lazy_pattern(r"^(?:\W{0,4}\[[\w &/-]{1,24}\])*[^\w`]*")
+_SEARCHING = lazy_pattern(
     r"\b(?:spikes?|research|investigat\w+|proof[ -]of[ -]concept|poc|feasibility|exploration|recherche|investigación|pesquisa|machbarkeit\w*)\b|调研|調研|可行性|预研|技术验证|调查|調査|スパイク|조사|리서치|스파이크",
     re.IGNORECASE,
 )
-_DOUBTFUL = re.compile(r"(?:validate|check|review|audit|inspect)\b|评审|审查|检查", re.IGNORECASE)
+_DOUBTFUL = lazy_pattern(r"(?:validate|check|review|audit|inspect)\b|评审|审查|检查", re.IGNORECASE)
 """Words that ask for a look where a feature is finished, and elsewhere may ask for code."""
-_TEST = re.compile(r"test\b|测试|測試|테스트|テスト", re.IGNORECASE)
+_TEST = lazy_pattern(r"test\b|测试|測試|테스트|テスト", re.IGNORECASE)
 """A word that may ask for tests anywhere: "test the login flow" is a look there, "test exit codes" is work."""
-_CLOSING = re.compile(
+_CLOSING = lazy_pattern(
     r"\b(?:polish(?![ ](?:languages?|locali[sz]ation|translations?)\b)|cross-cutting|qa|final[ ](?:checks?|tests?|testing)|sign-?off|pulido|polimento|finitions?|abnahme)\b"
     r"|\b(?:user|final)[ ]acceptance\b|\bacceptance[ ](?:test|criteria|check)|(?:^|[:：—–&/-][ ]*)acceptance\b"
     r"|收尾|完善|验收|驗收|仕上げ|受け入れ|마무리|финальн\w{1,4}[ ](?:проверк|тест)"
@@ -255,9 +256,9 @@ _CLOSING = re.compile(
     re.IGNORECASE,
 )
 """Last checks. "Input validation" and "Release calendar" name what is built."""
-_STORY = re.compile(r"\buser[ ]stor(?:y|ies)\b|\bUS[ -]?\d|用户故事|ユーザーストーリー", re.IGNORECASE)
+_STORY = lazy_pattern(r"\buser[ ]stor(?:y|ies)\b|\bUS[ -]?\d|用户故事|ユーザーストーリー", re.IGNORECASE)
 """In the title of a story, such words name what is built: "User Story 2 - Email Verification"."""
-_CHECK = re.compile(
+_CHECK = lazy_pattern(
     r"\b(?:suites?|tests|test[ ](?:runs?|commands?|plan|suite)|(?:npm|pnpm|yarn|bun|go|cargo|dotnet|mvn|gradle|flutter|make)[ ](?:run[ ])?(?:test|check|lint)"
     r"|pytest|jest|vitest|playwright|cypress|lint(?:er|ers|ing)?|eslint|ruff|mypy|tsc|type[ -]?check(?:s|ing)?|quickstart(?:\.md)?|e2e"
     r"|end-to-end(?![ ]encrypt)|smoke|regressions?|acceptance[ ](?:criteria|scenarios?|tests?)|scenarios?|success criteria|user[ ]stor(?:y|ies)|us\d+|(?:sc|fr)-\d+"
@@ -274,30 +275,30 @@ _CHECK = re.compile(
     re.IGNORECASE,
 )
 """Checks, and what comes out of one; what a task outside of the last phases has to name to be a look only."""
-_REPEATED = re.compile(
+_REPEATED = lazy_pattern(
     r"\bevery[ ](?:\w+[ ])?(?:second|minute|hour|day|night|week|request|time)s?\b|\b(?:whenever|periodically|hourly|nightly|daily)\b|\bhealth[ -]?checks?\b",
     re.IGNORECASE,
 )
 """Words of what a program does again and again: code for it is asked for."""
-_IN_A_FILE = re.compile(r"\bin[ ]`?[\w./-]{1,200}\.\w{1,10}\b")
+_IN_A_FILE = lazy_pattern(r"\bin[ ]`?[\w./-]{1,200}\.\w{1,10}\b")
 """A place, whose name says nothing of checks: `tests/test_git.py`."""
 _UNLESS_IN_A_FILE = frozenset({"git", "deploy"})
-_IN = re.compile(r"\b(?:in|into|inside|within|at|em|en|dans)[ ](?:the[ ])?$|在[ ]?$", re.IGNORECASE)
-_SET_OFF = re.compile(r"(?:[(（:：][ ]?|[ ][—–-][ ])$")
-_IN_BEHIND = re.compile(r"[ ]?(?:に|で|にて|中|里|内|에서|에)")
-_ONLY_GIT = re.compile(
+_IN = lazy_pattern(r"\b(?:in|into|inside|within|at|em|en|dans)[ ](?:the[ ])?$|在[ ]?$", re.IGNORECASE)
+_SET_OFF = lazy_pattern(r"(?:[(（:：][ ]?|[ ][—–-][ ])$")
+_IN_BEHIND = lazy_pattern(r"[ ]?(?:に|で|にて|中|里|内|에서|에)")
+_ONLY_GIT = lazy_pattern(
     r"(?:commit|push)[ ](?:and[ ](?:push|commit)[ ])?(?:all|everything|any|final|initial|first|remaining)\b"
     rf"|.*\bbranch[ ](?:is[ ])?{_A_BRANCH}",
     re.IGNORECASE,
 )
 """Words of what only git is asked to do, whatever file is named."""
-_ONE_BRANCH = re.compile(rf"[ ](?:name[ ])?(?:is|equals)[ ]{_A_BRANCH}", re.IGNORECASE)
-_THEN = re.compile(
+_ONE_BRANCH = lazy_pattern(rf"[ ](?:name[ ])?(?:is|equals)[ ]{_A_BRANCH}", re.IGNORECASE)
+_THEN = lazy_pattern(
     r"(?:[;,.]|\band|\bthen)[ ](?:then[ ])?(?:create|add|write|update|implement|configure|set up|install|initiali[sz]e|scaffold)\b",
     re.IGNORECASE,
 )
-_WITHOUT_SPACES = re.compile(r"[\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7af]")
-_BUILT = re.compile(
+_WITHOUT_SPACES = lazy_pattern(r"[\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7af]")
+_BUILT = lazy_pattern(
     r"[ ](?:(?!(?:the|an?|of|for|to|in|on|at|by|with|from|and|or|before|after)\b)[\w-]{1,30}[ ]){0,2}(?:actions?|apis?|badges?|banners?|buttons?|cards?|components?"
     r"|dialogs?|endpoints?|fields?|filters?|flows?|forms?|functions?|handlers?|helpers?|hooks?|jobs?|layouts?|links?|linking|listings?|lists?"
     r"|login|logic|menus?|middlewares?|modals?|models?|modules?|pages?|panels?|parsers?|routes?|screens?|sections?|selectors?|services?|tabs?"
@@ -305,10 +306,10 @@ _BUILT = re.compile(
     re.IGNORECASE,
 )
 """What follows words that only name what is built: "Stripe account" in "create the Stripe account onboarding flow"."""
-_COMMITS = re.compile(r"(?:commit|push)\b", re.IGNORECASE)
-_ITS_OBJECT = re.compile(r"[ ]?(?:made[ ])?(?:in|to|of|for|at|from)?[ ]?(?:the[ ])?", re.IGNORECASE)
+_COMMITS = lazy_pattern(r"(?:commit|push)\b", re.IGNORECASE)
+_ITS_OBJECT = lazy_pattern(r"[ ]?(?:made[ ])?(?:in|to|of|for|at|from)?[ ]?(?:the[ ])?", re.IGNORECASE)
 """What stands between "commit changes" and the file whose changes are meant."""
-_DELIVERS = re.compile(r"(?:re-?)?deploy|release|roll|promote", re.IGNORECASE)
+_DELIVERS = lazy_pattern(r"(?:re-?)?deploy|release|roll|promote", re.IGNORECASE)
 _PROSE = (".adoc", ".md", ".mdx", ".rst", ".txt")
 _NEAR = 20
 """Characters before a path that are looked at."""

@@ -6,32 +6,33 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from moonmind.speckit.blocks import Heading, Line
+from moonmind.speckit.lazy_pattern import lazy_pattern
 from moonmind.speckit.people_tasks import is_closing, is_search
 from moonmind.speckit.spec_tasks import Reason
 from moonmind.speckit.task_marks import marks_in_heading
 
 _WORDS = r"phases?|fase|phasen?|étape|etapa|этап|фаза|阶段|階段|フェーズ|단계|giai đoạn|aşama|faz"
 _NUMBER = r"[ ]*(?:[:：—–.-]|\d|[A-Z]{1,4}\d{0,3}[a-z]?\b|\[|[一二三四五六七八九十]|(?i:one|two|three|four|five|six|seven|eight)\b|$)"
-_PHASE = re.compile(
+_PHASE = lazy_pattern(
     rf"[^\w\[]{{0,12}}(?:\[.\][ ]*)?(?:(?i:final|última|последний)[ ]+)?(?i:{_WORDS}){_NUMBER}"
     r"|[^\w\[]{0,12}(?:第[ ]?\S{1,3}[ ]?(?:阶段|階段|フェーズ)|\d{1,2}[ ]?(?:단계|단계:))"
 )
-_ILLUSTRATION = re.compile(r"\W*(?:task )?(?:format|legend|path convention|execution flow|notation)", re.IGNORECASE)
-_PROSE = re.compile(
+_ILLUSTRATION = lazy_pattern(r"\W*(?:task )?(?:format|legend|path convention|execution flow|notation)", re.IGNORECASE)
+_PROSE = lazy_pattern(
     r"\W*(?:task )?(?:dependenc|parallel|implementation strategy|test(?:ing)? strategy|notes?\b|summary|overview|example"
     r"|execution order|progress|validation checklist|phase dependenc|user story dependenc|within each)",
     re.IGNORECASE,
 )
-_CHECKLIST = re.compile(
+_CHECKLIST = lazy_pattern(
     r"checklist|acceptance|criteria|definition of done|done when|exit|validation|gate\b|quality|success|risk|requirements?\b",
     re.IGNORECASE,
 )
-_BOLD_LINE = re.compile(r"[ ]{0,3}\*\*([^*]{1,300})\*\*[ \t]*:?[ \t]*$")
-_PLAIN_LINE = re.compile(r"(?i:phase|fase|étape|etapa)[ ]\d{1,3}[a-z]?[ ]?[:：—–-][ ]?[^.]{1,110}$")
-_FACT = re.compile(
+_BOLD_LINE = lazy_pattern(r"[ ]{0,3}\*\*([^*]{1,300})\*\*[ \t]*:?[ \t]*$")
+_PLAIN_LINE = lazy_pattern(r"(?i:phase|fase|étape|etapa)[ ]\d{1,3}[a-z]?[ ]?[:：—–-][ ]?[^.]{1,110}$")
+_FACT = lazy_pattern(
     r"[ \t>]*\*\*(purpose|goal|checkpoint|independent test)\b([^*]{0,60})\*\*[ \t]*:?[ \t]*(.*)", re.IGNORECASE
 )
-_FACT_ENDS = re.compile(r"[ \t]*(?:$|[-*+#>|]|\d{1,9}[.)][ ]|`{3}|~{3})")
+_FACT_ENDS = lazy_pattern(r"[ \t]*(?:$|[-*+#>|]|\d{1,9}[.)][ ]|`{3}|~{3})")
 _FACT_NAMES = {
     "purpose": "purpose",
     "goal": "purpose",

@@ -6,15 +6,16 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from moonmind.errors import InvalidRequest
+from moonmind.speckit.lazy_pattern import lazy_pattern
 from moonmind.speckit.spec_tasks import Phase, SpecTask, TasksFile
 from moonmind.speckit.task_line import ID
 
-_STORY = re.compile(r"(?:US)?-?(\d{1,3}[a-z]?)", re.IGNORECASE)
+_STORY = lazy_pattern(r"(?:US)?-?(\d{1,3}[a-z]?)", re.IGNORECASE)
 _PHASE_WORDS = r"(?:phase|fase|étape|etapa|этап|фаза|阶段|階段|フェーズ)"
-_PHASE_NUMBER = re.compile(rf"{_PHASE_WORDS}?[ ]?(\d{{1,3}}(?:\.\d{{1,3}})?[a-z]?)")
-_TITLE_NUMBER = re.compile(rf"[^\w\[]{{0,12}}{_PHASE_WORDS}[ ]?(\d{{1,3}}(?:\.\d{{1,3}})?[a-z]?)(?![\w.])")
+_PHASE_NUMBER = lazy_pattern(rf"{_PHASE_WORDS}?[ ]?(\d{{1,3}}(?:\.\d{{1,3}})?[a-z]?)")
+_TITLE_NUMBER = lazy_pattern(rf"[^\w\[]{{0,12}}{_PHASE_WORDS}[ ]?(\d{{1,3}}(?:\.\d{{1,3}})?[a-z]?)(?![\w.])")
 _SHOWN = 20
-_RANGE = re.compile(rf"({ID.pattern})\s*(?:-|–|—|\.\.)\s*({ID.pattern})")
+_RANGE = lazy_pattern(rf"({ID.pattern})\s*(?:-|–|—|\.\.)\s*({ID.pattern})")
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from moonmind.speckit.change_verbs import ADDS, CHANGES, MAKES, english, spaced, unspaced
 from moonmind.speckit.feature import Feature
+from moonmind.speckit.lazy_pattern import lazy_pattern
 from moonmind.speckit.spec_tasks import LOOKED_AT, Mark, Phase, SpecTask, TasksFile
 from moonmind.speckit.targets import DOCUMENTS, is_folder, split
 from moonmind.speckit.tree import Tree
@@ -21,27 +22,27 @@ FEWEST_ADDED = 5
 """The same where "add" counts as well, which may mean a line in a file that is there."""
 NEARLY_ALL = 0.8
 
-_LABELS = re.compile(r"^(?:\W{0,4}\[[\w &/-]{1,24}\])*\W*")
-_CHANGES = re.compile(
+_LABELS = lazy_pattern(r"^(?:\W{0,4}\[[\w &/-]{1,24}\])*\W*")
+_CHANGES = lazy_pattern(
     rf"(?:{english(CHANGES)}|extend|modify|edit|change|register|wire|integrate|enhance|adapt|rename|move|remove|delete|drop|convert|migrate|enable"
     r"|disable|use|switch|bump|upgrade|mount|hook|connect|polish|mark|append|insert|export|expose|include|review|clean|simplify|split|merge|deprecate"
     rf"|apply|ensure|verify|check|validate|confirm|run|configure|install|document|audit|{spaced(CHANGES)})\b"
     rf"|{unspaced(CHANGES, languages={'Chinese'})}|验证|检查|配置",
     re.IGNORECASE,
 )
-_CHANGES_BEHIND = re.compile(unspaced(CHANGES, languages={"Japanese", "Korean", "Turkish"}))
-_MAKES = re.compile(
+_CHANGES_BEHIND = lazy_pattern(unspaced(CHANGES, languages={"Japanese", "Korean", "Turkish"}))
+_MAKES = lazy_pattern(
     r"(?:^|[:;,.][ ]|[(（：]|[ ][—–-]{1,2}[ ])(?:(?:first|then|also|and)[ ])?(?:creat|implement|writ|scaffold|generat)(?:e|es|ing|s)?\b|^implementation[ ]of\b"
     r"|^(?:(?:contract|integration|unit|e2e|end-to-end|component|acceptance|smoke|performance|regression|snapshot|property|functional|widget"
     r"|service|api|ui|backend|frontend|failing)[ -]){1,3}tests?\b|^tests?[ ](?:for|of)\b"
     rf"|\b(?:{spaced(MAKES)})\b|{unspaced(MAKES)}|^[^，。；：\s]{{0,10}}测试(?=\W)",
     re.IGNORECASE,
 )
-_ADDS = re.compile(
+_ADDS = lazy_pattern(
     rf"(?:add|adds|adding|define|set ?up|setup|introduce|build|{spaced(ADDS)})\b|{unspaced(ADDS)}", re.IGNORECASE
 )
-_ADDS_BEHIND = re.compile(unspaced(ADDS))
-_CODE = re.compile(
+_ADDS_BEHIND = lazy_pattern(unspaced(ADDS))
+_CODE = lazy_pattern(
     r"\.(?:c|cc|cpp|cs|clj|dart|ex|exs|go|h|hpp|java|jsx?|kts?|lua|mjs|php|pl|ps1|py|rb|rs|scala|sh|sql|svelte|swift|tsx?|vue|zig)$",
     re.IGNORECASE,
 )

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum, auto
 
+from moonmind.speckit.lazy_pattern import lazy_pattern
 from moonmind.speckit.mentions import Mention, mentions_in
 
 DOCUMENTS = frozenset({"spec.md", "plan.md", "tasks.md", "research.md", "data-model.md", "quickstart.md"})
@@ -99,7 +100,7 @@ _REFERRING = (
     rf"(?:[ ][\w'-]{{1,30}}){{0,3}}?[ ]{_NOUNS}[ ](?:in|of|from|at)(?![\w-]))?)"
 )
 """A word that refers, and with "the pattern in" all of it, so that "in" does not end it."""
-_SIGN = re.compile(
+_SIGN = lazy_pattern(
     "|".join(
         (
             r"(?P<open>[(（【])",
@@ -122,11 +123,11 @@ _SIGN = re.compile(
     ),
     re.IGNORECASE,
 )
-_CITED_BEHIND = re.compile(
+_CITED_BEHIND = lazy_pattern(
     r"`?[ ]?(?:を参照|を参考|に従|に基づ|を元に|をもとに|のとおり|の通り|참조|참고|에 따라|에 따른|를 기반|을 기반)"
 )
-_REMOVED_BEHIND = re.compile(r"(?:删除|刪除|移除|削除|移動|移动|重命名|삭제|제거|이동)")
-_OBJECT_ENDS = re.compile(
+_REMOVED_BEHIND = lazy_pattern(r"(?:删除|刪除|移除|削除|移動|移动|重命名|삭제|제거|이동)")
+_OBJECT_ENDS = lazy_pattern(
     r"`?\*{0,2}[ ]{0,2}(?:$|[,;.:)）&+—–(（-]|(?:and|or|from|in[ ]favou?r|as|since|once|after|because|which|that|with|if|when|completely"
     r"|entirely|altogether|too|files?|folders?|director(?:y|ies)|modules?|to|into|under|e|y|und|et)(?![\w-]))",
     re.IGNORECASE,
@@ -136,7 +137,7 @@ _STOPS = frozenset({".", "。"})
 _EXPORTS = frozenset(
     {"export", "exports", "exporting", "expose", "re-export", "reexport", "strip", "clean", "drop", "remove"}
 )
-_FOLDER_NAME = re.compile(r"(?:^|/)[^/.]+$")
+_FOLDER_NAME = lazy_pattern(r"(?:^|/)[^/.]+$")
 
 
 def split(text: str, feature: str = "") -> Split:

@@ -4,28 +4,29 @@ import re
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from moonmind.speckit.lazy_pattern import lazy_pattern
 from moonmind.speckit.spec_tasks import Mark
 
-ID = re.compile(
+ID = lazy_pattern(
     r"(?:T[1-9]\d?-(?:0\d{1,3}|\d{3})(?!\d)|[A-Z]{1,3}(?:-[A-Z]{1,4})?-?\d{1,6}(?:\.\d{1,4}){0,3})(?:[A-Za-z](?![A-Za-z0-9])|['’])?"
     r"(?:-[A-Z]{1,6}(?![A-Za-z0-9]))?(?![A-Za-z0-9_])"
 )
 """A task's id as 236 real files write it: T001 T011b T022-A T033-MIN T028' T231.15 T-001 T-AI-01 T1-001 M001. T10-11 is T10, and a range."""
 
-_ITEM = re.compile(r"[ \t]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+|[-*+](?=\[[ xX]\][ ]))")
+_ITEM = lazy_pattern(r"[ \t]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+|[-*+](?=\[[ xX]\][ ]))")
 """A list item; `-[ ] T001` is meant to be one."""
-_BOX = re.compile(r"\[([^\[\]]{0,4})\](?![(\[])")
-_OPENING = re.compile(r"(?:\*{1,3}|~~|`|\[|_{1,2})*")
-_SYMBOL = re.compile(r"[^\w\s\x00-\x7f]{1,3}[ ]?")
+_BOX = lazy_pattern(r"\[([^\[\]]{0,4})\](?![(\[])")
+_OPENING = lazy_pattern(r"(?:\*{1,3}|~~|`|\[|_{1,2})*")
+_SYMBOL = lazy_pattern(r"[^\w\s\x00-\x7f]{1,3}[ ]?")
 """A sign such as 🔴 before the id."""
-_CLOSING = re.compile(r"(?:\*{1,3}|~~|`|\]|_{1,2})*[:.)]?")
-_BEFORE_BOX = re.compile(r"(?:\*\*|`)?[ \t]*")
-_SEPARATOR = re.compile(r"^[:： \t]*(?:[-–—]+[ \t]+)?")
-_LABEL = re.compile(r"[\s*]*[\[【](?:(P)|(US-?\d{1,3}[a-z]?(?:\s?[,/&+]\s?US-?\d{1,3}[a-z]?)*))[\]】]")
-_STRUCK = re.compile(r"~~[^~]+~~[ \t]*(?:$|[—–(\[:*-])")
+_CLOSING = lazy_pattern(r"(?:\*{1,3}|~~|`|\]|_{1,2})*[:.)]?")
+_BEFORE_BOX = lazy_pattern(r"(?:\*\*|`)?[ \t]*")
+_SEPARATOR = lazy_pattern(r"^[:： \t]*(?:[-–—]+[ \t]+)?")
+_LABEL = lazy_pattern(r"[\s*]*[\[【](?:(P)|(US-?\d{1,3}[a-z]?(?:\s?[,/&+]\s?US-?\d{1,3}[a-z]?)*))[\]】]")
+_STRUCK = lazy_pattern(r"~~[^~]+~~[ \t]*(?:$|[—–(\[:*-])")
 """Struck as a whole; `~~Use A~~ Use B` is an edit, and still to be done."""
-_PLACEHOLDER = re.compile(r"[ \t]*[-*+][ \t]+\[ \][ \t]+[*`]{0,3}T(?:X{2,4}|N{2,4}|#{2,4})(?![A-Za-z0-9])")
-_ABOUT_TASKS = re.compile(
+_PLACEHOLDER = lazy_pattern(r"[ \t]*[-*+][ \t]+\[ \][ \t]+[*`]{0,3}T(?:X{2,4}|N{2,4}|#{2,4})(?![A-Za-z0-9])")
+_ABOUT_TASKS = lazy_pattern(
     ID.pattern
     + r"[*`\]]{0,4}[ ]*(?:[,/&+→⇒>(]|[-–—.]{1,2}[ ]?[A-Z]{0,3}-?\d|(?:and|or|to|through|can|may|must|should|depends?"
     r"|blocks?|requires?|needs?|before|after|then|is|are|has|was|were|in|from|with)\b)",

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping
 
+from moonmind.speckit.lazy_pattern import lazy_pattern
 from moonmind.speckit.spec_tasks import LOOKED_AT, Reason
 from moonmind.speckit.targets import DOCUMENTS, split
 
@@ -103,23 +104,23 @@ _ENDS = rf"(?=[ ]?(?:$|{_CLOSING}|[:：,，、;；.。!！*~_|/—–-]))"
 _MORE = r"to|until|till|for|due|because|since|per|pending|without|after|from|this|post|see|v\d|bis|wegen|pour|hasta|por|para|até|до"
 _GOES_ON = rf"(?=[ ]?[(（\[［【]|[ ](?:{_MORE})\b)"
 """What follows a mark that says more about itself: "deferred to v2"; "deferred import" is no mark."""
-_FLAG = re.compile(
+_FLAG = lazy_pattern(
     rf"{_PLACE}(?P<word>(?:{_any('deferred', 'skipped', but='skip')})(?:{_ENDS}|{_GOES_ON})"
     rf"|(?:{_any('blocked')})(?:{_ENDS}|{_GOES_ON}|(?=[ ](?:on|by(?![ ]T?\d))\b))"
     rf"|(?:superseded|obsolete)(?=[ ]by\b)"
     rf"|(?:{_any('cancelled', 'covered', 'not applicable')}|skip)(?:{_ENDS}|(?=[ ]?[(（]|[ ]for now\b)))",
     re.IGNORECASE,
 )
-_SHOUTED = re.compile(
+_SHOUTED = lazy_pattern(
     r"\b(MANUAL|DEFERRED|POSTPONED|SKIPPED|BLOCKED|COVERED|CANCELLED|CANCELED|DROPPED|OBSOLETE|SUPERSEDED)(?!\.\w|[\w/-]|[ ]by[ ]T?\d)"
 )
-_VALUE_BEFORE = re.compile(
+_VALUE_BEFORE = lazy_pattern(
     r"(?:/[ ]?|\b[A-Z][A-Z_]{2,}[ ]?[|,、，][ ]?|\b[A-Z][A-Z_]{2,}[ ](?:and|or)[ ]|\b[A-Z][A-Z_]{3,}[ ]|\b(?:status(?:es)?|states?|to|as)[ ]|=[ ]?)$"
 )
-_VALUE_BEHIND = re.compile(
+_VALUE_BEHIND = lazy_pattern(
     r"[ ]?/|[ ]?[|,、，][ ]?(?:(?:and|or)[ ])?[A-Z][A-Z_]{3,}\b|[ ](?:and|or)[ ][A-Z][A-Z_]{2,}\b|[ ](?:status(?:es)?|states?)\b"
 )
-_NAMES_BEHIND = re.compile(
+_NAMES_BEHIND = lazy_pattern(
     rf"[ ](?!(?i:{_MORE}|not|in)\b)[A-Z][A-Z_]{{2,}}\b|[ ](?!(?:{_MORE}|on|by|in|at|and|but|as|not|waiting)\b)[a-z]"
 )
 """What stands behind a word in capitals within a sentence that names a value or a thing, as in "show CANCELLED orders"."""
@@ -133,12 +134,12 @@ _BY_HAND = (
     r"|[ ]*(?:prüf|überprüf|abnahme|prueba|verificaci|validaci|revisi|verifica|valida|essai|vérif|прове|тестир|controll))"
 )
 """What follows "manual" when it means a person: "manual test", not "manual mode"."""
-_HANDWORK = re.compile(_BY_HAND, re.IGNORECASE)
+_HANDWORK = lazy_pattern(_BY_HAND, re.IGNORECASE)
 _DONE_BY_HAND = (
     r"[ ]*(?:re-?)?(?:test|verif|check|review|valid|inspect|smoke|confirm|walk|exercise|try|click|open|run|execut|perform|compare|ensure"
     r"|measure|approve|deploy|install|trigger|step|qa\b)"
 )
-_MANUAL = re.compile(
+_MANUAL = lazy_pattern(
     rf"(?:^\W{{0,4}}|\*\*\W{{0,4}}|[—–][ ]?|[ ]-{{1,2}}[ ])(?P<lead>manually{_DONE_BY_HAND}|(?:{_HAND})(?:{_BY_HAND}|{_ENDS}))"
     rf"|{_OPENING}\W{{0,4}}(?:requires?[ ]|needs?[ ]|must be |only[ ])?(?P<inside>manually{_DONE_BY_HAND}|(?:{_HAND})(?:{_BY_HAND}|{_ENDS}))"
     rf"|{_OPENING}\W{{0,4}}(?P<human>(?P<reserved>human[ -](?:only|action|steps?|tasks?|required|needed)(?=[ ]?{_CLOSING})"
@@ -154,27 +155,27 @@ _MANUAL = re.compile(
     r"|(?:testar|verificar|validar|probar|comprobar|tester|vérifier)[ ](?:manualmente|manuellement))",
     re.IGNORECASE,
 )
-_QUOTED = re.compile(r"`[^`]{2,200}`|\"[^\"]{2,80}\"|“[^”]{2,80}”")
+_QUOTED = lazy_pattern(r"`[^`]{2,200}`|\"[^\"]{2,80}\"|“[^”]{2,80}”")
 """What a task quotes is no mark of it: `show "[deleted]"`."""
-_LABELS = re.compile(r"^(?:\W{0,4}\[[\w &/-]{1,24}\])+")
-_BEFORE_TITLE = re.compile(
+_LABELS = lazy_pattern(r"^(?:\W{0,4}\[[\w &/-]{1,24}\])+")
+_BEFORE_TITLE = lazy_pattern(
     r"^[^\w(（\[【]*(?:(?:final[ ])?(?:phase|fase|étape|etapa|этап|阶段|階段|フェーズ|단계)[ ]?[\w.]{0,5}|第.{1,3}(?:阶段|階段|フェーズ))[ ]?[:：.—–-][ ]*",
     re.IGNORECASE,
 )
-_STORY = re.compile(
+_STORY = lazy_pattern(
     r"^\W{0,4}(?:user[ ]stor(?:y|ies)|story|us|用户故事|使用者故事|ユーザーストーリー|사용자[ ]?스토리)[ ]?\d{1,3}[a-z]?[ ]?[:：.—–-]{1,2}[ ]*",
     re.IGNORECASE,
 )
 _REST = rf"(?:[ ]?{_OPENING}(?!P\d|priority)[^()（）\[\]]{{0,200}}{_CLOSING})?\W{{0,8}}$"
 """The end of a title, perhaps after brackets; with a priority in them, the title names work."""
-_WHOLE = re.compile(
+_WHOLE = lazy_pattern(
     rf"^\W{{0,4}}(?P<word>deferred|postponed|skipped|cancelled|canceled)(?:[ ](?:tasks?|items?|work|features?|scope))?{_REST}",
     re.IGNORECASE,
 )
-_TO_THE_END = re.compile(
+_TO_THE_END = lazy_pattern(
     rf"{_REST}|[ ](?:to|until|till|due|because|since|per|pending|from|on|by|post|see|bis|hasta|até|до)\b", re.IGNORECASE
 )
-_MANUAL_TITLE = re.compile(
+_MANUAL_TITLE = lazy_pattern(
     rf"^\W{{0,4}}(?:(?:{_HAND})(?:[ ](?:smoke|ui|ux|e2e|end-to-end|browser|device|accessibility|acceptance|integration|regression|user|final|full)){{0,3}}"
     r"(?:[ ](?:tests?|testing|verification|validation|qa|prüfung)|[ ]?(?:での?)?(?:测试|測試|验证|驗證|验收|驗收|テスト|検証|테스트|검증))?"
     r"|(?:tests?|essais?|vérifications?|validations?|pruebas?|verificaci[oó]n|validaci[oó]n|testes?|verificação|validação)[ ]"
@@ -182,10 +183,10 @@ _MANUAL_TITLE = re.compile(
     rf"(?:[ ](?:for|of)[ ](?:user[ ]stor(?:y|ies)|us|phases?)\b[\w ,&-]{{0,40}})?{_REST}",
     re.IGNORECASE,
 )
-_BRACKET_OR_DASH = re.compile(rf"(?:{_OPENING}|[—–]|[ ]-)")
-_BRACKET = re.compile(_OPENING)
-_IN_THE_LAST_BRACKETS = re.compile(rf"[^()（）\[\]]{{0,200}}{_CLOSING}\W{{0,8}}$")
-_APART = re.compile(rf"(?:^[^\w]{{0,4}}|{_OPENING}[ ]?|[—–:：*-][ ]?|[.;][ ])\Z")
+_BRACKET_OR_DASH = lazy_pattern(rf"(?:{_OPENING}|[—–]|[ ]-)")
+_BRACKET = lazy_pattern(_OPENING)
+_IN_THE_LAST_BRACKETS = lazy_pattern(rf"[^()（）\[\]]{{0,200}}{_CLOSING}\W{{0,8}}$")
+_APART = lazy_pattern(rf"(?:^[^\w]{{0,4}}|{_OPENING}[ ]?|[—–:：*-][ ]?|[.;][ ])\Z")
 """What stands before a word that is apart from a sentence."""
 _NEAR = 40
 """Characters before a word that are looked at."""

@@ -3,6 +3,8 @@
 import re
 from enum import StrEnum
 
+from moonmind.speckit.lazy_pattern import lazy_pattern
+
 
 class Asked(StrEnum):
     """A kind of change that counts only where the task asks for it."""
@@ -46,9 +48,9 @@ _PATTERNS = {
     Asked.SKIPPED: r"\b(?:skip(?:s|ped|ping)?|disabl(?:e|es|ed|ing)|xfail|ignor(?:e|es|ed|ing)|quarantin(?:e|es|ed|ing))\b",
     Asked.MODE: r"\b(?:executable|chmod|file[ ](?:modes?|permissions?))\b|\+x\b",
 }
-_COMPILED = {asked: re.compile(pattern, re.IGNORECASE) for asked, pattern in _PATTERNS.items()}
+_COMPILED = {asked: lazy_pattern(pattern, re.IGNORECASE) for asked, pattern in _PATTERNS.items()}
 
-_EXISTING = re.compile(
+_EXISTING = lazy_pattern(
     r"^\W{0,6}(?:add|append|insert|update|extend|modify|edit|change|fix|refactor|register|wire|integrate|improve|enhance|adjust|adapt|correct"
     r"|rename|move|remove|delete|drop|replace|convert|migrate|rewrite|expose|export|enable|disable|harden|optimi[sz]e|use|switch|bump|upgrade"
     r"|mount|hook|connect|include|polish|mark|adicionar|atualizar|aktualisiere\w*|ajouter|actualizar)\b|更新|修改|追加|수정|추가",
