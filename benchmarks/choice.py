@@ -24,8 +24,8 @@ from moonmind.ports.forge import Repository
 from moonmind.runs.chain import Stage
 from moonmind.runs.machine import Ask, Done, NothingToDo, Outcome
 from moonmind.settings import ambient_environment
+from moonmind.speckit.finished_file import read_or_count
 from moonmind.speckit.spec_tasks import TasksFile
-from moonmind.speckit.tasks_md import read_tasks
 from moonmind.stages.discover import remembered_files
 from tests.support.git_http import askpass, git_server
 from tests.support.skeletons import EXPECTED, skeleton
@@ -45,7 +45,7 @@ class Reader:
         """Read, and keep the time."""
         begun = time.perf_counter()
         try:
-            return read_tasks(data, name=name)
+            return read_or_count(data, name=name)
         finally:
             self.seconds += time.perf_counter() - begun
 
@@ -123,9 +123,9 @@ def _round(
     world.forge, world.vcs = forge, vcs
     reader = Reader()
     remembered_files.forget()
-    vars(remembered_files)["read_tasks"] = reader.read
+    vars(remembered_files)["read_or_count"] = reader.read
     outcome, cold = _discovered(world, vcs)
-    vars(remembered_files)["read_tasks"] = read_tasks
+    vars(remembered_files)["read_or_count"] = read_or_count
     if not isinstance(outcome, Ask | Done | NothingToDo):
         raise SystemExit(f"discover ended otherwise: {outcome}")
     fetch = vcs.seconds

@@ -16,7 +16,7 @@ from moonmind.speckit.people_tasks import who
 from moonmind.speckit.pointer import follow, pointers_in
 from moonmind.speckit.selection import EVERYTHING, Selection
 from moonmind.speckit.spec_tasks import SpecTask, TasksFile
-from moonmind.speckit.staleness import FEWEST, Seen, count, look, why_stale
+from moonmind.speckit.staleness import FEWEST, Seen, count, why_stale
 from moonmind.speckit.tree import Tree
 from moonmind.speckit.work import SHOWN_IDS, Division, NoWork, Work, divided, next_work
 
@@ -356,7 +356,7 @@ class _Asking:
     def _seen(self, feature: Feature) -> Seen:
         files = self._repository.files
         read = [(one, files[one.path]) for one in self._repository.features if one.path in files]
-        return look(self._tree(feature), [*read, *self._repository.beside])
+        return Seen(self._tree(feature), [*read, *self._repository.beside])
 
     # --- ends
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:  # loaded by the first file that is read: a server and `specki
 LARGEST = 1 << 20
 """Bytes; the largest of 236 real files has a tenth of that."""
 
-_BOM = b"\xef\xbb\xbf"
+BOM = b"\xef\xbb\xbf"
 _LINE_END = re.compile(rb"\r\n|\r|\n")
 _CONFLICT = re.compile(r"(?:<{7}|>{7}|\|{7})(?: |$)")
 _RAW_HTML = ("<!--", "<pre", "<script", "<style", "<textarea")
@@ -87,7 +87,7 @@ def read_blocks(data: bytes, name: str) -> Blocks:
 def _split(data: bytes, name: str) -> list[tuple[str, int]]:
     if len(data) > LARGEST:
         raise SpecUnreadable(f"{name} has {len(data)} bytes; at most {LARGEST} are read.")
-    start = len(_BOM) if data.startswith(_BOM) else 0
+    start = len(BOM) if data.startswith(BOM) else 0
     pieces: list[tuple[str, int]] = []
     for number, (raw, offset) in enumerate(_raw_lines(data, start), start=1):
         try:

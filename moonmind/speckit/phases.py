@@ -2,7 +2,7 @@
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from moonmind.speckit.blocks import Heading, Line
@@ -72,21 +72,26 @@ class Places:
 
     def __init__(self, headings: Iterable[Heading]) -> None:
         self._starts = [0]
-        self._places = [_place([])]
-        open_headings: list[Heading] = []
-        known = tuple(headings)
-        tops = {heading for heading in known if heading.level == 1 and is_phase_title(heading.title)}
-        for heading in known:
-            if heading.level == 1 and (len(tops) < 2 or heading not in tops):
-                continue  # a second title or a note of level one ends no phase
-            open_headings = [above for above in open_headings if above.level < heading.level]
-            open_headings.append(heading)
-            self._starts.append(heading.number)
-            self._places.append(_place(open_headings))
+        self._places = [_place(())]
+        for start, above in sections(headings):
+            self._starts.append(start)
+            self._places.append(_place(above))
 
     def at(self, number: int) -> Place:
         """Find the place of a 1-based line."""
         return self._places[bisect_right(self._starts, number) - 1]
+
+
+def sections(headings: Iterable[Heading]) -> Iterator[tuple[int, tuple[Heading, ...]]]:
+    """Yield from which line on which headings stand above, outermost first."""
+    known = tuple(headings)
+    tops = {heading for heading in known if heading.level == 1 and is_phase_title(heading.title)}
+    above: tuple[Heading, ...] = ()
+    for heading in known:
+        if heading.level == 1 and (len(tops) < 2 or heading not in tops):
+            continue  # a second title or a note of level one ends no phase
+        above = (*(one for one in above if one.level < heading.level), heading)
+        yield heading.number, above
 
 
 def with_written_phases(headings: tuple[Heading, ...], lines: Iterable[Line]) -> tuple[Heading, ...]:
@@ -118,7 +123,12 @@ def is_phase_title(title: str) -> bool:
     return _PHASE.match(title) is not None
 
 
-def _place(above: list[Heading]) -> Place:
+def is_aside(above: Iterable[Heading]) -> bool:
+    """Return True if below these headings task lines are samples, or repeat others."""
+    return any(_PROSE.match(heading.title) or _ILLUSTRATION.match(heading.title) for heading in above)
+
+
+def _place(above: Sequence[Heading]) -> Place:
     titles = [heading.title for heading in above]
     phase = next((heading for heading in reversed(above) if heading.level <= 4 and is_phase_title(heading.title)), None)
     section = next((heading for heading in above if heading.level == 2), None)

@@ -106,7 +106,7 @@ class Phase:
         return tuple(task for task in self.tasks if task.pending)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class TasksFile:
     """A tasks.md that was read with certainty."""
 

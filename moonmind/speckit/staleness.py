@@ -8,6 +8,7 @@ since that task accounts for it, or one that most repositories have from their f
 import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from moonmind.speckit.change_verbs import ADDS, CHANGES, MAKES, english, spaced, unspaced
 from moonmind.speckit.feature import Feature
@@ -65,26 +66,29 @@ class Counted:
         return f"{self.there} of {self.named} open tasks name files that are there"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Seen:
-    """A tree, and which of its files are accounted for by ticked tasks."""
+    """A tree, and all features with what they ticked."""
 
     tree: Tree
-    accounted: frozenset[str]
-    ticked: bool
-    """Whether any feature has a ticked box."""
+    files: Sequence[tuple[Feature, TasksFile]]
 
+    @cached_property
+    def accounted(self) -> frozenset[str]:
+        """Return the files of the tree that ticked tasks name; it takes reading the tasks of all features."""
+        return frozenset(
+            where
+            for feature, file in self.files
+            for task in file.tasks
+            if task.mark is Mark.DONE
+            for path in task.paths
+            if (where := self.tree.find(path, feature.root))
+        )
 
-def look(tree: Tree, files: Iterable[tuple[Feature, TasksFile]]) -> Seen:
-    """Collect what the ticked tasks of all features name."""
-    accounted: set[str] = set()
-    ticked = False
-    for feature, file in files:
-        for task in file.tasks:
-            if task.mark is Mark.DONE:
-                ticked = True
-                accounted.update(where for path in task.paths if (where := tree.find(path, feature.root)))
-    return Seen(tree, frozenset(accounted), ticked)
+    @property
+    def ticked(self) -> bool:
+        """Return True if any feature has a ticked box."""
+        return any(file.completed for _, file in self.files)
 
 
 def count(tasks: Sequence[SpecTask], feature: Feature, tree: Tree) -> Counted:
@@ -124,23 +128,22 @@ def _nearly_all_there(tasks: Sequence[SpecTask], feature: Feature, seen: Seen) -
 
 def _share(tasks: Sequence[SpecTask], feature: Feature, seen: Seen, kinds: Collection[str], fewest: int) -> float:
     """Return the share of the counting tasks whose files are all there; 0 where too few files are there to tell."""
-    counting = present = 0
-    found: set[str] = set()
-    for task in tasks:
-        if asks_for(task) not in kinds:
-            continue
-        places = {
-            path: place
-            for path, place in places_of(task, feature, seen.tree).items()
-            if not seen.tree.is_common(place or path) and (place is None or place not in seen.accounted)
-        }
-        if not places:
-            continue
-        counting += 1
-        if all(places.values()):
-            present += 1
-            found.update(place for place in places.values() if place)
-    return present / counting if len(found) >= fewest else 0.0
+    named = [
+        [place for path, place in places_of(task, feature, seen.tree).items() if not seen.tree.is_common(place or path)]
+        for task in tasks
+        if asks_for(task) in kinds
+    ]
+    if len(_whole(named)) < fewest:
+        return 0.0  # whatever is accounted for
+    counting = [left for places in named if (left := [place for place in places if place not in seen.accounted])]
+    if len(_whole(counting)) < fewest:
+        return 0.0
+    return sum(all(places) for places in counting) / len(counting)
+
+
+def _whole(named: Iterable[Sequence[str | None]]) -> set[str]:
+    """Return the files of those tasks of which every file is there."""
+    return {place for places in named if all(places) for place in places if place}
 
 
 def _is_there(task: SpecTask, feature: Feature, seen: Seen) -> bool:

@@ -81,7 +81,7 @@ def _families(items: list[_Found]) -> frozenset[str]:
     """Find the kinds of id that name tasks here: T always, others when they are no accident such as "S3" or "ES2022"."""
     boxed = [item for _, item in items if item.fault is not Fault.NO_BOX]
     ids = {item.id: item.family for item in boxed if item.id}
-    families = {family for family in ids.values() if family.split("-")[0] == "T"}
+    families = {family for family in ids.values() if is_task_family(family)}
     fewest = 1 if families else _FEWEST_IDS
     for family in set(ids.values()) - families:
         members = [task_id for task_id, kind in ids.items() if kind == family]
@@ -92,6 +92,11 @@ def _families(items: list[_Found]) -> frozenset[str]:
         ):
             families.add(family)
     return frozenset(families)
+
+
+def is_task_family(family: str) -> bool:
+    """Return True for a kind of id that names tasks in any file: `T`, `T-AI`."""
+    return family.split("-", maxsplit=1)[0] == "T"
 
 
 def _with_ids(items: list[_Found], families: frozenset[str], places: Places, warnings: list[str]) -> Iterator[_Found]:
@@ -133,7 +138,7 @@ def _refuse_what_hides_tasks(blocks: Blocks, name: str) -> None:
 
 def _refuse_heading_tasks(blocks: Blocks, items: list[_Found], families: frozenset[str], name: str) -> None:
     headings = _without_repeats(blocks.headings, items)
-    found = [heading for heading in headings if heading.level > 1 and _HEADING_TASK.match(heading.title)]
+    found = [heading for heading in headings if task_of(heading)]
     boxed = sum(item.family in families and item.fault is not Fault.NO_BOX for _, item in items)
     if found and len(found) * 2 >= boxed:
         first = found[0]
@@ -146,11 +151,13 @@ def _refuse_heading_tasks(blocks: Blocks, items: list[_Found], families: frozens
 def _without_repeats(headings: tuple[Heading, ...], items: list[_Found]) -> tuple[Heading, ...]:
     """Leave out the headings that repeat the id of a box: they are titles of that task, and no place of their own."""
     boxed = {item.id for _, item in items if item.id and item.fault is not Fault.NO_BOX}
-    return tuple(
-        heading
-        for heading in headings
-        if not ((found := _HEADING_TASK.match(heading.title)) and found[1] in boxed and heading.level > 1)
-    )
+    return tuple(heading for heading in headings if task_of(heading) not in boxed)
+
+
+def task_of(heading: Heading) -> str | None:
+    """Return the id that a heading starts with as a task does; None for a title of the file."""
+    found = _HEADING_TASK.match(heading.title) if heading.level > 1 else None
+    return found[1] if found else None
 
 
 def _all_struck(items: list[_Found], places: Places) -> list[_Found]:

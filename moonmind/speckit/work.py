@@ -56,6 +56,8 @@ def next_work(feature: Feature, tasks_file: TasksFile, selection: Selection = EV
 
     A task that is selected by its own id is handed out whatever is said of it, if it has a box.
     """
+    if selection.is_all and tasks_file.next_phase is None:
+        return NoWork(_done(feature, tasks_file))
     left: list[SpecTask] = []
     passed_over: list[str] = []
     meant = selection.of(tasks_file)
@@ -73,15 +75,15 @@ def next_work(feature: Feature, tasks_file: TasksFile, selection: Selection = EV
     if left:
         whose = _whose(left)
         return NoWork(f"Only {whose} are left in {feature.path}: {ids_of(left)}.", tuple(left))
-    if not selection.is_all:
-        said = "No selected task of {} is open." if meant else "The selection leaves no task of {}."
-        return NoWork(said.format(feature.path))
+    said = "No selected task of {} is open." if meant else "The selection leaves no task of {}."
+    return NoWork(said.format(feature.path))
+
+
+def _done(feature: Feature, tasks_file: TasksFile) -> str:
     aside = tasks_file.total - tasks_file.completed
     if aside:
-        return NoWork(
-            f"{tasks_file.completed} of {tasks_file.total} tasks of {feature.path} are done; {aside} set aside."
-        )
-    return NoWork(f"All {tasks_file.total} tasks of {feature.path} are done.")
+        return f"{tasks_file.completed} of {tasks_file.total} tasks of {feature.path} are done; {aside} set aside."
+    return f"All {tasks_file.total} tasks of {feature.path} are done."
 
 
 def divided(work: Work, division: Division | None) -> Work:

@@ -2,8 +2,8 @@
 
 from functools import lru_cache
 
+from moonmind.speckit.finished_file import read_or_count
 from moonmind.speckit.spec_tasks import TasksFile
-from moonmind.speckit.tasks_md import read_tasks
 
 LARGEST = 64 * 1024
 """Bytes of a file that is remembered; it takes up to five times as much."""
@@ -11,8 +11,8 @@ _MOST = 128
 
 
 def read_remembered(data: bytes, *, name: str) -> TasksFile:
-    """Read a tasks.md as `read_tasks` does, again only if these very bytes were not among the last files that were read."""
-    return _remembered(data, name) if len(data) <= LARGEST else read_tasks(data, name=name)
+    """Read a tasks.md as `read_or_count` does, again only if these very bytes were not among the last files that were read."""
+    return _remembered(data, name) if len(data) <= LARGEST else read_or_count(data, name=name)
 
 
 def forget() -> None:
@@ -22,4 +22,4 @@ def forget() -> None:
 
 @lru_cache(maxsize=_MOST)
 def _remembered(data: bytes, name: str) -> TasksFile:
-    return read_tasks(data, name=name)
+    return read_or_count(data, name=name)

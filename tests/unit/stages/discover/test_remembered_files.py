@@ -14,7 +14,8 @@ TEXT = b"# Tasks\n\n## Phase 1: A\n\n- [ ] T001 Write a.py\n"
 def test_the_same_bytes_are_read_once_unless_they_are_many(data: bytes, again: bool) -> None:
     remembered_files.forget()
     first = read_remembered(data, name="tasks.md")
-    assert first == read_tasks(data)
+    full = read_tasks(data)
+    assert (first.phases, first.warnings, first.completed) == (full.phases, full.warnings, full.completed)
     assert (read_remembered(data, name="tasks.md") is first) is again
     remembered_files.forget()
     assert read_remembered(data, name="tasks.md") is not first
