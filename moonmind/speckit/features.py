@@ -258,11 +258,8 @@ def without_tasks(paths: Iterable[str], features: Iterable[Feature]) -> tuple[st
 def lists_beside(paths: Iterable[str], features: Iterable[Feature]) -> tuple[str, ...]:
     """List the files beside a tasks.md that are called like one, `tasks-phase2.md`; they are not read."""
     folders = {feature.path for feature in features}
-    return tuple(
-        sorted(
-            path for path in paths if _LIST.fullmatch(path.rpartition("/")[2]) and path.rpartition("/")[0] in folders
-        )
-    )
+    beside = (path for path in paths if path.rpartition("/")[0] in folders)
+    return tuple(sorted(path for path in beside if _LIST.fullmatch(path.rpartition("/")[2])))
 
 
 def by_path(features: Sequence[Feature]) -> str:
