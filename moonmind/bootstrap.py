@@ -14,6 +14,10 @@ from moonmind.adapters.artifact_stores.filesystem import FilesystemArtifactStore
 from moonmind.adapters.dispatchers.threads import ThreadDispatcher
 from moonmind.adapters.forges.allowed_forge import AllowedForge
 from moonmind.adapters.forges.forge_options import ForgeOptions
+from moonmind.adapters.sandboxes import docker_build
+from moonmind.adapters.sandboxes.bubblewrap import Bubblewrap
+from moonmind.adapters.sandboxes.docker import Docker
+from moonmind.adapters.sandboxes.sandbox_options import SandboxOptions
 from moonmind.adapters.scanners.betterleaks import Betterleaks
 from moonmind.adapters.supervisor.kernel import hide_memory
 from moonmind.adapters.vcs.git_vcs import GitVcs
@@ -33,6 +37,7 @@ from moonmind.log import configure
 from moonmind.ports.agent import JobLimits
 from moonmind.ports.check import Check, CheckStatus
 from moonmind.ports.dispatcher import Dispatcher
+from moonmind.ports.sandbox import Sandbox, SandboxKind
 from moonmind.preflight.checks import Preflight
 from moonmind.preflight.machine_checks import api_token, hosts, speckit
 from moonmind.private import keep_private
@@ -297,6 +302,38 @@ def _agent_options(settings: Settings, state_folder: Path, installation_id: str)
         script=settings.scripted_script,
         script_for=script_for,
     )
+
+
+def sandbox_of(settings: Settings, state_folder: Path, installation_id: str, host_id: str) -> Sandbox | None:
+    """Return what jobs run in; None where Codex confines its agents itself."""
+    options = SandboxOptions(
+        state_folder=state_folder,
+        installation_id=installation_id,
+        host_id=host_id,
+        environment=ambient_environment(),
+        image=settings.sandbox_image,
+    )
+    match settings.sandbox:
+        case SandboxKind.DOCKER:
+            return Docker(options)
+        case SandboxKind.BUBBLEWRAP:
+            return Bubblewrap(options)
+    return None
+
+
+def sandbox_checks(settings: Settings) -> tuple[Check, ...]:
+    """Check what jobs run in; no database is needed."""
+    sandbox = sandbox_of(settings, settings.state_folder("doctor"), "doctor", "doctor")
+    if sandbox is None:
+        message = f"Codex confines its own commands ({settings.sandbox}); other jobs are confined by nothing"
+        return (Check("sandbox", CheckStatus.SKIPPED, message),)
+    return sandbox.check()
+
+
+def build_sandbox_image(*, tag: str, file: Path | None, base: str | None, log: int) -> str:
+    """Build an image for the sandbox `docker` and return its id; the build's log goes to a file descriptor. Raises
+    SandboxFailed."""
+    return docker_build.build_image(ambient_environment(), log=log, tag=tag, file=file, base=base)
 
 
 def _private_files(settings: Settings) -> tuple[Path, ...]:

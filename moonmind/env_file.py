@@ -48,6 +48,7 @@ KINDS: Mapping[str, Kind] = {
     "agent_name": Kind.PROGRAM,
     "forge_name": Kind.PROGRAM,
     "sandbox": Kind.PROTECTION,
+    "sandbox_image": Kind.PROGRAM,
     "local_repos": Kind.FOLDER,
     "scripted_script": Kind.SCRIPT,
     # An account that is not the operator's reads what is sent on its behalf.

@@ -67,6 +67,8 @@ class Settings(BaseSettings):
     forge_name: str = Field("github", validation_alias="MOONMIND_FORGE")
     sandbox: str = Field("workspace-write", validation_alias="MOONMIND_SANDBOX")
     """Codex's own sandbox mode: `workspace-write`, or `danger-full-access` inside an outer container."""
+    sandbox_image: str | None = Field(None, validation_alias="MOONMIND_SANDBOX_IMAGE")
+    """The image of job containers, by id, digest or name."""
     local_repos: Path = Field(Path("var/repositories"), validation_alias="MOONMIND_LOCAL_REPOS")
     """Bare repositories of the `local` forge, `<owner>/<name>.git`."""
     scripted_script: Path | None = Field(None, validation_alias="MOONMIND_SCRIPT")

@@ -17,6 +17,7 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -39,7 +40,7 @@ app = typer.Typer(
     context_settings={
         "help_option_names": ["-h", "--help"],
         # Typer loads pydantic for an option that is neither given nor has a default; its own --help is one.
-        "default_map": {"help": False, "db": {"help": False}, "token": {"help": False}},
+        "default_map": {"help": False, "db": {"help": False}, "token": {"help": False}, "sandbox": {"help": False}},
     },
 )
 
@@ -47,6 +48,8 @@ database = typer.Typer()
 app.add_typer(database, name="db")
 tokens = typer.Typer()
 app.add_typer(tokens, name="token")
+sandboxes = typer.Typer()
+app.add_typer(sandboxes, name="sandbox")
 
 RunId = Annotated[str, typer.Argument(metavar="RUN", help="Run ID or a unique prefix of it (4 characters or more).")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
@@ -376,6 +379,48 @@ def revoke_token(
     from moonmind.cli import token_commands
 
     raise typer.Exit(token_commands.revoke(name, printer=_printer(json)))
+
+
+@sandboxes.callback(invoke_without_command=True)
+def sandbox(context: typer.Context) -> None:
+    """Build an image for job containers, or show what jobs run in."""
+    if context.invoked_subcommand is None:
+        print(context.get_help())
+
+
+@sandboxes.command("build")
+def build_sandbox(
+    tag: Annotated[str, typer.Option(metavar="NAME", help="The image's name.")] = "moonmind-sandbox",
+    file: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="A Dockerfile of your own; its folder is the build's context.", show_default=False
+        ),
+    ] = None,
+    base: Annotated[
+        str | None,
+        typer.Option(metavar="IMAGE", help="What the image is based on, best by digest. Default: debian:12-slim."),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Build the image that job containers run, with Docker, and print the settings that use it.
+
+    The build's log goes to standard error.
+    """
+    from moonmind.cli import sandbox_commands
+
+    raise typer.Exit(sandbox_commands.build(tag=tag, file=file, base=base, printer=_printer(json)))
+
+
+@sandboxes.command("show")
+def show_sandbox(json: Json = False) -> None:
+    """Show what jobs run in, and check it.
+
+    Exits with 1 if a check failed.
+    """
+    from moonmind.cli import sandbox_commands
+
+    raise typer.Exit(sandbox_commands.show(_printer(json)))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -47,6 +47,8 @@ def test_the_wheel_holds_the_licence_the_contract_the_type_markers_the_migration
     assert "License-Expression: Apache-2.0\nLicense-File: LICENSE\n" in (metadata / "METADATA").read_text()
     assert "TERMS AND CONDITIONS FOR USE, REPRODUCTION, AND DISTRIBUTION" in (ROOT / "LICENSE").read_text()
     assert (package / "moonmind/wire/workflow.openapi.yaml").read_bytes() == (ROOT / CONTRACT).read_bytes()
+    image = "moonmind/adapters/sandboxes/image/Dockerfile"
+    assert (package / image).read_bytes() == (ROOT / "deploy/sandbox/Dockerfile").read_bytes()
     assert (package / "moonmind/py.typed").is_file()
     assert (package / "api_service/py.typed").is_file()
     for folder in ("moonmind/db/migrations", "moonmind/sample/repository"):

@@ -4,6 +4,8 @@ One engine serves all processes of all test runs of this user that want one at t
 lock on its folder, which the kernel drops when the process is killed. The last one ends the engine. An engine whose folder
 nobody holds was left by a run that was killed: the next one that starts an engine ends it.
 
+Only root can start an engine. Any other user's tests use the one that answers this user, and leave the image in it.
+
     python -m tests.support.docker_engine    starts one, prints its address, and ends it with Ctrl-C
 """
 
@@ -106,10 +108,12 @@ class DockerEngine:
     folder: Path
     programs: str
     """Folders of `docker`, `dockerd` and what they start, before this process's own."""
+    address: str = ""
+    """Empty: it is ours, with its socket in the folder."""
 
     @property
     def host(self) -> str:
-        return f"unix://{self.folder / 'sock'}"
+        return self.address or f"unix://{self.folder / 'sock'}"
 
     @property
     def environment(self) -> dict[str, str]:
@@ -149,10 +153,13 @@ class DockerEngine:
                 pytest.fail(f"dockerd does not answer:\n{(self.folder / 'log').read_text()[-3000:]}")
             time.sleep(0.1)
 
-    def prepare(self) -> None:
-        """Load the image where it is missing, and remove what an earlier test run left."""
+    def clear(self) -> None:
+        """Remove what an earlier test run left."""
         if left := self.docker("ps", "--all", "--quiet").split():
             self.docker("rm", "--force", "--volumes", *left)
+
+    def load(self) -> None:
+        """Load the image where it is missing."""
         if not self.docker("image", "inspect", "--format", "{{.Id}}", _tag(), check=False):
             self.docker("import", "--change", "CMD sh", str(_image()), _tag())
 
@@ -218,10 +225,13 @@ def _try_lock(file: IO[str], kind: int) -> bool:
 @contextmanager
 def engine(name: str = "shared") -> Iterator[DockerEngine]:
     """Use the engine of this name, started if need be, with the image loaded; skips where none can run."""
-    if why := _impossible():
-        pytest.skip(MACHINE + why)
     engines = CACHE / "engines"
     engines.mkdir(parents=True, exist_ok=True)
+    if os.geteuid() != 0:
+        yield _of_this_user(name)
+        return
+    if "overlay" not in Path("/proc/filesystems").read_text():
+        pytest.skip(f"{MACHINE}this kernel has no overlay file system")
     with ExitStack() as stack:
         with _locked(CACHE / "start.lock"):
             programs = _programs()
@@ -234,7 +244,8 @@ def engine(name: str = "shared") -> Iterator[DockerEngine]:
             assert _try_lock(users, fcntl.LOCK_SH), "only the sweep takes it whole, under the lock that we hold"
             if not (made.folder / "pid").exists():
                 made.start()
-                made.prepare()
+                made.clear()
+                made.load()
         yield made
 
 
@@ -253,12 +264,20 @@ def _sweep(engines: Path, programs: str) -> None:
                 DockerEngine(folder, programs).end()
 
 
-def _impossible() -> str:
-    if os.geteuid() != 0:
-        return "dockerd needs root"
-    if not Path("/proc/self/ns/pid").exists() or "overlay" not in Path("/proc/filesystems").read_text():
-        return "this kernel has no overlay file system"
-    return ""
+def _of_this_user(name: str) -> DockerEngine:
+    """Return the engine that answers this user."""
+    if name != "shared":
+        pytest.skip(f"{MACHINE}only root starts an engine of its own")
+    programs = os.environ.get("PATH", "")
+    if shutil.which("docker", path=programs) is None:
+        pytest.skip("there is no docker on PATH, and only root starts an engine of its own")
+    address = os.environ.get("DOCKER_HOST") or "unix:///var/run/docker.sock"
+    made = DockerEngine(CACHE / "engines", programs, address)
+    if not made.docker("version", "--format", "{{.Server.Version}}", check=False):
+        pytest.skip(f"no engine answers this user at {address}, and only root starts one of its own")
+    with _locked(CACHE / "start.lock"):
+        made.load()
+    return made
 
 
 # --- what is kept between runs

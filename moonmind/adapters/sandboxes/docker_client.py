@@ -25,9 +25,7 @@ _DOWN = (
     "context deadline exceeded",
 )
 _REFUSED = "permission denied while trying to connect"
-_INSTALL = (
-    "Install Docker's command line (Debian: docker.io; Docker's own packages: docker-ce-cli), and put it on PATH."
-)
+INSTALL = "Install Docker's command line (Debian: docker.io; Docker's own packages: docker-ce-cli), and put it on PATH."
 # What reaches an engine: nothing else of the operator's environment changes what the client does for us.
 _PASSED_ON = (
     "PATH",
@@ -55,7 +53,7 @@ class DockerClient:
         """Return the program's path. Raises SandboxFailed."""
         found = shutil.which("docker", path=self._given.get("PATH") or "/usr/local/bin:/usr/bin:/bin")
         if found is None:
-            raise SandboxFailed("there is no `docker` on PATH", remediation=_INSTALL)
+            raise SandboxFailed("there is no `docker` on PATH", remediation=INSTALL)
         return found
 
     @property
@@ -103,7 +101,7 @@ class DockerClient:
         try:
             done = process.run(self.argv(*words), cwd=Path("/"), env=self.environment, timeout=seconds, limit=_LIMIT)
         except NotConfigured as error:
-            raise SandboxFailed(error.message, remediation=_INSTALL) from error
+            raise SandboxFailed(error.message, remediation=INSTALL) from error
         except OSError as error:  # no memory, no files left
             raise SandboxUnavailable(f"docker {words[0]} could not be run: {error.strerror}") from error
         if done.ok:
