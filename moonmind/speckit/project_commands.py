@@ -178,7 +178,7 @@ def _targets(folder: _Folder) -> _Found:
 
 def _node(folder: _Folder) -> _Found:
     if "package.json" in folder.names:
-        package = _json(folder.text("package.json"))
+        package = read_json(folder.text("package.json"))
         manager = _node_manager(folder, package)
         lock = folder.locked_by("package-lock.json") or folder.locked_by("npm-shrinkwrap.json")
         setup = {"npm": "npm ci" if lock else "npm install", "pnpm": "pnpm install --frozen-lockfile"}
@@ -208,7 +208,7 @@ def _node_manager(folder: _Folder, package: Mapping[str, Any]) -> str:
 
 
 def _python(folder: _Folder) -> _Found:
-    project = _toml(folder.text("pyproject.toml")) if "pyproject.toml" in folder.names else {}
+    project = read_toml(folder.text("pyproject.toml")) if "pyproject.toml" in folder.names else {}
     tools = project.get("tool")
     tool = tools if isinstance(tools, dict) else {}
     prefix = ""
@@ -273,7 +273,7 @@ def _php(folder: _Folder) -> _Found:
     if "composer.json" not in folder.names:
         return
     yield _SETUP, "composer install", "composer.json"
-    scripts = _json(folder.text("composer.json")).get("scripts")
+    scripts = read_json(folder.text("composer.json")).get("scripts")
     yield from _named(scripts if isinstance(scripts, dict) else (), "composer run {name}", "composer.json")
     if folder.has("artisan"):
         yield _TEST, "php artisan test", "artisan"
@@ -337,7 +337,8 @@ def _others(folder: _Folder) -> _Found:
             yield purpose, command, name
 
 
-def _json(text: str) -> Mapping[str, Any]:
+def read_json(text: str) -> Mapping[str, Any]:
+    """Return the object that a text holds; empty where it holds none, or cannot be read."""
     try:
         found = json.loads(text or "{}")
     except (ValueError, RecursionError):
@@ -358,7 +359,8 @@ _NO_KEYS = re.compile(
 """Comments and strings of TOML."""
 
 
-def _toml(text: str) -> Mapping[str, Any]:
+def read_toml(text: str) -> Mapping[str, Any]:
+    """Return what a text holds; empty where it cannot be read, or not soon."""
     if any(line.count(".") > _MOST_DOTS for line in _NO_KEYS.sub("", text).split("\n")):
         return {}
     try:

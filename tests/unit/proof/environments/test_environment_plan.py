@@ -1,0 +1,123 @@
+from collections.abc import Mapping
+
+import pytest
+
+from moonmind.proof.environments.environment_plan import EnvironmentPlan, plan_environments
+from moonmind.proof.environments.environment_value import KNOWN_KEY_FILES, Environment, environments_for, key_paths
+from moonmind.proof.recipe_reading import read_recipe
+
+
+def plan(recipe: str, files: Mapping[str, str]) -> EnvironmentPlan:
+    return plan_environments(read_recipe(recipe.encode()), list(files), lambda path: files[path].encode())
+
+
+FILES = {
+    "backend/uv.lock": "",
+    "backend/pyproject.toml": "[project]\n",
+    "web/package.json": "{}",
+    "web/package-lock.json": "",
+}
+
+
+def test_without_a_recipe_the_files_decide() -> None:
+    made = plan("# nothing yet\n", FILES)
+    assert not made.declared
+    assert [one.root for one in made.environments] == ["backend", "web"]
+
+
+@pytest.mark.parametrize(
+    "recipe", ["environment: {}", "environment:\n  setup: make\n", "environment:\n  - root: web\n"]
+)
+def test_a_recipe_decides_alone(recipe: str) -> None:
+    made = plan(recipe, FILES)
+    assert made.declared
+    assert len(made.environments) == 1
+    assert "npm ci" not in made.environments[0].setup
+
+
+def test_a_recipe_becomes_an_environment_whole() -> None:
+    text = (
+        "environment:\n  root: web\n  image: node:22\n  setup: [a, b]\n  start: c\n  key_files: ['*.lock']\n"
+        "  variables: {Z: '1', A: '2'}\n"
+    )
+    assert plan(text, FILES).environments == (
+        Environment(
+            root="web",
+            image="node:22",
+            setup=("a", "b"),
+            start=("c",),
+            key_files=("*.lock",),
+            variables=(("A", "2"), ("Z", "1")),
+            paths=("web/**",),
+            ecosystems=("npm",),
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    ("recipe", "ecosystems"),
+    [
+        ("environment: {}", ("npm", "pypi")),
+        ("environment: {root: backend}", ("pypi",)),
+        ("environment: {root: docs}", ()),
+        ("environment: {root: docs, setup: pip3 install sphinx}", ("pypi",)),
+        ("environment: {root: backend, setup: './gradlew build && ../x/cargo fetch'}", ("crates", "maven", "pypi")),
+        ("environment: {root: docs, setup: 'make npm-packages'}", ()),
+    ],
+)
+def test_ecosystems_are_those_of_the_files_and_of_the_programs_called(recipe: str, ecosystems: tuple[str, ...]) -> None:
+    assert plan(recipe, FILES | {"docs/a.md": ""}).environments[0].ecosystems == ecosystems
+
+
+@pytest.mark.parametrize(
+    ("recipe", "note"),
+    [
+        ("environment: {root: bakend}", "there is no folder bakend"),
+        ("environment: {setup: make, key_files: ['*.lokc']}", "no file is a key file of ."),
+        ("environment: {root: web, setup: npm ci}", None),
+        ("environment: {key_files: []}", None),
+    ],
+)
+def test_what_does_not_fit_the_tree_is_said(recipe: str, note: str | None) -> None:
+    notes = plan(recipe, FILES).notes
+    assert (note is None) is (notes == ())
+    assert (note or "") in " ".join(notes)
+
+
+@pytest.mark.parametrize(
+    ("paths", "roots"),
+    [
+        (["web/src/a.ts"], ["web"]),
+        (["backend/a.py", "web/a.ts"], ["web", "backend"]),
+        (["README.md"], ["."]),
+        (["shared/x.ts"], ["web"]),
+        (["web/legacy/y.go"], ["web/legacy"]),
+        (["web"], ["."]),
+        ([], []),
+    ],
+)
+def test_a_change_needs_the_deepest_environments_that_are_meant_for_it(paths: list[str], roots: list[str]) -> None:
+    environments = [
+        Environment(root="."),
+        Environment(root="web", paths=("web/**/*", "shared/**")),
+        Environment(root="web/legacy", paths=("web/legacy/**",)),
+        Environment(root="backend", paths=("backend/**",)),
+    ]
+    assert [one.root for one in environments_for(environments, paths)] == roots
+
+
+def test_a_change_outside_of_all_paths_needs_none() -> None:
+    assert environments_for([Environment(root="web", paths=("web/**",))], ["docs/a.md"]) == ()
+
+
+def test_without_named_key_files_manifests_and_lock_files_of_the_root_count() -> None:
+    listing = [
+        "web/package.json",
+        "web/yarn.lock",
+        "web/dev-requirements.txt",
+        "web/a/package.json",
+        "web/README.md",
+        "go.mod",
+    ]
+    found = key_paths(Environment(root="web", key_files=KNOWN_KEY_FILES), listing)
+    assert found == ("web/dev-requirements.txt", "web/package.json", "web/yarn.lock")
