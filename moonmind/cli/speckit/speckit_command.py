@@ -3,8 +3,8 @@
 0    it was done, and every file that was asked for could be read
 1    `doctor` found what would stop a run
 2    the command line is wrong
-3    there is no feature here, or none of that name; a person has to choose; nothing is left for an agent
-4    a tasks.md cannot be read with certainty
+3    there is no feature here, or none of that name; a person has to choose; nothing is left for an agent, or to set up
+4    a tasks.md or .moonmind.yml cannot be read with certainty
 """
 
 import argparse
@@ -19,7 +19,15 @@ from moonmind import __version__
 from moonmind.cli.exits import Exit, code_of, say
 from moonmind.cli.speckit.bounded_reading import read_file
 from moonmind.cli.speckit.checkout import Asked, Checkout, find_task, rewrite
-from moonmind.errors import FeatureMissing, FeatureUnclear, InvalidRequest, MoonMindError, NotFound, SpecUnreadable
+from moonmind.errors import (
+    FeatureMissing,
+    FeatureUnclear,
+    InvalidRequest,
+    MoonMindError,
+    NotFound,
+    RecipeUnreadable,
+    SpecUnreadable,
+)
 from moonmind.speckit.answer import Answer, AnswerKind, unclear
 from moonmind.speckit.documents import constitution_in, documents_of, skills_in
 from moonmind.speckit.feature import Feature, matches
@@ -153,6 +161,24 @@ def doctor(given: argparse.Namespace) -> int:
     return Exit.FAILED if failed else Exit.FINE
 
 
+def environment(given: argparse.Namespace) -> int:
+    """Show what tests need set up, by .moonmind.yml or the build files; nothing is set up."""
+    from moonmind.cli.speckit.speckit_environment import checkout_of, examine, recipe_text, report, sheet
+
+    checkout = checkout_of(given.path)
+    if given.print_recipe:
+        sys.stdout.write(recipe_text(checkout))
+        return Exit.FINE
+    plan = examine(checkout)
+    if given.json:
+        print(json.dumps(report(plan, checkout.listing)))
+    else:
+        from moonmind.cli.consoles import out
+
+        out().print(sheet(plan, checkout.listing))
+    return Exit.FINE if plan.declared or plan.environments else Exit.STATE
+
+
 class _Parser(argparse.ArgumentParser):
     """Reports a wrong command line as it does every other error."""
 
@@ -175,6 +201,7 @@ def _parser() -> argparse.ArgumentParser:
         ("untick", unticking),
         ("reconcile", reconcile),
         ("doctor", doctor),
+        ("environment", environment),
     ):
         words = (work.__doc__ or "").strip()
         command = commands.add_parser(name, help=words, description=words)
@@ -183,7 +210,7 @@ def _parser() -> argparse.ArgumentParser:
             command.add_argument("id", metavar="ID", help="the task's ID, e.g. T012")
             command.add_argument("--line", type=int, help="line number of the task, if several tasks have this ID")
         command.add_argument("path", nargs="?", type=_there, default=Path(), metavar="PATH", help=_PLACES[name])
-        if name != "doctor":
+        if name not in {"doctor", "environment"}:
             command.add_argument("--feature", help="the feature's number, folder or path, e.g. 042, 042-x, specs/042-x")
         if name in {"next", "prompt"}:
             command.add_argument("--phase", help="only this phase, e.g. 3 or its title")
@@ -202,13 +229,17 @@ def _parser() -> argparse.ArgumentParser:
             )
         if name == "prompt":
             command.add_argument("--notes", default="", help="instructions for the agent, in addition to the spec")
-        if name in {"status", "next", "reconcile", "doctor"}:
+        if name == "environment":
+            command.add_argument(
+                "--print-recipe", action="store_true", help="print a .moonmind.yml to begin with, of what is detected"
+            )
+        if name in {"status", "next", "reconcile", "doctor", "environment"}:
             command.add_argument("--json", action="store_true", help="print JSON and nothing else")
     return whole
 
 
 _FOLDER = "a checkout, or a folder in it (default: the current folder)"
-_PLACES = dict.fromkeys(("next", "prompt", "reconcile", "doctor"), _FOLDER) | dict.fromkeys(
+_PLACES = dict.fromkeys(("next", "prompt", "reconcile", "doctor", "environment"), _FOLDER) | dict.fromkeys(
     ("status", "tick", "untick"), f"{_FOLDER}; or one tasks.md"
 )
 
@@ -268,7 +299,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _code_of(error: MoonMindError) -> int:
-    if isinstance(error, SpecUnreadable):
+    if isinstance(error, SpecUnreadable | RecipeUnreadable):
         return Exit.SETUP
     return Exit.STATE if isinstance(error, FeatureUnclear | FeatureMissing) else code_of(error)
 
