@@ -5,33 +5,24 @@ import json
 import os
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from pathlib import PurePosixPath
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
 from typing import Any
 
+from moonmind.adapters.sandboxes import docker_start, probe, syscall_filter
 from moonmind.adapters.sandboxes.docker_client import DockerClient, last_line
 from moonmind.adapters.sandboxes.sandbox_options import SandboxOptions
 from moonmind.errors import AgentUnknown, NotConfigured, SandboxFailed, SandboxUnavailable
 from moonmind.ports.check import Check, CheckStatus
-from moonmind.ports.sandbox import HOME, PATH, PYTHON, TEMPORARY, BoxedCommand, Mount, SandboxKind, Wrapped
+from moonmind.ports.sandbox import HOME, PATH, TEMPORARY, BoxedCommand, Mount, SandboxKind, Wrapped
 
 INSTALLATION, HOST, JOB = "moonmind.installation", "moonmind.host", "moonmind.job"
 """Labels of a job's container."""
 NOBODY = 65534
 """The user of jobs where the worker is root."""
-_VARIABLE = "MOONMIND_JOB_ENVIRONMENT"
 _MOST = 120_000
 """Characters that the environment of a job may have together: the kernel takes 128 KiB in one variable."""
-# The job's environment travels as one value, so that none of its names reaches the client, whose own HOME, PATH, DOCKER_HOST
-# or LD_PRELOAD they may be. -I: no variable and no file of the job's has a say in the programs that are ours.
-_UNPACK = (
-    "import json,os,sys;"
-    "e=dict(os.environ);"
-    f"e.update(json.loads(e.pop({_VARIABLE!r})));"
-    "a=sys.argv[1:];"
-    f"b=[sys.executable if x=={PYTHON!r} else x for x in a];"
-    "os.execvpe(b[0],b[:1]+['-I']*(a[0]!=b[0])+b[1:],e)"
-)
+_START_PROGRAM = Path(docker_start.__file__).read_text("utf-8")
 _SHARED_MEMORY = 512 << 20
 """Of /dev/shm: the engine's own 64 MB are too few for browsers and databases under test."""
 _END_SECONDS = 30.0
@@ -43,6 +34,7 @@ _NO_PROGRAM = 127
 _LOOK = (
     "echo seen=yes; "
     + " ".join(f"echo {program}=$(command -v {program});" for program in _PROGRAMS)
+    + " python3 -I -S -c 'import ctypes' && echo ctypes=yes;"
     + " echo version=$(python3 -I -c 'import sys; print(\"%d.%d\" % sys.version_info[:2])')"
 )
 _LOOK_SECONDS = 60.0
@@ -62,7 +54,7 @@ class Engine:
     remapped: bool
     """It gives containers another range of users (userns-remap)."""
     cpus: int
-    able: Mapping[str, bool]
+    able: Mapping[str, bool] = field(hash=False)
     """Limits by name, and whether they hold."""
 
     @classmethod
@@ -107,12 +99,14 @@ class Docker:
         self._options = options
         self._client = DockerClient(options.environment, options.state_folder / "docker-client")
         self._resolved: str | None = None
+        self._fit: dict[tuple[Image, Engine], Check] = {}
         self.user: tuple[int, int] | None = (NOBODY, NOBODY) if os.geteuid() == 0 else None
 
     def wrap(self, job: BoxedCommand) -> Wrapped:
         """Return the command in a container. Raises SandboxUnavailable where the engine is down, SandboxFailed otherwise."""
         engine, image = self._engine(), self._image()
-        packed = json.dumps(self._environment(job.environment, image))
+        calls = syscall_filter.program(os.uname().machine) or b""
+        packed = json.dumps({"environment": self._environment(job.environment, image), "filter": calls.hex()})
         if len(packed) > _MOST:
             raise SandboxFailed(
                 f"the environment of a job is larger than {_MOST:,} characters", remediation="Set shorter variables."
@@ -124,10 +118,10 @@ class Docker:
             *("--label", f"{HOST}={self._options.host_id}", "--label", f"{JOB}={job.mark}"),
             *self._wall(engine),
             *self._room(job.mounts, image, self._user(engine)),
-            *("--workdir", job.cwd, "--env", _VARIABLE),
-            *("--entrypoint", "python3", image.id, "-I", "-S", "-c", _UNPACK, *job.command),
+            *("--workdir", job.cwd, "--env", docker_start.VARIABLE),
+            *("--entrypoint", "python3", image.id, "-I", "-S", "-c", _START_PROGRAM, *job.command),
         )
-        return Wrapped(argv, self._client.environment | {_VARIABLE: packed})
+        return Wrapped(argv, self._client.environment | {docker_start.VARIABLE: packed})
 
     def end(self, mark: str) -> None:
         """Remove the job's container by force. Raises AgentUnknown unless it is certain that none is left."""
@@ -143,15 +137,22 @@ class Docker:
             raise AgentUnknown(f"whether job {mark} still runs in a container is unknown: {error.message}") from error
 
     def marks(self) -> tuple[str, ...]:
-        """List the marks of this host's containers, whatever their state. Raises AgentUnknown."""
+        """List the marks of this host's jobs, whatever the state of their containers. Raises AgentUnknown."""
         try:
             found = self._containers(f"label={JOB}", output=f'{{{{json (.Label "{JOB}")}}}}')
-            return tuple(sorted({str(json.loads(line)) for line in found}))
+            marks = {str(json.loads(line)) for line in found}
+            # A probe is no job: it ends itself, and would be no proof if it was ended.
+            return tuple(
+                sorted(mark for mark in marks if not mark.startswith(f"{self._options.installation_id}/probe/"))
+            )
         except (SandboxUnavailable, NotConfigured) as error:
             raise AgentUnknown(f"which jobs run in containers is unknown: {error.message}") from error
 
     def check(self) -> tuple[Check, ...]:
-        """Look at the engine, the image and the limits."""
+        """Look at the engine and the image, then try each way out of a container for real.
+
+        What passed is remembered while nothing changes.
+        """
         return tuple(self._checks())
 
     # --- what holds the job
@@ -246,11 +247,27 @@ class Docker:
             yield self._engine_check(engine)
             name = "sandbox.image"
             image = self._image()
-            yield self._image_check(image, engine)
+            found = self._image_check(image, engine)
+            yield found
+            if not found.failed:
+                yield probe.check(
+                    self, self._options, lambda: (engine, image, self._client.identity), holds=self._holds(engine)
+                )
         except SandboxUnavailable as error:
             yield Check(name, CheckStatus.UNKNOWN, error.message, _START)
         except NotConfigured as error:
             yield Check(name, CheckStatus.FAILED, error.message, error.advice)
+
+    def _holds(self, engine: Engine) -> str:
+        """Say which limits hold."""
+        options = self._options
+        limits = {
+            "memory": f"{options.memory / (1 << 30):g} GiB of memory",
+            "processes": f"{options.processes} processes",
+            "cpus": f"{options.cpus:g} cores" if options.cpus is not None else "",
+        }
+        holding = [words for name, words in limits.items() if words and engine.able[name]]
+        return f"Limits of a job: {', '.join(holding)}." if holding else "The engine holds no job to any limit."
 
     def _engine_check(self, engine: Engine) -> Check:
         kind = " (rootless)" if engine.rootless else ""
@@ -267,7 +284,9 @@ class Docker:
         )
 
     def _image_check(self, image: Image, engine: Engine) -> Check:
-        """Run the image as jobs run, and see whether it has what they need."""
+        """Run the image as jobs run, and see whether it has what they need. Raises SandboxUnavailable."""
+        if (image, engine) in self._fit:
+            return self._fit[image, engine]
         named = f"image {self._options.image}"
         done = self._client.ask(
             *("run", "--rm", "--pull", "never", "--label", f"{INSTALLATION}={self._options.installation_id}"),
@@ -285,10 +304,15 @@ class Docker:
             missing = [program for program in _PROGRAMS if not found.get(program)]
         if "python3" not in missing and not _new_enough(found.get("version", "")):
             missing = [*missing, "a python3 of version {}.{} or later".format(*_OLDEST_PYTHON)]
+        elif "python3" not in missing and "ctypes" not in found:
+            missing = [*missing, "ctypes in its python3 (Debian: python3, not python3-minimal)"]
         if missing:
             message = f"{named} lacks what every job needs: {', '.join(missing)}"
             return Check("sandbox.image", CheckStatus.FAILED, message, _IMAGE, {"image": image.id})
-        return Check("sandbox.image", CheckStatus.PASSED, f"{named} is {image.id}", facts={"image": image.id})
+        said = named if self._options.image == image.id else f"{named} is {image.id}"
+        passed = Check("sandbox.image", CheckStatus.PASSED, said, facts={"image": image.id})
+        self._fit[image, engine] = passed
+        return passed
 
 
 def _new_enough(version: str) -> bool:
@@ -306,11 +330,11 @@ def _bind(mount: Mount) -> str:
 
 def _csv(*fields: str) -> str:
     """Write the value of --mount, a line of CSV. Raises SandboxFailed for what it cannot hold."""
-    for field in fields:
-        value = field.partition("=")[2]
+    for entry in fields:
+        value = entry.partition("=")[2]
         if value != value.strip() or any(ord(character) < 32 or ord(character) == 127 for character in value):
             raise SandboxFailed(
                 f"a job cannot be given {value!r}: Docker takes no path with line breaks, or with spaces at its ends",
                 remediation="Move what the path names, or the folder in MOONMIND_STATE_DIR, to a path without them.",
             )
-    return ",".join('"{}"'.format(field.replace('"', '""')) if set(field) & set(',"') else field for field in fields)
+    return ",".join('"{}"'.format(entry.replace('"', '""')) if set(entry) & set(',"') else entry for entry in fields)

@@ -57,6 +57,12 @@ class DockerClient:
         return found
 
     @property
+    def identity(self) -> tuple[object, ...]:
+        """Return what a proof by this client depends on beside the engine. Raises SandboxFailed."""
+        stat = Path(self.program).stat()
+        return self.program, stat.st_ino, stat.st_size, stat.st_mtime_ns, self.host
+
+    @property
     def environment(self) -> dict[str, str]:
         """Return the client's environment, and make the empty folder that it names. Raises SandboxFailed."""
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)

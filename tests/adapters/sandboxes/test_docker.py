@@ -16,7 +16,7 @@ import pytest
 from moonmind.adapters.sandboxes.docker import NOBODY, Docker
 from moonmind.errors import AgentUnknown, SandboxFailed, SandboxUnavailable
 from moonmind.ports.check import CheckStatus
-from moonmind.ports.sandbox import Mount
+from moonmind.ports.sandbox import BoxedCommand, Mount, Wrapped
 from tests.support.docker_engine import CACHE, DockerEngine, engine
 from tests.support.docker_jobs import DockerJob, job, sandbox_of
 from tests.support.processes import ROOT
@@ -347,5 +347,38 @@ def test_the_image_and_the_engine_are_named_for_the_audit(docker_engine: DockerE
     for check in sandbox.check():
         assert check.status is CheckStatus.PASSED, check
         facts |= check.facts
+    assert facts["sandbox"] == "docker"
     assert facts["image"] == docker_engine.image
     assert facts["docker"] in docker_engine.docker("version", "--format", "{{.Server.Version}}")
+
+
+class Weak(Docker):
+    """A wall with a hole in it."""
+
+    hole: tuple[str, ...] = ()
+
+    def wrap(self, job: BoxedCommand) -> Wrapped:
+        made = super().wrap(job)
+        at = made.argv.index("--entrypoint")
+        return Wrapped((*made.argv[:at], *self.hole, *made.argv[at:]), made.environment)
+
+
+HOLES: dict[str, tuple[tuple[str, ...], str]] = {
+    "the host's processes": (("--pid", "host"), "has to be the first process"),
+    "a folder of the host": (("--mount", "type=bind,source=/,target=/host"), "read a file of another run"),
+    "privileges by programs": (("--security-opt", "no-new-privileges=false"), "system calls cannot be filtered"),
+    "capabilities": (("--cap-add", "CHOWN"), "hold capabilities"),
+}
+
+
+@pytest.mark.in_every_run(1)
+@pytest.mark.parametrize(("hole", "words"), HOLES.values(), ids=HOLES)
+def test_a_hole_in_the_wall_is_found(
+    docker_engine: DockerEngine, tmp_path: Path, hole: tuple[str, ...], words: str
+) -> None:
+    sandbox = sandbox_of(docker_engine, tmp_path)
+    weak = Weak(sandbox._options)
+    weak.hole = tuple(part.format(sock=docker_engine.host.removeprefix("unix://")) for part in hole)
+    check = weak.check()[-1]
+    assert (check.name, check.failed) == ("sandbox", True)
+    assert words in check.message
