@@ -2,10 +2,30 @@
 
 import re
 from collections.abc import Iterable
-from fnmatch import fnmatchcase
+from dataclasses import dataclass
+from fnmatch import fnmatchcase, translate
+
+from moonmind.errors import RecipeUnreadable
+
+MOST_STEPS = 3_000_000
+"""Comparisons of a folder's name with a part of a pattern: some seconds, and more than honest patterns and trees need."""
 
 _State = tuple[int, int]
 """Which pattern, and how many of its names are used up."""
+
+
+@dataclass(frozen=True, slots=True)
+class _LastNames:
+    """What the name of a file may be, in folders where the patterns have come equally far."""
+
+    every: bool
+    written: frozenset[str]
+    patterns: re.Pattern[str] | None
+
+    def hold(self, name: str) -> bool:
+        if self.every or name in self.written:
+            return True
+        return self.patterns is not None and self.patterns.match(name) is not None
 
 
 class PathPatterns:
@@ -14,11 +34,20 @@ class PathPatterns:
     def __init__(self, patterns: Iterable[str]) -> None:
         self._patterns = [_names(pattern) for pattern in patterns]
         self._folders = {"": self._closed((which, 0) for which in range(len(self._patterns)))}
+        self._last: dict[frozenset[_State], _LastNames] = {}
+        self._steps = 0
 
     def match(self, path: str) -> bool:
-        """Return True if the whole path fits one of the patterns; `**` stands for any number of folders, none included."""
+        """Return True if the whole path fits one of the patterns; `**` stands for any number of folders, none
+        included, and at the end for all that is below.
+
+        Raises RecipeUnreadable where patterns and tree are made so that this would take very long.
+        """
         folder, _, name = path.rpartition("/")
-        return any(at == len(self._patterns[which]) for which, at in self._step(self._after(folder), name))
+        states = self._after(folder)
+        if states not in self._last:
+            self._last[states] = self._last_names(states)
+        return self._last[states].hold(name)
 
     def _after(self, folder: str) -> frozenset[_State]:
         waiting: list[tuple[str, str]] = []
@@ -32,7 +61,8 @@ class PathPatterns:
             states = self._folders[place] = self._step(states, name)
         return states
 
-    def _step(self, states: Iterable[_State], name: str) -> frozenset[_State]:
+    def _step(self, states: frozenset[_State], name: str) -> frozenset[_State]:
+        self._count(states)
         following = set()
         for which, at in states:
             pattern = self._patterns[which]
@@ -44,15 +74,31 @@ class PathPatterns:
                 following.add((which, at + 1))
         return self._closed(following)
 
+    def _count(self, states: frozenset[_State]) -> None:
+        self._steps += len(states)
+        if self._steps > MOST_STEPS:
+            raise RecipeUnreadable(
+                "The patterns of paths take too long to compare with this tree.",
+                remediation="Name the files with fewer patterns, and fewer `**` in them.",
+            )
+
     def _closed(self, states: Iterable[_State]) -> frozenset[_State]:
-        """Add what is reached when `**` stands for no further folder."""
+        """Add what is reached when a `**` stands for no further folder."""
         found = set(states)
-        for which, first in tuple(found):
-            for at, part in enumerate(self._patterns[which][first:], first):
-                if part != "**":
-                    break
+        for which, at in tuple(found):
+            if self._patterns[which][at : at + 1] == ("**",):
                 found.add((which, at + 1))
         return frozenset(found)
+
+    def _last_names(self, states: frozenset[_State]) -> _LastNames:
+        self._count(states)
+        ends = {self._patterns[which][at] for which, at in states if at == len(self._patterns[which]) - 1}
+        patterns = sorted(end for end in ends if re.search(r"[*?\[]", end))
+        return _LastNames(
+            "**" in ends,
+            frozenset(ends) - set(patterns),
+            re.compile("|".join(map(translate, patterns))) if patterns else None,
+        )
 
 
 def _names(pattern: str) -> tuple[str, ...]:

@@ -24,6 +24,11 @@ from moonmind.proof.path_globs import literal, matches
         ("a*b", "a/b", False),
         ("req*/[dt]ev.txt", "requirements/dev.txt", True),
         ("Uv.lock", "uv.lock", False),
+        ("a/**", "a", False),
+        ("**/**/x", "x", True),
+        ("**/x/**", "a/x/b", True),
+        ("**/x/**", "x", False),
+        ("a.b", "axb", False),
     ],
 )
 def test_a_pattern_fits_whole_paths(pattern: str, path: str, fits: bool) -> None:

@@ -2,6 +2,8 @@ from collections.abc import Mapping
 
 import pytest
 
+from moonmind.errors import RecipeUnreadable
+from moonmind.proof import path_globs
 from moonmind.proof.environments.environment_plan import EnvironmentPlan, plan_environments
 from moonmind.proof.environments.environment_value import KNOWN_KEY_FILES, Environment, environments_for, key_paths
 from moonmind.proof.recipe_reading import read_recipe
@@ -108,6 +110,14 @@ def test_a_change_needs_the_deepest_environments_that_are_meant_for_it(paths: li
 
 def test_a_change_outside_of_all_paths_needs_none() -> None:
     assert environments_for([Environment(root="web", paths=("web/**",))], ["docs/a.md"]) == ()
+
+
+def test_patterns_and_a_tree_made_to_take_long_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(path_globs, "MOST_STEPS", 100_000)
+    patterns = tuple(f"{'**/*/' * 30}x{number}" for number in range(100))
+    listing = [f"{'/'.join(f'd{number}x{level}' for level in range(30))}/f" for number in range(2_000)]
+    with pytest.raises(RecipeUnreadable, match="take too long to compare"):
+        key_paths(Environment(key_files=patterns), listing)
 
 
 def test_without_named_key_files_manifests_and_lock_files_of_the_root_count() -> None:
