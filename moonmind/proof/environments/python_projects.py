@@ -71,7 +71,7 @@ def _pyproject(tree: ProjectTree, folder: str) -> Mapping[str, Any]:
 
 
 def _says_what_it_needs(pyproject: Mapping[str, Any]) -> bool:
-    """A pyproject.toml may only configure tools."""
+    """Return False for a pyproject.toml that only configures tools."""
     tool = _table(pyproject, "tool")
     return any(isinstance(pyproject.get(name), dict) for name in ("project", "build-system", "dependency-groups")) or (
         "poetry" in tool
@@ -156,7 +156,11 @@ def _pip(
     if wanted:
         found.step(shlex.join([f"{_VENV}/bin/pip", "install", *wanted]), source, because)
     found.notes.append("there is no lock file: which versions are installed depends on the day")
-    found.key_files += _with_included(tree, folder, lists)
+    included = _with_included(tree, folder, lists)
+    every = sorted(name for name in tree.names[folder] if REQUIREMENTS.fullmatch(name))
+    if others := [name for name in every if literal(name) not in included]:
+        found.notes.append(f"not installed, as they are neither for all nor for tests: {', '.join(others[:5])}")
+    found.key_files += included
 
 
 def _with_included(tree: ProjectTree, folder: str, lists: list[str]) -> list[str]:

@@ -94,7 +94,7 @@ def _devcontainers(tree: ProjectTree) -> Iterator[SetupHint]:
 
 
 def _devcontainer_commands(given: Any) -> Iterator[Any]:
-    """A command is a text, a list of words, or an object of such that run side by side."""
+    """List the commands of a text, of a list of words, or of an object of such, which run side by side."""
     if isinstance(given, dict):
         for one in given.values():
             if not isinstance(one, dict):

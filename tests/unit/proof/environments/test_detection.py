@@ -113,6 +113,7 @@ def test_key_files_are_lock_files_manifests_and_what_they_include(files: Files, 
         ({"uv.lock": "", "pyproject.toml": "[project]\n[tool.pytest]\n"}, "uv run --no-sync pytest", ""),
         ({"requirements.txt": "pytest", "pytest.ini": ""}, ".venv/bin/python -m pytest", "no lock file"),
         ({"requirements.txt": "flask", "tests/test_a.py": ""}, ".venv/bin/python -m pytest", "no list of packages names pytest"),
+        ({"requirements.txt": "", "requirements-gpu.txt": ""}, None, "neither for all nor for tests: requirements-gpu.txt"),
         ({"requirements.txt": "django", "manage.py": ""}, ".venv/bin/python manage.py test", ""),
         ({"uv.lock": "", "pyproject.toml": "[project]\n", "tox.ini": ""}, None, "needs a network"),
         ({"package.json": package(scripts={"test:e2e": "x", "test": "vitest"}), "package-lock.json": ""}, "npm run test", ""),
@@ -123,7 +124,7 @@ def test_key_files_are_lock_files_manifests_and_what_they_include(files: Files, 
         ({"go.mod": ""}, "go test ./...", ""),
         ({"Makefile": "test:\n", "package.json": "{}", "package-lock.json": ""}, None, ""),
     ],
-    ids=range(12),
+    ids=range(13),
 )  # fmt: skip
 def test_the_test_command_and_what_to_know_are_said(files: Files, test: str | None, note: str) -> None:
     (one,) = found_in(files).environments
