@@ -230,14 +230,17 @@ def _parser() -> argparse.ArgumentParser:
         if name == "prompt":
             command.add_argument("--notes", default="", help="instructions for the agent, in addition to the spec")
         if name == "environment":
-            command.add_argument(
+            printed = command.add_mutually_exclusive_group()
+            printed.add_argument(
                 "--print-recipe", action="store_true", help="print a .moonmind.yml to begin with, of what is detected"
             )
-        if name in {"status", "next", "reconcile", "doctor", "environment"}:
-            command.add_argument("--json", action="store_true", help="print JSON and nothing else")
+            printed.add_argument("--json", action="store_true", help=_JSON)
+        if name in {"status", "next", "reconcile", "doctor"}:
+            command.add_argument("--json", action="store_true", help=_JSON)
     return whole
 
 
+_JSON = "print JSON and nothing else"
 _FOLDER = "a checkout, or a folder in it (default: the current folder)"
 _PLACES = dict.fromkeys(("next", "prompt", "reconcile", "doctor", "environment"), _FOLDER) | dict.fromkeys(
     ("status", "tick", "untick"), f"{_FOLDER}; or one tasks.md"

@@ -141,6 +141,11 @@ def test_a_recipe_to_begin_with_is_printed_and_reads_as_it_was_detected(folder: 
     ]
 
 
+def test_a_recipe_is_no_json(folder: Path, capsys: Capture) -> None:
+    assert main(["environment", str(folder), "--print-recipe", "--json"]) == 2
+    assert "not allowed with" in capsys.readouterr().err
+
+
 def test_nothing_that_a_repository_writes_reaches_the_terminal_as_a_sequence(folder: Path, capsys: Capture) -> None:
     (folder / ".devcontainer.json").write_text(
         json.dumps({"postCreateCommand": "a\x1b[31m", "onCreateCommand": "b\u202ec"})
