@@ -3,6 +3,7 @@
 import contextlib
 import os
 import re
+import resource
 import shutil
 import subprocess
 import sys
@@ -13,7 +14,7 @@ import moonmind
 from moonmind.adapters.sandboxes import bubblewrap_start, probe, syscall_filter, system_files
 from moonmind.adapters.sandboxes.sandbox_options import SandboxOptions
 from moonmind.errors import SandboxFailed
-from moonmind.ports.check import Check
+from moonmind.ports.check import Check, CheckStatus
 from moonmind.ports.sandbox import HOME, PATH, PYTHON, TEMPORARY, BoxedCommand, Mount, SandboxKind, Wrapped
 
 _NAMESPACES = ("--unshare-user", "--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts")
@@ -42,6 +43,8 @@ _TOOLS = (
     "bundle", "php", "composer", "dotnet", "swift", "elixir", "make", "cmake", "docker",
 )  # fmt: skip
 """Tools that a job may be expected to have."""
+_PRLIMIT = "/usr/bin/prlimit"
+"""Sets a limit behind the wall, where only the job's own processes count; from outside, all of the worker's would."""
 _INSTALL = "Install bubblewrap (`apt install bubblewrap`), or a Codex that brings one along."
 
 
@@ -56,6 +59,11 @@ class Bubblewrap:
 
     def wrap(self, job: BoxedCommand) -> Wrapped:
         """Return the command behind the wall. Raises SandboxFailed where the wall cannot be built on this host."""
+        if self.options.state_folder.resolve().is_relative_to("/usr"):
+            raise SandboxFailed(
+                f"jobs see /usr, and so the state folder {self.options.state_folder}",
+                remediation="Set MOONMIND_STATE_DIR to a folder outside of /usr, then restart.",
+            )
         bwrap = self._bwrap()
         python, shown = self._interpreter()
         targets = [PurePosixPath(mount.target) for mount in job.mounts]
@@ -72,6 +80,8 @@ class Bubblewrap:
             arguments += self._mounted(mount, job.mounts)
         arguments += ["--remount-ro", "/dev", "--remount-ro", "/", "--chdir", job.cwd, "--"]
         command = [python if part == PYTHON else part for part in job.command]
+        if _counts_processes():
+            command = [_PRLIMIT, f"--nproc={self._processes()}", "--", *command]
         program = [sys.executable, "-I", "-S", bubblewrap_start.__file__]
         return Wrapped((*program, bwrap, *arguments, *command), _prefixed(job))
 
@@ -87,7 +97,11 @@ class Bubblewrap:
 
     def check(self) -> tuple[Check, ...]:
         """Probe the wall: try each breach for real and name what got through. Answers are remembered while nothing changes."""
-        return (probe.check(self, self.options, self._identity, holds=self._holds(), fix=_fix),)
+        try:
+            facts = {"bwrap": self._bwrap()}
+        except SandboxFailed as failure:
+            return (Check(probe.NAME, CheckStatus.FAILED, failure.message, failure.advice),)
+        return (probe.check(self, self.options, self._identity, holds=self._holds(), fix=_fix, facts=facts),)
 
     def _identity(self) -> tuple[object, ...]:
         """Return what the wall is built of: programs and their files. Raises SandboxFailed."""
@@ -98,17 +112,21 @@ class Bubblewrap:
 
     def _holds(self) -> str:
         """Say which limits hold, and which of the operator's tools a job does not have."""
-        memory = f"{self.options.memory / (1 << 30):g} GiB"
-        words = f"Each folder in memory is limited to {memory}; memory, processes and cores of a job are not."
-        missing = [name for name in _TOOLS if self._is_missing(name)]
-        if missing:
-            words += f" Installed outside of /usr, so not there for jobs: {', '.join(missing)}."
+        limits, free = [f"{self.options.memory / (1 << 30):g} GiB in each folder in memory"], ["memory", "cores"]
+        if _counts_processes():
+            limits.append(f"{self._processes()} processes")
+        else:
+            free.insert(1, "processes")
+        words = f"Limits of a job: {', '.join(limits)}; none for {', '.join(free[:-1])} and {free[-1]}."
+        path = self.options.environment.get("PATH", os.defpath)
+        if missing := _missing(path, self.options.read, *map(_changed, sorted({*path.split(":"), *PATH.split(":")}))):
+            words += f" Jobs do not have what is installed outside of /usr: {', '.join(missing)}."
         return words
 
-    def _is_missing(self, tool: str) -> bool:
-        """Return True for a tool of the operator's that jobs do not find."""
-        path = shutil.which(tool, path=self.options.environment.get("PATH", os.defpath))
-        return path is not None and shutil.which(tool, path=PATH) is None
+    def _processes(self) -> int:
+        """Return how many processes a job may have: no limit can be raised."""
+        _, most = resource.getrlimit(resource.RLIMIT_NPROC)
+        return self.options.processes if most == resource.RLIM_INFINITY else min(self.options.processes, most)
 
     # --- what there is
 
@@ -223,6 +241,32 @@ def _text(content: bytes) -> str:
     return f"{bubblewrap_start.TEXT}{content.hex()}"
 
 
+@lru_cache(maxsize=8)
+def _missing(searched: str, read: tuple[Path, ...], *_changed: int) -> tuple[str, ...]:
+    """Return the well-known tools that are on a search path, and that jobs do not find. Remembered while nothing changes."""
+    shown = (Path("/usr"), *read)
+    missing = []
+    for tool in _TOOLS:
+        found = shutil.which(tool, path=PATH)
+        visible = found is not None and any(Path(found).resolve().is_relative_to(folder) for folder in shown)
+        if not visible and shutil.which(tool, path=searched) is not None:
+            missing.append(tool)
+    return tuple(missing)
+
+
+def _changed(folder: str) -> int:
+    """Return when something was last installed to a folder, or removed from it."""
+    try:
+        return Path(folder).stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
+def _counts_processes() -> bool:
+    """Return True if the kernel can hold a job to a number of processes: root's it does not count."""
+    return os.getuid() != 0 and os.access(_PRLIMIT, os.X_OK)
+
+
 def _fix(words: str) -> str:
     """Say what to do where bwrap could not build a wall."""
     apparmor = Path("/proc/sys/kernel/apparmor_restrict_unprivileged_userns")
@@ -296,6 +340,9 @@ def _prefixed(job: BoxedCommand) -> dict[str, str]:
 @lru_cache(maxsize=8)
 def _is_usable(program: str, *_identity: int) -> bool:
     """Return True if this bwrap knows all that is asked of it."""
-    done = subprocess.run([program, "--help"], capture_output=True, text=True, timeout=10, env={}, check=False)
+    try:
+        done = subprocess.run([program, "--help"], capture_output=True, text=True, timeout=10, env={}, check=False)
+    except (OSError, subprocess.TimeoutExpired, UnicodeDecodeError):
+        return False  # not a program of this machine, or not bwrap
     known = set(re.findall(r"--[\w-]+", done.stdout + done.stderr))
     return {"--size", "--perms", "--as-pid-1", "--args", "--file", "--seccomp", "--cap-drop"} <= known

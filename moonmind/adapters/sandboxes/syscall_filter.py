@@ -28,17 +28,18 @@ class _Calls:
     socketpair: int
     ioctl: int
     refused: tuple[int, ...]
-    """setns, add_key, request_key, keyctl, bpf, perf_event_open: other namespaces, keys of the login, the kernel."""
+    """setns, add_key, request_key, keyctl, bpf, perf_event_open, syslog, name_to_handle_at, open_by_handle_at: other
+    namespaces, keys of the login, the kernel and its log, files by their numbers."""
     absent: tuple[int, ...]
     """clone3, whose flags cannot be looked at, and io_uring, which makes sockets past a filter: programs do without."""
 
 
 _KNOWN = {
     "x86_64": _Calls(
-        0xC000003E, 56, 272, 41, 53, 16, (308, 248, 249, 250, 321, 298), (435, 425, 426, 427)
+        0xC000003E, 56, 272, 41, 53, 16, (308, 248, 249, 250, 321, 298, 103, 303, 304), (435, 425, 426, 427)
     ),
     "aarch64": _Calls(
-        0xC00000B7, 220, 97, 198, 199, 29, (268, 217, 218, 219, 280, 241), (435, 425, 426, 427)
+        0xC00000B7, 220, 97, 198, 199, 29, (268, 217, 218, 219, 280, 241, 116, 264, 265), (435, 425, 426, 427)
     ),
 }  # fmt: skip
 

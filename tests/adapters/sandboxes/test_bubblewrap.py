@@ -8,8 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from moonmind.adapters.sandboxes.bubblewrap import Bubblewrap
+from moonmind.adapters.sandboxes.sandbox_options import SandboxOptions
 from moonmind.adapters.supervisor.containment import Kind
 from moonmind.errors import SandboxFailed
+from moonmind.ports.check import CheckStatus
 from moonmind.ports.sandbox import HOME, Mount
 from tests.support.processes import argv_with
 from tests.support.waiting import until
@@ -163,10 +166,12 @@ time.sleep(600)
 """
 
 
+@pytest.mark.in_every_run(3)
+@pytest.mark.parametrize("kind", [Kind.NAMESPACE, Kind.TRACES])
 @pytest.mark.parametrize("how", ["hung up", "agent", "keeper"])
-def test_everything_ends_with_the_supervisor(box: Box, how: str) -> None:
+def test_everything_ends_with_the_supervisor(box: Box, how: str, kind: Kind) -> None:
     token = f"token-{os.getpid()}-{how}"
-    with box.linked(SLEEPERS, token) as (contained, link):
+    with box.linked(SLEEPERS, token, kinds=[kind]) as (contained, link):
         connected(link)
         until(lambda: len(argv_with(token)) >= 4, "its processes")
         match how:
@@ -187,3 +192,72 @@ def test_no_bwrap_is_a_sentence(tmp_path: Path) -> None:
     old.chmod(0o755)
     box = Box(tmp_path, bubblewrap(tmp_path, environment={"PATH": str(tmp_path)}, codex_package=None))
     assert "version 0.5" in refused(box)
+
+
+PROGRAMS = r"""
+import os, pty, socket, subprocess, sys, threading
+ran = []
+thread = threading.Thread(target=ran.append, args=(1,)); thread.start(); thread.join()
+ran.append(subprocess.run([sys.executable, "-I", "-S", "-c", "print(2)"], capture_output=True, text=True).stdout.strip())
+ran.append(subprocess.run(["sh", "-c", "git init -q x && cd x && git log 2>&1 | head -1; echo $HOME; id -un"], cwd="/tmp", capture_output=True, text=True).stdout.split("\n")[1:3])
+os.close(pty.openpty()[0])
+listener = socket.create_server(("127.0.0.1", 0)); socket.create_connection(listener.getsockname())
+ran.append(socket.gethostbyname("localhost"))
+with open("/tmp/tool", "w") as tool: tool.write("#!/bin/sh\necho 3\n")
+os.chmod("/tmp/tool", 0o755)
+ran.append(subprocess.check_output(["/tmp/tool"], text=True).strip())
+print(ran)
+"""
+
+
+def test_programs_work_as_usual(box: Box) -> None:
+    box.variables = {"HOME": HOME}
+    name = "root" if os.getuid() == 0 else "job"
+    assert box.run(PROGRAMS).strip() == str([1, "2", [HOME, name], "127.0.0.1", "3"])
+
+
+@pytest.mark.parametrize(
+    ("words", "advice"),
+    [
+        ("bwrap: setting up uid map: Permission denied", "amespace"),
+        ("bwrap: No permissions to create a new namespace", "amespace"),
+        ("bwrap: Can't mount proc on /newroot/proc: Operation not permitted", "container"),
+    ],
+)
+def test_a_host_that_forbids_it_is_told_how_to_allow_it(tmp_path: Path, words: str, advice: str) -> None:
+    real = bubblewrap(tmp_path)._bwrap()
+    (tmp_path / "bwrap").write_text(f'#!/bin/sh\n[ "$1" = --help ] && exec {real} --help\necho "{words}" >&2\nexit 1\n')
+    (tmp_path / "bwrap").chmod(0o755)
+    environment = {"PATH": f"{tmp_path}:{os.defpath}", "HOME": str(tmp_path / "home")}
+    (check,) = bubblewrap(tmp_path, environment=environment).check()
+    assert check.failed
+    assert words in check.message
+    assert advice in check.remediation
+
+
+def test_the_check_names_limits_and_what_jobs_do_not_have(tmp_path: Path) -> None:
+    for folder in ("tools", "more"):
+        (tmp_path / folder).mkdir()
+    for tool in ("tools/deno", "tools/unheard-of", "more/elixir"):
+        (tmp_path / tool).write_text("#!/bin/sh\n")
+        (tmp_path / tool).chmod(0o755)
+    environment = {"PATH": f"{tmp_path}/tools:{tmp_path}/more:{os.defpath}", "HOME": str(tmp_path / "home")}
+    (check,) = bubblewrap(tmp_path, environment=environment, memory=3 << 29).check()
+    assert (check.name, check.status) == ("sandbox", CheckStatus.PASSED), check
+    assert "1.5 GiB" in check.message
+    assert "none for memory" in check.message
+    missing = check.message.rpartition(": ")[2].removesuffix(".").split(", ")
+    assert {"deno", "elixir"} <= set(missing)
+    assert "unheard-of" not in missing
+    assert check.facts["bwrap"]
+
+
+def test_a_state_folder_that_jobs_would_see_is_refused(tmp_path: Path) -> None:
+    box = Box(tmp_path, Bubblewrap(SandboxOptions(Path("/usr/share"), "i", "h")))
+    assert "/usr" in refused(box)
+
+
+@pytest.mark.parametrize("name", ["", "A=B", "A\0"])
+def test_names_that_no_variable_can_have_are_refused(box: Box, name: str) -> None:
+    box.variables = {name: "x"}
+    assert "variable" in refused(box)
