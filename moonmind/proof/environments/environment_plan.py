@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from moonmind.proof.environments.detection import Detection, Read, detect
 from moonmind.proof.environments.environment_value import ROOT, Environment, from_recipe, key_paths
 from moonmind.proof.environments.project_tree import is_below
-from moonmind.proof.recipe import EnvironmentRecipe, RecipeFile
+from moonmind.proof.recipe import RECIPE_FILE, EnvironmentRecipe, RecipeFile
 
+_MOST_MISPLACED = 5
 _PROGRAMS = {
     "pypi": {"pip", "pip3", "pipx", "uv", "uvx", "poetry", "pdm", "pipenv"},
     "npm": {"npm", "npx", "pnpm", "yarn", "bun", "bunx", "corepack"},
@@ -34,11 +35,12 @@ class EnvironmentPlan:
 def plan_environments(recipe: RecipeFile, listing: Sequence[str], read: Read) -> EnvironmentPlan:
     """Return the plan; `listing` and `read` are the tree that the recipe was read from."""
     found = detect(listing, read)
+    misplaced = _misplaced(listing)
     if recipe.environments is None:
-        return EnvironmentPlan(tuple(one.environment for one in found.environments), False, found)
+        return EnvironmentPlan(tuple(one.environment for one in found.environments), False, found, misplaced)
     environments = tuple(from_recipe(one, _ecosystems(one, found)) for one in recipe.environments)
     notes = [note for one in environments for note in _misfits(one, listing)]
-    return EnvironmentPlan(environments, True, found, tuple(notes))
+    return EnvironmentPlan(environments, True, found, (*misplaced, *notes))
 
 
 def _ecosystems(recipe: EnvironmentRecipe, found: Detection) -> set[str]:
@@ -51,6 +53,15 @@ def _ecosystems(recipe: EnvironmentRecipe, found: Detection) -> set[str]:
         if is_below("" if one.environment.root == ROOT else one.environment.root, root)
         for name in one.environment.ecosystems
     } | {name for name, programs in _PROGRAMS.items() if not programs.isdisjoint(words)}
+
+
+def _misplaced(listing: Iterable[str]) -> tuple[str, ...]:
+    """Name the files that somebody may take for the recipe."""
+    names = (RECIPE_FILE, f"{RECIPE_FILE.removesuffix('.yml')}.yaml")
+    found = sorted(path for path in listing if path.rpartition("/")[2] in names and path != RECIPE_FILE)
+    return tuple(
+        f"{path} is not read: only {RECIPE_FILE} in the repository's root is" for path in found[:_MOST_MISPLACED]
+    )
 
 
 def _misfits(environment: Environment, listing: Iterable[str]) -> list[str]:

@@ -86,6 +86,13 @@ def test_what_does_not_fit_the_tree_is_said(recipe: str, note: str | None) -> No
     assert (note or "") in " ".join(notes)
 
 
+@pytest.mark.parametrize("recipe", ["{}", "environment: {}"])
+@pytest.mark.parametrize("path", [".moonmind.yaml", "backend/.moonmind.yml", "a/b/.moonmind.yaml"])
+def test_a_recipe_in_the_wrong_place_is_named(path: str, recipe: str) -> None:
+    notes = plan(recipe, FILES | {path: "", ".moonmind.yml": recipe, "x.moonmind.yml": ""}).notes
+    assert notes == (f"{path} is not read: only .moonmind.yml in the repository's root is",)
+
+
 @pytest.mark.parametrize(
     ("paths", "roots"),
     [
