@@ -245,7 +245,7 @@ def engine(name: str = "shared") -> Iterator[DockerEngine]:
             if not (made.folder / "pid").exists():
                 made.start()
                 made.clear()
-                made.load()
+            made.load()
         yield made
 
 
@@ -314,8 +314,8 @@ def _unpack(root: Path) -> None:
 
 
 def _tag() -> str:
-    """Name the image: another Python or another list of programs makes another one."""
-    return f"moonmind-tests:{platform.python_version()}-{zlib.crc32(repr((sys.base_prefix, _PROGRAMS)).encode()):x}"
+    """Name the image: another Python or another list of programs makes another one, and so does the number."""
+    return f"moonmind-tests:{platform.python_version()}-{zlib.crc32(repr((2, sys.base_prefix, _PROGRAMS)).encode()):x}"
 
 
 def _image() -> Path:
@@ -341,16 +341,19 @@ def _make_image(place: Path) -> None:
     ).stdout  # fmt: skip
     libraries = {Path(path) for path in re.findall(r"(/\S+) \(0x", linked)}
     with tarfile.open(place, "w") as tar:
-        for name in ("bin", "lib", "lib64", "sbin"):
-            _link(tar, name, f"usr/{name}")
         named = {_name(path): path for path in {*programs, *files, *libraries}}
-        for name, path in sorted(named.items()):
-            _file(tar, name, path)
-        _link(tar, "usr/local/bin/python3", str(Path(sys.executable).resolve()))
-        for name in ("dev", "etc", "home", "proc", "run", "sys", "tmp", "var"):
-            folder = tarfile.TarInfo(name)
+        above = {folder.as_posix() for name in named for folder in Path(name).parents if folder.name}
+        for name in sorted(
+            above | {"dev", "etc", "home", "proc", "run", "sys", "tmp", "usr/local/bin", "usr/local", "var"}
+        ):
+            folder = tarfile.TarInfo(name)  # also those above: an engine may give them a mode of its own
             folder.type, folder.mode = tarfile.DIRTYPE, 0o755
             tar.addfile(folder)
+        for name in ("bin", "lib", "lib64", "sbin"):
+            _link(tar, name, f"usr/{name}")
+        _link(tar, "usr/local/bin/python3", str(Path(sys.executable).resolve()))
+        for name, path in sorted(named.items()):
+            _file(tar, name, path)
 
 
 def _link(tar: tarfile.TarFile, name: str, target: str) -> None:

@@ -1,10 +1,12 @@
 """A container per job, by Docker's command line."""
 
+import contextlib
 import hashlib
 import json
 import os
+import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -14,7 +16,7 @@ from moonmind.adapters.sandboxes.docker_client import DockerClient, last_line
 from moonmind.adapters.sandboxes.sandbox_options import SandboxOptions
 from moonmind.errors import AgentUnknown, NotConfigured, SandboxFailed, SandboxUnavailable
 from moonmind.ports.check import Check, CheckStatus
-from moonmind.ports.sandbox import HOME, PATH, TEMPORARY, BoxedCommand, Mount, SandboxKind, Wrapped
+from moonmind.ports.sandbox import HOME, PATH, TEMPORARY, WORKSPACE, BoxedCommand, Mount, SandboxKind, Wrapped
 
 INSTALLATION, HOST, JOB = "moonmind.installation", "moonmind.host", "moonmind.job"
 """Labels of a job's container."""
@@ -32,13 +34,17 @@ _OLDEST_PYTHON = (3, 8)
 _NO_PROGRAM = 127
 """The client's exit code where an image lacks the program that is to be run."""
 _LOOK = (
-    "echo seen=yes; "
+    f"echo seen=yes; : > {WORKSPACE}/made;"
     + " ".join(f"echo {program}=$(command -v {program});" for program in _PROGRAMS)
     + " python3 -I -S -c 'import ctypes' && echo ctypes=yes;"
     + " echo version=$(python3 -I -c 'import sys; print(\"%d.%d\" % sys.version_info[:2])')"
 )
 _LOOK_SECONDS = 60.0
 _START = "Start Docker, or correct DOCKER_HOST; `docker info` shows whether it answers."
+_ELSEWHERE = (
+    "The engine has to be on this machine and see its folders; a rootless one has to be run by the user that MoonMind runs as. "
+    "Correct DOCKER_HOST, or run MoonMind as that user."
+)
 _IMAGE = (
     "Build one with `moonmind sandbox build`, or pull one with `docker pull`, and name it in MOONMIND_SANDBOX_IMAGE by its id "
     "or digest."
@@ -175,11 +181,15 @@ class Docker:
             yield from ("--cpus", f"{min(options.cpus, engine.cpus):g}")
         yield from ("--shm-size", str(min(_SHARED_MEMORY, options.memory)))
 
+    def _owner(self) -> tuple[int, int]:
+        """Return whose what a job writes has to be."""
+        return self.user or (os.geteuid(), os.getegid())
+
     def _user(self, engine: Engine) -> str:
         """Return whom a job runs as: what it writes is the worker's, or `user`'s."""
         if engine.rootless:  # root in there is the user who runs the engine, without a right that this user lacks
             return "0:0"
-        return "{}:{}".format(*(self.user or (os.geteuid(), os.getegid())))
+        return "{}:{}".format(*self._owner())
 
     def _room(self, mounts: tuple[Mount, ...], image: Image, user: str) -> Iterator[str]:
         """Name what the job sees of the host, and the folders in memory that it may fill."""
@@ -255,6 +265,11 @@ class Docker:
                 )
         except SandboxUnavailable as error:
             yield Check(name, CheckStatus.UNKNOWN, error.message, _START)
+        except OSError as error:
+            message = f"no container can be tried: {error}"
+            yield Check(
+                name, CheckStatus.UNKNOWN, message, "Free what the host lacks, then run `moonmind doctor` again."
+            )
         except NotConfigured as error:
             yield Check(name, CheckStatus.FAILED, error.message, error.advice)
 
@@ -288,17 +303,23 @@ class Docker:
         if (image, engine) in self._fit:
             return self._fit[image, engine]
         named = f"image {self._options.image}"
-        done = self._client.ask(
-            *("run", "--rm", "--pull", "never", "--label", f"{INSTALLATION}={self._options.installation_id}"),
-            *self._wall(engine),
-            *("--entrypoint", "sh", image.id, "-c", _LOOK),
-            seconds=_LOOK_SECONDS,
-        )
+        with self._workspace() as workspace:
+            done = self._client.ask(
+                *("run", "--rm", "--pull", "never", "--label", f"{INSTALLATION}={self._options.installation_id}"),
+                *self._wall(engine),
+                *("--mount", _bind(Mount(workspace, WORKSPACE, writable=True))),
+                *("--entrypoint", "sh", image.id, "-c", _LOOK),
+                seconds=_LOOK_SECONDS,
+            )
+            owners = [(stat.st_uid, stat.st_gid) for path in workspace.iterdir() for stat in [path.lstat()]]
         found = dict(line.partition("=")[::2] for line in done.text.splitlines())
         if "seen" not in found and done.exit_code == _NO_PROGRAM:
             missing = ["sh"]
         elif "seen" not in found:
             why = last_line(done) or f"exit code {done.exit_code}"
+            if "mount" in why:
+                message = f"the engine does not see MoonMind's folders: {why}"
+                return Check("sandbox.folders", CheckStatus.FAILED, message, _ELSEWHERE)
             return Check("sandbox.image", CheckStatus.FAILED, f"no container of {named} can be run: {why}", _IMAGE)
         else:
             missing = [program for program in _PROGRAMS if not found.get(program)]
@@ -309,10 +330,29 @@ class Docker:
         if missing:
             message = f"{named} lacks what every job needs: {', '.join(missing)}"
             return Check("sandbox.image", CheckStatus.FAILED, message, _IMAGE, {"image": image.id})
+        if owners != [self._owner()]:
+            return Check("sandbox.folders", CheckStatus.FAILED, self._foreign(owners), _ELSEWHERE)
         said = named if self._options.image == image.id else f"{named} is {image.id}"
         passed = Check("sandbox.image", CheckStatus.PASSED, said, facts={"image": image.id})
         self._fit[image, engine] = passed
         return passed
+
+    def _foreign(self, owners: Sequence[tuple[int, int]]) -> str:
+        """Say what is wrong with an engine whose containers do not write here as they should."""
+        if not owners:
+            return f"what a job writes does not come out of a container of the engine at {self._client.host}"
+        (found, _), (wanted, _) = owners[0], self._owner()
+        return f"what a job writes comes out of a container as user {found}'s, not as user {wanted}'s"
+
+    @contextlib.contextmanager
+    def _workspace(self) -> Iterator[Path]:
+        """Make a folder for a container to write to."""
+        parent = self._options.state_folder / "docker-trials"
+        parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=parent) as folder:
+            if self.user is not None:
+                os.chown(folder, *self.user)
+            yield Path(folder)
 
 
 def _new_enough(version: str) -> bool:

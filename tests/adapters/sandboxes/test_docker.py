@@ -298,6 +298,7 @@ def test_an_engine_that_is_down_is_no_verdict(docker_engine: DockerEngine, tmp_p
             ask()
 
 
+@pytest.mark.in_every_run(2)
 @pytest.mark.parametrize(
     ("image", "words"),
     [
@@ -352,6 +353,85 @@ def test_the_image_and_the_engine_are_named_for_the_audit(docker_engine: DockerE
     assert facts["docker"] in docker_engine.docker("version", "--format", "{{.Server.Version}}")
 
 
+@pytest.mark.full
+def test_an_image_brings_its_variables_and_neither_volumes_nor_checks(
+    docker_engine: DockerEngine, tmp_path: Path
+) -> None:
+    changes = ("ENV TOOL=there PATH=/opt/tool/bin:/usr/local/bin:/usr/bin:/bin HOME=/elsewhere", "VOLUME /data")
+    image = derived(
+        docker_engine, tmp_path, "own", *changes, "HEALTHCHECK CMD touch /workspace/checked", "ENTRYPOINT false"
+    )
+    sandbox = sandbox_of(docker_engine, tmp_path, image=image)
+    with job(sandbox, tmp_path) as made:
+        ended = made.run("sh", "-c", 'echo "$TOOL $HOME $PATH"; grep " /data " /proc/self/mountinfo')
+        first, mount = ended.text.splitlines()
+        assert first == "there /home/job /opt/tool/bin:/usr/local/bin:/usr/bin:/bin"
+        assert " - tmpfs " in mount
+    docker_engine.docker("rmi", image)
+    assert docker_engine.docker("volume", "ls", "--quiet") == ""
+
+
+PROXIES = {"default": {"httpProxy": "http://elsewhere:3128", "httpsProxy": "http://elsewhere:3128"}}
+
+
+@pytest.mark.full
+def test_the_engine_is_the_operators_and_the_configuration_is_not(docker_engine: DockerEngine, tmp_path: Path) -> None:
+    own = tmp_path / "operator"
+    own.mkdir()
+    (own / "config.json").write_text(json.dumps({"proxies": PROXIES}))
+    operator = {"PATH": docker_engine.programs, "HOME": str(tmp_path), "DOCKER_CONFIG": str(own)}
+    create = ["docker", "context", "create", "team", "--docker", f"host={docker_engine.host}"]
+    subprocess.run(create, env=operator, check=True, capture_output=True)
+    for chosen in ({"DOCKER_CONTEXT": "team"}, {"DOCKER_HOST": docker_engine.host}):
+        environment = operator | chosen
+        seen = ["docker", "run", "--rm", "--network", "none", docker_engine.image, "env"]
+        by_hand = subprocess.run(seen, env=environment, check=True, capture_output=True, text=True)
+        assert "http://elsewhere" in by_hand.stdout, "else this test shows nothing"
+        with job(sandbox_of(docker_engine, tmp_path, environment=environment), tmp_path) as made:
+            assert "elsewhere" not in made.run("env").text
+    subprocess.run(["docker", "context", "use", "team"], env=operator, check=True, capture_output=True)
+    assert not sandbox_of(docker_engine, tmp_path, environment=operator).check()[0].failed
+    lost = sandbox_of(docker_engine, tmp_path, environment=operator | {"DOCKER_CONTEXT": "lost"})
+    [check] = lost.check()
+    assert check.failed
+    assert "lost" in check.message
+
+
+@pytest.mark.full
+def test_two_jobs_of_one_mark_are_never_at_work(running: DockerJob, tmp_path: Path) -> None:
+    running.start(*FOREVER)
+    (tmp_path / "second").mkdir()
+    with pytest.raises(AssertionError, match="already in use"), job(running.sandbox, tmp_path / "second") as second:
+        second.start(*FOREVER)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("name", ["a\nb", "a\rb", "a ", "a\x7f"])
+def test_a_path_that_docker_cannot_take_is_refused(running: DockerJob, tmp_path: Path, name: str) -> None:
+    (tmp_path / name).mkdir()
+    with pytest.raises(SandboxFailed, match="Docker takes no path"):
+        running.wrapped("true", mounts=(Mount(tmp_path / name, f"/{name}"),))
+
+
+@pytest.mark.full
+def test_what_is_not_there_is_not_mounted(running: DockerJob, tmp_path: Path) -> None:
+    with pytest.raises(SandboxFailed, match="No such file"):
+        running.wrapped("true", mounts=(Mount(tmp_path / "none", "/none"),))
+
+
+@pytest.mark.full
+def test_an_environment_that_is_too_large_is_refused(running: DockerJob) -> None:
+    assert running.run("sh", "-c", "echo ${#LARGE}", environment={"LARGE": "x" * 100_000}).text == "100000\n"
+    with pytest.raises(SandboxFailed, match="environment of a job"):
+        running.wrapped("true", environment={"LARGE": "x" * 130_000})
+
+
+@pytest.mark.full
+def test_megabytes_pass_both_ways(running: DockerJob) -> None:
+    data = os.urandom(5_000_000)
+    assert running.run("cat", stdin=data).stdout == data
+
+
 class Weak(Docker):
     """A wall with a hole in it."""
 
@@ -371,7 +451,7 @@ HOLES: dict[str, tuple[tuple[str, ...], str]] = {
 }
 
 
-@pytest.mark.in_every_run(1)
+@pytest.mark.full
 @pytest.mark.parametrize(("hole", "words"), HOLES.values(), ids=HOLES)
 def test_a_hole_in_the_wall_is_found(
     docker_engine: DockerEngine, tmp_path: Path, hole: tuple[str, ...], words: str
