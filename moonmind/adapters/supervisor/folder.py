@@ -10,6 +10,8 @@ stop          a request: the job is to end, or never to start
 result.json   how it ended: written last, once
 stderr.log    the agent's standard error, redacted and bounded
 tmp/          the agent's TMPDIR
+sandbox       the kind of sandbox that confines the job
+link/         the sockets between the supervisor and a sandbox (link.py)
 """
 
 import fcntl
@@ -80,6 +82,16 @@ class JobFolder:
     def temporary(self) -> Path:
         """Return the agent's TMPDIR."""
         return self.path / "tmp"
+
+    @property
+    def link(self) -> Path:
+        """Return the folder that is mounted into a sandbox, for what is behind its wall to reach the supervisor."""
+        return self.path / "link"
+
+    @property
+    def sandbox(self) -> Path:
+        """Return the file that names the kind of sandbox that confines the job."""
+        return self.path / "sandbox"
 
     def make(self) -> None:
         """Make the folder, for this user alone."""

@@ -16,6 +16,7 @@ from moonmind.adapters.supervisor.folder import JobFolder, write_json
 from moonmind.adapters.supervisor.heartbeat import Heartbeat
 from moonmind.adapters.supervisor.keyproxy import Proxy
 from moonmind.adapters.supervisor.lines import LineBuffer, LogFile
+from moonmind.adapters.supervisor.link import Link
 from moonmind.adapters.supervisor.order import PROXY_TOKEN, PROXY_URL, Order
 from moonmind.adapters.supervisor.traces import ProcessNotes, pipes_of
 from moonmind.adapters.supervisor.transcript import Transcript
@@ -55,6 +56,9 @@ class Job:
         self._told = False
         self._calls: CallCount | None = None
         self._notes = ProcessNotes(self._folder.seen)
+        self._link: Link | None = None
+        self._beyond = False
+        """Something behind the wall did not end."""
 
     def start(self) -> None:
         """Start the agent and write the handle. Raises OSError, LoginBusy; then nothing is left running."""
@@ -69,7 +73,9 @@ class Job:
             self._lent = loan.take(order.loan)
             # What a lent login is used for passes no proxy: it is neither counted nor limited.
             write_json(self._folder.calls, {"capped": False})
-        proxy = Proxy(order.proxy, self._folder.calls) if order.proxy is not None else None
+        link = self._link = Link(self._folder.link) if order.walled else None
+        listener = link.take_model() if link is not None and order.proxy is not None else None
+        proxy = Proxy(order.proxy, self._folder.calls, listener) if order.proxy is not None else None
         self._calls = proxy.calls if proxy is not None else None
         url, token = (proxy.url, proxy.token) if proxy is not None else ("", "")
         supervisor = os.getpid()
@@ -141,6 +147,8 @@ class Job:
             assert pipe is not None  # noqa: S101 - `start` asked for all three
             os.set_blocking(pipe.fileno(), False)
             self._selector.register(pipe, events, move)
+        if self._link is not None:
+            self._selector.register(self._link.life, selectors.EVENT_READ, self._meet)
         # Readable when the agent ends, so that a reader need not wait for the next tick.
         self._selector.register(
             os.fdopen(os.pidfd_open(held.keeper.pid), "rb", buffering=0), selectors.EVENT_READ, lambda _: False
@@ -158,6 +166,8 @@ class Job:
                 if asked is not None:
                     self._stop(asked)
             elif now >= self._kill_at:
+                if self._link is not None:
+                    self._link.hang_up()  # what is behind the wall need not be a descendant
                 held.signal(signal.SIGKILL)
         self._end = self._end or (End.EXITED if self._complete() else End.CALL_LIMIT)
 
@@ -179,7 +189,9 @@ class Job:
         if self._end is None and self._exit_code is None and self._contained is not None:
             self._end = why
             self._kill_at = time.monotonic() + self._order.stop_seconds
-            self._contained.signal(signal.SIGINT)
+            # The program that built the wall would only die of it.
+            if self._link is None or not self._link.signal(signal.SIGINT):
+                self._contained.signal(signal.SIGINT)
 
     def _pump(self) -> None:
         """Read and write what is ready, or wait a tick for it."""
@@ -189,6 +201,15 @@ class Job:
             if not move(key.fd):
                 self._selector.unregister(key.fileobj)
                 cast("IO[bytes]", key.fileobj).close()
+
+    def _meet(self, _: int) -> bool:
+        """Take the connection of what is behind the wall; the socket is then closed, and nobody else can."""
+        assert self._link is not None  # noqa: S101 - its socket was ready
+        peer = self._link.accept()
+        if peer is None:
+            return True
+        self._selector.register(peer, selectors.EVENT_READ, lambda _: self._link is not None and self._link.hear())
+        return False
 
     def _feed(self, pipe: int) -> bool:
         try:
@@ -252,10 +273,13 @@ class Job:
             if self._contained is not None and pid == self._contained.keeper.pid:
                 self._contained.keeper.returncode = os.waitstatus_to_exitcode(status)
                 self._exit_code = self._contained.exit_code()
+                if self._link is not None and self._link.heard_out() is not None:
+                    self._exit_code = os.waitstatus_to_exitcode(self._link.heard_out() or 0)
 
     def _clear(self) -> list[kernel.Process]:
         """Kill every descendant; return those that could not be killed, above all another user's."""
         deadline = time.monotonic() + _KILL_SECONDS
+        self._beyond = not self._parted()
         if self._contained is not None and self._exit_code is None:
             os.kill(
                 self._contained.keeper.pid, signal.SIGKILL
@@ -271,6 +295,15 @@ class Job:
         if self._contained is not None and not self._contained.kill_group():
             return cgroups.members(self._contained.group)
         return []
+
+    def _parted(self) -> bool:
+        """Hang up on what is behind the wall, if there is one; return False if it does not end of that."""
+        if self._link is None:
+            return True
+        for key in list(self._selector.get_map().values()):
+            if key.fileobj in self._link.sockets:
+                self._selector.unregister(key.fileobj)
+        return self._link.end()
 
     def _drain(self) -> None:
         deadline = time.monotonic() + _DRAIN_SECONDS
@@ -290,9 +323,16 @@ class Job:
             "stderr": self._redactor.text("\n".join(self._tail))[-8192:],
             "problem": self._problem,
             "model_calls": self._calls.words() if self._calls is not None else "",
-            "survivors": len(survivors),
+            "wall": self._wall(),
+            "survivors": len(survivors) + self._beyond,
             "left": [{"pid": process.pid, "started": process.started} for process in survivors],
         }
+
+    def _wall(self) -> str:
+        """Return what became of the wall where the command did not end by itself behind it; empty otherwise."""
+        if self._link is None or self._end is not End.EXITED or self._link.status is not None:
+            return ""
+        return "broken" if self._link.began else "not built"
 
 
 def _too_long(size: int) -> bytes:

@@ -4,6 +4,7 @@ import contextlib
 import hmac
 import http.client
 import secrets
+import socket
 import threading
 import urllib.error
 import urllib.request
@@ -14,6 +15,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from moonmind.adapters.supervisor.calls import CallCount
+from moonmind.adapters.supervisor.link import URL
 from moonmind.adapters.supervisor.login import ChatGpt, Credential, Key, LoginRefused
 from moonmind.adapters.supervisor.order import KeyProxy
 
@@ -41,12 +43,12 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
 
 
 class Proxy:
-    """Listens on loopback for one agent. `token` is what the agent must show in place of the key.
+    """Listens for one agent, on loopback or on a socket that is given. `token` is what it must show in place of the key.
 
     `kept` is the file in which the calls are counted; without one only this object knows.
     """
 
-    def __init__(self, terms: KeyProxy, kept: Path | None = None) -> None:
+    def __init__(self, terms: KeyProxy, kept: Path | None = None, listener: socket.socket | None = None) -> None:
         upstream = urlsplit(terms.upstream)
         if upstream.scheme not in ("http", "https") or not upstream.hostname:
             raise ValueError(f"the model service's address has the scheme {upstream.scheme!r} or names no host")
@@ -61,9 +63,12 @@ class Proxy:
             calls = self.calls
 
         # Bound here, served later: connections wait in the backlog while the agent is started without threads around.
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler, bind_and_activate=listener is None)
         self._server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+        if listener is not None:
+            self._server.socket.close()
+            self._server.socket = listener
+        self.url = f"http://127.0.0.1:{self._server.server_address[1]}" if listener is None else URL
 
     def serve(self) -> None:
         """Begin to answer, in threads that end with the process."""

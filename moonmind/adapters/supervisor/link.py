@@ -15,6 +15,7 @@ URL = f"http://127.0.0.1:{PORT}"
 ENTRY = "entry.py"
 """The name, in the link's folder, of the program that is run first behind the wall."""
 _SECONDS = 10.0
+_CHUNK = 4096
 
 
 class Link:
@@ -25,45 +26,59 @@ class Link:
         folder.chmod(0o711)  # the folder above is for this user alone; the job may be another user
         shutil.copyfile(entry.__file__, folder / ENTRY)
         (folder / ENTRY).chmod(0o644)
-        self.model = _listening(folder, entry.MODEL)
+        self._model: socket.socket | None = _listening(folder, entry.MODEL)
         self.life = _listening(folder, entry.LIFE)
         self.life.setblocking(False)
         self._peer: socket.socket | None = None
         self._said = b""
         self._gone = False
 
+    def take_model(self) -> socket.socket | None:
+        """Hand the socket of the model over to whoever answers there; it is theirs to close."""
+        model, self._model = self._model, None
+        return model
+
+    @property
+    def sockets(self) -> tuple[socket.socket, ...]:
+        """Return what may be waited on: the socket on which the other side is expected, and the one to it."""
+        return (self.life,) if self._peer is None else (self.life, self._peer)
+
     @property
     def connected(self) -> bool:
         """Return True once the first process behind the wall has been there."""
-        return self._peer is not None or self._gone
+        return self._peer is not None
 
     def accept(self) -> socket.socket | None:
-        """Take the connection of entry.py, which comes first; whoever comes later is hung up on."""
+        """Take the one connection of entry.py, which comes before the command is started; None while it is not there."""
+        if self._peer is not None:
+            return None
         try:
-            peer, _ = self.life.accept()
+            self._peer, _ = self.life.accept()
         except OSError:
             return None
-        if self.connected:
-            peer.close()
-            return None
-        peer.setblocking(False)
-        self._peer = peer
-        return peer
+        self._peer.setblocking(False)
+        return self._peer
 
     def hear(self) -> bool:
         """Read what was said; return False once the other side has hung up, and with it everything behind the wall."""
-        if self._peer is None:
-            return False
-        try:
-            words = self._peer.recv(4096)
-        except BlockingIOError:
-            return True
-        except OSError:
-            words = b""
-        self._said = (self._said + words)[:4096]
-        if not words:
-            self._gone = True
-        return bool(words)
+        while self._peer is not None and not self._gone:
+            try:
+                words = self._peer.recv(_CHUNK)
+            except BlockingIOError:
+                return True
+            except OSError:
+                words = b""
+            self._take(words)
+        return False
+
+    def heard_out(self) -> int | None:
+        """Return the command's wait status, once the program that built the wall has ended."""
+        self.hear()
+        return self.status
+
+    def _take(self, words: bytes) -> None:
+        self._said = (self._said + words)[:_CHUNK]
+        self._gone = self._gone or not words
 
     @property
     def began(self) -> bool:
@@ -74,8 +89,9 @@ class Link:
     def status(self) -> int | None:
         """Return the command's wait status, once it has ended and that was said."""
         for line in self._said.split(b"\n")[:-1]:
-            if line.startswith(entry.EXIT) and line.removeprefix(entry.EXIT).isdigit():
-                return int(line.removeprefix(entry.EXIT))
+            number = line.removeprefix(entry.EXIT)
+            if line.startswith(entry.EXIT) and number.isdigit():
+                return int(number)
         return None
 
     def signal(self, number: int) -> bool:
@@ -88,27 +104,31 @@ class Link:
             return False
         return True
 
+    def hang_up(self) -> None:
+        """Have everything behind the wall end, without waiting for it."""
+        if self._peer is not None and not self._gone:
+            with contextlib.suppress(OSError):
+                self._peer.shutdown(socket.SHUT_WR)
+
     def end(self, seconds: float = _SECONDS) -> bool:
-        """Hang up, which ends everything behind the wall; return False if that does not happen in time."""
-        while self.accept() is not None:
-            pass
+        """Hang up and wait until nothing is left behind the wall; return False if that takes too long."""
+        if self._peer is None:
+            self.accept()  # it may be just coming
         self.life.close()
-        self.model.close()
+        if self._model is not None:
+            self._model.close()
         if self._peer is None:
             return True
+        self.hang_up()
         deadline = time.monotonic() + seconds
-        with contextlib.suppress(OSError):
-            self._peer.shutdown(socket.SHUT_WR)
-        self._peer.settimeout(0.2)
-        while not self._gone and time.monotonic() < deadline:
+        while not self._gone and (left := deadline - time.monotonic()) > 0:
+            self._peer.settimeout(left)
             try:
-                words = self._peer.recv(4096)
+                self._take(self._peer.recv(_CHUNK))
             except TimeoutError:
-                continue
+                break
             except OSError:
-                words = b""
-            self._said = (self._said + words)[:4096]
-            self._gone = not words
+                self._take(b"")
         self._peer.close()
         return self._gone
 

@@ -60,6 +60,8 @@ class Order:
     """Kinds of containment to try, in this order (containment.py); none named: all, the best one first."""
     stop_seconds: float = 5.0
     """How long the agent may take to end after SIGINT."""
+    walled: bool = False
+    """The command is behind a sandbox's wall, and reached by the link in the job's folder (link.py)."""
 
     def as_bytes(self) -> bytes:
         """Return the document that travels on the pipe."""

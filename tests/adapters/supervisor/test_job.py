@@ -3,7 +3,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -71,16 +71,6 @@ class Bench:
         found = read_json(self.folder.handle)
         assert found is not None
         return found
-
-
-@pytest.fixture
-def bench(tmp_path: Path) -> Iterator[Bench]:
-    made = Bench(tmp_path)
-    yield made
-    if made.folder.handle.exists():
-        made.folder.stop.touch()
-        until(lambda: not made.folder.locked, "the supervisor's end")
-        assert not kernel.Process(made.handle["agent_pid"], made.handle["agent_started"]).alive
 
 
 SAY = "import json, sys\ndef say(text): print(json.dumps({'type': 'x', 'text': text}), flush=True)\n"
