@@ -3,7 +3,7 @@
 import builtins
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from moonmind.db import row_mapping
 from moonmind.db.clock import db_now, db_now_plus
@@ -34,3 +34,18 @@ class Hosts(InTransaction):
         """Return the id that the first migration gave this installation."""
         found: UUID = self._connection.execute(select(installation.c.id)).scalar_one()
         return found
+
+    def sandbox(self) -> str | None:
+        """Return the sandbox that this installation keeps to; None before one was found."""
+        kept: str | None = self._connection.execute(select(installation.c.sandbox)).scalar_one()
+        return kept
+
+    def keep_sandbox(self, kind: str) -> str:
+        """Keep to a sandbox unless one is kept already; return what is kept now."""
+        self._connection.execute(update(installation).where(installation.c.sandbox.is_(None)).values(sandbox=kind))
+        kept: str = self._connection.execute(select(installation.c.sandbox)).scalar_one()
+        return kept
+
+    def forget_sandbox(self) -> None:
+        """Have whoever asks next choose again."""
+        self._connection.execute(update(installation).values(sandbox=None))

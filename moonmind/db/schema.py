@@ -10,7 +10,7 @@ from moonmind.errors import SchemaMismatch
 if TYPE_CHECKING:
     from alembic.config import Config  # Alembic is loaded by those who migrate: it is a tenth of a server's start
 
-HEAD = "0003"
+HEAD = "0004"
 """The version that this program was built for: the newest of the migrations."""
 _VERSION = table("alembic_version", column("version_num"))
 _NEWER = "Install the newer version of MoonMind that this database belongs to."

@@ -47,6 +47,7 @@ installation = Table(
     metadata,
     Column("id", Uuid, primary_key=True),
     Column("created_at", Timestamp, nullable=False),
+    Column("sandbox", Text),
 )
 
 host = Table(

@@ -1,5 +1,6 @@
 from uuid import UUID
 
+import pytest
 from sqlalchemy import update
 
 from moonmind.db.clock import db_now_plus
@@ -89,3 +90,16 @@ def test_a_run_that_loses_host_after_host_fails(database: Database) -> None:
     assert closed.error is not None
     assert closed.error.code == "worker_lost"
     assert event_types(database, run.id)[-1] == "run.closed"
+
+
+@pytest.mark.parametrize(("first", "second"), [("bubblewrap", "codex"), ("codex", "docker"), ("docker", "docker")])
+def test_an_installation_keeps_to_the_sandbox_that_was_found_first(database: Database, first: str, second: str) -> None:
+    with database.read() as uow:
+        assert uow.hosts.sandbox() is None
+    for kind in (first, second):
+        with database.write() as uow:
+            assert uow.hosts.keep_sandbox(kind) == first
+    with database.write() as uow:
+        uow.hosts.forget_sandbox()
+        assert uow.hosts.sandbox() is None
+        assert uow.hosts.keep_sandbox(second) == second
