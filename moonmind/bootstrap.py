@@ -9,11 +9,13 @@ import structlog
 from moonmind.adapters import registry
 from moonmind.adapters.agents import codex_setup
 from moonmind.adapters.agents.agent_options import AgentOptions
+from moonmind.adapters.agents.codex_checks import codex_package
 from moonmind.adapters.agents.containment_checks import processes
 from moonmind.adapters.artifact_stores.filesystem import FilesystemArtifactStore
 from moonmind.adapters.dispatchers.threads import ThreadDispatcher
 from moonmind.adapters.forges.allowed_forge import AllowedForge
 from moonmind.adapters.forges.forge_options import ForgeOptions
+from moonmind.adapters.sandbox_choice import NO_CHOICE, SandboxChoice
 from moonmind.adapters.sandboxes import docker_build
 from moonmind.adapters.sandboxes.bubblewrap import Bubblewrap
 from moonmind.adapters.sandboxes.docker import Docker
@@ -53,6 +55,7 @@ from moonmind.sample import source as sample
 from moonmind.services.preview_service import SECONDS as PREVIEW_SECONDS
 from moonmind.services.preview_service import PreviewService
 from moonmind.services.run_service import RunService
+from moonmind.services.sandbox_pin import SandboxPin
 from moonmind.services.tokens import Tokens
 from moonmind.settings import Settings, ambient_environment
 from moonmind.stages.apply import apply
@@ -130,7 +133,13 @@ def _build_on(database: Database, settings: Settings, *, publishes: bool, stages
 
     admitted = RepositoryPatterns(settings.repositories)
     forge = AllowedForge(registry.load("forges", settings.forge)(_forge_options(settings, state_folder)), admitted)
-    agent = registry.load("agents", settings.agent)(_agent_options(settings, state_folder, str(installation_id)))
+    sandbox_pin = SandboxPin(database)
+    sandbox = _sandbox_choice(
+        settings, _sandbox_options(settings, state_folder, str(installation_id), str(host.id)), sandbox_pin
+    )
+    agent = registry.load("agents", settings.agent)(
+        _agent_options(settings, state_folder, str(installation_id), sandbox)
+    )
     # A login that Codex stored is as secret as one that is set.
     redactor = Redactor((*settings.secrets(), *agent.secrets()))
     store = FilesystemArtifactStore(settings.artifact_root.absolute())
@@ -207,6 +216,7 @@ def _build_on(database: Database, settings: Settings, *, publishes: bool, stages
             admitted=admitted,
         ),
         tokens=Tokens(database),
+        sandbox_pin=sandbox_pin,
         previews=PreviewService(
             database,
             contexts,
@@ -263,7 +273,7 @@ def _celery_dispatcher(queue: str) -> Dispatcher:
 
 def ensure_codex_home(settings: Settings) -> codex_setup.CodexSetup:
     """Make the operator's Codex home usable; asked before there is a database. Raises NotConfigured."""
-    return codex_setup.ensure_codex_home(_agent_options(settings, settings.var_dir, ""))
+    return codex_setup.ensure_codex_home(_agent_options(settings, settings.var_dir, "", NO_CHOICE))
 
 
 def _forge_options(settings: Settings, state_folder: Path) -> ForgeOptions:
@@ -282,7 +292,32 @@ def _forge_options(settings: Settings, state_folder: Path) -> ForgeOptions:
     )
 
 
-def _agent_options(settings: Settings, state_folder: Path, installation_id: str) -> AgentOptions:
+def _sandbox_options(settings: Settings, state_folder: Path, installation_id: str, host_id: str) -> SandboxOptions:
+    return SandboxOptions(
+        state_folder=state_folder,
+        installation_id=installation_id,
+        host_id=host_id,
+        environment=ambient_environment(),
+        codex_package=codex_package(settings.codex_bin, ambient_environment()),
+        image=settings.sandbox_image,
+        read=settings.sandbox_read,
+        memory=settings.sandbox_memory,
+        cpus=settings.sandbox_cpus,
+        processes=settings.sandbox_processes,
+    )
+
+
+def _sandbox_choice(settings: Settings, options: SandboxOptions, pin: SandboxPin) -> SandboxChoice:
+    walls: dict[SandboxKind, Sandbox] = {
+        SandboxKind.DOCKER: Docker(options),
+        SandboxKind.BUBBLEWRAP: Bubblewrap(options),
+    }
+    return SandboxChoice(settings.sandbox, walls, pin, image_named=settings.sandbox_image is not None)
+
+
+def _agent_options(
+    settings: Settings, state_folder: Path, installation_id: str, sandbox: SandboxChoice
+) -> AgentOptions:
     key = settings.codex_api_key
     script_for = sample.script_for if settings.forge == "local" else None
     return AgentOptions(
@@ -298,36 +333,15 @@ def _agent_options(settings: Settings, state_folder: Path, installation_id: str)
         codex_env=settings.codex_env,
         settings_file=settings.env_file if settings.env_file and settings.env_file.is_file() else None,
         private=_private_files(settings),
-        sandbox=settings.sandbox,
+        sandbox=sandbox,
         script=settings.scripted_script,
         script_for=script_for,
     )
 
 
-def sandbox_of(settings: Settings, state_folder: Path, installation_id: str, host_id: str) -> Sandbox | None:
-    """Return what jobs run in; None where Codex confines its agents itself."""
-    options = SandboxOptions(
-        state_folder=state_folder,
-        installation_id=installation_id,
-        host_id=host_id,
-        environment=ambient_environment(),
-        image=settings.sandbox_image,
-    )
-    match settings.sandbox:
-        case SandboxKind.DOCKER:
-            return Docker(options)
-        case SandboxKind.BUBBLEWRAP:
-            return Bubblewrap(options)
-    return None
-
-
-def sandbox_checks(settings: Settings) -> tuple[Check, ...]:
-    """Check what jobs run in; no database is needed."""
-    sandbox = sandbox_of(settings, settings.state_folder("doctor"), "doctor", "doctor")
-    if sandbox is None:
-        message = f"Codex confines its own commands ({settings.sandbox}); other jobs are confined by nothing"
-        return (Check("sandbox", CheckStatus.SKIPPED, message),)
-    return sandbox.check()
+def image_checks(settings: Settings) -> tuple[Check, ...]:
+    """Check job containers of the image that is named; no database is needed."""
+    return Docker(_sandbox_options(settings, settings.state_folder("doctor"), "doctor", "doctor")).check()
 
 
 def build_sandbox_image(*, tag: str, file: Path | None, base: str | None, log: int) -> str:

@@ -49,6 +49,10 @@ KINDS: Mapping[str, Kind] = {
     "forge_name": Kind.PROGRAM,
     "sandbox": Kind.PROTECTION,
     "sandbox_image": Kind.PROGRAM,
+    "sandbox_read": Kind.PROTECTION,
+    "sandbox_memory": Kind.PROTECTION,
+    "sandbox_cpus": Kind.PROTECTION,
+    "sandbox_processes": Kind.PROTECTION,
     "local_repos": Kind.FOLDER,
     "scripted_script": Kind.SCRIPT,
     # An account that is not the operator's reads what is sent on its behalf.

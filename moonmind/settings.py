@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import AliasChoices, ByteSize, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     DotEnvSettingsSource,
@@ -27,6 +27,10 @@ from moonmind.setting_sources import Environment, File
 _MINUTE = 60.0
 _HOUR = 3600.0
 _DAY = 86400.0
+
+SANDBOXES = ("auto", "docker", "bubblewrap", "codex", "none")
+FORMER_SANDBOXES = {"workspace-write": "codex", "danger-full-access": "none"}
+"""Modes of Codex that named a sandbox before there were others."""
 
 
 class Settings(BaseSettings):
@@ -65,10 +69,18 @@ class Settings(BaseSettings):
     """Agent `scripted` and forge `local`, nothing else."""
     agent_name: str = Field("codex", validation_alias="MOONMIND_AGENT")
     forge_name: str = Field("github", validation_alias="MOONMIND_FORGE")
-    sandbox: str = Field("workspace-write", validation_alias="MOONMIND_SANDBOX")
-    """Codex's own sandbox mode: `workspace-write`, or `danger-full-access` inside an outer container."""
+    sandbox: str = Field("auto", validation_alias="MOONMIND_SANDBOX")
+    """What confines jobs: `auto`, or a kind of ports/sandbox.py; the modes of Codex, which stood here before, are taken as
+    the kinds that they mean."""
     sandbox_image: str | None = Field(None, validation_alias="MOONMIND_SANDBOX_IMAGE")
-    """The image of job containers, by id, digest or name."""
+    """The image of job containers; naming one has `auto` choose `docker`."""
+    sandbox_read: Annotated[tuple[Path, ...], NoDecode] = Field((), validation_alias="MOONMIND_SANDBOX_READ")
+    """Files and folders that jobs in `bubblewrap` may read beside the system's; separated as in PATH."""
+    sandbox_memory: ByteSize = Field(ByteSize(4 << 30), validation_alias="MOONMIND_SANDBOX_MEMORY", ge=64 << 20)
+    """What one job's processes may use together, where the host can hold them to it."""
+    sandbox_cpus: float | None = Field(None, validation_alias="MOONMIND_SANDBOX_CPUS", gt=0)
+    """Cores that one job may use; unset: all."""
+    sandbox_processes: int = Field(1024, validation_alias="MOONMIND_SANDBOX_PROCESSES", ge=16)
     local_repos: Path = Field(Path("var/repositories"), validation_alias="MOONMIND_LOCAL_REPOS")
     """Bare repositories of the `local` forge, `<owner>/<name>.git`."""
     scripted_script: Path | None = Field(None, validation_alias="MOONMIND_SCRIPT")
@@ -157,6 +169,27 @@ class Settings(BaseSettings):
     @classmethod
     def _split(cls, value: Any) -> Any:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("sandbox")
+    @classmethod
+    def _sandbox(cls, value: str) -> str:
+        kind = FORMER_SANDBOXES.get(value, value)
+        if kind not in SANDBOXES:
+            raise ValueError(f"names no sandbox; use one of {', '.join(SANDBOXES)}")
+        return kind
+
+    @field_validator("sandbox_read", mode="before")
+    @classmethod
+    def _paths(cls, value: Any) -> Any:
+        return tuple(part for part in value.split(os.pathsep) if part) if isinstance(value, str) else value
+
+    @field_validator("sandbox_read")
+    @classmethod
+    def _absolute(cls, value: tuple[Path, ...]) -> tuple[Path, ...]:
+        paths = tuple(path.expanduser() for path in value)
+        if relative := [str(path) for path in paths if not path.is_absolute()]:
+            raise ValueError(f"has relative paths: {', '.join(relative)}")
+        return paths
 
     @field_validator("repositories", mode="wrap")
     @classmethod

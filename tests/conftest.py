@@ -33,6 +33,8 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.
     for name in list(os.environ):
         if name.startswith(_OURS) and not name.startswith("MOONMIND_TEST_"):
             monkeypatch.delenv(name)
+    # Sandboxes have tests of their own; all other tests would only wait for their walls.
+    monkeypatch.setenv("MOONMIND_SANDBOX", "none")
     home = tmp_path_factory.mktemp("home")
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("XDG_STATE_HOME", str(home / "state"))

@@ -130,3 +130,13 @@ def _moved_up(name: str, folder: int, top: int) -> str:
         open_up(name, folder)
         os.rename(name, moved, src_dir_fd=folder, dst_dir_fd=top)
     return moved
+
+
+def give_to(root: Path, uid: int, gid: int) -> None:
+    """Make a user the owner of a file, or of a folder and all that is in it; links themselves, not what they name."""
+    os.chown(root, uid, gid, follow_symlinks=False)
+    if root.is_symlink() or not root.is_dir():
+        return
+    for _, folders, files, descriptor in os.fwalk(root):
+        for name in (*folders, *files):
+            os.chown(name, uid, gid, dir_fd=descriptor, follow_symlinks=False)

@@ -383,7 +383,7 @@ def revoke_token(
 
 @sandboxes.callback(invoke_without_command=True)
 def sandbox(context: typer.Context) -> None:
-    """Build an image for job containers, or show what jobs run in."""
+    """Build an image for job containers, show what jobs run in, or have it chosen again."""
     if context.invoked_subcommand is None:
         print(context.get_help())
 
@@ -421,6 +421,17 @@ def show_sandbox(json: Json = False) -> None:
     from moonmind.cli import sandbox_commands
 
     raise typer.Exit(sandbox_commands.show(_printer(json)))
+
+
+@sandboxes.command("reset")
+def reset_sandbox(json: Json = False) -> None:
+    """Have MOONMIND_SANDBOX=auto choose again for this installation, and show what it chose.
+
+    Agents at work stay where they are. Exits with 1 if a check failed.
+    """
+    from moonmind.cli import sandbox_commands
+
+    raise typer.Exit(sandbox_commands.reset(_printer(json)))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

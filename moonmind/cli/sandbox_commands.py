@@ -5,6 +5,7 @@ from pathlib import Path
 
 from moonmind.cli.exits import Exit
 from moonmind.cli.printer import Printer
+from moonmind.cli.session import connected, connected_to_temporary, missing_database
 from moonmind.cli.view_commands import report
 from moonmind.errors import SandboxFailed
 from moonmind.settings import load_settings
@@ -16,7 +17,7 @@ def build(*, tag: str, file: Path | None, base: str | None, printer: Printer) ->
 
     image = bootstrap.build_sandbox_image(tag=tag, file=file, base=base, log=sys.stderr.fileno())
     settings = load_settings(MOONMIND_SANDBOX="docker", MOONMIND_SANDBOX_IMAGE=image)
-    checks = bootstrap.sandbox_checks(settings)
+    checks = bootstrap.image_checks(settings)
     for check in checks:
         if check.failed:
             raise SandboxFailed(f"{tag} was built, and cannot be used: {check.message}", remediation=check.remediation)
@@ -32,6 +33,17 @@ def build(*, tag: str, file: Path | None, base: str | None, printer: Printer) ->
 
 def show(printer: Printer) -> int:
     """Print what jobs run in, with its checks, and return 0 only if none failed."""
-    from moonmind import bootstrap
+    return _report(printer, forget=False)
 
-    return report(bootstrap.sandbox_checks(load_settings()), printer)
+
+def reset(printer: Printer) -> int:
+    """Have `auto` choose again, and print what it chose."""
+    return _report(printer, forget=True)
+
+
+def _report(printer: Printer, *, forget: bool) -> int:
+    here = missing_database(load_settings()) is None
+    with connected() if here else connected_to_temporary(None) as container:
+        if forget:
+            container.sandbox_pin.forget()
+        return report([check for check in container.preflight.agent() if check.name.startswith("sandbox")], printer)

@@ -93,6 +93,8 @@ class JobEnd(StrEnum):
     """The run has made as many calls of the model as it may."""
     UNAVAILABLE = "unavailable"
     """The model service was overloaded or could not be reached; trying again later may help."""
+    SANDBOX = "sandbox"
+    """The sandbox could not be built, or ended under the agent; trying again later may help."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +150,8 @@ class JobStatus:
     """None where the agent asks no model, or nothing is known."""
     overdue: JobEnd | None = None
     """The limit that a running job has outlived: its supervisor is stopped or hangs, and does not end it."""
+    sandbox: str | None = None
+    """The kind of sandbox that confines the job; None where that was not written down."""
     facts: Mapping[str, Any] = field(default_factory=dict)
 
 

@@ -22,6 +22,8 @@ class SandboxKind(StrEnum):
     """Nothing."""
 
 
+CHECK = "sandbox"
+"""The name of the check of what confines jobs."""
 WORKSPACE = "/workspace"
 """Where a job finds its folder, in every sandbox that has a wall."""
 HOME = "/home/job"
@@ -52,7 +54,7 @@ class BoxedCommand:
     mark: str
     """Names the job: `<installation>/<run>/<stage>-<attempt>`. Containers carry it as their label."""
     command: tuple[str, ...]
-    """Begins with the interpreter `{python}`, which the sandbox replaces by one that is there."""
+    """Each `{python}` in it stands for an interpreter, which the sandbox puts there."""
     environment: Mapping[str, str]
     """The whole environment behind the wall. Values may be secrets of the job: they are never put into arguments."""
     mounts: tuple[Mount, ...]

@@ -3,10 +3,11 @@
 from collections.abc import Callable, Iterable, Sequence
 from enum import StrEnum
 
-from moonmind.errors import CredentialInvalid
+from moonmind.errors import CredentialInvalid, SandboxFailed
 from moonmind.ports.agent import Agent
 from moonmind.ports.check import Check, CheckStatus
 from moonmind.ports.forge import Forge
+from moonmind.ports.sandbox import CHECK as SANDBOX_CHECK
 from moonmind.ports.vcs import Vcs
 
 Probe = Callable[[], tuple[Check, ...]]
@@ -61,8 +62,10 @@ def summary(checks: Iterable[Check]) -> tuple[CheckStatus, str]:
 
 
 def require(checks: Iterable[Check]) -> None:
-    """Raise CredentialInvalid for the first failing check, with its fix."""
+    """Raise CredentialInvalid for the first failing check, with its fix; SandboxFailed where that is the sandbox."""
     for check in checks:
         if check.failed:
+            if check.name == SANDBOX_CHECK:
+                raise SandboxFailed(check.message, remediation=check.remediation or SandboxFailed.remediation)
             remediation = check.remediation or CredentialInvalid.remediation
             raise CredentialInvalid(check.message, remediation=remediation, check=check.name)

@@ -82,7 +82,7 @@ def _open_to_agents(agent: Agent, named: int) -> tuple[Check, ...]:
             CheckStatus.UNKNOWN,
             "commands of agents may reach this API, which cannot tell them from you without a token: they could start "
             f"and cancel runs{beside}",
-            "Set MOONMIND_API_TOKEN, or keep agents off the network: MOONMIND_SANDBOX=workspace-write, and no "
+            "Set MOONMIND_API_TOKEN, or keep agents off the network: MOONMIND_SANDBOX=bubblewrap or docker; with codex no "
             "network_access in the profile that CODEX_ENV names.",
         ),
     )

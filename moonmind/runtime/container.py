@@ -31,6 +31,7 @@ from moonmind.runtime.server_file import ServerInfo, find
 from moonmind.runtime.upgrades import announce
 from moonmind.services.preview_service import PreviewService
 from moonmind.services.run_service import RunService
+from moonmind.services.sandbox_pin import SandboxPin
 from moonmind.services.tokens import Tokens
 from moonmind.settings import Settings
 
@@ -65,6 +66,7 @@ class Container:
     preflight: Preflight
     runs: RunService
     tokens: Tokens
+    sandbox_pin: SandboxPin
     previews: PreviewService
     executor: Executor
     keeper: LeaseKeeper

@@ -26,6 +26,16 @@ class Change:
 
 CHANGES: tuple[Change, ...] = (
     Change(
+        "sandbox-auto",
+        "Agents work in bubblewrap where it passes its test: without a network and without the worker's files, HOME and PATH. "
+        "network_access and writable_roots of <label>.config.toml count in MOONMIND_SANDBOX=codex alone, which is what was before.",
+    ),
+    Change(
+        "sandbox-names",
+        "MOONMIND_SANDBOX takes auto, docker, bubblewrap, codex and none; workspace-write is read as codex, danger-full-access as "
+        "none, and any other mode of Codex is refused.",
+    ),
+    Change(
         "no-progress",
         "A run that ticks no box ends as failed with no_progress, and opens no pull request where nothing of value changed; "
         "before, it succeeded.",

@@ -18,13 +18,18 @@ from moonmind.ports.agent import JobEnd, JobLimits, JobState
 from tests.support.agents import KEY, SECRET, CodexScene, Scene, ScriptedScene, codex_binary
 from tests.support.processes import ROOT, alive
 from tests.support.waiting import until
+from tests.support.walled_agents import CodexBehindBubblewrap, ScriptedBehindBubblewrap
 
 REAL = pytest.param(CodexScene, marks=pytest.mark.codex_real, id="codex")
+WALLED = pytest.param(ScriptedBehindBubblewrap, id="scripted-bubblewrap")
+REAL_WALLED = pytest.param(
+    CodexBehindBubblewrap, marks=[pytest.mark.codex_real, pytest.mark.full], id="codex-bubblewrap"
+)
 
 
-@pytest.fixture(params=[pytest.param(ScriptedScene, id="scripted"), REAL])
+@pytest.fixture(params=[pytest.param(ScriptedScene, id="scripted"), REAL, WALLED, REAL_WALLED])
 def scene(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Scene]:
-    if request.param is CodexScene and codex_binary() is None:
+    if issubclass(request.param, CodexScene) and codex_binary() is None:
         pytest.skip("there is no codex binary")
     made: Scene = request.param(tmp_path)
     yield made

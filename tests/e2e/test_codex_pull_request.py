@@ -10,6 +10,7 @@ import pytest
 
 from tests.support import git_repos, spec_kit
 from tests.support.agents import adding, codex_binary, confines
+from tests.support.docker_engine import DockerEngine
 from tests.support.leaks import files_with, rows_with
 from tests.support.processes import argv_with
 from tests.support.responses_server import ResponsesServer
@@ -33,12 +34,15 @@ GREET = 'def greet(name: str) -> str:\n    return f"Hello, {name}!"\n'
 CURIOUS = "env; cat /proc/self/environ $CODEX_HOME/*.toml $CODEX_HOME/*.json ../*; cat .git/config; git remote -v; true"
 
 
-@pytest.fixture(params=["danger-full-access", "workspace-write"])
+DOCKER = pytest.param("docker", marks=[pytest.mark.docker])
+
+
+@pytest.fixture(params=["none", "codex", "bubblewrap", DOCKER])
 def members(request: pytest.FixtureRequest, empty_postgres_url: str, tmp_path: Path) -> Iterator[Team]:
     binary = codex_binary()
     if binary is None:
         pytest.skip("there is no codex binary")
-    if request.param == "workspace-write" and not confines(binary, tmp_path):
+    if request.param == "codex" and not confines(binary, tmp_path):
         pytest.skip("machine: Codex's sandbox cannot be set up")
     settings = {
         "CELERY_BROKER_URL": rabbitmq_url(),
@@ -53,6 +57,9 @@ def members(request: pytest.FixtureRequest, empty_postgres_url: str, tmp_path: P
         "CODEX_ENV": "prod",
         "GH_TOKEN": TOKEN,
     }
+    if request.param == "docker":
+        engine: DockerEngine = request.getfixturevalue("docker_engine")
+        settings |= {"DOCKER_HOST": engine.host, "MOONMIND_SANDBOX_IMAGE": engine.image, "PATH": engine.programs}
     with team(**settings) as made:
         yield made
 

@@ -87,7 +87,7 @@ def installed(
         }.items():
             assert printed in settings
             settings = settings.replace(printed, ours)
-        settings += f"CODEX_BASE_URL={model.url}\nCODEX_MODEL=gpt-5.5\nMOONMIND_SANDBOX=danger-full-access\n"
+        settings += f"CODEX_BASE_URL={model.url}\nCODEX_MODEL=gpt-5.5\nMOONMIND_SANDBOX=none\n"
         (reader.root / ".env").write_text(settings)
         reader.types(f"echo {KEY} | codex login --with-api-key")
         reader.types(page["poetry run alembic upgrade head"].text)

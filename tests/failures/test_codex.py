@@ -60,7 +60,7 @@ def scene(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Scene]:
                 "MOONMIND_AGENT": "codex",
                 "MOONMIND_FORGE": "local",
                 # No user namespaces where tests run; and the harder case, since nothing but us holds its commands.
-                "MOONMIND_SANDBOX": "danger-full-access",
+                "MOONMIND_SANDBOX": "none",
                 "CODEX_BIN": str(binary),
                 "CODEX_BASE_URL": server.url,
                 "CODEX_API_KEY": KEY,

@@ -15,6 +15,7 @@ from moonmind.adapters.agents.agent_options import AgentOptions, JobTiming
 from moonmind.adapters.agents.codex import CodexAgent
 from moonmind.adapters.agents.scripted import ScriptedAgent
 from moonmind.adapters.agents.supervised_agent import SupervisedAgent
+from moonmind.adapters.sandbox_choice import set_to
 from moonmind.ports.agent import AgentJob, Brief, BriefTask, JobLimits, JobState, JobStatus
 from tests.support.processes import inner_pid
 from tests.support.responses_server import ResponsesServer
@@ -190,7 +191,7 @@ class ScriptedScene(Scene):
 
 class CodexScene(Scene):
     name = "codex"
-    sandbox = "danger-full-access"
+    sandbox = "none"
     """The harder case: nothing but the supervisor keeps commands from outliving their agent."""
 
     def options(self) -> AgentOptions:
@@ -204,7 +205,7 @@ class CodexScene(Scene):
             codex_base_url=self.server.url,
             codex_api_key=KEY,
             codex_model="gpt-5.5",
-            sandbox=self.sandbox,
+            sandbox=set_to(self.sandbox),
         )
 
     def build(self, options: AgentOptions) -> SupervisedAgent:

@@ -41,6 +41,7 @@ class Team:
             "MOONMIND_STATE_DIR": str(self.state),
             "MOONMIND_LOCAL_REPOS": str(self.repositories),
             "MOONMIND_LOG_FORMAT": "json",
+            "MOONMIND_SANDBOX": "none",
             # Short where a test would wait: the paces are settings, their effect is the same.
             "MOONMIND_SWEEP_SECONDS": "0.5",
             **settings,

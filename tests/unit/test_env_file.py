@@ -11,6 +11,7 @@ import pytest
 from moonmind import bootstrap, env_file
 from moonmind.adapters.agents.codex import CodexAgent
 from moonmind.adapters.agents.codex_login import find_login
+from moonmind.adapters.sandbox_choice import NO_CHOICE
 from moonmind.cli.main import main
 from moonmind.settings import Settings, load_settings
 from tests.support.env_files import EVIL, go_to_a_clone, refusal
@@ -179,6 +180,7 @@ def test_agents_are_kept_from_the_file_wherever_it_is(
         Settings(_env_file=None, env_file=named),
         tmp_path,
         "installation",
+        NO_CHOICE,
     )
     found = CodexAgent(options)._hidden(find_login(options))
     assert tmp_path / ".env" in found

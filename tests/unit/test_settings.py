@@ -43,7 +43,8 @@ def refusal(monkeypatch: pytest.MonkeyPatch, **environment: str) -> str:
         ("MOONMIND_STATE_DIR", "/srv/state", "state_dir", Path("/srv/state")),
         ("MOONMIND_AGENT", "mine", "agent_name", "mine"),
         ("MOONMIND_FORGE", "mine", "forge_name", "mine"),
-        ("MOONMIND_SANDBOX", "danger-full-access", "sandbox", "danger-full-access"),
+        ("MOONMIND_SANDBOX", "docker", "sandbox", "docker"),
+        ("MOONMIND_SANDBOX", "workspace-write", "sandbox", "codex"),
         ("CODEX_BIN", "/opt/codex", "codex_bin", "/opt/codex"),
         ("CODEX_HOME", "/opt/home", "codex_home", Path("/opt/home")),
         ("CODEX_MODEL", "m", "codex_model", "m"),
@@ -62,6 +63,7 @@ def refusal(monkeypatch: pytest.MonkeyPatch, **environment: str) -> str:
 def test_every_setting_is_read_from_the_variable_that_the_documents_name(
     monkeypatch: pytest.MonkeyPatch, variable: str, value: str, field: str, read: object
 ) -> None:
+    monkeypatch.delenv("MOONMIND_SANDBOX")
     assert getattr(load_settings(), field) != read
     assert getattr(under(monkeypatch, **{variable: value}), field) == read
 
@@ -295,3 +297,24 @@ def test_both_names_of_the_github_token_are_secrets(monkeypatch: pytest.MonkeyPa
 def test_defaults_and_names_are_no_secrets(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
     monkeypatch.setenv("SOME_URL", url)
     assert load_settings().secrets() == ()
+
+
+@pytest.mark.parametrize(
+    ("former", "kind"), [("danger-full-access", "none"), ("workspace-write", "codex"), ("bubblewrap", "bubblewrap")]
+)
+def test_a_mode_of_codex_names_the_sandbox_that_it_means(
+    monkeypatch: pytest.MonkeyPatch, former: str, kind: str
+) -> None:
+    assert under(monkeypatch, MOONMIND_SANDBOX=former).sandbox == kind
+
+
+@pytest.mark.parametrize("named", ["read-only", "podman", "Docker", "workspace_write"])
+def test_an_unknown_sandbox_is_refused_with_those_that_there_are(monkeypatch: pytest.MonkeyPatch, named: str) -> None:
+    with pytest.raises(NotConfigured, match=r"MOONMIND_SANDBOX.*auto, docker, bubblewrap, codex, none"):
+        under(monkeypatch, MOONMIND_SANDBOX=named)
+
+
+@pytest.mark.parametrize("value", ["usr/share", "/opt/a:b", "./x:/y"])
+def test_what_jobs_may_read_is_named_by_whole_paths(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    with pytest.raises(NotConfigured, match="MOONMIND_SANDBOX_READ"):
+        under(monkeypatch, MOONMIND_SANDBOX_READ=value)

@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from moonmind.adapters.sandbox_choice import NO_CHOICE, SandboxChoice
+
 
 @dataclass(frozen=True, slots=True)
 class JobTiming:
@@ -48,8 +50,8 @@ class AgentOptions:
     """The file that this process's settings were read from; it may hold credentials."""
     private: tuple[Path, ...] = ()
     """The service's own files, which no command of an agent may read: its database, its server's file."""
-    sandbox: str = "workspace-write"
-    """Codex's own sandbox mode."""
+    sandbox: SandboxChoice = NO_CHOICE
+    """What confines jobs; without a choice, what the agent brings along."""
     script: Path | None = None
     """The scripted agent's script, for every job."""
     script_for: Callable[[str, str], bytes | None] | None = field(default=None, repr=False)

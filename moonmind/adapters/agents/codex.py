@@ -1,7 +1,7 @@
 """Codex, driven as `codex exec --json` under our supervisor, each run with a CODEX_HOME of its own."""
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from moonmind.adapters.agents.codex_checks import codex_checks, find_codex
@@ -14,20 +14,27 @@ from moonmind.adapters.agents.codex_home import (
     configuration,
     furnish,
     knows_thread,
+    mode_of,
     opens_network,
     profile,
 )
 from moonmind.adapters.agents.codex_login import AUTH_FILE, Login, LoginKind, find_login
 from moonmind.adapters.agents.codex_permissions import Reach, confined, holds
+from moonmind.adapters.agents.codex_program import codex_program
 from moonmind.adapters.agents.codex_project import distrusting, instructions
 from moonmind.adapters.agents.credential_files import account_home, credential_files
 from moonmind.adapters.agents.environment import proxies
 from moonmind.adapters.agents.supervised_agent import SupervisedAgent
+from moonmind.adapters.sandbox_choice import ChosenSandbox, without_wall
 from moonmind.adapters.supervisor import loan
 from moonmind.adapters.supervisor.order import PROXY_TOKEN, PROXY_URL, KeyProxy, Loan, Order
 from moonmind.errors import CredentialInvalid
 from moonmind.ports.agent import AgentJob
 from moonmind.ports.check import Check
+from moonmind.ports.sandbox import WORKSPACE, Mount, SandboxKind
+
+_HOME = "/codex"
+"""CODEX_HOME behind a wall."""
 
 
 class CodexAgent(SupervisedAgent):
@@ -37,14 +44,26 @@ class CodexAgent(SupervisedAgent):
     """
 
     name = "codex"
+    brings = SandboxKind.CODEX
 
     def check(self) -> tuple[Check, ...]:
-        """Probe binary, login and, for keys, the service's answer."""
-        return codex_checks(self._options)
+        """Probe binary, login, for keys the service's answer, and what confines a job."""
+        return codex_checks(self._options, self._sandbox())
 
     def reaches_host(self) -> bool:
-        """Return True if Codex's sandbox is off, or the operator's profile opens the network to commands."""
-        return opens_network(self._options)
+        """Return True without a sandbox, and where the operator's profile opens that of Codex to the network."""
+        return opens_network(self._options, self._sandbox())
+
+    def _sandbox(self) -> ChosenSandbox:
+        chosen = super()._sandbox()
+        login = find_login(self._options)
+        if chosen.wall is None or login.behind_proxy or login.kind is LoginKind.NONE:
+            return chosen
+        return without_wall(
+            self.brings,
+            f"and not in {chosen.kind.value}: a login of this kind has to be lent to Codex, which would be behind one wall with "
+            "its commands",
+        )
 
     def _order(self, job: AgentJob) -> Order:
         login = find_login(self._options)
@@ -54,15 +73,17 @@ class CodexAgent(SupervisedAgent):
                 remediation="Run `codex login`, or set CODEX_API_KEY, then retry.",
                 check="codex.login",
             )
+        sandbox = self._confined(job)
         home_key = job.home_key or job.key.partition("/")[0]
         home = self._codex_home(home_key)
-        environment = self._environment(job) | {"CODEX_HOME": str(home)}
-        confines = self._furnish(job, home, login, environment)
+        seen = self._seen(job, home, sandbox)
+        confines = self._furnish(job, home, login, sandbox, seen)
         resumes = job.resume_thread is not None and knows_thread(home, job.resume_thread)
+        mode = () if confines else (mode_of(sandbox.kind),)
         order = Order(
             folder=str(self._jobs.folder(job.key).path),
-            argv=(find_codex(self._options), *self._arguments(job, resumes=resumes, confines=confines)),
-            environment=environment,
+            argv=(seen.program, *_arguments(job.resume_thread if resumes else None, seen.workspace, *mode)),
+            environment=seen.environment,
             cwd=str(job.workspace),
             stdin=job.prompt,
             log_path=str(job.log_path),
@@ -75,7 +96,7 @@ class CodexAgent(SupervisedAgent):
         )
         lent = Loan(str(login.auth_file), str(home / AUTH_FILE))
         if not login.behind_proxy:
-            return replace(order, loan=lent, environment={**environment, **proxies(self._options.environment)})
+            return replace(order, loan=lent, environment={**seen.environment, **proxies(self._options.environment)})
         if login.relayed:
             loan.settle(lent)  # an older program lent it to the run's last agent, which may have renewed its copy
         before = max(job.calls_before, self._jobs.calls_of(home_key))
@@ -85,7 +106,17 @@ class CodexAgent(SupervisedAgent):
         if login.relayed:
             refresh_url = self._options.environment.get("CODEX_REFRESH_TOKEN_URL_OVERRIDE", "")
             terms = replace(terms, login=str(login.auth_file), refresh_url=refresh_url)
-        return _behind_proxy(order, terms)
+        order = _behind_proxy(order, terms)
+        return order if sandbox.wall is None else self._behind(sandbox.wall, order, job, seen.mounts)
+
+    def _seen(self, job: AgentJob, home: Path, sandbox: ChosenSandbox) -> "_Seen":
+        found = find_codex(self._options)
+        if sandbox.wall is None:
+            return _Seen(found, job.workspace, self._environment(job) | {"CODEX_HOME": str(home)})
+        program = codex_program(found)
+        environment = self._walled_environment(job, {"CODEX_HOME": _HOME})
+        mounts = (Mount(home, _HOME, writable=True), *program.mounts)
+        return _Seen(program.command, Path(WORKSPACE), environment, mounts)
 
     def _upstream(self, login: Login) -> str:
         if login.key is not None:
@@ -93,21 +124,21 @@ class CodexAgent(SupervisedAgent):
         backend = profile(self._options.codex_env, login.home).get("chatgpt_base_url", CHATGPT_BASE_URL)
         return f"{str(backend).rstrip('/')}/codex"
 
-    def _furnish(self, job: AgentJob, home: Path, login: Login, environment: Mapping[str, str]) -> bool:
+    def _furnish(self, job: AgentJob, home: Path, login: Login, sandbox: ChosenSandbox, seen: "_Seen") -> bool:
         """Write the run's configuration; True where Codex keeps commands to a permission profile, and needs no mode."""
-        config = distrusting(configuration(self._options, login), job.workspace)
+        config = distrusting(configuration(self._options, login, mode_of(sandbox.kind)), seen.workspace)
         if not login.behind_proxy:
             # Codex itself has to log in to the network's proxy (below); its commands do not.
             policy = config.get("shell_environment_policy", {})
-            shown = {**policy.get("set", {}), **proxies(environment)}
+            shown = {**policy.get("set", {}), **proxies(seen.environment)}
             config = {**config, "shell_environment_policy": {**policy, "set": shown}}
         words = instructions(job.workspace, config)
-        if self._options.sandbox == "workspace-write":
+        if sandbox.kind is SandboxKind.CODEX:
             temporary = self._jobs.folder(job.key).temporary
             (temporary / "home").mkdir(exist_ok=True, mode=0o700)
             reach = Reach(job.workspace, temporary, self._hidden(login))
             furnish(home, confined(config, reach), words)
-            if holds(find_codex(self._options), reach, home / CONFIG_FILE, environment):
+            if holds(seen.program, reach, home / CONFIG_FILE, seen.environment):
                 return True
         furnish(home, config, words)
         return False
@@ -122,17 +153,6 @@ class CodexAgent(SupervisedAgent):
         own = (self._options.state_folder, login.auth_file, login.home / ".env", *settings, *self._options.private)
         return tuple(dict.fromkeys((*own, *credentials)))
 
-    def _arguments(self, job: AgentJob, *, resumes: bool, confines: bool) -> tuple[str, ...]:
-        common = ("--json", "--skip-git-repo-check")
-        mode = self._options.sandbox
-        if resumes and job.resume_thread is not None:
-            # `resume` knows neither -s nor -C: the working directory is the process's own.
-            sandbox = () if confines else ("-c", f'sandbox_mode="{mode}"')
-            return ("exec", "resume", *common, *sandbox, job.resume_thread, "-")
-        # A mode that is given in any way would be used in place of the profile.
-        sandbox = () if confines else ("-s", mode)
-        return ("exec", *common, "--color", "never", *sandbox, "-C", str(job.workspace), "-")
-
     def _before_removal(self, home_key: str) -> None:
         login = find_login(self._options)
         if login.kind is LoginKind.CHATGPT:
@@ -144,6 +164,27 @@ class CodexAgent(SupervisedAgent):
     def secrets(self) -> tuple[str, ...]:
         """Return the values that no log, artifact or patch may hold: the stored login's among them."""
         return (*self._options.secrets, *find_login(self._options).secrets)
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """How Codex and its commands see a job: by the host's paths, or by those behind a wall."""
+
+    program: str
+    workspace: Path
+    environment: Mapping[str, str]
+    mounts: tuple[Mount, ...] = ()
+
+
+def _arguments(thread: str | None, workspace: Path, *mode: str) -> tuple[str, ...]:
+    """Return Codex's arguments. Without a mode a permission profile holds: a mode, however given, would replace it."""
+    common = ("--json", "--skip-git-repo-check")
+    if thread is not None:
+        # `resume` knows neither -s nor -C: the working directory is the process's own.
+        settings = (part for each in mode for part in ("-c", f'sandbox_mode="{each}"'))
+        return ("exec", "resume", *common, *settings, thread, "-")
+    settings = (part for each in mode for part in ("-s", each))
+    return ("exec", *common, "--color", "never", *settings, "-C", str(workspace), "-")
 
 
 def _behind_proxy(order: Order, terms: KeyProxy) -> Order:

@@ -38,18 +38,18 @@ _proven: set[tuple[object, ...]] = set()
 """Of this process: the program's file and the configuration with which it left no mark."""
 
 
-def project_check(options: AgentOptions, login: Login, binary: str) -> Check:
+def project_check(options: AgentOptions, login: Login, binary: str, mode: str) -> Check:
     """Start Codex as a run does, in a folder whose configuration names a command, and see that the command is not run.
 
     No model is asked: a server on loopback refuses the one request. What passed is not tried again by this process.
     """
     try:
-        config = _configuration(options, login)
+        config = _configuration(options, login, mode)
         file = Path(binary).resolve()
         stat = file.stat()
-        key = (file, stat.st_ino, stat.st_size, stat.st_mtime_ns, options.sandbox, tomli_w.dumps(config))
+        key = (file, stat.st_ino, stat.st_size, stat.st_mtime_ns, mode, tomli_w.dumps(config))
         if key not in _proven:
-            marks, asked, words = _try(options, binary, config)
+            marks, asked, words = _try(options, binary, config, mode)
             if marks:
                 message = (
                     f"Codex runs commands that a repository's .codex folder names ({', '.join(marks)}): anyone who can "
@@ -66,13 +66,13 @@ def project_check(options: AgentOptions, login: Login, binary: str) -> Check:
     return Check(NAME, CheckStatus.PASSED, "Codex ignores a repository's .codex folder (tested)")
 
 
-def _configuration(options: AgentOptions, login: Login) -> dict[str, Any]:
-    config = configuration(options, replace(login, key="canary"))
+def _configuration(options: AgentOptions, login: Login, mode: str) -> dict[str, Any]:
+    config = configuration(options, replace(login, key="canary"), mode)
     # The operator's own programs are not what is tried, and would be started once more.
     return {name: value for name, value in config.items() if name not in ("mcp_servers", "hooks", "notify")}
 
 
-def _try(options: AgentOptions, binary: str, config: dict[str, Any]) -> tuple[list[str], bool, str]:
+def _try(options: AgentOptions, binary: str, config: dict[str, Any], mode: str) -> tuple[list[str], bool, str]:
     """Return the ways that worked, whether Codex came as far as asking the model, and its last words otherwise."""
     seconds = options.timing.canary
     with _folder(options.state_folder / "canaries") as folder, _model() as (url, asked):
@@ -92,7 +92,7 @@ def _try(options: AgentOptions, binary: str, config: dict[str, Any]) -> tuple[li
             TOKEN_VARIABLE: "canary",
             MARK: mark,
         }
-        argv = [binary, "exec", "--json", "--skip-git-repo-check", "--color", "never", "-s", options.sandbox]
+        argv = [binary, "exec", "--json", "--skip-git-repo-check", "--color", "never", "-s", mode]
         argv += ["-C", str(workspace), "-c", f'model_providers.{PROVIDER}.base_url="{url}"', "-"]
         done = process.run(argv, cwd=workspace, env=environment, input=b"Say yes.", timeout=seconds)
         kernel.kill_all(lambda: kernel.marked(MARK, mark), seconds=seconds)

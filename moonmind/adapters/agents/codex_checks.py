@@ -2,15 +2,18 @@
 
 import shutil
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from moonmind.adapters import process
 from moonmind.adapters.agents.agent_options import AgentOptions
 from moonmind.adapters.agents.codex_canary import NAME as PROJECT
 from moonmind.adapters.agents.codex_canary import project_check
-from moonmind.adapters.agents.codex_home import DEFAULT_BASE_URL, profile
+from moonmind.adapters.agents.codex_home import DEFAULT_BASE_URL, mode_of, profile
 from moonmind.adapters.agents.codex_login import Login, LoginKind, find_login
+from moonmind.adapters.agents.codex_program import codex_program
 from moonmind.adapters.agents.environment import harmless
+from moonmind.adapters.sandbox_choice import ChosenSandbox
 from moonmind.errors import CredentialInvalid, NotConfigured
 from moonmind.ports.check import Check, CheckStatus
 
@@ -21,26 +24,41 @@ _INSTALL = (
 )
 
 
+def codex_package(codex_bin: str | None, environment: Mapping[str, str]) -> Path | None:
+    """Return the folder that holds Codex and what it brings along; None where there is none."""
+    found = _codex(codex_bin, environment)
+    try:
+        return codex_program(found).package if found is not None else None
+    except (CredentialInvalid, OSError):
+        return None
+
+
 def find_codex(options: AgentOptions) -> str:
     """Return the binary's path: CODEX_BIN, else `codex` on PATH, else beside this interpreter. Raises CredentialInvalid."""
     wanted = options.codex_bin or "codex"
-    found = shutil.which(wanted, path=harmless(options.environment)["PATH"])
-    if found is None and options.codex_bin is None:
-        # Where script/bootstrap links it; on PATH only in an activated virtualenv.
-        found = shutil.which(wanted, path=str(Path(sys.executable).parent))
+    found = _codex(options.codex_bin, options.environment)
     if found is None:
         where = (
             f"CODEX_BIN names {wanted}, which is not a program" if options.codex_bin else "there is no `codex` on PATH"
         )
         raise CredentialInvalid(where, remediation=_INSTALL, check="codex.binary")
-    return str(Path(found).absolute())
+    return found
 
 
-def codex_checks(options: AgentOptions) -> tuple[Check, ...]:
-    """Return the answers in order: codex.binary, codex.login, codex.key, codex.project."""
+def _codex(codex_bin: str | None, environment: Mapping[str, str]) -> str | None:
+    found = shutil.which(codex_bin or "codex", path=harmless(environment)["PATH"])
+    if found is None and codex_bin is None:
+        # Where script/bootstrap links it; on PATH only in an activated virtualenv.
+        found = shutil.which("codex", path=str(Path(sys.executable).parent))
+    return str(Path(found).absolute()) if found is not None else None
+
+
+def codex_checks(options: AgentOptions, sandbox: ChosenSandbox) -> tuple[Check, ...]:
+    """Return the answers in order: codex.binary, codex.login, codex.key, codex.project, sandbox."""
     login = find_login(options)
     binary, stored = _binary(options), _login(options, login)
-    return (binary, stored, _key(options, login), _project(options, login, binary, stored))
+    project = _project(options, login, binary, stored, mode_of(sandbox.kind))
+    return (binary, stored, _key(options, login), project, sandbox.check)
 
 
 def _binary(options: AgentOptions) -> Check:
@@ -78,14 +96,14 @@ def _login(options: AgentOptions, login: Login) -> Check:
     return Check("codex.login", CheckStatus.PASSED, f"{login.kind.value}{uncapped}", facts=facts)
 
 
-def _project(options: AgentOptions, login: Login, binary: Check, stored: Check) -> Check:
+def _project(options: AgentOptions, login: Login, binary: Check, stored: Check, mode: str) -> Check:
     if binary.status is not CheckStatus.PASSED or stored.failed:
         return Check(
             PROJECT,
             CheckStatus.SKIPPED,
             "not tested whether Codex ignores a repository's .codex folder: codex.binary and codex.login must pass first",
         )
-    return project_check(options, login, binary.facts["path"])
+    return project_check(options, login, binary.facts["path"], mode)
 
 
 def _key(options: AgentOptions, login: Login) -> Check:

@@ -10,8 +10,10 @@ import tomli_w
 
 from moonmind.adapters.agents.agent_options import AgentOptions
 from moonmind.adapters.agents.codex_login import Login, find_login
+from moonmind.adapters.sandbox_choice import ChosenSandbox
 from moonmind.adapters.supervisor.folder import write_whole
 from moonmind.errors import NotConfigured
+from moonmind.ports.sandbox import SandboxKind
 
 CONFIG_FILE = "config.toml"
 INSTRUCTIONS_FILE = "AGENTS.md"
@@ -35,11 +37,16 @@ QUIET: Mapping[str, Any] = {
 """Codex contacts no service but the model's."""
 
 
-def configuration(options: AgentOptions, login: Login) -> dict[str, Any]:
+def mode_of(kind: SandboxKind) -> str:
+    """Return the mode of Codex's own sandbox, which is off where there is another wall, or is to be none."""
+    return "workspace-write" if kind is SandboxKind.CODEX else "danger-full-access"
+
+
+def configuration(options: AgentOptions, login: Login, mode: str) -> dict[str, Any]:
     """Return config.toml of a run: the labelled profile of the operator, with what MoonMind relies on laid over it."""
     ours: dict[str, Any] = {
         "approval_policy": "never",
-        "sandbox_mode": options.sandbox,
+        "sandbox_mode": mode,
         "allow_login_shell": False,
         # A search that the service runs for the model: no sandbox of ours would hold it.
         "web_search": "disabled",
@@ -89,10 +96,10 @@ def profile(label: str | None, home: Path) -> dict[str, Any]:
         ) from error
 
 
-def opens_network(options: AgentOptions) -> bool:
+def opens_network(options: AgentOptions, sandbox: ChosenSandbox) -> bool:
     """Return True if commands of a job may use the network, and with it this machine's own ports."""
-    if options.sandbox == "danger-full-access":
-        return True
+    if sandbox.kind is not SandboxKind.CODEX:
+        return sandbox.wall is None
     try:
         mode = profile(options.codex_env, find_login(options).home).get("sandbox_workspace_write")
     except NotConfigured:

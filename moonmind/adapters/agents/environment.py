@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+from moonmind.ports.sandbox import HOME, PATH, TEMPORARY
 from moonmind.redact import Redactor
 
 MARK = "MOONMIND_JOB"
@@ -14,6 +15,7 @@ PROXIES = frozenset({"http_proxy", "https_proxy", "all_proxy", "ftp_proxy"})
 """Variables, in any case, that name a network proxy."""
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*:)?//")
+_LANGUAGE = frozenset({"LANG", "LANGUAGE", "TZ"})
 _PASSED_ON = frozenset(
     {
         "PATH", "LANG", "LANGUAGE", "TZ", "USER", "LOGNAME", "SHELL",
@@ -48,6 +50,23 @@ def without_login(proxy: str) -> str:
     scheme = _SCHEME.match(proxy)
     begins = scheme.end() if scheme else 0
     return proxy[:begins] + proxy[begins:].rpartition("@")[2]
+
+
+def walled_environment(
+    ambient: Mapping[str, str], added: Mapping[str, str], *, mark: str, redactor: Redactor
+) -> dict[str, str]:
+    """Build the environment of a job behind a wall: nothing of the worker's but language and time zone."""
+    language = {name: value for name, value in ambient.items() if name in _LANGUAGE or name.startswith("LC_")}
+    environment = language | dict(added)
+    environment = {name: value for name, value in environment.items() if not redactor.holds_known(value.encode())}
+    return environment | {
+        "PATH": PATH,
+        "HOME": HOME,
+        "TMPDIR": TEMPORARY,
+        "GIT_CEILING_DIRECTORIES": "/",
+        "GIT_TERMINAL_PROMPT": "0",
+        MARK: mark,
+    }
 
 
 def agent_environment(

@@ -49,6 +49,10 @@ _CUT_SHORT = {
     "output_limit": (JobEnd.FAILED, "the agent wrote more output than the limit allows"),
     "log_failed": (JobEnd.FAILED, "the agent's log could not be written"),
 }
+_WALLS = {
+    "not built": "the sandbox could not be built",
+    "broken": "the sandbox ended while the agent was at work",
+}
 
 
 def read_result(body: Mapping[str, Any]) -> JobResult:
@@ -77,6 +81,9 @@ def _classify(body: Mapping[str, Any], facts: Mapping[str, Any]) -> tuple[JobEnd
     failure: Mapping[str, Any] = facts.get("failure") or {}
     if body.get("exit_code") == 0 and facts.get("completed"):
         return JobEnd.COMPLETED, ""
+    if wall := body.get("wall"):
+        words = _WALLS.get(wall, "the sandbox failed")
+        return JobEnd.SANDBOX, _sentence(words, body.get("stderr") or "")
     number = body.get("signal")
     if number is not None:
         return JobEnd.FAILED, _sentence(f"the agent was killed by {_signal_name(number)}", body.get("stderr") or "")

@@ -4,6 +4,7 @@ import json
 import re
 import sys
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -14,7 +15,11 @@ from moonmind.adapters.supervisor.order import Order
 from moonmind.errors import NotConfigured
 from moonmind.ports.agent import AgentJob, Brief
 from moonmind.ports.check import Check, CheckStatus
+from moonmind.ports.sandbox import HOME, PYTHON, Mount
 from moonmind.speckit.targets import is_folder
+
+_PLAYER = "/opt/scripted_player.py"
+"""Behind a wall."""
 
 
 class ScriptedAgent(SupervisedAgent):
@@ -23,7 +28,8 @@ class ScriptedAgent(SupervisedAgent):
     name = "scripted"
 
     def check(self) -> tuple[Check, ...]:
-        """Report that there is nothing to probe, or what is wrong with the script."""
+        """Report what confines a job, and what is wrong with the script; beside that there is nothing to probe."""
+        sandbox = self._sandbox().check
         script = self._options.script
         if script is not None:
             try:
@@ -36,6 +42,7 @@ class ScriptedAgent(SupervisedAgent):
                         f"the script {script} cannot be read: {error}",
                         remediation="Correct the file that MOONMIND_SCRIPT names, or unset it.",
                     ),
+                    sandbox,
                 )
         return (
             Check(
@@ -44,15 +51,22 @@ class ScriptedAgent(SupervisedAgent):
                 "scripted: a script stands in for a coding agent; Codex is not used, and no model is asked",
                 facts={"agent": self.name},
             ),
+            sandbox,
         )
+
+    def reaches_host(self) -> bool:
+        """Return False: a script says what is done, and nobody's words decide it."""
+        return False
 
     def _order(self, job: AgentJob) -> Order:
         script = self._jobs.folder(job.key).path / "script.json"
         write_whole(script, self._script(job.brief, job.workspace))
+        sandbox = self._confined(job)
+        thread = job.resume_thread or ""
         state = self._jobs.home(job.home_key or job.key.partition("/")[0]) / "scripted.json"
-        return Order(
+        order = Order(
             folder=str(script.parent),
-            argv=(sys.executable, "-I", scripted_player.__file__, str(script), str(state), job.resume_thread or ""),
+            argv=(sys.executable, "-I", scripted_player.__file__, str(script), str(state), thread),
             environment=self._environment(job),
             cwd=str(job.workspace),
             stdin=job.prompt,
@@ -62,6 +76,13 @@ class ScriptedAgent(SupervisedAgent):
             output_bytes=job.limits.output_bytes,
             secrets=self.secrets(),
         )
+        if sandbox.wall is None:
+            return order
+        # In its home, which is made to belong to whoever the job is behind the wall.
+        write_whole(state.with_name("home") / script.name, script.read_bytes())
+        behind = (PYTHON, "-I", _PLAYER, f"{HOME}/{script.name}", f"{HOME}/{state.name}", thread)
+        order = replace(order, argv=behind, environment=self._walled_environment(job, {}))
+        return self._behind(sandbox.wall, order, job, (Mount(Path(scripted_player.__file__), _PLAYER),))
 
     def _script(self, brief: Brief, workspace: Path) -> bytes:
         if self._options.script is not None:

@@ -1,13 +1,20 @@
 """The part of an agent adapter that is the same for every agent run under our supervisor."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import replace
 
 from moonmind.adapters.agents.agent_options import AgentOptions
-from moonmind.adapters.agents.environment import agent_environment
+from moonmind.adapters.agents.environment import agent_environment, walled_environment
 from moonmind.adapters.agents.supervised_jobs import Jobs
+from moonmind.adapters.sandbox_choice import ChosenSandbox
+from moonmind.adapters.supervisor.folder import write_whole
+from moonmind.adapters.supervisor.link import ENTRY, PORT
 from moonmind.adapters.supervisor.order import Order
-from moonmind.errors import AgentUnknown
+from moonmind.adapters.trees import give_to
+from moonmind.errors import AgentError, AgentUnknown
 from moonmind.ports.agent import AgentJob, JobStatus
+from moonmind.ports.sandbox import HOME, LINK, PYTHON, WORKSPACE, BoxedCommand, Mount, Sandbox, SandboxKind
 from moonmind.redact import Redactor
 
 
@@ -16,8 +23,13 @@ class SupervisedAgent(ABC):
 
     def __init__(self, options: AgentOptions) -> None:
         self._options = options
-        self._jobs = Jobs(options.state_folder, options.installation_id, options.environment, options.timing)
+        self._jobs = Jobs(
+            options.state_folder, options.installation_id, options.environment, options.timing, options.sandbox
+        )
         self._redactor = Redactor(self.secrets())
+
+    brings = SandboxKind.NONE
+    """The sandbox that the agent has of its own."""
 
     @abstractmethod
     def _order(self, job: AgentJob) -> Order:
@@ -50,8 +62,12 @@ class SupervisedAgent(ABC):
         self._jobs.stop(key)
 
     def running(self) -> tuple[str, ...]:
-        """List the keys of the jobs whose supervisors live on this host."""
-        return self._jobs.running()
+        """List the keys of the jobs on this host: those whose supervisors live, and those whose containers do without one."""
+        chosen = self._sandbox()
+        beyond = chosen.wall.marks() if chosen.wall is not None else ()
+        prefix = self._jobs.mark("")
+        keys = (mark.removeprefix(prefix) for mark in beyond if mark.startswith(prefix))
+        return tuple(dict.fromkeys((*self._jobs.running(), *keys)))
 
     def forget(self, home_key: str) -> None:
         """Remove the run's job folders and agent home; running jobs are stopped first."""
@@ -65,6 +81,45 @@ class SupervisedAgent(ABC):
     def secrets(self) -> tuple[str, ...]:
         """Return the values that no log, artifact or patch may hold."""
         return self._options.secrets
+
+    def _sandbox(self) -> ChosenSandbox:
+        """Return what confines a job that starts now."""
+        return self._options.sandbox.chosen(self.brings)
+
+    def _confined(self, job: AgentJob) -> ChosenSandbox:
+        """Note and return what confines a job that is about to start. Raises SandboxFailed, SandboxUnavailable."""
+        sandbox = self._sandbox()
+        sandbox.require()
+        write_whole(self._jobs.folder(job.key).sandbox, sandbox.kind.value.encode())
+        return sandbox
+
+    def _behind(self, wall: Sandbox, order: Order, job: AgentJob, mounts: tuple[Mount, ...]) -> Order:
+        """Return the order with its command behind the wall; its environment is the one there."""
+        if not job.workspace.is_dir():
+            raise AgentError(f"the agent could not be started: there is no folder {job.workspace}")
+        folder = self._jobs.folder(job.key)
+        folder.link.mkdir(exist_ok=True, mode=0o711)
+        home = self._jobs.home(job.home_key or job.key.partition("/")[0]) / "home"
+        home.mkdir(exist_ok=True, mode=0o700)
+        seen = (
+            Mount(job.workspace, WORKSPACE, writable=True),
+            Mount(home, HOME, writable=True),
+            *mounts,
+            Mount(folder.link, LINK),
+        )
+        if wall.user is not None:
+            for mount in seen:
+                if mount.writable:
+                    give_to(mount.source, *wall.user)
+        command = (PYTHON, "-I", "-S", f"{LINK}/{ENTRY}", LINK, str(PORT), *order.argv)
+        wrapped = wall.wrap(BoxedCommand(self._jobs.mark(job.key), command, order.environment, seen))
+        return replace(order, argv=wrapped.argv, environment=wrapped.environment, walled=True)
+
+    def _walled_environment(self, job: AgentJob, added: Mapping[str, str]) -> dict[str, str]:
+        mark = self._jobs.mark(job.key)
+        return walled_environment(
+            self._options.environment, {**job.environment, **added}, mark=mark, redactor=self._redactor
+        )
 
     def _environment(self, job: AgentJob) -> dict[str, str]:
         home = self._jobs.home(job.home_key or job.key.partition("/")[0]) / "home"

@@ -15,6 +15,7 @@ from moonmind.adapters import process
 from moonmind.adapters.agents.agent_options import TIMING, JobTiming
 from moonmind.adapters.agents.environment import MARK, harmless
 from moonmind.adapters.agents.results import read_result
+from moonmind.adapters.sandbox_choice import SandboxChoice
 from moonmind.adapters.supervisor import __main__ as launcher
 from moonmind.adapters.supervisor import cgroups, kernel, own
 from moonmind.adapters.supervisor.folder import JobFolder, read_json
@@ -25,6 +26,7 @@ from moonmind.adapters.supervisor.watch import outlived
 from moonmind.adapters.trees import remove_tree
 from moonmind.errors import AgentBusy, AgentError, AgentUnknown
 from moonmind.ports.agent import JobEnd, JobState, JobStatus, ModelCalls
+from moonmind.ports.sandbox import SandboxKind
 
 log = structlog.get_logger(__name__)
 
@@ -40,7 +42,9 @@ class Jobs:
         installation_id: str,
         environment: Mapping[str, str],
         timing: JobTiming = TIMING,
+        sandbox: SandboxChoice | None = None,
     ) -> None:
+        self._sandbox = sandbox
         self._timing = timing
         self._jobs = state_folder / "jobs"
         self._homes = state_folder / "homes"
@@ -127,6 +131,7 @@ class Jobs:
             facts = read_json(folder.facts) or {}
             overdue = _overdue_limit(folder, handle) if locked and result is None else None
             model_calls = _calls_noted(folder)
+            sandbox = _sandbox_noted(folder)
         except (OSError, ValueError) as error:
             raise AgentUnknown(f"the state of job {key} could not be read: {error}") from error
         state = JobState.ENDED if result else JobState.RUNNING if locked else JobState.LOST
@@ -139,6 +144,7 @@ class Jobs:
             result=read_result(result) if result else None,
             model_calls=model_calls,
             overdue=overdue,
+            sandbox=sandbox,
             facts={"seconds": result["seconds"], "survivors": result["survivors"]} if result else {},
         )
 
@@ -159,6 +165,7 @@ class Jobs:
             if not self._heard(folder):
                 self._kill_supervisor(key)
             self._sweep(key)
+            self._end_beyond(key)
         except (OSError, ValueError) as error:
             raise AgentUnknown(f"could not make sure that job {key} was stopped: {error}") from error
 
@@ -243,6 +250,13 @@ class Jobs:
 
         _require_gone(key, kernel.kill_all(left, seconds=self._timing.kill))
 
+    def _end_beyond(self, key: str) -> None:
+        """End what a job left behind its wall, where that need not be a process that this user sees."""
+        kind = _sandbox_noted(self.folder(key))
+        wall = self._sandbox.wall(SandboxKind(kind)) if self._sandbox is not None and kind is not None else None
+        if wall is not None:
+            wall.end(self.mark(key))
+
     def _own(self, key: str) -> set[kernel.Process]:
         """Return the processes of this installation, and the supervisors of the run's other jobs."""
         found = own.registered(self._processes)
@@ -295,6 +309,13 @@ def _remove(path: Path) -> None:
         remove_tree(path)
     except OSError as error:
         raise AgentError(f"{path} cannot be removed: {error}") from error
+
+
+def _sandbox_noted(folder: JobFolder) -> str | None:
+    try:
+        return folder.sandbox.read_text("ascii")
+    except FileNotFoundError:  # of a job that an earlier program started
+        return None
 
 
 def _overdue_limit(folder: JobFolder, handle: Mapping[str, Any]) -> JobEnd | None:

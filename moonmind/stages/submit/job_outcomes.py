@@ -14,6 +14,7 @@ from moonmind.errors import (
     CredentialInvalid,
     ModelCallLimit,
     MoonMindError,
+    SandboxUnavailable,
 )
 from moonmind.ports.agent import JobEnd, JobResult
 from moonmind.runs.machine import Failed, Outcome, Suspend, WaitingReason
@@ -29,6 +30,7 @@ _WORDS: Mapping[JobEnd, str] = {
     JobEnd.RATE_LIMITED: "The model service limits the rate of requests",
     JobEnd.CREDENTIAL: "The model service refused the agent's credential",
     JobEnd.UNAVAILABLE: "The model service is overloaded or cannot be reached",
+    JobEnd.SANDBOX: "The agent's sandbox failed",
 }
 
 _ERRORS: Mapping[JobEnd, type[MoonMindError]] = {
@@ -38,6 +40,7 @@ _ERRORS: Mapping[JobEnd, type[MoonMindError]] = {
     JobEnd.QUOTA: AgentQuota,
     JobEnd.CREDENTIAL: CredentialInvalid,
     JobEnd.UNAVAILABLE: AgentUnavailable,
+    JobEnd.SANDBOX: SandboxUnavailable,
 }
 
 _WAITS: Mapping[JobEnd, WaitingReason] = {

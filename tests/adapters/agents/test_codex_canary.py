@@ -57,8 +57,8 @@ def stand_in(tmp_path: Path, deed: str) -> str:
     return str(binary)
 
 
-def checked(options: AgentOptions, binary: str) -> Check:
-    return project_check(options, find_login(options), binary)
+def checked(options: AgentOptions, binary: str, mode: str = "workspace-write") -> Check:
+    return project_check(options, find_login(options), binary, mode)
 
 
 @pytest.mark.parametrize("way", DEEDS)
@@ -85,7 +85,7 @@ def test_whatever_changes_is_tried_again(options: AgentOptions, tmp_path: Path, 
         case "program":
             assert checked(options, stand_in(tmp_path, DEEDS["notify"])).failed
         case "sandbox":
-            checked(replace(options, sandbox="danger-full-access"), str(tmp_path / "codex"))
+            checked(options, str(tmp_path / "codex"), "danger-full-access")
         case "profile":
             (tmp_path / "prod.config.toml").write_text('model = "m"')
             checked(replace(options, codex_env="prod"), str(tmp_path / "codex"))

@@ -61,7 +61,7 @@ def checks(options: AgentOptions) -> dict[str, Check]:
 
 def test_all_is_well(options: AgentOptions) -> None:
     found = checks(options)
-    assert list(found) == ["codex.binary", "codex.login", "codex.key", "codex.project"]
+    assert list(found) == ["codex.binary", "codex.login", "codex.key", "codex.project", "sandbox"]
     # The program of this test asks no model; test_codex_canary.py has those that do.
     assert found.pop("codex.project").status is CheckStatus.UNKNOWN
     assert {check.status for check in found.values()} == {CheckStatus.PASSED}

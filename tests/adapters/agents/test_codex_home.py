@@ -9,8 +9,10 @@ from moonmind.adapters.agents.agent_options import AgentOptions
 from moonmind.adapters.agents.codex_home import TOKEN_VARIABLE, configuration, furnish, knows_thread, opens_network
 from moonmind.adapters.agents.codex_login import find_login
 from moonmind.adapters.agents.codex_setup import ensure_codex_home
+from moonmind.adapters.sandbox_choice import set_to
 from moonmind.adapters.trees import remove_tree
 from moonmind.errors import NotConfigured
+from moonmind.ports.sandbox import SandboxKind
 from tests.support.agents import codex_binary
 from tests.support.responses_server import ResponsesServer
 from tests.support.trees import deepen
@@ -25,7 +27,7 @@ def options(tmp_path: Path) -> AgentOptions:
 
 
 def furnished(options: AgentOptions, home: Path) -> dict[str, object]:
-    furnish(home, configuration(options, find_login(options)))
+    furnish(home, configuration(options, find_login(options), "workspace-write"))
     return tomllib.loads((home / "config.toml").read_text())
 
 
@@ -48,7 +50,7 @@ def test_the_home_holds_no_key_and_is_for_its_user_alone(options: AgentOptions, 
 
 
 def test_the_repositorys_words_are_there_while_it_has_any(options: AgentOptions, tmp_path: Path) -> None:
-    config = configuration(options, find_login(options))
+    config = configuration(options, find_login(options), "workspace-write")
     furnish(tmp_path / "home", config, "words\n")
     assert (tmp_path / "home" / "AGENTS.md").read_text() == "words\n"
     furnish(tmp_path / "home", config)
@@ -61,7 +63,7 @@ def test_a_labelled_profile_lies_below_what_we_rely_on(options: AgentOptions) ->
         'model = "big"\napproval_policy = "on-request"\n[features]\nplugins = true\nother = true\n[mcp_servers.x]\ncommand = "y"\n'
     )
     labelled = replace(options, codex_env="prod")
-    config = configuration(labelled, find_login(labelled))
+    config = configuration(labelled, find_login(labelled), "workspace-write")
     assert (config["model"], config["approval_policy"]) == ("big", "never")
     assert config["features"] == {"plugins": False, "apps": False, "other": True}
     assert config["mcp_servers"] == {"x": {"command": "y"}}
@@ -69,20 +71,22 @@ def test_a_labelled_profile_lies_below_what_we_rely_on(options: AgentOptions) ->
 
 def test_a_label_without_a_profile_is_only_a_label(options: AgentOptions) -> None:
     labelled = replace(options, codex_env="prod")
-    assert configuration(labelled, find_login(labelled)) == configuration(options, find_login(options))
+    assert configuration(labelled, find_login(labelled), "workspace-write") == configuration(
+        options, find_login(options), "workspace-write"
+    )
 
 
 @pytest.mark.parametrize("label", ["../prod", "a/b", ".hidden", "", "x" * 65])
 def test_a_label_that_is_a_path_is_refused(options: AgentOptions, label: str) -> None:
     with pytest.raises(NotConfigured, match="CODEX_ENV"):
-        configuration(replace(options, codex_env=label), find_login(options))
+        configuration(replace(options, codex_env=label), find_login(options), "workspace-write")
 
 
 def test_a_broken_profile_is_named(options: AgentOptions) -> None:
     assert options.codex_home is not None
     (options.codex_home / "prod.config.toml").write_text("model =")
     with pytest.raises(NotConfigured, match=r"prod\.config\.toml"):
-        configuration(replace(options, codex_env="prod"), find_login(options))
+        configuration(replace(options, codex_env="prod"), find_login(options), "workspace-write")
 
 
 def test_a_thread_is_known_where_its_session_is(tmp_path: Path) -> None:
@@ -155,16 +159,15 @@ def test_an_agents_own_folders_among_its_conversations_hinder_nothing(tmp_path: 
 @pytest.mark.parametrize(
     ("sandbox", "label", "opens"),
     [
-        ("danger-full-access", None, True),
-        ("danger-full-access", "closed", True),
-        ("workspace-write", None, False),
-        ("workspace-write", "absent", False),
-        ("workspace-write", "closed", False),
-        ("workspace-write", "odd", False),
-        ("workspace-write", "broken", False),
-        ("workspace-write", "open", True),
-        ("workspace-write", "../open", False),
-        ("read-only", None, False),
+        ("none", None, True),
+        ("none", "closed", True),
+        ("codex", None, False),
+        ("codex", "absent", False),
+        ("codex", "closed", False),
+        ("codex", "odd", False),
+        ("codex", "broken", False),
+        ("codex", "open", True),
+        ("codex", "../open", False),
     ],
 )
 def test_it_is_known_whether_commands_reach_the_network(
@@ -178,4 +181,4 @@ def test_it_is_known_whether_commands_reach_the_network(
         "broken": "sandbox_workspace_write = [\n",
     }.items():
         (options.codex_home / f"{name}.config.toml").write_text(content)
-    assert opens_network(replace(options, sandbox=sandbox, codex_env=label)) is opens
+    assert opens_network(replace(options, codex_env=label), set_to(sandbox).chosen(SandboxKind.CODEX)) is opens

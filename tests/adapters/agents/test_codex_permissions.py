@@ -59,7 +59,7 @@ def test_the_profile_takes_the_place_of_the_mode_and_keeps_what_it_allowed(tmp_p
 class Confined(CodexScene):
     """Codex in its own sandbox, told to read what it should not see."""
 
-    sandbox = "workspace-write"
+    sandbox = "codex"
 
     def __init__(self, root: Path) -> None:
         super().__init__(root)

@@ -117,7 +117,7 @@ class Hostile(CodexScene):
         return replace(super().options(), codex_bin=str(self.binary))
 
     def _turns(self, play: str) -> list[dict[str, Any]]:
-        escape = "true" if self.sandbox == "danger-full-access" else f"{RULED} {self.marks}/rules"
+        escape = "true" if self.sandbox == "none" else f"{RULED} {self.marks}/rules"
         return [{"exec": escape}, {"message": f"{play} $canary"}]
 
     def did(self, attempt: int, resume: str | None = None) -> JobStatus:
@@ -136,13 +136,13 @@ class Hostile(CodexScene):
         return {path.name for path in self.marks.iterdir()}
 
 
-@pytest.fixture(params=["profile", "workspace-write", "danger-full-access"])
+@pytest.fixture(params=["profile", "codex", "none"])
 def scene(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hostile]:
     if codex_binary() is None:
         pytest.skip("there is no codex binary")
     made = Hostile(tmp_path)
-    made.sandbox = "danger-full-access" if request.param == "danger-full-access" else "workspace-write"
-    if request.param == "workspace-write":
+    made.sandbox = "none" if request.param == "none" else "codex"
+    if request.param == "codex":
         monkeypatch.setattr(codex, "holds", lambda *_: False)
     yield made
     made.close()
@@ -181,8 +181,6 @@ class TestReal:
         plant(scene.workspace, scene.marks)
         scene.did(1)
         wanted = {"mcp_server", "trusts_itself", "hooks_file", "hooks_in_the_configuration"}
-        wanted |= (
-            {"rules"} if "sandbox_mode" in scene.config.read_text() and scene.sandbox == "workspace-write" else set()
-        )
+        wanted |= {"rules"} if "sandbox_mode" in scene.config.read_text() and scene.sandbox == "codex" else set()
         assert until(lambda: scene.worked() >= wanted, f"the marks {wanted}")
         assert scene.agent.poll("run-1/submit-1").state is JobState.ENDED

@@ -199,13 +199,13 @@ def test_reconnect_notices_end_in_a_stall(scene: ScriptedScene) -> None:
 def test_a_missing_script_is_said_before_anything_starts(scene: ScriptedScene) -> None:
     with pytest.raises(NotConfigured, match=r"script\.json"):
         scene.agent.start(scene.job())
-    (check,) = scene.agent.check()
+    check, _ = scene.agent.check()
     assert (check.status, "MOONMIND_SCRIPT" in check.remediation) == (CheckStatus.FAILED, True)
 
 
 def test_codex_is_skipped_where_a_script_does_the_work(scene: ScriptedScene) -> None:
     scene.behave("work")
-    (check,) = scene.agent.check()
+    check, _ = scene.agent.check()
     assert (check.name, check.status) == ("codex", CheckStatus.SKIPPED)
 
 

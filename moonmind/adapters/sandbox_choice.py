@@ -1,0 +1,156 @@
+"""Which sandbox this installation's jobs run in: what is set, or what `auto` found once and keeps to."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from moonmind.errors import SandboxFailed, SandboxUnavailable
+from moonmind.ports.check import Check, CheckStatus
+from moonmind.ports.sandbox import CHECK, Sandbox, SandboxKind
+
+AUTO = "auto"
+NO_WALL = SandboxKind.CODEX
+"""What `auto` keeps to where no wall can be built: Codex's own sandbox, and none for an agent that has none."""
+
+_CHOOSE = (
+    "Install bubblewrap, or name an image (MOONMIND_SANDBOX_IMAGE) for containers, then have `moonmind sandbox reset` choose "
+    "again; MOONMIND_SANDBOX names a sandbox whatever `auto` found."
+)
+
+
+class Pin(Protocol):
+    """Where an installation keeps what `auto` found: its database, or nowhere for agents without an installation."""
+
+    def read(self) -> str | None:
+        """Return the kind that is kept; None before one was found."""
+        ...
+
+    def keep(self, kind: str) -> str:
+        """Keep a kind unless another process has kept one; return what is kept."""
+        ...
+
+
+class NoPin:
+    """Keeps nothing."""
+
+    def read(self) -> str | None:
+        """Return nothing."""
+        return None
+
+    def keep(self, kind: str) -> str:
+        """Return what was found."""
+        return kind
+
+
+@dataclass(frozen=True, slots=True)
+class ChosenSandbox:
+    """The sandbox of jobs that start now."""
+
+    kind: SandboxKind
+    wall: Sandbox | None
+    """None for kinds without a wall of ours."""
+    check: Check
+
+    def require(self) -> None:
+        """Raise SandboxFailed, or SandboxUnavailable where nothing could be found out, unless it is proven."""
+        if self.check.failed:
+            raise SandboxFailed(self.check.message, remediation=self.check.remediation or SandboxFailed.remediation)
+        if self.check.status is CheckStatus.UNKNOWN and self.wall is not None:
+            raise SandboxUnavailable(self.check.message)
+
+
+class SandboxChoice:
+    """Chooses by MOONMIND_SANDBOX. With `auto`, once per installation: a container where an image is named, else bubblewrap."""
+
+    def __init__(
+        self,
+        wanted: str,
+        walls: Mapping[SandboxKind, Sandbox],
+        pin: Pin,
+        *,
+        image_named: bool = False,
+    ) -> None:
+        self._wanted = wanted
+        self._walls = walls
+        self._pin = pin
+        self._image_named = image_named
+
+    def chosen(self, own: SandboxKind) -> ChosenSandbox:
+        """Return the sandbox and what its probe says; with `auto` and nothing kept yet, try what there is, and keep the answer.
+
+        `own` is what the agent brings along: `codex`, or `none`.
+        """
+        if self._wanted != AUTO:
+            return self._as_set(SandboxKind(self._wanted), own)
+        kept = self._pin.read()
+        return self._as_kept(SandboxKind(kept), own) if kept is not None else self._found(own)
+
+    def wall(self, kind: SandboxKind) -> Sandbox | None:
+        """Return the wall of a kind, which a job that still runs may have been given."""
+        return self._walls.get(kind)
+
+    def _as_set(self, kind: SandboxKind, own: SandboxKind) -> ChosenSandbox:
+        wall = self._walls.get(kind)
+        if wall is not None:
+            return ChosenSandbox(kind, wall, _of(kind, wall))
+        if kind is SandboxKind.CODEX:
+            kind = own
+        return ChosenSandbox(kind, None, _plain(kind, f"{_WORDS[kind]} (MOONMIND_SANDBOX={self._wanted})"))
+
+    def _as_kept(self, kind: SandboxKind, own: SandboxKind) -> ChosenSandbox:
+        wall = self._walls.get(kind)
+        if wall is None:
+            words = f"{_WORDS[own]}: no wall could be built when this installation chose its sandbox"
+            return ChosenSandbox(own, None, _plain(own, words, _CHOOSE))
+        check = _of(kind, wall)
+        if check.failed:
+            words = f"this installation's jobs run in {kind.value}, which does not hold here now: {check.message}"
+            check = Check(CHECK, check.status, words, check.remediation or _CHOOSE, check.facts)
+        return ChosenSandbox(kind, wall, check)
+
+    def _found(self, own: SandboxKind) -> ChosenSandbox:
+        kind = SandboxKind.DOCKER if self._image_named else SandboxKind.BUBBLEWRAP
+        wall = self._walls[kind]
+        check = _of(kind, wall)
+        if check.status is CheckStatus.PASSED:
+            return self._as_kept_by_all(kind, ChosenSandbox(kind, wall, check), own)
+        if check.status is CheckStatus.UNKNOWN or self._image_named:
+            # Nothing is kept: what could not be tried now may hold later, and who names an image wants containers.
+            return ChosenSandbox(kind, wall, check)
+        without = ChosenSandbox(own, None, _plain(own, f"{_WORDS[own]}: {check.message}", check.remediation or _CHOOSE))
+        return self._as_kept_by_all(NO_WALL, without, own)
+
+    def _as_kept_by_all(self, kind: SandboxKind, chosen: ChosenSandbox, own: SandboxKind) -> ChosenSandbox:
+        kept = SandboxKind(self._pin.keep(kind.value))
+        return chosen if kept is kind else self._as_kept(kept, own)
+
+
+def without_wall(own: SandboxKind, why: str) -> ChosenSandbox:
+    """Return the sandbox of a job that no wall of ours can hold, with the reason."""
+    return ChosenSandbox(own, None, _plain(own, f"{_WORDS[own]}, {why}"))
+
+
+def set_to(kind: str) -> SandboxChoice:
+    """Return the choice of a kind without a wall."""
+    return SandboxChoice(kind, {}, NoPin())
+
+
+NO_CHOICE = set_to("codex")
+"""For agents without an installation: what they bring along."""
+
+_WORDS: Mapping[SandboxKind, str] = {
+    SandboxKind.CODEX: "jobs run in Codex's own sandbox",
+    SandboxKind.NONE: "jobs run without a sandbox",
+}
+
+
+def _of(kind: SandboxKind, wall: Sandbox) -> Check:
+    """Return the wall's answer as the one check of this name."""
+    checks = wall.check()
+    decisive = next((check for check in checks if check.status is not CheckStatus.PASSED), checks[-1])
+    facts = {name: value for check in checks for name, value in check.facts.items()} | {CHECK: kind.value}
+    return Check(CHECK, decisive.status, decisive.message, decisive.remediation, facts)
+
+
+def _plain(kind: SandboxKind, message: str, remediation: str = "") -> Check:
+    return Check(CHECK, CheckStatus.PASSED, message, remediation, {CHECK: kind.value})

@@ -1,0 +1,126 @@
+"""Which sandbox jobs get, by what is set, what was kept, and what the walls say of themselves."""
+
+from dataclasses import dataclass, field
+
+import pytest
+
+from moonmind.adapters.sandbox_choice import SandboxChoice
+from moonmind.errors import SandboxFailed, SandboxUnavailable
+from moonmind.ports.check import Check, CheckStatus
+from moonmind.ports.sandbox import BoxedCommand, Sandbox, SandboxKind, Wrapped
+
+HOLDS, FAILS, UNKNOWN = CheckStatus.PASSED, CheckStatus.FAILED, CheckStatus.UNKNOWN
+DOCKER, BUBBLEWRAP, CODEX, NONE = SandboxKind
+BOTH = (CODEX, NONE)
+
+
+@dataclass
+class Wall:
+    kind: SandboxKind
+    status: CheckStatus
+    user: tuple[int, int] | None = None
+
+    def wrap(self, job: BoxedCommand) -> Wrapped:
+        return Wrapped(job.command, job.environment)
+
+    def end(self, mark: str) -> None:
+        """Nothing runs."""
+
+    def marks(self) -> tuple[str, ...]:
+        return ()
+
+    def check(self) -> tuple[Check, ...]:
+        first = Check("sandbox.tool", HOLDS, "there is one", facts={"version": "1"})
+        return (first, Check("sandbox", self.status, f"{self.kind.value} says so", "fix it"))
+
+
+@dataclass
+class Kept:
+    value: str | None = None
+    first: str | None = None
+    """What another process keeps just before."""
+    asked: list[str] = field(default_factory=list)
+
+    def read(self) -> str | None:
+        return self.value
+
+    def keep(self, kind: str) -> str:
+        self.asked.append(kind)
+        self.value = self.value or self.first or kind
+        return self.value
+
+
+def choice(
+    wanted: str, docker: CheckStatus, bubblewrap: CheckStatus, kept: Kept, *, image: bool = False
+) -> SandboxChoice:
+    walls: dict[SandboxKind, Sandbox] = {DOCKER: Wall(DOCKER, docker), BUBBLEWRAP: Wall(BUBBLEWRAP, bubblewrap)}
+    return SandboxChoice(wanted, walls, kept, image_named=image)
+
+
+@pytest.mark.parametrize("own", BOTH)
+@pytest.mark.parametrize(
+    ("image", "docker", "bubblewrap", "kind", "keeps"),
+    [
+        (False, FAILS, HOLDS, BUBBLEWRAP, "bubblewrap"),
+        (False, HOLDS, HOLDS, BUBBLEWRAP, "bubblewrap"),
+        (False, HOLDS, FAILS, None, "codex"),
+        (False, FAILS, FAILS, None, "codex"),
+        (False, HOLDS, UNKNOWN, BUBBLEWRAP, None),
+        (True, HOLDS, HOLDS, DOCKER, "docker"),
+        (True, HOLDS, FAILS, DOCKER, "docker"),
+        (True, FAILS, HOLDS, DOCKER, None),
+        (True, UNKNOWN, HOLDS, DOCKER, None),
+    ],
+)
+def test_auto_chooses_once_and_keeps_to_it(
+    own: SandboxKind,
+    image: bool,
+    docker: CheckStatus,
+    bubblewrap: CheckStatus,
+    kind: SandboxKind | None,
+    keeps: str | None,
+) -> None:
+    kept = Kept()
+    found = choice("auto", docker, bubblewrap, kept, image=image).chosen(own)
+    assert (found.kind, kept.value) == (kind or own, keeps)
+    assert found.check.facts["sandbox"] == found.kind.value
+    if keeps is not None:
+        for changed in (HOLDS, FAILS):
+            again = choice("auto", changed, changed, kept, image=not image).chosen(own)
+            assert again.kind is found.kind, "what was chosen is never changed without a word"
+
+
+@pytest.mark.parametrize("first", ["docker", "bubblewrap", "codex"])
+def test_of_two_processes_that_choose_at_once_both_keep_to_the_first(first: str) -> None:
+    kept = Kept(first=first)
+    found = choice("auto", HOLDS, HOLDS, kept).chosen(CODEX)
+    assert (found.kind.value, kept.asked) == (first, ["bubblewrap"])
+
+
+@pytest.mark.parametrize("kind", [DOCKER, BUBBLEWRAP])
+@pytest.mark.parametrize("wanted", ["auto", "set"])
+def test_a_wall_that_does_not_hold_any_more_stops_the_run(kind: SandboxKind, wanted: str) -> None:
+    kept = Kept(kind.value)
+    made = choice(kind.value if wanted == "set" else "auto", FAILS, FAILS, kept)
+    found = made.chosen(CODEX)
+    assert found.check.failed
+    with pytest.raises(SandboxFailed, match=kind.value) as refused:
+        found.require()
+    assert refused.value.advice == "fix it"
+
+
+def test_a_wall_that_could_not_be_tried_may_be_tried_later() -> None:
+    with pytest.raises(SandboxUnavailable):
+        choice("docker", UNKNOWN, HOLDS, Kept()).chosen(CODEX).require()
+
+
+@pytest.mark.parametrize(
+    ("wanted", "own", "kind"), [("codex", CODEX, CODEX), ("codex", NONE, NONE), ("none", CODEX, NONE)]
+)
+def test_a_kind_without_a_wall_is_what_the_agent_brings_along(wanted: str, own: SandboxKind, kind: SandboxKind) -> None:
+    kept = Kept("bubblewrap")
+    found = choice(wanted, HOLDS, HOLDS, kept).chosen(own)
+    found.require()
+    assert (found.kind, found.wall, kept.asked) == (kind, None, [])
+    assert found.check.status is HOLDS
+    assert "sandbox" in found.check.message
