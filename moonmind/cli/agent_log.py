@@ -10,7 +10,7 @@ from typing import Any
 from moonmind.cli.terminal_text import clean, one_line
 
 _SHOWN_OUTPUT_LINES = 12
-_WORKSPACE = re.compile(r"^/.*/workspaces/[0-9a-f-]{36}/tree/")
+_WORKSPACE = re.compile(r"^(/.*/workspaces/[0-9a-f-]{36}/tree/|/workspace/)")
 """Agents name files absolutely; people know them from the repository's root."""
 
 

@@ -109,7 +109,8 @@ def _outcome(task: WorkflowTaskState, run: SpecWorkflowRun) -> str:
             return run.reason or "; ".join(filter(None, (named, str(said.get("behindBase") or ""))))
         case TaskName.SUBMIT if run.usage is not None:
             tokens = f"{run.usage.input_tokens:,} tokens in, {run.usage.output_tokens:,} out"
-            return ("scripted: " if is_scripted(run) else "") + ", ".join(filter(None, (tokens, model_calls_text(run))))
+            parts = filter(None, (tokens, model_calls_text(run), sandbox_text(said.get("sandbox"))))
+            return ("scripted: " if is_scripted(run) else "") + ", ".join(parts)
         case TaskName.APPLY:
             verdicts = said.get("verdicts")
             counted = verdicts.items() if isinstance(verdicts, dict) else ()
@@ -119,6 +120,14 @@ def _outcome(task: WorkflowTaskState, run: SpecWorkflowRun) -> str:
             return run.branch_name or ""
         case _:
             return ""
+
+
+def sandbox_text(kind: object) -> str:
+    """Describe what confined the agent; empty where that is not known, and the word itself where a newer server says it."""
+    return "" if kind is None else _SANDBOXES.get(str(kind), f"in {one_line(str(kind))}")
+
+
+_SANDBOXES = {"codex": "in Codex's own sandbox", "none": "without a sandbox"}
 
 
 def model_calls_text(run: SpecWorkflowRun) -> str:

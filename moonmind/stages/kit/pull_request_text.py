@@ -43,18 +43,27 @@ def section(
     run_id: UUID,
     *,
     agent: str | None = None,
+    sandbox: str | None = None,
     outlook: str = "",
     files_url: str | None = None,
 ) -> str:
     """Write what a run says of its phase in the pull request's body.
 
-    `agent` is the adapter that did the work; `outlook` says how the branch stands to its base; `files_url` is the page of
+    `agent` is the adapter that did the work, `sandbox` what confined it; `outlook` says how the branch stands to its base; `files_url` is the page of
     the published commit's files at the forge, where it has one.
     """
     written = ""
     for said, decided in _KEPT:
         parts = _parts(
-            plan, applied, run_id, said=said, decided=decided, agent=agent, outlook=outlook, files_url=files_url
+            plan,
+            applied,
+            run_id,
+            said=said,
+            decided=decided,
+            agent=agent,
+            sandbox=sandbox,
+            outlook=outlook,
+            files_url=files_url,
         )
         written = "\n\n".join(part for part in parts if part)
         if len(written) <= SECTION_LENGTH:
@@ -70,6 +79,7 @@ def _parts(
     said: int,
     decided: bool,
     agent: str | None,
+    sandbox: str | None,
     outlook: str,
     files_url: str | None,
 ) -> Iterable[str]:
@@ -104,7 +114,20 @@ def _parts(
     # How the branch stood before the agent began is in the warnings, too; what counts is how it stands now.
     if warnings := [text for text in applied.warnings if text != plan.behind_base]:
         yield "**Look here first:**\n" + "\n".join(_limited([f"- {markdown(text)}" for text in warnings]))
-    yield f"<sub>MoonMind run {run_id}, commit {applied.commit}; {NOTHING_RUN}</sub>"
+    yield f"<sub>MoonMind run {run_id}, commit {applied.commit}; {_confined(sandbox)}{NOTHING_RUN}</sub>"
+
+
+def _confined(sandbox: str | None) -> str:
+    """Say what confined the agent; empty where that is not known."""
+    match sandbox:
+        case None:
+            return ""
+        case "none":
+            return "the agent worked without a sandbox; "
+        case "codex":
+            return "the agent worked in Codex's own sandbox; "
+        case _:
+            return f"the agent worked in the sandbox {sandbox}; "
 
 
 def _not_given(plan: Plan) -> str:

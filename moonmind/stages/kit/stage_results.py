@@ -27,6 +27,8 @@ class SubmitCheckpoint(Checkpoint):
     """The attempt that wrote this."""
     agent: str | None = None
     """The adapter that does the work: `codex`, `scripted`."""
+    sandbox: str | None = None
+    """What confines it: `docker`, `bubblewrap`, `codex`, `none`."""
     spent_jobs: int = 0
     """Jobs of that attempt that are over although it goes on."""
     job_key: str | None = None
@@ -62,6 +64,8 @@ class SubmitResult(StageResult):
     phase: str | None = None
     agent: str | None = None
     """The adapter that did the work; None in results of before this was written down."""
+    sandbox: str | None = None
+    """What confined it; None as above."""
     job_key: str | None = None
     codex_task_id: str | None = None
     codex_logs_path: str | None = None

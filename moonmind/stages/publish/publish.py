@@ -168,6 +168,7 @@ def _draft(
         applied,
         context.run.id,
         agent=submitted.agent if submitted is not None else None,
+        sandbox=submitted.sandbox if submitted is not None else None,
         outlook=_outlook(context, plan, applied.commit, base_tip),
         files_url=place.files_url.format(commit=applied.commit) if place.files_url else None,
     )

@@ -197,6 +197,7 @@ def _result(context: StageContext, kept: SubmitCheckpoint, captured: Captured, r
         starting_commit=kept.starting_commit,
         phase=kept.phase,
         agent=kept.agent,
+        sandbox=kept.sandbox,
         job_key=kept.job_key,
         codex_task_id=kept.codex_task_id,
         codex_logs_path=kept.codex_logs_path,
@@ -222,6 +223,7 @@ def _kept(
         phase=plan.phase,
         attempt=context.attempt.number,
         agent=context.agent.name,
+        sandbox=status.sandbox or before.sandbox,
         spent_jobs=job.spent,
         job_key=job.key,
         codex_task_id=thread(status) or before.codex_task_id,
@@ -260,5 +262,5 @@ STAGE = StageDefinition(
     needs=frozenset(Need),
     holds_slot=True,
     leaves_files=True,
-    summary=lambda outputs: shown(outputs, ("agent", "codexTaskId", "usage")),
+    summary=lambda outputs: shown(outputs, ("agent", "sandbox", "codexTaskId", "usage")),
 )
