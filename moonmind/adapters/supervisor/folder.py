@@ -133,9 +133,13 @@ def try_lock(path: Path) -> int | None:
 
 
 def write_whole(path: Path, content: bytes, mode: int = 0o600, *, sync: bool = True) -> None:
-    """Replace a file so that readers see the old or the new content, with `sync` also after a power cut."""
+    """Replace a file so that readers see the old or the new content, with `sync` also after a power cut.
+
+    The folder may be an agent's: no link that it left there is followed.
+    """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
+    temporary.unlink(missing_ok=True)
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
     with os.fdopen(descriptor, "wb") as file:
         file.write(content)
         if sync:

@@ -68,3 +68,21 @@ def test_threads_that_write_at_once_leave_one_whole_document(folder: JobFolder) 
     for writer in writers:
         writer.join()
     assert folder.facts.read_bytes() in bodies
+
+
+@pytest.mark.parametrize("kind", ["link to a file", "link to nothing", "hard link"])
+def test_what_an_agent_left_in_its_folder_is_not_written_through(tmp_path: Path, kind: str) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    folder = tmp_path / "home"
+    folder.mkdir()
+    trap = folder / f".config.toml.{os.getpid()}.{threading.get_ident()}"
+    if kind != "link to nothing":
+        elsewhere.write_text("of the host")
+    if kind == "hard link":
+        trap.hardlink_to(elsewhere)
+    else:
+        trap.symlink_to(elsewhere)
+    write_whole(folder / "config.toml", b"ours")
+    assert (folder / "config.toml").read_bytes() == b"ours"
+    assert not (folder / "config.toml").is_symlink()
+    assert (elsewhere.read_text() if elsewhere.exists() else "of the host") == "of the host"
