@@ -129,7 +129,8 @@ class Attempts:
     def _search(self) -> Iterator[str]:
         """Find planted files that are shown under another path than their own."""
         programs = {os.path.basename(path) for path in self.plan["program"]}
-        queue, left = ["/"], _SEARCHED
+        # First what is mounted: it is there on purpose, and not much.
+        queue, left = [*_mounted(), "/"], _SEARCHED
         while queue and left > 0:
             folder = queue.pop(0)
             try:
@@ -448,6 +449,15 @@ def _short(path: str) -> Iterator[str]:
         yield f"/proc/self/fd/{folder}/{os.path.basename(path)}"
     finally:
         os.close(folder)
+
+
+def _mounted() -> Iterator[str]:
+    """Yield the folders at which something is mounted, other than the system's."""
+    with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as file:
+        for line in file:
+            place = line.split(" ")[4].encode("latin-1", "ignore").decode("unicode_escape")
+            if not any(place == folder or place.startswith(folder + "/") for folder in ("", *_NOT_SEARCHED)):
+                yield place
 
 
 def _digest(path: str) -> str:

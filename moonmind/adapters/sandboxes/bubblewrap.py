@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import pwd
 import re
 import resource
 import shutil
@@ -19,21 +20,9 @@ from moonmind.ports.sandbox import HOME, PATH, PYTHON, TEMPORARY, BoxedCommand, 
 
 _NAMESPACES = ("--unshare-user", "--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts")
 _WHOLE = (
-    "/",
-    "/etc",
-    "/root",
-    "/home",
-    "/var",
-    "/run",
-    "/proc",
-    "/sys",
-    "/dev",
-    "/boot",
-    "/mnt",
-    "/media",
-    "/srv",
-    "/opt",
-)
+    "/", "/boot", "/dev", "/etc", "/home", "/media", "/mnt", "/opt", "/proc", "/root", "/run", "/srv", "/sys", "/var",
+    "/tmp", "/var/cache", "/var/lib", "/var/log", "/var/tmp",  # noqa: S108 - other programs' files, not ours
+)  # fmt: skip
 """Folders of the host that nothing may show as a whole."""
 _RESERVED = ("/proc", "/sys", "/dev")
 """Targets that are the kernel's behind the wall."""
@@ -204,6 +193,8 @@ class Bubblewrap:
             return "would open a whole folder of this system"
         if any(source.is_relative_to(folder) for folder in (*_RESERVED, "/etc", "/run")):
             return "is part of this system"
+        if source.parent == Path("/home"):
+            return "is a home"
         for place in (*self._ours(), *self._homes()):
             if place.is_relative_to(source):
                 return f"would open {place}"
@@ -218,8 +209,11 @@ class Bubblewrap:
         ]
 
     def _homes(self) -> list[Path]:
-        home = self.options.environment.get("HOME", "")
-        return [Path(home).resolve()] if home.startswith("/") else []
+        """List the worker's homes: by its environment, and by its account, where it has one of its own."""
+        homes = [self.options.environment.get("HOME", "")]
+        with contextlib.suppress(KeyError):
+            homes.append(pwd.getpwuid(os.getuid()).pw_dir)
+        return [Path(home).resolve() for home in homes if home.startswith("/") and home != "/"]
 
     def _memory(self, folder: str) -> list[str]:
         """Mount a folder in memory, not larger than what a job may use."""

@@ -106,7 +106,8 @@ def check(
             if proof.answered and not proof.through:
                 _remember(sandbox, options, key, proof)
     except MoonMindError as error:
-        return Check(NAME, CheckStatus.FAILED, error.message, error.advice)
+        status = CheckStatus.UNKNOWN if error.retryable else CheckStatus.FAILED
+        return Check(NAME, status, error.message, error.advice)
     except OSError as error:
         message = f"whether {sandbox.kind} holds could not be found out: {error}"
         return Check(NAME, CheckStatus.UNKNOWN, message, "Free what the host lacks, then run `moonmind doctor` again.")
@@ -320,7 +321,7 @@ class _Planted:
             # A home or a program that the worker may not write to: then there is nothing that a job could find by us.
             with contextlib.suppress(OSError):
                 path.write_text(f"{self.secret}\n")
-                path.chmod(0o600)
+                path.chmod(0o644)  # it is no secret, and a job may be another user
 
     def _listen(self) -> None:
         for family, address in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
@@ -331,9 +332,9 @@ class _Planted:
             # By way of a descriptor: a socket's address is short, and a path may be long.
             handle = os.open(self.run, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
             try:
-                self._add(
-                    socket.AF_UNIX, socket.SOCK_STREAM, f"/proc/self/fd/{handle}/{breach.PREFIX}{self.token}-{kind}"
-                )
+                (path,) = self.path(kind)
+                self._add(socket.AF_UNIX, socket.SOCK_STREAM, f"/proc/self/fd/{handle}/{path.name}")
+                path.chmod(0o666)
             finally:
                 os.close(handle)
         self._add(socket.AF_INET, socket.SOCK_DGRAM, ("127.0.0.1", 0))

@@ -88,7 +88,8 @@ def refused(box: Box) -> str:
 @pytest.mark.parametrize(
     "path",
     [
-        "/", "/etc", "/etc/shadow", "/root", "/home", "/var", "/proc/1", "/run", "/dev/null", "relative", "/usr/../etc",
+        "/", "/etc", "/etc/shadow", "/root", "/home", "/var", "/proc/1", "/run", "/dev/null", "relative", "/usr/../etc", "/tmp", "/var/tmp",
+        "/home/{someone}",
         "{state}", "{state}/workspace", "{above}", "{home}", "{installation}", "{installation}/moonmind", "{link}",
         "{missing}", "{socket}", "{loop}",
     ],
@@ -105,6 +106,7 @@ def test_settings_that_would_open_too_much_are_refused(
         "missing": tmp_path / "missing",
         "socket": tmp_path / "socket",
         "loop": tmp_path / "loop",
+        "someone": next((path.name for path in Path("/home").iterdir()), "someone"),
     }
     (tmp_path / "link").symlink_to("/etc")
     (tmp_path / "loop").symlink_to(tmp_path / "loop")

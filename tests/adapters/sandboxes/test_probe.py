@@ -146,6 +146,8 @@ FOLLOWS = {
     "writable programs": {"write-installation"},
 }
 """What may get through besides, as this machine has it."""
+CLOSED_BY_SUPERVISORS = {"the host's processes"}
+"""What a job cannot get at behind this hole where its supervisor made a pid namespace around the wall."""
 NEEDS_ROOT = {"writable programs", "settings of the kernel", "devices"}
 
 
@@ -161,8 +163,8 @@ def test_a_hole_is_reported_by_its_name(options: SandboxOptions, tokens: list[st
     assert names <= through.keys(), through
     assert through.keys() <= names | FOLLOWS.get(hole, set()), through
     check = probe.check(sandbox, options, lambda: [hole], holds="")
-    assert check.failed
-    assert all(name in check.message for name in names & set(through))
+    assert check.failed or hole in CLOSED_BY_SUPERVISORS
+    assert hole in CLOSED_BY_SUPERVISORS or all(name in check.message for name in names)
     assert left_over(options, tokens) == []
 
 
