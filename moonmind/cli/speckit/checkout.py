@@ -12,10 +12,10 @@ from moonmind.errors import InvalidRequest, NotFound, SpecUnreadable
 from moonmind.speckit.answer import Answer, Repository, answer
 from moonmind.speckit.feature import Feature
 from moonmind.speckit.features import survey
+from moonmind.speckit.finished_file import read_or_count
 from moonmind.speckit.pointer import names_of, pointers_in, with_named
 from moonmind.speckit.selection import EVERYTHING, Selection
 from moonmind.speckit.spec_tasks import SpecTask, TasksFile
-from moonmind.speckit.tasks_md import read_tasks
 from moonmind.speckit.work import Division
 
 _PASSED_OVER = frozenset({".git", "node_modules", ".venv", "__pycache__"})
@@ -75,7 +75,7 @@ class Checkout:
         if feature.path not in self._files:
             try:
                 data = read_file(self.root / feature.tasks_path)
-                self._files[feature.path] = read_tasks(data, name=feature.tasks_path)
+                self._files[feature.path] = read_or_count(data, name=feature.tasks_path)
             except SpecUnreadable as error:
                 self._files[feature.path] = error
         return self._files[feature.path]
