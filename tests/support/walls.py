@@ -77,7 +77,9 @@ class Box:
         """Run Python source as a supervisor does: contained, and behind the wall as the command of `entry.py`."""
         folder = self.root / "state" / "link"
         link = Link(folder)
-        job = self.job([PYTHON, f"{LINK}/entry.py", LINK, str(PORT), PYTHON, "-I", "-S", "-c", program, *arguments])
+        job = self.job(
+            [PYTHON, "-I", "-S", f"{LINK}/entry.py", LINK, str(PORT), PYTHON, "-I", "-S", "-c", program, *arguments]
+        )
         job = BoxedCommand(job.mark, job.command, job.environment, (*job.mounts, Mount(folder, LINK)))
         wrapped = self.sandbox.wrap(job)
         contained = contain(wrapped.argv, wrapped.environment, "/", mark=f"test/{folder}", kinds=kinds)
@@ -122,7 +124,7 @@ class NoWall:
     def wrap(self, job: BoxedCommand) -> Wrapped:
         """Run what `entry.py` would run, and say to the link what it would say."""
         places = {mount.target: str(mount.source) for mount in job.mounts}
-        command = [sys.executable if part == PYTHON else part for part in job.command[4:]]
+        command = [sys.executable if part == PYTHON else part for part in job.command[6:]]
         for target, source in places.items():
             command = [
                 source + part.removeprefix(target) if part == target or part.startswith(f"{target}/") else part

@@ -16,7 +16,7 @@ from moonmind.adapters.sandboxes import bubblewrap_start, probe, syscall_filter,
 from moonmind.adapters.sandboxes.sandbox_options import SandboxOptions
 from moonmind.errors import SandboxFailed
 from moonmind.ports.check import Check, CheckStatus
-from moonmind.ports.sandbox import HOME, PATH, PYTHON, TEMPORARY, BoxedCommand, Mount, SandboxKind, Wrapped
+from moonmind.ports.sandbox import CHECK, HOME, PATH, PYTHON, TEMPORARY, BoxedCommand, Mount, SandboxKind, Wrapped
 
 _NAMESPACES = ("--unshare-user", "--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts")
 _WHOLE = (
@@ -89,7 +89,7 @@ class Bubblewrap:
         try:
             facts = {"bwrap": self._bwrap()}
         except SandboxFailed as failure:
-            return (Check(probe.NAME, CheckStatus.FAILED, failure.message, failure.advice),)
+            return (Check(CHECK, CheckStatus.FAILED, failure.message, failure.advice),)
         return (probe.check(self, self.options, self._identity, holds=self._holds(), fix=_fix, facts=facts),)
 
     def _identity(self) -> tuple[object, ...]:
@@ -169,7 +169,7 @@ class Bubblewrap:
         if why:
             raise SandboxFailed(
                 f"{path} cannot be shown to jobs: it {why}",
-                remediation="Name the folders that jobs need, and nothing that holds more than that, then restart.",
+                remediation="Name the folders that jobs need in MOONMIND_SANDBOX_READ, and none that holds more, then restart.",
             )
         return ["--ro-bind", str(source), str(path)]
 

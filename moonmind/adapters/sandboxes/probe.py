@@ -28,9 +28,8 @@ from moonmind.adapters.supervisor.link import ENTRY, PORT, Link
 from moonmind.adapters.trees import remove_tree
 from moonmind.errors import MoonMindError, SandboxFailed
 from moonmind.ports.check import Check, CheckStatus
-from moonmind.ports.sandbox import LINK, PATH, PYTHON, WORKSPACE, BoxedCommand, Mount, Sandbox
+from moonmind.ports.sandbox import CHECK, LINK, PATH, PYTHON, WORKSPACE, BoxedCommand, Mount, Sandbox
 
-NAME = "sandbox"
 SHOWN = "/run/probe"
 """Where the attempts find their plan, behind the wall: a read-only folder."""
 _FOLDER = "probes"
@@ -59,6 +58,9 @@ time.sleep(600)
 
 _proven: dict[str, "Proof"] = {}
 """Of this process: by what was proven, as in the file."""
+_refuted: dict[str, tuple[float, "Proof"]] = {}
+"""Of this process, for a moment: many look at a sandbox that fails, and each try costs a second."""
+_REFUTED_SECONDS = 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,28 +107,30 @@ def check(
             proof = attempt(sandbox, options)
             if proof.answered and not proof.through:
                 _remember(sandbox, options, key, proof)
+            else:
+                _refuted[key] = (time.monotonic(), proof)
     except MoonMindError as error:
         status = CheckStatus.UNKNOWN if error.retryable else CheckStatus.FAILED
-        return Check(NAME, status, error.message, error.advice)
+        return Check(CHECK, status, error.message, error.advice)
     except OSError as error:
         message = f"whether {sandbox.kind} holds could not be found out: {error}"
-        return Check(NAME, CheckStatus.UNKNOWN, message, "Free what the host lacks, then run `moonmind doctor` again.")
+        return Check(CHECK, CheckStatus.UNKNOWN, message, "Free what the host lacks, then run `moonmind doctor` again.")
     return _judged(sandbox, proof, holds, fix, facts or {})
 
 
 def _judged(sandbox: Sandbox, proof: Proof, holds: str, fix: Callable[[str], str], facts: Mapping[str, str]) -> Check:
     if proof.late:
         message = f"whether {sandbox.kind} holds could not be found out: no answer in {_SECONDS:.0f} s"
-        return Check(NAME, CheckStatus.UNKNOWN, message, "Run `moonmind doctor` again when this host is less busy.")
+        return Check(CHECK, CheckStatus.UNKNOWN, message, "Run `moonmind doctor` again when this host is less busy.")
     if not proof.answered:
         message = f"{sandbox.kind} cannot be used on this host: {proof.words}"
-        return Check(NAME, CheckStatus.FAILED, message, fix(proof.words) or SandboxFailed.remediation)
+        return Check(CHECK, CheckStatus.FAILED, message, fix(proof.words) or SandboxFailed.remediation)
     if proof.through:
         found = "; ".join(f"{breach.WORDS.get(name, name)} ({name}: {how})" for name, how in proof.through.items())
         message = f"{sandbox.kind} does not hold: a job can {found}"
-        return Check(NAME, CheckStatus.FAILED, message, fix(message) or SandboxFailed.remediation)
+        return Check(CHECK, CheckStatus.FAILED, message, fix(message) or SandboxFailed.remediation)
     message = f"{sandbox.kind}: {len(breach.WORDS)} ways out were tried, and none led out. {holds}"
-    return Check(NAME, CheckStatus.PASSED, message.strip(), facts={"sandbox": sandbox.kind.value, **facts})
+    return Check(CHECK, CheckStatus.PASSED, message.strip(), facts={"sandbox": sandbox.kind.value, **facts})
 
 
 # --- what is remembered
@@ -154,6 +158,8 @@ def _key(sandbox: Sandbox, options: SandboxOptions, identity: Sequence[object]) 
 def _remembered(sandbox: Sandbox, options: SandboxOptions, key: str) -> Proof | None:
     if key in _proven:
         return _proven[key]
+    if key in _refuted and time.monotonic() - _refuted[key][0] < _REFUTED_SECONDS:
+        return _refuted[key][1]
     try:
         known = json.loads((options.state_folder / _REMEMBERED).read_bytes())
         if known["v"] == 1 and known["held"].get(sandbox.kind.value) == key:
@@ -184,7 +190,7 @@ def attempt(sandbox: Sandbox, options: SandboxOptions, *, kinds: Sequence[Kind] 
         decoy = stack.enter_context(_decoy(planted))
         link = Link(folder / "link")
         mark = f"{options.installation_id}/probe/{folder.name}"
-        command = [PYTHON, f"{LINK}/{ENTRY}", LINK, str(PORT)]
+        command = [PYTHON, "-I", "-S", f"{LINK}/{ENTRY}", LINK, str(PORT)]
         command += [PYTHON, "-I", "-S", f"{SHOWN}/{Path(breach.__file__).name}", SHOWN, LINK, WORKSPACE]
         mounts = (
             Mount(planted.workspace, WORKSPACE, writable=True),

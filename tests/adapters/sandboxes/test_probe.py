@@ -43,6 +43,7 @@ OF_THE_MACHINE = {"network-host", "network-route", "network-vsock", "keys", "rea
 @pytest.fixture(autouse=True)
 def _nothing_proven(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(probe, "_proven", {})
+    monkeypatch.setattr(probe, "_refuted", {})
 
 
 @pytest.fixture
@@ -250,9 +251,15 @@ class TestRemembered:
         assert self.checked(counted, options).status is CheckStatus.PASSED
         assert counted.wraps == 1
 
-    def test_what_got_through_is_not_remembered(self, options: SandboxOptions) -> None:
+    def test_what_got_through_is_remembered_for_a_moment_only(
+        self, options: SandboxOptions, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         counted = Counted(Holed(bubblewrap_of(options), writable("/run/moonmind")))
         assert self.checked(counted, options).failed
+        assert self.checked(counted, options).failed
+        assert counted.wraps == 1
+        assert not (options.state_folder / "sandbox.json").exists()
+        monkeypatch.setattr(probe, "_REFUTED_SECONDS", 0.0)
         assert self.checked(counted, options).failed
         assert counted.wraps == 2
 
