@@ -12,7 +12,6 @@ Only root can start an engine. Any other user's tests use the one that answers t
 import fcntl
 import os
 import platform
-import pwd
 import re
 import shutil
 import signal
@@ -34,8 +33,8 @@ from tests.support.marker_counts import MACHINE
 from tests.support.processes import alive, start_time
 from tests.support.waiting import until
 
-# HOME is another one in tests.
-CACHE = Path(pwd.getpwuid(os.getuid()).pw_dir) / ".cache/moonmind-tests/docker"
+CACHE = Path("~/.cache/moonmind-tests/docker").expanduser()
+"""Read before there are tests, which have another HOME."""
 _PACKAGES = ("docker.io", "containerd", "runc")
 _PROGRAMS = (
     "bash",
@@ -129,9 +128,14 @@ class DockerEngine:
         return done.stdout.strip()
 
     @property
+    def tag(self) -> str:
+        """The name of the image that jobs can run in."""
+        return _tag()
+
+    @property
     def image(self) -> str:
-        """The id of the image that jobs can run in."""
-        return self.docker("image", "inspect", "--format", "{{.Id}}", _tag())
+        """Its id."""
+        return self.docker("image", "inspect", "--format", "{{.Id}}", self.tag)
 
     def start(self) -> None:
         """Start it, and wait until it answers."""

@@ -222,6 +222,7 @@ class Docker:
         found = self._client.documents("info", "--format", "{{json .}}")
         if not found or found[0].get("ServerErrors") or not found[0].get("ServerVersion"):
             why = "; ".join((found[0].get("ServerErrors") or ()) if found else ())
+            self._client.judge(why)  # `docker info` ends well in some versions, whatever it found
             raise SandboxUnavailable(f"Docker's engine at {self._client.host} does not answer: {why or 'no version'}")
         return Engine.of(found[0])
 

@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -79,12 +79,7 @@ class DockerClient:
         own = self._given.get("DOCKER_CONFIG") or str(Path(self._given.get("HOME", "/")) / ".docker")
         if host := self._given.get("DOCKER_HOST"):
             return {"DOCKER_HOST": host, "DOCKER_CERT_PATH": self._given.get("DOCKER_CERT_PATH") or own}
-        done = process.run(
-            (self.program, "context", "inspect", "--format", "{{json .}}"),
-            cwd=Path("/"),
-            env=dict(self._given),
-            timeout=_QUICK_SECONDS,
-        )
+        done = self._run(("context", "inspect", "--format", "{{json .}}"), dict(self._given), _QUICK_SECONDS)
         try:
             context: dict[str, Any] = json.loads(done.text)
             address = {"DOCKER_HOST": context["Endpoints"]["docker"]["Host"]}
@@ -104,25 +99,31 @@ class DockerClient:
 
     def ask(self, *words: str, seconds: float = _SECONDS) -> process.Completed:
         """Run a short command to its end. Raises SandboxUnavailable where no engine answers, SandboxFailed where none can."""
-        try:
-            done = process.run(self.argv(*words), cwd=Path("/"), env=self.environment, timeout=seconds, limit=_LIMIT)
-        except NotConfigured as error:
-            raise SandboxFailed(error.message, remediation=INSTALL) from error
-        except OSError as error:  # no memory, no files left
-            raise SandboxUnavailable(f"docker {words[0]} could not be run: {error.strerror}") from error
-        if done.ok:
-            return done
+        done = self._run(words, self.environment, seconds)
         if done.timed_out:
             raise SandboxUnavailable(f"Docker's engine did not answer `docker {words[0]}` within {seconds:.0f} s")
-        said = done.error_text.lower()
+        if not done.ok:
+            self.judge(last_line(done))
+        return done
+
+    def judge(self, words: str) -> None:
+        """Raise SandboxUnavailable where these words of the client's say that no engine answers, SandboxFailed where none may."""
+        said = words.lower()
         if _REFUSED in said:
             raise SandboxFailed(
                 f"this user may not use Docker's engine at {self.host}",
                 remediation="Add the user to the group `docker`, or run a rootless engine; then start MoonMind again.",
             )
-        if any(words_ in said for words_ in _DOWN):
-            raise SandboxUnavailable(f"Docker's engine at {self.host} does not answer: {last_line(done)}")
-        return done
+        if any(down in said for down in _DOWN):
+            raise SandboxUnavailable(f"Docker's engine at {self.host} does not answer: {words}")
+
+    def _run(self, words: Sequence[str], environment: Mapping[str, str], seconds: float) -> process.Completed:
+        try:
+            return process.run(self.argv(*words), cwd=Path("/"), env=environment, timeout=seconds, limit=_LIMIT)
+        except NotConfigured as error:
+            raise SandboxFailed(error.message, remediation=INSTALL) from error
+        except OSError as error:  # no memory, no files left
+            raise SandboxUnavailable(f"docker {words[0]} could not be run: {error.strerror}") from error
 
     def documents(self, *words: str) -> list[dict[str, Any]] | None:
         """Return what a command prints, a JSON object a line; None where it ends with an error. Raises as `ask` does."""

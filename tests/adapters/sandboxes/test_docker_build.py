@@ -28,8 +28,10 @@ def test_what_was_built_is_what_jobs_run_in(here: Path, docker_engine: DockerEng
     file.parent.mkdir()
     (file.parent / "tool").write_text("#!/bin/sh\n")
     file.write_text("ARG BASE=nothing\nFROM ${BASE}\nCOPY tool /usr/local/bin/\n")
-    base = docker_engine.image
-    assert main(["sandbox", "build", "--file", str(file), "--base", base, "--tag", "moonmind-tests-built"]) == 0
+    assert (
+        main(["sandbox", "build", "--file", str(file), "--base", docker_engine.tag, "--tag", "moonmind-tests-built"])
+        == 0
+    )
     printed, log = capfd.readouterr()
     kind, image = printed.splitlines()
     assert kind == "MOONMIND_SANDBOX=docker"
