@@ -77,7 +77,7 @@ class Engine:
                 "swap": bool(info.get("SwapLimit")),
                 "cpus": bool(info.get("CpuCfsQuota")),
                 "processes": bool(info.get("PidsLimit")),
-                "seccomp": "name=seccomp" in options and "profile=unconfined" not in options,
+                "system calls": "name=seccomp" in options and "profile=unconfined" not in options,
             },
         )
 
@@ -262,7 +262,10 @@ class Docker:
             yield found
             if not found.failed:
                 yield probe.check(
-                    self, self._options, lambda: (engine, image, self._client.identity), holds=self._holds(engine)
+                    self,
+                    self._options,
+                    lambda: (engine, image, self._client.identity),
+                    holds=self._holds(engine, image),
                 )
         except SandboxUnavailable as error:
             yield Check(name, CheckStatus.UNKNOWN, error.message, _START)
@@ -274,20 +277,21 @@ class Docker:
         except NotConfigured as error:
             yield Check(name, CheckStatus.FAILED, error.message, error.advice)
 
-    def _holds(self, engine: Engine) -> str:
-        """Say which limits hold."""
+    def _holds(self, engine: Engine, image: Image) -> str:
+        """Say which image jobs run in, and which limits hold."""
         options = self._options
         limits = {
             "memory": f"{options.memory / (1 << 30):g} GiB of memory",
             "processes": f"{options.processes} processes",
             "cpus": f"{options.cpus:g} cores" if options.cpus is not None else "",
         }
-        holding = [words for name, words in limits.items() if words and engine.able[name]]
-        return f"Limits of a job: {', '.join(holding)}." if holding else "The engine holds no job to any limit."
+        holding = ", ".join(words for name, words in limits.items() if words and engine.able[name])
+        words = f"The image is {image.id}. Limits of a job: {holding or 'none'}."
+        return f"{words} This engine cannot limit {', '.join(engine.unable)}." if engine.unable else words
 
     def _engine_check(self, engine: Engine) -> Check:
         kind = " (rootless)" if engine.rootless else ""
-        lacking = f"; it holds no container to a limit of {', '.join(engine.unable)}" if engine.unable else ""
+        lacking = f"; it cannot limit {', '.join(engine.unable)}" if engine.unable else ""
         return Check(
             "sandbox.engine",
             CheckStatus.PASSED,
@@ -295,7 +299,7 @@ class Docker:
             facts={
                 "docker": engine.version,
                 "rootless": str(engine.rootless).lower(),
-                "unable": " ".join(engine.unable),
+                "unable": ", ".join(engine.unable),
             },
         )
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tarfile
 from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ from moonmind.ports.sandbox import BoxedCommand, Mount, Wrapped
 from tests.support.docker_engine import CACHE, DockerEngine, engine
 from tests.support.docker_jobs import DockerJob, job, sandbox_of
 from tests.support.processes import ROOT
+from tests.support.rootless_engine import USER, as_user, rootless_engine
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.docker
@@ -279,6 +281,26 @@ def test_a_job_ends_when_its_engine_was_killed(own_engine: DockerEngine, tmp_pat
         own_engine.start()
         until(lambda: sandbox.marks() == (), "the engine has removed the container", SOON)
         assert beat.read_text() == last, "nothing ran on"
+
+
+@pytest.mark.full
+def test_what_a_job_writes_in_a_rootless_engine_is_its_users(docker_engine: DockerEngine, tmp_path: Path) -> None:
+    with rootless_engine(docker_engine.programs) as rootless:
+        folder = rootless.folder / "work"
+        with as_user(USER):
+            folder.mkdir()
+            sandbox = sandbox_of(rootless, folder)
+            found = list(islice(sandbox._checks(), 2))
+            with job(sandbox, folder) as made:
+                ended = made.run("sh", "-c", "touch made; cat /proc/self/status")
+        assert [check.status for check in found] == [CheckStatus.PASSED] * 2
+        assert "(rootless)" in found[0].message
+        status = dict(line.split(":\t", 1) for line in ended.text.splitlines())
+        assert (status["CapBnd"], status["NoNewPrivs"]) == ("0" * 16, "1")
+        assert (made.workspace / "made").stat().st_uid == USER
+        # Another user's engine would give it files that it cannot use.
+        check = sandbox_of(rootless, tmp_path).check()[-1]
+        assert (check.name, check.failed) == ("sandbox.folders", True)
 
 
 # --- what is said where there is no wall

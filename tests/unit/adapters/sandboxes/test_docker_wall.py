@@ -40,7 +40,7 @@ def test_a_limit_that_cannot_be_had_is_left_out_and_no_other(missing: str, optio
 
 
 def test_an_engine_that_says_nothing_can_do_nothing() -> None:
-    assert Engine.of({}).unable == ("memory", "swap", "cpus", "processes", "seccomp")
+    assert Engine.of({}).unable == ("memory", "swap", "cpus", "processes", "system calls")
 
 
 def test_a_rootless_engine_runs_jobs_as_its_own_user() -> None:
@@ -60,7 +60,7 @@ def test_no_more_cores_are_asked_for_than_there_are(asked: float, given: str) ->
 
 @pytest.mark.parametrize("options", [["name=seccomp,profile=unconfined"], ["name=apparmor"], []])
 def test_an_engine_without_a_filter_of_system_calls_is_named(options: list[str]) -> None:
-    assert Engine.of({**ABLE, "SecurityOptions": options}).unable == ("seccomp",)
+    assert Engine.of({**ABLE, "SecurityOptions": options}).unable == ("system calls",)
 
 
 @pytest.mark.parametrize(
