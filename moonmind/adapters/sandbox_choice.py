@@ -50,6 +50,8 @@ class ChosenSandbox:
     wall: Sandbox | None
     """None for kinds without a wall of ours."""
     check: Check
+    parts: tuple[Check, ...] = ()
+    """What else the wall says of itself: its engine, its image."""
 
     def require(self) -> None:
         """Raise SandboxFailed, or SandboxUnavailable where nothing could be found out, unless it is proven."""
@@ -85,6 +87,11 @@ class SandboxChoice:
         kept = self._pin.read()
         return self._as_kept(SandboxKind(kept), own) if kept is not None else self._found(own)
 
+    def known(self) -> SandboxKind | None:
+        """Return the kind that is set or kept, without trying it; None while `auto` has found none."""
+        kind = self._wanted if self._wanted != AUTO else self._pin.read()
+        return SandboxKind(kind) if kind is not None else None
+
     def wall(self, kind: SandboxKind) -> Sandbox | None:
         """Return the wall of a kind, which a job that still runs may have been given."""
         return self._walls.get(kind)
@@ -92,7 +99,7 @@ class SandboxChoice:
     def _as_set(self, kind: SandboxKind, own: SandboxKind) -> ChosenSandbox:
         wall = self._walls.get(kind)
         if wall is not None:
-            return ChosenSandbox(kind, wall, _of(kind, wall))
+            return ChosenSandbox(kind, wall, *_of(kind, wall))
         if kind is SandboxKind.CODEX:
             kind = own
         return ChosenSandbox(kind, None, _plain(kind, f"{_WORDS[kind]} (MOONMIND_SANDBOX={self._wanted})"))
@@ -102,21 +109,21 @@ class SandboxChoice:
         if wall is None:
             words = f"{_WORDS[own]}: no wall could be built when this installation chose its sandbox"
             return ChosenSandbox(own, None, _plain(own, words, _CHOOSE))
-        check = _of(kind, wall)
+        check, parts = _of(kind, wall)
         if check.failed:
             words = f"this installation's jobs run in {kind.value}, which does not hold here now: {check.message}"
             check = Check(CHECK, check.status, words, check.remediation or _CHOOSE, check.facts)
-        return ChosenSandbox(kind, wall, check)
+        return ChosenSandbox(kind, wall, check, parts)
 
     def _found(self, own: SandboxKind) -> ChosenSandbox:
         kind = SandboxKind.DOCKER if self._image_named else SandboxKind.BUBBLEWRAP
         wall = self._walls[kind]
-        check = _of(kind, wall)
+        check, parts = _of(kind, wall)
         if check.status is CheckStatus.PASSED:
-            return self._as_kept_by_all(kind, ChosenSandbox(kind, wall, check), own)
+            return self._as_kept_by_all(kind, ChosenSandbox(kind, wall, check, parts), own)
         if check.status is CheckStatus.UNKNOWN or self._image_named:
             # Nothing is kept: what could not be tried now may hold later, and who names an image wants containers.
-            return ChosenSandbox(kind, wall, check)
+            return ChosenSandbox(kind, wall, check, parts)
         without = ChosenSandbox(own, None, _plain(own, f"{_WORDS[own]}: {check.message}", check.remediation or _CHOOSE))
         return self._as_kept_by_all(NO_WALL, without, own)
 
@@ -144,12 +151,13 @@ _WORDS: Mapping[SandboxKind, str] = {
 }
 
 
-def _of(kind: SandboxKind, wall: Sandbox) -> Check:
-    """Return the wall's answer as the one check of this name."""
+def _of(kind: SandboxKind, wall: Sandbox) -> tuple[Check, tuple[Check, ...]]:
+    """Return the wall's answer as the one check of this name, and the others as they are."""
     checks = wall.check()
     decisive = next((check for check in checks if check.status is not CheckStatus.PASSED), checks[-1])
     facts = {name: value for check in checks for name, value in check.facts.items()} | {CHECK: kind.value}
-    return Check(CHECK, decisive.status, decisive.message, decisive.remediation, facts)
+    answer = Check(CHECK, decisive.status, decisive.message, decisive.remediation, facts)
+    return answer, tuple(check for check in checks if check is not decisive)
 
 
 def _plain(kind: SandboxKind, message: str, remediation: str = "") -> Check:

@@ -52,12 +52,17 @@ class CodexAgent(SupervisedAgent):
 
     def reaches_host(self) -> bool:
         """Return True without a sandbox, and where the operator's profile opens that of Codex to the network."""
-        return opens_network(self._options, self._sandbox())
+        known = self._options.sandbox.known()
+        return opens_network(self._options, known if known is not None and not self._lent() else self._sandbox().kind)
+
+    def _lent(self) -> bool:
+        """Return True if the login is one that only Codex can use, and is placed where its commands are."""
+        login = find_login(self._options)
+        return login.kind is not LoginKind.NONE and not login.behind_proxy
 
     def _sandbox(self) -> ChosenSandbox:
         chosen = super()._sandbox()
-        login = find_login(self._options)
-        if chosen.wall is None or login.behind_proxy or login.kind is LoginKind.NONE:
+        if chosen.wall is None or not self._lent():
             return chosen
         return without_wall(
             self.brings,

@@ -54,11 +54,11 @@ def _codex(codex_bin: str | None, environment: Mapping[str, str]) -> str | None:
 
 
 def codex_checks(options: AgentOptions, sandbox: ChosenSandbox) -> tuple[Check, ...]:
-    """Return the answers in order: codex.binary, codex.login, codex.key, codex.project, sandbox."""
+    """Return the answers in order: codex.binary, codex.login, codex.key, codex.project, and the sandbox's, `sandbox` last."""
     login = find_login(options)
     binary, stored = _binary(options), _login(options, login)
     project = _project(options, login, binary, stored, mode_of(sandbox.kind))
-    return (binary, stored, _key(options, login), project, sandbox.check)
+    return (binary, stored, _key(options, login), project, *sandbox.parts, sandbox.check)
 
 
 def _binary(options: AgentOptions) -> Check:

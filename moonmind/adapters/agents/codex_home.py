@@ -10,7 +10,6 @@ import tomli_w
 
 from moonmind.adapters.agents.agent_options import AgentOptions
 from moonmind.adapters.agents.codex_login import Login, find_login
-from moonmind.adapters.sandbox_choice import ChosenSandbox
 from moonmind.adapters.supervisor.folder import write_whole
 from moonmind.errors import NotConfigured
 from moonmind.ports.sandbox import SandboxKind
@@ -96,10 +95,10 @@ def profile(label: str | None, home: Path) -> dict[str, Any]:
         ) from error
 
 
-def opens_network(options: AgentOptions, sandbox: ChosenSandbox) -> bool:
+def opens_network(options: AgentOptions, kind: SandboxKind) -> bool:
     """Return True if commands of a job may use the network, and with it this machine's own ports."""
-    if sandbox.kind is not SandboxKind.CODEX:
-        return sandbox.wall is None
+    if kind is not SandboxKind.CODEX:
+        return kind is SandboxKind.NONE
     try:
         mode = profile(options.codex_env, find_login(options).home).get("sandbox_workspace_write")
     except NotConfigured:

@@ -29,7 +29,8 @@ class ScriptedAgent(SupervisedAgent):
 
     def check(self) -> tuple[Check, ...]:
         """Report what confines a job, and what is wrong with the script; beside that there is nothing to probe."""
-        sandbox = self._sandbox().check
+        sandbox = self._sandbox()
+        confined = (*sandbox.parts, sandbox.check)
         script = self._options.script
         if script is not None:
             try:
@@ -42,7 +43,7 @@ class ScriptedAgent(SupervisedAgent):
                         f"the script {script} cannot be read: {error}",
                         remediation="Correct the file that MOONMIND_SCRIPT names, or unset it.",
                     ),
-                    sandbox,
+                    *confined,
                 )
         return (
             Check(
@@ -51,7 +52,7 @@ class ScriptedAgent(SupervisedAgent):
                 "scripted: a script stands in for a coding agent; Codex is not used, and no model is asked",
                 facts={"agent": self.name},
             ),
-            sandbox,
+            *confined,
         )
 
     def reaches_host(self) -> bool:

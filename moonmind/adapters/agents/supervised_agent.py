@@ -4,6 +4,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import replace
 
+import structlog
+
 from moonmind.adapters.agents.agent_options import AgentOptions
 from moonmind.adapters.agents.environment import agent_environment, walled_environment
 from moonmind.adapters.agents.supervised_jobs import Jobs
@@ -16,6 +18,8 @@ from moonmind.errors import AgentError, AgentUnknown
 from moonmind.ports.agent import AgentJob, JobStatus
 from moonmind.ports.sandbox import HOME, LINK, PYTHON, WORKSPACE, BoxedCommand, Mount, Sandbox, SandboxKind
 from moonmind.redact import Redactor
+
+log = structlog.get_logger(__name__)
 
 
 class SupervisedAgent(ABC):
@@ -63,11 +67,19 @@ class SupervisedAgent(ABC):
 
     def running(self) -> tuple[str, ...]:
         """List the keys of the jobs on this host: those whose supervisors live, and those whose containers do without one."""
-        chosen = self._sandbox()
-        beyond = chosen.wall.marks() if chosen.wall is not None else ()
         prefix = self._jobs.mark("")
-        keys = (mark.removeprefix(prefix) for mark in beyond if mark.startswith(prefix))
+        keys = (mark.removeprefix(prefix) for mark in self._marks() if mark.startswith(prefix))
         return tuple(dict.fromkeys((*self._jobs.running(), *keys)))
+
+    def _marks(self) -> tuple[str, ...]:
+        """List what runs behind walls; nothing while their engine is down, which is looked at again."""
+        kind = self._options.sandbox.known()
+        wall = self._options.sandbox.wall(kind) if kind is not None else None
+        try:
+            return wall.marks() if wall is not None else ()
+        except AgentUnknown as error:
+            log.warning("sandbox.not_listed", sandbox=kind, error=error.message)
+            return ()
 
     def forget(self, home_key: str) -> None:
         """Remove the run's job folders and agent home; running jobs are stopped first."""

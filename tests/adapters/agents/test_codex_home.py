@@ -9,7 +9,6 @@ from moonmind.adapters.agents.agent_options import AgentOptions
 from moonmind.adapters.agents.codex_home import TOKEN_VARIABLE, configuration, furnish, knows_thread, opens_network
 from moonmind.adapters.agents.codex_login import find_login
 from moonmind.adapters.agents.codex_setup import ensure_codex_home
-from moonmind.adapters.sandbox_choice import set_to
 from moonmind.adapters.trees import remove_tree
 from moonmind.errors import NotConfigured
 from moonmind.ports.sandbox import SandboxKind
@@ -181,4 +180,4 @@ def test_it_is_known_whether_commands_reach_the_network(
         "broken": "sandbox_workspace_write = [\n",
     }.items():
         (options.codex_home / f"{name}.config.toml").write_text(content)
-    assert opens_network(replace(options, codex_env=label), set_to(sandbox).chosen(SandboxKind.CODEX)) is opens
+    assert opens_network(replace(options, codex_env=label), SandboxKind(sandbox)) is opens

@@ -124,3 +124,19 @@ def test_a_kind_without_a_wall_is_what_the_agent_brings_along(wanted: str, own: 
     assert (found.kind, found.wall, kept.asked) == (kind, None, [])
     assert found.check.status is HOLDS
     assert "sandbox" in found.check.message
+
+
+@pytest.mark.parametrize(
+    ("wanted", "kept", "known"),
+    [("auto", None, None), ("auto", "codex", CODEX), ("none", "docker", NONE), ("docker", None, DOCKER)],
+)
+def test_the_kind_is_known_without_trying_it(wanted: str, kept: str | None, known: SandboxKind | None) -> None:
+    assert choice(wanted, FAILS, FAILS, Kept(kept)).known() is known
+
+
+@pytest.mark.parametrize("status", [HOLDS, FAILS, UNKNOWN])
+def test_what_a_wall_says_of_its_parts_is_said_too(status: CheckStatus) -> None:
+    found = choice("docker", status, HOLDS, Kept()).chosen(CODEX)
+    assert [check.name for check in found.parts] == ["sandbox.tool"]
+    assert (found.check.name, found.check.status) == ("sandbox", status)
+    assert found.check.facts == {"version": "1", "sandbox": "docker"}
