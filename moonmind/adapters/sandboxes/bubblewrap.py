@@ -12,7 +12,7 @@ from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
 import moonmind
-from moonmind.adapters.sandboxes import bubblewrap_start, probe, syscall_filter, system_files
+from moonmind.adapters.sandboxes import bubblewrap_advice, bubblewrap_start, probe, syscall_filter, system_files
 from moonmind.adapters.sandboxes.sandbox_options import SandboxOptions
 from moonmind.errors import SandboxFailed
 from moonmind.ports.check import Check, CheckStatus
@@ -90,7 +90,11 @@ class Bubblewrap:
             facts = {"bwrap": self._bwrap()}
         except SandboxFailed as failure:
             return (Check(CHECK, CheckStatus.FAILED, failure.message, failure.advice),)
-        return (probe.check(self, self.options, self._identity, holds=self._holds(), fix=_fix, facts=facts),)
+        return (
+            probe.check(
+                self, self.options, self._identity, holds=self._holds(), fix=bubblewrap_advice.advice, facts=facts
+            ),
+        )
 
     def _identity(self) -> tuple[object, ...]:
         """Return what the wall is built of: programs and their files. Raises SandboxFailed."""
@@ -259,33 +263,6 @@ def _changed(folder: str) -> int:
 def _counts_processes() -> bool:
     """Return True if the kernel can hold a job to a number of processes: root's it does not count."""
     return os.getuid() != 0 and os.access(_PRLIMIT, os.X_OK)
-
-
-def _fix(words: str) -> str:
-    """Say what to do where bwrap could not build a wall."""
-    apparmor = Path("/proc/sys/kernel/apparmor_restrict_unprivileged_userns")
-    switches = (Path("/proc/sys/kernel/unprivileged_userns_clone"), Path("/proc/sys/user/max_user_namespaces"))
-    with contextlib.suppress(OSError):
-        if apparmor.read_text().strip() == "1" and os.geteuid() != 0:
-            return (
-                "AppArmor keeps programs from making namespaces (Ubuntu 23.10 and later). Allow it for bwrap: `apt install "
-                "bubblewrap apparmor-profiles`, `ln -s /usr/share/apparmor/extra-profiles/bwrap-userns-restrict "
-                "/etc/apparmor.d/`, `systemctl reload apparmor`; or for all programs: "
-                "`sysctl kernel.apparmor_restrict_unprivileged_userns=0`. docs/sandboxes.md has more."
-            )
-    for switch in switches:
-        with contextlib.suppress(OSError):
-            if switch.read_text().strip() == "0":
-                name = str(switch.relative_to("/proc/sys")).replace("/", ".")
-                return f"User namespaces are off. Turn them on: `sysctl {name}=1` (max_user_namespaces: 10000)."
-    if "proc" in words and "mount" in words.lower():
-        return "In a container, /proc cannot be mounted: run MoonMind outside of it, or set MOONMIND_SANDBOX=docker."
-    if "namespace" in words or "uid map" in words:
-        return (
-            "Namespaces are not allowed here. In a container, let it make them (`--security-opt seccomp=unconfined "
-            "--security-opt systempaths=unconfined`), or set MOONMIND_SANDBOX=docker."
-        )
-    return ""
 
 
 def _resolved(source: Path) -> Path:

@@ -18,7 +18,7 @@ TEXT, FILE = "text:", "file:"
 
 def start(bwrap: str, arguments: list[str]) -> None:
     """Become bwrap. Raises OSError."""
-    os.closerange(3, os.sysconf("SC_OPEN_MAX"))
+    _close_others()
     files, rest = arguments[: arguments.index("--")], arguments[arguments.index("--") + 1 :]
     said = [_opened(word) for word in files]
     outside = {}
@@ -31,6 +31,16 @@ def start(bwrap: str, arguments: list[str]) -> None:
     unset = [word for name in outside for word in ("--unsetenv", name)]
     given = _memory(b"".join(os.fsencode(word) + b"\0" for word in (*unset, *said)))
     os.execve(bwrap, [bwrap, "--args", given, *rest], outside)  # noqa: S606 - no shell is wanted
+
+
+def _close_others() -> None:
+    """Close what was left open. Not number by number: the limit may be a thousand million."""
+    for name in os.listdir("/proc/self/fd"):  # noqa: PTH208 - pathlib takes longer to import than all else
+        if int(name) > 2:
+            try:
+                os.close(int(name))
+            except OSError:  # the one by which the folder was read
+                continue
 
 
 def _opened(word: str) -> str:

@@ -128,7 +128,7 @@ def _judged(sandbox: Sandbox, proof: Proof, holds: str, fix: Callable[[str], str
     if proof.through:
         found = "; ".join(f"{breach.WORDS.get(name, name)} ({name}: {how})" for name, how in proof.through.items())
         message = f"{sandbox.kind} does not hold: a job can {found}"
-        return Check(CHECK, CheckStatus.FAILED, message, fix(message) or SandboxFailed.remediation)
+        return Check(CHECK, CheckStatus.FAILED, message, SandboxFailed.remediation)
     message = f"{sandbox.kind}: {len(breach.WORDS)} ways out were tried, and none led out. {holds}"
     return Check(CHECK, CheckStatus.PASSED, message.strip(), facts={"sandbox": sandbox.kind.value, **facts})
 
