@@ -26,6 +26,8 @@ HERE = b"here\n"
 EXIT = b"exit "
 CANNOT = 125
 """Exit code where there is no wall, or no supervisor behind the socket."""
+_MEMORY = ("/sys/fs/cgroup/memory.events", "/sys/fs/cgroup/memory/memory.oom_control")
+"""What a container sees of its own limit: version 2 of cgroups, and version 1."""
 _CHUNK = 65536
 _PAUSE_SECONDS = 0.05
 
@@ -50,6 +52,8 @@ def main(folder: Path, port: int, command: list[str]) -> NoReturn:
     threading.Thread(target=_listen, args=(life, child), daemon=True).start()
     threading.Thread(target=_serve, args=(ends, str(folder / MODEL)), daemon=True).start()
     status = _wait_for(child)
+    if _out_of_memory():
+        _say("a process was killed, since all of them together reached the memory limit of the job")
     with contextlib.suppress(OSError):  # a supervisor that is gone need not be told
         life.sendall(EXIT + b"%d\n" % status)
     os._exit(os.WEXITSTATUS(status) if os.WIFEXITED(status) else 128 + os.WTERMSIG(status))
@@ -82,6 +86,14 @@ def _wait_for(child: int) -> int:
         pid, status = os.wait()
         if pid == child:
             return status
+
+
+def _out_of_memory() -> bool:
+    """Return True if the limit of a container had a process killed."""
+    for place in _MEMORY:
+        with contextlib.suppress(OSError, ValueError), Path(place).open(encoding="ascii") as file:
+            return any(int(line.split()[1]) > 0 for line in file if line.startswith("oom_kill "))
+    return False
 
 
 def _listen(life: socket.socket, child: int) -> NoReturn:

@@ -206,7 +206,9 @@ def test_a_job_is_held_to_its_limits(
     docker_engine: DockerEngine, tmp_path: Path, options: dict[str, int], script: str, status: int
 ) -> None:
     with job(sandbox_of(docker_engine, tmp_path, **options), tmp_path) as limited:
-        assert limited.run("python3", "-c", script).status == status
+        ended = limited.run("python3", "-c", script)
+        assert ended.status == status
+        assert (b"reached the memory limit" in ended.stderr) == (status == signal.SIGKILL)
 
 
 # --- who outlives whom
