@@ -182,11 +182,28 @@ class DockerEngine:
         _end(self.folder / "pid", signal.SIGTERM)
         for left in ("exec/containerd/containerd.pid", "pid"):
             _end(self.folder / left, signal.SIGKILL)
+        for pid in self._left():
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         for place in reversed(_mounts_below(self.folder)):
             subprocess.run(["umount", "--lazy", place], capture_output=True, check=False)
         remove_tree(self.folder / "exec")
         for name in ("pid", "sock", "log"):
             (self.folder / name).unlink(missing_ok=True)
+
+    def _left(self) -> list[int]:
+        """List containers, and what keeps them, of an engine that ended before them."""
+        found = []
+        for status in Path("/proc").glob("[0-9]*/stat"):
+            with suppress(OSError, IndexError):
+                pid, parent = status.parent.name, status.read_text().rpartition(")")[2].split()[1]
+                if any(self._keeps(number) for number in (pid, parent)):
+                    found.append(int(pid))
+        return found
+
+    def _keeps(self, pid: str) -> bool:
+        words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+        return b"containerd-shim" in words[0] and str(self.folder / "exec/containerd/containerd.sock").encode() in words
 
 
 def _end(file: Path, number: signal.Signals) -> None:
