@@ -26,6 +26,18 @@ def bwrap() -> str:
 
 def walled(folder: JobFolder, command: Sequence[str]) -> tuple[str, ...]:
     """Return the command behind namespaces of its own, with the host's files."""
-    wall = (bwrap(), "--unshare-all", "--die-with-parent", "--as-pid-1", "--dev-bind", "/", "/", "--proc", "/proc")
+    wall = (
+        bwrap(),
+        "--unshare-all",
+        "--die-with-parent",
+        "--as-pid-1",
+        "--cap-drop",
+        "ALL",
+        "--dev-bind",
+        "/",
+        "/",
+        "--proc",
+        "/proc",
+    )
     entry = (sys.executable, "-I", f"{LINK}/{ENTRY}", LINK, str(PORT))
     return (*wall, "--ro-bind", str(folder.link), LINK, *entry, *command)

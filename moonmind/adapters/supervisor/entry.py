@@ -12,6 +12,7 @@ model.sock  Each connection to 127.0.0.1:PORT is passed on to it.
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import signal
 import socket
@@ -29,6 +30,7 @@ CANNOT = 125
 _MEMORY = ("/sys/fs/cgroup/memory.events", "/sys/fs/cgroup/memory/memory.oom_control")
 """What a container sees of its own limit: version 2 of cgroups, and version 1."""
 _CHUNK = 65536
+_SET_DUMPABLE = 4
 _PAUSE_SECONDS = 0.05
 
 
@@ -36,6 +38,10 @@ def main(folder: Path, port: int, command: list[str]) -> NoReturn:
     """Start the command and stay with it to its end."""
     if os.getpid() != 1:
         sys.exit(_say("this program has to be the first process of a pid namespace"))
+    try:
+        _close_to_others()
+    except OSError as error:
+        sys.exit(_say(f"the first process cannot be closed to those that follow: {error}"))
     life = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     ends = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     try:
@@ -57,6 +63,15 @@ def main(folder: Path, port: int, command: list[str]) -> NoReturn:
     with contextlib.suppress(OSError):  # a supervisor that is gone need not be told
         life.sendall(EXIT + b"%d\n" % status)
     os._exit(os.WEXITSTATUS(status) if os.WIFEXITED(status) else 128 + os.WTERMSIG(status))
+
+
+def _close_to_others() -> None:
+    """Keep the command's processes, which have the same user, out of this one: its memory, variables, sockets and pipes.
+
+    What is executed is open again, as every program is.
+    """
+    if ctypes.CDLL(None, use_errno=True).prctl(_SET_DUMPABLE, 0, 0, 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), "PR_SET_DUMPABLE")
 
 
 def _say(words: str) -> int:

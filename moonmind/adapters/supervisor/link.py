@@ -16,6 +16,8 @@ ENTRY = "entry.py"
 """The name, in the link's folder, of the program that is run first behind the wall."""
 _SECONDS = 10.0
 _CHUNK = 4096
+_WORDS = 3
+"""Most pieces in which what the first process says at its end may come."""
 
 
 class Link:
@@ -61,19 +63,21 @@ class Link:
 
     def hear(self) -> bool:
         """Read what was said; return False once the other side has hung up, and with it everything behind the wall."""
-        while self._peer is not None and not self._gone:
-            try:
-                words = self._peer.recv(_CHUNK)
-            except BlockingIOError:
-                return True
-            except OSError:
-                words = b""
-            self._take(words)
-        return False
+        if self._peer is None or self._gone:
+            return False
+        try:
+            self._take(self._peer.recv(_CHUNK))
+        except BlockingIOError:
+            return True
+        except OSError:
+            self._take(b"")
+        return not self._gone
 
     def heard_out(self) -> int | None:
         """Return the command's wait status, once the program that built the wall has ended."""
-        self.hear()
+        for _ in range(_WORDS):
+            if self.status is None:
+                self.hear()
         return self.status
 
     def _take(self, words: bytes) -> None:

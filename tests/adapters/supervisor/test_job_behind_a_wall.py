@@ -52,7 +52,8 @@ def test_the_end_of_a_command_is_told_exactly(
     bench: Bench, code: str, exit_code: int | None, number: int | None
 ) -> None:  # fmt: skip
     result = run(bench, code)
-    assert (result["end"], result["exit_code"], result["signal"], result["wall"]) == ("exited", exit_code, number, "")
+    assert (result["end"], result["exit_code"], result["signal"]) == ("exited", exit_code, number)
+    assert result["wall"] == ("killed" if number == signal.SIGKILL else "")
 
 
 def test_a_command_has_its_prompt_its_output_and_its_first_process(bench: Bench) -> None:
@@ -155,3 +156,17 @@ def test_a_long_path_is_no_trouble(bench: Bench) -> None:
     bench.root.mkdir(parents=True)
     bench.folder = type(bench.folder)(bench.root / "jobs" / "run" / "submit-1")
     assert run(bench, HOLD.replace("60", "0"))["exit_code"] == 0
+
+
+@pytest.mark.parametrize("part", ["environ", "fd/1", "mem", "maps", "auxv"])
+def test_a_command_has_no_part_in_its_first_process(bench: Bench, part: str) -> None:
+    code = "import os\ntry:\n open(p, 'r+' if p.endswith('1') else 'r').read(1)\n say('read')\n"
+    code += "except OSError as error: say(error.strerror)"
+    run(bench, f"{SAY}p = '/proc/1/{part}'\n{code}")
+    assert [event["text"] for event in bench.log()] == ["Permission denied"]
+
+
+def test_what_kills_a_command_behind_a_wall_may_have_been_a_limit(bench: Bench) -> None:
+    read = read_result(run(bench, "import os; os.kill(os.getpid(), 9)"))
+    assert read.end is JobEnd.SANDBOX
+    assert "MOONMIND_SANDBOX_MEMORY" in read.message
