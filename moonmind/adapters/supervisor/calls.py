@@ -25,6 +25,8 @@ class CallCount:
         self._guard = threading.Lock()
         self.refused_at: float | None = None
         """When a call was first refused for the limit, by the monotonic clock."""
+        self.refusals: set[int] = set()
+        """The statuses with which the service refused calls."""
         self._write()
 
     def begin(self) -> bool:

@@ -22,6 +22,10 @@ from moonmind.adapters.supervisor.order import KeyProxy
 _READ_SECONDS = 900.0
 """How long the service may be silent; the agent's own idle limit and the stall watchdog come first."""
 _CHUNK = 65536
+_MOST_BYTES = 64 << 20
+"""Of a request's body."""
+_MOST_CONNECTIONS = 64
+"""At once: whoever is behind a wall may connect, and each connection takes a thread and files of the supervisor's."""
 _OWN_REQUEST_HEADERS = frozenset(
     {
         "authorization",
@@ -40,6 +44,28 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
     def redirect_request(self, *_: Any, **__: Any) -> None:
         """Follow nothing: a redirect would carry the key to wherever it points."""
         return
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        self._free = threading.BoundedSemaphore(_MOST_CONNECTIONS)
+        super().__init__(*arguments, **options)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Serve a connection, or hang up where there are too many."""
+        if self._free.acquire(blocking=False):
+            super().process_request(request, client_address)
+        else:
+            self.shutdown_request(request)
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        """Serve a connection to its end."""
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._free.release()
 
 
 class Proxy:
@@ -63,8 +89,7 @@ class Proxy:
             calls = self.calls
 
         # Bound here, served later: connections wait in the backlog while the agent is started without threads around.
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler, bind_and_activate=listener is None)
-        self._server.daemon_threads = True
+        self._server = _Server(("127.0.0.1", 0), Handler, bind_and_activate=listener is None)
         if listener is not None:
             self._server.socket.close()
             self._server.socket = listener
@@ -115,16 +140,20 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         """Pass a POST on."""
-        self._pass_on(self.rfile.read(int(self.headers.get("Content-Length") or 0)))
+        self._pass_on(self.headers.get("Content-Length") or "0")
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name in the base class
         """Log nothing: what was asked is in the agent's own log."""
 
-    def _pass_on(self, body: bytes | None) -> None:
+    def _pass_on(self, length: str | None) -> None:
         shown = self.headers.get("Authorization", "").removeprefix("Bearer ")
         if not hmac.compare_digest(shown.encode(), self.token.encode()):
             self.send_error(403, "not the agent of this job")
             return
+        if length is not None and not (length.isascii() and length.isdigit() and int(length) <= _MOST_BYTES):
+            self.send_error(413, f"a request's body may have {_MOST_BYTES} bytes")
+            return
+        body = self.rfile.read(int(length)) if length is not None else None
         try:
             # The raw target: http.server tidies `path` up, and what was asked for is what is judged.
             address = address_of(self.upstream, self.requestline.split(" ")[1])
@@ -148,6 +177,7 @@ class _Handler(BaseHTTPRequestHandler):
             answer = error
         except LoginRefused as refused:
             self._uncount(counted)
+            self.calls.refusals.add(401)
             self.send_error(401, str(refused))
             return
         except (OSError, http.client.HTTPException) as error:
@@ -156,6 +186,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_error(503, "the model service cannot be reached", str(error))
             return
         if not 200 <= answer.status < 300:
+            self.calls.refusals.add(answer.status)
             self._uncount(counted)
         self.close_connection = True
         # What breaks from here on, at either end, can only be said by hanging up.

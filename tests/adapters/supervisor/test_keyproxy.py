@@ -212,3 +212,41 @@ def test_plain_paths_stay_below_the_service(base: str) -> None:
 def test_an_address_without_a_host_is_refused() -> None:
     with pytest.raises(ValueError, match="host"):
         Proxy(KeyProxy("http:///v1", KEY))
+
+
+def first_line(proxy: Proxy, *headers: str) -> bytes:
+    """Send the head of a request, and nothing of its body; return how it is answered."""
+    port = int(proxy.url.rpartition(":")[2])
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as asked:
+        asked.sendall("\r\n".join(("POST /responses HTTP/1.1", "Host: x", *headers, "", "")).encode())
+        return asked.makefile("rb").readline()
+
+
+@pytest.mark.parametrize("length", ["500000000", "-1", "0x10", "1e3", "٣", str(10**12)])
+def test_a_body_that_is_too_large_or_has_no_size_is_not_read(service: type[Service], proxy: Proxy, length: str) -> None:
+    header = f"Content-Length: {length}"
+    assert b" 403 " in first_line(proxy, header), "who shows no token is not read from"
+    assert b" 413 " in first_line(proxy, header, f"Authorization: Bearer {proxy.token}")
+    assert service.seen == []
+
+
+def test_connections_without_a_request_keep_nobody_out_once_they_go(service: type[Service], proxy: Proxy) -> None:
+    port = int(proxy.url.rpartition(":")[2])
+    silent = [socket.create_connection(("127.0.0.1", port)) for _ in range(80)]
+    try:
+        assert silent[-1].recv(1) == b"", "there are too many: the last one is hung up on"
+    finally:
+        for each in silent:
+            each.close()
+    service.released.set()
+    asked = time.monotonic()
+    while time.monotonic() < asked + 10:
+        try:
+            answer = httpx.post(
+                f"{proxy.url}/responses", headers={"Authorization": f"Bearer {proxy.token}"}, content=b"{}"
+            )
+        except httpx.HTTPError:
+            continue  # they are just going
+        assert answer.status_code == 200
+        return
+    pytest.fail("nobody is let in any more")
