@@ -132,6 +132,8 @@ class JobResult:
     """The agent's last message."""
     usage: Usage = field(default_factory=Usage)
     resets_at: datetime | None = None
+    confirmed: bool = True
+    """The service was heard to say so; False where the agent's output alone does, which must have no effect on other runs."""
 
 
 @dataclass(frozen=True, slots=True)

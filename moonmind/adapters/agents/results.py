@@ -2,7 +2,7 @@
 
 import re
 import signal
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -52,7 +52,10 @@ _CUT_SHORT = {
 _WALLS = {
     "not built": "the sandbox could not be built",
     "broken": "the sandbox ended while the agent was at work",
+    "killed": "the agent was killed (SIGKILL); it may have used more than MOONMIND_SANDBOX_MEMORY, or than the host has",
 }
+_REFUSALS = {JobEnd.QUOTA: frozenset({402, 403, 429}), JobEnd.CREDENTIAL: frozenset({401, 403})}
+"""The statuses by which the service itself says so."""
 
 
 def read_result(body: Mapping[str, Any]) -> JobResult:
@@ -68,7 +71,13 @@ def read_result(body: Mapping[str, Any]) -> JobResult:
         report=facts.get("report") or "",
         usage=Usage(**{name: int(count) for name, count in (facts.get("usage") or {}).items()}),
         resets_at=_resets_at(failure, message, body) if end in (JobEnd.QUOTA, JobEnd.RATE_LIMITED) else None,
+        confirmed=_is_confirmed(end, body.get("refusals")),
     )
+
+
+def _is_confirmed(end: JobEnd, refusals: Collection[int] | None) -> bool:
+    """Return False where only the agent's output says so: its commands can write that, and the key proxy saw no such answer."""
+    return refusals is None or end not in _REFUSALS or not _REFUSALS[end].isdisjoint(refusals)
 
 
 def _classify(body: Mapping[str, Any], facts: Mapping[str, Any]) -> tuple[JobEnd, str]:

@@ -324,15 +324,21 @@ class Job:
             "problem": self._problem,
             "model_calls": self._calls.words() if self._calls is not None else "",
             "wall": self._wall(),
+            "refusals": sorted(self._calls.refusals) if self._calls is not None else None,
             "survivors": len(survivors) + self._beyond,
             "left": [{"pid": process.pid, "started": process.started} for process in survivors],
         }
 
     def _wall(self) -> str:
         """Return what became of the wall where the command did not end by itself behind it; empty otherwise."""
-        if self._link is None or self._end is not End.EXITED or self._link.status is not None:
+        if self._link is None or self._end is not End.EXITED:
             return ""
-        return "broken" if self._link.began else "not built"
+        if self._link.status is None:
+            return "broken" if self._link.began else "not built"
+        # By whom is not known: a limit of memory, above all, kills what uses the most.
+        return (
+            "killed" if os.WIFSIGNALED(self._link.status) and os.WTERMSIG(self._link.status) == signal.SIGKILL else ""
+        )
 
 
 def _too_long(size: int) -> bytes:

@@ -163,10 +163,10 @@ def _harvest(context: StageContext, plan: Plan, job: SubmitJob, status: JobStatu
 def _ended(context: StageContext, plan: Plan, job: SubmitJob, kept: SubmitCheckpoint, result: JobResult) -> Outcome:
     if result.end is not JobEnd.COMPLETED:
         shown = replace(result, message=storable(context.redactor.text(result.message)))
-        if result.end is JobEnd.QUOTA and result.resets_at is not None:
+        if result.end is JobEnd.QUOTA and result.resets_at is not None and result.confirmed:
             # Every run uses the same credential: none starts an agent that would only meet the same limit.
             context.services.set_cooldown(QUOTA_COOLDOWN, result.resets_at, job_outcomes.sentence(shown))
-        if result.end is JobEnd.CREDENTIAL:
+        if result.end is JobEnd.CREDENTIAL and result.confirmed:
             context.services.note_refused_credential(CredentialInvalid(job_outcomes.sentence(shown)), whose="agent")
         return job_outcomes.bad_end(shown, with_partial(context, job, kept), job.spent, datetime.now(UTC))
     captured = capture(context, plan, job, f"patches/agent-{job.label}.diff")

@@ -108,3 +108,24 @@ def test_a_reset_that_nobody_can_mean_is_left_out(stamp: float) -> None:
     stated = {"message": "usage limit; try again later", "code": "quota", "resets_at": stamp}
     result = read_result(body(facts={"failure": stated}))
     assert (result.end, result.resets_at) == (JobEnd.QUOTA, None)
+
+
+@pytest.mark.parametrize(
+    ("message", "end", "refusals", "confirmed"),
+    [
+        ("You've hit your usage limit.", JobEnd.QUOTA, [429], True),
+        ("You've hit your usage limit.", JobEnd.QUOTA, [], False),
+        ("You've hit your usage limit.", JobEnd.QUOTA, [500], False),
+        ("You've hit your usage limit.", JobEnd.QUOTA, None, True),
+        ("unexpected status 401 Unauthorized", JobEnd.CREDENTIAL, [401], True),
+        ("unexpected status 401 Unauthorized", JobEnd.CREDENTIAL, [429], False),
+        ("The model does not exist.", JobEnd.FAILED, [], True),
+    ],
+)
+def test_what_the_service_was_not_heard_to_say_is_not_confirmed(
+    message: str, end: JobEnd, refusals: list[int] | None, confirmed: bool
+) -> None:
+    read = read_result(
+        {"end": "exited", "exit_code": 1, "facts": {"failure": {"message": message}}, "refusals": refusals}
+    )
+    assert (read.end, read.confirmed) == (end, confirmed)
