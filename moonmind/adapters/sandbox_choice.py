@@ -77,15 +77,16 @@ class SandboxChoice:
         self._pin = pin
         self._image_named = image_named
 
-    def chosen(self, own: SandboxKind) -> ChosenSandbox:
-        """Return the sandbox and what its probe says; with `auto` and nothing kept yet, try what there is, and keep the answer.
+    def chosen(self, own: SandboxKind, *, keep: bool = False) -> ChosenSandbox:
+        """Return the sandbox and what its probe says; with `auto` and nothing kept yet, what would be kept.
 
-        `own` is what the agent brings along: `codex`, or `none`.
+        `own` is what the agent brings along: `codex`, or `none`. `keep` is for a host that starts a job: others need not
+        have what those have.
         """
         if self._wanted != AUTO:
             return self._as_set(SandboxKind(self._wanted), own)
         kept = self._pin.read()
-        return self._as_kept(SandboxKind(kept), own) if kept is not None else self._found(own)
+        return self._as_kept(SandboxKind(kept), own) if kept is not None else self._found(own, keep=keep)
 
     def known(self) -> SandboxKind | None:
         """Return the kind that is set or kept, without trying it; None while `auto` has found none."""
@@ -115,17 +116,18 @@ class SandboxChoice:
             check = Check(CHECK, check.status, words, check.remediation or _CHOOSE, check.facts)
         return ChosenSandbox(kind, wall, check, parts)
 
-    def _found(self, own: SandboxKind) -> ChosenSandbox:
+    def _found(self, own: SandboxKind, *, keep: bool) -> ChosenSandbox:
         kind = SandboxKind.DOCKER if self._image_named else SandboxKind.BUBBLEWRAP
         wall = self._walls[kind]
         check, parts = _of(kind, wall)
         if check.status is CheckStatus.PASSED:
-            return self._as_kept_by_all(kind, ChosenSandbox(kind, wall, check, parts), own)
+            found = ChosenSandbox(kind, wall, check, parts)
+            return self._as_kept_by_all(kind, found, own) if keep else found
         if check.status is CheckStatus.UNKNOWN or self._image_named:
             # Nothing is kept: what could not be tried now may hold later, and who names an image wants containers.
             return ChosenSandbox(kind, wall, check, parts)
         without = ChosenSandbox(own, None, _plain(own, f"{_WORDS[own]}: {check.message}", check.remediation or _CHOOSE))
-        return self._as_kept_by_all(NO_WALL, without, own)
+        return self._as_kept_by_all(NO_WALL, without, own) if keep else without
 
     def _as_kept_by_all(self, kind: SandboxKind, chosen: ChosenSandbox, own: SandboxKind) -> ChosenSandbox:
         kept = SandboxKind(self._pin.keep(kind.value))

@@ -133,10 +133,20 @@ def _moved_up(name: str, folder: int, top: int) -> str:
 
 
 def give_to(root: Path, uid: int, gid: int) -> None:
-    """Make a user the owner of a file, or of a folder and all that is in it; links themselves, not what they name."""
-    os.chown(root, uid, gid, follow_symlinks=False)
-    if root.is_symlink() or not root.is_dir():
-        return
-    for _, folders, files, descriptor in os.fwalk(root):
-        for name in (*folders, *files):
-            os.chown(name, uid, gid, dir_fd=descriptor, follow_symlinks=False)
+    """Make a user the owner of a folder and all that is in it; of links themselves, never of what they name.
+
+    Nobody else may work in the folder meanwhile. Raises OSError, also for folders that lie deeper than a path can say.
+    """
+    _own(root, root.lstat(), uid, gid)
+    waiting = [os.fspath(root)] if root.is_dir() and not root.is_symlink() else []
+    while waiting:
+        with os.scandir(waiting.pop()) as entries:
+            for entry in entries:
+                _own(entry.path, entry.stat(follow_symlinks=False), uid, gid)
+                if entry.is_dir(follow_symlinks=False):
+                    waiting.append(entry.path)
+
+
+def _own(path: str | Path, found: os.stat_result, uid: int, gid: int) -> None:
+    if (found.st_uid, found.st_gid) != (uid, gid):
+        os.chown(path, uid, gid, follow_symlinks=False)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from moonmind.adapters.files import discard
-from moonmind.adapters.trees import remove_tree
+from moonmind.adapters.trees import give_to, remove_tree
 from tests.support.trees import deepen
 
 
@@ -147,3 +147,24 @@ def test_what_is_not_there_is_removed_already_and_a_link_goes_alone(tmp_path: Pa
     (tmp_path / "link").symlink_to("kept")
     remove_tree(tmp_path / "link")
     assert [path.name for path in tmp_path.iterdir()] == ["kept"]
+
+
+@pytest.mark.parametrize("depth", [1, 40, 400])
+def test_a_tree_is_given_away_whole_and_no_link_is_followed(tmp_path: Path, depth: int) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root gives files away")
+    kept = tmp_path / "kept"
+    kept.mkdir()
+    root = tmp_path / "given"
+    root.mkdir()
+    deep = root
+    for _ in range(depth):
+        deep = deep / "d"
+        deep.mkdir()
+    (deep / "file").touch()
+    (deep / "link").symlink_to(kept)
+    os.mkfifo(root / "pipe")
+    give_to(root, 65534, 65534)
+    found = [root, root / "pipe", deep, deep / "file", deep / "link"]
+    assert {(path.lstat().st_uid, path.lstat().st_gid) for path in found} == {(65534, 65534)}
+    assert kept.stat().st_uid == 0

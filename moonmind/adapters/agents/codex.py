@@ -60,8 +60,8 @@ class CodexAgent(SupervisedAgent):
         login = find_login(self._options)
         return login.kind is not LoginKind.NONE and not login.behind_proxy
 
-    def _sandbox(self) -> ChosenSandbox:
-        chosen = super()._sandbox()
+    def _sandbox(self, *, keep: bool = False) -> ChosenSandbox:
+        chosen = super()._sandbox(keep=keep)
         if chosen.wall is None or not self._lent():
             return chosen
         return without_wall(
@@ -80,7 +80,8 @@ class CodexAgent(SupervisedAgent):
             )
         sandbox = self._confined(job)
         home_key = job.home_key or job.key.partition("/")[0]
-        home = self._codex_home(home_key)
+        own = self._codex_home(home_key)
+        home = own if sandbox.wall is None else self._walled_home(job) / "codex"
         seen = self._seen(job, home, sandbox)
         confines = self._furnish(job, home, login, sandbox, seen)
         resumes = job.resume_thread is not None and knows_thread(home, job.resume_thread)
@@ -99,7 +100,7 @@ class CodexAgent(SupervisedAgent):
             # Codex counts a resumed conversation from its beginning.
             usage_before=self._jobs.usage_of(home_key, job.resume_thread) if resumes and job.resume_thread else {},
         )
-        lent = Loan(str(login.auth_file), str(home / AUTH_FILE))
+        lent = Loan(str(login.auth_file), str(own / AUTH_FILE))
         if not login.behind_proxy:
             return replace(order, loan=lent, environment={**seen.environment, **proxies(self._options.environment)})
         if login.relayed:

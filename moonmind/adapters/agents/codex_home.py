@@ -1,5 +1,6 @@
 """A run's own CODEX_HOME: configuration that lets Codex work alone, and no credential that its commands could use."""
 
+import os
 import re
 import tomllib
 from collections.abc import Mapping
@@ -11,6 +12,7 @@ import tomli_w
 from moonmind.adapters.agents.agent_options import AgentOptions
 from moonmind.adapters.agents.codex_login import Login, find_login
 from moonmind.adapters.supervisor.folder import write_whole
+from moonmind.adapters.trees import remove_tree
 from moonmind.errors import NotConfigured
 from moonmind.ports.sandbox import SandboxKind
 
@@ -24,6 +26,9 @@ DEFAULT_BASE_URL = "https://api.openai.com/v1"
 CHATGPT_BASE_URL = "https://chatgpt.com/backend-api/"
 """Where a ChatGPT login's calls go; Codex's own setting `chatgpt_base_url` names another place."""
 
+_THREAD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{2,127}")
+_DATE_FOLDERS = 3
+"""Codex keeps conversations by year, month and day."""
 _LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 QUIET: Mapping[str, Any] = {
@@ -112,6 +117,9 @@ def furnish(home: Path, config: Mapping[str, Any], instructions: str = "") -> No
     Whatever Codex or an older program noted in the configuration is replaced, its trust in a folder above all.
     """
     home.mkdir(exist_ok=True, mode=0o700)
+    for name in (INSTRUCTIONS_FILE, CONFIG_FILE):
+        if (home / name).is_dir() and not (home / name).is_symlink():
+            remove_tree(home / name)
     if instructions:
         write_whole(home / INSTRUCTIONS_FILE, instructions.encode())
     else:
@@ -120,10 +128,31 @@ def furnish(home: Path, config: Mapping[str, Any], instructions: str = "") -> No
 
 
 def knows_thread(home: Path, thread_id: str) -> bool:
-    """Return True if a conversation can be resumed from this home."""
-    # Codex keeps them by year, month and day. The folder is the agent's: however deep it made it, we look no deeper.
-    places = ("rollout-*", "*/rollout-*", "*/*/rollout-*", "*/*/*/rollout-*")
-    return any(path.stem.endswith(thread_id) for place in places for path in (home / "sessions").glob(place))
+    """Return True if a conversation can be resumed from this home.
+
+    The folder and the id are the agent's: the id becomes an argument, so it must look like one, and no link is followed.
+    """
+    sessions = home / "sessions"
+    if not _THREAD.fullmatch(thread_id) or sessions.is_symlink():
+        return False
+    return _holds_thread(sessions, thread_id, _DATE_FOLDERS)
+
+
+def _holds_thread(folder: Path, thread_id: str, deeper: int) -> bool:
+    try:
+        with os.scandir(folder) as entries:
+            found = [entry for entry in entries if not entry.is_symlink()]
+    except OSError:
+        return False
+    return any(
+        (entry.name.startswith("rollout-") and Path(entry.name).stem.endswith(thread_id))
+        or (
+            deeper > 0
+            and entry.is_dir(follow_symlinks=False)
+            and _holds_thread(Path(entry.path), thread_id, deeper - 1)
+        )
+        for entry in found
+    )
 
 
 def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:

@@ -80,7 +80,9 @@ class ScriptedAgent(SupervisedAgent):
         if sandbox.wall is None:
             return order
         # In its home, which is made to belong to whoever the job is behind the wall.
-        write_whole(state.with_name("home") / script.name, script.read_bytes())
+        home = self._walled_home(job) / "home"
+        home.mkdir(exist_ok=True, mode=0o700)
+        write_whole(home / script.name, script.read_bytes())
         behind = (PYTHON, "-I", _PLAYER, f"{HOME}/{script.name}", f"{HOME}/{state.name}", thread)
         order = replace(order, argv=behind, environment=self._walled_environment(job, {}))
         return self._behind(sandbox.wall, order, job, (Mount(Path(scripted_player.__file__), _PLAYER),))

@@ -1,8 +1,10 @@
 """The part of an agent adapter that is the same for every agent run under our supervisor."""
 
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 
 import structlog
 
@@ -94,13 +96,13 @@ class SupervisedAgent(ABC):
         """Return the values that no log, artifact or patch may hold."""
         return self._options.secrets
 
-    def _sandbox(self) -> ChosenSandbox:
-        """Return what confines a job that starts now."""
-        return self._options.sandbox.chosen(self.brings)
+    def _sandbox(self, *, keep: bool = False) -> ChosenSandbox:
+        """Return what confines a job that starts now; with `keep` because one does."""
+        return self._options.sandbox.chosen(self.brings, keep=keep)
 
     def _confined(self, job: AgentJob) -> ChosenSandbox:
         """Note and return what confines a job that is about to start. Raises SandboxFailed, SandboxUnavailable."""
-        sandbox = self._sandbox()
+        sandbox = self._sandbox(keep=True)
         sandbox.require()
         write_whole(self._jobs.folder(job.key).sandbox, sandbox.kind.value.encode())
         return sandbox
@@ -111,7 +113,7 @@ class SupervisedAgent(ABC):
             raise AgentError(f"the agent could not be started: there is no folder {job.workspace}")
         folder = self._jobs.folder(job.key)
         folder.link.mkdir(exist_ok=True, mode=0o711)
-        home = self._jobs.home(job.home_key or job.key.partition("/")[0]) / "home"
+        home = self._walled_home(job) / "home"
         home.mkdir(exist_ok=True, mode=0o700)
         seen = (
             Mount(job.workspace, WORKSPACE, writable=True),
@@ -119,13 +121,19 @@ class SupervisedAgent(ABC):
             *mounts,
             Mount(folder.link, LINK),
         )
-        if wall.user is not None:
+        if os.geteuid() == 0:  # nobody else can give; what is there may be of a wall of another kind
             for mount in seen:
                 if mount.writable:
-                    give_to(mount.source, *wall.user)
+                    give_to(mount.source, *(wall.user or (os.geteuid(), os.getegid())))
         command = (PYTHON, "-I", "-S", f"{LINK}/{ENTRY}", LINK, str(PORT), *order.argv)
         wrapped = wall.wrap(BoxedCommand(self._jobs.mark(job.key), command, order.environment, seen))
         return replace(order, argv=wrapped.argv, environment=wrapped.environment, walled=True)
+
+    def _walled_home(self, job: AgentJob) -> Path:
+        """Return the folder of what a run's jobs behind walls keep: they may write it, so no other job is ever given it."""
+        folder = self._jobs.home(job.home_key or job.key.partition("/")[0]) / "walled"
+        folder.mkdir(exist_ok=True, mode=0o700)
+        return folder
 
     def _walled_environment(self, job: AgentJob, added: Mapping[str, str]) -> dict[str, str]:
         mark = self._jobs.mark(job.key)

@@ -81,7 +81,9 @@ def test_auto_chooses_once_and_keeps_to_it(
     keeps: str | None,
 ) -> None:
     kept = Kept()
-    found = choice("auto", docker, bubblewrap, kept, image=image).chosen(own)
+    seen = choice("auto", docker, bubblewrap, kept, image=image).chosen(own)
+    assert (seen.kind, kept.value) == (kind or own, None), "to look decides nothing"
+    found = choice("auto", docker, bubblewrap, kept, image=image).chosen(own, keep=True)
     assert (found.kind, kept.value) == (kind or own, keeps)
     assert found.check.facts["sandbox"] == found.kind.value
     if keeps is not None:
@@ -93,7 +95,7 @@ def test_auto_chooses_once_and_keeps_to_it(
 @pytest.mark.parametrize("first", ["docker", "bubblewrap", "codex"])
 def test_of_two_processes_that_choose_at_once_both_keep_to_the_first(first: str) -> None:
     kept = Kept(first=first)
-    found = choice("auto", HOLDS, HOLDS, kept).chosen(CODEX)
+    found = choice("auto", HOLDS, HOLDS, kept).chosen(CODEX, keep=True)
     assert (found.kind.value, kept.asked) == (first, ["bubblewrap"])
 
 
