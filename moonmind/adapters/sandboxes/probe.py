@@ -38,6 +38,8 @@ _LOCK, _PLANTED = "lock", "planted.json"
 _SECONDS = 60.0
 _SIGNAL_SECONDS = 5.0
 _OUTPUT = 1 << 20
+_PASSING = ("resource temporarily unavailable", "no space left", "cannot allocate memory", "too many open files")
+"""Words of a host that lacks something now: they show nothing of the wall."""
 _SYSTEM = (
     "/etc/shadow",
     "/etc/gshadow",
@@ -119,6 +121,9 @@ def check(
 
 
 def _judged(sandbox: Sandbox, proof: Proof, holds: str, fix: Callable[[str], str], facts: Mapping[str, str]) -> Check:
+    if not proof.answered and any(words in proof.words.lower() for words in _PASSING):
+        message = f"whether {sandbox.kind} holds could not be found out: {proof.words}"
+        return Check(CHECK, CheckStatus.UNKNOWN, message, "Free what the host lacks, then run `moonmind doctor` again.")
     if proof.late:
         message = f"whether {sandbox.kind} holds could not be found out: no answer in {_SECONDS:.0f} s"
         return Check(CHECK, CheckStatus.UNKNOWN, message, "Run `moonmind doctor` again when this host is less busy.")
