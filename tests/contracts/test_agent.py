@@ -16,6 +16,7 @@ import pytest
 from moonmind.errors import AgentError
 from moonmind.ports.agent import JobEnd, JobLimits, JobState
 from tests.support.agents import KEY, SECRET, CodexScene, Scene, ScriptedScene, codex_binary
+from tests.support.plain_wall import require_walls
 from tests.support.processes import ROOT, alive
 from tests.support.waiting import until
 from tests.support.walled_agents import CodexBehindBubblewrap, ScriptedBehindBubblewrap
@@ -31,6 +32,8 @@ REAL_WALLED = pytest.param(
 def scene(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Scene]:
     if issubclass(request.param, CodexScene) and codex_binary() is None:
         pytest.skip("there is no codex binary")
+    if hasattr(request.param, "kind"):
+        require_walls()
     made: Scene = request.param(tmp_path)
     yield made
     made.close()

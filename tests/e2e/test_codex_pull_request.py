@@ -12,6 +12,7 @@ from tests.support import git_repos, spec_kit
 from tests.support.agents import adding, codex_binary, confines
 from tests.support.docker_engine import DockerEngine
 from tests.support.leaks import files_with, rows_with
+from tests.support.plain_wall import require_walls
 from tests.support.processes import argv_with
 from tests.support.responses_server import ResponsesServer
 from tests.support.team import RUNS, TERMINAL, Team, new_queue, rabbitmq_url, team
@@ -42,6 +43,8 @@ def members(request: pytest.FixtureRequest, empty_postgres_url: str, tmp_path: P
     binary = codex_binary()
     if binary is None:
         pytest.skip("there is no codex binary")
+    if request.param == "bubblewrap":
+        require_walls()
     if request.param == "codex" and not confines(binary, tmp_path):
         pytest.skip("machine: Codex's sandbox cannot be set up")
     settings = {

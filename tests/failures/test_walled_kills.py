@@ -12,6 +12,7 @@ import pytest
 from moonmind.adapters.supervisor import kernel
 from tests.support.docker_engine import DockerEngine
 from tests.support.engines import Engine, assert_published_once, attempts
+from tests.support.plain_wall import require_walls
 from tests.support.processes import alive
 from tests.support.waiting import until
 
@@ -85,6 +86,8 @@ def walled(request: pytest.FixtureRequest, engine: Engine, tmp_path: Path) -> Wa
     script.write_text(json.dumps({"version": 1, "steps": steps}))
     engine.team.env |= {"MOONMIND_SCRIPT": str(script), "MOONMIND_SANDBOX": request.param}
     docker: DockerEngine | None = None
+    if request.param == "bubblewrap":
+        require_walls()
     if request.param == "docker":
         docker = request.getfixturevalue("docker_engine")
         assert docker is not None

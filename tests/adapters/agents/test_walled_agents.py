@@ -15,6 +15,7 @@ from moonmind.ports.agent import JobState
 from moonmind.ports.check import Check, CheckStatus
 from moonmind.ports.sandbox import BoxedCommand, SandboxKind, Wrapped
 from tests.support.agents import CodexScene, ScriptedScene, codex_binary
+from tests.support.plain_wall import require_walls
 from tests.support.walled_agents import CodexBehindBubblewrap, ScriptedBehindBubblewrap
 
 DOCKER = SandboxKind.DOCKER
@@ -103,6 +104,7 @@ def test_nothing_of_the_workers_environment_is_behind_the_wall(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: str
 ) -> None:
     monkeypatch.setenv(name, value)
+    require_walls()
     made = ScriptedBehindBubblewrap(tmp_path)
     (made.root / "script.json").write_text(
         '{"version": 1, "steps": [{"print_environment": true}, {"end": "completed"}]}'
@@ -124,6 +126,7 @@ def test_nothing_of_the_workers_environment_is_behind_the_wall(
 def test_what_a_job_behind_a_wall_may_write_is_given_to_no_other_job(tmp_path: Path) -> None:
     if codex_binary() is None:
         pytest.skip("there is no codex binary")
+    require_walls()
     walled = CodexBehindBubblewrap(tmp_path)
     walled.behave("work")
     try:

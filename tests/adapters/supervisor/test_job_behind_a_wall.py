@@ -13,10 +13,16 @@ from moonmind.adapters.supervisor.link import URL
 from moonmind.adapters.supervisor.order import PROXY_TOKEN, PROXY_URL, KeyProxy
 from moonmind.ports.agent import JobEnd
 from tests.adapters.supervisor.test_job import HOLD, SAY, Bench
-from tests.support.plain_wall import LINK, walled
+from tests.support.plain_wall import LINK, require_walls, walled
 from tests.support.processes import alive
 from tests.support.responses_server import ResponsesServer
 from tests.support.waiting import until
+
+
+@pytest.fixture(autouse=True)
+def walls() -> None:
+    require_walls()
+
 
 ENVIRONMENT = {"PATH": "/usr/bin:/bin"}
 STUBBORN = SAY + (
