@@ -86,12 +86,12 @@ class SandboxChoice:
         if self._wanted != AUTO:
             return self._as_set(SandboxKind(self._wanted), own)
         kept = self._pin.read()
-        return self._as_kept(SandboxKind(kept), own) if kept is not None else self._found(own, keep=keep)
+        return self._as_kept(kept, own) if kept is not None else self._found(own, keep=keep)
 
     def known(self) -> SandboxKind | None:
-        """Return the kind that is set or kept, without trying it; None while `auto` has found none."""
+        """Return the kind that is set or kept, without trying it; None while none is, or none that this program knows."""
         kind = self._wanted if self._wanted != AUTO else self._pin.read()
-        return SandboxKind(kind) if kind is not None else None
+        return SandboxKind(kind) if kind in list(SandboxKind) else None
 
     def wall(self, kind: SandboxKind) -> Sandbox | None:
         """Return the wall of a kind, which a job that still runs may have been given."""
@@ -105,7 +105,10 @@ class SandboxChoice:
             kind = own
         return ChosenSandbox(kind, None, _plain(kind, f"{_WORDS[kind]} (MOONMIND_SANDBOX={self._wanted})"))
 
-    def _as_kept(self, kind: SandboxKind, own: SandboxKind) -> ChosenSandbox:
+    def _as_kept(self, kept: str, own: SandboxKind) -> ChosenSandbox:
+        if kept not in list(SandboxKind):
+            return _unknown(kept, own)
+        kind = SandboxKind(kept)
         wall = self._walls.get(kind)
         if wall is None:
             words = f"{_WORDS[own]}: no wall could be built when this installation chose its sandbox"
@@ -130,8 +133,8 @@ class SandboxChoice:
         return self._as_kept_by_all(NO_WALL, without, own) if keep else without
 
     def _as_kept_by_all(self, kind: SandboxKind, chosen: ChosenSandbox, own: SandboxKind) -> ChosenSandbox:
-        kept = SandboxKind(self._pin.keep(kind.value))
-        return chosen if kept is kind else self._as_kept(kept, own)
+        kept = self._pin.keep(kind.value)
+        return chosen if kept == kind.value else self._as_kept(kept, own)
 
 
 def without_wall(own: SandboxKind, why: str) -> ChosenSandbox:
@@ -151,6 +154,12 @@ _WORDS: Mapping[SandboxKind, str] = {
     SandboxKind.CODEX: "jobs run in Codex's own sandbox",
     SandboxKind.NONE: "jobs run without a sandbox",
 }
+
+
+def _unknown(kept: str, own: SandboxKind) -> ChosenSandbox:
+    words = f"this installation keeps to the sandbox {kept!r}, which this version of MoonMind does not know"
+    fix = "Upgrade MoonMind on this host, or name a sandbox in MOONMIND_SANDBOX."
+    return ChosenSandbox(own, None, Check(CHECK, CheckStatus.FAILED, words, fix))
 
 
 def _of(kind: SandboxKind, wall: Sandbox) -> tuple[Check, tuple[Check, ...]]:

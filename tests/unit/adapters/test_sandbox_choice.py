@@ -142,3 +142,11 @@ def test_what_a_wall_says_of_its_parts_is_said_too(status: CheckStatus) -> None:
     assert [check.name for check in found.parts] == ["sandbox.tool"]
     assert (found.check.name, found.check.status) == ("sandbox", status)
     assert found.check.facts == {"version": "1", "sandbox": "docker"}
+
+
+@pytest.mark.parametrize("kept", ["firecracker", "", "Docker"])
+def test_what_a_newer_program_keeps_is_refused_in_words(kept: str) -> None:
+    made = choice("auto", HOLDS, HOLDS, Kept(kept))
+    assert made.known() is None
+    with pytest.raises(SandboxFailed, match="does not know"):
+        made.chosen(CODEX).require()
