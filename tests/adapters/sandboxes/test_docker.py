@@ -471,7 +471,6 @@ class Weak(Docker):
 
 HOLES: dict[str, tuple[tuple[str, ...], str]] = {
     "the host's processes": (("--pid", "host"), "has to be the first process"),
-    "a folder of the host": (("--mount", "type=bind,source=/,target=/host"), "read a file of another run"),
     "privileges by programs": (("--security-opt", "no-new-privileges=false"), "system calls cannot be filtered"),
     "capabilities": (("--cap-add", "CHOWN"), "hold capabilities"),
 }
@@ -484,7 +483,7 @@ def test_a_hole_in_the_wall_is_found(
 ) -> None:
     sandbox = sandbox_of(docker_engine, tmp_path)
     weak = Weak(sandbox._options)
-    weak.hole = tuple(part.format(sock=docker_engine.host.removeprefix("unix://")) for part in hole)
+    weak.hole = hole
     check = weak.check()[-1]
     assert (check.name, check.failed) == ("sandbox", True)
     assert words in check.message
