@@ -129,6 +129,8 @@ class Attempts:
     def _search(self) -> Iterator[str]:
         """Find planted files that are shown under another path than their own."""
         programs = {os.path.basename(path) for path in self.plan["program"]}
+        for place in _mounted():
+            yield from self._below(place)
         # First what is mounted: it is there on purpose, and not much.
         queue, left = [*_mounted(), "/"], _SEARCHED
         while queue and left > 0:
@@ -143,6 +145,17 @@ class Attempts:
                             queue.append(entry.path)
             except OSError:
                 continue
+
+    def _below(self, place: str) -> Iterator[str]:
+        """Find what was planted where a folder of the host, or all of it, is mounted: too deep to come upon it."""
+        folders: dict[str, list[str]] = self.plan["folders"]
+        planted = [f"{name}/{PREFIX}{self.token}-{kind}" for kind, names in folders.items() for name in names]
+        for path in [*planted, *self.plan["program"]]:
+            parts = path.strip("/").split("/")
+            for first in range(len(parts)):
+                shown = os.path.join(place, *parts[first:])
+                if os.path.exists(shown):
+                    yield shown
 
     def _places(self, kind: str) -> list[str]:
         """Return where a planted file may be."""
@@ -456,7 +469,7 @@ def _mounted() -> Iterator[str]:
     with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as file:
         for line in file:
             place = line.split(" ")[4].encode("latin-1", "ignore").decode("unicode_escape")
-            if not any(place == folder or place.startswith(folder + "/") for folder in ("", *_NOT_SEARCHED)):
+            if place != "/" and not any(place == folder or place.startswith(folder + "/") for folder in _NOT_SEARCHED):
                 yield place
 
 

@@ -470,6 +470,7 @@ class Weak(Docker):
 
 
 HOLES: dict[str, tuple[tuple[str, ...], str]] = {
+    "the host's files": (("--mount", "type=bind,source=/,target=/host"), "read a file beside MoonMind's program"),
     "the host's processes": (("--pid", "host"), "has to be the first process"),
     "privileges by programs": (("--security-opt", "no-new-privileges=false"), "system calls cannot be filtered"),
     "capabilities": (("--cap-add", "CHOWN"), "hold capabilities"),
