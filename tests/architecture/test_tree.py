@@ -9,6 +9,8 @@ ROOT = Path(__file__).parents[2]
 FOREIGN_NAMES = {
     "process_bind_param": "SQLAlchemy's name",
     "process_result_value": "SQLAlchemy's name",
+    "process_request": "the name of socketserver",
+    "process_request_thread": "the name of socketserver",
 }
 SHARED_NAMES = {
     "__init__.py": "Python's name",
