@@ -289,6 +289,10 @@ class SandboxFailed(NotConfigured):
     )
 
 
+class SandboxMissing(SandboxFailed):
+    """This host has not what a sandbox is built of."""
+
+
 class Unavailable(MoonMindError):
     """A service we need does not answer now."""
 

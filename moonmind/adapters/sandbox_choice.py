@@ -6,16 +6,14 @@ from typing import Protocol
 
 from moonmind.errors import SandboxFailed, SandboxUnavailable
 from moonmind.ports.check import Check, CheckStatus
-from moonmind.ports.sandbox import CHECK, Sandbox, SandboxKind
+from moonmind.ports.sandbox import CHECK, MISSING, Sandbox, SandboxKind
 
 AUTO = "auto"
 NO_WALL = SandboxKind.CODEX
 """What `auto` keeps to where no wall can be built: Codex's own sandbox, and none for an agent that has none."""
 
-_CHOOSE = (
-    "Install bubblewrap, or name an image (MOONMIND_SANDBOX_IMAGE) for containers, then have `moonmind sandbox reset` choose "
-    "again; MOONMIND_SANDBOX names a sandbox whatever `auto` found."
-)
+_NAME = "MOONMIND_SANDBOX names a sandbox whatever was found."
+_CHOOSE = f"Correct that, or have `moonmind sandbox reset` choose again. {_NAME}"
 
 
 class Pin(Protocol):
@@ -111,8 +109,7 @@ class SandboxChoice:
         kind = SandboxKind(kept)
         wall = self._walls.get(kind)
         if wall is None:
-            words = f"{_WORDS[own]}: no wall could be built when this installation chose its sandbox"
-            return ChosenSandbox(own, None, _plain(own, words, _CHOOSE))
+            return ChosenSandbox(own, None, self._weaker(own))
         check, parts = _of(kind, wall)
         if check.failed:
             words = f"this installation's jobs run in {kind.value}, which does not hold here now: {check.message}"
@@ -126,11 +123,21 @@ class SandboxChoice:
         if check.status is CheckStatus.PASSED:
             found = ChosenSandbox(kind, wall, check, parts)
             return self._as_kept_by_all(kind, found, own) if keep else found
-        if check.status is CheckStatus.UNKNOWN or self._image_named:
-            # Nothing is kept: what could not be tried now may hold later, and who names an image wants containers.
+        if self._image_named or MISSING not in check.facts:
+            # Nothing is kept and no job starts: who names an image wants containers, a setting can be corrected, a hole is one,
+            # and what could not be tried now may hold later.
             return ChosenSandbox(kind, wall, check, parts)
-        without = ChosenSandbox(own, None, _plain(own, f"{_WORDS[own]}: {check.message}", check.remediation or _CHOOSE))
+        without = ChosenSandbox(own, None, self._weaker(own))
         return self._as_kept_by_all(NO_WALL, without, own) if keep else without
+
+    def _weaker(self, own: SandboxKind) -> Check:
+        """Say that jobs are not behind a wall, why, and what to do: nobody chose that."""
+        now = _of(SandboxKind.BUBBLEWRAP, self._walls[SandboxKind.BUBBLEWRAP])[0]
+        if now.status is CheckStatus.PASSED:
+            why, fix = "bubblewrap holds here now", "Have it chosen: `moonmind sandbox reset`."
+        else:
+            why, fix = now.message, f"{now.remediation} Then `moonmind sandbox reset` chooses again. {_NAME}".strip()
+        return Check(CHECK, CheckStatus.UNKNOWN, f"{_WORDS[own]}: {why}", fix, {CHECK: own.value})
 
     def _as_kept_by_all(self, kind: SandboxKind, chosen: ChosenSandbox, own: SandboxKind) -> ChosenSandbox:
         kept = self._pin.keep(kind.value)

@@ -24,6 +24,8 @@ class SandboxKind(StrEnum):
 
 CHECK = "sandbox"
 """The name of the check of what confines jobs."""
+MISSING = "missing"
+"""A fact of that check: this host cannot build the sandbox at all, which is no fault of a setting, and no hole."""
 WORKSPACE = "/workspace"
 """Where a job finds its folder, in every sandbox that has a wall."""
 HOME = "/home/job"

@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 import moonmind
 from moonmind.adapters.sandboxes import bubblewrap_advice, bubblewrap_start, probe, syscall_filter, system_files
 from moonmind.adapters.sandboxes.sandbox_options import SandboxOptions
-from moonmind.errors import SandboxFailed
+from moonmind.errors import SandboxFailed, SandboxMissing
 from moonmind.ports.check import Check, CheckStatus
 from moonmind.ports.sandbox import CHECK, HOME, PATH, PYTHON, TEMPORARY, BoxedCommand, Mount, SandboxKind, Wrapped
 
@@ -138,10 +138,10 @@ class Bubblewrap:
                 return str(path)
             old.append(program)
         if old:
-            raise SandboxFailed(
+            raise SandboxMissing(
                 f"{', '.join(old)} cannot be used: bubblewrap has to be version 0.5 or later", remediation=_INSTALL
             )
-        raise SandboxFailed("there is no bwrap on PATH, and none in a Codex package", remediation=_INSTALL)
+        raise SandboxMissing("there is no bwrap on PATH, and none in a Codex package", remediation=_INSTALL)
 
     def _interpreter(self) -> tuple[str, tuple[Path, ...]]:
         """Return a Python that is behind the wall, and what has to be shown for it. Raises SandboxFailed."""

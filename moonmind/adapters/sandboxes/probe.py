@@ -26,9 +26,9 @@ from moonmind.adapters.supervisor import kernel
 from moonmind.adapters.supervisor.containment import Contained, Kind, contain
 from moonmind.adapters.supervisor.link import ENTRY, PORT, Link
 from moonmind.adapters.trees import remove_tree
-from moonmind.errors import MoonMindError, SandboxFailed
+from moonmind.errors import MoonMindError, SandboxFailed, SandboxMissing
 from moonmind.ports.check import Check, CheckStatus
-from moonmind.ports.sandbox import CHECK, LINK, PATH, PYTHON, WORKSPACE, BoxedCommand, Mount, Sandbox
+from moonmind.ports.sandbox import CHECK, LINK, MISSING, PATH, PYTHON, WORKSPACE, BoxedCommand, Mount, Sandbox
 
 SHOWN = "/run/probe"
 """Where the attempts find their plan, behind the wall: a read-only folder."""
@@ -113,7 +113,8 @@ def check(
                 _refuted[key] = (time.monotonic(), proof)
     except MoonMindError as error:
         status = CheckStatus.UNKNOWN if error.retryable else CheckStatus.FAILED
-        return Check(CHECK, status, error.message, error.advice)
+        facts = {MISSING: "yes"} if isinstance(error, SandboxMissing) else {}
+        return Check(CHECK, status, error.message, error.advice, facts)
     except OSError as error:
         message = f"whether {sandbox.kind} holds could not be found out: {error}"
         return Check(CHECK, CheckStatus.UNKNOWN, message, "Free what the host lacks, then run `moonmind doctor` again.")
@@ -129,7 +130,9 @@ def _judged(sandbox: Sandbox, proof: Proof, holds: str, fix: Callable[[str], str
         return Check(CHECK, CheckStatus.UNKNOWN, message, "Run `moonmind doctor` again when this host is less busy.")
     if not proof.answered:
         message = f"{sandbox.kind} cannot be used on this host: {proof.words}"
-        return Check(CHECK, CheckStatus.FAILED, message, fix(proof.words) or SandboxFailed.remediation)
+        return Check(
+            CHECK, CheckStatus.FAILED, message, fix(proof.words) or SandboxFailed.remediation, {MISSING: "yes"}
+        )
     if proof.through:
         found = "; ".join(f"{breach.WORDS.get(name, name)} ({name}: {how})" for name, how in proof.through.items())
         message = f"{sandbox.kind} does not hold: a job can {found}"

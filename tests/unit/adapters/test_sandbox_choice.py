@@ -18,6 +18,7 @@ BOTH = (CODEX, NONE)
 class Wall:
     kind: SandboxKind
     status: CheckStatus
+    missing: bool = False
     user: tuple[int, int] | None = None
 
     def wrap(self, job: BoxedCommand) -> Wrapped:
@@ -31,7 +32,8 @@ class Wall:
 
     def check(self) -> tuple[Check, ...]:
         first = Check("sandbox.tool", HOLDS, "there is one", facts={"version": "1"})
-        return (first, Check("sandbox", self.status, f"{self.kind.value} says so", "fix it"))
+        facts = {"missing": "yes"} if self.missing else {}
+        return (first, Check("sandbox", self.status, f"{self.kind.value} says so", "fix it", facts))
 
 
 @dataclass
@@ -51,9 +53,12 @@ class Kept:
 
 
 def choice(
-    wanted: str, docker: CheckStatus, bubblewrap: CheckStatus, kept: Kept, *, image: bool = False
+    wanted: str, docker: CheckStatus, bubblewrap: CheckStatus, kept: Kept, *, image: bool = False, missing: bool = True
 ) -> SandboxChoice:
-    walls: dict[SandboxKind, Sandbox] = {DOCKER: Wall(DOCKER, docker), BUBBLEWRAP: Wall(BUBBLEWRAP, bubblewrap)}
+    walls: dict[SandboxKind, Sandbox] = {
+        DOCKER: Wall(DOCKER, docker),
+        BUBBLEWRAP: Wall(BUBBLEWRAP, bubblewrap, missing),
+    }
     return SandboxChoice(wanted, walls, kept, image_named=image)
 
 
@@ -65,7 +70,6 @@ def choice(
         (False, HOLDS, HOLDS, BUBBLEWRAP, "bubblewrap"),
         (False, HOLDS, FAILS, None, "codex"),
         (False, FAILS, FAILS, None, "codex"),
-        (False, HOLDS, UNKNOWN, BUBBLEWRAP, None),
         (True, HOLDS, HOLDS, DOCKER, "docker"),
         (True, HOLDS, FAILS, DOCKER, "docker"),
         (True, FAILS, HOLDS, DOCKER, None),
@@ -150,3 +154,21 @@ def test_what_a_newer_program_keeps_is_refused_in_words(kept: str) -> None:
     assert made.known() is None
     with pytest.raises(SandboxFailed, match="does not know"):
         made.chosen(CODEX).require()
+
+
+@pytest.mark.parametrize("status", [FAILS, UNKNOWN])
+def test_a_setting_to_correct_or_a_hole_never_takes_the_wall_away(status: CheckStatus) -> None:
+    kept = Kept()
+    found = choice("auto", HOLDS, status, kept, missing=False).chosen(CODEX, keep=True)
+    assert (found.kind, found.check.status, kept.value) == (BUBBLEWRAP, status, None)
+    with pytest.raises((SandboxFailed, SandboxUnavailable)):
+        found.require()
+
+
+@pytest.mark.parametrize(("now", "words"), [(HOLDS, "bubblewrap holds here now"), (FAILS, "bubblewrap says so")])
+def test_nobody_is_left_without_a_wall_unawares(now: CheckStatus, words: str) -> None:
+    found = choice("auto", FAILS, now, Kept("codex")).chosen(CODEX)
+    found.require()
+    assert found.check.status is UNKNOWN
+    assert words in found.check.message
+    assert "moonmind sandbox reset" in found.check.remediation
