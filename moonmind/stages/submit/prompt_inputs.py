@@ -59,4 +59,5 @@ def prompt_of(context: StageContext, plan: Plan, job: SubmitJob) -> str:
         previous="\n\n".join(words for words in (job.before.ended, context.note) if words),
         facts=project_facts(plan.feature, [path for path in listing if storable(path) == path], named, read),
         done=file.phases,
+        offline=not context.agent.reaches_host(),
     )

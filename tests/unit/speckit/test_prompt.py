@@ -204,3 +204,9 @@ def test_the_end_of_the_previous_attempt_is_passed_on_fenced() -> None:
     written = prompt(previous="begin " + "x" * 30_000 + " ``` failed at the end")
     assert "failed at the end\n````" in written
     assert "begin" not in written.partition("## How the previous attempt ended")[2]
+
+
+@pytest.mark.parametrize("offline", [True, False])
+def test_an_agent_without_a_network_is_told_so(offline: bool) -> None:
+    written = render_prompt(work=work_of(), documents={}, constitution_path=None, offline=offline)
+    assert ("There is no network" in written) is offline
