@@ -27,8 +27,9 @@ class Change:
 CHANGES: tuple[Change, ...] = (
     Change(
         "sandbox-auto",
-        "Agents work in bubblewrap where it passes its test: without a network and without the worker's files, HOME and PATH. "
-        "network_access and writable_roots of <label>.config.toml count in MOONMIND_SANDBOX=codex alone, which is what was before.",
+        "Agents work behind a wall (bubblewrap) where this host can build one: no network, and no files or tools outside of /usr. "
+        "`moonmind sandbox show` says what is chosen; MOONMIND_SANDBOX=codex keeps the sandbox of before, the only one in which "
+        "network_access and writable_roots of <label>.config.toml count.",
     ),
     Change(
         "sandbox-names",
