@@ -20,6 +20,7 @@ _COPIED = (
     "api_service",
     "specs",
     "docs",
+    "deploy",
     "README.md",
     "LICENSE",
     "alembic.ini",
