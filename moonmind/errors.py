@@ -292,6 +292,8 @@ class SandboxFailed(NotConfigured):
 class SandboxMissing(SandboxFailed):
     """This host has not what a sandbox is built of."""
 
+    code = "sandbox_missing"
+
 
 class Unavailable(MoonMindError):
     """A service we need does not answer now."""
