@@ -38,7 +38,10 @@ CURIOUS = "env; cat /proc/self/environ $CODEX_HOME/*.toml $CODEX_HOME/*.json ../
 DOCKER = pytest.param("docker", marks=[pytest.mark.docker])
 
 
-@pytest.fixture(params=["none", "codex", "bubblewrap", DOCKER])
+NONE = pytest.param("none", marks=[pytest.mark.full])
+
+
+@pytest.fixture(params=[NONE, "codex", "bubblewrap", DOCKER])
 def members(request: pytest.FixtureRequest, empty_postgres_url: str, tmp_path: Path) -> Iterator[Team]:
     binary = codex_binary()
     if binary is None:
