@@ -131,7 +131,7 @@ class SandboxChoice:
         return self._as_kept_by_all(NO_WALL, without, own) if keep else without
 
     def _weaker(self, own: SandboxKind) -> Check:
-        """Say that jobs are not behind a wall, why, and what to do: nobody chose that."""
+        """Return the check of jobs that are not behind a wall though nobody chose that: why, and what to do."""
         now = _of(SandboxKind.BUBBLEWRAP, self._walls[SandboxKind.BUBBLEWRAP])[0]
         if now.status is CheckStatus.PASSED:
             why, fix = "bubblewrap holds here now", "Have it chosen: `moonmind sandbox reset`."

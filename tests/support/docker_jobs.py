@@ -121,7 +121,7 @@ class DockerJob:
 
 @contextmanager
 def job(sandbox: Docker, folder: Path, **options: Any) -> Iterator[DockerJob]:
-    """Give a job to a test, and leave nothing of it."""
+    """Yield a job for a test, and leave nothing of it."""
     made = DockerJob(sandbox, folder, **options)
     try:
         yield made

@@ -15,8 +15,8 @@ import moonmind
 from moonmind.adapters.sandboxes import bubblewrap_advice, bubblewrap_start, probe, syscall_filter, system_files
 from moonmind.adapters.sandboxes.sandbox_options import SandboxOptions
 from moonmind.errors import SandboxFailed, SandboxMissing
-from moonmind.ports.check import Check, CheckStatus
-from moonmind.ports.sandbox import CHECK, HOME, PATH, PYTHON, TEMPORARY, BoxedCommand, Mount, SandboxKind, Wrapped
+from moonmind.ports.check import Check
+from moonmind.ports.sandbox import HOME, PATH, PYTHON, TEMPORARY, BoxedCommand, Mount, SandboxKind, Wrapped
 
 _NAMESPACES = ("--unshare-user", "--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts")
 _WHOLE = (
@@ -89,7 +89,7 @@ class Bubblewrap:
         try:
             facts = {"bwrap": self._bwrap()}
         except SandboxFailed as failure:
-            return (Check(CHECK, CheckStatus.FAILED, failure.message, failure.advice),)
+            return (probe.refusal(failure),)
         return (
             probe.check(
                 self, self.options, self._identity, holds=self._holds(), fix=bubblewrap_advice.advice, facts=facts
@@ -104,7 +104,7 @@ class Bubblewrap:
         )
 
     def _holds(self) -> str:
-        """Say which limits hold, and which of the operator's tools a job does not have."""
+        """Return in words which limits hold, and which of the operator's tools a job does not have."""
         limits, free = [f"{self.options.memory / (1 << 30):g} GiB in each folder in memory"], ["memory", "cores"]
         if _counts_processes():
             limits.append(f"{self._processes()} processes")
@@ -192,7 +192,7 @@ class Bubblewrap:
         return ["--bind" if mount.writable else "--ro-bind", str(source), mount.target]
 
     def _opened_by(self, source: Path) -> str:
-        """Say what a resolved path would open that no job may see; empty where it opens nothing."""
+        """Return what a resolved path would open that no job may see; empty where it opens nothing."""
         if any(source == Path(folder) or Path(folder).is_relative_to(source) for folder in _WHOLE):
             return "would open a whole folder of this system"
         if any(source.is_relative_to(folder) for folder in (*_RESERVED, "/etc", "/run")):
@@ -274,7 +274,7 @@ def _resolved(source: Path) -> Path:
 
 
 def _unfit(target: str) -> str:
-    """Say why nothing can be mounted there; empty where it can."""
+    """Return why nothing can be mounted there; empty where it can."""
     place = PurePosixPath(target)
     if not place.is_absolute() or ".." in place.parts or "\0" in target or place == PurePosixPath("/"):
         return "has no place behind the wall"

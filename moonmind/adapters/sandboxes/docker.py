@@ -278,7 +278,7 @@ class Docker:
             yield Check(name, CheckStatus.FAILED, error.message, error.advice)
 
     def _holds(self, engine: Engine, image: Image) -> str:
-        """Say which image jobs run in, and which limits hold."""
+        """Return in words which image jobs run in, and which limits hold."""
         options = self._options
         limits = {
             "memory": f"{options.memory / (1 << 30):g} GiB of memory",
@@ -343,7 +343,7 @@ class Docker:
         return passed
 
     def _foreign(self, owners: Sequence[tuple[int, int]]) -> str:
-        """Say what is wrong with an engine whose containers do not write here as they should."""
+        """Return what is wrong with an engine whose containers do not write here as they should."""
         if not owners:
             return f"what a job writes does not come out of a container of the engine at {self._client.host}"
         (found, _), (wanted, _) = owners[0], self._owner()

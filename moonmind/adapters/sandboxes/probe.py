@@ -112,13 +112,18 @@ def check(
             else:
                 _refuted[key] = (time.monotonic(), proof)
     except MoonMindError as error:
-        status = CheckStatus.UNKNOWN if error.retryable else CheckStatus.FAILED
-        facts = {MISSING: "yes"} if isinstance(error, SandboxMissing) else {}
-        return Check(CHECK, status, error.message, error.advice, facts)
+        return refusal(error)
     except OSError as error:
         message = f"whether {sandbox.kind} holds could not be found out: {error}"
         return Check(CHECK, CheckStatus.UNKNOWN, message, "Free what the host lacks, then run `moonmind doctor` again.")
     return _judged(sandbox, proof, holds, fix, facts or {})
+
+
+def refusal(error: MoonMindError) -> Check:
+    """Return the answer of a sandbox that could not even be tried; a fact tells whether this host lacks what it is built of."""
+    status = CheckStatus.UNKNOWN if error.retryable else CheckStatus.FAILED
+    facts = {MISSING: "yes"} if isinstance(error, SandboxMissing) else {}
+    return Check(CHECK, status, error.message, error.advice, facts)
 
 
 def _judged(sandbox: Sandbox, proof: Proof, holds: str, fix: Callable[[str], str], facts: Mapping[str, str]) -> Check:

@@ -118,7 +118,7 @@ def _parts(
 
 
 def _confined(sandbox: str | None) -> str:
-    """Say what confined the agent; empty where that is not known."""
+    """Return in words what confined the agent; empty where that is not known."""
     match sandbox:
         case None:
             return ""

@@ -1,10 +1,13 @@
 """Which sandbox jobs get, by what is set, what was kept, and what the walls say of themselves."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 
 from moonmind.adapters.sandbox_choice import SandboxChoice
+from moonmind.adapters.sandboxes.bubblewrap import Bubblewrap
+from moonmind.adapters.sandboxes.sandbox_options import SandboxOptions
 from moonmind.errors import SandboxFailed, SandboxUnavailable
 from moonmind.ports.check import Check, CheckStatus
 from moonmind.ports.sandbox import BoxedCommand, Sandbox, SandboxKind, Wrapped
@@ -172,3 +175,13 @@ def test_nobody_is_left_without_a_wall_unawares(now: CheckStatus, words: str) ->
     assert found.check.status is UNKNOWN
     assert words in found.check.message
     assert "moonmind sandbox reset" in found.check.remediation
+
+
+@pytest.mark.parametrize("own", BOTH)
+def test_a_host_without_bwrap_still_runs_agents_and_says_what_is_missing(tmp_path: Path, own: SandboxKind) -> None:
+    wall = Bubblewrap(SandboxOptions(tmp_path, "i", "h", {"PATH": str(tmp_path)}))
+    kept = Kept()
+    found = SandboxChoice("auto", {BUBBLEWRAP: wall}, kept, image_named=False).chosen(own, keep=True)
+    found.require()
+    assert (found.kind, kept.value, found.check.status) == (own, "codex", UNKNOWN)
+    assert "there is no bwrap" in found.check.message
