@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from moonmind.adapters.agents.agent_options import AgentOptions, JobTiming
+from moonmind.adapters.agents.agent_options import AgentOptions
 from moonmind.adapters.agents.codex import CodexAgent
 from moonmind.adapters.agents.scripted import ScriptedAgent
 from moonmind.adapters.agents.supervised_agent import SupervisedAgent
+from moonmind.adapters.jobs.job_timing import JobTiming
 from moonmind.adapters.sandbox_choice import set_to
 from moonmind.ports.agent import AgentJob, Brief, BriefTask, JobLimits, JobState, JobStatus
 from tests.support.processes import inner_pid

@@ -23,8 +23,8 @@ from moonmind.adapters.agents.codex_permissions import Reach, confined, holds
 from moonmind.adapters.agents.codex_program import codex_program
 from moonmind.adapters.agents.codex_project import distrusting, instructions
 from moonmind.adapters.agents.credential_files import account_home, credential_files
-from moonmind.adapters.agents.environment import proxies
 from moonmind.adapters.agents.supervised_agent import SupervisedAgent
+from moonmind.adapters.jobs.job_environment import proxies
 from moonmind.adapters.sandbox_choice import ChosenSandbox, without_wall
 from moonmind.adapters.supervisor import loan
 from moonmind.adapters.supervisor.order import PROXY_TOKEN, PROXY_URL, KeyProxy, Loan, Order

@@ -19,7 +19,7 @@ from moonmind.adapters.agents.agent_options import AgentOptions
 from moonmind.adapters.agents.codex_home import PROVIDER, TOKEN_VARIABLE, configuration, furnish
 from moonmind.adapters.agents.codex_login import Login
 from moonmind.adapters.agents.codex_project import distrusting
-from moonmind.adapters.agents.environment import MARK, harmless
+from moonmind.adapters.jobs.job_environment import MARK, harmless
 from moonmind.adapters.supervisor import kernel
 from moonmind.errors import MoonMindError
 from moonmind.ports.check import Check, CheckStatus

@@ -12,7 +12,7 @@ from moonmind.adapters.agents.codex_canary import project_check
 from moonmind.adapters.agents.codex_home import DEFAULT_BASE_URL, mode_of, profile
 from moonmind.adapters.agents.codex_login import Login, LoginKind, find_login
 from moonmind.adapters.agents.codex_program import codex_program
-from moonmind.adapters.agents.environment import harmless
+from moonmind.adapters.jobs.job_environment import harmless
 from moonmind.adapters.sandbox_choice import ChosenSandbox
 from moonmind.errors import CredentialInvalid, NotConfigured
 from moonmind.ports.check import Check, CheckStatus

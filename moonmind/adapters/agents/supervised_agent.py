@@ -9,8 +9,8 @@ from pathlib import Path
 import structlog
 
 from moonmind.adapters.agents.agent_options import AgentOptions
-from moonmind.adapters.agents.environment import agent_environment, walled_environment
-from moonmind.adapters.agents.supervised_jobs import Jobs
+from moonmind.adapters.jobs.job_environment import agent_environment, walled_environment
+from moonmind.adapters.jobs.supervised_jobs import Jobs
 from moonmind.adapters.sandbox_choice import ChosenSandbox
 from moonmind.adapters.supervisor.folder import write_whole
 from moonmind.adapters.supervisor.link import ENTRY, PORT

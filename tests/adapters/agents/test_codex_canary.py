@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from moonmind.adapters.agents import codex_canary
-from moonmind.adapters.agents.agent_options import AgentOptions, JobTiming
+from moonmind.adapters.agents.agent_options import AgentOptions
 from moonmind.adapters.agents.codex_canary import project_check
 from moonmind.adapters.agents.codex_login import find_login
+from moonmind.adapters.jobs.job_timing import JobTiming
 from moonmind.ports.check import Check, CheckStatus
 from tests.support.agents import codex_binary
 

@@ -12,7 +12,7 @@ from uuid import uuid4
 
 import pytest
 
-from moonmind.adapters.agents.supervised_jobs import Jobs
+from moonmind.adapters.jobs.supervised_jobs import Jobs
 from moonmind.adapters.supervisor import cgroups
 from moonmind.adapters.supervisor.containment import Kind, contain
 from moonmind.adapters.supervisor.folder import read_json, write_json

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from moonmind.adapters.agents.results import read_result
+from moonmind.adapters.jobs.job_results import read_result
 from moonmind.adapters.supervisor import kernel
 from moonmind.adapters.supervisor.link import URL
 from moonmind.adapters.supervisor.order import PROXY_TOKEN, PROXY_URL, KeyProxy

@@ -11,7 +11,7 @@ from uuid import uuid4
 import pytest
 from structlog.testing import capture_logs
 
-from moonmind.adapters.agents.supervised_jobs import Jobs
+from moonmind.adapters.jobs.supervised_jobs import Jobs
 from moonmind.adapters.supervisor import kernel, own
 from moonmind.adapters.supervisor.folder import write_json
 from moonmind.adapters.supervisor.traces import pipes_of
@@ -190,7 +190,7 @@ REGISTER = """
 import sys
 sys.path[:0] = {path!r}
 from pathlib import Path
-from moonmind.adapters.agents.supervised_jobs import Jobs
+from moonmind.adapters.jobs.supervised_jobs import Jobs
 Jobs(Path({state!r}), "", {{}})
 file = open({file!r})
 import time; time.sleep(600)
@@ -224,7 +224,7 @@ STOPPER = """
 import os, sys
 sys.path[:0] = {path!r}
 from pathlib import Path
-from moonmind.adapters.agents.supervised_jobs import Jobs
+from moonmind.adapters.jobs.supervised_jobs import Jobs
 if {forks!r} and os.fork():
     os.wait()
 else:

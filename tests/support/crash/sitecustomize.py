@@ -54,7 +54,7 @@ def always(arguments: tuple[Any, ...], answer: Any) -> bool:
 RECORD = ("moonmind.engine.executor", "Recorder", "record")
 CLAIM = ("moonmind.engine.executor", "Executor", "_claim")
 AGENT = ("moonmind.adapters.agents.supervised_agent", "SupervisedAgent", "start")
-JOBS = ("moonmind.adapters.agents.supervised_jobs", "Jobs", "start")
+JOBS = ("moonmind.adapters.jobs.supervised_jobs", "Jobs", "start")
 VCS = ("moonmind.adapters.vcs.git_vcs", "GitVcs")
 FORGE = ("moonmind.adapters.forges.local", "LocalForge", "ensure_pull_request")
 DISPATCHERS = [

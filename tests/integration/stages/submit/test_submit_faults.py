@@ -10,8 +10,8 @@ from uuid import UUID
 
 import pytest
 
-from moonmind.adapters.agents.agent_options import JobTiming
 from moonmind.adapters.agents.scripted import ScriptedAgent
+from moonmind.adapters.jobs.job_timing import JobTiming
 from moonmind.adapters.supervisor import kernel
 from moonmind.adapters.trees import remove_tree
 from moonmind.adapters.vcs.git_vcs import GitVcs

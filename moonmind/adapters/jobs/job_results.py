@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from moonmind.adapters.agents.resets import reset_time, stated_time
+from moonmind.adapters.jobs.resets import reset_time, stated_time
 from moonmind.ports.agent import JobEnd, JobResult, Usage
 
 _MESSAGE_LIMIT = 4000

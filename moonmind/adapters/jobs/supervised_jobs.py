@@ -12,9 +12,9 @@ import structlog
 
 import moonmind
 from moonmind.adapters import process
-from moonmind.adapters.agents.agent_options import TIMING, JobTiming
-from moonmind.adapters.agents.environment import MARK, harmless
-from moonmind.adapters.agents.results import read_result
+from moonmind.adapters.jobs.job_environment import MARK, harmless
+from moonmind.adapters.jobs.job_results import read_result
+from moonmind.adapters.jobs.job_timing import TIMING, JobTiming
 from moonmind.adapters.sandbox_choice import SandboxChoice
 from moonmind.adapters.supervisor import __main__ as launcher
 from moonmind.adapters.supervisor import cgroups, kernel, own

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from moonmind.adapters.agents.environment import agent_environment, harmless, without_login
+from moonmind.adapters.jobs.job_environment import agent_environment, harmless, without_login
 from moonmind.redact import Redactor
 
 SECRET = "a-very-secret-value"

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from moonmind.adapters.agents.agent_options import JobTiming
-from moonmind.adapters.agents.supervised_jobs import Jobs
+from moonmind.adapters.jobs.job_timing import JobTiming
+from moonmind.adapters.jobs.supervised_jobs import Jobs
 from moonmind.adapters.supervisor import kernel
 from moonmind.adapters.supervisor.folder import write_json
 from moonmind.adapters.supervisor.heartbeat import last_beat

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from moonmind.adapters.agents.results import read_result
+from moonmind.adapters.jobs.job_results import read_result
 from moonmind.ports.agent import JobEnd, Usage
 
 

@@ -2,7 +2,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from moonmind.adapters.agents.resets import reset_time, stated_time
+from moonmind.adapters.jobs.resets import reset_time, stated_time
 
 HERE = timezone(timedelta(hours=2))
 SAID = datetime(2026, 3, 1, 8, 30, 15, tzinfo=HERE)

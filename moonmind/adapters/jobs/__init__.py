@@ -1,0 +1,1 @@
+"""Supervised jobs: agents, and whatever else runs under a supervisor of ours."""
