@@ -61,6 +61,8 @@ class AgentJob:
     """Model calls that the run is known to have made before; the adapter may know of more."""
     calls_base: int | None = None
     """How many it had made when its present allowance began; None: it begins with this job."""
+    environments: tuple[str, ...] = ()
+    """The keys of the environments that are lent to it; they are ready."""
 
 
 class JobState(StrEnum):

@@ -30,6 +30,8 @@ WORKSPACE = "/workspace"
 """Where a job finds its folder, in every sandbox that has a wall."""
 HOME = "/home/job"
 """Its HOME."""
+ENVIRONMENT = "/environment"
+"""HOME of a job that an environment is lent to, and of the build that made it."""
 TEMPORARY = "/tmp"  # noqa: S108 - the job's own, in memory
 """Its TMPDIR."""
 LINK = "/run/moonmind"
@@ -47,6 +49,8 @@ class Mount:
     target: str
     """Absolute, behind the wall."""
     writable: bool = False
+    upper: Path | None = None
+    """Where an overlay keeps what the job writes, beside a folder `work`; the source itself then never changes. None: no overlay."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +85,10 @@ class Sandbox(Protocol):
     kind: SandboxKind
     user: tuple[int, int] | None
     """Uid and gid to which a job's writable mounts have to belong; None: the worker's own."""
+
+    def overlays(self) -> bool:
+        """Return True if a mount may have an `upper` here."""
+        ...
 
     def wrap(self, job: BoxedCommand) -> Wrapped:
         """Return the command behind the wall. Raises SandboxFailed where the wall cannot be built on this host."""

@@ -135,6 +135,9 @@ class NoWall:
     def end(self, mark: str) -> None:
         pass
 
+    def overlays(self) -> bool:
+        return False
+
     def marks(self) -> tuple[str, ...]:
         return ()
 
@@ -157,6 +160,9 @@ class Holed:
 
     def end(self, mark: str) -> None:
         self._whole.end(mark)
+
+    def overlays(self) -> bool:
+        return self._whole.overlays()
 
     def marks(self) -> tuple[str, ...]:
         return ()

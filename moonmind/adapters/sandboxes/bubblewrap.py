@@ -46,6 +46,10 @@ class Bubblewrap:
     def __init__(self, options: SandboxOptions) -> None:
         self.options = options
 
+    def overlays(self) -> bool:
+        """Return False: what is lent to a job is copied."""
+        return False
+
     def wrap(self, job: BoxedCommand) -> Wrapped:
         """Return the command behind the wall. Raises SandboxFailed where the wall cannot be built on this host."""
         if self.options.state_folder.resolve().is_relative_to("/usr"):

@@ -108,6 +108,10 @@ class Docker:
         self._fit: dict[tuple[Image, Engine], Check] = {}
         self.user: tuple[int, int] | None = (NOBODY, NOBODY) if os.geteuid() == 0 else None
 
+    def overlays(self) -> bool:
+        """Return False: what is lent to a job is copied."""
+        return False
+
     def wrap(self, job: BoxedCommand) -> Wrapped:
         """Return the command in a container. Raises SandboxUnavailable where the engine is down, SandboxFailed otherwise."""
         engine, image = self._engine(), self._image()

@@ -31,6 +31,20 @@ class KeyProxy:
 
 
 @dataclass(frozen=True, slots=True)
+class Egress:
+    """The way out of a build: an HTTP proxy in the supervisor, in place of the model, that reaches these hosts only."""
+
+    hosts: tuple[str, ...]
+    """`host`, meant for ports 80 and 443, or `host:port`; `*.example.org` stands for all hosts below it."""
+    local: tuple[str, ...] = ()
+    """Those of `hosts` that may have addresses of private networks or of this machine."""
+    upstream: str = field(default="", repr=False)
+    """The network's own proxy, by which they are reached: `http://[user:password@]host:port`; empty: directly."""
+    direct: tuple[str, ...] = ()
+    """Hosts that are reached without it, as in NO_PROXY."""
+
+
+@dataclass(frozen=True, slots=True)
 class Loan:
     """A login that the agent may refresh: copied in before, given back after if changed, one borrower at a time."""
 
@@ -60,6 +74,10 @@ class Order:
     """Kinds of containment to try, in this order (containment.py); none named: all, the best one first."""
     stop_seconds: float = 5.0
     """How long the agent may take to end after SIGINT."""
+    egress: Egress | None = None
+    """Only for a walled command without a key proxy: it finds the way out where agents find the model."""
+    plain: bool = False
+    """What the command prints is text and not an agent's JSON Lines: it is logged as it is, and ends well with exit code 0."""
     walled: bool = False
     """The command is behind a sandbox's wall, and reached by the link in the job's folder (link.py)."""
 
@@ -74,8 +92,13 @@ class Order:
             body = json.loads(content)
             if body.pop("v") != 1:
                 raise ValueError("another version of the order")
-            proxy, loan = body.pop("proxy"), body.pop("loan")
-            order = cls(**body, proxy=KeyProxy(**proxy) if proxy else None, loan=Loan(**loan) if loan else None)
+            proxy, loan, egress = body.pop("proxy"), body.pop("loan"), body.pop("egress")
+            order = cls(
+                **body,
+                proxy=KeyProxy(**proxy) if proxy else None,
+                loan=Loan(**loan) if loan else None,
+                egress=Egress(**egress) if egress else None,
+            )
         except (KeyError, TypeError, AttributeError) as error:
             # Not chained: the message of the cause could quote a value, and values are secrets.
             raise ValueError(f"not an order ({type(error).__name__})") from None

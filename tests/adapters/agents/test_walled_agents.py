@@ -40,6 +40,9 @@ class Engine:
             raise AgentUnknown("the engine is down")
         self.ended.append(mark)
 
+    def overlays(self) -> bool:
+        return False
+
     def marks(self) -> tuple[str, ...]:
         if self.down:
             raise AgentUnknown("the engine is down")

@@ -30,6 +30,9 @@ class Wall:
     def end(self, mark: str) -> None:
         """Nothing runs."""
 
+    def overlays(self) -> bool:
+        return False
+
     def marks(self) -> tuple[str, ...]:
         return ()
 

@@ -1,0 +1,1 @@
+"""Environments: what repositories need before their tests can run, built and lent."""
