@@ -117,6 +117,11 @@ class Claims(InTransaction):
         cancel_requested_at, deadline, now = row
         return Pulse(cancel_requested_at is not None, deadline <= now)
 
+    def bind(self, run_id: UUID, fence: int, host_id: UUID) -> bool:
+        """Keep the run to a host, where something of its own is; return False if the claim is no longer the caller's."""
+        guards = (run.c.id == run_id, run.c.fence == fence, leased)
+        return move_one(self._connection, *guards, agent_host=host_id) is not None
+
     def return_lease(self, run_id: UUID, fence: int) -> bool:
         """Return a claim at a clean shutdown: the run is due at once, and neither an error nor a crash is counted."""
         changed = move_one(

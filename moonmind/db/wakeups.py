@@ -10,20 +10,22 @@ from moonmind.db.in_transaction import InTransaction
 from moonmind.db.journal import move, move_one, record, record_all
 from moonmind.db.tables import active, run, unleased
 from moonmind.runs.event_types import EventType
-from moonmind.runs.machine import WaitingReason
+from moonmind.runs.machine import WAITS_FOR_JOB, WaitingReason
 from moonmind.runs.records import Run
 from moonmind.runs.retry import DISPATCH_SECONDS
+
+_on_job = run.c.waiting_reason.in_(sorted(WAITS_FOR_JOB))
 
 
 class Wakeups(InTransaction):
     """The wakes of one transaction."""
 
     def wake(self, run_id: UUID) -> Run | None:
-        """Make a run due whose agent has ended; None when it does not wait for one or is due already."""
+        """Make a run due whose job has ended; None when it does not wait for one or is due already."""
         woken = move_one(
             self._connection,
             run.c.id == run_id,
-            run.c.waiting_reason == WaitingReason.AGENT,
+            _on_job,
             active,
             unleased,
             run.c.not_before > db_now(),
@@ -32,14 +34,15 @@ class Wakeups(InTransaction):
             dispatches=0,
         )
         if woken is not None:
-            record(self._connection, woken, EventType.ATTEMPT_WOKEN, {"reason": WaitingReason.AGENT.value})
+            reason = woken.waiting_reason.value if woken.waiting_reason is not None else None
+            record(self._connection, woken, EventType.ATTEMPT_WOKEN, {"reason": reason})
         return woken
 
-    def suspended_on_agent(self, host_id: UUID, limit: int) -> list[Run]:
-        """List the runs that wait for agents of this host and are not due yet."""
+    def suspended_on_job(self, host_id: UUID, limit: int) -> list[Run]:
+        """List the runs that wait for jobs of this host and are not due yet."""
         query = (
             select(*row_mapping.RUN)
-            .where(active, unleased, run.c.waiting_reason == WaitingReason.AGENT, run.c.agent_host == host_id)
+            .where(active, unleased, _on_job, run.c.agent_host == host_id)
             .where(run.c.not_before > db_now())
             .order_by(run.c.not_before)
             .limit(limit)

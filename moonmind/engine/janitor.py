@@ -137,7 +137,7 @@ class Janitor:
 
     def _stop_agent(self, run: Run) -> bool:
         """Stop the agent of an ended run; False where that has to be tried again."""
-        return run.job_key is not None and self._stop_job(run.id, run.job_key)
+        return run.job_key is not None and (naming.is_build(run.job_key) or self._stop_job(run.id, run.job_key))
 
     def _stop_job(self, run_id: UUID, key: str) -> bool:
         try:

@@ -1,4 +1,4 @@
-"""See that an agent has ended and make its run due: level-triggered, so that an outage loses nothing."""
+"""See that a job has ended and make the runs due that wait for it: level-triggered, so that an outage loses nothing."""
 
 import time
 
@@ -44,7 +44,7 @@ class JobPoller:
         """Record a heartbeat of this host, and wake every run of it whose job is not running any more."""
         self._heartbeat()
         with self._database.read() as uow:
-            suspended = uow.wakeups.suspended_on_agent(self._host.id, _BATCH)
+            suspended = uow.wakeups.suspended_on_job(self._host.id, _BATCH)
         for run in suspended:
             if self._runs(run):
                 continue

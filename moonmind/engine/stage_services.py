@@ -112,6 +112,12 @@ class StageServices:
         with self._database.write() as uow:
             return uow.slots.take(self._claim.run.id, self._claim.fence, self._host.id, self._max_agents)
 
+    def stay_here(self) -> bool:
+        """Keep the run to this host until it ends, since what it waits for is here; False for a claim that was lost."""
+        self._lease.check()
+        with self._database.write() as uow:
+            return uow.claims.bind(self._claim.run.id, self._claim.fence, self._host.id)
+
     def cooldown(self, name: str) -> datetime | None:
         """Return when a cooldown ends; None where none is in force."""
         with self._database.read() as uow:

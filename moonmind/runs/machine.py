@@ -67,6 +67,8 @@ class WaitingReason(StrEnum):
 
     AGENT = "agent"
     """The agent is at work; the job poller looks every second."""
+    ENVIRONMENT = "environment"
+    """What the repository's tests need is being set up; the job poller looks every second."""
     CAPACITY = "capacity"
     """All agent slots of the host are taken."""
     QUOTA = "quota"
@@ -77,6 +79,10 @@ class WaitingReason(StrEnum):
     """A transient error; the next try comes by itself."""
     NEEDS_ATTENTION = "needs_attention"
     """A person has to answer."""
+
+
+WAITS_FOR_JOB = frozenset({WaitingReason.AGENT, WaitingReason.ENVIRONMENT})
+"""Waits that end with a supervised job."""
 
 
 class RetryMode(StrEnum):
@@ -204,7 +210,7 @@ class Wait:
     until: datetime | None
     checkpoint: Mapping[str, Any] | None
     renews_deadline: bool
-    """Waiting for the agent or a backoff is work; anything else moves the deadline past the wait."""
+    """Waiting for a job or a backoff is work; anything else moves the deadline past the wait."""
     frees_slot: bool
     attention: Attention | None = None
     """What a person is asked; the wait ends with the answer, or the run with the wait."""
@@ -253,7 +259,7 @@ def decide(stage: Stage, counts: Counts, outcome: Outcome, policy: RetryPolicy, 
         case NothingToDo(reason, result):
             return Close(RunStatus.NO_WORK, AttemptState.SUCCEEDED, result, reason=reason)
         case Suspend(reason, seconds, until, checkpoint):
-            working = reason in {WaitingReason.AGENT, WaitingReason.BACKOFF}
+            working = reason in WAITS_FOR_JOB or reason is WaitingReason.BACKOFF
             return Wait(reason, seconds, until, checkpoint, not working, reason is not WaitingReason.AGENT)
         case Ask(kind, text, options, checkpoint, feature):
             attention = Attention.asking(kind, text, options, feature)

@@ -11,6 +11,7 @@ from moonmind.runs.chain import Stage
 _REPOSITORY = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,38})/[A-Za-z0-9._-]{1,100}")
 BRANCH_PREFIX = "moonmind/"
 _SLUG_LENGTH = 80
+_BUILDS = "env/"
 SHORT_DIGEST, LONG_DIGEST = 8, 64
 """Hexadecimal digits behind a name; the long form is for two paths that the short one would give one name."""
 
@@ -93,6 +94,16 @@ def run_of_job(key: str) -> UUID | None:
         return UUID(key.partition("/")[0])
     except ValueError:
         return None
+
+
+def build_key(environment: str, number: int) -> str:
+    """Name the n-th build of an environment: a job that belongs to no run."""
+    return f"{_BUILDS}{environment}-{number}"
+
+
+def is_build(key: str) -> bool:
+    """Return True for a job that builds an environment: several runs may wait for it, and none of them may stop it."""
+    return key.startswith(_BUILDS)
 
 
 def run_ref(run_id: UUID, name: str) -> str:

@@ -12,7 +12,7 @@ from moonmind.ports.check import CheckStatus
 from moonmind.runs import facts, naming
 from moonmind.runs.attention import Attention
 from moonmind.runs.chain import STAGES, Stage
-from moonmind.runs.machine import AttemptState, RunStatus, WaitingReason
+from moonmind.runs.machine import WAITS_FOR_JOB, AttemptState, RunStatus, WaitingReason
 from moonmind.runs.records import Artifact, Attempt, CredentialAudit, Event, Run
 from moonmind.runs.words import UnknownWord, read_word
 from moonmind.wire import TaskName
@@ -172,7 +172,7 @@ def _waiting(run: Run, now: datetime | None) -> wire.Waiting | None:
     if run.waiting_reason is None or run.status.terminal:
         return None
     # An agent goes on working past the re-look; every other wait is over when its time has come.
-    if now is not None and run.waiting_reason is not WaitingReason.AGENT and run.not_before <= now:
+    if now is not None and run.waiting_reason not in WAITS_FOR_JOB and run.not_before <= now:
         return None
     return wire.Waiting(reason=run.waiting_reason, until=run.not_before)
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from moonmind.runs.chain import STAGES, Stage
-from moonmind.runs.machine import Ask, Done, Failed, RetryMode, WaitingReason
+from moonmind.runs.machine import WAITS_FOR_JOB, Ask, Done, Failed, RetryMode
 from tests.model import laws
 from tests.model.choices import (
     AT_WORK,
@@ -246,7 +246,7 @@ class Moves(RuleBasedStateMachine):
     @rule(run=a_number, host=a_host)
     def wake(self, run: int, host: str) -> None:
         """The job poller finds that an agent has ended."""
-        row = self._pick(run, lambda row: row.waiting is WaitingReason.AGENT)
+        row = self._pick(run, lambda row: row.waiting in WAITS_FOR_JOB)
         key, looks = row.key, row.host or host
         self.ask_both(lambda side: side.suspended(looks))
         self.make(lambda side: side.wake(key))

@@ -165,7 +165,7 @@ class Repositories:
     def suspended(self, host: str) -> list[str]:
         """List the runs whose agents a host is to look at."""
         with self._database.read() as unit:
-            return _keys(unit.wakeups.suspended_on_agent(UUID(host), 100))
+            return _keys(unit.wakeups.suspended_on_job(UUID(host), 100))
 
     def wake_capacity(self, limit: int) -> list[str]:
         """Make the oldest runs due that wait for a slot."""

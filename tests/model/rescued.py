@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from moonmind.runs.chain import from_stage
 from moonmind.runs.event_types import EventType
-from moonmind.runs.machine import AttemptState, RunStatus, WaitingReason
+from moonmind.runs.machine import WAITS_FOR_JOB, AttemptState, RunStatus, WaitingReason
 from moonmind.runs.retry import CRASH_SPREAD_SECONDS
 from tests.model.values import CHANCE, OPEN, POLICY, SILENCE, Row, Try
 
@@ -37,7 +37,7 @@ class Rescued:
     def wake(self, key: str) -> bool:
         """Make a run due whose agent has ended."""
         row = self.rows[key]
-        if not (row.free and row.waiting is WaitingReason.AGENT and row.turn > self.now):
+        if not (row.free and row.waiting in WAITS_FOR_JOB and row.turn > self.now):
             return False
         row.turn, row.dispatch_at, row.dispatches = self.now, self.now + 10, 0
         row.events.append(EventType.ATTEMPT_WOKEN)
@@ -45,7 +45,7 @@ class Rescued:
 
     def suspended(self, host: str) -> list[str]:
         """List the runs whose agents a host is to look at."""
-        waits = [row for row in self.rows.values() if row.free and row.waiting is WaitingReason.AGENT]
+        waits = [row for row in self.rows.values() if row.free and row.waiting in WAITS_FOR_JOB]
         return sorted(row.key for row in waits if row.host == host and row.turn > self.now)
 
     def wake_capacity(self, limit: int) -> list[str]:

@@ -11,6 +11,7 @@ from moonmind.engine.stage_context import StageContext
 from moonmind.errors import MoonMindError
 from moonmind.ports.agent import JobState, JobStatus
 from moonmind.ports.vcs import LeftOut
+from moonmind.runs import naming
 from moonmind.stages.kit.patches import Patch, keep_patch, read_patch
 from moonmind.stages.kit.plan import Plan
 from moonmind.stages.kit.secret_scan import list_unfinished
@@ -46,6 +47,8 @@ def keep_work(context: StageContext) -> Mapping[str, Any]:
     job = agent_job.of(context)
     status: JobStatus | None = None
     for key in dict.fromkeys((job.key, context.run.job_key or job.key)):
+        if naming.is_build(key):
+            continue  # other runs may wait for it, too
         seen = context.agent.poll(key)
         if seen.state in {JobState.RUNNING, JobState.LOST} or seen.facts.get("survivors"):
             context.agent.stop(key)

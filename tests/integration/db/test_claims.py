@@ -1,5 +1,5 @@
 from datetime import UTC, datetime, timedelta
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from moonmind.db.clock import db_now, db_now_plus
 from moonmind.db.unit_of_work import Database
@@ -21,6 +21,7 @@ from tests.support.databases import (
     try_claim,
 )
 
+OTHER = UUID("00000000-0000-4000-8000-000000000002")
 FAR = datetime(2100, 1, 1, tzinfo=UTC)
 
 
@@ -71,6 +72,19 @@ def test_what_is_not_claimable_is_left_as_it_is(database: Database) -> None:
     after = everything(database)
     assert set(before["attempt"]) <= set(after["attempt"])
     assert set(before["run"]) <= set(after["run"])
+
+
+def test_a_claim_binds_its_run_to_a_host_and_a_lost_one_does_not(database: Database) -> None:
+    run = add_run(database)
+    claim = claim_run(database, run.id)
+    with database.write() as unit:
+        assert not unit.claims.bind(run.id, claim.fence - 1, OTHER)
+        assert unit.claims.bind(run.id, claim.fence, HOST)
+    assert read_run(database, run.id).agent_host == HOST
+    with database.write() as unit:
+        assert unit.claims.return_lease(run.id, claim.fence)
+        assert not unit.claims.bind(run.id, claim.fence, OTHER)
+    assert read_run(database, run.id).agent_host == HOST
 
 
 def test_the_host_that_a_run_is_bound_to_may_claim_it(database: Database) -> None:

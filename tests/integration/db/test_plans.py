@@ -19,7 +19,7 @@ ENDED = 3000
 
 STATEMENTS: dict[str, tuple[str, Callable[[UnitOfWork], object]]] = {
     "due": ("ix_run_due", lambda unit: unit.dispatch.overdue(100)),
-    "suspended": ("ix_run_due", lambda unit: unit.wakeups.suspended_on_agent(HOST, 100)),
+    "suspended": ("ix_run_due", lambda unit: unit.wakeups.suspended_on_job(HOST, 100)),
     "leases": ("ix_run_leased", lambda unit: unit.rescues.expire_leases(3)),
     "capacity": ("ix_run_due", lambda unit: unit.wakeups.wake_capacity()),
     "reaping": ("ix_run_job", lambda unit: unit.rescues.ended_with_job(HOST, 100)),

@@ -1,9 +1,12 @@
 from datetime import timedelta
 from uuid import UUID
 
+import pytest
+
 from moonmind.db.unit_of_work import Database
 from moonmind.runs.chain import Stage
-from moonmind.runs.machine import WaitingReason
+from moonmind.runs.event_types import EventType
+from moonmind.runs.machine import WAITS_FOR_JOB, WaitingReason
 from moonmind.runs.records import Run
 from tests.support.databases import (
     HOST,
@@ -12,29 +15,34 @@ from tests.support.databases import (
     claim_run,
     due,
     event_types,
+    events_of,
     everything,
     reach,
     read_run,
     register_host,
+    set_columns,
     suspend,
 )
 
 OTHER = UUID("00000000-0000-4000-8000-000000000002")
 
 
-def test_a_run_whose_agent_ended_is_woken_once(database: Database) -> None:
+@pytest.mark.parametrize("reason", sorted(WAITS_FOR_JOB))
+def test_a_run_whose_job_ended_is_woken_once(database: Database, reason: WaitingReason) -> None:
     register_host(database)
-    run = suspend(database, reach(database, Stage.SUBMIT))
+    run = suspend(database, reach(database, Stage.SUBMIT), reason)
+    set_columns(database, run.id, agent_host=HOST)
     with database.read() as unit:
-        assert [one.id for one in unit.wakeups.suspended_on_agent(HOST, 10)] == [run.id]
-        assert unit.wakeups.suspended_on_agent(OTHER, 10) == []
+        assert [one.id for one in unit.wakeups.suspended_on_job(HOST, 10)] == [run.id]
+        assert unit.wakeups.suspended_on_job(OTHER, 10) == []
     results = at_once(4, lambda _: wake(database, run))
     assert len([one for one in results if one is not None]) == 1
     after = read_run(database, run.id)
     assert after.dispatch_after == after.not_before + timedelta(seconds=10)
-    assert event_types(database, run.id)[-1] == "attempt.woken"
+    last = events_of(database, run.id)[-1]
+    assert (last.type, last.data) == (EventType.ATTEMPT_WOKEN, {"reason": reason.value})
     with database.read() as unit:
-        assert unit.wakeups.suspended_on_agent(HOST, 10) == []
+        assert unit.wakeups.suspended_on_job(HOST, 10) == []
     claim = claim_run(database, run.id, Stage.SUBMIT)
     assert claim.attempt.checkpoint == {"k": 1, "jobKey": "j"}
     assert wake(database, run) is None
@@ -45,7 +53,7 @@ def wake(database: Database, run: Run) -> Run | None:
         return unit.wakeups.wake(run.id)
 
 
-def test_only_a_wait_for_the_agent_is_woken(database: Database) -> None:
+def test_only_a_wait_for_a_job_is_woken(database: Database) -> None:
     suspended = suspend(database, add_run(database), WaitingReason.QUOTA)
     fresh = add_run(database)
     before = everything(database)

@@ -10,7 +10,7 @@ from moonmind.engine.janitor import Janitor
 from moonmind.ports.agent import JobState
 from moonmind.runs.chain import Stage
 from moonmind.runs.machine import RunStatus, WaitingReason
-from moonmind.runs.naming import job_key
+from moonmind.runs.naming import build_key, job_key
 from tests.support.databases import HOST, event_types, everything, reach, read_run, register_host, set_columns, suspend
 from tests.support.engine_room import Clock, IdleAgent, Outbox, complaints
 from tests.support.sweeps import OTHER, build, fall_silent, watch
@@ -96,6 +96,21 @@ def test_a_run_that_should_stop_does_so_though_its_host_is_silent(
     assert read_run(database, healthy.id) == healthy
     assert complaints(logs) == ["run.stranded"]
     until(lambda: outbox.of(waiter.id), "the dispatch of the run that waited for the slot")
+
+
+def test_a_build_is_not_stopped_with_a_run_that_waited_for_it(
+    database: Database, janitor: Janitor, agent: IdleAgent, clock: Clock
+) -> None:
+    register_host(database)
+    run = suspend(database, reach(database, Stage.SUBMIT), WaitingReason.ENVIRONMENT)
+    set_columns(database, run.id, agent_host=HOST, job_key=build_key("v1-0a1b", 1), cancel_requested_at=db_now())
+    fall_silent(database, HOST)
+    with database.write() as unit:
+        unit.hosts.register(OTHER, "another")
+        assert [one.id for one in unit.rescues.close_stranded(300.0)] == [run.id]
+    watch(janitor, clock, 60.0)
+    assert agent.stopped == []
+    assert read_run(database, run.id).job_key is None
 
 
 def test_an_agent_that_could_not_be_stopped_is_tried_again_until_it_is(

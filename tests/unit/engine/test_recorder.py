@@ -12,6 +12,7 @@ from moonmind.engine.executor import Recorded, Recorder
 from moonmind.errors import ErrorInfo
 from moonmind.runs.chain import Stage
 from moonmind.runs.machine import (
+    WAITS_FOR_JOB,
     Advance,
     AttemptState,
     Close,
@@ -42,7 +43,7 @@ SUCCEEDED = Close(RunStatus.SUCCEEDED, AttemptState.SUCCEEDED)
 
 
 def waits(reason: WaitingReason, *, until: datetime | None = None) -> Wait:
-    working = reason in {WaitingReason.AGENT, WaitingReason.BACKOFF}
+    working = reason in WAITS_FOR_JOB or reason is WaitingReason.BACKOFF
     return Wait(reason, 60.0, until, {}, not working, reason is not WaitingReason.AGENT)
 
 
@@ -62,6 +63,7 @@ def ids(recorded: Recorded) -> list[UUID]:
         Advance(Stage.APPLY, {"wip": "1"}),
         waits(WaitingReason.AGENT),
         waits(WaitingReason.CAPACITY),
+        waits(WaitingReason.ENVIRONMENT),
         TryAgain(1.0, ERROR, {}),
         GoBack(Stage.DISCOVER, "again", {}),
         FAILED,

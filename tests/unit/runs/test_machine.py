@@ -12,6 +12,7 @@ from moonmind.runs.chain import STAGES, Stage
 from moonmind.runs.machine import (
     ACTIVE,
     TERMINAL,
+    WAITS_FOR_JOB,
     Advance,
     Ask,
     AttemptState,
@@ -81,7 +82,7 @@ def test_a_question_waits_for_a_person_as_long_as_the_policy_says_and_holds_noth
 def test_waiting_for_anything_but_agent_and_backoff_renews_the_deadline(reason: WaitingReason) -> None:
     decision = decided(Stage.SUBMIT, Suspend(reason, 5.0))
     assert isinstance(decision, Wait)
-    assert decision.renews_deadline is (reason not in {WaitingReason.AGENT, WaitingReason.BACKOFF})
+    assert decision.renews_deadline is (reason not in {*WAITS_FOR_JOB, WaitingReason.BACKOFF})
     assert decision.frees_slot is (reason is not WaitingReason.AGENT)
 
 

@@ -106,7 +106,7 @@ def test_a_run_that_asks_costs_nothing(room: EngineRoom) -> None:
     room.execute(run, Stage.SUBMIT)
     with room.database.read() as unit:
         assert unit.slots.used(room.host.id) == 0
-        assert unit.wakeups.suspended_on_agent(room.host.id, 10) == []
+        assert unit.wakeups.suspended_on_job(room.host.id, 10) == []
     assert room.read(run).lease_owner is None
     assert due(room.database) == []
     assert try_claim(room.database, run.id, Stage.SUBMIT) is None
