@@ -165,6 +165,10 @@ class Vcs(Protocol):
         """Make the run's folder at a commit, or find it; `resume` is a commit whose tree it starts from instead."""
         ...
 
+    def check_out(self, repository: str, commit: str, folder: Path) -> None:
+        """Write a commit's files to a folder that is not there yet, with a throw-away `.git` that leads nowhere."""
+        ...
+
     def find_workspace(self, repository: str, run_id: UUID) -> Workspace | None:
         """Find the run's folder if it is on this host."""
         ...

@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 
-from moonmind.errors import VcsRefused
+from moonmind.errors import VcsError, VcsRefused
 from tests.support.git_repos import commit_to, git, log_of
 from tests.support.vcs_scene import NAME, RUN, Scene, a_scene, a_vcs, edit
 
@@ -28,6 +28,22 @@ def test_a_workspace_is_the_commits_tree_with_a_repository_that_leads_nowhere(sc
     (workspace.path / "new").write_text("x")
     git(workspace.path, "add", "new")
     git(workspace.path, "commit", "-qm", "The agent may commit")
+
+
+def test_a_check_out_is_as_a_workspace_and_belongs_to_no_run(scene: Scene, tmp_path: Path) -> None:
+    opened = scene.vcs.open_workspace(NAME, RUN, scene.start).path
+    folder = tmp_path / "somewhere/else"
+    folder.parent.mkdir()
+    scene.vcs.check_out(NAME, scene.start, folder)
+    assert [path.name for path in folder.parent.iterdir()] == ["else"]
+    listed = {path.relative_to(opened): path.lstat().st_mode for path in opened.rglob("*") if ".git" not in path.parts}
+    found = {path.relative_to(folder): path.lstat().st_mode for path in folder.rglob("*") if ".git" not in path.parts}
+    assert found == listed
+    assert git(folder, "status", "--porcelain") == b""
+    assert git(folder, "rev-list", "--count", "--all").strip() == b"1"
+    with pytest.raises(VcsError):
+        scene.vcs.check_out(NAME, "0" * 40, folder.parent / "nowhere")
+    assert [path.name for path in folder.parent.iterdir()] == ["else"]
 
 
 def test_opening_again_finds_the_folder_with_the_agents_work(scene: Scene) -> None:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import BinaryIO
 from uuid import UUID
 
@@ -97,6 +98,10 @@ class GitVcs:
     def open_workspace(self, repository: str, run_id: UUID, commit: str, *, resume: str | None = None) -> Workspace:
         """Make the run's folder at a commit, or find it."""
         return self._workspaces.open(repository, run_id, object_name(commit), resume)
+
+    def check_out(self, repository: str, commit: str, folder: Path) -> None:
+        """Write a commit's files to a folder that is not there yet."""
+        self._workspaces.check_out(repository, object_name(commit), folder)
 
     def find_workspace(self, repository: str, run_id: UUID) -> Workspace | None:  # noqa: ARG002 - run ids are unique
         """Find the run's folder if it is on this host, and still a folder."""

@@ -75,6 +75,16 @@ class Workspaces:
             building.rename(place)
             return Workspace(place / _TREE, place / _GIT, commit)
 
+    def check_out(self, repository: str, commit: str, place: Path) -> None:
+        """Make a folder of a commit's files, whole or not at all, with such a throw-away repository as agents get."""
+        mirror = self._mirrors.existing(repository)
+        building = building_folder(place)
+        try:
+            self._build(mirror, building, commit, commit)
+            (building / _TREE).rename(place)
+        finally:
+            self._discard(building)
+
     def close(self, run_id: UUID) -> None:
         """Remove the run's folder and git directory."""
         if not self._folder.is_dir():
