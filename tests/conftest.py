@@ -2,6 +2,8 @@
 
 import os
 from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
 
 import pytest
 
@@ -27,15 +29,23 @@ _OURS = (
 )
 
 
+@pytest.fixture(scope="session")
+def homes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Yield a new path for each home. `mktemp` would look through all earlier homes for the next number."""
+    folder = tmp_path_factory.mktemp("homes", numbered=False)
+    return (folder / str(number) for number in count())
+
+
 @pytest.fixture(autouse=True)
-def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+def clean_environment(monkeypatch: pytest.MonkeyPatch, homes: Iterator[Path]) -> None:
     """Keep the developer's own settings, home and `.env` out of every test."""
     for name in list(os.environ):
         if name.startswith(_OURS) and not name.startswith("MOONMIND_TEST_"):
             monkeypatch.delenv(name)
     # Sandboxes have tests of their own; all other tests would only wait for their walls.
     monkeypatch.setenv("MOONMIND_SANDBOX", "none")
-    home = tmp_path_factory.mktemp("home")
+    home = next(homes)
+    home.mkdir(0o700)
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("XDG_STATE_HOME", str(home / "state"))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(home / "config"))

@@ -20,6 +20,8 @@ _ENVIRONMENT = {
     **{f"GIT_{role}_DATE": "@1767225600 +0000" for role in ("AUTHOR", "COMMITTER")},
 }
 
+_PLACE = tempfile.gettempdir()
+"""Where repositories to be copied lie, also while a test has a folder for temporary files of its own."""
 _made: dict[str, tuple[Path, str]] = {}
 
 
@@ -48,7 +50,7 @@ def git(folder: Path, *arguments: str, data: bytes = b"", index: Path | None = N
 @cache
 def _templates() -> "tempfile.TemporaryDirectory[str]":
     """Return the folder of repositories to be copied, made at first use by the user that uses it."""
-    return tempfile.TemporaryDirectory(prefix="moonmind-bare-")
+    return tempfile.TemporaryDirectory(prefix="moonmind-bare-", dir=_PLACE)
 
 
 def make_bare(path: Path, files: Mapping[str, bytes | str], branch: str = "main") -> str:
