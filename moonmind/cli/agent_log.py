@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -47,37 +47,65 @@ _WORDS = {
 }
 """Items that are a text: what they are shown as, and under which key the text is."""
 
+_BEGUN = frozenset({"command_execution", "mcp_tool_call"})
+"""Items that are shown even where their end is not in the log."""
+_UNFINISHED = "not finished"
+
 
 class LogReader:
     """Cuts a growing log into lines and the lines into entries, wherever the pieces break."""
 
     def __init__(self) -> None:
         self._rest = b""
+        self._open: dict[str, dict[str, Any]] = {}
+        """Commands and calls that have begun, by the agent's number for them."""
 
     def feed(self, piece: bytes) -> Iterator[Entry]:
         """Take in what the log grew by, and give the entries of the lines that are complete now."""
         *lines, self._rest = (self._rest + piece).split(b"\n")
         for line in lines:
-            yield from entries(line)
+            yield from self._read(line)
 
     def finish(self) -> Iterator[Entry]:
-        """Yield the entries of a last line that has no line feed."""
+        """Yield the entries of a last line that has no line feed, then of what has begun and not ended."""
         line, self._rest = self._rest, b""
-        yield from entries(line)
+        yield from self._read(line)
+        yield from self.unfinished()
+
+    def unfinished(self) -> Iterator[Entry]:
+        """Yield the entries of what has begun and not ended, once."""
+        begun, self._open = self._open, {}
+        for item in begun.values():
+            for entry in _item({**item, "exit_code": None, "status": _UNFINISHED}):
+                yield replace(entry, good=False)
+
+    def _read(self, line: bytes) -> Iterator[Entry]:
+        text = line.decode("utf-8", "replace").strip()
+        if not text:
+            return
+        try:
+            event = json.loads(text)
+        except (ValueError, RecursionError):
+            yield Entry(Kind.NOTE, clean(text))
+            return
+        if isinstance(event, dict):
+            yield from self._noted(event)
+            yield from _entries(event)
+
+    def _noted(self, event: dict[str, Any]) -> Iterator[Entry]:
+        """Note what begins and ends; where a turn does, nothing of the turn before can still end."""
+        match event:
+            case {"type": "item.started" | "item.updated", "item": {"id": str(key), "type": str(kind)} as item}:
+                if kind in _BEGUN:
+                    self._open[key] = item
+            case {"type": "item.completed", "item": {"id": str(key)}}:
+                self._open.pop(key, None)
+            case {"type": "turn.started" | "turn.completed" | "turn.failed"}:
+                yield from self.unfinished()
 
 
-def entries(line: bytes) -> Iterator[Entry]:
-    """Read one line of the log; what tells a person nothing yields nothing."""
-    text = line.decode("utf-8", "replace").strip()
-    if not text:
-        return
-    try:
-        event = json.loads(text)
-    except (ValueError, RecursionError):
-        yield Entry(Kind.NOTE, clean(text))
-        return
-    if not isinstance(event, dict):
-        return
+def _entries(event: dict[str, Any]) -> Iterator[Entry]:
+    """Yield the entries of one event; what tells a person nothing yields nothing."""
     match event.get("type"):
         case "item.completed":
             item = event.get("item")
@@ -108,7 +136,8 @@ def _item(item: dict[str, Any]) -> Iterator[Entry]:
             path = _WORKSPACE.sub("", one_line(_text(change.get("path"))))
             yield Entry(Kind.CHANGED, f"{sign} {path}", good=good)
     elif kind == "mcp_tool_call":
-        yield Entry(Kind.RAN, one_line(f"{_text(item.get('server'))}.{_text(item.get('tool'))}"), good=good)
+        ending = f"  ({_UNFINISHED})" if item.get("status") == _UNFINISHED else ""
+        yield Entry(Kind.RAN, one_line(f"{_text(item.get('server'))}.{_text(item.get('tool'))}") + ending, good=good)
     elif kind == "todo_list":
         for step in _dicts(item.get("items")):
             box = "x" if step.get("completed") else " "

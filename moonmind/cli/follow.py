@@ -81,10 +81,12 @@ class LogTail:
 
     def more(self, run: SpecWorkflowRun) -> list[Entry]:
         """Return the entries written since the last call."""
-        return [entry for piece in self.pieces(run) for entry in self._reader.feed(piece)]
+        before = self._reader
+        entries = [entry for piece in self.pieces(run) for entry in self._reader.feed(piece)]
+        return entries if self._reader is before else [*before.unfinished(), *entries]
 
     def last(self) -> list[Entry]:
-        """Return the entries of an ended log after its last line feed."""
+        """Return the entries of an ended log after its last line feed, and of what has not finished in it."""
         return list(self._reader.finish())
 
     def pieces(self, run: SpecWorkflowRun) -> Iterator[bytes]:

@@ -5,11 +5,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from moonmind.cli.agent_log import Entry, Kind, LogReader, entries
+from moonmind.cli.agent_log import Entry, Kind, LogReader
 
 
 def read(event: Any) -> list[Entry]:
-    return list(entries(json.dumps(event).encode()))
+    return list(LogReader().feed(json.dumps(event).encode() + b"\n"))
+
+
+def read_all(*events: dict[str, Any]) -> list[Entry]:
+    reader = LogReader()
+    return [*reader.feed(b"".join(json.dumps(event).encode() + b"\n" for event in events)), *reader.finish()]
+
+
+def started(number: int, **fields: Any) -> dict[str, Any]:
+    return {"type": "item.started", "item": {"id": f"item_{number}", "status": "in_progress", **fields}}
 
 
 def item(**fields: Any) -> dict[str, Any]:
@@ -69,13 +78,42 @@ def test_a_failed_turn_is_bad_and_a_retry_notice_is_not() -> None:
 
 
 def test_lines_past_the_format_are_shown_as_they_are() -> None:
-    assert list(entries(b"warning: \x1b[31mred")) == [Entry(Kind.NOTE, "warning: red")]
+    assert list(LogReader().feed(b"warning: \x1b[31mred\n")) == [Entry(Kind.NOTE, "warning: red")]
     assert read({"type": "output", "text": "stray"}) == [Entry(Kind.NOTE, "stray")]
 
 
 @pytest.mark.parametrize("event", [{"type": "thread.started"}, {"type": "new.kind"}, [], 7, None, item(type="new")])
 def test_what_tells_nothing_is_left_out(event: Any) -> None:
     assert read(event) == []
+
+
+@pytest.mark.parametrize(
+    ("begun", "shown"),
+    [
+        ({"type": "command_execution", "command": "make\n test", "exit_code": None}, "make test  (not finished)"),
+        ({"type": "command_execution", "command": "x\x1b[2J", "aggregated_output": "a\n"}, "x  (not finished)"),
+        ({"type": "mcp_tool_call", "server": "docs", "tool": "find"}, "docs.find  (not finished)"),
+    ],
+)
+@pytest.mark.parametrize("last", [[], [{"type": "turn.failed", "error": {"message": "stopped"}}]])
+def test_what_began_and_never_ended_is_shown_where_its_turn_ends(
+    begun: dict[str, Any], shown: str, last: list[dict[str, Any]]
+) -> None:
+    entries = read_all(started(0, **begun), *last)
+    assert [entry.text for entry in entries] == [shown, *(["stopped"] if last else [])]
+    assert entries[0].kind is Kind.RAN
+    assert not entries[0].good
+
+
+def test_what_ended_is_shown_once_and_what_only_began_to_be_said_is_not() -> None:
+    events = [
+        started(0, type="command_execution", command="ls"),
+        started(1, type="command_execution", command="pytest"),
+        started(2, type="todo_list", items=[{"text": "one", "completed": False}]),
+        item(type="command_execution", command="ls", exit_code=0),
+        {"type": "item.updated", "item": {"id": "item_1", "type": "command_execution", "command": "pytest -q"}},
+    ]
+    assert [entry.text for entry in read_all(*events)] == ["ls", "pytest -q  (not finished)"]
 
 
 def test_the_agent_cannot_steer_the_terminal() -> None:
@@ -91,7 +129,11 @@ _values = st.recursive(
 
 @given(
     st.fixed_dictionaries(
-        {"type": st.sampled_from(["item.completed", "turn.completed", "turn.failed", "error", "output"])},
+        {
+            "type": st.sampled_from(
+                ["item.started", "item.completed", "turn.completed", "turn.failed", "error", "output"]
+            )
+        },
         optional={
             "item": st.fixed_dictionaries(
                 {"type": st.sampled_from(["command_execution", "file_change", "todo_list", "agent_message", "error"])},
@@ -106,7 +148,7 @@ _values = st.recursive(
     )
 )
 def test_no_event_is_strange_enough_to_break_the_reader(event: Any) -> None:
-    for entry in read(event):
+    for entry in read_all(event):
         assert "\x1b" not in entry.text + entry.detail
 
 

@@ -96,6 +96,17 @@ def test_a_next_attempts_log_is_read_from_its_beginning(container: Container) ->
     assert tail.more(container.runs.get(run.id)) == []
 
 
+def test_what_the_attempt_before_left_unfinished_comes_before_the_next_attempts_log(container: Container) -> None:
+    run = add_run(container.database)
+    tail = LogTail(ServiceSource(container.runs, str(run.id)))
+    item = {"id": "item_0", "type": "command_execution", "command": "make"}
+    begun = json.dumps({"type": "item.started", "item": item}).encode() + b"\n"
+    keep(container.database, run.id, "codex_logs", "submit-1.jsonl", begun, sealed=False)
+    assert tail.more(container.runs.get(run.id)) == []
+    keep(container.database, run.id, "codex_logs", "submit-2.jsonl", said("second"))
+    assert [entry.text for entry in tail.more(container.runs.get(run.id))] == ["make  (not finished)", "second"]
+
+
 def test_a_log_that_is_named_but_not_written_yet_is_empty(container: Container) -> None:
     run = add_run(container.database)
     set_columns(container.database, run.id, codex_logs_path=LOG)
