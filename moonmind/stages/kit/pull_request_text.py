@@ -12,6 +12,7 @@ from moonmind.stages.kit.stage_results import ApplyResult, Judgement
 TITLE_LENGTH = 120
 NOTHING_RUN = "MoonMind ran none of the repository's tests"
 SCRIPTED = "**Scripted: a script stood in for a coding agent here, and no model was asked.**"
+NO_SANDBOX = "**No sandbox: nothing kept what the agent started from other files of its machine, or from the network.**"
 SECTION_LENGTH = 24_000
 """Characters of a section that keeps all the agent's words; a longer one is written with fewer of them."""
 _SHOWN_TASKS = 100
@@ -91,6 +92,7 @@ def _parts(
     if plan.part:
         yield f"**Part of the phase:** {markdown(plan.part, 600)}. The others are left for further runs."
     yield SCRIPTED if agent == "scripted" else ""
+    yield NO_SANDBOX if sandbox == "none" and agent != "scripted" else ""
     yield _counts(plan, applied, ticked, claimed)
     yield _sources(plan, files_url)
     yield "" if ticked else "**No box was ticked: nothing in this change shows that a task of the phase is done.**"

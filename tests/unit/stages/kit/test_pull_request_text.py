@@ -71,6 +71,19 @@ def test_a_section_says_that_a_scripted_agent_made_it(agent: str | None, said: i
     assert text.count("**Scripted: a script stood in for a coding agent here, and no model was asked.**") == said
 
 
+@pytest.mark.parametrize(
+    ("agent", "sandbox", "said"),
+    [("codex", "none", 1), ("another", "none", 1), (None, "none", 1), ("scripted", "none", 0)]
+    + [("codex", sandbox, 0) for sandbox in ("codex", "bubblewrap", "docker", None)],
+)
+def test_work_without_a_sandbox_is_said_above_the_tasks(agent: str | None, sandbox: str | None, said: int) -> None:
+    text = section(a_plan(a_task("T001", 10, "Write a.py")), applied(DONE), RUN, agent=agent, sandbox=sandbox)
+    head, tasks, _ = text.partition("- [x] **T001**")
+    assert tasks
+    assert head.count("**No sandbox: ") == said
+    assert ("worked without a sandbox" in text) is (sandbox == "none")
+
+
 def test_what_no_agent_was_given_is_listed_with_who_does_it() -> None:
     why = ('T008: a person (manual: "by hand" @octocat)', "T009: MoonMind's verification (`pytest`)")
     text = section(a_plan(left_for_people=("T008", "T009"), left_because=why), applied(DONE), RUN)
