@@ -1,14 +1,21 @@
 """The commands `sandbox build` and `sandbox show`: what jobs run in."""
 
 import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
+from moonmind.cli import consoles
 from moonmind.cli.exits import Exit
 from moonmind.cli.printer import Printer
 from moonmind.cli.session import connected, connected_to_temporary, missing_database
 from moonmind.cli.view_commands import report
 from moonmind.errors import SandboxFailed
-from moonmind.settings import load_settings
+from moonmind.ports.check import Check
+from moonmind.ports.sandbox import CHECK, SandboxKind
+from moonmind.settings import Settings, load_settings
+
+_WALLS = (SandboxKind.DOCKER.value, SandboxKind.BUBBLEWRAP.value)
 
 
 def build(*, tag: str, file: Path | None, base: str | None, printer: Printer) -> int:
@@ -46,4 +53,25 @@ def _report(printer: Printer, *, forget: bool) -> int:
     with connected() if here else connected_to_temporary(None) as container:
         if forget:
             container.sandbox_pin.forget()
-        return report([check for check in container.preflight.agent() if check.name.startswith("sandbox")], printer)
+        with trying(container.settings, container.sandbox_pin.read()):
+            checks = [check for check in container.preflight.agent() if check.name.startswith(CHECK)]
+        return report(checks, printer, kind=_kind(checks))
+
+
+@contextmanager
+def trying(settings: Settings, kept: str | None) -> Iterator[None]:
+    """Tell a person at a terminal which wall is tried meanwhile: the first time takes seconds. Programs hear nothing."""
+    kind = settings.sandbox if settings.sandbox != "auto" else kept
+    if kind is None:
+        kind = SandboxKind.DOCKER.value if settings.sandbox_image else SandboxKind.BUBBLEWRAP.value
+    console = consoles.err()
+    if kind not in _WALLS or not console.is_terminal:
+        yield
+        return
+    spinner = "line" if console.options.ascii_only else "dots"
+    with console.status(f"Trying to get out of {kind}; the first time takes up to half a minute", spinner=spinner):
+        yield
+
+
+def _kind(checks: Sequence[Check]) -> str | None:
+    return next((check.facts[CHECK] for check in checks if CHECK in check.facts), None)

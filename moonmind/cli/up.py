@@ -25,6 +25,7 @@ from moonmind.cli.session import missing_database
 from moonmind.cli.terminal_text import one_line
 from moonmind.errors import Conflict, InvalidRequest, MoonMindError, Unavailable
 from moonmind.ports.check import Check
+from moonmind.ports.sandbox import SandboxKind
 from moonmind.preflight.machine_checks import api_token
 from moonmind.redact import Redactor
 from moonmind.runtime import server_file
@@ -59,7 +60,8 @@ class _Server(uvicorn.Server):
             server_file.announce(self._settings.var_dir, self._url, has_token=has_token)
             container: Container = self._state.container
             settings, of = self._settings, (container.agent, container.database)
-            greet(self._url, settings, api_token(*of, is_set=has_token, is_open=self._is_open))
+            warnings = api_token(*of, is_set=has_token, is_open=self._is_open)
+            greet(self._url, settings, warnings, kept=container.sandbox_pin.read())
             # Looked at beside serving: it asks the agent's program, which may take seconds.
             threading.Thread(target=warn_of, args=(container.preflight.agent,), name="agent check", daemon=True).start()
 
@@ -172,8 +174,8 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def greet(url: str, settings: Settings, warnings: Iterable[Check] = ()) -> None:
-    """Print where the server is and what it works with; a warning's message and remediation each on a line."""
+def greet(url: str, settings: Settings, warnings: Iterable[Check] = (), *, kept: str | None = None) -> None:
+    """Print where the server is and what it works with, and each warning; `kept` is the sandbox that `auto` chose."""
     console = consoles.out()
     facts = Table.grid(padding=(0, 2, 0, 0))
     facts.add_column(style="dim", no_wrap=True)
@@ -186,6 +188,7 @@ def greet(url: str, settings: Settings, warnings: Iterable[Check] = ()) -> None:
     facts.add_row("engine", "in this process" if settings.embedded else "Celery workers")
     stands_in = " (a script stands in for a coding agent)" if settings.agent == "scripted" else ""
     facts.add_row("agent", f"{settings.agent}{stands_in}, {settings.max_agents} at a time")
+    facts.add_row("sandbox", _sandbox(settings, kept))
     only = f", {', '.join(settings.repositories)} only" if settings.repositories else ""
     place = f" (bare repositories in {_shown(settings.local_repos)})" if settings.forge == "local" else ""
     facts.add_row("forge", f"{settings.forge}{place}{only}")
@@ -203,6 +206,18 @@ def greet(url: str, settings: Settings, warnings: Iterable[Check] = ()) -> None:
         )
     )
     sys.stdout.flush()
+
+
+def _sandbox(settings: Settings, kept: str | None) -> str:
+    if settings.sandbox != "auto":
+        kind, why = settings.sandbox, f"MOONMIND_SANDBOX={settings.sandbox}"
+    elif kept is not None:
+        kind, why = one_line(kept), "chosen at the first run; `moonmind sandbox reset` chooses again"
+    else:
+        return "not chosen yet: the first run does; `moonmind sandbox show` says what it would choose"
+    if kind == SandboxKind.CODEX and settings.agent == "scripted":
+        kind = SandboxKind.NONE.value  # Codex's own is not there for a script
+    return f"{kind} ({why})"
 
 
 def _place(settings: Settings) -> str:

@@ -129,8 +129,8 @@ def doctor(*, repository: str | None, printer: Printer) -> int:
     return report(checks, printer)
 
 
-def report(checks: Sequence[Check], printer: Printer) -> int:
-    """Print checks, and return 0 only if none failed."""
+def report(checks: Sequence[Check], printer: Printer, **more: str | None) -> int:
+    """Print checks, with what more programs are told, and return 0 only if none failed."""
     failed = [check for check in checks if check.failed]
 
     def draw(console: Console) -> None:
@@ -138,7 +138,7 @@ def report(checks: Sequence[Check], printer: Printer) -> int:
         console.print(Text(f"\n{checks_legend(checks, console)}", "dim"))
         console.print(_sum_of(checks))
 
-    printer.answer({"ready": not failed, "checks": checks_listed(checks)}, draw)
+    printer.answer({"ready": not failed, **more, "checks": checks_listed(checks)}, draw)
     return Exit.FAILED if failed else Exit.FINE
 
 

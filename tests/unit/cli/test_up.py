@@ -1,6 +1,7 @@
 import asyncio
 import socket
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -78,6 +79,26 @@ def test_the_greeting_says_where_the_repositories_of_the_local_forge_are(tmp_pat
         assert f"local (bare repositories in {shown})" in capsys.readouterr().out
     greet("http://127.0.0.1:1", Settings(_env_file=None))
     assert "bare repositories" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("given", "kept", "said"),
+    [
+        ({}, None, "not chosen yet: the first run does"),
+        ({}, "bubblewrap", "bubblewrap (chosen at the first run"),
+        ({}, "codex", "codex (chosen at the first run"),
+        ({"test_mode": True}, "codex", "none (chosen at the first run"),
+        ({"sandbox": "docker"}, "bubblewrap", "docker (MOONMIND_SANDBOX=docker)"),
+        ({"sandbox": "none"}, None, "none (MOONMIND_SANDBOX=none)"),
+        ({"sandbox": "codex", "test_mode": True}, None, "none (MOONMIND_SANDBOX=codex)"),
+    ],
+)
+def test_the_greeting_names_what_jobs_run_in(
+    capsys: Capture, given: dict[str, Any], kept: str | None, said: str
+) -> None:
+    greet("http://127.0.0.1:1", Settings(_env_file=None, **({"sandbox": "auto"} | given)), kept=kept)
+    (line,) = (line for line in capsys.readouterr().out.splitlines() if line.strip().startswith("sandbox"))
+    assert line.split(maxsplit=1)[1].startswith(said)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1", "0.0.0.0", "::"])
