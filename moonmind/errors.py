@@ -579,6 +579,13 @@ class RecipeUnreadable(Rejected):
     remediation = "Correct the named lines of .moonmind.yml; docs/environments.md describes the file."
 
 
+class EnvironmentRefused(Rejected):
+    """What the setup of an environment left cannot be lent to jobs."""
+
+    code = "environment_refused"
+    remediation = "Correct `setup` in .moonmind.yml by what the message names, push, then retry the run."
+
+
 class FeatureUnclear(Rejected):
     """Which feature is meant cannot be decided from the request and the repository."""
 

@@ -9,6 +9,7 @@ import os
 import secrets
 import stat
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,9 +52,34 @@ def open_up(name: str, folder: int) -> None:
     """Let the owner of a folder list and change it. Nothing but a folder is touched."""
     handle = os.open(name, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
     try:
-        os.chmod(f"/proc/self/fd/{handle}", 0o700)  # noqa: PTH101 - the open folder itself, whatever its name is now
+        _set_mode(handle, 0o700)
     finally:
         os.close(handle)
+
+
+def change_mode(name: str, folder: int, mode: int) -> None:
+    """Set the mode of a file or folder, of whatever mode it is now. Raises OSError, also for a link."""
+    handle = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
+    try:
+        _set_mode(handle, mode)
+    finally:
+        os.close(handle)
+
+
+def _set_mode(handle: int, mode: int) -> None:
+    os.chmod(f"/proc/self/fd/{handle}", mode)  # noqa: PTH101 - what is open itself, whatever its name is now
+
+
+def open_below(root: Path, parts: Iterable[str]) -> int:
+    """Open a folder through the folders above it one by one, and return its descriptor. Raises OSError, also for a link."""
+    handle = os.open(root, _FOLDER)
+    for part in parts:
+        try:
+            inner = os.open(part, _FOLDER, dir_fd=handle)
+        finally:
+            os.close(handle)
+        handle = inner
+    return handle
 
 
 def _remove_once(path: Path) -> None:

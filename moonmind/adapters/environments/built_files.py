@@ -1,0 +1,260 @@
+"""Finds what a build made in a checkout, and puts it into the form in which it is lent. All of it is hostile input.
+
+No link is followed, and no path is built: folders are opened one inside the other. The build's processes have ended.
+"""
+
+import contextlib
+import os
+import stat
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from moonmind.adapters.environments.environment_record import BuiltFiles
+from moonmind.adapters.trees import change_mode, open_below, remove_tree
+from moonmind.errors import EnvironmentRefused
+
+MOST_FOLDERS = 300
+"""Each is a mount of its own in each job."""
+MOST_COPIED = 200
+MOST_COPIED_BYTES = 64 << 20
+MOST_DEPTH = 200
+"""Folders inside of folders: each is open while what is in it is looked at."""
+_MOST_NAMED = 100
+_NEVER_LENT = frozenset({".git", "__pycache__"})
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_BLOCK = 512
+
+Ignored = Callable[[list[str]], set[str]]
+"""Returns those of some paths that the repository's rules hide; folders end with a slash."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checkout:
+    """The paths of a fresh checkout."""
+
+    folders: frozenset[str]
+    files: frozenset[str]
+    """And links."""
+
+    def as_json(self) -> dict[str, list[str]]:
+        """Return the stored form."""
+        return {"folders": sorted(self.folders), "files": sorted(self.files)}
+
+    @classmethod
+    def from_json(cls, body: Mapping[str, list[str]]) -> "Checkout":
+        """Read what `as_json` wrote. Raises LookupError, TypeError."""
+        return cls(frozenset(body["folders"]), frozenset(body["files"]))
+
+
+def checkout_of(workspace: Path) -> Checkout:
+    """List a checkout before a build works in it. Raises OSError, EnvironmentRefused."""
+    folders, files = set(), set()
+
+    def listed(handle: int, above: str, depth: int) -> None:
+        _require_shallow(depth, above)
+        for entry in _entries(handle):
+            path = above + entry.name
+            if entry.is_dir(follow_symlinks=False):
+                folders.add(path)
+                with _entered(entry.name, handle) as inner:
+                    listed(inner, f"{path}/", depth + 1)
+            else:
+                files.add(path)
+
+    with _opened(workspace) as top:
+        listed(top, "", 0)
+    return Checkout(frozenset(folders), frozenset(files))
+
+
+def settle(workspace: Path, home: Path, checkout: Checkout, ignored: Ignored) -> BuiltFiles:
+    """Keep of the workspace only what is lent, make all of it readable for its owner, and count it.
+
+    Set-uid bits go, and what is neither file, folder nor link. May be repeated. Raises OSError, EnvironmentRefused.
+    """
+    for top_folder in (workspace, home):
+        with _opened(top_folder.parent) as above:
+            change_mode(top_folder.name, above, 0o700)
+    found = _Found()
+    with _opened(workspace) as top:
+        _find(top, "", 0, checkout, found)
+    hidden = ignored([*(f"{path}/" for path in found.folders), *found.files])
+    folders = sorted(path for path in found.folders if f"{path}/" in hidden)
+    copied = sorted(path for path in found.files if path in hidden)
+    if len(folders) > MOST_FOLDERS:
+        raise EnvironmentRefused(
+            f"the setup made {len(folders):,} folders in the checkout, `{folders[0]}` and `{folders[-1]}` among them; "
+            f"{MOST_FOLDERS} can be lent",
+            remediation="Let `setup` in .moonmind.yml make fewer folders of their own, or make them in $HOME; then retry the run.",
+        )
+    size = sum(found.files[path] for path in copied)
+    if len(copied) > MOST_COPIED or size > MOST_COPIED_BYTES:
+        raise EnvironmentRefused(
+            f"the setup made {len(copied):,} single files of {size >> 20:,} MiB in the checkout, `{copied[0]}` among them; "
+            f"{MOST_COPIED} of together {MOST_COPIED_BYTES >> 20} MiB can be copied to jobs",
+            remediation="Let `setup` in .moonmind.yml put them into a folder that an ignore rule hides; then retry the run.",
+        )
+    shown = {*(f"{path}/" for path in found.folders), *found.files} - hidden
+    left_out = sorted({*found.odd, *shown})
+    tally = _Tally()
+    with _opened(workspace) as top:
+        _keep(top, "", _wanted([*folders, *copied]), {*folders, *copied}, tally)
+    with _opened(home) as top:
+        _settle(top, 0, tally)
+    return BuiltFiles(tuple(folders), tuple(copied), tuple(left_out[:_MOST_NAMED]), tally.files, tally.size)
+
+
+@dataclass
+class _Found:
+    folders: list[str] = field(default_factory=list)
+    files: dict[str, int] = field(default_factory=dict)
+    """Sizes, by path."""
+    odd: list[str] = field(default_factory=list)
+
+
+@dataclass
+class _Tally:
+    files: int = 0
+    size: int = 0
+    seen: set[tuple[int, int]] = field(default_factory=set)
+
+    def add(self, found: os.stat_result) -> None:
+        self.files += 1
+        if found.st_nlink > 1 and not stat.S_ISDIR(found.st_mode):
+            if (found.st_dev, found.st_ino) in self.seen:
+                return
+            self.seen.add((found.st_dev, found.st_ino))
+        self.size += found.st_blocks * _BLOCK
+
+
+def _find(handle: int, above: str, depth: int, checkout: Checkout, found: _Found) -> None:
+    _require_shallow(depth, above)
+    for entry in _entries(handle):
+        path = above + entry.name
+        if path not in checkout.folders:
+            _find_new(entry, path, checkout, found)
+        elif entry.is_symlink():
+            raise EnvironmentRefused(
+                f"the setup replaced the folder `{path}` of the repository by a link, which could lead anywhere",
+                remediation="Let `setup` in .moonmind.yml leave the repository's own folders as they are; then retry the run.",
+            )
+        elif entry.is_dir(follow_symlinks=False):
+            with _entered(entry.name, handle) as inner:
+                _find(inner, f"{path}/", depth + 1, checkout, found)
+        else:
+            found.odd.append(path)
+
+
+def _find_new(entry: "os.DirEntry[str]", path: str, checkout: Checkout, found: _Found) -> None:
+    if entry.name in _NEVER_LENT:
+        return
+    status = entry.stat(follow_symlinks=False)
+    is_folder = stat.S_ISDIR(status.st_mode)
+    if path in checkout.files:
+        if is_folder:
+            found.odd.append(f"{path}/")
+    elif not _is_text(path):
+        found.odd.append(os.fsencode(path).decode("utf-8", "backslashreplace"))
+    elif is_folder:
+        found.folders.append(path)
+    elif stat.S_ISREG(status.st_mode) or stat.S_ISLNK(status.st_mode):
+        found.files[path] = status.st_size
+    else:
+        found.odd.append(path)
+
+
+def _wanted(paths: list[str]) -> set[str]:
+    """Return the folders on the way to some paths."""
+    return {path[:at] for path in paths for at, letter in enumerate(path) if letter == "/"}
+
+
+def _keep(handle: int, above: str, on_the_way: set[str], kept: set[str], tally: _Tally) -> None:
+    for entry in _entries(handle):
+        path = above + entry.name
+        if path in kept:
+            _settle_entry(entry, handle, 0, tally)
+        elif path in on_the_way:
+            tally.add(entry.stat(follow_symlinks=False))
+            with _entered(entry.name, handle) as inner:
+                _keep(inner, f"{path}/", on_the_way, kept, tally)
+        else:
+            with _writable(handle):
+                remove_tree(Path(f"/proc/self/fd/{handle}", entry.name))
+
+
+def _settle(handle: int, depth: int, tally: _Tally) -> None:
+    _require_shallow(depth, "")
+    for entry in _entries(handle):
+        _settle_entry(entry, handle, depth, tally)
+
+
+def _settle_entry(entry: "os.DirEntry[str]", handle: int, depth: int, tally: _Tally) -> None:
+    status = entry.stat(follow_symlinks=False)
+    mode = stat.S_IMODE(status.st_mode)
+    if stat.S_ISDIR(status.st_mode):
+        _give_mode(entry.name, handle, mode, mode & 0o1777 | stat.S_IRUSR | stat.S_IXUSR)
+        with _entered(entry.name, handle) as inner:
+            _settle(inner, depth + 1, tally)
+    elif stat.S_ISREG(status.st_mode):
+        _give_mode(entry.name, handle, mode, mode & 0o1777 | stat.S_IRUSR)
+    elif not stat.S_ISLNK(status.st_mode):
+        with _writable(handle):
+            os.unlink(entry.name, dir_fd=handle)
+        return
+    tally.add(status)
+
+
+def _give_mode(name: str, folder: int, mode: int, wanted: int) -> None:
+    if mode != wanted:
+        change_mode(name, folder, wanted)
+
+
+@contextlib.contextmanager
+def _writable(handle: int) -> Iterator[None]:
+    mode = stat.S_IMODE(os.fstat(handle).st_mode)
+    os.fchmod(handle, mode | stat.S_IWUSR)
+    try:
+        yield
+    finally:
+        os.fchmod(handle, mode)
+
+
+def _entries(handle: int) -> list["os.DirEntry[str]"]:
+    with os.scandir(handle) as entries:
+        return sorted(entries, key=lambda entry: entry.name)
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[int]:
+    handle = open_below(path, ())
+    try:
+        yield handle
+    finally:
+        os.close(handle)
+
+
+@contextlib.contextmanager
+def _entered(name: str, folder: int) -> Iterator[int]:
+    try:
+        handle = os.open(name, _FOLDER, dir_fd=folder)
+    except PermissionError:
+        change_mode(name, folder, 0o700)
+        handle = os.open(name, _FOLDER, dir_fd=folder)
+    try:
+        yield handle
+    finally:
+        os.close(handle)
+
+
+def _require_shallow(depth: int, above: str) -> None:
+    if depth > MOST_DEPTH:
+        place = f" in `{above[:100]}...`" if above else ""
+        raise EnvironmentRefused(f"the setup made folders inside of folders, more than {MOST_DEPTH}{place}")
+
+
+def _is_text(path: str) -> bool:
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -1,0 +1,175 @@
+"""What a build made, as it is found and kept."""
+
+import os
+import socket
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from moonmind.adapters.environments import built_files
+from moonmind.adapters.environments.built_files import checkout_of, settle
+from moonmind.adapters.environments.environment_record import BuiltFiles
+from moonmind.errors import EnvironmentRefused
+from tests.support.built_environments import CHECKOUT, MADE, everything, write
+from tests.support.trees import deepen
+
+
+class Site:
+    """A checkout and a home in which a build works."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.workspace, self.home = folder / "workspace", folder / "home"
+        self.workspace.mkdir()
+        self.home.mkdir()
+        write(self.workspace, CHECKOUT)
+        self.checkout = checkout_of(self.workspace)
+
+    def settle(self, ignored: Callable[[list[str]], set[str]] = everything) -> BuiltFiles:
+        return settle(self.workspace, self.home, self.checkout, ignored)
+
+    def left(self) -> set[str]:
+        return {
+            str(path.relative_to(self.workspace))
+            for path in self.workspace.rglob("*")
+            if path.is_symlink() or path.is_file()
+        }
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    return Site(tmp_path)
+
+
+def test_new_folders_are_lent_and_nothing_else_is_kept(site: Site) -> None:
+    write(site.folder, MADE)
+    write(site.workspace, {"src/app.py": "changed\n", "src/__pycache__/app.pyc": "x", ".git/config": "x"})
+    found = site.settle()
+    assert found.folders == (".venv", "node_modules", "packages/web/node_modules")
+    assert (found.copied, found.left_out) == ((), ())
+    lent = {path.removeprefix("workspace/") for path in MADE if path.startswith("workspace/")}
+    assert site.left() == lent
+    assert {path.name for path in site.workspace.iterdir()} == {".venv", "node_modules", "packages"}
+
+
+def test_sealing_again_finds_the_same(site: Site) -> None:
+    write(site.folder, MADE)
+    write(site.workspace, {"local.cfg": "a"})
+    assert site.settle() == site.settle()
+
+
+def test_what_no_rule_hides_is_left_out_and_named(site: Site) -> None:
+    write(site.workspace, {"reports/new.md": "x", "notes": "x", "local.cfg": "x", "dist/a": "x"})
+    (site.workspace / "current").symlink_to("dist")
+    found = site.settle(lambda paths: {"dist/", "local.cfg", "current"} & set(paths))
+    assert (found.folders, found.copied) == (("dist",), ("current", "local.cfg"))
+    assert found.left_out == ("notes", "reports/")
+    assert site.left() == {"dist/a", "local.cfg", "current"}
+
+
+def test_everything_can_be_read_and_no_program_changes_its_user(site: Site) -> None:
+    write(site.folder, MADE)
+    tool, closed = site.workspace / ".venv/bin/python", site.home / ".cache"
+    tool.chmod(0o6711)
+    (site.home / ".cache/pip/wheel").chmod(0)
+    closed.chmod(0)
+    site.home.chmod(0)
+    site.workspace.chmod(0)
+    site.settle()
+    assert stat.S_IMODE(tool.stat().st_mode) == 0o711
+    assert stat.S_IMODE(closed.stat().st_mode) == 0o500
+    assert stat.S_IMODE((closed / "pip/wheel").stat().st_mode) == 0o400
+
+
+def test_what_is_no_file_goes(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(site.folder, MADE)
+    os.mkfifo(site.home / "pipe")
+    os.mkfifo(site.workspace / "pipe")
+    monkeypatch.chdir(site.workspace / ".venv")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind("socket")
+    (site.workspace / ".venv").chmod(0o555)
+    found = site.settle()
+    assert found.left_out == ("pipe",)
+    assert not [path for path in site.folder.rglob("*") if path.is_fifo() or path.is_socket()]
+    assert stat.S_IMODE((site.workspace / ".venv").stat().st_mode) == 0o555
+
+
+@pytest.mark.parametrize("outside", ["kept", "/etc"])
+def test_a_link_is_neither_followed_nor_taken_for_a_folder(site: Site, tmp_path: Path, outside: str) -> None:
+    write(tmp_path / "kept", {"file": "kept"})
+    (tmp_path / "kept/file").chmod(0o4755)
+    write(site.folder, MADE)
+    for place in (site.workspace / "linked", site.workspace / ".venv/linked", site.home / "linked"):
+        place.symlink_to(tmp_path / outside)
+    found = site.settle(lambda paths: {path for path in paths if path.endswith("/")})
+    assert found.left_out == ("linked",)
+    assert stat.S_IMODE((tmp_path / "kept/file").stat().st_mode) == 0o4755
+    assert (site.home / "linked").is_symlink()
+
+
+@pytest.mark.parametrize("place", ["src", "packages/web"])
+def test_a_folder_of_the_repository_that_became_a_link_is_refused(site: Site, tmp_path: Path, place: str) -> None:
+    (site.workspace / place).rename(tmp_path / "moved")
+    (site.workspace / place).symlink_to(tmp_path / "moved")
+    with pytest.raises(EnvironmentRefused, match=f"`{place}`"):
+        site.settle()
+    assert list((tmp_path / "moved").iterdir())
+
+
+def test_what_changed_its_kind_is_left_out(site: Site) -> None:
+    (site.workspace / "README.md").unlink()
+    write(site.workspace, {"README.md/inside": "x"})
+    (site.workspace / "src/app.py").unlink()
+    (site.workspace / "src").rmdir()
+    (site.workspace / "src").write_text("x")
+    found = site.settle()
+    assert (found.folders, found.copied, found.left_out) == ((), (), ("README.md/", "src"))
+    assert site.left() == set()
+
+
+@pytest.mark.parametrize("name", ["a b", "a\nb", "ä\U0001f980", "-dash", "$(x)'\"", "a\\b,c=d"])
+def test_odd_names_are_found(site: Site, name: str) -> None:
+    write(site.workspace, {f"{name}/{name}": "x", f"src/{name}": "x"})
+    found = site.settle()
+    assert (found.folders, found.copied) == ((name,), (f"src/{name}",))
+
+
+def test_names_that_are_no_text_are_left_out(site: Site) -> None:
+    os.mkdir(os.fsencode(site.workspace) + b"/\xff")
+    assert site.settle().left_out == ("\\xff",)
+
+
+@pytest.mark.parametrize(
+    ("files", "words"),
+    [
+        ({f"f{number}/x": "x" for number in range(built_files.MOST_FOLDERS + 1)}, "301 folders"),
+        ({f"f{number}": "x" for number in range(built_files.MOST_COPIED + 1)}, "201 single files"),
+        ({"large": "x" * (built_files.MOST_COPIED_BYTES + 1)}, "64 MiB"),
+    ],
+    ids=["folders", "files", "bytes"],
+)
+def test_more_than_can_be_lent_is_refused(site: Site, files: dict[str, str], words: str) -> None:
+    write(site.workspace, files)
+    with pytest.raises(EnvironmentRefused, match=words) as refusal:
+        site.settle()
+    assert refusal.value.advice.endswith(".")
+
+
+@pytest.mark.parametrize("top", ["home", "workspace/node_modules"])
+def test_endless_folders_are_refused(site: Site, top: str) -> None:
+    deepen(site.folder / top, built_files.MOST_DEPTH + 2)
+    with pytest.raises(EnvironmentRefused, match="inside of folders"):
+        site.settle()
+
+
+def test_what_lies_on_the_disk_is_counted_once(site: Site) -> None:
+    write(site.home, {"a": "x" * 100_000})
+    (site.workspace / ".venv").mkdir()
+    before = site.settle()
+    os.link(site.home / "a", site.home / "b")
+    after = site.settle()
+    assert before.size >= 100_000
+    assert (after.files, after.size) == (before.files + 1, before.size)
