@@ -43,16 +43,16 @@ _CODES = {
 }
 _CUT_SHORT = {
     "call_limit": (JobEnd.CALL_LIMIT, "the run reached its limit of model calls"),
-    "stalled": (JobEnd.STALLED, "the agent was silent for longer than the stall limit"),
-    "timed_out": (JobEnd.TIMED_OUT, "the agent reached the total time limit"),
-    "stopped": (JobEnd.STOPPED, "the agent was stopped on request"),
-    "output_limit": (JobEnd.FAILED, "the agent wrote more output than the limit allows"),
-    "log_failed": (JobEnd.FAILED, "the agent's log could not be written"),
+    "stalled": (JobEnd.STALLED, "the {job} was silent for longer than the stall limit"),
+    "timed_out": (JobEnd.TIMED_OUT, "the {job} reached the total time limit"),
+    "stopped": (JobEnd.STOPPED, "the {job} was stopped on request"),
+    "output_limit": (JobEnd.FAILED, "the {job} wrote more output than the limit allows"),
+    "log_failed": (JobEnd.FAILED, "the {job}'s log could not be written"),
 }
 _WALLS = {
     "not built": "the sandbox could not be built",
-    "broken": "the sandbox ended while the agent was at work",
-    "killed": "the agent was killed (SIGKILL); it may have used more than MOONMIND_SANDBOX_MEMORY, or than the host has",
+    "broken": "the sandbox ended while the {job} was at work",
+    "killed": "the {job} was killed (SIGKILL); it may have used more than MOONMIND_SANDBOX_MEMORY, or than the host has",
 }
 _REFUSALS = {JobEnd.QUOTA: frozenset({402, 403, 429}), JobEnd.CREDENTIAL: frozenset({401, 403})}
 """The statuses by which the service itself says so."""
@@ -61,6 +61,9 @@ _REFUSALS = {JobEnd.QUOTA: frozenset({402, 403, 429}), JobEnd.CREDENTIAL: frozen
 def read_result(body: Mapping[str, Any]) -> JobResult:
     """Classify how a job ended; `body` is a result.json of this version or the one before."""
     facts: Mapping[str, Any] = body.get("facts") or {}
+    if body.get("plain"):
+        end, message = _classify_build(body, facts)
+        return JobResult(end=end, message=message, exit_code=body.get("exit_code"))
     end, message = _classify(body, facts)
     failure: Mapping[str, Any] = facts.get("failure") or {}
     return JobResult(
@@ -86,13 +89,14 @@ def _classify(body: Mapping[str, Any], facts: Mapping[str, Any]) -> tuple[JobEnd
         end, words = _CUT_SHORT[raw]
         if end is JobEnd.CALL_LIMIT:  # its last words are only that it was refused
             return end, body.get("model_calls") or words
-        return end, _sentence(words, body.get("problem") or facts.get("notice") or "")
+        words = _with_problem(words.format(job="agent"), body)
+        return end, _sentence(words, facts.get("notice") or "")
     failure: Mapping[str, Any] = facts.get("failure") or {}
     if body.get("exit_code") == 0 and facts.get("completed"):
         return JobEnd.COMPLETED, ""
     if wall := body.get("wall"):
         words = _WALLS.get(wall, "the sandbox failed")
-        return JobEnd.SANDBOX, _sentence(words, body.get("stderr") or "")
+        return JobEnd.SANDBOX, _sentence(words.format(job="agent"), body.get("stderr") or "")
     number = body.get("signal")
     if number is not None:
         return JobEnd.FAILED, _sentence(f"the agent was killed by {_signal_name(number)}", body.get("stderr") or "")
@@ -107,6 +111,31 @@ def _classify(body: Mapping[str, Any], facts: Mapping[str, Any]) -> tuple[JobEnd
     return JobEnd.FAILED, f"the agent ended with exit code {body.get('exit_code')} without completing its turn"
 
 
+def _classify_build(body: Mapping[str, Any], facts: Mapping[str, Any]) -> tuple[JobEnd, str]:
+    """Return how a command ended that prints text, by its exit code; what it prints is for people, and decides nothing."""
+    raw, code, number = body.get("end"), body.get("exit_code"), body.get("signal")
+    output = str(facts.get("output") or "").strip()
+    if raw in _CUT_SHORT:
+        end, words = _CUT_SHORT[raw]
+        words = words.format(job="build")
+        return end, _with_output(_with_problem(words, body), output)
+    if wall := body.get("wall"):  # what built the wall may end with any exit code
+        return JobEnd.SANDBOX, _with_output(_WALLS.get(wall, "the sandbox failed").format(job="build"), output)
+    if code == 0:
+        return JobEnd.COMPLETED, ""
+    if number is not None:
+        return JobEnd.FAILED, _with_output(f"the build was killed by {_signal_name(number)}", output)
+    return JobEnd.FAILED, output or f"the build ended with exit code {code} and printed nothing"
+
+
+def _with_output(words: str, output: str) -> str:
+    """Return a build's end in words, with as much of its last lines as there is room for."""
+    if not output:
+        return words
+    words += "; it said last:\n"
+    return words + output[len(words) - _MESSAGE_LIMIT :]
+
+
 def _resets_at(failure: Mapping[str, Any], message: str, body: Mapping[str, Any]) -> datetime | None:
     # Codex prints its host's local time; the supervisor ran on the same host.
     said_at = datetime.fromtimestamp(float(body.get("at") or 0), UTC).astimezone()
@@ -117,6 +146,11 @@ def _resets_at(failure: Mapping[str, Any], message: str, body: Mapping[str, Any]
 def _sentence(words: str, more: str) -> str:
     more = more.strip()
     return f"{words}; its last message: {more}" if more else words
+
+
+def _with_problem(words: str, body: Mapping[str, Any]) -> str:
+    problem = body.get("problem")
+    return f"{words}: {problem}" if problem else words
 
 
 def _signal_name(number: int) -> str:

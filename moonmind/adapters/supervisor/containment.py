@@ -82,15 +82,22 @@ class Contained:
 
 
 def contain(
-    argv: Sequence[str], environment: Mapping[str, str], cwd: str, *, mark: str, kinds: Sequence[Kind] = tuple(Kind)
+    argv: Sequence[str],
+    environment: Mapping[str, str],
+    cwd: str,
+    *,
+    mark: str,
+    kinds: Sequence[Kind] = tuple(Kind),
+    merged: bool = False,
 ) -> Contained:
     """Start a command with pipes, by the first of the kinds that works here. Raises OSError when it cannot be started.
 
-    `mark` names the job: a control group that is left behind is found by it.
+    `mark` names the job: a control group that is left behind is found by it. `merged`: standard error goes where
+    standard output goes, so that their order is kept.
     """
     for kind in kinds:
         try:
-            return _start(kind, argv, environment, cwd, mark)
+            return _start(kind, argv, environment, cwd, mark, merged=merged)
         except Refused as refused:
             reason = str(refused)
     raise OSError(f"no process can be started: {reason}")
@@ -105,7 +112,9 @@ def kind_here() -> Kind:
     return started.kind
 
 
-def _start(kind: Kind, argv: Sequence[str], environment: Mapping[str, str], cwd: str, mark: str) -> Contained:
+def _start(
+    kind: Kind, argv: Sequence[str], environment: Mapping[str, str], cwd: str, mark: str, *, merged: bool
+) -> Contained:
     group = cgroups.make(mark) if kind is Kind.CGROUP else ""
     if group is None:
         raise Refused("no control group can be made")
@@ -127,7 +136,7 @@ def _start(kind: Kind, argv: Sequence[str], environment: Mapping[str, str], cwd:
                     cwd=cwd,
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
-                    stderr=subprocess.PIPE,
+                    stderr=subprocess.STDOUT if merged else subprocess.PIPE,
                     bufsize=0,
                     start_new_session=True,
                     pass_fds=(theirs.fileno(), status_end, lifeline_end),

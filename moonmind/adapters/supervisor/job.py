@@ -15,9 +15,10 @@ from moonmind.adapters.supervisor.containment import Contained, Kind, contain
 from moonmind.adapters.supervisor.folder import JobFolder, write_json
 from moonmind.adapters.supervisor.heartbeat import Heartbeat
 from moonmind.adapters.supervisor.keyproxy import Proxy
-from moonmind.adapters.supervisor.lines import LineBuffer, LogFile
+from moonmind.adapters.supervisor.lines import LineBuffer, LogFile, ScreenLines
 from moonmind.adapters.supervisor.link import Link
 from moonmind.adapters.supervisor.order import PROXY_TOKEN, PROXY_URL, Order
+from moonmind.adapters.supervisor.printout import Printout
 from moonmind.adapters.supervisor.traces import ProcessNotes, pipes_of
 from moonmind.adapters.supervisor.transcript import Transcript
 from moonmind.adapters.supervisor.watch import End, Watch
@@ -26,7 +27,7 @@ from moonmind.redact import Redactor
 _TICK_SECONDS = 0.2
 _CHUNK = 1 << 18
 _LINE_LIMIT = 8 << 20
-_STDERR_LINE_LIMIT = 1 << 16
+_TEXT_LINE_LIMIT = 1 << 16
 _STDERR_LIMIT = 4 << 20
 _DRAIN_SECONDS = 5.0
 _KILL_SECONDS = 60.0
@@ -39,11 +40,14 @@ class Job:
         self._order = order
         self._folder = JobFolder(Path(order.folder))
         self._redactor = Redactor(order.secrets)
-        self._transcript = Transcript(self._redactor, order.usage_before)
+        self._transcript: Transcript | Printout = (
+            Printout(self._redactor) if order.plain else Transcript(self._redactor, order.usage_before)
+        )
         self._log = LogFile(Path(order.log_path))
         self._stderr = LogFile(self._folder.stderr, _STDERR_LIMIT)
         self._tail: deque[str] = deque(maxlen=30)
-        self._out, self._err = LineBuffer(_LINE_LIMIT), LineBuffer(_STDERR_LINE_LIMIT)
+        self._out = ScreenLines(_TEXT_LINE_LIMIT) if order.plain else LineBuffer(_LINE_LIMIT)
+        self._err = LineBuffer(_TEXT_LINE_LIMIT)
         self._heartbeat = Heartbeat(self._folder.heartbeat)
         self._selector = selectors.DefaultSelector()
         self._pending = memoryview(order.stdin.encode())
@@ -86,6 +90,7 @@ class Job:
             order.cwd,
             mark=order.folder,
             kinds=tuple(Kind(name) for name in order.kinds) or tuple(Kind),
+            merged=order.plain,
         )
         now = time.monotonic()
         handle = {
@@ -139,14 +144,9 @@ class Job:
 
     def _converse(self) -> None:
         held = self._running()
-        for pipe, events, move in (
-            (held.keeper.stdin, selectors.EVENT_WRITE, self._feed),
-            (held.keeper.stdout, selectors.EVENT_READ, self._read_stdout),
-            (held.keeper.stderr, selectors.EVENT_READ, self._read_stderr),
-        ):
-            assert pipe is not None  # noqa: S101 - `start` asked for all three
-            os.set_blocking(pipe.fileno(), False)
-            self._selector.register(pipe, events, move)
+        self._register(held.keeper.stdin, selectors.EVENT_WRITE, self._feed)
+        self._register(held.keeper.stdout, selectors.EVENT_READ, self._read_stdout)
+        self._register(held.keeper.stderr, selectors.EVENT_READ, self._read_stderr)
         if self._link is not None:
             self._selector.register(self._link.life, selectors.EVENT_READ, self._meet)
         # Readable when the agent ends, so that a reader need not wait for the next tick.
@@ -170,6 +170,11 @@ class Job:
                     self._link.hang_up()  # what is behind the wall need not be a descendant
                 held.signal(signal.SIGKILL)
         self._end = self._end or (End.EXITED if self._complete() else End.CALL_LIMIT)
+
+    def _register(self, pipe: IO[bytes] | None, events: int, move: Callable[[int], bool]) -> None:
+        if pipe is not None:  # what prints text has no pipe of its own for errors
+            os.set_blocking(pipe.fileno(), False)
+            self._selector.register(pipe, events, move)
 
     def _spent(self, now: float) -> End | None:
         """Return when an agent that was refused a call of the model has had time enough to end by itself."""
@@ -224,14 +229,16 @@ class Job:
         chunk = os.read(pipe, _CHUNK)
         self._watch.received += len(chunk)
         if self._end is not End.OUTPUT_LIMIT:
+            if self._order.plain:  # also what is no line yet, as a bar that grows
+                self._watch.last_life = time.monotonic()
             self._note(self._out.feed(chunk) if chunk else self._out.rest())
         return bool(chunk)
 
     def _note(self, lines: Any) -> None:
         for line, cut in lines:
-            if not line.strip():
+            if not line.strip() and not self._order.plain:
                 continue
-            written, alive = self._transcript.take(line) if not cut else (_too_long(len(line) + cut), True)
+            written, alive = self._transcript.take(line, cut)
             if alive:
                 self._watch.last_life = time.monotonic()
             try:
@@ -243,7 +250,7 @@ class Job:
                 write_json(self._folder.facts, {"thread_id": self._transcript.thread_id})
 
     def _fail_log(self, error: OSError) -> None:
-        self._problem = self._problem or f"the agent's log cannot be written: {error.strerror}"
+        self._problem = self._problem or error.strerror or str(error)
         self._stop(End.LOG_FAILED)
 
     def _read_stderr(self, pipe: int) -> bool:
@@ -319,6 +326,7 @@ class Job:
             "signal": -exit_code if exit_code < 0 else None,
             "at": time.time(),
             "seconds": round(time.monotonic() - self._watch.started, 3),
+            "plain": self._order.plain,
             "facts": self._transcript.facts(),
             "stderr": self._redactor.text("\n".join(self._tail))[-8192:],
             "problem": self._problem,
@@ -339,7 +347,3 @@ class Job:
         return (
             "killed" if os.WIFSIGNALED(self._link.status) and os.WTERMSIG(self._link.status) == signal.SIGKILL else ""
         )
-
-
-def _too_long(size: int) -> bytes:
-    return f'{{"type": "error", "message": "a line of {size} bytes was left out"}}'.encode()

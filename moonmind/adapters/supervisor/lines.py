@@ -38,6 +38,26 @@ class LineBuffer:
         return line, cut
 
 
+class ScreenLines(LineBuffer):
+    """Lines as a screen would show them in the end: of what was overwritten after a carriage return, nothing is kept."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(limit)
+        self._returned = False
+
+    def _add(self, piece: bytes) -> None:
+        text = piece.rstrip(b"\r")  # what ends a line, and may come in another chunk than its line feed
+        start = text.rfind(b"\r") + 1
+        if text and (start or self._returned):
+            self._take()
+        super()._add(text[start:])
+        self._returned = len(text) < len(piece) or (self._returned and not piece)
+
+    def _take(self) -> tuple[bytes, int]:
+        self._returned = False
+        return super()._take()
+
+
 class LogFile:
     """Appends whole lines to a file, up to a limit in bytes; a reader never sees half a line for long."""
 

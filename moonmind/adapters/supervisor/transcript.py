@@ -30,8 +30,13 @@ class Transcript:
         self.notice = ""
         """The last message that was no end: a retry, a warning."""
 
-    def take(self, line: bytes) -> tuple[bytes, bool]:
-        """Return the line as it may be logged, and True if it shows that the agent works rather than waits."""
+    def take(self, line: bytes, cut: int = 0) -> tuple[bytes, bool]:
+        """Return the line as it may be logged, and True if it shows that the agent works rather than waits.
+
+        `cut` bytes of it are missing; then it is left out.
+        """
+        if cut:
+            return f'{{"type": "error", "message": "a line of {len(line) + cut} bytes was left out"}}'.encode(), True
         try:
             event = json.loads(line)
         except (ValueError, RecursionError):

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from moonmind.adapters.jobs.job_results import read_result
-from moonmind.ports.agent import JobEnd, Usage
+from moonmind.ports.agent import JobEnd, JobResult, Usage
 
 
 def body(**changes: Any) -> dict[str, Any]:
@@ -129,3 +129,46 @@ def test_what_the_service_was_not_heard_to_say_is_not_confirmed(
         {"end": "exited", "exit_code": 1, "facts": {"failure": {"message": message}}, "refusals": refusals}
     )
     assert (read.end, read.confirmed) == (end, confirmed)
+
+
+def build(output: str = "", **changes: Any) -> dict[str, Any]:
+    return {"v": 1, "plain": True, "end": "exited", "exit_code": 1, "facts": {"output": output}} | changes
+
+
+@pytest.mark.parametrize("output", ["", "unexpected status 401 Unauthorized", "usage limit", "killed"])
+def test_a_build_ends_well_with_exit_code_zero_and_never_by_its_words(output: str) -> None:
+    assert read_result(build(output, exit_code=0)) == JobResult(JobEnd.COMPLETED, exit_code=0)
+    failed = read_result(build(output, exit_code=3))
+    assert (failed.end, failed.exit_code) == (JobEnd.FAILED, 3)
+    assert failed.message == (output or "the build ended with exit code 3 and printed nothing")
+
+
+@pytest.mark.parametrize(
+    ("changes", "end", "words"),
+    [
+        ({"end": "stalled"}, JobEnd.STALLED, "the build was silent for longer than the stall limit"),
+        ({"end": "timed_out"}, JobEnd.TIMED_OUT, "the build reached the total time limit"),
+        ({"end": "stopped"}, JobEnd.STOPPED, "the build was stopped on request"),
+        ({"end": "output_limit"}, JobEnd.FAILED, "the build wrote more output than the limit allows"),
+        ({"end": "log_failed", "problem": "No space left"}, JobEnd.FAILED,
+         "the build's log could not be written: No space left"),
+        ({"wall": "not built"}, JobEnd.SANDBOX, "the sandbox could not be built"),
+        ({"wall": "broken"}, JobEnd.SANDBOX, "the sandbox ended while the build was at work"),
+        ({"wall": "killed", "exit_code": None, "signal": 9}, JobEnd.SANDBOX,
+         "the build was killed (SIGKILL); it may have used more than MOONMIND_SANDBOX_MEMORY, or than the host has"),
+        ({"exit_code": None, "signal": 11}, JobEnd.FAILED, "the build was killed by SIGSEGV"),
+    ],
+)  # fmt: skip
+def test_a_build_that_was_cut_short_says_so_and_what_it_said_last(
+    changes: dict[str, Any], end: JobEnd, words: str
+) -> None:
+    read = read_result(build("a line\nthe last {line}", **changes))
+    assert (read.end, read.message) == (end, f"{words}; it said last:\na line\nthe last {{line}}")
+    assert read_result(build(**changes)).message == words
+
+
+def test_of_a_builds_output_the_end_counts() -> None:
+    message = read_result(build("x" * 4000 + "y", end="timed_out")).message
+    assert len(message) == 4000
+    assert message.startswith("the build reached")
+    assert message.endswith("xy")

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from moonmind.adapters.supervisor.lines import LineBuffer, LogFile
+from moonmind.adapters.supervisor.lines import LineBuffer, LogFile, ScreenLines
 
 
 @given(st.lists(st.binary(max_size=30)), st.data())
@@ -56,3 +56,28 @@ def test_a_full_disk_is_said() -> None:
     with pytest.raises(OSError, match="space") as caught:
         LogFile(Path("/dev/full")).add(b"line")
     assert caught.value.errno == errno.ENOSPC
+
+
+@pytest.mark.parametrize(
+    ("printed", "lines"),
+    [
+        (b"10%\r50%\r100%\n", [b"100%"]),
+        (b"ends as on Windows\r\nnext\r\r\n", [b"ends as on Windows", b"next"]),
+        (b"\rfirst\n\n\r\nlast", [b"first", b"", b"", b"last"]),
+        (b"old\r\rnew\r", [b"new"]),
+        (b"long\rab\n", [b"ab"]),
+        (b"\r\n\r", [b""]),
+    ],
+)
+@pytest.mark.parametrize("size", [1, 2, 3, 100])
+def test_what_a_carriage_return_overwrites_is_not_kept(printed: bytes, lines: list[bytes], size: int) -> None:
+    buffer = ScreenLines(1000)
+    found = [
+        line for start in range(0, len(printed), size) for line, _ in buffer.feed(printed[start : start + size])
+    ] + [line for line, _ in buffer.rest()]
+    assert found == lines
+
+
+def test_a_bar_that_was_longer_than_a_line_may_be_leaves_room_for_what_follows() -> None:
+    buffer = ScreenLines(4)
+    assert list(buffer.feed(b"abcdefgh\rab\nabcdef\n")) == [(b"ab", 0), (b"abcd", 2)]
