@@ -7,7 +7,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, TYPE_CHECKING, Any, cast
 
 from moonmind.adapters.supervisor import cgroups, kernel, loan
 from moonmind.adapters.supervisor.calls import CallCount
@@ -24,6 +24,9 @@ from moonmind.adapters.supervisor.transcript import Transcript
 from moonmind.adapters.supervisor.watch import End, Watch
 from moonmind.redact import Redactor
 
+if TYPE_CHECKING:
+    from moonmind.adapters.supervisor.egress import EgressProxy
+
 _TICK_SECONDS = 0.2
 _CHUNK = 1 << 18
 _LINE_LIMIT = 8 << 20
@@ -39,7 +42,8 @@ class Job:
     def __init__(self, order: Order) -> None:
         self._order = order
         self._folder = JobFolder(Path(order.folder))
-        self._redactor = Redactor(order.secrets)
+        self._egress = _way_out(order)
+        self._redactor = Redactor((*order.secrets, *(self._egress.secrets if self._egress is not None else ())))
         self._transcript: Transcript | Printout = (
             Printout(self._redactor) if order.plain else Transcript(self._redactor, order.usage_before)
         )
@@ -78,7 +82,8 @@ class Job:
             # What a lent login is used for passes no proxy: it is neither counted nor limited.
             write_json(self._folder.calls, {"capped": False})
         link = self._link = Link(self._folder.link) if order.walled else None
-        listener = link.take_model() if link is not None and order.proxy is not None else None
+        served = order.proxy is not None or self._egress is not None
+        listener = link.take_model() if link is not None and served else None
         proxy = Proxy(order.proxy, self._folder.calls, listener) if order.proxy is not None else None
         self._calls = proxy.calls if proxy is not None else None
         url, token = (proxy.url, proxy.token) if proxy is not None else ("", "")
@@ -112,6 +117,8 @@ class Job:
         self._watch = Watch(order.stall_seconds, order.total_seconds, order.output_bytes, now, now)
         if proxy is not None:
             proxy.serve()
+        if self._egress is not None and listener is not None:
+            self._egress.serve(listener)
 
     def run(self) -> None:
         """Stay with the agent to its end, kill what it left, and write the result: last, and only then."""
@@ -333,6 +340,7 @@ class Job:
             "model_calls": self._calls.words() if self._calls is not None else "",
             "wall": self._wall(),
             "refusals": sorted(self._calls.refusals) if self._calls is not None else None,
+            "egress": self._egress.notes.facts() if self._egress is not None else None,
             "survivors": len(survivors) + self._beyond,
             "left": [{"pid": process.pid, "started": process.started} for process in survivors],
         }
@@ -347,3 +355,12 @@ class Job:
         return (
             "killed" if os.WIFSIGNALED(self._link.status) and os.WTERMSIG(self._link.status) == signal.SIGKILL else ""
         )
+
+
+def _way_out(order: Order) -> "EgressProxy | None":
+    if order.egress is None:
+        return None
+    # Here, so that the supervisors of agents, of which there are many, need no more memory and time for it.
+    from moonmind.adapters.supervisor.egress import EgressProxy
+
+    return EgressProxy(order.egress)

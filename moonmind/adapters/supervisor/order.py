@@ -104,4 +104,6 @@ class Order:
             raise ValueError(f"not an order ({type(error).__name__})") from None
         if not all(Path(path).is_absolute() for path in (order.folder, order.cwd, order.log_path)):
             raise ValueError("the order has relative paths")
+        if order.egress is not None and (order.proxy is not None or not order.walled):
+            raise ValueError("the order has a way out without a wall, or beside the way to the model")
         return order

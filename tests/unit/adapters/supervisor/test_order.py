@@ -1,4 +1,5 @@
 import json
+from typing import Any
 
 import pytest
 
@@ -48,3 +49,11 @@ def test_relative_paths_are_refused() -> None:
     body = json.loads(ORDER.as_bytes()) | {"cwd": "work"}
     with pytest.raises(ValueError, match="relative"):
         Order.from_bytes(json.dumps(body).encode())
+
+
+@pytest.mark.parametrize("change", [{"walled": False}, {"walled": True, "proxy": {"upstream": "http://a", "key": "k"}}])
+def test_a_way_out_takes_a_wall_and_is_the_only_one(change: dict[str, Any]) -> None:
+    body = json.loads(ORDER.as_bytes()) | {"proxy": None, "walled": True, "egress": {"hosts": ["a.org"]}}
+    assert Order.from_bytes(json.dumps(body).encode()).egress is not None
+    with pytest.raises(ValueError, match="way out"):
+        Order.from_bytes(json.dumps(body | change).encode())
