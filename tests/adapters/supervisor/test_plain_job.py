@@ -46,7 +46,7 @@ def test_a_bar_of_progress_leaves_its_last_state(bench: Bench) -> None:
 
 
 def test_a_bar_that_grows_is_life(bench: Bench) -> None:
-    sh(bench, "for n in 1 2 3 4 5 6; do printf .; sleep 0.5; done", stall_seconds=2.0)
+    sh(bench, "for n in 1 2 3 4 5 6; do printf .; sleep 0.3; done", stall_seconds=1.5)
     assert log(bench) == b"......\n"
 
 
@@ -61,7 +61,7 @@ def test_a_command_that_fails_is_explained_by_its_last_lines(bench: Bench) -> No
     [
         ("echo on it; exec sleep 60", {"stall_seconds": 0.5}, JobEnd.STALLED, "the build was silent"),
         ("echo on it; exec sleep 60", {"total_seconds": 0.5}, JobEnd.TIMED_OUT, "the build reached"),
-        ("echo on it; exec yes", {"output_bytes": 1 << 20}, JobEnd.FAILED, "the build wrote more output"),
+        (f"echo on it; exec yes {'x' * 1000}", {"output_bytes": 1 << 20}, JobEnd.FAILED, "the build wrote more output"),
         ("echo on it; kill -SEGV $$", {}, JobEnd.FAILED, "the build was killed by SIGSEGV"),
         ("echo on it; exec sleep 60", {"log_path": "/dev/full"}, JobEnd.FAILED, "log could not be written: No space"),
     ],
