@@ -1,5 +1,6 @@
 """Processes that are killed while they change the store of environments, at each call that reaches the disk."""
 
+import contextlib
 import json
 import subprocess
 import sys
@@ -126,19 +127,24 @@ for number in range(60):
 
 
 def test_two_processes_share_the_store(tmp_path: Path) -> None:
-    both = [
-        subprocess.Popen(
-            [sys.executable, "-c", MANY, str(tmp_path / "store"), str(number)],
-            cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        )
-        for number in range(2)
-    ]  # fmt: skip
-    for one in both:
-        assert one.stdout is not None
-        assert one.stdout.readline() == "ready\n"
-    for one in both:
-        assert one.stdin is not None
-        one.stdin.close()
-    for one in both:
-        assert one.wait(60) == 0, one.stderr and one.stderr.read()
+    with contextlib.ExitStack() as stack:
+        both = [
+            stack.enter_context(
+                subprocess.Popen(
+                    [sys.executable, "-c", MANY, str(tmp_path / "store"), str(number)],
+                    cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                )
+            )
+            for number in range(2)
+        ]  # fmt: skip
+        for one in both:
+            assert one.stdout is not None
+            assert one.stdout.readline() == "ready\n"
+        for one in both:
+            assert one.stdin is not None
+            one.stdin.close()
+        for one in both:
+            assert one.stderr is not None
+            assert one.stderr.read() == ""
+            assert one.wait(60) == 0
     assert {path.name for path in (tmp_path / "store").iterdir()} <= {".locks", "k"}
