@@ -12,7 +12,15 @@ from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
 import moonmind
-from moonmind.adapters.sandboxes import bubblewrap_advice, bubblewrap_start, probe, syscall_filter, system_files
+from moonmind.adapters.sandboxes import (
+    bubblewrap_advice,
+    bubblewrap_start,
+    overlay_trial,
+    probe,
+    syscall_filter,
+    system_files,
+)
+from moonmind.adapters.sandboxes.mount_guards import RESERVED, in_order, leads_astray, refused, require_upper, unfit
 from moonmind.adapters.sandboxes.sandbox_options import SandboxOptions
 from moonmind.errors import SandboxFailed, SandboxMissing
 from moonmind.ports.check import Check
@@ -24,8 +32,6 @@ _WHOLE = (
     "/tmp", "/var/cache", "/var/lib", "/var/log", "/var/tmp",  # noqa: S108 - other programs' files, not ours
 )  # fmt: skip
 """Folders of the host that nothing may show as a whole."""
-_RESERVED = ("/proc", "/sys", "/dev")
-"""Targets that are the kernel's behind the wall."""
 _SHARED_MEMORY = "/dev/shm"  # noqa: S108 - the job's own
 _TOOLS = (
     "node", "npm", "pnpm", "yarn", "bun", "deno", "go", "cargo", "rustc", "java", "mvn", "gradle", "uv", "poetry", "ruby",
@@ -47,8 +53,19 @@ class Bubblewrap:
         self.options = options
 
     def overlays(self) -> bool:
-        """Return False: what is lent to a job is copied."""
-        return False
+        """Return True if a mount may have an `upper` here: an overlay was tried for real, in the state folder.
+
+        Raises SandboxFailed where no wall can be built, and OSError where nothing can be tried now.
+        """
+        bwrap = self._bwrap()
+        stat = Path(bwrap).stat()
+        return self._overlays(bwrap, stat.st_ino, stat.st_size, stat.st_mtime_ns)
+
+    @lru_cache(maxsize=8)  # noqa: B019 - there is one sandbox of a kind in a process
+    def _overlays(self, bwrap: str, *identity: int) -> bool:
+        return _knows(bwrap, *identity) >= {"--overlay", "--overlay-src"} and overlay_trial.works(
+            self, self.options.state_folder
+        )
 
     def wrap(self, job: BoxedCommand) -> Wrapped:
         """Return the command behind the wall. Raises SandboxFailed where the wall cannot be built on this host."""
@@ -69,7 +86,7 @@ class Bubblewrap:
                 arguments += self._memory(folder)
         for path in [*shown, *self.options.read]:
             arguments += self._read_only(path)
-        for mount in _in_order(job.mounts):
+        for mount in in_order(job.mounts):
             arguments += self._mounted(mount, job.mounts)
         arguments += ["--remount-ro", "/dev", "--remount-ro", "/", "--chdir", job.cwd, "--"]
         command = [python if part == PYTHON else part for part in job.command]
@@ -168,7 +185,7 @@ class Bubblewrap:
 
     def _read_only(self, path: Path) -> list[str]:
         """Show a file or folder of the host under its own path. Raises SandboxFailed for one that may not be shown."""
-        why = _unfit(str(path)) if path.is_absolute() else "is not absolute"
+        why = unfit(str(path)) if path.is_absolute() else "is not absolute"
         source = path if why else _resolved(path)
         inside = [place for place in self._ours() if source.is_relative_to(place)]
         why = why or self._opened_by(source) or (f"is in {inside[0]}, which is MoonMind's own" if inside else "")
@@ -186,20 +203,23 @@ class Bubblewrap:
         source = _resolved(mount.source)
         state = self.options.state_folder
         inside = state.resolve() in source.parents
-        why = _unfit(mount.target) or ("" if inside else self._opened_by(source))
+        why = unfit(mount.target) or ("" if inside else self._opened_by(source))
         if not why and mount.source.is_relative_to(state) and not inside:
             why = f"leads out of {state}, by a link"
         # bwrap would follow it, and make folders where it leads, outside of the wall.
-        why = why or ("would be mounted over a link" if _leads_astray(mount, mounts) else "")
+        why = why or leads_astray(mount, mounts)
         if why:
-            raise SandboxFailed(f"{mount.source} cannot be shown to a job at {mount.target}: it {why}")
+            raise refused(mount, why)
+        if mount.upper is not None:
+            upper, work = require_upper(mount, state)
+            return ["--overlay-src", str(source), "--overlay", str(upper), str(work), mount.target]
         return ["--bind" if mount.writable else "--ro-bind", str(source), mount.target]
 
     def _opened_by(self, source: Path) -> str:
         """Return what a resolved path would open that no job may see; empty where it opens nothing."""
         if any(source == Path(folder) or Path(folder).is_relative_to(source) for folder in _WHOLE):
             return "would open a whole folder of this system"
-        if any(source.is_relative_to(folder) for folder in (*_RESERVED, "/etc", "/run")):
+        if any(source.is_relative_to(folder) for folder in (*RESERVED, "/etc", "/run")):
             return "is part of this system"
         if source.parent == Path("/home"):
             return "is a home"
@@ -277,34 +297,6 @@ def _resolved(source: Path) -> Path:
         raise SandboxFailed(f"{source} cannot be shown to a job: {reason}") from error
 
 
-def _unfit(target: str) -> str:
-    """Return why nothing can be mounted there; empty where it can."""
-    place = PurePosixPath(target)
-    if not place.is_absolute() or ".." in place.parts or "\0" in target or place == PurePosixPath("/"):
-        return "has no place behind the wall"
-    if any(place.is_relative_to(folder) for folder in _RESERVED):
-        return "would hide a folder of the kernel"
-    return ""
-
-
-def _in_order(mounts: tuple[Mount, ...]) -> list[Mount]:
-    """Sort so that what is mounted inside of a folder comes after it."""
-    return sorted(mounts, key=lambda mount: len(PurePosixPath(mount.target).parts))
-
-
-def _leads_astray(mount: Mount, mounts: tuple[Mount, ...]) -> bool:
-    """Return True if the way to a target, inside of another mount, passes a link that a job may have left there."""
-    target = PurePosixPath(mount.target)
-    for outer in mounts:
-        if outer is not mount and target.is_relative_to(outer.target):
-            place = outer.source
-            for part in target.relative_to(outer.target).parts:
-                place /= part
-                if place.is_symlink():
-                    return True
-    return False
-
-
 def _prefixed(job: BoxedCommand) -> dict[str, str]:
     for name in job.environment:
         if not name or "=" in name or "\0" in name:
@@ -312,12 +304,18 @@ def _prefixed(job: BoxedCommand) -> dict[str, str]:
     return {f"{bubblewrap_start.PREFIX}{name}": value for name, value in job.environment.items()}
 
 
-@lru_cache(maxsize=8)
-def _is_usable(program: str, *_identity: int) -> bool:
+def _is_usable(program: str, *identity: int) -> bool:
     """Return True if this bwrap knows all that is asked of it."""
+    return _knows(program, *identity) >= {
+        "--size", "--perms", "--as-pid-1", "--args", "--file", "--seccomp", "--cap-drop",
+    }  # fmt: skip
+
+
+@lru_cache(maxsize=8)
+def _knows(program: str, *_identity: int) -> frozenset[str]:
+    """Return the options that a bwrap knows; none of what is not a program of this machine, or not bwrap."""
     try:
         done = subprocess.run([program, "--help"], capture_output=True, text=True, timeout=10, env={}, check=False)
     except (OSError, subprocess.TimeoutExpired, UnicodeDecodeError):
-        return False  # not a program of this machine, or not bwrap
-    known = set(re.findall(r"--[\w-]+", done.stdout + done.stderr))
-    return {"--size", "--perms", "--as-pid-1", "--args", "--file", "--seccomp", "--cap-drop"} <= known
+        return frozenset()
+    return frozenset(re.findall(r"--[\w-]+", done.stdout + done.stderr))

@@ -13,6 +13,7 @@ from typing import Any
 
 from moonmind.adapters.sandboxes import docker_start, probe, syscall_filter
 from moonmind.adapters.sandboxes.docker_client import DockerClient, last_line
+from moonmind.adapters.sandboxes.mount_guards import leads_astray, refused, unfit
 from moonmind.adapters.sandboxes.sandbox_options import SandboxOptions
 from moonmind.errors import AgentUnknown, NotConfigured, SandboxFailed, SandboxUnavailable
 from moonmind.ports.check import Check, CheckStatus
@@ -208,6 +209,8 @@ class Docker:
             if PurePosixPath(folder) not in (*targets, PurePosixPath(TEMPORARY), PurePosixPath(HOME)):
                 yield from ("--mount", _csv("type=tmpfs", f"target={folder}"))
         for mount in mounts:
+            if why := unfit(mount.target) or leads_astray(mount, mounts):
+                raise refused(mount, why)
             yield from ("--mount", _bind(mount))
 
     def _environment(self, wanted: Mapping[str, str], image: Image) -> dict[str, str]:

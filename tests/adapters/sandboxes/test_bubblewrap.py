@@ -1,5 +1,6 @@
 """Jobs behind a real bubblewrap: what they see, and what ends them."""
 
+import ast
 import json
 import os
 import signal
@@ -143,6 +144,56 @@ def test_nothing_is_mounted_where_a_job_left_a_link(box: Box, place: str) -> Non
     box.mounts = (Mount(box.workspace, f"/workspace/{place}"),)
     assert "a link" in refused(box)
     assert list(outside.iterdir()) == []
+
+
+def overlaid(box: Box, upper: str = "over/upper") -> Mount:
+    """Return an overlay over a folder of the state folder."""
+    state = box.root / "state"
+    for folder in ("lower", "over/upper", "over/work"):
+        (state / folder).mkdir(parents=True, exist_ok=True)
+    (state / "lower" / "file").write_text("lent")
+    return Mount(state / "lower", "/workspace/lent", writable=True, upper=state / upper)
+
+
+def test_what_is_written_over_a_folder_is_kept_apart(box: Box) -> None:
+    assert box.sandbox.overlays()
+    box.mounts = (overlaid(box),)
+    (box.workspace / "lent").mkdir()
+    program = "import os; os.chdir('lent'); os.rename('file', 'moved'); open('new', 'w'); print(os.listdir())"
+    assert sorted(ast.literal_eval(box.run(program))) == ["moved", "new"]
+    state = box.root / "state"
+    assert [path.name for path in (state / "lower").iterdir()] == ["file"]
+    assert {path.name for path in (state / "over/upper").iterdir()} == {"file", "moved", "new"}
+    assert list((box.workspace / "lent").iterdir()) == []
+
+
+@pytest.mark.parametrize("upper", ["missing/upper", "linked/upper", "over/linked", "../outside/upper", "over/file"])
+def test_an_overlay_that_would_write_elsewhere_is_refused(box: Box, upper: str) -> None:
+    box.mounts = (overlaid(box, upper),)
+    state, outside = box.root / "state", box.root / "outside"
+    for folder in ("upper", "work"):
+        (outside / folder).mkdir(parents=True)
+    (state / "linked").symlink_to(outside)
+    (state / "over/linked").symlink_to(outside / "upper")
+    (state / "over/file").touch()
+    assert "folder" in refused(box)
+    assert [list((outside / folder).iterdir()) for folder in ("upper", "work")] == [[], []]
+
+
+@pytest.mark.parametrize("words", ["", "--overlay-src --overlay"])
+def test_where_overlays_do_not_work_there_are_none(tmp_path: Path, words: str) -> None:
+    real = bubblewrap(tmp_path)._bwrap()
+    known = "--ro-bind --args --file --seccomp --size --perms --as-pid-1 --cap-drop"
+    refusal = 'for word; do [ "$word" = --overlay ] && exit 1; done'
+    (tmp_path / "bwrap").write_text(
+        f'#!/bin/sh\n[ "$1" = --help ] && {{ echo {known} {words}; exit; }}\n{refusal}\nexec {real} "$@"\n'
+    )
+    (tmp_path / "bwrap").chmod(0o755)
+    environment = {"PATH": f"{tmp_path}:{os.defpath}", "HOME": str(tmp_path / "home")}
+    box = Box(tmp_path, bubblewrap(tmp_path, environment=environment))
+    assert not box.sandbox.overlays()
+    assert list((tmp_path / "state" / "overlay-trials").glob("*")) == []
+    assert box.run("print('works')") == "works\n"
 
 
 @pytest.mark.parametrize("target", ["x", "/", "/proc/x", "/dev", "/sys", "/a/../b"])

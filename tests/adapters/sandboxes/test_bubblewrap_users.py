@@ -71,3 +71,40 @@ def test_without_it_everything_gets_through_that_the_kernel_lets_pass(stranger: 
 def test_a_job_has_no_more_processes_than_it_may(stranger: Stranger) -> None:
     made, _, words = stranger.run(FORKS, str(codex_package())).strip().partition(" ")
     assert (made, words) == ("19", "Resource temporarily unavailable")
+
+
+LENT = """
+import json, os, sys
+from pathlib import Path
+from tests.support.walls import Box, Mount, bubblewrap
+from moonmind.adapters.trees import remove_tree
+root = Path(sys.argv[1])
+box = Box(root, bubblewrap(root, codex_package=Path(sys.argv[2])))
+state = root / "state"
+for folder in ("lower/sub", "over/upper", "over/work", "workspace/lent"):
+    (state / folder).mkdir(parents=True)
+for name in ("lower/file", "lower/sub/file"):
+    (state / name).write_text("lent")
+(state / "lower/sub").chmod(0o500)
+box.mounts = (Mount(state / "lower", "/workspace/lent", writable=True, upper=state / "over/upper"),)
+box.run('''
+import os, shutil
+os.chdir("/workspace/lent")
+os.unlink("file")
+os.chmod("sub", 0o700)
+shutil.rmtree("sub")
+os.mkdir("sub")
+os.chmod("sub", 0)
+''')
+lower = {str(path.relative_to(state)): path.stat().st_mode & 0o777 for path in (state / "lower").rglob("*")}
+remove_tree(state / "over")
+print(json.dumps([box.sandbox.overlays(), lower, sorted(os.listdir(state)), os.listdir(box.workspace / "lent")]))
+"""
+
+
+def test_an_ordinary_user_lends_by_overlays_and_removes_them(stranger: Stranger) -> None:
+    overlays, lower, state, workspace = json.loads(stranger.run(LENT, str(codex_package())))
+    assert overlays
+    assert lower == {"lower/file": 0o644, "lower/sub": 0o500, "lower/sub/file": 0o644}
+    assert state == ["lower", "overlay-trials", "workspace"]
+    assert workspace == []

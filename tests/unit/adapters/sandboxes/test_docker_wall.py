@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
-from moonmind.adapters.sandboxes.docker import Docker, Engine, _csv
+from moonmind.adapters.sandboxes.docker import Docker, Engine, Image, _csv
 from moonmind.adapters.sandboxes.sandbox_options import SandboxOptions
 from moonmind.errors import SandboxFailed
+from moonmind.ports.sandbox import Mount
 
 ABLE = {"MemoryLimit": True, "SwapLimit": True, "CpuCfsQuota": True, "PidsLimit": True, "NCPU": 4}
 SECCOMP = ["name=seccomp,profile=default"]
@@ -81,3 +82,21 @@ def test_a_path_is_one_field_of_a_mount(field: str, written: str) -> None:
 def test_a_path_that_no_mount_can_hold_is_refused(path: str) -> None:
     with pytest.raises(SandboxFailed):
         _csv(f"source={path}")
+
+
+def room(*mounts: Mount) -> list[str]:
+    sandbox = Docker(SandboxOptions(Path("/state"), "i", "h"))
+    return list(sandbox._room(mounts, Image("i", "", ()), "65534:65534"))
+
+
+@pytest.mark.parametrize("target", ["x", "/", "/proc/x", "/dev", "/sys", "/a/../b"])
+def test_targets_that_cannot_be_meant_are_refused(tmp_path: Path, target: str) -> None:
+    with pytest.raises(SandboxFailed, match="cannot be shown"):
+        room(Mount(tmp_path, target))
+
+
+@pytest.mark.parametrize("place", ["a", "a/b"])
+def test_nothing_is_mounted_where_a_job_left_a_link(tmp_path: Path, place: str) -> None:
+    (tmp_path / "a").symlink_to("/etc")
+    with pytest.raises(SandboxFailed, match="over a link"):
+        room(Mount(tmp_path, "/workspace", writable=True), Mount(tmp_path, f"/workspace/{place}"))
