@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from moonmind.adapters.environments.environment_record import Build, EnvironmentRecord
-from moonmind.adapters.environments.environment_store import HOME, LOG, WORKSPACE, EnvironmentStore
+from moonmind.adapters.environments.environment_record import HOME, Build, EnvironmentRecord
+from moonmind.adapters.environments.environment_store import LOG, WORKSPACE, EnvironmentStore
 from moonmind.ports.sandbox import SandboxKind
 from moonmind.proof.environments.environment_value import Environment
 

@@ -7,7 +7,7 @@ import contextlib
 import os
 import stat
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from moonmind.adapters.environments.environment_record import BuiltFiles
@@ -20,6 +20,8 @@ MOST_COPIED = 200
 MOST_COPIED_BYTES = 64 << 20
 MOST_DEPTH = 200
 """Folders inside of folders: each is open while what is in it is looked at."""
+_LONGEST = 3500
+"""Bytes of a path: the kernel takes 4,096, and programs see it below other folders."""
 _MOST_NAMED = 100
 _NEVER_LENT = frozenset({".git", "__pycache__"})
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -67,41 +69,77 @@ def checkout_of(workspace: Path) -> Checkout:
     return Checkout(frozenset(folders), frozenset(files))
 
 
-def settle(workspace: Path, home: Path, checkout: Checkout, ignored: Ignored) -> BuiltFiles:
-    """Keep of the workspace only what is lent, make all of it readable for its owner, and count it.
-
-    Set-uid bits go, and what is neither file, folder nor link. May be repeated. Raises OSError, EnvironmentRefused.
-    """
-    for top_folder in (workspace, home):
-        with _opened(top_folder.parent) as above:
-            change_mode(top_folder.name, above, 0o700)
+def find_made(workspace: Path, checkout: Checkout, ignored: Ignored) -> BuiltFiles:
+    """Find what a build made that can be lent, without its size. Raises OSError, EnvironmentRefused."""
+    _open_up(workspace)
     found = _Found()
     with _opened(workspace) as top:
         _find(top, "", 0, checkout, found)
-    hidden = ignored([*(f"{path}/" for path in found.folders), *found.files])
+    made = [*(f"{path}/" for path in found.folders), *found.files]
+    hidden = ignored(made)
     folders = sorted(path for path in found.folders if f"{path}/" in hidden)
     copied = sorted(path for path in found.files if path in hidden)
+    _require_few(folders)
+    _require_small(copied, sum(found.files[path] for path in copied))
+    left_out = sorted({*found.odd, *(set(made) - hidden)})
+    return BuiltFiles(tuple(folders), tuple(copied), tuple(left_out[:_MOST_NAMED]))
+
+
+def take(made: BuiltFiles, workspace: Path, home: Path, folders: Path, copied: Path) -> BuiltFiles:
+    """Move what is lent to folders of its own, by number, make it readable for its owner, count it, and remove the rest.
+
+    Names of the build's choice are in no path by which it is mounted. Set-uid bits go, and what is neither file, folder nor
+    link. May be repeated. Raises OSError, EnvironmentRefused.
+    """
+    for place, paths in ((folders, made.folders), (copied, made.copied)):
+        place.mkdir(mode=0o700, exist_ok=True)
+        for number, path in enumerate(paths):
+            if not os.path.lexists(place / str(number)):
+                _move(workspace, path, place, str(number))
+    remove_tree(workspace)
+    _open_up(home)
+    tally = _Tally()
+    for place in (folders, copied, home):
+        with _opened(place) as top:
+            _settle(top, 0, len(os.fsencode(place)), tally)
+    return replace(made, files=tally.files, size=tally.size)
+
+
+def _require_few(folders: list[str]) -> None:
     if len(folders) > MOST_FOLDERS:
         raise EnvironmentRefused(
             f"the setup made {len(folders):,} folders in the checkout, `{folders[0]}` and `{folders[-1]}` among them; "
             f"{MOST_FOLDERS} can be lent",
             remediation="Let `setup` in .moonmind.yml make fewer folders of their own, or make them in $HOME; then retry the run.",
         )
-    size = sum(found.files[path] for path in copied)
+
+
+def _require_small(copied: list[str], size: int) -> None:
     if len(copied) > MOST_COPIED or size > MOST_COPIED_BYTES:
         raise EnvironmentRefused(
             f"the setup made {len(copied):,} single files of {size >> 20:,} MiB in the checkout, `{copied[0]}` among them; "
             f"{MOST_COPIED} of together {MOST_COPIED_BYTES >> 20} MiB can be copied to jobs",
             remediation="Let `setup` in .moonmind.yml put them into a folder that an ignore rule hides; then retry the run.",
         )
-    shown = {*(f"{path}/" for path in found.folders), *found.files} - hidden
-    left_out = sorted({*found.odd, *shown})
-    tally = _Tally()
-    with _opened(workspace) as top:
-        _keep(top, "", _wanted([*folders, *copied]), {*folders, *copied}, tally)
-    with _opened(home) as top:
-        _settle(top, 0, tally)
-    return BuiltFiles(tuple(folders), tuple(copied), tuple(left_out[:_MOST_NAMED]), tally.files, tally.size)
+
+
+def _move(top: Path, path: str, target: Path, name: str) -> None:
+    *above, base = path.split("/")
+    source = open_below(top, above)
+    try:
+        with _opened(target) as into, _writable(source):
+            try:
+                os.rename(base, name, src_dir_fd=source, dst_dir_fd=into)
+            except PermissionError:  # a folder that its owner may not write keeps its `..`
+                with _entered(base, source) as moved, _writable(moved):
+                    os.rename(base, name, src_dir_fd=source, dst_dir_fd=into)
+    finally:
+        os.close(source)
+
+
+def _open_up(place: Path) -> None:
+    with _opened(place.parent) as above:
+        change_mode(place.name, above, 0o700)
 
 
 @dataclass
@@ -119,11 +157,13 @@ class _Tally:
     seen: set[tuple[int, int]] = field(default_factory=set)
 
     def add(self, found: os.stat_result) -> None:
-        self.files += 1
-        if found.st_nlink > 1 and not stat.S_ISDIR(found.st_mode):
-            if (found.st_dev, found.st_ino) in self.seen:
+        if not stat.S_ISDIR(found.st_mode):
+            self.files += 1
+            known = (found.st_dev, found.st_ino)
+            if known in self.seen:
                 return
-            self.seen.add((found.st_dev, found.st_ino))
+            if found.st_nlink > 1:
+                self.seen.add(known)
         self.size += found.st_blocks * _BLOCK
 
 
@@ -163,45 +203,25 @@ def _find_new(entry: "os.DirEntry[str]", path: str, checkout: Checkout, found: _
         found.odd.append(path)
 
 
-def _wanted(paths: list[str]) -> set[str]:
-    """Return the folders on the way to some paths."""
-    return {path[:at] for path in paths for at, letter in enumerate(path) if letter == "/"}
-
-
-def _keep(handle: int, above: str, on_the_way: set[str], kept: set[str], tally: _Tally) -> None:
-    for entry in _entries(handle):
-        path = above + entry.name
-        if path in kept:
-            _settle_entry(entry, handle, 0, tally)
-        elif path in on_the_way:
-            tally.add(entry.stat(follow_symlinks=False))
-            with _entered(entry.name, handle) as inner:
-                _keep(inner, f"{path}/", on_the_way, kept, tally)
-        else:
-            with _writable(handle):
-                remove_tree(Path(f"/proc/self/fd/{handle}", entry.name))
-
-
-def _settle(handle: int, depth: int, tally: _Tally) -> None:
+def _settle(handle: int, depth: int, length: int, tally: _Tally) -> None:
     _require_shallow(depth, "")
     for entry in _entries(handle):
-        _settle_entry(entry, handle, depth, tally)
-
-
-def _settle_entry(entry: "os.DirEntry[str]", handle: int, depth: int, tally: _Tally) -> None:
-    status = entry.stat(follow_symlinks=False)
-    mode = stat.S_IMODE(status.st_mode)
-    if stat.S_ISDIR(status.st_mode):
-        _give_mode(entry.name, handle, mode, mode & 0o1777 | stat.S_IRUSR | stat.S_IXUSR)
-        with _entered(entry.name, handle) as inner:
-            _settle(inner, depth + 1, tally)
-    elif stat.S_ISREG(status.st_mode):
-        _give_mode(entry.name, handle, mode, mode & 0o1777 | stat.S_IRUSR)
-    elif not stat.S_ISLNK(status.st_mode):
-        with _writable(handle):
-            os.unlink(entry.name, dir_fd=handle)
-        return
-    tally.add(status)
+        status = entry.stat(follow_symlinks=False)
+        mode = stat.S_IMODE(status.st_mode)
+        below = length + 1 + len(os.fsencode(entry.name))
+        if below > _LONGEST:
+            raise EnvironmentRefused(f"the setup made a file whose path is longer than {_LONGEST:,} bytes")
+        if stat.S_ISDIR(status.st_mode):
+            _give_mode(entry.name, handle, mode, mode & 0o1777 | stat.S_IRUSR | stat.S_IXUSR)
+            with _entered(entry.name, handle) as inner:
+                _settle(inner, depth + 1, below, tally)
+        elif stat.S_ISREG(status.st_mode):
+            _give_mode(entry.name, handle, mode, mode & 0o1777 | stat.S_IRUSR)
+        elif not stat.S_ISLNK(status.st_mode):
+            with _writable(handle):
+                os.unlink(entry.name, dir_fd=handle)
+            continue
+        tally.add(status)
 
 
 def _give_mode(name: str, folder: int, mode: int, wanted: int) -> None:

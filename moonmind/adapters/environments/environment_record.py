@@ -10,6 +10,7 @@ from moonmind.ports.sandbox import SandboxKind
 from moonmind.proof.environments.environment_value import Environment
 
 VERSION = 1
+HOME, FOLDERS, COPIED = "home", "folders", "copied"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,17 @@ class BuiltFiles:
     size: int = 0
     """Bytes on the disk."""
 
+    @classmethod
+    def from_json(cls, body: Mapping[str, Any]) -> "BuiltFiles":
+        """Read its fields. Raises LookupError, TypeError, ValueError."""
+        return cls(
+            folders=tuple(body["folders"]),
+            copied=tuple(body["copied"]),
+            left_out=tuple(body["left_out"]),
+            files=int(body["files"]),
+            size=int(body["size"]),
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class EnvironmentRecord:
@@ -75,12 +87,15 @@ class EnvironmentRecord:
     @property
     def home(self) -> Path:
         """Return the folder that becomes a borrower's HOME."""
-        return self.place / "home"
+        return self.place / HOME
 
-    @property
-    def workspace(self) -> Path:
-        """Return what is left of the build's checkout: what is lent."""
-        return self.place / "workspace"
+    def folder(self, number: int) -> Path:
+        """Return what becomes a folder of the checkout, by its place among `folders`."""
+        return self.place / FOLDERS / str(number)
+
+    def copy(self, number: int) -> Path:
+        """Return what becomes a file or link of the checkout, by its place among `copied`."""
+        return self.place / COPIED / str(number)
 
     def as_json(self) -> dict[str, Any]:
         """Return the stored form."""
@@ -91,14 +106,7 @@ class EnvironmentRecord:
         """Read what `as_json` wrote. Raises LookupError, TypeError, ValueError."""
         if body["v"] != VERSION:
             raise ValueError(f"an environment of version {body['v']}")
-        built = BuiltFiles(
-            folders=tuple(body["folders"]),
-            copied=tuple(body["copied"]),
-            left_out=tuple(body["left_out"]),
-            files=int(body["files"]),
-            size=int(body["size"]),
-        )
-        return cls(str(body["key"]), place, Build.from_json(body), built)
+        return cls(str(body["key"]), place, Build.from_json(body), BuiltFiles.from_json(body))
 
 
 @dataclass(frozen=True, slots=True)

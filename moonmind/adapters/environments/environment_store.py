@@ -10,20 +10,29 @@ import re
 import secrets
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from urllib.parse import quote, unquote
 
-from moonmind.adapters.environments.built_files import Checkout, Ignored, checkout_of, settle
-from moonmind.adapters.environments.environment_record import Build, EnvironmentRecord, FailedBuild
+from moonmind.adapters.environments.built_files import Checkout, Ignored, checkout_of, find_made, take
+from moonmind.adapters.environments.environment_record import (
+    COPIED,
+    FOLDERS,
+    HOME,
+    Build,
+    BuiltFiles,
+    EnvironmentRecord,
+    FailedBuild,
+)
 from moonmind.adapters.files import locked, replace_file, sync_folder
 from moonmind.adapters.trees import change_mode, remove_tree
 from moonmind.errors import AgentUnknown
 
-HOME, WORKSPACE, LOG = "home", "workspace", "build.log"
-"""What a build works in and prints."""
-_RECORD, _FAILURE, _CHECKOUT, _USED, _BORROWERS, _LOCKS = (
-    "environment.json", "failure.json", "checkout.json", "used", "borrowers", ".locks",
+WORKSPACE, LOG = "workspace", "build.log"
+"""Where a build works beside its home, and what it prints."""
+_RECORD, _FAILURE, _CHECKOUT, _MADE, _USED, _BORROWERS, _LOCKS = (
+    "environment.json", "failure.json", "checkout.json", "made.json", "used", "borrowers", ".locks",
 )  # fmt: skip
 _BUILDING, _FAILED, _FAILING, _REMOVING = ".building", ".failed", ".failing-", ".removing-"
 _KEY = re.compile(r"[A-Za-z0-9_-]{1,120}")
@@ -74,11 +83,8 @@ class EnvironmentStore:
             place = self.building(key)
             found = self.find(key)
             if found is None:
-                try:
-                    checkout = Checkout.from_json(json.loads((place / _CHECKOUT).read_bytes()))
-                except FileNotFoundError:
-                    raise LookupError(f"no build of environment {key} was begun") from None
-                built = settle(place / WORKSPACE, place / HOME, checkout, ignored)
+                made = _made(place, key, ignored)
+                built = take(made, place / WORKSPACE, place / HOME, place / FOLDERS, place / COPIED)
                 found = EnvironmentRecord(key, self._place(key), build, built)
                 (place / _BORROWERS).mkdir(mode=0o700, exist_ok=True)
                 (place / _USED).touch()
@@ -249,6 +255,21 @@ class EnvironmentStore:
             except TimeoutError as error:
                 raise AgentUnknown(f"environment {key} is held by another process") from error
             yield
+
+
+def _made(place: Path, key: str, ignored: Ignored) -> BuiltFiles:
+    """Return what a build made, found once: some of it may have been moved already."""
+    try:
+        return BuiltFiles.from_json(json.loads((place / _MADE).read_bytes()))
+    except FileNotFoundError:
+        pass
+    try:
+        checkout = Checkout.from_json(json.loads((place / _CHECKOUT).read_bytes()))
+    except FileNotFoundError:
+        raise LookupError(f"no build of environment {key} was begun") from None
+    made = find_made(place / WORKSPACE, checkout, ignored)
+    replace_file(place / _MADE, json.dumps(asdict(made)).encode())
+    return made
 
 
 def _require_key(key: str) -> None:

@@ -62,9 +62,10 @@ def judged(store, folder, way):
     "Look at what a killed process left, do it again, and look again."
     found = store.find("k")
     if found is not None:
-        whole = {str(path.relative_to(found.place)) for path in found.place.rglob("*") if path.is_file()}
-        assert whole >= set(MADE) | {"build.log"}, whole
+        whole = {path.name for path in found.place.rglob("*") if path.is_file()}
+        assert whole >= {Path(path).name for path in MADE} | {"build.log"}, whole
         assert found.built.folders == (".venv", "node_modules", "packages/web/node_modules")
+        assert found.built.files == len(MADE)
     failed = store.failed("k")
     assert failed is None or failed.message == "words"
     do(store, way)

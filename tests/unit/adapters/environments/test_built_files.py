@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from moonmind.adapters.environments import built_files
-from moonmind.adapters.environments.built_files import checkout_of, settle
+from moonmind.adapters.environments.built_files import checkout_of, find_made, take
 from moonmind.adapters.environments.environment_record import BuiltFiles
 from moonmind.errors import EnvironmentRefused
 from tests.support.built_environments import CHECKOUT, MADE, everything, write
@@ -28,14 +28,34 @@ class Site:
         self.checkout = checkout_of(self.workspace)
 
     def settle(self, ignored: Callable[[list[str]], set[str]] = everything) -> BuiltFiles:
-        return settle(self.workspace, self.home, self.checkout, ignored)
+        self.found = find_made(self.workspace, self.checkout, ignored)
+        return take(self.found, self.workspace, self.home, self.folder / "folders", self.folder / "copied")
+
+    def lent(self, path: str) -> Path:
+        """Return where a path of the checkout is now, of which a folder is lent."""
+        for number, folder in enumerate(self.found.folders):
+            if path == folder or path.startswith(f"{folder}/"):
+                return self.folder / "folders" / str(number) / path[len(folder) + 1 :]
+        return self.folder / "copied" / str(self.found.copied.index(path))
 
     def left(self) -> set[str]:
-        return {
-            str(path.relative_to(self.workspace))
-            for path in self.workspace.rglob("*")
-            if path.is_symlink() or path.is_file()
-        }
+        """List what is lent, by its path in the checkout."""
+        left = set()
+        for top, paths in (("folders", self.found.folders), ("copied", self.found.copied)):
+            assert {path.name for path in (self.folder / top).iterdir()} == {str(n) for n in range(len(paths))}
+            for number, path in enumerate(paths):
+                place = self.folder / top / str(number)
+                left |= {
+                    path + str(found)[len(str(place)) :]
+                    for found in [place, *place.rglob("*")]
+                    if not _plain_folder(found)
+                }
+        assert not self.workspace.exists()
+        return left
+
+
+def _plain_folder(path: Path) -> bool:
+    return path.is_dir() and not path.is_symlink()
 
 
 @pytest.fixture
@@ -51,13 +71,14 @@ def test_new_folders_are_lent_and_nothing_else_is_kept(site: Site) -> None:
     assert (found.copied, found.left_out) == ((), ())
     lent = {path.removeprefix("workspace/") for path in MADE if path.startswith("workspace/")}
     assert site.left() == lent
-    assert {path.name for path in site.workspace.iterdir()} == {".venv", "node_modules", "packages"}
 
 
-def test_sealing_again_finds_the_same(site: Site) -> None:
+def test_taking_again_finds_the_same(site: Site) -> None:
     write(site.folder, MADE)
     write(site.workspace, {"local.cfg": "a"})
-    assert site.settle() == site.settle()
+    first = site.settle()
+    again = take(site.found, site.workspace, site.home, site.folder / "folders", site.folder / "copied")
+    assert again == first
 
 
 def test_what_no_rule_hides_is_left_out_and_named(site: Site) -> None:
@@ -71,14 +92,16 @@ def test_what_no_rule_hides_is_left_out_and_named(site: Site) -> None:
 
 def test_everything_can_be_read_and_no_program_changes_its_user(site: Site) -> None:
     write(site.folder, MADE)
-    tool, closed = site.workspace / ".venv/bin/python", site.home / ".cache"
-    tool.chmod(0o6711)
+    closed = site.home / ".cache"
+    (site.workspace / ".venv/bin/python").chmod(0o6711)
+    (site.workspace / "node_modules").chmod(0o500)
     (site.home / ".cache/pip/wheel").chmod(0)
     closed.chmod(0)
     site.home.chmod(0)
     site.workspace.chmod(0)
     site.settle()
-    assert stat.S_IMODE(tool.stat().st_mode) == 0o711
+    assert stat.S_IMODE(site.lent("node_modules").stat().st_mode) == 0o500
+    assert stat.S_IMODE(site.lent(".venv/bin/python").stat().st_mode) == 0o711
     assert stat.S_IMODE(closed.stat().st_mode) == 0o500
     assert stat.S_IMODE((closed / "pip/wheel").stat().st_mode) == 0o400
 
@@ -94,7 +117,7 @@ def test_what_is_no_file_goes(site: Site, monkeypatch: pytest.MonkeyPatch) -> No
     found = site.settle()
     assert found.left_out == ("pipe",)
     assert not [path for path in site.folder.rglob("*") if path.is_fifo() or path.is_socket()]
-    assert stat.S_IMODE((site.workspace / ".venv").stat().st_mode) == 0o555
+    assert stat.S_IMODE(site.lent(".venv").stat().st_mode) == 0o555
 
 
 @pytest.mark.parametrize("outside", ["kept", "/etc"])
@@ -165,11 +188,16 @@ def test_endless_folders_are_refused(site: Site, top: str) -> None:
         site.settle()
 
 
-def test_what_lies_on_the_disk_is_counted_once(site: Site) -> None:
-    write(site.home, {"a": "x" * 100_000})
-    (site.workspace / ".venv").mkdir()
-    before = site.settle()
-    os.link(site.home / "a", site.home / "b")
-    after = site.settle()
-    assert before.size >= 100_000
-    assert (after.files, after.size) == (before.files + 1, before.size)
+@pytest.mark.parametrize("folder", ["home", "workspace/.venv"])
+def test_what_lies_on_the_disk_is_counted_once(tmp_path: Path, folder: str) -> None:
+    found = []
+    for links in (0, 3):
+        (tmp_path / str(links)).mkdir()
+        site = Site(tmp_path / str(links))
+        write(site.folder, {f"{folder}/file": "x" * 100_000})
+        for number in range(links):
+            os.link(site.folder / folder / "file", site.folder / folder / str(number))
+        found.append(site.settle())
+    assert found[0].size >= 100_000
+    assert [one.size for one in found] == [found[0].size] * 2
+    assert [one.files for one in found] == [1, 4]
