@@ -7,7 +7,17 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AliasChoices, ByteSize, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import (
+    AliasChoices,
+    ByteSize,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import (
     BaseSettings,
     DotEnvSettingsSource,
@@ -31,6 +41,13 @@ _DAY = 86400.0
 SANDBOXES = ("auto", "docker", "bubblewrap", "codex", "none")
 FORMER_SANDBOXES = {"workspace-write": "codex", "danger-full-access": "none"}
 """Modes of Codex that named a sandbox before there were others."""
+
+_LIMITS = {
+    "sandbox_memory": "is no size of 64 MiB or more; write it as 4GiB or 512MiB",
+    "sandbox_cpus": "is no number of cores above 0; write it as 2 or 1.5",
+    "sandbox_processes": "is no whole number of 16 or more; write it as 1024",
+}
+"""What is said of a limit that cannot be read."""
 
 
 class Settings(BaseSettings):
@@ -78,7 +95,7 @@ class Settings(BaseSettings):
     """Files and folders that jobs in `bubblewrap` may read beside the system's; separated as in PATH."""
     sandbox_memory: ByteSize = Field(ByteSize(4 << 30), validation_alias="MOONMIND_SANDBOX_MEMORY", ge=64 << 20)
     """What one job's processes may use together, where the host can hold them to it."""
-    sandbox_cpus: float | None = Field(None, validation_alias="MOONMIND_SANDBOX_CPUS", gt=0)
+    sandbox_cpus: float | None = Field(None, validation_alias="MOONMIND_SANDBOX_CPUS", gt=0, allow_inf_nan=False)
     """Cores that one job may use; unset: all."""
     sandbox_processes: int = Field(1024, validation_alias="MOONMIND_SANDBOX_PROCESSES", ge=16)
     local_repos: Path = Field(Path("var/repositories"), validation_alias="MOONMIND_LOCAL_REPOS")
@@ -175,8 +192,17 @@ class Settings(BaseSettings):
     def _sandbox(cls, value: str) -> str:
         kind = FORMER_SANDBOXES.get(value, value)
         if kind not in SANDBOXES:
-            raise ValueError(f"names no sandbox; use one of {', '.join(SANDBOXES)}")
+            meant = f"did you mean {kind.lower()}? Use" if kind.lower() in SANDBOXES else "use"
+            raise ValueError(f"names no sandbox; {meant} one of {', '.join(SANDBOXES)}")
         return kind
+
+    @field_validator("sandbox_memory", "sandbox_cpus", "sandbox_processes", mode="wrap")
+    @classmethod
+    def _limit(cls, value: Any, read: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Any:
+        try:
+            return read(value)
+        except ValidationError:
+            raise ValueError(_LIMITS[str(info.field_name)]) from None
 
     @field_validator("sandbox_read", mode="before")
     @classmethod

@@ -314,6 +314,31 @@ def test_an_unknown_sandbox_is_refused_with_those_that_there_are(monkeypatch: py
         under(monkeypatch, MOONMIND_SANDBOX=named)
 
 
+@pytest.mark.parametrize("named", ["Docker", "BUBBLEWRAP", "Auto"])
+def test_a_sandbox_in_capitals_is_refused_with_the_one_that_is_meant(
+    monkeypatch: pytest.MonkeyPatch, named: str
+) -> None:
+    said = f"MOONMIND_SANDBOX: names no sandbox; did you mean {named.lower()}? Use one of auto, "
+    assert refusal(monkeypatch, MOONMIND_SANDBOX=named).startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        *(("MEMORY", value, "is no size of 64 MiB or more; write it as 4GiB or 512MiB")
+          for value in ("much", "4 Gi B", "32MiB", "-4GiB", "1e99999")),
+        *(("CPUS", value, "is no number of cores above 0; write it as 2 or 1.5")
+          for value in ("two", "0", "-1", "1,5", "inf", "nan")),
+        *(("PROCESSES", value, "is no whole number of 16 or more; write it as 1024")
+          for value in ("many", "15", "20.5", "1k")),
+    ],
+)  # fmt: skip
+def test_a_limit_that_cannot_be_read_is_refused_with_an_example(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, said: str
+) -> None:
+    assert refusal(monkeypatch, **{f"MOONMIND_SANDBOX_{name}": value}) == f"MOONMIND_SANDBOX_{name}: {said}"
+
+
 @pytest.mark.parametrize("value", ["usr/share", "/opt/a:b", "./x:/y"])
 def test_what_jobs_may_read_is_named_by_whole_paths(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
     with pytest.raises(NotConfigured, match="MOONMIND_SANDBOX_READ"):
