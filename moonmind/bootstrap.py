@@ -99,6 +99,8 @@ def prepare_process(settings: Settings) -> None:
     configure(settings.log_format, settings.log_level, Redactor(settings.secrets()))
     if settings.env_file is not None:
         log.info("settings.read", file=str(settings.env_file))
+    for name, near in settings.unknown_variables().items():
+        log.warning("settings.unknown", name=name, nearest=near)
     hide_memory()
 
 

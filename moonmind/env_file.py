@@ -124,6 +124,12 @@ def read(named: str | None) -> EnvFile | None:
     return _read(path, foreign_tree(path.parent, Path(os.path.realpath(path)).parent))
 
 
+def names(path: Path) -> set[str]:
+    """Return the names to which a file gives values; raises EnvFileRefused for one that cannot be read."""
+    found = parse_stream(StringIO(_text(path, links_to_pipe=False)))
+    return {binding.key for binding in found if binding.key and binding.value}
+
+
 def harmless(field: str) -> bool:
     """Return True if a file of a foreign work tree may set this field."""
     return KINDS.get(field) is Kind.HARMLESS

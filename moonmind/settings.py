@@ -1,7 +1,7 @@
 """Every setting, read once per process from the environment and `.env`, then passed down; there is no global."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
@@ -26,13 +26,14 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
-from moonmind import var_folder
+from moonmind import env_file, var_folder
 from moonmind.env_file import VARIABLE
 from moonmind.errors import NotConfigured
 from moonmind.github_urls import GitHubUrls, checked_origin, github_urls
 from moonmind.redact.urls import url_secrets
 from moonmind.repository_patterns import checked
 from moonmind.setting_sources import Environment, File
+from moonmind.unknown_variables import unknown_variables
 
 _MINUTE = 60.0
 _HOUR = 3600.0
@@ -306,6 +307,15 @@ class Settings(BaseSettings):
         defaults = self.defaulted()
         if any(variable in defaults for variable in variables):
             var_folder.claim(defaults, self.xdg_state_home)
+
+    def unknown_variables(self) -> Mapping[str, str | None]:
+        """Return the names in the environment and the file that look like settings and are none, with the nearest setting."""
+        given = {name for name, value in ambient_environment().items() if value}
+        if self.env_file is not None and self.env_file.is_file():  # a pipe can be read once
+            given |= env_file.names(self.env_file)
+        aliases = (field.validation_alias for field in type(self).model_fields.values())
+        known = (alias.choices if isinstance(alias, AliasChoices) else [alias] for alias in aliases)
+        return unknown_variables(given, {str(name) for names in known for name in names})
 
     def secrets(self) -> tuple[str, ...]:
         """Return the values that must appear nowhere.

@@ -19,10 +19,17 @@ _HOST_MEMORY = timedelta(days=1)
 
 
 def settings_file(settings: Settings) -> Check:
-    """Report which file the settings were read from, if any."""
+    """Report which file the settings were read from, if any, and variables that look like settings and are none."""
     if settings.env_file is None:
-        return Check("settings", CheckStatus.PASSED, "read from environment variables; there is no .env in this folder")
-    return Check("settings", CheckStatus.PASSED, f"read from environment variables and {settings.env_file}")
+        source = "read from environment variables; there is no .env in this folder"
+    else:
+        source = f"read from environment variables and {settings.env_file}"
+    if unknown := settings.unknown_variables():
+        named = [f"{name} (nearest: {near})" if near else name for name, near in unknown.items()]
+        counted = "is no setting" if len(named) == 1 else "are no settings"
+        fix = "Correct the name or remove the variable; docs/settings.md lists all settings."
+        return Check("settings", CheckStatus.UNKNOWN, f"{', '.join(named)} {counted}; {source}", fix)
+    return Check("settings", CheckStatus.PASSED, source)
 
 
 def hosts(database: Database) -> tuple[Check, ...]:
