@@ -119,7 +119,7 @@ class Container:
 
     def check_start(self) -> None:
         """Refuse to serve or to work from places that fail later; raises NotConfigured with the setting to change."""
-        check_state_folder(self.state_folder, Path.cwd())
+        check_state_folder(self.state_folder)
         self.settings.claim_var("MOONMIND_VAR_DIR", "SPEC_WORKFLOW_ARTIFACT_ROOT")
         check_writable(self.state_folder, "MOONMIND_STATE_DIR")
         check_writable(self.settings.artifact_root, "SPEC_WORKFLOW_ARTIFACT_ROOT", mode=0o750)

@@ -6,13 +6,13 @@ from pathlib import Path
 from moonmind.errors import NotConfigured
 from moonmind.private import make_folder, make_private
 
-_MOVE = "Set MOONMIND_STATE_DIR to a folder outside any git repository, the working directory and the temporary folder."
+_MOVE = "Set MOONMIND_STATE_DIR to a folder outside any git repository and the temporary folder."
 
 _SERVICE_FILES = ("moonmind.db*", "*.lock", "server.json", ".server.json.*", "celerybeat-schedule*", "*.log", "log")
 
 
-def check_state_folder(folder: Path, working_directory: Path) -> None:
-    """Refuse a state folder where agents would adopt an outer repository, `--reload` would restart, or files vanish."""
+def check_state_folder(folder: Path) -> None:
+    """Refuse a state folder where agents would adopt an outer repository, or files vanish."""
     folder = folder.resolve()
     for parent in (folder, *folder.parents):
         if (parent / ".git").exists():
@@ -20,12 +20,21 @@ def check_state_folder(folder: Path, working_directory: Path) -> None:
                 f"the state folder {folder} is inside the git work tree {parent}; an agent would take that for its own",
                 remediation=_MOVE,
             )
-    for place, why in (
-        (working_directory, "the working directory, where a reloading server watches every file"),
-        (Path(tempfile.gettempdir()), "the temporary folder, which the system cleans while agents work"),
-    ):
-        if folder.is_relative_to(place.resolve()):
-            raise NotConfigured(f"the state folder {folder} is inside {place}: {why}", remediation=_MOVE)
+    temporary = Path(tempfile.gettempdir())
+    if folder.is_relative_to(temporary.resolve()):
+        why = "the temporary folder, which the system cleans while agents work"
+        raise NotConfigured(f"the state folder {folder} is inside {temporary}: {why}", remediation=_MOVE)
+
+
+def check_unwatched(folder: Path, watched: Path) -> None:
+    """Refuse a state folder where a server that reloads would start again with every file of an agent."""
+    folder = folder.resolve()
+    if folder.is_relative_to(watched.resolve()):
+        why = "the working directory, where a reloading server watches every file"
+        raise NotConfigured(
+            f"the state folder {folder} is inside {watched}: {why}",
+            remediation="Start the server without --reload, in another folder, or set MOONMIND_STATE_DIR to one outside of it.",
+        )
 
 
 def check_writable(folder: Path, setting: str, *, mode: int = 0o700) -> None:

@@ -37,6 +37,10 @@ CHANGES: tuple[Change, ...] = (
         "none, and any other mode of Codex is refused.",
     ),
     Change(
+        "state-in-working-directory",
+        "The state folder may lie below the working directory; only a server that reloads refuses it there.",
+    ),
+    Change(
         "no-progress",
         "A run that ticks no box ends as failed with no_progress, and opens no pull request where nothing of value changed; "
         "before, it succeeded.",

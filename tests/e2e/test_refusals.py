@@ -8,6 +8,7 @@ import pytest
 
 from tests.support.processes import ROOT, Process
 from tests.support.team import RUNS, Team, new_queue, rabbitmq_url, team
+from tests.support.waiting import until
 
 POSTGRES = "postgresql://nobody:hidden-word@127.0.0.1:1/nothing"
 API = ("uvicorn", "api_service.main:app", "--port", "0")
@@ -42,6 +43,17 @@ def test_a_second_moonmind_in_the_same_folder_names_the_first(members: Team) -> 
     refused(members.start("third", *API), "another MoonMind runs the embedded engine", members.url, "CELERY_BROKER_URL")
     assert first.alive
     members.succeed(members.create())
+
+
+@pytest.mark.sqlite
+def test_a_server_that_reloads_does_not_watch_what_agents_write(members: Team) -> None:
+    """The state folder lies in the working directory, as a user's does who stands in the home."""
+    members.env["MOONMIND_STATE_DIR"] = str(members.work / "state")
+    reloading = members.start("reloading", *API, "--reload")
+    until(lambda: "a reloading server watches every file" in reloading.text(), "the refusal", 60)
+    assert "Traceback" not in reloading.text()
+    reloading.kill()
+    members.up()
 
 
 @pytest.mark.sqlite

@@ -90,7 +90,7 @@ def test_good_places_are_made_and_accepted(build: Build, tmp_path: Path) -> None
     ("setting", "value"),
     [
         ("MOONMIND_STATE_DIR", "tmp/state"),
-        ("MOONMIND_STATE_DIR", "work/state"),
+        ("MOONMIND_STATE_DIR", "checkout/state"),
         ("SPEC_WORKFLOW_ARTIFACT_ROOT", "file/artifacts"),
     ],
 )
@@ -98,6 +98,7 @@ def test_a_place_that_fails_later_is_refused_with_its_setting(
     build: Build, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, setting: str, value: str
 ) -> None:
     (tmp_path / "file").write_text("in the way")
+    (tmp_path / "checkout/.git").mkdir(parents=True)
     monkeypatch.setenv(setting, str(tmp_path / value))
     with pytest.raises(NotConfigured) as refused:
         build().check_start()

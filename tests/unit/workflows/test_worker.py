@@ -62,7 +62,8 @@ def test_a_worker_on_an_old_schema_is_refused_with_the_command_to_run(
 def test_a_worker_in_the_wrong_place_or_with_wrong_settings_is_refused(
     on_rabbitmq: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("MOONMIND_STATE_DIR", str(on_rabbitmq / "work" / "state"))
+    (on_rabbitmq / "checkout" / ".git").mkdir(parents=True)
+    monkeypatch.setenv("MOONMIND_STATE_DIR", str(on_rabbitmq / "checkout" / "state"))
     assert "fix: Set MOONMIND_STATE_DIR" in refusal(capsys)
     monkeypatch.setenv("MOONMIND_MAX_AGENTS", "none")
     assert "MOONMIND_MAX_AGENTS: " in refusal(capsys)
