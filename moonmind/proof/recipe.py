@@ -1,6 +1,6 @@
 """`.moonmind.yml`: what a repository says of its environment, as a model. `recipe_reading.py` reads it, with lines."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, WithJsonSchema
@@ -25,7 +25,8 @@ def _checked(problem: Callable[[str], str | None]) -> AfterValidator:
     return AfterValidator(check)
 
 
-def _plain_folder(text: str) -> str:
+def plain_folder(text: str) -> str:
+    """Return a folder without what does not change it."""
     return "/".join(part for part in text.split("/") if part not in {"", "."}) or "."
 
 
@@ -38,27 +39,31 @@ def _listed(given: Any) -> Any:
 
 
 def _variables(given: Mapping[str, str]) -> Mapping[str, str]:
+    refused = []
     for name, value in given.items():
         if (found := rules.variable_problem(name)) is not None:
-            raise VariableRefused(name, f"`{name}` {found}" if name.isprintable() else found)
-        if (found := rules.value_problem(value)) is not None:
-            raise VariableRefused(name, f"the value of `{name}` {found}")
+            refused.append((name, f"`{name}` {found}" if name.isprintable() else found))
+        elif (found := rules.value_problem(value)) is not None:
+            refused.append((name, f"the value of `{name}` {found}"))
+    if refused:
+        raise VariablesRefused(refused)
     return given
 
 
-class VariableRefused(ValueError):
-    """A variable has a name or a value that is refused."""
+class VariablesRefused(ValueError):
+    """Variables have names or values that are refused."""
 
-    def __init__(self, name: str, text: str) -> None:
-        super().__init__(text)
-        self.name = name
+    def __init__(self, refused: Sequence[tuple[str, str]]) -> None:
+        super().__init__(refused[0][1])
+        self.refused = refused
+        """The name of each, and what is wrong with it."""
 
 
 Folder = Annotated[
     str,
     Field(json_schema_extra={"pattern": rules.ROOT, "maxLength": rules.LONGEST_PATH}),
     _checked(rules.root_problem),
-    AfterValidator(_plain_folder),
+    AfterValidator(plain_folder),
 ]
 Glob = Annotated[
     str,

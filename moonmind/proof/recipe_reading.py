@@ -1,6 +1,6 @@
 """Read `.moonmind.yml`, or refuse it by line, with what to do."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Container, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
@@ -9,7 +9,15 @@ from pydantic import ValidationError
 
 from moonmind.errors import RecipeUnreadable
 from moonmind.proof.bounded_yaml import LARGEST, Part, YamlRefused, read_yaml, shown
-from moonmind.proof.recipe import RECIPE_FILE, EnvironmentPart, EnvironmentRecipe, RecipeFile, VariableRefused
+from moonmind.proof.recipe import (
+    RECIPE_FILE,
+    EnvironmentPart,
+    EnvironmentRecipe,
+    RecipeFile,
+    VariablesRefused,
+    plain_folder,
+)
+from moonmind.proof.recipe_rules import root_problem
 
 __all__ = ["LARGEST", "Problem", "read_recipe"]
 
@@ -28,21 +36,27 @@ class Problem:
         return self.text if self.line is None else f"line {self.line}: {self.text}"
 
 
-def read_recipe(data: bytes, *, name: str = RECIPE_FILE) -> RecipeFile:
-    """Return what the file says; raises RecipeUnreadable, which names each line and what to do about it."""
+def read_recipe(data: bytes, listing: Collection[str] | None = None, *, name: str = RECIPE_FILE) -> RecipeFile:
+    """Return what the file says; raises RecipeUnreadable, which names each line and what to do about it.
+
+    `listing` names the files of the tree that the file is from: a root that is no folder of it is refused, too.
+    """
     try:
         whole = read_yaml(data)
     except YamlRefused as error:
         raise _refusal(name, [Problem(error.line, f"{error.text}. {error.fix}")]) from error
-    if whole is None:
+    if whole is None or whole.value is None:
         return RecipeFile()
-    problems = list(_without_values(whole, ()))
-    if not problems:
-        try:
-            return RecipeFile.model_validate(whole.value)
-        except ValidationError as error:
-            problems = _problems(whole, error)
-    raise _refusal(name, problems)
+    empty = dict(_without_values(whole, ()))
+    problems = {*empty.values(), *(() if listing is None else _misplaced_roots(whole, listing))}
+    try:
+        recipe = RecipeFile.model_validate(whole.value)
+    except ValidationError as error:
+        problems.update(_problems(whole, error, empty))
+    else:
+        if not problems:
+            return recipe
+    raise _refusal(name, sorted(problems, key=lambda problem: (problem.line or 0, problem.text)))
 
 
 def _refusal(name: str, problems: Sequence[Problem]) -> RecipeUnreadable:
@@ -57,53 +71,73 @@ def _refusal(name: str, problems: Sequence[Problem]) -> RecipeUnreadable:
     )
 
 
-def _without_values(part: Part, way: tuple[str | int, ...]) -> Iterator[Problem]:
+def _without_values(part: Part, way: tuple[str | int, ...]) -> Iterator[tuple[tuple[str | int, ...], Problem]]:
     for step, below in part.below.items():
         if below.value is None:
             name = f"`{shown(step)}`" if isinstance(step, str) else "this item"
-            yield Problem(part.keys.get(str(step), below.line), f"{name} has no value; write one, or remove the line")
+            line = part.keys.get(str(step), below.line)
+            yield (*way, step), Problem(line, f"{name} has no value; write one, or remove the line")
         else:
             yield from _without_values(below, (*way, step))
 
 
-def _problems(whole: Part, error: ValidationError) -> list[Problem]:
+def _misplaced_roots(whole: Part, listing: Collection[str]) -> Iterator[Problem]:
+    """Yield the roots that are no folders of the tree. What a link leads to can change, or lie elsewhere."""
+    environment = whole.at("environment")
+    for part in environment.below.values() if isinstance(environment.value, tuple) else [environment]:
+        root = part.below.get("root")
+        if root is None or not isinstance(root.value, str) or root_problem(root.value) is not None:
+            continue
+        folder = plain_folder(root.value)
+        above = [folder, *(folder[:at] for at, sign in enumerate(folder) if sign == "/")]
+        begin = f"{folder}/"
+        if file := next((path for path in above if path in listing), None):
+            yield Problem(
+                root.line, f"`{shown(file)}` is a link, a file or a submodule; name a folder of this repository"
+            )
+        elif folder != "." and not any(path.startswith(begin) for path in listing):
+            yield Problem(
+                root.line,
+                f"there is no folder `{shown(folder)}` (a link to one does not count); name one that is there",
+            )
+
+
+def _problems(whole: Part, error: ValidationError, empty: Container[tuple[str | int, ...]]) -> Iterator[Problem]:
     # The text of a value error is ours; pydantic would have to copy what it holds.
     found = [(_place(one["loc"]), one) for one in error.errors(include_url=False)]
-    counted = [
-        (way, one)
-        for way, one in found
+    for way, one in found:
         # A list of which an item is refused counts as shorter than it is.
-        if one["type"] != "too_short"
-        or not any(len(other) > len(way) and other[: len(way)] == way for other, _ in found)
-    ]
-    problems = {_problem(whole, way, one) for way, one in counted}
-    return sorted(problems, key=lambda problem: (problem.line or 0, problem.text))
+        if one["type"] == "too_short" and any(len(other) > len(way) and other[: len(way)] == way for other, _ in found):
+            continue
+        if not any(way[:length] in empty for length in range(len(way) + 1)):  # else that is said already
+            yield from _each(whole, way, one)
 
 
 def _place(loc: tuple[str | int, ...]) -> tuple[str | int, ...]:
     return loc[:1] + loc[2:]  # without the tag of the shape
 
 
-def _problem(whole: Part, way: tuple[str | int, ...], error: Any) -> Problem:
+def _each(whole: Part, way: tuple[str | int, ...], error: Any) -> Iterator[Problem]:
     part, key = whole.at(*way), way[-1] if way else ""
     line = whole.at(*way[:-1]).keys.get(str(key), part.line)
     context = error.get("ctx") or {}
     match error["type"]:
         case "extra_forbidden":
-            return Problem(line, _unknown(str(key), way))
-        case "value_error" if isinstance(context["error"], VariableRefused):
-            return Problem(part.keys.get(context["error"].name, line), str(context["error"]))
+            yield Problem(line, _unknown(str(key), way))
+        case "value_error" if isinstance(context["error"], VariablesRefused):
+            for name, text in context["error"].refused:
+                yield Problem(part.keys.get(name, line), text)
         case "value_error":
             subject = f"`{shown(part.value)}`" if isinstance(part.value, str) and part.value else _name(way)
-            return Problem(part.line, f"{subject} {context['error']}")
+            yield Problem(part.line, f"{subject} {context['error']}")
         case "too_long":
-            return Problem(
+            yield Problem(
                 line, f"{_name(way)} has {context['actual_length']} entries; {context['max_length']} are allowed"
             )
         case "too_short":
-            return Problem(line, f"{_name(way)} is an empty list; name something, or remove the line")
+            yield Problem(line, f"{_name(way)} is an empty list; name something, or remove the line")
         case _:
-            return Problem(line, _wrong_type(part, way, error["type"]))
+            yield Problem(line, _wrong_type(part, way, error["type"]))
 
 
 def _name(way: tuple[str | int, ...]) -> str:

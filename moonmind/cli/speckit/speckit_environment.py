@@ -16,8 +16,8 @@ from moonmind.proof.environments.detection import DetectedEnvironment, Read, Set
 from moonmind.proof.environments.environment_plan import EnvironmentPlan, plan_environments
 from moonmind.proof.environments.environment_value import Environment, key_paths
 from moonmind.proof.environments.starting_recipe import starting_recipe
-from moonmind.proof.recipe import RECIPE_FILE, RecipeFile
-from moonmind.proof.recipe_reading import LARGEST, read_recipe
+from moonmind.proof.recipe import RECIPE_FILE
+from moonmind.proof.recipe_reading import LARGEST
 from moonmind.speckit.project_commands import LARGEST as LARGEST_BUILD_FILE
 
 _SHOWN_FILES = 6
@@ -38,23 +38,23 @@ def examine(checkout: Checkout) -> EnvironmentPlan:
 
 def recipe_text(checkout: Checkout) -> str:
     """Return a recipe to begin with, of what is detected; one that is there is not looked at."""
-    return starting_recipe(plan_environments(RecipeFile(), checkout.listing, _reader(checkout)).found)
+    return starting_recipe(plan_environments(None, checkout.listing, _reader(checkout)).found)
 
 
 def _reader(checkout: Checkout) -> Read:
     return lambda path: checkout.read(path, LARGEST_BUILD_FILE)
 
 
-def _recipe(checkout: Checkout) -> RecipeFile:
+def _recipe(checkout: Checkout) -> bytes | None:
     place = checkout.root / RECIPE_FILE
     if not place.is_symlink() and not place.exists():
-        return RecipeFile()
+        return None
     data = checkout.read(RECIPE_FILE, LARGEST)
     if data is None:
         raise RecipeUnreadable(
             f"{RECIPE_FILE} is no regular file, or may not be read.", remediation="Put a file there, no link to one."
         )
-    return read_recipe(data)
+    return data
 
 
 def report(plan: EnvironmentPlan, listing: tuple[str, ...]) -> dict[str, Any]:
@@ -99,7 +99,8 @@ def sheet(plan: EnvironmentPlan, listing: tuple[str, ...]) -> RenderableType:
     if plan.declared:
         parts.append(Text(f"as {RECIPE_FILE} says", "bold"))
     elif plan.environments:
-        parts.append(Text.assemble(("as the build files show it", "bold"), (f"; there is no {RECIPE_FILE}", "dim")))
+        without = "" if RECIPE_FILE in listing else f"; there is no {RECIPE_FILE}"
+        parts.append(Text.assemble(("as the build files show it", "bold"), (without, "dim")))
     else:
         parts.append(Text("nothing would be set up: no build file says for certain what is needed", "yellow"))
     by_root = {} if plan.declared else {one.environment.root: one for one in plan.found.environments}

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from moonmind.proof.environments.detection import Detection, Read, detect
 from moonmind.proof.environments.environment_value import ROOT, Environment, from_recipe, key_paths
 from moonmind.proof.environments.project_tree import is_below
-from moonmind.proof.recipe import RECIPE_FILE, EnvironmentRecipe, RecipeFile
+from moonmind.proof.recipe import RECIPE_FILE, EnvironmentRecipe
+from moonmind.proof.recipe_reading import read_recipe
 
 _MOST_MISPLACED = 5
 _PROGRAMS = {
@@ -29,17 +30,29 @@ class EnvironmentPlan:
     """The file says so; otherwise it was detected."""
     found: Detection
     notes: tuple[str, ...] = ()
-    """What does not fit between the file and the tree."""
+    """What does not fit between the file and the tree, and what is not certain of the file."""
 
 
-def plan_environments(recipe: RecipeFile, listing: Sequence[str], read: Read) -> EnvironmentPlan:
-    """Return the plan; `listing` and `read` are the tree that the recipe was read from."""
+def plan_environments(recipe: bytes | None, listing: Sequence[str], read: Read) -> EnvironmentPlan:
+    """Return the plan for a tree, of which `recipe` is the content of its `.moonmind.yml`, None where there is none.
+
+    Raises RecipeUnreadable, with lines, for a recipe that is not certain or does not fit the tree.
+    """
+    written = None if recipe is None else read_recipe(recipe, frozenset(listing)).environments
     found = detect(listing, read)
     misplaced = _misplaced(listing)
-    if recipe.environments is None:
-        return EnvironmentPlan(tuple(one.environment for one in found.environments), False, found, misplaced)
-    environments = tuple(from_recipe(one, _ecosystems(one, found)) for one in recipe.environments)
+    if written is None:
+        silent = (f"{RECIPE_FILE} is there and says nothing of an environment; the build files decide",)
+        environments = tuple(one.environment for one in found.environments)
+        return EnvironmentPlan(environments, False, found, (*(() if recipe is None else silent), *misplaced))
+    environments = tuple(from_recipe(one, _ecosystems(one, found)) for one in written)
     notes = [note for one in environments for note in _misfits(one, listing)]
+    notes += [
+        f"image {one.image}: an operator has to allow this name, and what it names can change; write NAME@sha256:DIGEST, or an "
+        "image's ID, for one image"
+        for one in written
+        if one.image is not None and not one.image_is_pinned
+    ]
     return EnvironmentPlan(environments, True, found, (*misplaced, *notes))
 
 
@@ -65,9 +78,6 @@ def _misplaced(listing: Iterable[str]) -> tuple[str, ...]:
 
 
 def _misfits(environment: Environment, listing: Iterable[str]) -> list[str]:
-    begin = f"{environment.root}/"
-    if environment.root != ROOT and not any(path.startswith(begin) for path in listing):
-        return [f"there is no folder {environment.root}, which is the root of an environment"]
     if environment.setup and not key_paths(environment, listing):
         return [f"no file is a key file of {environment.root}: its environment would never be built anew"]
     return []

@@ -93,6 +93,32 @@ def test_a_wrong_recipe_is_refused_by_line(folder: Path, arguments: list[str], c
         assert (shown["code"], shown["details"]["line"]) == ("recipe_unreadable", 4)
 
 
+@pytest.mark.parametrize("text", ["", "# nothing yet\n"])
+def test_an_empty_recipe_is_said_and_the_build_files_decide(folder: Path, text: str, capsys: Capture) -> None:
+    (folder / ".moonmind.yml").write_text(text)
+    assert main(["environment", str(folder)]) == 0
+    out = capsys.readouterr().out
+    assert "note: .moonmind.yml is there and says nothing of an environment; the build files decide" in out
+    assert "there is no .moonmind.yml" not in out
+    assert "npm ci" in out
+
+
+@pytest.mark.parametrize("root", ["bakend", "linked", "linked/web", "requirements.txt"])
+def test_a_root_that_is_no_folder_of_the_checkout_is_refused_by_line(folder: Path, root: str, capsys: Capture) -> None:
+    (folder / "linked").symlink_to(folder / "web")
+    (folder / ".moonmind.yml").write_text(f"environment:\n  setup: make\n  root: {root}\n")
+    assert main(["environment", str(folder)]) == 4
+    assert "error: .moonmind.yml, line 3: " in capsys.readouterr().err
+
+
+def test_an_image_whose_name_can_move_is_said(folder: Path, capsys: Capture) -> None:
+    (folder / ".moonmind.yml").write_text("environment:\n  image: python:latest\n")
+    assert main(["environment", str(folder)]) == 0
+    assert "note: image python:latest: an operator has to allow this name, and what it names can change" in (
+        capsys.readouterr().out
+    )
+
+
 @pytest.mark.parametrize("kind", ["link", "loose link", "folder", "pipe", "huge"])
 def test_a_recipe_that_is_no_small_regular_file_is_refused(folder: Path, kind: str, capsys: Capture) -> None:
     place = folder / ".moonmind.yml"

@@ -6,11 +6,10 @@ from moonmind.errors import RecipeUnreadable
 from moonmind.proof import path_globs
 from moonmind.proof.environments.environment_plan import EnvironmentPlan, plan_environments
 from moonmind.proof.environments.environment_value import KNOWN_KEY_FILES, Environment, environments_for, key_paths
-from moonmind.proof.recipe_reading import read_recipe
 
 
 def plan(recipe: str, files: Mapping[str, str]) -> EnvironmentPlan:
-    return plan_environments(read_recipe(recipe.encode()), list(files), lambda path: files[path].encode())
+    return plan_environments(recipe.encode(), list(files), lambda path: files[path].encode())
 
 
 FILES = {
@@ -74,7 +73,13 @@ def test_ecosystems_are_those_of_the_files_and_of_the_programs_called(recipe: st
 @pytest.mark.parametrize(
     ("recipe", "note"),
     [
-        ("environment: {root: bakend}", "there is no folder bakend"),
+        (
+            "environment: {image: 'python:latest'}",
+            "image python:latest: an operator has to allow this name, and what it",
+        ),
+        ("environment: {image: python}", "image python: an operator has to allow this name"),
+        (f"environment: {{image: 'python:3.12@sha256:{'0' * 64}'}}", None),
+        (f"environment: {{image: 'sha256:{'0' * 64}'}}", None),
         ("environment: {setup: make, key_files: ['*.lokc']}", "no file is a key file of ."),
         ("environment: {root: web, setup: npm ci}", None),
         ("environment: {key_files: []}", None),
@@ -86,11 +91,56 @@ def test_what_does_not_fit_the_tree_is_said(recipe: str, note: str | None) -> No
     assert (note or "") in " ".join(notes)
 
 
+@pytest.mark.parametrize("recipe", ["", "# nothing yet\n", "{}", "---\n"])
+def test_a_recipe_that_says_nothing_is_said_and_one_that_is_not_there_is_not(recipe: str) -> None:
+    assert plan(recipe, FILES).notes == (
+        ".moonmind.yml is there and says nothing of an environment; the build files decide",
+    )
+    assert plan_environments(None, list(FILES), lambda path: FILES[path].encode()).notes == ()
+
+
+@pytest.mark.parametrize(
+    ("root", "words"),
+    [
+        ("bakend", "there is no folder `bakend`"),
+        ("backend/src", "there is no folder `backend/src`"),
+        ("./back//", "there is no folder `back`"),
+        ("Web", "there is no folder `Web`"),
+        ("latest", "`latest` is a link, a file or a submodule"),  # what git names is no folder
+        ("latest/app", "`latest` is a link, a file or a submodule"),
+        ("web/package.json", "`web/package.json` is a link, a file or a submodule"),
+    ],
+)
+def test_a_root_that_is_no_folder_of_the_tree_is_refused_with_its_line(root: str, words: str) -> None:
+    for text in (
+        f"# x\nenvironment:\n  setup: make\n  root: {root}\n",
+        f"environment:\n  - root: web\n  - setup: make\n    root: {root}\n",
+    ):
+        with pytest.raises(RecipeUnreadable, match=f"^.moonmind.yml, line 4: {words}") as found:
+            plan(text, FILES | {"latest": "web"})
+        assert found.value.details["line"] == 4
+
+
+@pytest.mark.parametrize("root", [".", "./", "web", "web/", "./web/src"])
+def test_a_root_that_holds_files_is_taken(root: str) -> None:
+    assert plan(f"environment: {{root: {root}}}", FILES | {"web/src/a.ts": ""}).declared
+
+
+def test_faults_of_every_kind_are_named_together_by_line() -> None:
+    text = (
+        "environment:\n  - root: bakend\n    setup:\n    variables:\n      PATH: x\n      API_KEY: y\n      OK: z\n"
+        "  - root: latest\n    setpu: make\n    key_files: [/a]\n"
+    )
+    with pytest.raises(RecipeUnreadable) as found:
+        plan(text, FILES | {"latest": "web"})
+    assert [one["line"] for one in found.value.details["problems"]] == [2, 3, 5, 6, 8, 9, 10]
+
+
 @pytest.mark.parametrize("recipe", ["{}", "environment: {}"])
 @pytest.mark.parametrize("path", [".moonmind.yaml", "backend/.moonmind.yml", "a/b/.moonmind.yaml"])
 def test_a_recipe_in_the_wrong_place_is_named(path: str, recipe: str) -> None:
     notes = plan(recipe, FILES | {path: "", ".moonmind.yml": recipe, "x.moonmind.yml": ""}).notes
-    assert notes == (f"{path} is not read: only .moonmind.yml in the repository's root is",)
+    assert notes[-1:] == (f"{path} is not read: only .moonmind.yml in the repository's root is",)
 
 
 @pytest.mark.parametrize(
