@@ -8,6 +8,7 @@ import resource
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
@@ -22,6 +23,7 @@ from moonmind.adapters.sandboxes import (
 )
 from moonmind.adapters.sandboxes.mount_guards import RESERVED, in_order, leads_astray, refused, require_upper, unfit
 from moonmind.adapters.sandboxes.sandbox_options import SandboxOptions
+from moonmind.adapters.sandboxes.tool_folders import tool_folders
 from moonmind.errors import SandboxFailed, SandboxMissing
 from moonmind.ports.check import Check
 from moonmind.ports.sandbox import HOME, PATH, PYTHON, TEMPORARY, BoxedCommand, Mount, SandboxKind, Wrapped
@@ -93,6 +95,8 @@ class Bubblewrap:
         if _counts_processes():
             command = [_PRLIMIT, f"--nproc={self._processes()}", "--", *command]
         program = [sys.executable, "-I", "-S", bubblewrap_start.__file__]
+        searched = ":".join((job.environment.get("PATH", PATH), *tool_folders(self.options.read)))
+        job = replace(job, environment={**job.environment, "PATH": searched})
         return Wrapped((*program, bwrap, *arguments, *command), _prefixed(job))
 
     def end(self, mark: str) -> None:
@@ -133,7 +137,8 @@ class Bubblewrap:
             free.insert(1, "processes")
         words = f"Limits of a job: {', '.join(limits)}; none for {', '.join(free[:-1])} and {free[-1]}."
         path = self.options.environment.get("PATH", os.defpath)
-        if missing := _missing(path, self.options.read, *map(_changed, sorted({*path.split(":"), *PATH.split(":")}))):
+        there = (*PATH.split(":"), *tool_folders(self.options.read))
+        if missing := _missing(path, there, self.options.read, *map(_changed, sorted({*path.split(":"), *there}))):
             words += f" Jobs do not have what is installed outside of /usr: {', '.join(missing)}."
         return words
 
@@ -264,12 +269,12 @@ def _text(content: bytes) -> str:
 
 
 @lru_cache(maxsize=8)
-def _missing(searched: str, read: tuple[Path, ...], *_changed: int) -> tuple[str, ...]:
+def _missing(searched: str, there: tuple[str, ...], read: tuple[Path, ...], *_changed: int) -> tuple[str, ...]:
     """Return the well-known tools that are on a search path, and that jobs do not find. Remembered while nothing changes."""
-    shown = (Path("/usr"), *read)
+    shown = (Path("/usr"), *(path.resolve() for path in read))
     missing = []
     for tool in _TOOLS:
-        found = shutil.which(tool, path=PATH)
+        found = shutil.which(tool, path=":".join(there))
         visible = found is not None and any(Path(found).resolve().is_relative_to(folder) for folder in shown)
         if not visible and shutil.which(tool, path=searched) is not None:
             missing.append(tool)

@@ -14,7 +14,8 @@ from moonmind.adapters.sandboxes.sandbox_options import SandboxOptions
 from moonmind.adapters.supervisor.containment import Kind
 from moonmind.errors import SandboxFailed
 from moonmind.ports.check import CheckStatus
-from moonmind.ports.sandbox import HOME, Mount
+from moonmind.ports.sandbox import HOME, PATH, Mount
+from moonmind.settings import ambient_environment
 from tests.support.processes import argv_with
 from tests.support.waiting import until
 from tests.support.walls import Box, bubblewrap, connected
@@ -126,6 +127,32 @@ def test_further_folders_are_readable_under_their_own_paths(tmp_path: Path) -> N
     box = Box(tmp_path, bubblewrap(tmp_path, read=(tools, tmp_path / "by-link")))
     program = "import os, sys; print(*(open(p + '/tool').read() for p in sys.argv[1:]), os.listdir(os.path.dirname(sys.argv[1])), os.access(sys.argv[1], os.W_OK))"
     assert box.run(program, str(tools), str(tmp_path / "by-link")) == "here here ['by-link', 'tools'] False\n"
+
+
+@pytest.mark.parametrize("linked", [False, True])
+def test_programs_in_further_folders_are_found_after_the_systems(tmp_path: Path, *, linked: bool) -> None:
+    tools = tmp_path / "tools"
+    (tools / "bin").mkdir(parents=True)
+    for name, words in {"swift": "from the tools", "cat": "not the system's"}.items():
+        (tools / "bin" / name).write_text(f"#!/bin/sh\necho {words}\n")
+        (tools / "bin" / name).chmod(0o755)
+    read = tools
+    if linked:
+        read = tmp_path / "by-link"
+        read.symlink_to(tools)
+    ambient = ambient_environment()
+    searched = {"HOME": ambient["HOME"], "PATH": f"{ambient['PATH']}:{tools / 'bin'}"}
+    sandbox = bubblewrap(tmp_path, read=(read,), environment=searched)
+    program = "import os, subprocess; print(subprocess.check_output('swift; cat /dev/null', shell=True, text=True), os.environ['PATH'])"
+    assert Box(tmp_path, sandbox).run(program) == f"from the tools\n {PATH}:{read / 'bin'}\n"
+    assert "swift" in sandbox_says(bubblewrap(tmp_path, environment=searched))
+    assert "swift" not in sandbox_says(sandbox)
+
+
+def sandbox_says(sandbox: Bubblewrap) -> str:
+    (check,) = sandbox.check()
+    assert check.status is CheckStatus.PASSED
+    return check.message
 
 
 def test_a_link_that_a_job_left_leads_nowhere(box: Box) -> None:
