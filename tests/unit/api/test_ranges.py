@@ -32,7 +32,7 @@ def test_what_is_not_one_range_means_the_whole_file(header: str | None) -> None:
     assert read_range(header, 10) is None
 
 
-@given(header=st.from_regex(r"bytes=[0-9,-]{0,25}", fullmatch=True), size=st.integers(0, 1000))
+@given(header=st.text("0123456789,-", max_size=25).map("bytes={}".format), size=st.integers(0, 1000))
 def test_a_range_is_always_within_the_file(header: str, size: int) -> None:
     span = read_range(header, size)
     assert span is None or 0 <= span.start <= span.end <= size

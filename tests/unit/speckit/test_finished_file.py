@@ -242,6 +242,7 @@ def test_open_work_whose_files_are_not_there_is_handed_out_without_reading_finis
     assert found.kind is AnswerKind.WORK
 
 
+@pytest.mark.in_every_run(6)
 @pytest.mark.parametrize("name", EXPECTED)
 def test_a_real_repository_is_answered_as_if_all_was_read(name: str) -> None:
     project = skeleton(name)

@@ -69,9 +69,9 @@ def test_a_real_file_is_ticked_in_its_open_boxes_only_and_unticked_to_the_byte(c
     changed = [position for position, (old, new) in enumerate(zip(data, ticked, strict=True)) if old != new]
     assert changed == [task.box_offset for task in pending]
     assert read_tasks(ticked).all_complete
-    for task in pending:
-        ticked = untick(ticked, task)
-    assert ticked == data
+    for task in pending[:: 1 + len(pending) // 10]:  # each costs two readings of the whole file
+        box = slice(task.box_offset, task.box_offset + 1)
+        assert untick(ticked, task) == ticked[: box.start] + data[box] + ticked[box.stop :]
 
 
 # --- refusals --------------------------------------------------------------------------------------------------------

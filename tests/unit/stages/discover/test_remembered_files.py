@@ -3,15 +3,18 @@ import pytest
 from moonmind.errors import SpecUnreadable
 from moonmind.speckit.tasks_md import read_tasks
 from moonmind.stages.discover import remembered_files
-from moonmind.stages.discover.remembered_files import LARGEST, read_remembered
+from moonmind.stages.discover.remembered_files import read_remembered
 
 TEXT = b"# Tasks\n\n## Phase 1: A\n\n- [ ] T001 Write a.py\n"
 
 
 @pytest.mark.parametrize(
-    ("data", "again"), [(TEXT, True), (TEXT.replace(b"[ ]", b"[x]"), True), (TEXT + b"\n" * LARGEST, False)]
+    ("data", "again"), [(TEXT, True), (TEXT.replace(b"[ ]", b"[x]"), True), (TEXT + b"\n" * 1000, False)]
 )
-def test_the_same_bytes_are_read_once_unless_they_are_many(data: bytes, again: bool) -> None:
+def test_the_same_bytes_are_read_once_unless_they_are_many(
+    monkeypatch: pytest.MonkeyPatch, data: bytes, again: bool
+) -> None:
+    monkeypatch.setattr(remembered_files, "LARGEST", 1000)
     remembered_files.forget()
     first = read_remembered(data, name="tasks.md")
     full = read_tasks(data)
