@@ -105,6 +105,18 @@ class Player:
             self._inside(step["pid_file"]).write_text(f"{left.pid}\n", "utf-8")
         self._message("left a process running")
 
+    def _exec(self, step: Mapping[str, Any]) -> None:
+        command = str(step["exec"])
+        # Not its own output: that is what the supervisor reads.
+        done = subprocess.run(  # noqa: S602 - the script is the operator's, and this is what it says
+            command, shell=True, cwd=self._workspace, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, text=True, errors="replace", check=False,
+        )  # fmt: skip
+        item = {"id": self._item(), "type": "command_execution", "command": command, "aggregated_output": done.stdout}
+        emit({"type": "item.completed", "item": {**item, "exit_code": done.returncode, "status": "completed"}})
+        if done.returncode != 0:
+            raise ScriptError(f"{command!r} ended with {done.returncode}: {done.stdout[-2000:]}")
+
     def _print_environment(self, step: Mapping[str, Any]) -> None:  # noqa: ARG002 - a verb like the others
         self._message("\n".join(f"{name}={value}" for name, value in sorted(os.environ.items())))  # noqa: TID251 - this is the agent, not MoonMind
 
@@ -153,7 +165,7 @@ class Player:
 
 _VERBS = (
     "say", "write", "append", "delete", "run_for_seconds", "wait_for", "claim", "usage", "hang", "crash",
-    "reconnect_for_seconds", "leave_running", "print_environment", "end",
+    "reconnect_for_seconds", "leave_running", "exec", "print_environment", "end",
 )  # fmt: skip
 
 
