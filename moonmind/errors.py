@@ -586,6 +586,16 @@ class EnvironmentRefused(Rejected):
     remediation = "Correct `setup` in .moonmind.yml by what the message names, push, then retry the run."
 
 
+class EnvironmentFailed(Rejected):
+    """What a repository's tests need could not be set up as its `.moonmind.yml` says."""
+
+    code = "environment_failed"
+    remediation = (
+        "Read the log that the message names. Correct `setup` in .moonmind.yml and push, or have an operator allow the host that it "
+        "could not reach (MOONMIND_ENVIRONMENT_HOSTS); then retry the run, which sets it up anew."
+    )
+
+
 class FeatureUnclear(Rejected):
     """Which feature is meant cannot be decided from the request and the repository."""
 

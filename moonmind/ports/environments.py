@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
@@ -51,6 +52,23 @@ class EnvironmentStatus:
     """Bytes on the disk."""
 
 
+@dataclass(frozen=True, slots=True)
+class KnownEnvironment:
+    """An environment that is on this host, or is being built there."""
+
+    key: str
+    state: BuildState
+    repository: str
+    environment: Environment
+    run: str = ""
+    """The id of the one run that it is for; empty: for every run of the repository."""
+    built_at: datetime | None = None
+    used_at: datetime | None = None
+    """When it was lent last, or built."""
+    seconds: float = 0.0
+    size: int = 0
+
+
 class Environments(Protocol):
     """The environments of this installation on this host. All calls are quick: builds are jobs of their own."""
 
@@ -70,4 +88,12 @@ class Environments(Protocol):
 
         `ABSENT` comes back where as many jobs run on this host as may. Raises MoonMindError where it cannot be started.
         """
+        ...
+
+    def known(self) -> tuple[KnownEnvironment, ...]:
+        """List what is there and what is being built, by repository and root."""
+        ...
+
+    def remove(self, key: str) -> bool:
+        """Stop its build, and remove it unless it is lent to a job that runs; return True if it is gone."""
         ...

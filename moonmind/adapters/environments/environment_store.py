@@ -11,7 +11,7 @@ import secrets
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import quote, unquote
 
@@ -138,6 +138,10 @@ class EnvironmentStore:
         """List the environments by key."""
         return tuple(found for key in self._keys() if (found := self.find(key)) is not None)
 
+    def used_at(self, key: str) -> datetime:
+        """Return when an environment was lent last, or built."""
+        return datetime.fromtimestamp(self._used(self._place(key)), UTC)
+
     # --- loans
 
     def borrow(self, key: str, job: str) -> EnvironmentRecord | None:
@@ -161,12 +165,13 @@ class EnvironmentStore:
     # --- removal
 
     def remove(self, key: str, runs: Runs) -> bool:
-        """Remove an environment unless it is lent to a job that runs; return True if it is gone."""
+        """Remove an environment, whose builds have ended, unless it is lent to a job that runs; return True if it is gone."""
         with self._lock(key):
             if self._is_lent(key, runs):
                 return False
             self._take_away(self._place(key))
             self._take_away(self._place(key, _FAILED))
+            self._take_away(self.building(key))
             (self._folder / _LOCKS / key).unlink()
         self._clear(key)
         return True

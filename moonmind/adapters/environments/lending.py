@@ -51,6 +51,9 @@ class Lent:
     """Folders of programs, to be searched first."""
     notes: tuple[str, ...] = ()
     """What is not lent, and why."""
+    root: str = ROOT
+    start: tuple[str, ...] = ()
+    """What starts services, to be run there."""
 
     @property
     def search_path(self) -> str:
@@ -82,7 +85,14 @@ def lend(store: EnvironmentStore, key: str, job: str, into: Path, sandbox: Sandb
             lent.append(number)
     for number, path in enumerate(record.built.copied):
         loan.put(record.copy(number), path)
-    return Lent(tuple(mounts), _variables(record, lent), tuple(_search_path(record, lent)), tuple(loan.notes))
+    return Lent(
+        tuple(mounts),
+        _variables(record, lent),
+        tuple(_search_path(record, lent)),
+        tuple(loan.notes),
+        record.build.environment.root,
+        record.build.environment.start,
+    )
 
 
 class _Loan:

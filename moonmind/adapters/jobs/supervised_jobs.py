@@ -194,6 +194,12 @@ class Jobs:
             if path.exists():
                 _remove(path)
 
+    def forget(self, key: str) -> None:
+        """Remove the folder of one job, which has ended."""
+        path = self.folder(key).path
+        if path.exists():
+            _remove(path)
+
     def _came_up(self, key: str) -> bool:
         """Settle a start whose launcher did not answer: return True if the job runs or ran, False if nothing of it is left."""
         folder = self.folder(key)

@@ -1,0 +1,420 @@
+"""Builds environments: each as a supervised job behind the wall that its borrowers have, with a way out to registries only."""
+
+import contextlib
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from moonmind.adapters.environments.environment_record import HOME as HOME_FOLDER
+from moonmind.adapters.environments.environment_record import Build, EnvironmentRecord
+from moonmind.adapters.environments.environment_store import LOG, EnvironmentStore
+from moonmind.adapters.environments.environment_store import WORKSPACE as WORKSPACE_FOLDER
+from moonmind.adapters.environments.lending import TOOLS
+from moonmind.adapters.environments.registries import CERTIFICATES, VARIABLES, proxy_variables, way_out
+from moonmind.adapters.files import locked
+from moonmind.adapters.git import Git, GitOptions
+from moonmind.adapters.jobs.job_environment import walled_environment
+from moonmind.adapters.jobs.job_timing import TIMING, JobTiming
+from moonmind.adapters.jobs.supervised_jobs import Jobs
+from moonmind.adapters.jobs.walled_job import behind
+from moonmind.adapters.sandbox_choice import ChosenSandbox, SandboxChoice
+from moonmind.adapters.supervisor.folder import write_whole
+from moonmind.adapters.supervisor.link import URL
+from moonmind.adapters.supervisor.order import Order
+from moonmind.errors import AgentError, AgentUnknown, EnvironmentFailed, EnvironmentRefused
+from moonmind.ports.agent import JobEnd, JobState, JobStatus
+from moonmind.ports.environments import BuildState, EnvironmentOrder, EnvironmentStatus, KnownEnvironment
+from moonmind.ports.sandbox import ENVIRONMENT, WORKSPACE, Mount, SandboxKind
+from moonmind.proof.environments.environment_key import environment_key
+from moonmind.proof.environments.environment_value import ROOT, Environment
+from moonmind.redact import Redactor
+from moonmind.runs import naming
+
+_OUTPUT_BYTES = 64 << 20
+_PATIENCE = 300.0
+_ORDER = "order.json"
+"""In a build's folder, out of its reach: what is written down of the environment when the build has ended."""
+_SETUP = (
+    # Each command in a shell of its own, as .moonmind.yml says; what is printed shows which one failed.
+    'shell=sh; if command -v bash >/dev/null 2>&1; then shell=bash; fi; for command do printf "$ %s\\n" "$command"; '
+    '"$shell" -ec "$command" </dev/null || exit; done'
+)
+_CERTIFICATES = "certificates"
+_INSTALLED = frozenset({"node_modules", "__pypackages__", ".pnpm-store"})
+_HABITS: Mapping[str, str] = {
+    **TOOLS,
+    "CI": "true",
+    "PIP_NO_INPUT": "1",
+    "POETRY_NO_INTERACTION": "1",
+    "UV_LINK_MODE": "copy",
+    "npm_config_fund": "false",
+    "npm_config_audit": "false",
+    "npm_config_update_notifier": "false",
+}
+"""Programs ask nobody, put what they make where it can be lent, and look for nothing else in the network."""
+
+
+@dataclass(frozen=True, slots=True)
+class BuildOptions:
+    """What the composition root tells the builds of this host."""
+
+    state_folder: Path
+    installation_id: str
+    environment: Mapping[str, str] = field(repr=False)
+    """The worker's environment."""
+    secrets: tuple[str, ...] = field(default=(), repr=False)
+    hosts: tuple[str, ...] = ()
+    """Hosts that every build may reach, beside the registries of its ecosystems."""
+    variables: tuple[str, ...] = ()
+    """Names of the worker's variables that builds are given: registry settings, and secrets that they need."""
+    seconds: float = 1800.0
+    """After so long a build is ended."""
+    most_jobs: int = 2
+    """Builds at once on this host."""
+    timing: JobTiming = TIMING
+
+
+class EnvironmentBuilds:
+    """The `Environments` port over supervised jobs `env/<key>-<n>`. Any process of the host may look, and settle what ended."""
+
+    def __init__(self, options: BuildOptions, store: EnvironmentStore, sandbox: SandboxChoice) -> None:
+        self._options = options
+        self._store = store
+        self._sandbox = sandbox
+        self._git = Git(GitOptions(options.state_folder / "git-home", "file", options.environment))
+        self._jobs = Jobs(options.state_folder, options.installation_id, options.environment, options.timing, sandbox)
+        given = {name: options.environment[name] for name in options.variables if options.environment.get(name)}
+        self._given = given
+        self._secrets = (*options.secrets, *given.values())
+        self._redactor = Redactor(options.secrets)
+
+    def key(self, order: EnvironmentOrder) -> str | None:
+        """Return the name of what the order asks for; None where jobs are behind no wall. Raises SandboxFailed, SandboxUnavailable."""
+        chosen = self._chosen()
+        if chosen.wall is None:
+            return None
+        uid = chosen.wall.user[0] if chosen.wall.user is not None else os.geteuid()
+        return environment_key(
+            repository=f"{order.repository} {order.run}".strip().casefold(),
+            sandbox=chosen.kind.value,
+            image=str(chosen.check.facts.get("image")) if chosen.kind is SandboxKind.DOCKER else None,
+            uid=uid,
+            environment=order.environment,
+            key_files=order.key_files,
+        )
+
+    def look(self, key: str) -> EnvironmentStatus:
+        """Return where an environment stands; what a build left is kept, or its failure noted. Raises AgentUnknown."""
+        try:
+            return self._look(key)
+        except OSError as error:
+            raise AgentUnknown(f"the environment {key} could not be looked at: {error}") from error
+
+    def build(self, order: EnvironmentOrder) -> EnvironmentStatus:
+        """Start a build unless one is running, or it is there; `ABSENT` comes back where as many builds run as may.
+
+        Raises SandboxFailed, SandboxUnavailable, VcsError, AgentError.
+        """
+        key = self.key(order)
+        if key is None:
+            raise AgentError("no environment can be built: jobs are behind no wall")
+        try:
+            with self._held(f"{key}.build"):
+                status = self._look(key)
+                if status.state in (BuildState.READY, BuildState.BUILDING):
+                    return status
+                # To its end, since a build counts once it has been started.
+                with self._held("jobs"):
+                    running = self._running()
+                    if len(running) >= self._options.most_jobs:
+                        return EnvironmentStatus(key, BuildState.ABSENT, job=running[0])
+                    job = self._begun(key)
+                    self._start(key, job, order)
+                return EnvironmentStatus(key, BuildState.BUILDING, job, log=self._store.building(key) / LOG)
+        except (OSError, ValueError) as error:
+            raise AgentUnknown(f"the environment {key} could not be built: {error}") from error
+
+    def sweep(self, stop: Any = None) -> None:
+        """Note how builds ended that nobody waits for any more, and remove what killed ones left and what is used too little."""
+        del stop
+        for job in self._known():
+            with contextlib.suppress(AgentUnknown):
+                self._look(_key_of(job))
+        self._store.sweep(lambda key: self._latest(key) in self._running())
+        self._store.trim(lambda job: job in self._jobs.running())
+
+    def known(self) -> tuple[KnownEnvironment, ...]:
+        """List what is there and what is being built, by repository and root."""
+        found = [
+            _known(
+                record.key,
+                BuildState.READY,
+                record.build,
+                used_at=self._store.used_at(record.key),
+                size=record.built.size,
+            )
+            for record in self._store.all()
+        ]
+        for job in self._running():
+            with contextlib.suppress(OSError, ValueError, LookupError):  # it ends just now, or begins
+                key = _key_of(job)
+                noted = json.loads((self._store.building(key) / _ORDER).read_bytes())
+                found.append(_known(key, BuildState.BUILDING, Build.from_json(noted)))
+        return tuple(sorted(found, key=lambda one: (one.repository, one.environment.root, one.key)))
+
+    def remove(self, key: str) -> bool:
+        """Stop its build, and remove it unless it is lent to a job that runs; return True if it is gone. Raises AgentUnknown."""
+        try:
+            with self._held(f"{key}.build"):
+                last = self._latest(key)
+                if last is not None:
+                    self._jobs.stop(last)
+                    self._jobs.forget(last)
+                return self._store.remove(key, lambda job: job in self._jobs.running())
+        except OSError as error:
+            raise AgentUnknown(f"the environment {key} could not be removed: {error}") from error
+
+    def stop_all(self) -> None:
+        """Stop every build of this host. Raises AgentUnknown where that is not certain."""
+        for job in self._known():
+            self._jobs.stop(job)
+
+    # --- looking
+
+    def _look(self, key: str) -> EnvironmentStatus:
+        found = self._store.find(key)
+        if found is not None:
+            return _ready(found)
+        job = self._latest(key)
+        if job is not None and not self._settled(key, job):
+            status = self._jobs.poll(job)
+            if status.state is JobState.RUNNING and status.overdue is None:
+                return EnvironmentStatus(key, BuildState.BUILDING, job, log=self._store.building(key) / LOG)
+            if status.state is JobState.ABSENT:
+                # Its folder is made before anything else: whoever makes it holds the lock that `build` waits for.
+                return EnvironmentStatus(key, BuildState.ABSENT)
+            return self._settle(key, job)
+        failed = self._store.failed(key)
+        if failed is None:
+            return EnvironmentStatus(key, BuildState.ABSENT)
+        log = failed.log if failed.log.is_file() else None
+        return EnvironmentStatus(key, BuildState.FAILED, failed.job, failed.message, log)
+
+    def _settled(self, key: str, job: str) -> bool:
+        failed = self._store.failed(key)
+        return failed is not None and failed.job == job
+
+    def _settle(self, key: str, job: str) -> EnvironmentStatus:
+        """Keep what the build made, or note its failure: once, whichever process comes first."""
+        with self._held(f"{key}.settle"):
+            found = self._store.find(key)
+            if found is not None:
+                return _ready(found)
+            if self._settled(key, job):
+                return self._look(key)
+            status = self._jobs.poll(job)
+            if status.state is not JobState.ENDED or status.facts.get("survivors"):
+                self._jobs.stop(job)  # lost, overdue, or not all of it has ended
+                status = self._jobs.poll(job)
+            if status.result is None:
+                # Its supervisor was killed: whoever needs the environment begins anew.
+                return EnvironmentStatus(key, BuildState.ABSENT)
+            if status.result.end is JobEnd.COMPLETED:
+                try:
+                    return _ready(self._sealed(key, status))
+                except (EnvironmentRefused, LookupError) as error:
+                    words = error.message if isinstance(error, EnvironmentRefused) else "its files are gone"
+                    return self._failed(key, job, words)
+            return self._failed(key, job, status.result.message)
+
+    def _sealed(self, key: str, status: JobStatus) -> EnvironmentRecord:
+        place = self._store.building(key)
+        noted = json.loads((place / _ORDER).read_bytes())
+        build = Build.from_json(
+            {**noted, "built_at": datetime.now(UTC).isoformat(), "seconds": status.facts["seconds"]}
+        )
+        return self._store.seal(key, build, lambda names: self._hidden(place, names))
+
+    def _failed(self, key: str, job: str, message: str) -> EnvironmentStatus:
+        noted = self._store.fail(key, message, job, datetime.now(UTC))
+        return EnvironmentStatus(key, BuildState.FAILED, job, message, noted.log if noted.log.is_file() else None)
+
+    def _hidden(self, place: Path, names: list[str]) -> set[str]:
+        """Return which of these the repository's ignore rules hide, or what packages are installed into, hidden or not.
+
+        No configuration of the folder's own is read.
+        """
+        installed = {name for name in names if _is_installed(place / WORKSPACE_FOLDER, name)}
+        service = place / "git"
+        self._git.run("init", "--quiet", "--bare", "--template=", "--end-of-options", str(service), git_dir=None)
+        asked = b"".join(b"./" + os.fsencode(name) + b"\0" for name in names)
+        done = self._git.run(
+            "check-ignore", "--no-index", "--stdin", "-z",
+            # It knows no other pathspecs than literal ones, and refuses to be told so.
+            environment={"GIT_LITERAL_PATHSPECS": "0"},
+            git_dir=service, work_tree=place / WORKSPACE_FOLDER, data=asked, accept=(0, 1),
+        )  # fmt: skip
+        return installed | {os.fsdecode(name.removeprefix(b"./")) for name in done.stdout.split(b"\0") if name}
+
+    # --- building
+
+    def _begun(self, key: str) -> str:
+        """Make sure that nothing of the last build works any more, and take the next number."""
+        last = self._latest(key)
+        if last is not None:
+            self._jobs.stop(last)
+            self._jobs.forget(last)
+        number = int(last.rpartition("-")[2]) + 1 if last is not None else 1
+        job = naming.build_key(key, number)
+        self._jobs.folder(job).make()
+        return job
+
+    def _start(self, key: str, job: str, order: EnvironmentOrder) -> None:
+        chosen = self._chosen(keep=True)
+        if chosen.wall is None or self.key(order) != key:
+            raise AgentUnknown("what jobs run in changed just now; the build is tried again")
+        environment = order.environment
+        place = self._store.begin(key)
+        workspace, home = place / WORKSPACE_FOLDER, place / HOME_FOLDER
+        order.check_out(workspace)
+        self._require_root(workspace, environment)
+        self._store.note_checkout(key)
+        home.mkdir(mode=0o700)
+        build = Build(order.repository, environment, order.run, chosen.kind, datetime.now(UTC), 0.0)
+        write_whole(place / _ORDER, json.dumps(build.as_json()).encode())
+        folder = self._jobs.folder(job)
+        write_whole(folder.sandbox, chosen.kind.value.encode())
+        egress = way_out(environment.ecosystems, self._options.hosts, self._options.environment)
+        variables = {
+            **self._variables(job, environment),
+            **proxy_variables(URL, egress),
+            **self._certificates(place / _CERTIFICATES),
+        }
+        mounts = [
+            Mount(workspace, WORKSPACE, writable=True),
+            Mount(home, ENVIRONMENT, writable=True),
+            Mount(place / _CERTIFICATES, f"/run/{_CERTIFICATES}"),
+        ]
+        whole = Order(
+            folder=str(folder.path),
+            argv=("sh", "-c", _SETUP, "setup", *environment.setup),
+            environment=variables,
+            cwd=str(workspace),
+            stdin="",
+            log_path=str(place / LOG),
+            stall_seconds=self._options.seconds,
+            total_seconds=self._options.seconds,
+            output_bytes=_OUTPUT_BYTES,
+            secrets=self._secrets,
+            egress=egress,
+            plain=True,
+        )
+        cwd = WORKSPACE if environment.root == ROOT else f"{WORKSPACE}/{environment.root}"
+        self._jobs.start(job, behind(chosen.wall, whole, self._jobs, job, mounts, cwd=cwd))
+
+    def _variables(self, job: str, environment: Environment) -> dict[str, str]:
+        ambient = self._options.environment
+        added = {**_HABITS, **dict(environment.variables)}
+        found = walled_environment(ambient, added, mark=self._jobs.mark(job), redactor=self._redactor)
+        registries = {name: ambient[name] for name in VARIABLES if ambient.get(name)}
+        return {**found, **registries, **self._given, "HOME": ENVIRONMENT}
+
+    def _certificates(self, folder: Path) -> dict[str, str]:
+        """Copy the files of certificates that the worker was told to trust; return the variables by which a build finds them."""
+        folder.mkdir(mode=0o755)
+        found = {}
+        for name in CERTIFICATES:
+            value = self._options.environment.get(name, "")
+            if value and Path(value).is_file():
+                shutil.copyfile(value, folder / name)
+                (folder / name).chmod(0o644)
+                found[name] = f"/run/{_CERTIFICATES}/{name}"
+        return found
+
+    def _require_root(self, workspace: Path, environment: Environment) -> None:
+        place = workspace
+        for part in PurePosixPath(environment.root).parts:
+            place /= part
+            if place.is_symlink() or not place.is_dir():
+                raise EnvironmentFailed(
+                    f"{environment.root}, the root of an environment, is no folder of the repository."
+                )
+
+    # --- jobs
+
+    def _chosen(self, *, keep: bool = False) -> ChosenSandbox:
+        chosen = self._sandbox.chosen(SandboxKind.NONE, keep=keep)
+        chosen.require()
+        return chosen
+
+    def _known(self) -> list[str]:
+        folder = self._jobs.folder(naming.build_key("x", 1)).path.parent
+        return [naming.build_key(key, int(number)) for key, number in _numbered(folder)]
+
+    def _latest(self, key: str) -> str | None:
+        jobs = [job for job in self._known() if _key_of(job) == key]
+        return max(jobs, key=lambda job: int(job.rpartition("-")[2]), default=None)
+
+    def _running(self) -> list[str]:
+        return [job for job in self._jobs.running() if naming.is_build(job)]
+
+    @contextlib.contextmanager
+    def _held(self, name: str) -> Iterator[None]:
+        folder = self._options.state_folder / "environments" / ".locks"
+        with contextlib.ExitStack() as stack:
+            try:
+                stack.enter_context(locked(folder / name, _PATIENCE))
+            except TimeoutError as error:
+                raise AgentUnknown(f"environments are held by another process ({name})") from error
+            yield
+
+
+def _is_installed(workspace: Path, name: str) -> bool:
+    """Return True for a folder that holds installed packages by its nature; no capture takes it for somebody's work either."""
+    return name.endswith("/") and (
+        PurePosixPath(name).name in _INSTALLED or os.path.lexists(workspace / name / "pyvenv.cfg")
+    )
+
+
+def _numbered(folder: Path) -> Iterator[tuple[str, str]]:
+    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+        key, _, number = path.name.rpartition("-")
+        if key and number.isdecimal():
+            yield key, number
+
+
+def _key_of(job: str) -> str:
+    return job.partition("/")[2].rpartition("-")[0]
+
+
+def _known(
+    key: str, state: BuildState, build: Build, *, used_at: datetime | None = None, size: int = 0
+) -> KnownEnvironment:
+    ready = state is BuildState.READY
+    return KnownEnvironment(
+        key,
+        state,
+        build.repository,
+        build.environment,
+        build.run,
+        built_at=build.built_at if ready else None,
+        used_at=used_at,
+        seconds=build.seconds,
+        size=size,
+    )
+
+
+def _ready(found: EnvironmentRecord) -> EnvironmentStatus:
+    log = found.place / LOG
+    return EnvironmentStatus(
+        found.key,
+        BuildState.READY,
+        log=log if log.is_file() else None,
+        seconds=found.build.seconds,
+        size=found.built.size,
+    )

@@ -1,0 +1,28 @@
+"""Starts what an environment's recipe starts (`start`), behind the wall of the job that needs it, and then the job's command."""
+
+import shlex
+from collections.abc import Iterable
+
+from moonmind.ports.sandbox import WORKSPACE
+from moonmind.proof.environments.environment_value import ROOT
+
+FAILED = 96
+"""Exit code where a service could not be started; what it printed is in the job's standard error."""
+
+
+def with_services(services: Iterable[tuple[str, str]], command: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the command behind the commands that start services, each in its root; all of them end with the job.
+
+    What they print is not the command's output, and what the command is given to read is not theirs.
+    """
+    lines = ["shell=sh; if command -v bash >/dev/null 2>&1; then shell=bash; fi"]
+    for root, start in services:
+        place = WORKSPACE if root == ROOT else f"{WORKSPACE}/{root}"
+        said = shlex.quote(f"moonmind: `start` of the environment failed: {start}")
+        lines.append(
+            f'(cd {shlex.quote(place)} && exec "$shell" -ec {shlex.quote(start)}) </dev/null >&2 '
+            f"|| {{ printf '%s\\n' {said} >&2; exit {FAILED}; }}"
+        )
+    if len(lines) == 1:
+        return command
+    return ("sh", "-c", "\n".join([*lines, 'exec "$@"']), "start", *command)
