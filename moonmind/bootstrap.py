@@ -13,6 +13,8 @@ from moonmind.adapters.agents.codex_checks import codex_package
 from moonmind.adapters.agents.containment_checks import processes
 from moonmind.adapters.artifact_stores.filesystem import FilesystemArtifactStore
 from moonmind.adapters.dispatchers.threads import ThreadDispatcher
+from moonmind.adapters.environments.environment_builds import BuildOptions, EnvironmentBuilds
+from moonmind.adapters.environments.environment_store import EnvironmentStore
 from moonmind.adapters.forges.allowed_forge import AllowedForge
 from moonmind.adapters.forges.forge_options import ForgeOptions
 from moonmind.adapters.sandbox_choice import NO_CHOICE, SandboxChoice
@@ -27,7 +29,7 @@ from moonmind.adapters.vcs.vcs_options import VcsOptions
 from moonmind.db.unit_of_work import Database
 from moonmind.engine.dispatch_loop import DispatchLoop, LeaveDue
 from moonmind.engine.executor import ChainSignal, Executor, Recorder
-from moonmind.engine.host import this_host
+from moonmind.engine.host import Host, this_host
 from moonmind.engine.janitor import Janitor
 from moonmind.engine.job_poller import JobPoller
 from moonmind.engine.lease import LeaseKeeper
@@ -139,8 +141,11 @@ def _build_on(database: Database, settings: Settings, *, publishes: bool, stages
     sandbox = _sandbox_choice(
         settings, _sandbox_options(settings, state_folder, str(installation_id), str(host.id)), sandbox_pin
     )
+    built = EnvironmentStore(
+        state_folder / "environments", settings.environment_space, unused_days=settings.retention_days
+    )
     agent = registry.load("agents", settings.agent)(
-        _agent_options(settings, state_folder, str(installation_id), sandbox)
+        _agent_options(settings, state_folder, str(installation_id), sandbox, built)
     )
     # A login that Codex stored is as secret as one that is set.
     redactor = Redactor((*settings.secrets(), *agent.secrets()))
@@ -156,6 +161,7 @@ def _build_on(database: Database, settings: Settings, *, publishes: bool, stages
         )
     )
     scanner = Betterleaks()
+    environments = EnvironmentBuilds(_build_options(settings, state_folder, str(installation_id)), built, sandbox)
 
     def tokens() -> tuple[Check, ...]:
         server = server_file.find(settings.var_dir)
@@ -191,6 +197,8 @@ def _build_on(database: Database, settings: Settings, *, publishes: bool, stages
         relook_seconds=settings.agent_relook_seconds,
         max_agents=settings.max_agents,
         phase_tasks=settings.phase_tasks,
+        environments=environments if settings.environments != "off" else None,
+        only_declared_environments=settings.environments == "declared",
     )
     recorder = Recorder(database, stages, run_deadline_seconds=settings.run_deadline_seconds)
     executor = Executor(database, stages, contexts, keeper, notifier, host, policy, recorder)
@@ -242,7 +250,7 @@ def _build_on(database: Database, settings: Settings, *, publishes: bool, stages
             host_silence_seconds=settings.host_silence_seconds,
         ),
         job_poller=JobPoller(database, agent, dispatch_loop, host),
-        periodic_jobs=PeriodicJobs(database, _periodic(settings, retention)),
+        periodic_jobs=PeriodicJobs(database, _periodic(settings, retention, environments, host)),
         stage_threads=threads,
         probes=() if settings.embedded else (_broker,),
     )
@@ -259,8 +267,13 @@ def build_when_there(settings: Settings) -> Container:
     return when_there(lambda: build(settings), "the database", settings.start_seconds)
 
 
-def _periodic(settings: Settings, retention: Retention) -> tuple[PeriodicJob, ...]:
-    jobs = [PeriodicJob("retention", 3600.0, retention.sweep)]
+def _periodic(
+    settings: Settings, retention: Retention, environments: EnvironmentBuilds, host: Host
+) -> tuple[PeriodicJob, ...]:
+    jobs = [
+        PeriodicJob("retention", 3600.0, retention.sweep),
+        PeriodicJob(f"environments/{host.id}", 600.0, environments.sweep),
+    ]
     if settings.result_backend is not None and not settings.embedded:
         # Celery leaves it to beat to remove old results from a backend that does not do so itself.
         jobs.append(PeriodicJob("celery_results", 86_400.0, lambda _: celery_app().backend.cleanup()))
@@ -317,8 +330,25 @@ def _sandbox_choice(settings: Settings, options: SandboxOptions, pin: SandboxPin
     return SandboxChoice(settings.sandbox, walls, pin, image_named=settings.sandbox_image is not None)
 
 
+def _build_options(settings: Settings, state_folder: Path, installation_id: str) -> BuildOptions:
+    return BuildOptions(
+        state_folder=state_folder,
+        installation_id=installation_id,
+        environment=ambient_environment(),
+        secrets=settings.secrets(),
+        hosts=settings.environment_hosts,
+        variables=settings.environment_variables,
+        seconds=settings.environment_seconds,
+        most_jobs=settings.max_jobs,
+    )
+
+
 def _agent_options(
-    settings: Settings, state_folder: Path, installation_id: str, sandbox: SandboxChoice
+    settings: Settings,
+    state_folder: Path,
+    installation_id: str,
+    sandbox: SandboxChoice,
+    environments: EnvironmentStore | None = None,
 ) -> AgentOptions:
     key = settings.codex_api_key
     script_for = sample.script_for if settings.forge == "local" else None
@@ -336,6 +366,7 @@ def _agent_options(
         settings_file=settings.env_file if settings.env_file and settings.env_file.is_file() else None,
         private=_private_files(settings),
         sandbox=sandbox,
+        environments=environments,
         script=settings.scripted_script,
         script_for=script_for,
     )

@@ -53,6 +53,9 @@ KINDS: Mapping[str, Kind] = {
     "sandbox_memory": Kind.PROTECTION,
     "sandbox_cpus": Kind.PROTECTION,
     "sandbox_processes": Kind.PROTECTION,
+    "environments": Kind.PROTECTION,
+    "environment_hosts": Kind.PROTECTION,
+    "environment_variables": Kind.CREDENTIAL,
     "local_repos": Kind.FOLDER,
     "scripted_script": Kind.SCRIPT,
     # An account that is not the operator's reads what is sent on its behalf.
@@ -70,10 +73,13 @@ KINDS: Mapping[str, Kind] = {
     "codex_model": Kind.ADDRESS,
     "codex_env": Kind.PROGRAM,  # picks a configuration, which can start programs
     "max_agents": Kind.HARMLESS,
+    "max_jobs": Kind.HARMLESS,
     # These bound what is spent, and how long work is kept.
     "max_model_calls": Kind.PROTECTION,
     "agent_stall_seconds": Kind.PROTECTION,
     "agent_total_seconds": Kind.PROTECTION,
+    "environment_seconds": Kind.PROTECTION,
+    "environment_space": Kind.PROTECTION,
     "run_deadline_seconds": Kind.PROTECTION,
     "attention_hours": Kind.PROTECTION,
     "host_silence_seconds": Kind.PROTECTION,

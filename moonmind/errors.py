@@ -592,7 +592,7 @@ class EnvironmentFailed(Rejected):
     code = "environment_failed"
     remediation = (
         "Read the log that the message names. Correct `setup` in .moonmind.yml and push, or have an operator allow the host that it "
-        "could not reach (MOONMIND_ENVIRONMENT_HOSTS); then retry the run, which sets it up anew."
+        "could not reach (MOONMIND_ENVIRONMENT_HOSTS); then retry the run, which sets it up once more."
     )
 
 

@@ -1,6 +1,7 @@
 """Every setting, read once per process from the environment and `.env`, then passed down; there is no global."""
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -38,6 +39,7 @@ from moonmind.unknown_variables import unknown_variables
 _MINUTE = 60.0
 _HOUR = 3600.0
 _DAY = 86400.0
+_HOST = re.compile(r"(\*\.)?[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9])?(:[0-9]{1,5})?|\[[0-9A-Fa-f:]+\](:[0-9]{1,5})?")
 
 SANDBOXES = ("auto", "docker", "bubblewrap", "codex", "none")
 FORMER_SANDBOXES = {"workspace-write": "codex", "danger-full-access": "none"}
@@ -99,6 +101,14 @@ class Settings(BaseSettings):
     sandbox_cpus: float | None = Field(None, validation_alias="MOONMIND_SANDBOX_CPUS", gt=0, allow_inf_nan=False)
     """Cores that one job may use; unset: all."""
     sandbox_processes: int = Field(1024, validation_alias="MOONMIND_SANDBOX_PROCESSES", ge=16)
+    environments: Literal["auto", "declared", "off"] = Field("auto", validation_alias="MOONMIND_ENVIRONMENTS")
+    """What is set up for a repository's tests: what `.moonmind.yml` or its build files say, `.moonmind.yml` alone, nothing."""
+    environment_hosts: Annotated[tuple[str, ...], NoDecode] = Field((), validation_alias="MOONMIND_ENVIRONMENT_HOSTS")
+    """Hosts that set-ups may reach beside their registries, as `host`, `host:port` or `*.domain`; comma-separated."""
+    environment_variables: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), validation_alias="MOONMIND_ENVIRONMENT_VARIABLES"
+    )
+    """Names of this process's variables that set-ups are given: registry settings, secrets; comma-separated."""
     local_repos: Path = Field(Path("var/repositories"), validation_alias="MOONMIND_LOCAL_REPOS")
     """Bare repositories of the `local` forge, `<owner>/<name>.git`."""
     scripted_script: Path | None = Field(None, validation_alias="MOONMIND_SCRIPT")
@@ -135,6 +145,12 @@ class Settings(BaseSettings):
     """Of one run, whatever number of agents it takes; a person's retry allows as many again."""
     phase_tasks: int | None = Field(None, validation_alias="MOONMIND_PHASE_TASKS", ge=1)
     """The most tasks of a phase that one run takes up; unset: all that are open."""
+    max_jobs: int = Field(os.cpu_count() or 1, validation_alias="MOONMIND_MAX_JOBS", ge=1, le=256)
+    """Environments that a host sets up at once, beside its agents."""
+    environment_seconds: float = Field(30 * _MINUTE, validation_alias="MOONMIND_ENVIRONMENT_SECONDS", gt=0)
+    """After so long a set-up is ended."""
+    environment_space: ByteSize = Field(ByteSize(20 << 30), validation_alias="MOONMIND_ENVIRONMENT_SPACE", ge=0)
+    """What a host keeps of environments; beyond it, those that were not used for longest go."""
     agent_relook_seconds: float = Field(60.0, validation_alias="MOONMIND_AGENT_RELOOK_SECONDS", gt=0)
     """The longest wait of a run that is suspended on its agent, if no job poller sees the end."""
     run_deadline_seconds: float = Field(_DAY, validation_alias="MOONMIND_RUN_DEADLINE_SECONDS", gt=0)
@@ -183,7 +199,14 @@ class Settings(BaseSettings):
     def _origin(cls, value: str | None) -> str | None:
         return None if value is None else checked_origin(value)
 
-    @field_validator("allowed_hosts", "pull_request_labels", "repositories", mode="before")
+    @field_validator(
+        "allowed_hosts",
+        "environment_hosts",
+        "environment_variables",
+        "pull_request_labels",
+        "repositories",
+        mode="before",
+    )
     @classmethod
     def _split(cls, value: Any) -> Any:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
@@ -217,6 +240,13 @@ class Settings(BaseSettings):
         if relative := [str(path) for path in paths if not path.is_absolute()]:
             raise ValueError(f"has relative paths: {', '.join(relative)}")
         return paths
+
+    @field_validator("environment_hosts")
+    @classmethod
+    def _hosts(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if odd := [host for host in value if not _HOST.fullmatch(host)]:
+            raise ValueError(f"{odd[0]!r} is no host; write `example.org`, `example.org:8080` or `*.example.org`")
+        return value
 
     @field_validator("repositories", mode="wrap")
     @classmethod
@@ -320,7 +350,7 @@ class Settings(BaseSettings):
     def secrets(self) -> tuple[str, ...]:
         """Return the values that must appear nowhere.
 
-        These are the named tokens and keys of 12 characters or more, and the passwords inside addresses: of the
+        These are the named tokens and keys of 12 characters or more, such values of variables that set-ups are given, and the passwords inside addresses: of the
         database, the broker, the result backend, and whatever address the environment holds, proxies first of all.
         """
         named = (self.gh_token, self.codex_api_key, self.api_token)
@@ -329,6 +359,7 @@ class Settings(BaseSettings):
         tokens += [value for name, value in ambient_environment().items() if name in {"GH_TOKEN", "GITHUB_TOKEN"}]
         urls = (self.database, self.broker_url, self.result_backend, self.codex_base_url)
         ambient = (value for value in ambient_environment().values() if "://" in value)
+        tokens += [value for name in self.environment_variables if (value := ambient_environment().get(name))]
         addresses = [url.removeprefix("db+") for url in (*urls, *ambient) if url]
         return tuple(dict.fromkeys([*(token for token in tokens if len(token) >= 12), *url_secrets(addresses)]))
 

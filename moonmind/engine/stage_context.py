@@ -13,6 +13,7 @@ from moonmind.engine.stage_state import Checkpoint, StageResult
 from moonmind.errors import Unexpected
 from moonmind.ports.agent import Agent, JobLimits
 from moonmind.ports.artifact_store import ArtifactStore
+from moonmind.ports.environments import Environments
 from moonmind.ports.forge import Forge
 from moonmind.ports.scanner import Scanner
 from moonmind.ports.vcs import Vcs
@@ -50,6 +51,10 @@ class StageContext:
     """How long a run suspended on its agent sleeps at most."""
     phase_tasks: int | None = None
     """The most tasks of a phase that a run takes up; None: all."""
+    environments: Environments | None = None
+    """None: nothing that tests need is set up."""
+    only_declared_environments: bool = False
+    """Set up what a repository asks for, and nothing that its build files only suggest."""
 
     @property
     def answer(self) -> Answered | None:
@@ -88,6 +93,8 @@ class ContextFactory:
         relook_seconds: float,
         max_agents: int,
         phase_tasks: int | None = None,
+        environments: Environments | None = None,
+        only_declared_environments: bool = False,
     ) -> None:
         self._database = database
         self._store = store
@@ -102,6 +109,8 @@ class ContextFactory:
         self._relook = relook_seconds
         self._max_agents = max_agents
         self._phase_tasks = phase_tasks
+        self._environments = environments
+        self._only_declared = only_declared_environments
 
     def make(
         self,
@@ -138,4 +147,6 @@ class ContextFactory:
             limits=self._limits,
             relook_seconds=self._relook,
             phase_tasks=self._phase_tasks,
+            environments=self._environments,
+            only_declared_environments=self._only_declared,
         )

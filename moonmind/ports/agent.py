@@ -176,6 +176,10 @@ class Agent(Protocol):
         """Return True if a job's commands may open connections to this machine's own ports."""
         ...
 
+    def takes_environments(self) -> bool:
+        """Return True if environments can be lent to its jobs: they are behind a wall of ours."""
+        ...
+
     def start(self, job: AgentJob) -> None:
         """Start the job unless it was started already; returns when its supervisor holds the lock. Raises AgentError."""
         ...

@@ -26,6 +26,11 @@ class Change:
 
 CHANGES: tuple[Change, ...] = (
     Change(
+        "environments",
+        "Before an agent starts behind a wall, what the repository's tests need is set up (by .moonmind.yml, or what the build "
+        "files show) in a sandbox that reaches package registries only; MOONMIND_ENVIRONMENTS=off sets up nothing, as before.",
+    ),
+    Change(
         "sandbox-auto",
         "Agents work behind a wall (bubblewrap) where this host can build one: no network, and no files or tools outside of /usr. "
         "`moonmind sandbox show` says what is chosen; MOONMIND_SANDBOX=codex keeps the sandbox of before, the only one in which "

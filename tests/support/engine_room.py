@@ -96,6 +96,7 @@ class IdleAgent:
     unstoppable: bool = False
     unreadable: set[str] = field(default_factory=set)
     reaches_host: Callable[[], bool] = field(default=lambda: False)
+    takes_environments: Callable[[], bool] = field(default=lambda: False)
 
     def at(self, key: str, state: JobState, **values: Any) -> None:
         """Return where a job is."""

@@ -93,6 +93,10 @@ class MemoryServices(StageServices):
     def take_slot(self) -> bool:
         return self.slots > 0
 
+    def stay_here(self) -> bool:
+        self.audits.append("stays here")
+        return True
+
     def cooldown(self, name: str) -> datetime | None:
         return self.cooldowns.get(name)
 

@@ -343,3 +343,21 @@ def test_a_limit_that_cannot_be_read_is_refused_with_an_example(
 def test_what_jobs_may_read_is_named_by_whole_paths(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
     with pytest.raises(NotConfigured, match="MOONMIND_SANDBOX_READ"):
         under(monkeypatch, MOONMIND_SANDBOX_READ=value)
+
+
+@pytest.mark.parametrize("host", ["https://example.org", "*", "10.0.0.0/8", "a b", "example.org/simple", "exämple.org"])
+def test_what_is_no_host_is_refused_with_an_example(host: str) -> None:
+    with pytest.raises(NotConfigured, match=r"MOONMIND_ENVIRONMENT_HOSTS: .*\*\.example\.org"):
+        load_settings(MOONMIND_ENVIRONMENT_HOSTS=f"pypi.example.org,{host}")
+
+
+@pytest.mark.parametrize(
+    "hosts", ["example.org", "a.example.org:8080, *.example.org", "127.0.0.1:3141", "[::1]:80", "localhost"]
+)
+def test_hosts_of_environments_are_taken_with_and_without_ports(hosts: str) -> None:
+    assert load_settings(MOONMIND_ENVIRONMENT_HOSTS=hosts).environment_hosts == tuple(hosts.replace(" ", "").split(","))
+
+
+def test_the_values_of_variables_for_set_ups_are_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TOKEN_OF_OURS", "0123456789abcdef")
+    assert "0123456789abcdef" in load_settings(MOONMIND_ENVIRONMENT_VARIABLES="TOKEN_OF_OURS,NOT_SET").secrets()

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from moonmind.adapters.environments.environment_store import EnvironmentStore
 from moonmind.adapters.jobs.job_timing import TIMING, JobTiming
 from moonmind.adapters.sandbox_choice import NO_CHOICE, SandboxChoice
 
@@ -34,6 +35,8 @@ class AgentOptions:
     """The service's own files, which no command of an agent may read: its database, its server's file."""
     sandbox: SandboxChoice = NO_CHOICE
     """What confines jobs; without a choice, what the agent brings along."""
+    environments: EnvironmentStore | None = None
+    """What is lent to jobs behind a wall; None: nothing."""
     script: Path | None = None
     """The scripted agent's script, for every job."""
     script_for: Callable[[str, str], bytes | None] | None = field(default=None, repr=False)

@@ -1,6 +1,5 @@
 """The part of an agent adapter that is the same for every agent run under our supervisor."""
 
-import os
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import replace
@@ -9,16 +8,18 @@ from pathlib import Path
 import structlog
 
 from moonmind.adapters.agents.agent_options import AgentOptions
+from moonmind.adapters.environments.lending import lend
+from moonmind.adapters.environments.services import with_services
 from moonmind.adapters.jobs.job_environment import agent_environment, walled_environment
 from moonmind.adapters.jobs.supervised_jobs import Jobs
+from moonmind.adapters.jobs.walled_job import behind
 from moonmind.adapters.sandbox_choice import ChosenSandbox
 from moonmind.adapters.supervisor.folder import write_whole
-from moonmind.adapters.supervisor.link import ENTRY, PORT
 from moonmind.adapters.supervisor.order import Order
-from moonmind.adapters.trees import give_to
+from moonmind.adapters.trees import remove_tree
 from moonmind.errors import AgentError, AgentUnknown
 from moonmind.ports.agent import AgentJob, JobStatus
-from moonmind.ports.sandbox import HOME, LINK, PYTHON, WORKSPACE, BoxedCommand, Mount, Sandbox, SandboxKind
+from moonmind.ports.sandbox import ENVIRONMENT, HOME, WORKSPACE, Mount, Sandbox, SandboxKind
 from moonmind.redact import Redactor
 
 log = structlog.get_logger(__name__)
@@ -58,6 +59,10 @@ class SupervisedAgent(ABC):
     def reaches_host(self) -> bool:
         """Return True if a job's commands may open connections to this machine's own ports."""
         return False
+
+    def takes_environments(self) -> bool:
+        """Return True if environments can be lent to its jobs: they are behind a wall of ours."""
+        return self._options.environments is not None and self._sandbox().wall is not None
 
     def poll(self, key: str) -> JobStatus:
         """Look at a job by its key alone, from any process of this host. Raises AgentUnknown when that cannot be done."""
@@ -111,23 +116,35 @@ class SupervisedAgent(ABC):
         """Return the order with its command behind the wall; its environment is the one there."""
         if not job.workspace.is_dir():
             raise AgentError(f"the agent could not be started: there is no folder {job.workspace}")
-        folder = self._jobs.folder(job.key)
-        folder.link.mkdir(exist_ok=True, mode=0o711)
         home = self._walled_home(job) / "home"
         home.mkdir(exist_ok=True, mode=0o700)
-        seen = (
-            Mount(job.workspace, WORKSPACE, writable=True),
-            Mount(home, HOME, writable=True),
-            *mounts,
-            Mount(folder.link, LINK),
-        )
-        if os.geteuid() == 0:  # nobody else can give; what is there may be of a wall of another kind
-            for mount in seen:
-                if mount.writable:
-                    give_to(mount.source, *(wall.user or (os.geteuid(), os.getegid())))
-        command = (PYTHON, "-I", "-S", f"{LINK}/{ENTRY}", LINK, str(PORT), *order.argv)
-        wrapped = wall.wrap(BoxedCommand(self._jobs.mark(job.key), command, order.environment, seen))
-        return replace(order, argv=wrapped.argv, environment=wrapped.environment, walled=True)
+        seen = (Mount(job.workspace, WORKSPACE, writable=True), Mount(home, HOME, writable=True), *mounts)
+        order, lent = self._borrowed(wall, order, job)
+        return behind(wall, order, self._jobs, job.key, (*seen, *lent))
+
+    def _borrowed(self, wall: Sandbox, order: Order, job: AgentJob) -> tuple[Order, tuple[Mount, ...]]:
+        """Return the order in its environments: with their variables, their programs first on PATH, their services started."""
+        store = self._options.environments
+        folder = self._walled_home(job) / "lent"
+        remove_tree(folder)  # of the run's last job, which has ended
+        if store is None or not job.environments:
+            return order, ()
+        mounts: list[Mount] = []
+        variables: dict[str, str] = {}
+        path: list[str] = []
+        services: list[tuple[str, str]] = []
+        for number, key in enumerate(job.environments):
+            lent = lend(store, key, job.key, folder / str(number), wall, job.workspace)
+            # There is one HOME: the first environment's.
+            mounts += [mount for mount in lent.mounts if number == 0 or mount.target != ENVIRONMENT]
+            path += [place for place in lent.path if number == 0 or not place.startswith(f"{ENVIRONMENT}/")]
+            variables = {**lent.variables, **variables}
+            services += [(lent.root, command) for command in lent.start]
+            for note in lent.notes:
+                log.warning("environment.not_lent", job=job.key, environment=key, what=note)
+        searched = ":".join((*dict.fromkeys(path), order.environment["PATH"]))
+        whole = {**order.environment, **variables, "PATH": searched}
+        return replace(order, environment=whole, argv=with_services(services, order.argv)), tuple(mounts)
 
     def _walled_home(self, job: AgentJob) -> Path:
         """Return the folder of what a run's jobs behind walls keep: they may write it, so no other job is ever given it."""

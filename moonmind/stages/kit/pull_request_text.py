@@ -7,7 +7,7 @@ from uuid import UUID
 from moonmind.runs.verdict import Verdict
 from moonmind.stages.kit.harmless_text import inert, markdown, markdown_with_code, one_line
 from moonmind.stages.kit.plan import Plan
-from moonmind.stages.kit.stage_results import ApplyResult, Judgement
+from moonmind.stages.kit.stage_results import ApplyResult, EnvironmentUse, Judgement
 
 TITLE_LENGTH = 120
 NOTHING_RUN = "MoonMind ran none of the repository's tests"
@@ -17,6 +17,7 @@ SECTION_LENGTH = 24_000
 """Characters of a section that keeps all the agent's words; a longer one is written with fewer of them."""
 _SHOWN_TASKS = 100
 _SHOWN_NOTES = 20
+_MOST_COMMANDS = 3
 _KEPT = ((300, True), (120, True), (0, True), (0, False))
 """Characters of the agent's words on one task, and whether its decisions are quoted: tried in turn until the section fits."""
 
@@ -45,12 +46,13 @@ def section(
     *,
     agent: str | None = None,
     sandbox: str | None = None,
+    environments: Sequence[EnvironmentUse] = (),
     outlook: str = "",
     files_url: str | None = None,
 ) -> str:
     """Write what a run says of its phase in the pull request's body.
 
-    `agent` is the adapter that did the work, `sandbox` what confined it; `outlook` says how the branch stands to its base; `files_url` is the page of
+    `agent` is the adapter that did the work, `sandbox` what confined it, `environments` what was set up for it; `outlook` says how the branch stands to its base; `files_url` is the page of
     the published commit's files at the forge, where it has one.
     """
     written = ""
@@ -63,6 +65,7 @@ def section(
             decided=decided,
             agent=agent,
             sandbox=sandbox,
+            environments=environments,
             outlook=outlook,
             files_url=files_url,
         )
@@ -81,6 +84,7 @@ def _parts(
     decided: bool,
     agent: str | None,
     sandbox: str | None,
+    environments: Sequence[EnvironmentUse],
     outlook: str,
     files_url: str | None,
 ) -> Iterable[str]:
@@ -111,6 +115,7 @@ def _parts(
     if plan.checkpoint:
         yield f"**Checkpoint:** {markdown_with_code(plan.checkpoint, 600)}"
     yield _not_given(plan)
+    yield _set_up(environments)
     if outlook:
         yield f"**Base:** {markdown(outlook, 1000)}"
     # How the branch stood before the agent began is in the warnings, too; what counts is how it stands now.
@@ -130,6 +135,26 @@ def _confined(sandbox: str | None) -> str:
             return "the agent worked in Codex's own sandbox; "
         case _:
             return f"the agent worked in the sandbox {sandbox}; "
+
+
+def _set_up(environments: Sequence[EnvironmentUse]) -> str:
+    """Return what was set up before the agent began, and what could not be."""
+    there = [one for one in environments if not one.problem and one.setup]
+    missing = [one for one in environments if one.problem]
+    said = [f"**Set up for the agent:** {'; '.join(map(_commands, there))}."] if there else []
+    if missing:
+        said.append(
+            f"**Not set up, since it failed; the agent worked without it:** {'; '.join(map(_commands, missing))}."
+        )
+    return "\n\n".join(said)
+
+
+def _commands(one: EnvironmentUse) -> str:
+    shown = ", ".join(
+        _code(one_line(command.strip().partition("\n")[0], 200)) for command in one.setup[:_MOST_COMMANDS]
+    )
+    more = f" and {len(one.setup) - _MOST_COMMANDS} more" if len(one.setup) > _MOST_COMMANDS else ""
+    return f"{shown}{more}" + ("" if one.root == "." else f" in {_code(one.root)}")
 
 
 def _not_given(plan: Plan) -> str:

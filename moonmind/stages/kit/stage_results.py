@@ -13,6 +13,22 @@ from moonmind.runs.chain import Stage
 from moonmind.runs.verdict import Verdict, current_word
 
 
+@dataclass(frozen=True, slots=True)
+class EnvironmentUse:
+    """An environment of a repository that an agent worked in, or that could not be set up for it."""
+
+    root: str
+    """The folder that it is for, `.` for the whole repository."""
+    key: str = ""
+    """Empty where it could not be set up."""
+    setup: tuple[str, ...] = ()
+    start: tuple[str, ...] = ()
+    seconds: float = 0.0
+    """How long its build took, whenever that was."""
+    problem: str = ""
+    """Why the agent worked without it: the last lines of its build."""
+
+
 class SubmitCheckpoint(Checkpoint):
     """The job and its thread, and the plan they belong to."""
 
@@ -32,6 +48,13 @@ class SubmitCheckpoint(Checkpoint):
     spent_jobs: int = 0
     """Jobs of that attempt that are over although it goes on."""
     job_key: str | None = None
+    """The job that the run waits for: the agent's, or one that builds an environment."""
+    builds: tuple[str, ...] = ()
+    """The jobs building environments that this attempt has waited for."""
+    environments: tuple[EnvironmentUse, ...] = ()
+    """What the agent works in."""
+    rebuilt: str | None = None
+    """The commit with work that changed what the tests need: the agent goes on in an environment of that."""
     finished_job: str | None = None
     """A job that is complete and only waits to be taken over."""
     codex_task_id: str | None = None
@@ -67,6 +90,7 @@ class SubmitResult(StageResult):
     sandbox: str | None = None
     """What confined it; None as above."""
     job_key: str | None = None
+    environments: tuple[EnvironmentUse, ...] = ()
     codex_task_id: str | None = None
     codex_logs_path: str | None = None
     usage: Mapping[str, Any] | None = None

@@ -1,13 +1,13 @@
 """The job that a submit attempt is at; derived from what is recorded, so that a re-claim finds it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from moonmind.engine.stage_context import StageContext
 from moonmind.runs import naming
 from moonmind.runs.chain import Stage
 from moonmind.stages.kit.operator_notes import new_notes
 from moonmind.stages.kit.plan import Plan
-from moonmind.stages.kit.stage_results import SubmitCheckpoint
+from moonmind.stages.kit.stage_results import EnvironmentUse, SubmitCheckpoint
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +26,10 @@ class SubmitJob:
     def before(self) -> SubmitCheckpoint:
         """Return what was left of the same plan; nothing where the plan is another one."""
         return self.checkpoint if self.goes_on else SubmitCheckpoint()
+
+    def within(self, uses: tuple[EnvironmentUse, ...]) -> "SubmitJob":
+        """Return the job in these environments."""
+        return replace(self, checkpoint=self.checkpoint.model_copy(update={"environments": uses}))
 
     @property
     def label(self) -> str:

@@ -8,7 +8,7 @@ from moonmind.ports.agent import Brief, BriefTask
 from moonmind.runs.stored_text import storable
 from moonmind.speckit.project_commands import LARGEST
 from moonmind.speckit.project_facts import named_files, project_facts
-from moonmind.speckit.prompt import render_prompt
+from moonmind.speckit.prompt import SetUp, render_prompt
 from moonmind.speckit.tasks_md import read_tasks
 from moonmind.stages.kit.plan import Plan
 from moonmind.stages.submit.agent_job import SubmitJob
@@ -60,4 +60,5 @@ def prompt_of(context: StageContext, plan: Plan, job: SubmitJob) -> str:
         facts=project_facts(plan.feature, [path for path in listing if storable(path) == path], named, read),
         done=file.phases,
         offline=not context.agent.reaches_host(),
+        environments=[SetUp(one.root, one.setup, one.start, one.problem) for one in job.checkpoint.environments],
     )

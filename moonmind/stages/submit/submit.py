@@ -27,12 +27,14 @@ from moonmind.stages.kit.patches import read_kept
 from moonmind.stages.kit.plan import Plan
 from moonmind.stages.kit.restored_work import ensure_start
 from moonmind.stages.kit.stage_results import SubmitCheckpoint, SubmitResult
-from moonmind.stages.submit import agent_job, job_outcomes, model_calls, no_change, prompt_inputs
+from moonmind.stages.submit import agent_job, environment_step, job_outcomes, model_calls, no_change, prompt_inputs
 from moonmind.stages.submit.agent_job import SubmitJob
+from moonmind.stages.submit.environment_step import Prepared
 from moonmind.stages.submit.work_capture import Captured, capture, keep_work, stop_agent, thread, with_partial
 
 CAPACITY_SECONDS = 60.0
 QUOTA_COOLDOWN = "agent-quota"
+_MOST_NAMED = 5
 REPORT_LENGTH = 20_000
 """Characters of the agent's last message that are recorded: its end."""
 
@@ -73,6 +75,10 @@ def run(context: StageContext) -> Outcome:
 def _start(context: StageContext, plan: Plan, job: SubmitJob) -> Outcome:
     if (opens := context.services.cooldown(QUOTA_COOLDOWN)) is not None:
         return Suspend(WaitingReason.QUOTA, until=opens)
+    prepared = environment_step.prepare(context, plan, job)
+    if prepared.waits_for:
+        return _wait_for_builds(context, plan, job, prepared)
+    job = job.within(prepared.uses)
     if not context.services.take_slot():
         return Suspend(WaitingReason.CAPACITY, seconds=CAPACITY_SECONDS)
     # Behind the slot: runs that wait for one come by every minute, and must not use the services' limits up with probes.
@@ -106,6 +112,7 @@ def _start(context: StageContext, plan: Plan, job: SubmitJob) -> Outcome:
         limits=context.limits,
         calls_before=model_calls.before(context),
         calls_base=model_calls.base(context, job.checkpoint),
+        environments=prepared.keys,
     )
     context.lease.check()
     try:
@@ -118,6 +125,15 @@ def _start(context: StageContext, plan: Plan, job: SubmitJob) -> Outcome:
     except AgentUnknown:
         status = JobStatus(JobState.RUNNING)  # it has been started; the next look says more
     return _wait(context, plan, job, status)
+
+
+def _wait_for_builds(context: StageContext, plan: Plan, job: SubmitJob, prepared: Prepared) -> Outcome:
+    if not context.services.stay_here():
+        context.lease.check()
+    kept = environment_step.waiting(
+        _kept(context, plan, job, JobStatus(JobState.ABSENT)), prepared, context.attempt.number
+    )
+    return Suspend(WaitingReason.ENVIRONMENT, seconds=context.relook_seconds, checkpoint=kept.stored())
 
 
 def _workflows(plan: Plan) -> tuple[str, ...]:
@@ -177,7 +193,23 @@ def _ended(context: StageContext, plan: Plan, job: SubmitJob, kept: SubmitCheckp
         error = no_change.error_of(context, plan, captured, report)
         # Said to the agent too, if a person asks it again.
         return Failed(error.info(), checkpoint=kept.model_copy(update={"ended": error.message}).stored())
+    if changed := environment_step.changed_needs(context, plan, job, captured.wip):
+        return _next_round(job, kept, captured, changed)
     return Done(_result(context, kept, captured, report).stored())
+
+
+def _next_round(job: SubmitJob, kept: SubmitCheckpoint, captured: Captured, changed: tuple[str, ...]) -> Suspend:
+    """Let the agent go on, in another job of the same attempt, where what it changed has been set up.
+
+    Written down before anything is built or started, so that whoever is killed then finds the way.
+    """
+    named = ", ".join(changed[:_MOST_NAMED]) + (", ..." if len(changed) > _MOST_NAMED else "")
+    words = (
+        f"You had changed {named}, so what the tests need was set up anew from your files, for you alone. Go on: run the tests "
+        "that belong to the tasks, mend what fails, and write the summary of all your work again."
+    )
+    after = {"rebuilt": captured.wip, "wip": captured.wip, "ended": words, "spent_jobs": job.spent + 1, "builds": ()}
+    return Suspend(WaitingReason.ENVIRONMENT, seconds=0.0, checkpoint=kept.model_copy(update=after).stored())
 
 
 def _without_folder(context: StageContext, plan: Plan, kept: SubmitCheckpoint) -> Failed:
@@ -198,6 +230,7 @@ def _result(context: StageContext, kept: SubmitCheckpoint, captured: Captured, r
         phase=kept.phase,
         agent=kept.agent,
         sandbox=kept.sandbox,
+        environments=kept.environments,
         job_key=kept.job_key,
         codex_task_id=kept.codex_task_id,
         codex_logs_path=kept.codex_logs_path,
@@ -224,6 +257,9 @@ def _kept(
         attempt=context.attempt.number,
         agent=context.agent.name,
         sandbox=status.sandbox or before.sandbox,
+        builds=job.checkpoint.builds if job.checkpoint.attempt == context.attempt.number else (),
+        environments=job.checkpoint.environments,
+        rebuilt=before.rebuilt,
         spent_jobs=job.spent,
         job_key=job.key,
         codex_task_id=thread(status) or before.codex_task_id,
@@ -262,5 +298,5 @@ STAGE = StageDefinition(
     needs=frozenset(Need),
     holds_slot=True,
     leaves_files=True,
-    summary=lambda outputs: shown(outputs, ("agent", "sandbox", "codexTaskId", "usage")),
+    summary=lambda outputs: shown(outputs, ("agent", "sandbox", "environments", "codexTaskId", "usage")),
 )

@@ -8,7 +8,7 @@ from moonmind.runs.verdict import Verdict
 from moonmind.speckit.features import Feature
 from moonmind.stages.kit.harmless_text import markdown
 from moonmind.stages.kit.pull_request_text import SECTION_LENGTH, is_ours, section, title
-from moonmind.stages.kit.stage_results import ApplyResult, Judgement
+from moonmind.stages.kit.stage_results import ApplyResult, EnvironmentUse, Judgement
 from moonmind.stages.publish.body_sections import merge
 from tests.support.plans import FEATURE, a_plan, a_task, an_apply_result
 
@@ -82,6 +82,36 @@ def test_work_without_a_sandbox_is_said_above_the_tasks(agent: str | None, sandb
     assert tasks
     assert head.count("**No sandbox: ") == said
     assert ("worked without a sandbox" in text) is (sandbox == "none")
+
+
+@pytest.mark.parametrize(
+    ("uses", "lines"),
+    [
+        ([], []),
+        ([EnvironmentUse(".", "k", ("uv sync --frozen",))], ["**Set up for the agent:** `uv sync --frozen`."]),
+        (
+            [EnvironmentUse("web", "k", ("npm ci",)), EnvironmentUse(".", "k", ("a", "b", "c", "d", "e"))],
+            ["**Set up for the agent:** `npm ci` in `web`; `a`, `b`, `c` and 2 more."],
+        ),
+        (
+            [EnvironmentUse(".", setup=("bun install",), problem="bun: not found")],
+            ["**Not set up, since it failed; the agent worked without it:** `bun install`."],
+        ),
+        ([EnvironmentUse(".", "k", start=("pg_ctl start",))], []),
+    ],
+)
+def test_what_was_set_up_is_said_and_what_could_not_be(uses: list[EnvironmentUse], lines: list[str]) -> None:
+    text = section(a_plan(a_task("T001", 10, "Write a.py")), applied(DONE), RUN, environments=uses)
+    assert [line for line in text.splitlines() if "et up" in line] == lines
+
+
+@pytest.mark.parametrize("command", ["echo `id` @octocat", "**x** <b>", "a\nfixes #1"])
+def test_a_setup_command_acts_on_no_page(command: str) -> None:
+    uses = [EnvironmentUse(".", "k", (command,))]
+    text = section(a_plan(a_task("T001", 10, "Write a.py")), applied(DONE), RUN, environments=uses)
+    (line,) = [line for line in text.splitlines() if line.startswith("**Set up")]
+    assert "`" in line or "@octocat" not in line
+    assert "fixes #1" not in line
 
 
 def test_what_no_agent_was_given_is_listed_with_who_does_it() -> None:

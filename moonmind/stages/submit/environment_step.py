@@ -1,0 +1,154 @@
+"""What the tests of a phase need: found in the repository, built once on this host, and ready before an agent is started."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from moonmind.engine.environment_orders import RepositoryEnvironments
+from moonmind.engine.stage_context import StageContext
+from moonmind.errors import EnvironmentFailed
+from moonmind.ports.environments import BuildState, EnvironmentOrder, EnvironmentStatus
+from moonmind.proof.environments.environment_value import Environment, environments_for
+from moonmind.runs.stored_text import storable
+from moonmind.stages.kit.plan import Plan
+from moonmind.stages.kit.stage_results import EnvironmentUse, SubmitCheckpoint
+from moonmind.stages.submit.agent_job import SubmitJob
+from moonmind.stages.submit.prompt_inputs import places_in_tree
+
+_LOG_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """Where the environments of a phase stand."""
+
+    uses: tuple[EnvironmentUse, ...] = ()
+    waits_for: tuple[str, ...] = ()
+    """Keys of the jobs that have to end before an agent can be started."""
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Return the keys of the environments that are lent."""
+        return tuple(use.key for use in self.uses if use.key and not use.problem)
+
+
+def prepare(context: StageContext, plan: Plan, job: SubmitJob) -> Prepared:
+    """Look at the environments that the phase needs, and start the builds of those that are not there.
+
+    Raises RecipeUnreadable, and EnvironmentFailed where one that `.moonmind.yml` asks for cannot be built. One that the build
+    files only suggest is done without.
+    """
+    environments = context.environments
+    if environments is None or not context.agent.takes_environments():
+        return Prepared()
+    repository = _at(context, plan, job.before.rebuilt or plan.starting_commit)
+    found = repository.plan()
+    if not found.declared and context.only_declared_environments:
+        return Prepared()
+    waited_for = _waited_for(context, job)
+    uses, waits_for = [], []
+    for order in repository.orders(_needed(plan, found.environments, repository.files), str(context.run.id)):
+        key = environments.key(order)
+        if key is None:
+            return Prepared()
+        status = environments.look(key)
+        if status.state is BuildState.ABSENT or (status.state is BuildState.FAILED and status.job not in waited_for):
+            status = environments.build(order)
+        match status.state:
+            case BuildState.READY:
+                _keep_log(context, order.environment, status, since=waited_for)
+                uses.append(_use(order, status))
+            case BuildState.FAILED:
+                # One that the agent's own change broke is for the agent to mend.
+                uses.append(_without(context, order, status, ends=found.declared and job.before.rebuilt is None))
+            case _ if status.job is not None:
+                waits_for.append(status.job)
+    return Prepared(tuple(uses), tuple(waits_for))
+
+
+def changed_needs(context: StageContext, plan: Plan, job: SubmitJob, wip: str) -> tuple[str, ...]:
+    """Return the key files that the agent changed, and with them what its tests need; none where it goes on in that already."""
+    if context.environments is None or job.before.rebuilt is not None or not context.agent.takes_environments():
+        return ()
+    after = _at(context, plan, wip)
+    found = after.plan()
+    if not found.declared and context.only_declared_environments:
+        return ()
+    needed = _needed(plan, found.environments, after.files)
+    new, old = after.key_files(needed), _at(context, plan, plan.starting_commit).key_files(needed)
+    return tuple(sorted(path for path in {*new, *old} if new.get(path) != old.get(path)))
+
+
+def waiting(kept: SubmitCheckpoint, prepared: Prepared, attempt: int) -> SubmitCheckpoint:
+    """Return the checkpoint of a run that waits for builds: it names them, the first as the job that it waits for."""
+    return kept.model_copy(update={"job_key": prepared.waits_for[0], "builds": prepared.waits_for, "attempt": attempt})
+
+
+def _waited_for(context: StageContext, job: SubmitJob) -> tuple[str, ...]:
+    """Return the builds that this attempt has waited for: it takes their end as it is, another attempt builds anew."""
+    return job.checkpoint.builds if job.checkpoint.attempt == context.attempt.number else ()
+
+
+def _at(context: StageContext, plan: Plan, commit: str) -> RepositoryEnvironments:
+    repository = plan.repository.full_name
+    merged = plan.starting_commit
+    if plan.branch_tip is not None:
+        merged = context.vcs.branches(repository).get(plan.base, merged)
+    return RepositoryEnvironments(context.vcs, repository, commit, merged)
+
+
+def _needed(plan: Plan, environments: Sequence[Environment], files: Collection[str]) -> tuple[Environment, ...]:
+    """Return those that the phase's files need; of a phase that names no file, those of its feature's project."""
+    asked = [one for one in environments if one.setup or one.start or one.variables]
+    named = places_in_tree(plan.targets, plan.feature.root, files)
+    needed = environments_for(asked, (path.rstrip("/") for path in named.values()))
+    root = f"{plan.feature.root}/" if plan.feature.root else ""
+    return needed or environments_for(asked, [f"{root}tasks.md"])
+
+
+def _use(order: EnvironmentOrder, status: EnvironmentStatus) -> EnvironmentUse:
+    one = order.environment
+    return EnvironmentUse(
+        root=one.root, key=status.key, setup=one.setup, start=one.start, seconds=round(status.seconds, 1)
+    )
+
+
+def _without(
+    context: StageContext, order: EnvironmentOrder, status: EnvironmentStatus, *, ends: bool
+) -> EnvironmentUse:
+    one = order.environment
+    message = storable(context.redactor.text(status.message)).strip()
+    path = _save_log(context, one, status)
+    if ends:
+        where = "" if one.root == "." else f" of {one.root}"
+        read = f" The whole log is the artifact {path}." if path else ""
+        raise EnvironmentFailed(f"The environment{where} cannot be set up: {message}.{read}", root=one.root)
+    return EnvironmentUse(root=one.root, setup=one.setup, problem=message or "its setup failed")
+
+
+def _keep_log(
+    context: StageContext, environment: Environment, status: EnvironmentStatus, *, since: Sequence[str]
+) -> None:
+    """Keep the log of a build with the run that waited for it."""
+    if since:
+        _save_log(context, environment, status)
+
+
+def _save_log(context: StageContext, environment: Environment, status: EnvironmentStatus) -> str | None:
+    if status.log is None:
+        return None
+    try:
+        data = _end_of(status.log)
+    except OSError:
+        return None  # removed with the environment just now
+    name = "root" if environment.root == "." else environment.root.replace("/", "-")
+    path = f"environment/{context.attempt.number}-{name}.log"
+    context.artifacts.save("environment_log", path, data, "text/plain; charset=utf-8")
+    return path
+
+
+def _end_of(log: Path) -> bytes:
+    with log.open("rb") as file:
+        size = file.seek(0, 2)
+        file.seek(max(0, size - _LOG_BYTES))
+        return file.read()

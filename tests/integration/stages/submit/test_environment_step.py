@@ -1,0 +1,246 @@
+"""What a repository's tests need is there before its agent works, and only once built."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from moonmind.ports.agent import JobState
+from moonmind.runs.chain import Stage
+from moonmind.runs.machine import Done, Suspend, WaitingReason
+from tests.support import git_repos
+from tests.support.environment_world import EnvironmentWorld
+from tests.support.plain_wall import require_walls
+from tests.support.stage_parts import REPOSITORY, checkpoint_of
+from tests.support.stage_world import failed
+from tests.support.waiting import until
+
+TOOL = "mkdir -p .venv/bin; printf '#!/bin/sh\\necho made >> %s' made-by-tool > .venv/bin/tool; chmod +x .venv/bin/tool; touch .venv/pyvenv.cfg"
+RECIPE = f"environment:\n  setup:\n    - |\n      {TOOL}\n    - echo home > $HOME/of-build\n"
+USES_IT = (
+    {"exec": "tool && cat $HOME/of-build && cat made-by-tool"},
+    {"write": "refresh_docs/__init__.py", "content": "MADE = True\n"},
+    {"claim": ["T001"]},
+    {"end": "completed", "message": "T001: done - yes"},
+)
+
+
+@pytest.fixture(autouse=True)
+def walls() -> None:
+    require_walls()
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Iterator[list[EnvironmentWorld]]:
+    worlds: list[EnvironmentWorld] = []
+    yield worlds
+    for world in worlds:
+        world.agent.forget(str(world.run_id))
+        world.builds.stop_all()
+
+
+def begin(made: list[EnvironmentWorld], folder: Path, recipe: str = RECIPE, **terms: object) -> EnvironmentWorld:
+    world = EnvironmentWorld(folder, recipe, terms=terms, number=len(made) + 1)
+    made.append(world)
+    assert isinstance(world.step(Stage.DISCOVER), Done)
+    world.plays(*USES_IT)
+    return world
+
+
+def test_an_agent_works_in_what_the_recipe_sets_up(made: list[EnvironmentWorld], tmp_path: Path) -> None:
+    world = begin(made, tmp_path)
+    waiting = world.step(Stage.SUBMIT)
+    assert isinstance(waiting, Suspend)
+    assert waiting.reason is WaitingReason.ENVIRONMENT
+    assert checkpoint_of(waiting)["jobKey"].startswith("env/")
+    assert "stays here" in world.services.audits
+    assert world.services.audits.count("audited") == 0, "no credential is probed before there is an agent to start"
+    done = world.drive(Stage.SUBMIT)
+    assert isinstance(done, Done), done
+    (used,) = done.result["environments"]
+    assert (used["root"], used["setup"][1], used["problem"]) == (".", "echo home > $HOME/of-build", "")
+    changed = {change.path for change in world.vcs.changes(REPOSITORY, str(world.tip("main")), done.result["wip"])}
+    assert changed == {"refresh_docs/__init__.py", "made-by-tool"}, "what was lent is nobody's change"
+    prompt = world.artifacts.read("codex/prompt-1.md").decode()
+    assert "echo home > $HOME/of-build" in prompt
+    log = world.artifacts.read("environment/1-root.log").decode()
+    assert "$ echo home" in log
+
+
+def test_what_was_built_is_used_again_and_no_run_sees_what_another_wrote(
+    made: list[EnvironmentWorld], tmp_path: Path
+) -> None:
+    first = begin(made, tmp_path)
+    first.plays({"exec": "echo mine > .venv/bin/tool; rm $HOME/of-build"}, *USES_IT[1:])
+    assert isinstance(first.drive(Stage.SUBMIT), Done)
+    second = begin(made, tmp_path)
+    begun = second.step(Stage.SUBMIT)
+    assert isinstance(begun, Suspend)
+    assert begun.reason is WaitingReason.AGENT, "it waits for no build"
+    done = second.drive(Stage.SUBMIT)
+    assert isinstance(done, Done), done
+    assert done.result["environments"][0]["key"] == first.results[Stage.SUBMIT]["environments"][0]["key"]
+    assert len(second.built.all()) == 1
+
+
+def test_runs_that_need_the_same_share_one_build_and_its_failure(made: list[EnvironmentWorld], tmp_path: Path) -> None:
+    recipe = f"environment:\n  setup: echo x >> {tmp_path}/not-there; sleep 1; echo broken; exit 7\n"
+    worlds = [begin(made, tmp_path, recipe) for _ in range(3)]
+    waits = [world.step(Stage.SUBMIT) for world in worlds]
+    jobs = {checkpoint_of(wait)["jobKey"] for wait in waits if isinstance(wait, Suspend)}
+    assert len(jobs) == 1
+    errors = [failed(world.built_and_started()).error for world in worlds]
+    assert {error.code for error in errors} == {"environment_failed"}
+    assert "broken" in errors[0].message
+    # A person's retry builds anew.
+    again = worlds[0].step(Stage.SUBMIT)
+    assert isinstance(again, Suspend)
+    assert checkpoint_of(again)["jobKey"] not in jobs
+
+
+@pytest.mark.parametrize(
+    "setup",
+    ["exit 1", "kill -9 $$", "this-is-no-command", "false | true; false"],
+    ids=["exit", "killed", "unknown", "pipe"],
+)
+def test_a_setup_that_fails_ends_the_run_with_its_last_lines(
+    made: list[EnvironmentWorld], tmp_path: Path, setup: str
+) -> None:
+    world = begin(made, tmp_path, f"environment:\n  setup:\n    - echo before\n    - '{setup}'\n    - echo never\n")
+    error = failed(world.built_and_started()).error
+    assert error.code == "environment_failed"
+    log = world.artifacts.read("environment/1-root.log").decode()
+    assert "before" in log
+    assert "\nnever" not in log
+    assert world.agent.poll(f"{world.run_id}/submit-1").state is JobState.ABSENT
+
+
+def test_what_build_files_only_suggest_is_done_without_if_it_fails(
+    made: list[EnvironmentWorld], tmp_path: Path
+) -> None:
+    world = EnvironmentWorld(tmp_path, "", number=1)
+    made.append(world)
+    git_repos.commit_to(world.bare, "main", {"package.json": '{"name": "x"}', "bun.lock": "{}"}, "Node")
+    assert isinstance(world.step(Stage.DISCOVER), Done)
+    world.plays(*USES_IT[1:])
+    done = world.drive(Stage.SUBMIT)
+    assert isinstance(done, Done), done
+    (used,) = done.result["environments"]
+    assert used["setup"] == ["bun install --frozen-lockfile"]
+    assert used["key"] == ""
+    assert used["problem"]
+    assert "these commands failed" in world.artifacts.read("codex/prompt-1.md").decode()
+
+
+def test_only_what_a_repository_asks_for_is_set_up_where_the_operator_wants_that(
+    made: list[EnvironmentWorld], tmp_path: Path
+) -> None:
+    world = EnvironmentWorld(tmp_path, "", number=1)
+    made.append(world)
+    git_repos.commit_to(world.bare, "main", {"package.json": '{"name": "x"}', "bun.lock": "{}"}, "Node")
+    world.only_declared = True
+    assert isinstance(world.step(Stage.DISCOVER), Done)
+    world.plays(*USES_IT[1:])
+    begun = world.step(Stage.SUBMIT)
+    assert isinstance(begun, Suspend)
+    assert begun.reason is WaitingReason.AGENT
+
+
+def test_a_recipe_that_cannot_be_read_ends_the_run_by_line(made: list[EnvironmentWorld], tmp_path: Path) -> None:
+    world = begin(made, tmp_path, "environment:\n  setpu: x\n")
+    error = failed(world.step(Stage.SUBMIT)).error
+    assert error.code == "recipe_unreadable"
+    assert "line 2" in error.message
+
+
+def test_services_run_beside_the_agent_and_end_with_it(made: list[EnvironmentWorld], tmp_path: Path) -> None:
+    serve = "python3 -m http.server 8123 --bind 127.0.0.1 & for i in 1 2 3 4 5 6 7 8 9; do sleep 0.2; done"
+    world = begin(made, tmp_path, f"environment:\n  start: '{serve}'\n")
+    world.plays(
+        {"exec": "python3 -c 'import urllib.request as u; u.urlopen(\"http://127.0.0.1:8123\")' && touch served"},
+        *USES_IT[1:],
+    )
+    done = world.drive(Stage.SUBMIT)
+    assert isinstance(done, Done), done
+    assert "served" in {c.path for c in world.vcs.changes(REPOSITORY, str(world.tip("main")), done.result["wip"])}
+
+
+def test_a_service_that_does_not_start_is_named(made: list[EnvironmentWorld], tmp_path: Path) -> None:
+    world = begin(made, tmp_path, "environment:\n  start: 'echo no database here >&2; exit 3'\n")
+    error = failed(world.drive(Stage.SUBMIT)).error
+    assert "no database here" in error.message
+    assert "start" in error.message
+
+
+def test_a_run_waits_for_a_build_of_another_where_no_more_may_run(made: list[EnvironmentWorld], tmp_path: Path) -> None:
+    go = tmp_path / "go"
+    first = begin(made, tmp_path / "a", "environment:\n  setup: while [ ! -e go ]; do sleep 0.05; done\n", most_jobs=1)
+    waits = first.step(Stage.SUBMIT)
+    assert isinstance(waits, Suspend)
+    assert not go.exists()
+    git_repos.commit_to(first.bare, "main", {".moonmind.yml": RECIPE}, "Another")
+    second = EnvironmentWorld(tmp_path / "a", RECIPE, terms={"most_jobs": 1}, number=7)
+    made.append(second)
+    assert isinstance(second.step(Stage.DISCOVER), Done)
+    second.plays(*USES_IT)
+    behind = second.step(Stage.SUBMIT)
+    assert isinstance(behind, Suspend)
+    assert behind.reason is WaitingReason.ENVIRONMENT
+    assert checkpoint_of(behind)["jobKey"] == checkpoint_of(waits)["jobKey"]
+    (building,) = (tmp_path / "a/host-one/environments").glob("*.building")
+    (building / "workspace/go").touch()
+    until(lambda: first.agent.poll(checkpoint_of(waits)["jobKey"]).state is not JobState.RUNNING, "the first build")
+    done = second.drive(Stage.SUBMIT)
+    assert isinstance(done, Done), done
+
+
+REQUIRES = "while read -r name; do mkdir -p .venv/bin; printf '#!/bin/sh\\necho run\\n' > .venv/bin/$name; chmod +x .venv/bin/$name; done < needs.txt; touch .venv/pyvenv.cfg"
+NEEDS = f'environment:\n  setup: "{REQUIRES}"\n  key_files: [needs.txt]\n'
+
+
+def needing(made: list[EnvironmentWorld], folder: Path, needs: str) -> EnvironmentWorld:
+    world = EnvironmentWorld(folder, NEEDS.replace("\\n", "\\\\n"), number=len(made) + 1)
+    made.append(world)
+    git_repos.commit_to(world.bare, "main", {"needs.txt": needs}, "Needs")
+    assert isinstance(world.step(Stage.DISCOVER), Done)
+    return world
+
+
+def test_a_change_of_key_files_is_set_up_for_its_run_alone_and_the_agent_goes_on(
+    made: list[EnvironmentWorld], tmp_path: Path
+) -> None:
+    world = needing(made, tmp_path, "first\n")
+    world.plays(
+        {"exec": "first && ! command -v second"},
+        {"write": "needs.txt", "content": "first\nsecond\n"},
+        {"end": "completed", "message": "T001: done - half"},
+        then=({"exec": "second"}, *USES_IT[1:]),
+    )
+    assert isinstance(world.built_and_started(), Suspend)
+    world.wait_for_agent()
+    done = world.drive(Stage.SUBMIT)
+    assert isinstance(done, Done), done
+    assert done.result["jobKey"].endswith("submit-1.1")
+    assert "T001: done - yes" in done.result["report"]
+    assert "You had changed needs.txt" in world.artifacts.read("codex/prompt-1.1.md").decode()
+    (own,) = [one for one in world.built.all() if one.build.run]
+    assert own.build.run == str(world.run_id)
+    changed = {change.path for change in world.vcs.changes(REPOSITORY, str(world.tip("main")), done.result["wip"])}
+    assert changed == {"needs.txt", "refresh_docs/__init__.py"}
+
+
+def test_a_change_that_cannot_be_set_up_is_told_to_the_agent_and_once_only(
+    made: list[EnvironmentWorld], tmp_path: Path
+) -> None:
+    world = needing(made, tmp_path, "first\n")
+    world.plays(
+        {"write": "needs.txt", "content": "first\nno/such\n"},
+        {"end": "completed", "message": "T001: done - half"},
+        then=({"write": "needs.txt", "content": "first\nno/such/either\n"}, *USES_IT[1:]),
+    )
+    done = world.drive(Stage.SUBMIT)
+    assert isinstance(done, Done), done
+    assert done.result["jobKey"].endswith("submit-1.1")
+    prompt = world.artifacts.read("codex/prompt-1.1.md").decode()
+    assert "no/such" in prompt
+    assert "failed" in prompt
