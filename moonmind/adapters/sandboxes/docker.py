@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import json
 import os
+import secrets
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,9 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from moonmind.adapters.sandboxes import docker_start, probe, syscall_filter
+from moonmind.adapters.sandboxes import docker_start, overlay_trial, probe, syscall_filter
 from moonmind.adapters.sandboxes.docker_client import DockerClient, last_line
-from moonmind.adapters.sandboxes.mount_guards import leads_astray, refused, unfit
+from moonmind.adapters.sandboxes.mount_guards import leads_astray, refused, require_upper, unfit
 from moonmind.adapters.sandboxes.sandbox_options import SandboxOptions
 from moonmind.errors import AgentUnknown, NotConfigured, SandboxFailed, SandboxUnavailable
 from moonmind.ports.check import Check, CheckStatus
@@ -107,11 +108,19 @@ class Docker:
         self._client = DockerClient(options.environment, options.state_folder / "docker-client")
         self._resolved: str | None = None
         self._fit: dict[tuple[Image, Engine], Check] = {}
+        self._overlaid: dict[tuple[object, ...], bool] = {}
         self.user: tuple[int, int] | None = (NOBODY, NOBODY) if os.geteuid() == 0 else None
 
     def overlays(self) -> bool:
-        """Return False: what is lent to a job is copied."""
-        return False
+        """Return True if a mount may have an `upper` here: an overlay was tried for real, in the state folder.
+
+        Raises SandboxUnavailable where the engine is down, SandboxFailed where no job can run, OSError where nothing can be tried.
+        """
+        tried = (self._engine().version, self._client.identity)
+        if tried not in self._overlaid:
+            mark = f"{self._options.installation_id}/probe/overlay-{secrets.token_hex(8)}"
+            self._overlaid[tried] = overlay_trial.works(self, self._options.state_folder, mark)
+        return self._overlaid[tried]
 
     def wrap(self, job: BoxedCommand) -> Wrapped:
         """Return the command in a container. Raises SandboxUnavailable where the engine is down, SandboxFailed otherwise."""
@@ -128,7 +137,7 @@ class Docker:
             *("--label", f"{INSTALLATION}={self._options.installation_id}"),
             *("--label", f"{HOST}={self._options.host_id}", "--label", f"{JOB}={job.mark}"),
             *self._wall(engine),
-            *self._room(job.mounts, image, self._user(engine)),
+            *self._room(job.mounts, image, engine),
             *("--workdir", job.cwd, "--env", docker_start.VARIABLE),
             *("--entrypoint", "python3", image.id, "-I", "-S", "-c", _START_PROGRAM, *job.command),
         )
@@ -196,11 +205,11 @@ class Docker:
             return "0:0"
         return "{}:{}".format(*self._owner())
 
-    def _room(self, mounts: tuple[Mount, ...], image: Image, user: str) -> Iterator[str]:
+    def _room(self, mounts: tuple[Mount, ...], image: Image, engine: Engine) -> Iterator[str]:
         """Name what the job sees of the host, and the folders in memory that it may fill."""
         targets = [PurePosixPath(mount.target) for mount in mounts]
         # The engine gives them the mode of the image's own folder of that name; whose they are is up to us.
-        uid, gid = user.split(":")
+        uid, gid = self._user(engine).split(":")
         for folder in (TEMPORARY, HOME):
             if not any(PurePosixPath(folder).is_relative_to(target) for target in targets):
                 size = self._options.memory // 2
@@ -211,7 +220,21 @@ class Docker:
         for mount in mounts:
             if why := unfit(mount.target) or leads_astray(mount, mounts):
                 raise refused(mount, why)
-            yield from ("--mount", _bind(mount))
+            yield from ("--mount", _bind(mount) if mount.upper is None else self._overlay(mount, engine))
+
+    def _overlay(self, mount: Mount, engine: Engine) -> str:
+        """Name a volume of the container's own, which the engine mounts as an overlay and removes with the container."""
+        upper, work = require_upper(mount, self._options.state_folder)
+        folders = {"lowerdir": _resolved(mount.source), "upperdir": upper, "workdir": work}
+        if any(set(folder) & set(",:\\") for folder in map(str, folders.values())):
+            raise refused(mount, "would be an overlay whose paths hold commas, colons or backslashes")
+        options = [f"{name}={folder}" for name, folder in folders.items()]
+        options += ["nosuid", "nodev", *(["userxattr"] if engine.rootless else [])]
+        return _csv(
+            *("type=volume", f"target={mount.target}", "volume-nocopy", "volume-driver=local"),
+            *("volume-opt=type=overlay", "volume-opt=device=overlay", f"volume-opt=o={','.join(options)}"),
+            f"volume-label={INSTALLATION}={self._options.installation_id}",
+        )
 
     def _environment(self, wanted: Mapping[str, str], image: Image) -> dict[str, str]:
         """Return the job's variables; the programs of the image are found where the image has them."""
@@ -373,11 +396,15 @@ def _new_enough(version: str) -> bool:
 
 
 def _bind(mount: Mount) -> str:
-    try:
-        source = str(mount.source.resolve(strict=True))
-    except OSError as error:
-        raise SandboxFailed(f"a job cannot be given {mount.source}: {error.strerror}") from error
+    source = _resolved(mount.source)
     return _csv("type=bind", f"source={source}", f"target={mount.target}", *(() if mount.writable else ("readonly",)))
+
+
+def _resolved(source: Path) -> Path:
+    try:
+        return source.resolve(strict=True)
+    except OSError as error:
+        raise SandboxFailed(f"a job cannot be given {source}: {error.strerror}") from error
 
 
 def _csv(*fields: str) -> str:

@@ -10,6 +10,7 @@ import pytest
 from moonmind.adapters.environments.environment_store import EnvironmentStore
 from moonmind.adapters.environments.lending import lend
 from moonmind.adapters.sandboxes.bubblewrap import Bubblewrap
+from moonmind.adapters.sandboxes.docker import Docker
 from moonmind.adapters.trees import remove_tree
 from moonmind.errors import AgentUnknown
 from moonmind.ports.sandbox import Sandbox, SandboxKind
@@ -25,6 +26,13 @@ from tests.support.walls import bubblewrap
 
 class Copying(Bubblewrap):
     """A wall on a file system, or of a bwrap, that knows no overlays."""
+
+    def overlays(self) -> bool:
+        return False
+
+
+class CopyingDocker(Docker):
+    """An engine on another machine's file system, say."""
 
     def overlays(self) -> bool:
         return False
@@ -60,14 +68,26 @@ def copied(root: Path, _: pytest.FixtureRequest) -> Sandbox:
 
 def contained(root: Path, request: pytest.FixtureRequest) -> Sandbox:
     engine: DockerEngine = request.getfixturevalue("docker_engine")
-    return sandbox_of(engine, root)
+    sandbox = sandbox_of(engine, root)
+    assert sandbox.overlays()
+    return sandbox
+
+
+def contained_and_copied(root: Path, request: pytest.FixtureRequest) -> Sandbox:
+    engine: DockerEngine = request.getfixturevalue("docker_engine")
+    return CopyingDocker(sandbox_of(engine, root)._options)
 
 
 @pytest.fixture(
-    params=[overlaid, copied, pytest.param(contained, marks=pytest.mark.full)], ids=["overlays", "copies", "docker"]
+    params=[
+        overlaid,
+        copied,
+        *(pytest.param(way, marks=pytest.mark.full) for way in (contained, contained_and_copied)),
+    ],
+    ids=["overlays", "copies", "docker", "copies for docker"],
 )
 def loans(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Loans]:
-    if request.param is not contained:
+    if request.param in (overlaid, copied):
         require_walls()
     yield Loans(tmp_path, request.param(tmp_path, request))
     remove_tree(tmp_path / "state")

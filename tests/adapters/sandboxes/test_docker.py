@@ -488,3 +488,48 @@ def test_a_hole_in_the_wall_is_found(
     check = weak.check()[-1]
     assert (check.name, check.failed) == ("sandbox", True)
     assert words in check.message
+
+
+def test_what_is_written_over_a_folder_is_kept_apart(
+    docker_engine: DockerEngine, sandbox: Docker, tmp_path: Path
+) -> None:
+    state = tmp_path / "state"
+    for folder in ("lower/sub", "over/upper", "over/work"):
+        (state / folder).mkdir(parents=True)
+    (state / "lower" / "sub" / "file").write_text("lent")
+    for path in (state / "lower", *(state / "lower").rglob("*"), state / "over/upper"):
+        os.chown(path, *(sandbox.user or (os.geteuid(), os.getegid())))
+    assert sandbox.overlays()
+    lent = Mount(state / "lower", "/environment", writable=True, upper=state / "over/upper")
+    with job(sandbox, tmp_path) as made:
+        ended = made.run(
+            "sh", "-c", "cd /environment; cat sub/file; rm -r sub; mkdir sub; touch new; ls", mounts=(lent,)
+        )
+    assert (ended.text, ended.status) == ("lentnew\nsub\n", 0)
+    assert (state / "lower" / "sub" / "file").read_text() == "lent"
+    assert {path.name for path in (state / "over/upper").iterdir()} == {"new", "sub"}
+    until(lambda: volumes(docker_engine, sandbox) == [], "the engine has removed the job's volume", SOON)
+
+
+@pytest.mark.full
+def test_no_volume_is_left_by_a_job_that_is_killed(
+    docker_engine: DockerEngine, sandbox: Docker, tmp_path: Path
+) -> None:
+    state = tmp_path / "state"
+    for folder in ("lower", "over/upper", "over/work"):
+        (state / folder).mkdir(parents=True)
+    lent = Mount(state / "lower", "/environment", writable=True, upper=state / "over/upper")
+    with job(sandbox, tmp_path) as running:
+        wrapped = running.wrapped(*FOREVER, mounts=(lent,))
+        assert "volume-label" in " ".join(wrapped.argv)
+        running.start(*FOREVER, mounts=(lent,))
+        assert volumes(docker_engine, sandbox)
+        assert running.client is not None
+        running.client.kill()
+        sandbox.end(running.mark)
+    until(lambda: volumes(docker_engine, sandbox) == [], "the engine has removed the job's volume", SOON)
+
+
+def volumes(engine: DockerEngine, sandbox: Docker) -> list[str]:
+    label = f"label=moonmind.installation={sandbox._options.installation_id}"
+    return engine.docker("volume", "ls", "--quiet", "--filter", label).split()

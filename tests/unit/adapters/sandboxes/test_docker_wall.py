@@ -85,8 +85,16 @@ def test_a_path_that_no_mount_can_hold_is_refused(path: str) -> None:
 
 
 def room(*mounts: Mount) -> list[str]:
-    sandbox = Docker(SandboxOptions(Path("/state"), "i", "h"))
-    return list(sandbox._room(mounts, Image("i", "", ()), "65534:65534"))
+    sandbox = Docker(SandboxOptions(mounts[0].source, "i", "h"))
+    return list(sandbox._room(mounts, Image("i", "", ()), Engine.of({})))
+
+
+@pytest.mark.parametrize("name", ["a:/etc", "a,b", "a\\b"])
+def test_names_that_an_overlay_would_read_as_options_are_refused(tmp_path: Path, name: str) -> None:
+    for folder in ("upper", "work", name):
+        (tmp_path / folder).mkdir(parents=True)
+    with pytest.raises(SandboxFailed, match="colons"):
+        room(Mount(tmp_path, "/workspace"), Mount(tmp_path / name, "/x", writable=True, upper=tmp_path / "upper"))
 
 
 @pytest.mark.parametrize("target", ["x", "/", "/proc/x", "/dev", "/sys", "/a/../b"])
