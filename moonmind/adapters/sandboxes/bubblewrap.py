@@ -51,8 +51,9 @@ class Bubblewrap:
     kind = SandboxKind.BUBBLEWRAP
     user: tuple[int, int] | None = None
 
-    def __init__(self, options: SandboxOptions) -> None:
+    def __init__(self, options: SandboxOptions, bwrap: str | None = None) -> None:
         self.options = options
+        self._given = bwrap
 
     def overlays(self) -> bool:
         """Return True if a mount may have an `upper` here: an overlay was tried for real, in the state folder.
@@ -150,24 +151,40 @@ class Bubblewrap:
     # --- what there is
 
     def _bwrap(self) -> str:
-        """Return the bwrap to use. Raises SandboxFailed."""
+        """Return the bwrap to use: the first, or a later one by which overlays work. Raises SandboxFailed."""
+        if self._given is not None:
+            return self._given
         found = [shutil.which("bwrap", path=self.options.environment.get("PATH", os.defpath))]
         if self.options.codex_package is not None:
             found += map(str, sorted(self.options.codex_package.rglob("bwrap")))
-        old = []
+        old, usable = [], []
         for program in filter(None, found):
             path = Path(program).resolve()
             if not os.access(path, os.X_OK):
                 continue
             stat = path.stat()
             if _is_usable(str(path), stat.st_ino, stat.st_size, stat.st_mtime_ns):
-                return str(path)
-            old.append(program)
+                usable.append((str(path), stat.st_ino, stat.st_size, stat.st_mtime_ns))
+            else:
+                old.append(program)
+        if usable:
+            try:
+                return self._best(tuple(usable))
+            except OSError:  # nothing can be tried now; it is when this is asked for again
+                return usable[0][0]
         if old:
             raise SandboxMissing(
                 f"{', '.join(old)} cannot be used: bubblewrap has to be version 0.5 or later", remediation=_INSTALL
             )
         raise SandboxMissing("there is no bwrap on PATH, and none in a Codex package", remediation=_INSTALL)
+
+    @lru_cache(maxsize=8)  # noqa: B019 - there is one sandbox of a kind in a process
+    def _best(self, usable: tuple[tuple[str, int, int, int], ...]) -> str:
+        """Return the first by which overlays work: without, what is lent to a job is copied. Else the first."""
+        for bwrap, *_ in usable:
+            if len(usable) == 1 or Bubblewrap(self.options, bwrap).overlays():
+                return bwrap
+        return usable[0][0]
 
     def _interpreter(self) -> tuple[str, tuple[Path, ...]]:
         """Return a Python that is behind the wall, and what has to be shown for it. Raises SandboxFailed."""

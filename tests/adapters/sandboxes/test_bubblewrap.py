@@ -217,9 +217,29 @@ def test_where_overlays_do_not_work_there_are_none(tmp_path: Path, words: str) -
     )
     (tmp_path / "bwrap").chmod(0o755)
     environment = {"PATH": f"{tmp_path}:{os.defpath}", "HOME": str(tmp_path / "home")}
-    box = Box(tmp_path, bubblewrap(tmp_path, environment=environment))
+    box = Box(tmp_path, bubblewrap(tmp_path, environment=environment, codex_package=None))
     assert not box.sandbox.overlays()
     assert list((tmp_path / "state" / "overlay-trials").glob("*")) == []
+    assert box.run("print('works')") == "works\n"
+
+
+@pytest.mark.parametrize("works", [True, False])
+def test_a_later_bwrap_is_used_if_overlays_work_by_it_alone(tmp_path: Path, *, works: bool) -> None:
+    real = bubblewrap(tmp_path)._bwrap()
+    old, new = tmp_path / "path" / "bwrap", tmp_path / "codex" / "bwrap"
+    for program in (old, new):
+        program.parent.mkdir()
+    old.write_text(f'#!/bin/sh\n[ "$1" = --help ] && {{ {real} --help | grep -v overlay; exit; }}\nexec {real} "$@"\n')
+    new.write_text(
+        f'#!/bin/sh\n[ "$1" = --help ] && exec {real} --help\n{"" if works else "exit 1"}\nexec {real} "$@"\n'
+    )
+    for program in (old, new):
+        program.chmod(0o755)
+    environment = {"PATH": f"{old.parent}:{os.defpath}", "HOME": str(tmp_path / "home")}
+    box = Box(tmp_path, bubblewrap(tmp_path, environment=environment, codex_package=new.parent))
+    assert box.sandbox.overlays() is works
+    wrapped = box.sandbox.wrap(box.job(["{python}"]))
+    assert (str(new if works else old) in wrapped.argv, str(old if works else new) in wrapped.argv) == (True, False)
     assert box.run("print('works')") == "works\n"
 
 
@@ -309,7 +329,7 @@ def test_a_host_that_forbids_it_is_told_how_to_allow_it(tmp_path: Path, words: s
     (tmp_path / "bwrap").write_text(f'#!/bin/sh\n[ "$1" = --help ] && exec {real} --help\necho "{words}" >&2\nexit 1\n')
     (tmp_path / "bwrap").chmod(0o755)
     environment = {"PATH": f"{tmp_path}:{os.defpath}", "HOME": str(tmp_path / "home")}
-    (check,) = bubblewrap(tmp_path, environment=environment).check()
+    (check,) = bubblewrap(tmp_path, environment=environment, codex_package=None).check()
     assert check.failed
     assert words in check.message
     assert advice in check.remediation
