@@ -42,6 +42,8 @@ _LOOK = (
     + " echo version=$(python3 -I -c 'import sys; print(\"%d.%d\" % sys.version_info[:2])')"
 )
 _LOOK_SECONDS = 60.0
+_SEPARATORS = frozenset(",:\\")
+"""Characters at which an overlay's options are taken apart."""
 _START = "Start Docker, or correct DOCKER_HOST; `docker info` shows whether it answers."
 _ELSEWHERE = (
     "The engine has to be on this machine and see its folders; a rootless one has to be run by the user that MoonMind runs as. "
@@ -116,6 +118,8 @@ class Docker:
 
         Raises SandboxUnavailable where the engine is down, SandboxFailed where no job can run, OSError where nothing can be tried.
         """
+        if set(str(self._options.state_folder.resolve())) & _SEPARATORS:
+            return False
         tried = (self._engine().version, self._client.identity)
         if tried not in self._overlaid:
             mark = f"{self._options.installation_id}/probe/overlay-{secrets.token_hex(8)}"
@@ -226,7 +230,7 @@ class Docker:
         """Name a volume of the container's own, which the engine mounts as an overlay and removes with the container."""
         upper, work = require_upper(mount, self._options.state_folder)
         folders = {"lowerdir": _resolved(mount.source), "upperdir": upper, "workdir": work}
-        if any(set(folder) & set(",:\\") for folder in map(str, folders.values())):
+        if any(set(folder) & _SEPARATORS for folder in map(str, folders.values())):
             raise refused(mount, "would be an overlay whose paths hold commas, colons or backslashes")
         options = [f"{name}={folder}" for name, folder in folders.items()]
         options += ["nosuid", "nodev", *(["userxattr"] if engine.rootless else [])]

@@ -108,3 +108,10 @@ def test_nothing_is_mounted_where_a_job_left_a_link(tmp_path: Path, place: str) 
     (tmp_path / "a").symlink_to("/etc")
     with pytest.raises(SandboxFailed, match="over a link"):
         room(Mount(tmp_path, "/workspace", writable=True), Mount(tmp_path, f"/workspace/{place}"))
+
+
+@pytest.mark.parametrize("name", ["a:b", "a,b", "a\\b"])
+def test_below_a_folder_that_an_overlay_would_misread_there_are_copies(tmp_path: Path, name: str) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / name)
+    for folder in (name, "link"):
+        assert not Docker(SandboxOptions(tmp_path / folder, "i", "h")).overlays()
