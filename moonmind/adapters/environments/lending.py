@@ -38,6 +38,8 @@ _IN_HOME = (".local/bin", "bin", "go/bin", ".cargo/bin", ".bun/bin", ".deno/bin"
 _COPY_SECONDS = 600.0
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _CHUNK = 1 << 20
+_MOST_DEPTH = 32
+"""Mount points inside of a mount point."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,8 +178,10 @@ class _Loan:
             os.close(handle)
 
 
-def _holds_files(handle: int) -> bool:
-    """Return True if there is more than folders below a folder: those may be mount points of an earlier job."""
+def _holds_files(handle: int, depth: int = 0) -> bool:
+    """Return True if there is more than a few folders below a folder: those may be mount points of an earlier job."""
+    if depth > _MOST_DEPTH:
+        return True
     with os.scandir(handle) as entries:
         names = []
         for entry in entries:
@@ -187,7 +191,7 @@ def _holds_files(handle: int) -> bool:
     for name in names:
         inner = os.open(name, _FOLDER, dir_fd=handle)
         try:
-            if _holds_files(inner):
+            if _holds_files(inner, depth + 1):
                 return True
         finally:
             os.close(inner)

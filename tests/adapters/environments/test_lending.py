@@ -20,6 +20,7 @@ from tests.support.built_environments import MADE, build_of, built, state_of, wr
 from tests.support.docker_engine import DockerEngine
 from tests.support.docker_jobs import sandbox_of
 from tests.support.plain_wall import require_walls
+from tests.support.trees import deepen
 from tests.support.vcs_scene import NAME, RUN, a_scene
 from tests.support.walls import bubblewrap
 
@@ -223,6 +224,14 @@ def test_what_is_in_the_way_stays_and_is_named(
         name: found[5] for name, found in before.items()
     }
     assert [path.name for path in outside.iterdir()] == ["kept"]
+
+
+@pytest.mark.parametrize("levels", [40, pytest.param(1200, marks=pytest.mark.full)])
+def test_endless_folders_in_the_way_are_left_alone(plain: Loans, tmp_path: Path, levels: int) -> None:
+    workspace = tmp_path / "state" / "first" / "workspace"
+    deepen(workspace / "node_modules", levels, leaf=None)
+    lent = lend(plain.store, "k", "run/apply-1", tmp_path / "state" / "lent", plain.sandbox, workspace)
+    assert [note.partition(" ")[0] for note in lent.notes] == ["node_modules/"]
 
 
 def test_single_files_are_written_where_nothing_is(plain: Loans, tmp_path: Path) -> None:
