@@ -110,7 +110,8 @@ def _outcome(task: WorkflowTaskState, run: SpecWorkflowRun) -> str:
             return run.reason or "; ".join(filter(None, (named, str(said.get("behindBase") or ""))))
         case TaskName.SUBMIT if run.usage is not None:
             tokens = f"{run.usage.input_tokens:,} tokens in, {run.usage.output_tokens:,} out"
-            parts = filter(None, (tokens, model_calls_text(run), sandbox_text(said.get("sandbox"))))
+            place = " ".join(filter(None, (sandbox_text(said.get("sandbox")), set_up_text(said.get("environments")))))
+            parts = filter(None, (tokens, model_calls_text(run), place))
             return ("scripted: " if is_scripted(run) else "") + ", ".join(parts)
         case TaskName.APPLY:
             verdicts = said.get("verdicts")
@@ -126,6 +127,16 @@ def _outcome(task: WorkflowTaskState, run: SpecWorkflowRun) -> str:
 def sandbox_text(kind: object) -> str:
     """Describe what confined the agent; empty where that is not known, and the word itself where a newer server says it."""
     return "" if kind is None else _SANDBOXES.get(str(kind), f"in {one_line(str(kind))}")
+
+
+def set_up_text(environments: object) -> str:
+    """Describe what was set up for the agent, and what could not be; empty where nothing was to be."""
+    uses = [one for one in environments if isinstance(one, dict)] if isinstance(environments, list) else []
+    setups = [one.get("setup") for one in uses if not one.get("problem")]
+    named = [one_line(str(setup[0])) for setup in setups if isinstance(setup, list) and setup]
+    failed = sum(1 for one in uses if one.get("problem"))
+    said = [f"after {', '.join(named)}"] if named else []
+    return " ".join([*said, *(["(a setup failed)" if failed == 1 else f"({failed} setups failed)"] if failed else [])])
 
 
 _SANDBOXES = {"codex": "in Codex's own sandbox", "none": "without a sandbox"}

@@ -1,7 +1,9 @@
 """Hand the phase to the agent, wait for it without holding a worker, and keep what it did."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 from moonmind.engine.lease import LeaseLost, StopRequested
 from moonmind.engine.stage import StageDefinition, shown
@@ -35,6 +37,7 @@ from moonmind.stages.submit.work_capture import Captured, capture, keep_work, st
 CAPACITY_SECONDS = 60.0
 QUOTA_COOLDOWN = "agent-quota"
 _MOST_NAMED = 5
+_LONGEST_PROBLEM = 200
 REPORT_LENGTH = 20_000
 """Characters of the agent's last message that are recorded: its end."""
 
@@ -291,6 +294,20 @@ def _resume_point(context: StageContext, plan: Plan, job: SubmitJob) -> str | No
         return None  # the thread still knows what it did; it does it again from the starting commit
 
 
+def _summary(outputs: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what people see of the stage: of each environment what was set up, or that it could not be."""
+    said = shown(outputs, ("agent", "sandbox", "environments", "codexTaskId", "usage"))
+    uses = [
+        {
+            "root": use["root"],
+            "setup": use["setup"],
+            "problem": str(use["problem"]).strip().rpartition("\n")[2][-_LONGEST_PROBLEM:],
+        }
+        for use in said.pop("environments", None) or ()
+    ]
+    return said | ({"environments": uses} if uses else {})
+
+
 STAGE = StageDefinition(
     run,
     abandon=keep_work,
@@ -298,5 +315,5 @@ STAGE = StageDefinition(
     needs=frozenset(Need),
     holds_slot=True,
     leaves_files=True,
-    summary=lambda outputs: shown(outputs, ("agent", "sandbox", "environments", "codexTaskId", "usage")),
+    summary=_summary,
 )

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from moonmind.cli.durations import clock
-from moonmind.cli.run_drawing import began, chain, heading, note, state_of, verdict
+from moonmind.cli.run_drawing import began, chain, heading, note, set_up_text, state_of, verdict
 from moonmind.ports.check import CheckStatus
 from moonmind.runs.machine import WAITS_FOR_JOB, AttemptState, RunStatus, WaitingReason
 from moonmind.wire import SpecWorkflowRun, TaskName, Usage, Waiting, WorkflowCredentialAudit, WorkflowTaskState
@@ -120,3 +120,26 @@ def test_a_scripted_run_that_failed_is_called_so_by_its_audit(snapshot: dict[str
     used = run.model_copy(update={"usage": Usage(input_tokens=1, output_tokens=2)})
     said = note(task(TaskName.SUBMIT, AttemptState.SUCCEEDED), used)
     assert said.startswith("scripted: ") is scripted
+
+
+@pytest.mark.parametrize(
+    ("environments", "said"),
+    [
+        (None, ""),
+        ([], ""),
+        ([{"root": ".", "setup": ["uv sync", "x"], "problem": ""}], "after uv sync"),
+        (
+            [{"root": ".", "setup": ["a"], "problem": ""}, {"root": "web", "setup": ["npm\x1b[31m ci"], "problem": ""}],
+            "after a, npm ci",
+        ),
+        ([{"root": ".", "setup": ["a"], "problem": "no"}], "(a setup failed)"),
+        (
+            [{"root": ".", "setup": ["a"], "problem": ""}, {"root": "b", "setup": ["b"], "problem": "n"}],
+            "after a (a setup failed)",
+        ),
+        ([{"root": ".", "setup": [], "problem": ""}], ""),
+        ("of a newer server", ""),
+    ],
+)
+def test_what_was_set_up_is_described(environments: object, said: str) -> None:
+    assert set_up_text(environments) == said

@@ -84,11 +84,13 @@ def test_what_was_built_is_used_again_and_no_run_sees_what_another_wrote(
 
 
 def test_runs_that_need_the_same_share_one_build_and_its_failure(made: list[EnvironmentWorld], tmp_path: Path) -> None:
-    recipe = f"environment:\n  setup: echo x >> {tmp_path}/not-there; sleep 1; echo broken; exit 7\n"
+    recipe = "environment:\n  setup: while [ ! -e go ]; do sleep 0.05; done; echo broken; exit 7\n"
     worlds = [begin(made, tmp_path, recipe) for _ in range(3)]
     waits = [world.step(Stage.SUBMIT) for world in worlds]
     jobs = {checkpoint_of(wait)["jobKey"] for wait in waits if isinstance(wait, Suspend)}
     assert len(jobs) == 1
+    (building,) = (tmp_path / "host-one/environments").glob("*.building")
+    (building / "workspace/go").touch()
     errors = [failed(world.built_and_started()).error for world in worlds]
     assert {error.code for error in errors} == {"environment_failed"}
     assert "broken" in errors[0].message
