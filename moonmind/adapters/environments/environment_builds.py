@@ -146,7 +146,7 @@ class EnvironmentBuilds:
             with contextlib.suppress(AgentUnknown):
                 self._look(_key_of(job))
         self._store.sweep(lambda key: self._latest(key) in self._running())
-        self._store.trim(lambda job: job in self._jobs.running())
+        self._store.trim(self._jobs.may_run)
 
     def known(self) -> tuple[KnownEnvironment, ...]:
         """List what is there and what is being built, by repository and root."""
@@ -175,7 +175,7 @@ class EnvironmentBuilds:
                 if last is not None:
                     self._jobs.stop(last)
                     self._jobs.forget(last)
-                return self._store.remove(key, lambda job: job in self._jobs.running())
+                return self._store.remove(key, self._jobs.may_run)
         except OSError as error:
             raise AgentUnknown(f"the environment {key} could not be removed: {error}") from error
 

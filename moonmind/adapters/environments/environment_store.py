@@ -39,7 +39,7 @@ _KEY = re.compile(r"[A-Za-z0-9_-]{1,120}")
 _PATIENCE = 120.0
 _DAY = 24 * 3600.0
 _GRACE_SECONDS = 3600.0
-"""A build or a loan younger than this may be one whose job does not run yet."""
+"""A build younger than this may be one whose job does not run yet."""
 
 Runs = Callable[[str], bool]
 """Returns True if the job with this key runs, or may still begin to."""
@@ -153,14 +153,12 @@ class EnvironmentStore:
                 (found.place / _USED).touch()
             return found
 
-    def give_back(self, job: str) -> None:
-        """Note that a job, which has ended, has what it borrowed no longer."""
-        for key in self._keys():
-            (self._place(key) / _BORROWERS / quote(job, safe="")).unlink(missing_ok=True)
-
     def borrowers(self, key: str) -> tuple[str, ...]:
-        """List the jobs that were lent the environment, and did not give it back."""
-        return tuple(job for job, _ in self._loans(key))
+        """List the jobs that were lent the environment, until it is looked whether they have ended."""
+        try:
+            return tuple(sorted(unquote(note.name) for note in (self._place(key) / _BORROWERS).iterdir()))
+        except FileNotFoundError:
+            return ()
 
     # --- removal
 
@@ -224,15 +222,14 @@ class EnvironmentStore:
             _remove(place)
 
     def _is_lent(self, key: str, runs: Runs) -> bool:
-        now = time.time()
-        return any(now - since < _GRACE_SECONDS or runs(job) for job, since in self._loans(key))
-
-    def _loans(self, key: str) -> list[tuple[str, float]]:
-        try:
-            notes = sorted((self._place(key) / _BORROWERS).iterdir())
-        except FileNotFoundError:
-            return []
-        return [(unquote(note.name), _changed(note)) for note in notes]
+        """Return True if a borrower still runs, and forget those that do not."""
+        lent = False
+        for job in self.borrowers(key):
+            if runs(job):
+                lent = True
+            else:
+                (self._place(key) / _BORROWERS / quote(job, safe="")).unlink(missing_ok=True)
+        return lent
 
     def _used(self, place: Path) -> float:
         return _changed(place / _USED)

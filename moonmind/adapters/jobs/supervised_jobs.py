@@ -30,6 +30,8 @@ from moonmind.ports.sandbox import SandboxKind
 
 log = structlog.get_logger(__name__)
 
+_STARTING_SECONDS = 3600.0
+"""What is before a job's start, such as copying an environment, takes less."""
 _LAUNCHER = ("-m", "moonmind.adapters.supervisor")
 
 
@@ -152,6 +154,18 @@ class Jobs:
         """List the jobs whose locks are held."""
         held = (JobFolder(lock.parent) for lock in self._jobs.glob("*/*/lock"))
         return tuple(f"{job.path.parent.name}/{job.path.name}" for job in held if job.locked)
+
+    def may_run(self, key: str) -> bool:
+        """Return True if a job runs, or is just about to: its folder is made first of all."""
+        folder = self.folder(key)
+        if folder.locked:
+            return True
+        if folder.result.exists() or folder.handle.exists():
+            return False
+        try:
+            return time.time() - folder.path.stat().st_mtime < _STARTING_SECONDS
+        except FileNotFoundError:
+            return False
 
     def stop(self, key: str) -> None:
         """End a job; returns when no process of it is left. Raises AgentUnknown naming those that cannot be ended."""

@@ -293,3 +293,27 @@ def test_two_installations_in_one_folder_do_not_end_each_others_leftovers(scene:
     assert scene.agent.poll(job.key) == status
     scene.go.touch()
     until(lambda: scene.agent.poll(job.key).state is JobState.ENDED, "the job's own end")
+
+
+class TestMayRun:
+    def test_a_job_may_run_from_the_moment_that_its_folder_is_made(self, tmp_path: Path) -> None:
+        jobs = Jobs(tmp_path / "state", "i", {"PATH": "/usr/bin"})
+        assert not jobs.may_run("r/submit-1")
+        folder = jobs.folder("r/submit-1")
+        folder.make()
+        assert jobs.may_run("r/submit-1")
+        os.utime(folder.path, (0, 0))
+        assert not jobs.may_run("r/submit-1"), "whoever made it was killed"
+
+    @pytest.mark.parametrize("left", ["handle.json", "result.json"])
+    def test_a_job_that_has_begun_runs_while_its_lock_is_held(self, tmp_path: Path, left: str) -> None:
+        jobs = Jobs(tmp_path / "state", "i", {"PATH": "/usr/bin"})
+        folder = jobs.folder("r/submit-1")
+        folder.make()
+        (folder.path / left).write_text("{}")
+        assert not jobs.may_run("r/submit-1")
+        lock = folder.try_lock()
+        assert lock is not None
+        assert jobs.may_run("r/submit-1")
+        os.close(lock)
+        assert not jobs.may_run("r/submit-1")
