@@ -15,6 +15,10 @@ _ENVIRONMENT = {
     "HOME": "/nonexistent",
     "GIT_CONFIG_NOSYSTEM": "1",
     "GIT_CONFIG_GLOBAL": "/dev/null",
+    # Also those that are another user's.
+    "GIT_CONFIG_COUNT": "1",
+    "GIT_CONFIG_KEY_0": "safe.directory",
+    "GIT_CONFIG_VALUE_0": "*",
     **{f"GIT_{role}_NAME": "A Person" for role in ("AUTHOR", "COMMITTER")},
     **{f"GIT_{role}_EMAIL": "person@example.invalid" for role in ("AUTHOR", "COMMITTER")},
     **{f"GIT_{role}_DATE": "@1767225600 +0000" for role in ("AUTHOR", "COMMITTER")},

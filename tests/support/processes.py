@@ -24,14 +24,16 @@ def free_port() -> int:
 
 
 class Process:
-    """A child in a process group of its own, with its output in a file."""
+    """A child in a process group of its own, with its output in a file; root may let it be another user's."""
 
-    def __init__(self, argv: Sequence[str], *, env: Mapping[str, str], cwd: Path, log: Path) -> None:
+    def __init__(
+        self, argv: Sequence[str], *, env: Mapping[str, str], cwd: Path, log: Path, user: int | None = None
+    ) -> None:
         self.log = log
         with log.open("ab") as output:
             self._child = subprocess.Popen(
                 list(argv), env=dict(env), cwd=cwd, stdout=output, stderr=output, stdin=subprocess.DEVNULL,
-                start_new_session=True,
+                start_new_session=True, user=user, group=user, extra_groups=None if user is None else [],
             )  # fmt: skip
         self.pid = self._child.pid
 

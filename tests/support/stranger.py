@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import sysconfig
 import tempfile
 from pathlib import Path
 
@@ -10,17 +11,30 @@ import pytest
 
 from tests.support.processes import ROOT
 
+USER = 65533
+PYTHON = "/usr/bin/python3"
+PYTHONPATH = f"{ROOT}:{sysconfig.get_path('purelib')}"
+"""This checkout and what it needs, for a Python of the same version."""
+
+
+def require_stranger(*modules: str) -> None:
+    """Skip the test where nobody can become an ordinary user, or that user's Python cannot import one of these modules."""
+    reachable = all(part.stat().st_mode & 0o001 for part in (ROOT, *ROOT.parents))
+    if os.geteuid() != 0 or not reachable or not Path(PYTHON).exists():
+        pytest.skip("machine: only root can become an ordinary user, who has to reach this checkout and a Python")
+    asked = [PYTHON, "-B", "-c", "".join(f"import {module}\n" for module in modules)]
+    if subprocess.run(asked, env={"PYTHONPATH": PYTHONPATH}, capture_output=True, check=False).returncode != 0:
+        pytest.skip(f"machine: {PYTHON} cannot import all of {', '.join(modules)}")
+
 
 class Stranger:
     """An ordinary user, as whom Python source is run; only root can become one, who has to reach this checkout."""
 
-    uid = 65533
+    uid = USER
 
     def __init__(self) -> None:
-        self.python = "/usr/bin/python3"
-        reachable = all(part.stat().st_mode & 0o001 for part in (ROOT, *ROOT.parents))
-        if os.geteuid() != 0 or not reachable or not Path(self.python).exists():
-            pytest.skip("machine: only root can become an ordinary user, who has to reach this checkout and a Python")
+        require_stranger()
+        self.python = PYTHON
         self.root = Path(tempfile.mkdtemp(prefix="moonmind-test-", dir="/var/tmp"))
         for name in ("state", "home"):
             (self.root / name).mkdir()

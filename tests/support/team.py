@@ -15,6 +15,7 @@ import httpx
 import pytest
 
 from moonmind.adapters.supervisor import kernel
+from tests.support import stranger
 from tests.support.processes import PYTHON, ROOT, Process, free_port, processes_of
 from tests.support.waiting import until
 
@@ -23,10 +24,15 @@ RUNS = "/api/workflows/speckit/runs"
 
 
 class Team:
-    """Starts and kills processes of one installation, and talks to its API as a user does."""
+    """Starts and kills processes of one installation, and talks to its API as a user does.
 
-    def __init__(self, folder: Path, **settings: str) -> None:
+    They are `user`'s, as a server's often are, whose Python is the system's; see `stranger`.
+    """
+
+    def __init__(self, folder: Path, user: int | None = None, /, **settings: str) -> None:
         self.folder = folder
+        self.user = user
+        self.python = PYTHON if user is None else stranger.PYTHON
         self.work = folder / "work"
         self.state = folder / "state"
         self.repositories = folder / "repositories"
@@ -37,7 +43,7 @@ class Team:
             "PATH": os.environ["PATH"],
             "HOME": str(folder / "home"),
             "LANG": "C.UTF-8",
-            "PYTHONPATH": str(ROOT),
+            "PYTHONPATH": str(ROOT) if user is None else stranger.PYTHONPATH,
             "MOONMIND_STATE_DIR": str(self.state),
             "MOONMIND_LOCAL_REPOS": str(self.repositories),
             "MOONMIND_LOG_FORMAT": "json",
@@ -47,6 +53,13 @@ class Team:
             **settings,
         }
         self.processes: list[Process] = []
+        self.hand_over()
+
+    def hand_over(self) -> None:
+        """Let everything in the folder be the user's whose processes run."""
+        if self.user is not None:
+            for path in (self.folder, *self.folder.rglob("*")):
+                os.chown(path, self.user, self.user, follow_symlinks=False)
 
     @property
     def url(self) -> str:
@@ -54,7 +67,7 @@ class Team:
 
     def start(self, name: str, *argv: str, **env: str) -> Process:
         log = self.folder / f"{name}-{len(self.processes)}.log"
-        process = Process([PYTHON, "-m", *argv], env={**self.env, **env}, cwd=self.work, log=log)
+        process = Process([self.python, "-m", *argv], env={**self.env, **env}, cwd=self.work, log=log, user=self.user)
         self.processes.append(process)
         return process
 
@@ -194,10 +207,10 @@ class Team:
 
 
 @contextmanager
-def team(**settings: str) -> Iterator[Team]:
+def team(user: int | None = None, /, **settings: str) -> Iterator[Team]:
     """Return a team in a folder outside of the temporary one, where MoonMind refuses to keep agents' homes."""
     folder = Path(tempfile.mkdtemp(prefix="moonmind-test-", dir="/var/tmp"))
-    made = Team(folder, **settings)
+    made = Team(folder, user, **settings)
     try:
         yield made
     finally:
