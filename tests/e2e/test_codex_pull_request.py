@@ -9,13 +9,12 @@ from typing import Any
 import pytest
 
 from tests.support import git_repos, spec_kit
-from tests.support.agents import adding, codex_binary, confines
-from tests.support.docker_engine import DockerEngine
+from tests.support.agents import adding, codex_binary
+from tests.support.codex_team import KEY, TOKEN, codex_team
 from tests.support.leaks import files_with, rows_with
-from tests.support.plain_wall import require_walls
 from tests.support.processes import argv_with
 from tests.support.responses_server import ResponsesServer
-from tests.support.team import RUNS, TERMINAL, Team, new_queue, rabbitmq_url, team
+from tests.support.team import RUNS, TERMINAL, Team
 from tests.support.waiting import until
 
 pytestmark = [
@@ -28,8 +27,6 @@ pytestmark = [
 
 REPOSITORY = "octo/hello"
 BRANCH = "moonmind/001-hello"
-KEY = "sk-proj-0123456789abcdefghijklmnopqrstuv"
-TOKEN = "ghp_" + "Zy9Xw8Vu7Ts6Rq5Po4Nm3Lk2Ji1Hg0Fe0Dc0"
 PACKAGE = '"""Greets the reader."""\n\n__version__ = "1.0"\n'
 GREET = 'def greet(name: str) -> str:\n    return f"Hello, {name}!"\n'
 CURIOUS = "env; cat /proc/self/environ $CODEX_HOME/*.toml $CODEX_HOME/*.json ../*; cat .git/config; git remote -v; true"
@@ -42,31 +39,8 @@ NONE = pytest.param("none", marks=[pytest.mark.full])
 
 
 @pytest.fixture(params=[NONE, "codex", "bubblewrap", DOCKER])
-def members(request: pytest.FixtureRequest, empty_postgres_url: str, tmp_path: Path) -> Iterator[Team]:
-    binary = codex_binary()
-    if binary is None:
-        pytest.skip("there is no codex binary")
-    if request.param == "bubblewrap":
-        require_walls()
-    if request.param == "codex" and not confines(binary, tmp_path):
-        pytest.skip("machine: Codex's sandbox cannot be set up")
-    settings = {
-        "CELERY_BROKER_URL": rabbitmq_url(),
-        # The quickstart's way: MoonMind's own tables are in the database of the results.
-        "CELERY_RESULT_BACKEND": "db+" + empty_postgres_url.replace("+psycopg", ""),
-        "SPEC_WORKFLOW_CODEX_QUEUE": new_queue(),
-        "MOONMIND_FORGE": "local",
-        "MOONMIND_SANDBOX": request.param,
-        "CODEX_BIN": binary,
-        "CODEX_API_KEY": KEY,
-        "CODEX_MODEL": "gpt-5.5",
-        "CODEX_ENV": "prod",
-        "GH_TOKEN": TOKEN,
-    }
-    if request.param == "docker":
-        engine: DockerEngine = request.getfixturevalue("docker_engine")
-        settings |= {"DOCKER_HOST": engine.host, "MOONMIND_SANDBOX_IMAGE": engine.image, "PATH": engine.programs}
-    with team(**settings) as made:
+def members(request: pytest.FixtureRequest, empty_postgres_url: str) -> Iterator[Team]:
+    with codex_team(request.param, request, empty_postgres_url) as made:
         yield made
 
 
