@@ -91,7 +91,6 @@ _LEFT_OUT = {
     "site-packages",
     "__pycache__",
     "idlelib",
-    "ensurepip",
     "lib2to3",
     "tkinter",
     "turtledemo",
@@ -336,7 +335,7 @@ def _unpack(root: Path) -> None:
 
 def _tag() -> str:
     """Name the image: another Python or another list of programs makes another one, and so does the number."""
-    return f"moonmind-tests:{platform.python_version()}-{zlib.crc32(repr((2, sys.base_prefix, _PROGRAMS)).encode()):x}"
+    return f"moonmind-tests:{platform.python_version()}-{zlib.crc32(repr((3, sys.base_prefix, _PROGRAMS)).encode()):x}"
 
 
 def _image() -> Path:
