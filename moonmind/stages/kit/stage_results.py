@@ -55,6 +55,8 @@ class SubmitCheckpoint(Checkpoint):
     """What the agent works in."""
     rebuilt: str | None = None
     """The commit with work that changed what the tests need: the agent goes on in an environment of that."""
+    rebuilt_in: int | None = None
+    """The attempt that had its further round for this."""
     finished_job: str | None = None
     """A job that is complete and only waits to be taken over."""
     codex_task_id: str | None = None
@@ -91,6 +93,8 @@ class SubmitResult(StageResult):
     """What confined it; None as above."""
     job_key: str | None = None
     environments: tuple[EnvironmentUse, ...] = ()
+    rebuilt: str | None = None
+    """As in the checkpoint."""
     codex_task_id: str | None = None
     codex_logs_path: str | None = None
     usage: Mapping[str, Any] | None = None
@@ -114,6 +118,7 @@ class SubmitResult(StageResult):
             phase=self.phase,
             codex_task_id=self.codex_task_id,
             calls_base=self.calls_base,
+            rebuilt=self.rebuilt,
         )
 
 

@@ -67,15 +67,18 @@ def prepare(context: StageContext, plan: Plan, job: SubmitJob) -> Prepared:
 
 
 def changed_needs(context: StageContext, plan: Plan, job: SubmitJob, wip: str) -> tuple[str, ...]:
-    """Return the key files that the agent changed, and with them what its tests need; none where it goes on in that already."""
-    if context.environments is None or job.before.rebuilt is not None or not context.agent.takes_environments():
+    """Return the key files that the agent changed, and with them what its tests need: once in an attempt."""
+    if context.environments is None or not context.agent.takes_environments():
+        return ()
+    if job.before.rebuilt_in == context.attempt.number:
         return ()
     after = _at(context, plan, wip)
     found = after.plan()
     if not found.declared and context.only_declared_environments:
         return ()
     needed = _needed(plan, found.environments, after.files)
-    new, old = after.key_files(needed), _at(context, plan, plan.starting_commit).key_files(needed)
+    before = _at(context, plan, job.before.rebuilt or plan.starting_commit)
+    new, old = after.key_files(needed), before.key_files(needed)
     return tuple(sorted(path for path in {*new, *old} if new.get(path) != old.get(path)))
 
 

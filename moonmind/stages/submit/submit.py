@@ -197,11 +197,13 @@ def _ended(context: StageContext, plan: Plan, job: SubmitJob, kept: SubmitCheckp
         # Said to the agent too, if a person asks it again.
         return Failed(error.info(), checkpoint=kept.model_copy(update={"ended": error.message}).stored())
     if changed := environment_step.changed_needs(context, plan, job, captured.wip):
-        return _next_round(job, kept, captured, changed)
+        return _next_round(context, job, kept, captured, changed)
     return Done(_result(context, kept, captured, report).stored())
 
 
-def _next_round(job: SubmitJob, kept: SubmitCheckpoint, captured: Captured, changed: tuple[str, ...]) -> Suspend:
+def _next_round(
+    context: StageContext, job: SubmitJob, kept: SubmitCheckpoint, captured: Captured, changed: tuple[str, ...]
+) -> Suspend:
     """Let the agent go on, in another job of the same attempt, where what it changed has been set up.
 
     Written down before anything is built or started, so that whoever is killed then finds the way.
@@ -211,7 +213,14 @@ def _next_round(job: SubmitJob, kept: SubmitCheckpoint, captured: Captured, chan
         f"You had changed {named}, so what the tests need was set up anew from your files, for you alone. Go on: run the tests "
         "that belong to the tasks, mend what fails, and write the summary of all your work again."
     )
-    after = {"rebuilt": captured.wip, "wip": captured.wip, "ended": words, "spent_jobs": job.spent + 1, "builds": ()}
+    after = {
+        "rebuilt": captured.wip,
+        "rebuilt_in": context.attempt.number,
+        "wip": captured.wip,
+        "ended": words,
+        "spent_jobs": job.spent + 1,
+        "builds": (),
+    }
     return Suspend(WaitingReason.ENVIRONMENT, seconds=0.0, checkpoint=kept.model_copy(update=after).stored())
 
 
@@ -234,6 +243,7 @@ def _result(context: StageContext, kept: SubmitCheckpoint, captured: Captured, r
         agent=kept.agent,
         sandbox=kept.sandbox,
         environments=kept.environments,
+        rebuilt=kept.rebuilt,
         job_key=kept.job_key,
         codex_task_id=kept.codex_task_id,
         codex_logs_path=kept.codex_logs_path,
@@ -263,6 +273,7 @@ def _kept(
         builds=job.checkpoint.builds if job.checkpoint.attempt == context.attempt.number else (),
         environments=job.checkpoint.environments,
         rebuilt=before.rebuilt,
+        rebuilt_in=before.rebuilt_in,
         spent_jobs=job.spent,
         job_key=job.key,
         codex_task_id=thread(status) or before.codex_task_id,

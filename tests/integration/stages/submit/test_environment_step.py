@@ -8,6 +8,7 @@ import pytest
 from moonmind.ports.agent import JobState
 from moonmind.runs.chain import Stage
 from moonmind.runs.machine import Done, Suspend, WaitingReason
+from moonmind.stages.kit.stage_results import SubmitResult
 from tests.support import git_repos
 from tests.support.environment_world import EnvironmentWorld
 from tests.support.plain_wall import require_walls
@@ -246,3 +247,25 @@ def test_a_change_that_cannot_be_set_up_is_told_to_the_agent_and_once_only(
     prompt = world.artifacts.read("codex/prompt-1.1.md").decode()
     assert "no/such" in prompt
     assert "failed" in prompt
+
+
+def test_work_that_is_sent_back_goes_on_in_what_it_had_set_up(made: list[EnvironmentWorld], tmp_path: Path) -> None:
+    world = needing(made, tmp_path, "first\n")
+    world.plays(
+        {"write": "needs.txt", "content": "first\nsecond\n"},
+        {"end": "completed", "message": "T001: done - half"},
+        then=({"exec": "second"}, *USES_IT[1:]),
+    )
+    done = world.drive(Stage.SUBMIT)
+    assert isinstance(done, Done), done
+    world.checkpoints[Stage.SUBMIT] = dict(SubmitResult.read(done.result).resumed().stored())
+    world.numbers[Stage.SUBMIT] += 1
+    world.note = "look again"
+    built = len(world.built.all())
+    begun = world.step(Stage.SUBMIT)
+    assert isinstance(begun, Suspend)
+    assert begun.reason is WaitingReason.AGENT, "it is built already"
+    again = world.drive(Stage.SUBMIT)
+    assert isinstance(again, Done), again
+    assert len(world.built.all()) == built
+    assert again.result["jobKey"].endswith("submit-2")
