@@ -54,6 +54,7 @@ from moonmind.runtime.container import Container
 from moonmind.runtime.schema_upgrade import migrate_in_turn
 from moonmind.runtime.start_wait import when_there
 from moonmind.sample import source as sample
+from moonmind.services.environment_service import EnvironmentService
 from moonmind.services.preview_service import SECONDS as PREVIEW_SECONDS
 from moonmind.services.preview_service import PreviewService
 from moonmind.services.run_service import RunService
@@ -227,6 +228,7 @@ def _build_on(database: Database, settings: Settings, *, publishes: bool, stages
         ),
         tokens=Tokens(database),
         sandbox_pin=sandbox_pin,
+        environments=EnvironmentService(environments, redactor, space=settings.environment_space),
         previews=PreviewService(
             database,
             contexts,

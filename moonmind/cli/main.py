@@ -40,7 +40,8 @@ app = typer.Typer(
     context_settings={
         "help_option_names": ["-h", "--help"],
         # Typer loads pydantic for an option that is neither given nor has a default; its own --help is one.
-        "default_map": {"help": False, "db": {"help": False}, "token": {"help": False}, "sandbox": {"help": False}},
+        "default_map": {"help": False}
+        | {group: {"help": False} for group in ("db", "token", "sandbox", "environment")},
     },
 )
 
@@ -50,6 +51,8 @@ tokens = typer.Typer()
 app.add_typer(tokens, name="token")
 sandboxes = typer.Typer()
 app.add_typer(sandboxes, name="sandbox")
+environments = typer.Typer()
+app.add_typer(environments, name="environment")
 
 RunId = Annotated[str, typer.Argument(metavar="RUN", help="Run ID or a unique prefix of it (4 characters or more).")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
@@ -432,6 +435,48 @@ def reset_sandbox(json: Json = False) -> None:
     from moonmind.cli import sandbox_commands
 
     raise typer.Exit(sandbox_commands.reset(_printer(json)))
+
+
+@environments.callback(invoke_without_command=True)
+def environment(context: typer.Context) -> None:
+    """List or remove what is set up on this host for the tests of repositories.
+
+    Run it on a worker's host, as the worker's user and with its settings.
+    """
+    if context.invoked_subcommand is None:
+        print(context.get_help())
+
+
+@environments.command("list")
+def list_environments(json: Json = False) -> None:
+    """List what is set up on this host, and how much space it takes."""
+    from moonmind.cli import environment_commands
+
+    raise typer.Exit(environment_commands.listing(_printer(json)))
+
+
+@environments.command("remove")
+def remove_environments(
+    what: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[OWNER/NAME | KEY]",
+            help="A repository, or an environment's key or a unique prefix of it (4 digits or more).",
+            show_default=False,
+        ),
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Remove all that is on this host.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Remove it without being asked.")] = False,
+    json: Json = False,
+) -> None:
+    """Remove environments from this host; a run that needs one builds it again.
+
+    Builds under way are stopped. What agents work in is kept; then it exits with 1.
+    """
+    from moonmind.cli import environment_commands
+
+    code = environment_commands.remove(what, everything=everything, yes=yes, printer=_printer(json))
+    raise typer.Exit(code)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -7,6 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from moonmind import wire
+from moonmind.cli.confirmation import confirmed
 from moonmind.cli.exits import Exit, in_commands
 from moonmind.cli.printer import Printer
 from moonmind.cli.run_commands import about_this_checkout, asked_for, started
@@ -50,17 +51,8 @@ def _accepted(found: wire.RunPreview, printer: Printer) -> bool:
         return False
     count = len(found.work)
     boxes = "this box" if count == 1 else f"these {count} boxes"
-    print(f"\nOpen a pull request that ticks {boxes} of {one_line(found.feature or '')}? [y/N] ", end="", flush=True)
-    try:
-        line = sys.stdin.readline()
-    except KeyboardInterrupt:
-        print("\nNothing was started.", file=sys.stderr)
-        raise
-    if line.strip().casefold() in {"y", "yes"}:
-        return True
-    # Without a line feed there was only Ctrl-D.
-    print("Nothing was started." if line else "\nNothing was started.", file=sys.stderr)
-    return False
+    question = f"\nOpen a pull request that ticks {boxes} of {one_line(found.feature or '')}?"
+    return confirmed(question, "Nothing was started.")
 
 
 def sheet(found: wire.RunPreview) -> RenderableType:

@@ -1,7 +1,7 @@
 """The tables of the terminal: a list of runs, one run's sheet, the checks of `doctor`."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from rich.console import Console, Group, RenderableType
@@ -56,13 +56,20 @@ def runs_table(runs: Sequence[SpecWorkflowRun], console: Console) -> Table:
         "PHASE": [Text(one_line(run.phase or "-"), "dim") for run in runs],
         "CREATED": [Text(ago(run.created_at), "dim") for run in runs],
     }
+    return one_line_table(cells, console, cut=_CUT, dropped=_DROPPED)
+
+
+def one_line_table(
+    cells: Mapping[str, Sequence[Text]], console: Console, *, cut: Collection[str], dropped: Sequence[str]
+) -> Table:
+    """List columns by name, each row in one line: those of `cut` may be shortened, then those of `dropped` go, in order."""
     wanted = {name: max(len(name), *(text.cell_len for text in column)) for name, column in cells.items()}
-    widths = _fitted(wanted, console.width)
+    widths = _fitted(wanted, console.width, cut, dropped)
     table = Table(box=None, padding=(0, _GAP, 0, 0), header_style="dim", pad_edge=False)
     for name, width in widths.items():
         table.add_column(name, no_wrap=True, overflow="ellipsis", width=width)
-    for index in range(len(runs)):
-        table.add_row(*(cells[name][index] for name in widths))
+    for row in zip(*(cells[name] for name in widths), strict=True):
+        table.add_row(*row)
     return table
 
 
@@ -70,17 +77,17 @@ def _status(run: SpecWorkflowRun) -> Text:
     return status_text(run.status.value) if run.attention is None else Text("needs answer", "bold yellow")
 
 
-def _fitted(wanted: Mapping[str, int], room: int) -> dict[str, int]:
+def _fitted(wanted: Mapping[str, int], room: int, cut: Collection[str], dropped: Sequence[str]) -> dict[str, int]:
     """Choose columns and their widths: names are cut as far as they can still be told apart, then columns go."""
     widths = dict(wanted)
-    for dropped in (None, *_DROPPED):
-        if dropped is not None:
-            del widths[dropped]
-        least = {name: min(width, _SHORTEST) if name in _CUT else width for name, width in widths.items()}
+    for column in (None, *dropped):
+        if column is not None:
+            del widths[column]
+        least = {name: min(width, _SHORTEST) if name in cut else width for name, width in widths.items()}
         if sum(least.values()) + _GAP * (len(least) - 1) <= room:
             break
     while sum(widths.values()) + _GAP * (len(widths) - 1) > room:
-        longest = max((name for name in widths if name in _CUT), key=lambda name: widths[name], default="ID")
+        longest = max((name for name in widths if name in cut), key=lambda name: widths[name], default="ID")
         if widths[longest] <= 1:
             break
         widths[longest] -= 1

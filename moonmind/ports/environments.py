@@ -62,9 +62,13 @@ class KnownEnvironment:
     environment: Environment
     run: str = ""
     """The id of the one run that it is for; empty: for every run of the repository."""
+    begun_at: datetime | None = None
+    """When its build began, while it is being built."""
     built_at: datetime | None = None
     used_at: datetime | None = None
     """When it was lent last, or built."""
+    lent_to: tuple[str, ...] = ()
+    """Keys of the jobs that work in it, or are about to."""
     seconds: float = 0.0
     size: int = 0
 
@@ -91,9 +95,12 @@ class Environments(Protocol):
         ...
 
     def known(self) -> tuple[KnownEnvironment, ...]:
-        """List what is there and what is being built, by repository and root."""
+        """List what is there and what is being built, by repository and root. Raises AgentUnknown."""
         ...
 
     def remove(self, key: str) -> bool:
-        """Stop its build, and remove it unless it is lent to a job that runs; return True if it is gone."""
+        """Stop its build, and remove it unless it is lent to a job that runs; return True if it is gone.
+
+        Raises AgentUnknown.
+        """
         ...

@@ -29,6 +29,7 @@ from moonmind.runs.records import RunFilter
 from moonmind.runtime.folders import check_state_folder, check_writable, close_to_others
 from moonmind.runtime.server_file import ServerInfo, find
 from moonmind.runtime.upgrades import announce
+from moonmind.services.environment_service import EnvironmentService
 from moonmind.services.preview_service import PreviewService
 from moonmind.services.run_service import RunService
 from moonmind.services.sandbox_pin import SandboxPin
@@ -67,6 +68,7 @@ class Container:
     runs: RunService
     tokens: Tokens
     sandbox_pin: SandboxPin
+    environments: EnvironmentService
     previews: PreviewService
     executor: Executor
     keeper: LeaseKeeper

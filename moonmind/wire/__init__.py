@@ -3,6 +3,7 @@
 from moonmind.wire.base import Instant, Text, WireModel, writable
 from moonmind.wire.preview import PreviewCandidate, PreviewLeft, PreviewTask, RunPreview
 from moonmind.wire.problems import Problem, RunError
+from moonmind.wire.public_environment import HostEnvironment, HostEnvironments, KeptEnvironment, RemovedEnvironments
 from moonmind.wire.public_run import (
     Attention,
     AttentionOption,
@@ -32,7 +33,10 @@ __all__ = [
     "CheckResult",
     "CreateRun",
     "Health",
+    "HostEnvironment",
+    "HostEnvironments",
     "Instant",
+    "KeptEnvironment",
     "NewApiToken",
     "PreviewCandidate",
     "PreviewLeft",
@@ -40,6 +44,7 @@ __all__ = [
     "Problem",
     "Progress",
     "Readiness",
+    "RemovedEnvironments",
     "RetryRun",
     "RunError",
     "RunEvent",

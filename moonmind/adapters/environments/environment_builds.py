@@ -142,30 +142,34 @@ class EnvironmentBuilds:
     def sweep(self, stop: Any = None) -> None:
         """Note how builds ended that nobody waits for any more, and remove what killed ones left and what is used too little."""
         del stop
-        for job in self._known():
-            with contextlib.suppress(AgentUnknown):
-                self._look(_key_of(job))
+        self._note_ends()
         self._store.sweep(lambda key: self._latest(key) in self._running())
         self._store.trim(self._jobs.may_run)
 
     def known(self) -> tuple[KnownEnvironment, ...]:
-        """List what is there and what is being built, by repository and root."""
-        found = [
-            _known(
-                record.key,
-                BuildState.READY,
-                record.build,
-                used_at=self._store.used_at(record.key),
-                size=record.built.size,
-            )
-            for record in self._store.all()
-        ]
-        for job in self._running():
-            with contextlib.suppress(OSError, ValueError, LookupError):  # it ends just now, or begins
-                key = _key_of(job)
-                noted = json.loads((self._store.building(key) / _ORDER).read_bytes())
-                found.append(_known(key, BuildState.BUILDING, Build.from_json(noted)))
-        return tuple(sorted(found, key=lambda one: (one.repository, one.environment.root, one.key)))
+        """List what is there and what is being built, by repository and root. Raises AgentUnknown."""
+        try:
+            self._note_ends()
+            found: list[KnownEnvironment | None] = [
+                KnownEnvironment(
+                    record.key,
+                    BuildState.READY,
+                    record.build.repository,
+                    record.build.environment,
+                    record.build.run,
+                    built_at=record.build.built_at,
+                    used_at=self._store.used_at(record.key),
+                    lent_to=tuple(filter(self._jobs.may_run, self._store.borrowers(record.key))),
+                    seconds=record.build.seconds,
+                    size=record.built.size,
+                )
+                for record in self._store.all()
+            ]
+            found += [self._underway(job) for job in self._running()]
+        except OSError as error:
+            raise AgentUnknown(f"the environments of this host could not be listed: {error}") from error
+        known = (one for one in found if one is not None)
+        return tuple(sorted(known, key=lambda one: (one.repository.casefold(), one.environment.root, one.key)))
 
     def remove(self, key: str) -> bool:
         """Stop its build, and remove it unless it is lent to a job that runs; return True if it is gone. Raises AgentUnknown."""
@@ -178,6 +182,22 @@ class EnvironmentBuilds:
                 return self._store.remove(key, self._jobs.may_run)
         except OSError as error:
             raise AgentUnknown(f"the environment {key} could not be removed: {error}") from error
+
+    def _note_ends(self) -> None:
+        """Keep what builds made, or note their failure, that have ended while nobody waited for them."""
+        for job in self._known():
+            with contextlib.suppress(AgentUnknown):
+                self._look(_key_of(job))
+
+    def _underway(self, job: str) -> KnownEnvironment | None:
+        key = _key_of(job)
+        try:
+            build = Build.from_json(json.loads((self._store.building(key) / _ORDER).read_bytes()))
+        except (FileNotFoundError, ValueError, LookupError):
+            return None  # it ends just now, or begins
+        return KnownEnvironment(
+            key, BuildState.BUILDING, build.repository, build.environment, build.run, begun_at=build.built_at
+        )
 
     def stop_all(self) -> None:
         """Stop every build of this host. Raises AgentUnknown where that is not certain."""
@@ -390,23 +410,6 @@ def _numbered(folder: Path) -> Iterator[tuple[str, str]]:
 
 def _key_of(job: str) -> str:
     return job.partition("/")[2].rpartition("-")[0]
-
-
-def _known(
-    key: str, state: BuildState, build: Build, *, used_at: datetime | None = None, size: int = 0
-) -> KnownEnvironment:
-    ready = state is BuildState.READY
-    return KnownEnvironment(
-        key,
-        state,
-        build.repository,
-        build.environment,
-        build.run,
-        built_at=build.built_at if ready else None,
-        used_at=used_at,
-        seconds=build.seconds,
-        size=size,
-    )
 
 
 def _ready(found: EnvironmentRecord) -> EnvironmentStatus:
