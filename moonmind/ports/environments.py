@@ -50,6 +50,7 @@ class EnvironmentStatus:
     """How long the build took."""
     size: int = 0
     """Bytes on the disk."""
+    failed_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -223,7 +223,7 @@ class EnvironmentBuilds:
         if failed is None:
             return EnvironmentStatus(key, BuildState.ABSENT)
         log = failed.log if failed.log.is_file() else None
-        return EnvironmentStatus(key, BuildState.FAILED, failed.job, failed.message, log)
+        return EnvironmentStatus(key, BuildState.FAILED, failed.job, failed.message, log, failed_at=failed.at)
 
     def _settled(self, key: str, job: str) -> bool:
         failed = self._store.failed(key)
@@ -261,8 +261,8 @@ class EnvironmentBuilds:
         return self._store.seal(key, build, lambda names: self._hidden(place, names))
 
     def _failed(self, key: str, job: str, message: str) -> EnvironmentStatus:
-        noted = self._store.fail(key, message, job, datetime.now(UTC))
-        return EnvironmentStatus(key, BuildState.FAILED, job, message, noted.log if noted.log.is_file() else None)
+        self._store.fail(key, message, job, datetime.now(UTC))
+        return self._look(key)
 
     def _hidden(self, place: Path, names: list[str]) -> set[str]:
         """Return which of these the repository's ignore rules hide, or what packages are installed into, hidden or not.

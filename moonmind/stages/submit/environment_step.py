@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from moonmind.engine.environment_orders import RepositoryEnvironments
@@ -16,6 +17,8 @@ from moonmind.stages.submit.agent_job import SubmitJob
 from moonmind.stages.submit.prompt_inputs import places_in_tree
 
 _LOG_BYTES = 1 << 20
+_NOT_AGAIN = timedelta(hours=1)
+"""A build that no `.moonmind.yml` asks for, and that failed, is left alone for so long: many fail slowly, without a network."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +55,7 @@ def prepare(context: StageContext, plan: Plan, job: SubmitJob) -> Prepared:
         if key is None:
             return Prepared()
         status = environments.look(key)
-        if status.state is BuildState.ABSENT or (status.state is BuildState.FAILED and status.job not in waited_for):
+        if status.state is BuildState.ABSENT or _to_be_built_again(status, waited_for, declared=found.declared):
             status = environments.build(order)
         match status.state:
             case BuildState.READY:
@@ -107,6 +110,13 @@ def _needed(plan: Plan, environments: Sequence[Environment], files: Collection[s
     needed = environments_for(asked, (path.rstrip("/") for path in named.values()))
     root = f"{plan.feature.root}/" if plan.feature.root else ""
     return needed or environments_for(asked, [f"{root}tasks.md"])
+
+
+def _to_be_built_again(status: EnvironmentStatus, waited_for: Sequence[str], *, declared: bool) -> bool:
+    """Return True for a failed build that is tried once more: what was only suggested is not, for a while, in each run."""
+    if status.state is not BuildState.FAILED or status.job in waited_for:
+        return False
+    return declared or status.failed_at is None or datetime.now(UTC) - status.failed_at > _NOT_AGAIN
 
 
 def _use(order: EnvironmentOrder, status: EnvironmentStatus) -> EnvironmentUse:

@@ -133,6 +133,14 @@ def test_what_build_files_only_suggest_is_done_without_if_it_fails(
     assert used["key"] == ""
     assert used["problem"]
     assert "these commands failed" in world.artifacts.read("codex/prompt-1.md").decode()
+    # It would only fail again.
+    other = EnvironmentWorld(tmp_path, "", number=2)
+    made.append(other)
+    assert isinstance(other.step(Stage.DISCOVER), Done)
+    other.plays(*USES_IT[1:])
+    begun = other.step(Stage.SUBMIT)
+    assert isinstance(begun, Suspend)
+    assert begun.reason is WaitingReason.AGENT
 
 
 def test_only_what_a_repository_asks_for_is_set_up_where_the_operator_wants_that(
