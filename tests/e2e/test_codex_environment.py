@@ -56,6 +56,8 @@ class Project:
     """A project whose tests need a package of a registry."""
 
     files: Mapping[str, str]
+    setup: str
+    """The first command that sets it up."""
     written: tuple[str, str]
     """What the agent writes in its first phase: a file and its content."""
     test: str
@@ -83,11 +85,39 @@ def python_project(registry: PackageRegistry, other: PackageRegistry, python: st
             "requirements.txt": "loud==1.0\n",
             "test_hello.py": PYTHON_TEST,
         },
+        setup=setup[0],
         written=("hello/__init__.py", 'import loud\n\nGREETING = loud.shout("hello")\n'),
         test="python -m unittest",
         where="python -c 'import loud, pathlib; print(pathlib.Path(loud.__file__).parts[2])'",
         place=".venv",
         settings={"PIP_INDEX_URL": f"{registry.url}/simple/", "PIP_TRUSTED_HOST": "127.0.0.1"},
+    )
+
+
+def node_project(registry: PackageRegistry, other: PackageRegistry, python: str) -> Project:
+    """Return one whose build files show how it is set up."""
+    locked = registry.add_tarball()
+    about = {"name": "hello", "version": "1.0.0", "dependencies": {"loud": "1.0.0"}}
+    scripts = {"postinstall": f"{python} out_of_reach.py {other.url}/", "test": "node test-hello.js"}
+    lock = {
+        "name": "hello",
+        "version": "1.0.0",
+        "lockfileVersion": 3,
+        "requires": True,
+        "packages": {"": {**about, "hasInstallScript": True}, "node_modules/loud": locked},
+    }
+    return Project(
+        files={
+            "package.json": json.dumps({**about, "scripts": scripts}),
+            "package-lock.json": json.dumps(lock),
+            "test-hello.js": 'require("assert").equal(require("./hello"), "HELLO!");\n',
+        },
+        setup="npm ci",
+        written=("hello/index.js", 'module.exports = require("loud")("hello");\n'),
+        test="npm test",
+        where='node -p \'require.resolve("loud").split("/")[2]\'',
+        place="node_modules",
+        settings={"npm_config_registry": f"{registry.url}/"},
     )
 
 
@@ -126,6 +156,19 @@ def test_tests_of_python_run_with_what_was_installed_once(
         shown = {"MOONMIND_SANDBOX_READ": sys.base_prefix}
     project = python_project(registry, other, python)
     with codex_team(wall, request, empty_postgres_url, user, **project.settings, **shown) as members:
+        two_phases_are_published(members, project, python, registry, other)
+
+
+@pytest.mark.full
+def test_tests_of_node_run_with_what_a_lock_file_names(
+    registry: PackageRegistry, other: PackageRegistry, empty_postgres_url: str, request: pytest.FixtureRequest
+) -> None:
+    if not all(Path("/usr/bin", program).exists() for program in ("node", "npm")):
+        pytest.skip("machine: there is no Node in /usr, where jobs see it")
+    python = str(Path(sys.executable).resolve())
+    project = node_project(registry, other, python)
+    settings = {**project.settings, "MOONMIND_SANDBOX_READ": sys.base_prefix}
+    with codex_team("bubblewrap", request, empty_postgres_url, **settings) as members:
         two_phases_are_published(members, project, python, registry, other)
 
 
@@ -176,7 +219,7 @@ def two_phases_are_published(
         expected |= {f"proof-{number}.txt": f"{project.place}\n".encode(), TASKS: after[TASKS]}
         assert after == before | expected, "and nothing of the environment"
     (pull,) = members.pulls(REPOSITORY)["pulls"]
-    assert "**Set up for the agent:**" in pull["body"]
+    assert f"**Set up for the agent:** `{project.setup}`" in pull["body"]
     assert git_repos.log_of(bare, BRANCH)[1].parents == (base,)
 
 
