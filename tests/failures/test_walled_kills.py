@@ -73,6 +73,12 @@ class Walled:
 
 @pytest.fixture(params=WALLS)
 def walled(request: pytest.FixtureRequest, engine: Engine, tmp_path: Path) -> Walled:
+    if request.param == "bubblewrap":
+        require_walls()
+    return prepared(engine, tmp_path, request.getfixturevalue("docker_engine") if request.param == "docker" else None)
+
+
+def prepared(engine: Engine, folder: Path, docker: DockerEngine | None) -> Walled:
     steps = [
         {"write": "reached", "content": "yes\n"},
         {"wait_for": "/workspace/released"},
@@ -82,17 +88,11 @@ def walled(request: pytest.FixtureRequest, engine: Engine, tmp_path: Path) -> Wa
         {"claim": ["T001", "T002", "T003", "T004"]},
         {"end": "completed", "message": "done"},
     ]
-    script = tmp_path / "script.json"
+    script = folder / "script.json"
     script.write_text(json.dumps({"version": 1, "steps": steps}))
-    engine.team.env |= {"MOONMIND_SCRIPT": str(script), "MOONMIND_SANDBOX": request.param}
-    docker: DockerEngine | None = None
-    if request.param == "bubblewrap":
-        require_walls()
-    if request.param == "docker":
-        docker = request.getfixturevalue("docker_engine")
-        assert docker is not None
-        named = {"DOCKER_HOST": docker.host, "MOONMIND_SANDBOX_IMAGE": docker.image, "PATH": docker.programs}
-        engine.team.env |= named
+    engine.team.env |= {"MOONMIND_SCRIPT": str(script), "MOONMIND_SANDBOX": "docker" if docker else "bubblewrap"}
+    if docker:
+        engine.team.env |= docker.settings
     return Walled(engine, docker)
 
 
@@ -132,3 +132,22 @@ def test_a_cancel_ends_what_is_behind_the_wall(walled: Walled) -> None:
     assert walled.engine.team.finish(walled.run_id)["status"] == "cancelled"
     assert walled.at_work() == []
     assert walled.containers() == []
+
+
+@pytest.mark.docker
+@pytest.mark.full
+def test_another_agent_follows_one_whose_docker_engine_is_killed(
+    engine: Engine, own_engine: DockerEngine, tmp_path: Path
+) -> None:
+    walled = prepared(engine, tmp_path, own_engine)
+    engine.start()
+    walled.begin()
+    known = [kernel.identify(pid) for pid in walled.at_work()]
+    own_engine.kill()
+    until(lambda: not any(process.alive for process in known), "the end of the agent and of what ran it")
+    own_engine.start()
+    walled.handle(attempt=2)
+    until((walled.tree / "reached").exists, "the second agent")
+    walled.release()
+    run = walled.done()
+    assert attempts(engine.team, run, "submit") == {1, 2}

@@ -44,6 +44,6 @@ def codex_team(
     }
     if wall == "docker":
         engine: DockerEngine = request.getfixturevalue("docker_engine")
-        given |= {"DOCKER_HOST": engine.host, "MOONMIND_SANDBOX_IMAGE": engine.image, "PATH": engine.programs}
+        given |= engine.settings
     with team(user, **given, **settings) as made:
         yield made

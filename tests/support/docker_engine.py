@@ -136,6 +136,11 @@ class DockerEngine:
         """Its id."""
         return self.docker("image", "inspect", "--format", "{{.Id}}", self.tag)
 
+    @property
+    def settings(self) -> dict[str, str]:
+        """Return the settings of a MoonMind whose jobs it runs."""
+        return {"DOCKER_HOST": self.host, "MOONMIND_SANDBOX_IMAGE": self.image, "PATH": self.programs}
+
     def start(self) -> None:
         """Start it, and wait until it answers."""
         with (self.folder / "log").open("ab") as log:
@@ -406,6 +411,16 @@ def docker_engine() -> Iterator[DockerEngine]:
     """An engine with an image for jobs, shared by all tests that run at the same time."""
     with engine() as made:
         yield made
+
+
+@pytest.fixture
+def own_engine() -> Iterator[DockerEngine]:
+    """An engine that nobody else uses, and that may be killed."""
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with (CACHE / "killed.lock").open("a") as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        with engine("killed") as made:
+            yield made
 
 
 if __name__ == "__main__":

@@ -1,6 +1,5 @@
 """Jobs in containers of a real engine: what gets through the wall, and that nothing outlives its owner."""
 
-import fcntl
 import io
 import json
 import os
@@ -18,7 +17,7 @@ from moonmind.adapters.sandboxes.docker import NOBODY, Docker
 from moonmind.errors import AgentUnknown, SandboxFailed, SandboxUnavailable
 from moonmind.ports.check import CheckStatus
 from moonmind.ports.sandbox import BoxedCommand, Mount, Wrapped
-from tests.support.docker_engine import CACHE, DockerEngine, engine
+from tests.support.docker_engine import DockerEngine
 from tests.support.docker_jobs import DockerJob, job, sandbox_of
 from tests.support.processes import ROOT
 from tests.support.rootless_engine import USER, as_user, rootless_engine
@@ -254,16 +253,6 @@ def test_a_job_whose_client_was_killed_is_found_and_ended(
     running.sandbox.end(running.mark)
     assert containers(docker_engine, running.sandbox) == []
     running.sandbox.end(running.mark)
-
-
-@pytest.fixture
-def own_engine() -> Iterator[DockerEngine]:
-    """An engine that nobody else uses, and that may be killed."""
-    CACHE.mkdir(parents=True, exist_ok=True)
-    with (CACHE / "killed.lock").open("a") as turn:
-        fcntl.flock(turn, fcntl.LOCK_EX)
-        with engine("killed") as made:
-            yield made
 
 
 def test_a_job_ends_when_its_engine_was_killed(own_engine: DockerEngine, tmp_path: Path) -> None:
