@@ -51,6 +51,8 @@ class EnvironmentStatus:
     size: int = 0
     """Bytes on the disk."""
     failed_at: datetime | None = None
+    by_sandbox: bool = False
+    """It failed because the sandbox was not there or ended under it: another build may go well."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,17 +90,17 @@ class Building:
 
 @pytest.fixture(params=WALLS)
 def building(request: pytest.FixtureRequest, engine: Engine, tmp_path: Path) -> Building:
-    script = tmp_path / "script.json"
-    script.write_text(json.dumps({"version": 1, "steps": STEPS}))
-    engine.team.env |= {"MOONMIND_SCRIPT": str(script), "MOONMIND_SANDBOX": request.param}
-    docker: DockerEngine | None = None
     if request.param == "bubblewrap":
         require_walls()
-    if request.param == "docker":
-        docker = request.getfixturevalue("docker_engine")
-        assert docker is not None
-        named = {"DOCKER_HOST": docker.host, "MOONMIND_SANDBOX_IMAGE": docker.image, "PATH": docker.programs}
-        engine.team.env |= named
+    return prepared(engine, tmp_path, request.getfixturevalue("docker_engine") if request.param == "docker" else None)
+
+
+def prepared(engine: Engine, folder: Path, docker: DockerEngine | None) -> Building:
+    script = folder / "script.json"
+    script.write_text(json.dumps({"version": 1, "steps": STEPS}))
+    engine.team.env |= {"MOONMIND_SCRIPT": str(script), "MOONMIND_SANDBOX": "docker" if docker else "bubblewrap"}
+    if docker:
+        engine.team.env |= docker.settings
     recipe = json.dumps({"environment": {"setup": SETUP}})
     git_repos.make_bare(engine.team.bare(), {**source.files(), ".moonmind.yml": recipe})
     return Building(engine, docker)
@@ -118,12 +118,13 @@ def test_a_build_outlives_its_worker_and_is_waited_for_again(building: Building)
     assert [path.name[-2:] for path in (building.engine.team.state / "jobs/env").iterdir()] == ["-1"]
 
 
-def test_another_build_follows_one_whose_supervisor_is_killed(building: Building) -> None:
+@pytest.mark.parametrize("killed", ["supervisor", pytest.param("wall", marks=pytest.mark.full)])
+def test_another_build_follows_one_whose_supervisor_or_wall_is_killed(building: Building, killed: str) -> None:
     building.engine.start()
     handle = building.begin()
     known = [kernel.identify(pid) for pid in building.processes() if pid != handle["pid"]]
     assert known
-    os.kill(handle["pid"], signal.SIGKILL)
+    os.kill(handle["pid"] if killed == "supervisor" else handle["agent_pid"], signal.SIGKILL)
     building.at_work(2)
     assert not any(process.alive for process in known)
     building.release()
@@ -142,3 +143,21 @@ def test_a_cancel_leaves_the_build_to_the_next_run(building: Building) -> None:
     building.release()
     building.done(again)
     assert [path.name[-2:] for path in (building.engine.team.state / "jobs/env").iterdir()] == ["-1"]
+
+
+@pytest.mark.docker
+@pytest.mark.full
+def test_another_build_follows_one_whose_docker_engine_is_killed(
+    engine: Engine, own_engine: DockerEngine, tmp_path: Path
+) -> None:
+    building = prepared(engine, tmp_path, own_engine)
+    engine.start()
+    handle = building.begin()
+    known = [kernel.identify(pid) for pid in building.processes()]
+    own_engine.kill()
+    until(lambda: not kernel.Process(handle["pid"], handle["started"]).alive, "the end of the build's supervisor")
+    own_engine.start()
+    building.at_work(2)
+    assert not any(process.alive for process in known)
+    building.release()
+    building.done(building.run_id)

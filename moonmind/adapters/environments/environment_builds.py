@@ -223,7 +223,15 @@ class EnvironmentBuilds:
         if failed is None:
             return EnvironmentStatus(key, BuildState.ABSENT)
         log = failed.log if failed.log.is_file() else None
-        return EnvironmentStatus(key, BuildState.FAILED, failed.job, failed.message, log, failed_at=failed.at)
+        return EnvironmentStatus(
+            key,
+            BuildState.FAILED,
+            failed.job,
+            failed.message,
+            log,
+            failed_at=failed.at,
+            by_sandbox=failed.by_sandbox,
+        )
 
     def _settled(self, key: str, job: str) -> bool:
         failed = self._store.failed(key)
@@ -250,7 +258,7 @@ class EnvironmentBuilds:
                 except (EnvironmentRefused, LookupError) as error:
                     words = error.message if isinstance(error, EnvironmentRefused) else "its files are gone"
                     return self._failed(key, job, words)
-            return self._failed(key, job, status.result.message)
+            return self._failed(key, job, status.result.message, by_sandbox=status.result.end is JobEnd.SANDBOX)
 
     def _sealed(self, key: str, status: JobStatus) -> EnvironmentRecord:
         place = self._store.building(key)
@@ -260,8 +268,8 @@ class EnvironmentBuilds:
         )
         return self._store.seal(key, build, lambda names: self._hidden(place, names))
 
-    def _failed(self, key: str, job: str, message: str) -> EnvironmentStatus:
-        self._store.fail(key, message, job, datetime.now(UTC))
+    def _failed(self, key: str, job: str, message: str, *, by_sandbox: bool = False) -> EnvironmentStatus:
+        self._store.fail(key, message, job, datetime.now(UTC), by_sandbox=by_sandbox)
         return self._look(key)
 
     def _hidden(self, place: Path, names: list[str]) -> set[str]:

@@ -119,6 +119,8 @@ class FailedBuild:
     at: datetime
     log: Path
     """What it printed; it need not be there."""
+    by_sandbox: bool = False
+    """The sandbox ended under it, or was not there: no fault of the setup's."""
 
 
 def _environment(body: Mapping[str, Any]) -> Environment:

@@ -98,13 +98,13 @@ class EnvironmentStore:
         self._clear(key)
         return found
 
-    def fail(self, key: str, message: str, job: str, at: datetime) -> FailedBuild:
+    def fail(self, key: str, message: str, job: str, at: datetime, *, by_sandbox: bool = False) -> FailedBuild:
         """Note that a build failed, which has ended, keep what it printed, and remove the rest."""
         with self._lock(key):
             building, place = self.building(key), self._place(key, _FAILED)
             new = self._folder / f"{key}{_FAILING}{secrets.token_hex(8)}"
             new.mkdir(mode=0o700)
-            body = {"v": 1, "message": message, "job": job, "at": at.isoformat()}
+            body = {"v": 1, "message": message, "job": job, "at": at.isoformat(), "by_sandbox": by_sandbox}
             replace_file(new / _FAILURE, json.dumps(body).encode())
             with contextlib.suppress(FileNotFoundError):
                 (building / LOG).rename(new / LOG)
@@ -112,7 +112,7 @@ class EnvironmentStore:
             new.rename(place)
             self._take_away(building)
         self._clear(key)
-        return FailedBuild(key, message, job, at, place / LOG)
+        return FailedBuild(key, message, job, at, place / LOG, by_sandbox)
 
     def failed(self, key: str) -> FailedBuild | None:
         """Return how the key's last build failed; None if it did not."""
@@ -120,7 +120,8 @@ class EnvironmentStore:
         try:
             body = json.loads((place / _FAILURE).read_bytes())
             at = datetime.fromisoformat(body["at"])
-            return FailedBuild(key, str(body["message"]), str(body["job"]), at, place / LOG)
+            by_sandbox = body.get("by_sandbox", False) is True
+            return FailedBuild(key, str(body["message"]), str(body["job"]), at, place / LOG, by_sandbox)
         except (FileNotFoundError, ValueError, LookupError, TypeError):
             return None
 

@@ -120,7 +120,9 @@ def _classify_build(body: Mapping[str, Any], facts: Mapping[str, Any]) -> tuple[
         words = words.format(job="build")
         return end, _with_output(_with_problem(words, body), output)
     if wall := body.get("wall"):  # what built the wall may end with any exit code
-        return JobEnd.SANDBOX, _with_output(_WALLS.get(wall, "the sandbox failed").format(job="build"), output)
+        # A setup that is killed for what it uses is so again and again.
+        end = JobEnd.FAILED if wall == "killed" else JobEnd.SANDBOX
+        return end, _with_output(_WALLS.get(wall, "the sandbox failed").format(job="build"), output)
     if code == 0:
         return JobEnd.COMPLETED, ""
     if number is not None:

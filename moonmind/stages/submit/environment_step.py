@@ -7,7 +7,7 @@ from pathlib import Path
 
 from moonmind.engine.environment_orders import RepositoryEnvironments
 from moonmind.engine.stage_context import StageContext
-from moonmind.errors import EnvironmentFailed
+from moonmind.errors import EnvironmentFailed, SandboxUnavailable
 from moonmind.ports.environments import BuildState, EnvironmentOrder, EnvironmentStatus
 from moonmind.proof.environments.environment_value import Environment, environments_for
 from moonmind.runs.stored_text import storable
@@ -38,8 +38,8 @@ class Prepared:
 def prepare(context: StageContext, plan: Plan, job: SubmitJob) -> Prepared:
     """Look at the environments that the phase needs, and start the builds of those that are not there.
 
-    Raises RecipeUnreadable, and EnvironmentFailed where one that `.moonmind.yml` asks for cannot be built. One that the build
-    files only suggest is done without.
+    Raises RecipeUnreadable, EnvironmentFailed where one that `.moonmind.yml` asks for cannot be built, and SandboxUnavailable
+    where the sandbox ended under a build. One that the build files only suggest is done without if its setup fails.
     """
     environments = context.environments
     if environments is None or not context.agent.takes_environments():
@@ -116,7 +116,9 @@ def _to_be_built_again(status: EnvironmentStatus, waited_for: Sequence[str], *, 
     """Return True for a failed build that is tried once more: what was only suggested is not, for a while, in each run."""
     if status.state is not BuildState.FAILED or status.job in waited_for:
         return False
-    return declared or status.failed_at is None or datetime.now(UTC) - status.failed_at > _NOT_AGAIN
+    return (
+        declared or status.by_sandbox or status.failed_at is None or datetime.now(UTC) - status.failed_at > _NOT_AGAIN
+    )
 
 
 def _use(order: EnvironmentOrder, status: EnvironmentStatus) -> EnvironmentUse:
@@ -132,9 +134,13 @@ def _without(
     one = order.environment
     message = storable(context.redactor.text(status.message)).strip()
     path = _save_log(context, one, status)
+    where = "" if one.root == "." else f" of {one.root}"
+    read = f" The whole log is the artifact {path}." if path else ""
+    if status.by_sandbox:
+        raise SandboxUnavailable(
+            f"The environment{where} could not be built to its end: {message}.{read}", root=one.root
+        )
     if ends:
-        where = "" if one.root == "." else f" of {one.root}"
-        read = f" The whole log is the artifact {path}." if path else ""
         raise EnvironmentFailed(f"The environment{where} cannot be set up: {message}.{read}", root=one.root)
     return EnvironmentUse(root=one.root, setup=one.setup, problem=message or "its setup failed")
 

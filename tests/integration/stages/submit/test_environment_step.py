@@ -1,6 +1,9 @@
 """What a repository's tests need is there before its agent works, and only once built."""
 
+import os
+import signal
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -141,6 +144,49 @@ def test_what_build_files_only_suggest_is_done_without_if_it_fails(
     begun = other.step(Stage.SUBMIT)
     assert isinstance(begun, Suspend)
     assert begun.reason is WaitingReason.AGENT
+
+
+def test_a_build_whose_sandbox_ends_is_tried_again(made: list[EnvironmentWorld], tmp_path: Path) -> None:
+    world = begin(made, tmp_path, "environment:\n  setup: echo begun; while [ ! -e go ]; do sleep 0.05; done\n")
+    begun = world.step(Stage.SUBMIT)
+    assert isinstance(begun, Suspend)
+    job = checkpoint_of(begun)["jobKey"]
+    agent_pid = world.agent.poll(job).agent_pid
+    assert agent_pid is not None
+    until(lambda: any("begun" in log.read_text() for log in tmp_path.rglob("build.log")), "the setup")
+    os.kill(agent_pid, signal.SIGKILL)
+    ended = failed(world.built_and_started())
+    assert (ended.error.code, ended.transient) == ("sandbox_unavailable", True)
+    assert "begun" in world.artifacts.read("environment/1-root.log").decode()
+    world.numbers[Stage.SUBMIT] += 1
+    again = world.step(Stage.SUBMIT)
+    assert isinstance(again, Suspend)
+    assert again.reason is WaitingReason.ENVIRONMENT
+    assert checkpoint_of(again)["jobKey"] not in {job, ""}
+    (building,) = tmp_path.rglob("*.building")
+    (building / "workspace/go").touch()
+
+
+def test_what_was_only_suggested_is_tried_again_if_its_sandbox_had_ended(
+    made: list[EnvironmentWorld], tmp_path: Path
+) -> None:
+    world = EnvironmentWorld(tmp_path, "", number=1)
+    made.append(world)
+    git_repos.commit_to(world.bare, "main", {"package.json": '{"name": "x"}', "bun.lock": "{}"}, "Node")
+    assert isinstance(world.step(Stage.DISCOVER), Done)
+    world.plays(*USES_IT[1:])
+    begun = world.step(Stage.SUBMIT)
+    assert isinstance(begun, Suspend)
+    job = checkpoint_of(begun)["jobKey"]
+    assert isinstance(world.drive(Stage.SUBMIT), Done)
+    key = job.partition("/")[2].rpartition("-")[0]
+    world.built.fail(key, "the sandbox ended", job, datetime.now(UTC), by_sandbox=True)
+    other = EnvironmentWorld(tmp_path, "", number=2)
+    made.append(other)
+    assert isinstance(other.step(Stage.DISCOVER), Done)
+    again = other.step(Stage.SUBMIT)
+    assert isinstance(again, Suspend)
+    assert again.reason is WaitingReason.ENVIRONMENT
 
 
 def test_only_what_a_repository_asks_for_is_set_up_where_the_operator_wants_that(

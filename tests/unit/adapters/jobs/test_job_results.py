@@ -154,7 +154,7 @@ def test_a_build_ends_well_with_exit_code_zero_and_never_by_its_words(output: st
          "the build's log could not be written: No space left"),
         ({"wall": "not built"}, JobEnd.SANDBOX, "the sandbox could not be built"),
         ({"wall": "broken"}, JobEnd.SANDBOX, "the sandbox ended while the build was at work"),
-        ({"wall": "killed", "exit_code": None, "signal": 9}, JobEnd.SANDBOX,
+        ({"wall": "killed", "exit_code": None, "signal": 9}, JobEnd.FAILED,
          "the build was killed (SIGKILL); it may have used more than MOONMIND_SANDBOX_MEMORY, or than the host has"),
         ({"exit_code": None, "signal": 11}, JobEnd.FAILED, "the build was killed by SIGSEGV"),
     ],
