@@ -4,11 +4,12 @@ import contextlib
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
-from typing import Any
+
+import structlog
 
 from moonmind.adapters.environments.environment_record import HOME as HOME_FOLDER
 from moonmind.adapters.environments.environment_record import Build, EnvironmentRecord
@@ -26,7 +27,14 @@ from moonmind.adapters.sandbox_choice import ChosenSandbox, SandboxChoice
 from moonmind.adapters.supervisor.folder import write_whole
 from moonmind.adapters.supervisor.link import URL
 from moonmind.adapters.supervisor.order import Order
-from moonmind.errors import AgentError, AgentUnknown, EnvironmentFailed, EnvironmentRefused
+from moonmind.errors import (
+    AgentError,
+    AgentUnknown,
+    EnvironmentFailed,
+    EnvironmentRefused,
+    MoonMindError,
+    VcsError,
+)
 from moonmind.ports.agent import JobEnd, JobState, JobStatus
 from moonmind.ports.environments import BuildState, EnvironmentOrder, EnvironmentStatus, KnownEnvironment
 from moonmind.ports.sandbox import ENVIRONMENT, WORKSPACE, Mount, SandboxKind
@@ -34,6 +42,8 @@ from moonmind.proof.environments.environment_key import environment_key
 from moonmind.proof.environments.environment_value import ROOT, Environment
 from moonmind.redact import Redactor
 from moonmind.runs import naming
+
+log = structlog.get_logger(__name__)
 
 _OUTPUT_BYTES = 64 << 20
 _PATIENCE = 300.0
@@ -44,7 +54,7 @@ _SETUP = (
     'shell=sh; if command -v bash >/dev/null 2>&1; then shell=bash; fi; for command do printf "$ %s\\n" "$command"; '
     '"$shell" -ec "$command" </dev/null || exit; done'
 )
-_CERTIFICATES = "certificates"
+_CERTIFICATES, _RULES = "certificates", "rules"
 _INSTALLED = frozenset({"node_modules", "__pypackages__", ".pnpm-store"})
 _HABITS: Mapping[str, str] = {
     **TOOLS,
@@ -128,21 +138,25 @@ class EnvironmentBuilds:
                 status = self._look(key)
                 if status.state in (BuildState.READY, BuildState.BUILDING):
                     return status
-                # To its end, since a build counts once it has been started.
+                self._store.trim(self._jobs.may_run)
                 with self._held("jobs"):
-                    running = self._running()
-                    if len(running) >= self._options.most_jobs:
-                        return EnvironmentStatus(key, BuildState.ABSENT, job=running[0])
+                    busy = self._busy(but=key)
+                    if len(busy) >= self._options.most_jobs:
+                        return EnvironmentStatus(key, BuildState.ABSENT, job=busy[0])
                     job = self._begun(key)
-                    self._start(key, job, order)
+                self._start(key, job, order)
                 return EnvironmentStatus(key, BuildState.BUILDING, job, log=self._store.building(key) / LOG)
         except (OSError, ValueError) as error:
             raise AgentUnknown(f"the environment {key} could not be built: {error}") from error
 
-    def sweep(self, stop: Any = None) -> None:
-        """Note how builds ended that nobody waits for any more, and remove what killed ones left and what is used too little."""
-        del stop
-        self._note_ends()
+    def sweep(self, stop: Callable[[], bool] = lambda: False) -> None:
+        """Note how builds ended that nobody waits for any more, and remove what killed ones left and what is used too little.
+
+        `stop` returns True once that has to break off.
+        """
+        self._note_ends(stop)
+        if stop():
+            return
         self._store.sweep(lambda key: self._latest(key) in self._running())
         self._store.trim(self._jobs.may_run)
 
@@ -183,11 +197,15 @@ class EnvironmentBuilds:
         except OSError as error:
             raise AgentUnknown(f"the environment {key} could not be removed: {error}") from error
 
-    def _note_ends(self) -> None:
+    def _note_ends(self, stop: Callable[[], bool] = lambda: False) -> None:
         """Keep what builds made, or note their failure, that have ended while nobody waited for them."""
         for job in self._known():
-            with contextlib.suppress(AgentUnknown):
+            if stop():
+                return
+            try:
                 self._look(_key_of(job))
+            except (MoonMindError, OSError) as error:  # one must not keep the others from being looked at
+                log.warning("environment.not_looked_at", job=job, error=str(error))
 
     def _underway(self, job: str) -> KnownEnvironment | None:
         key = _key_of(job)
@@ -252,12 +270,14 @@ class EnvironmentBuilds:
             if status.result is None:
                 # Its supervisor was killed: whoever needs the environment begins anew.
                 return EnvironmentStatus(key, BuildState.ABSENT)
+            if not (self._store.building(key) / _ORDER).exists():
+                # It was kept, and removed since: this is how an old build ended.
+                return EnvironmentStatus(key, BuildState.ABSENT)
             if status.result.end is JobEnd.COMPLETED:
                 try:
                     return _ready(self._sealed(key, status))
-                except (EnvironmentRefused, LookupError) as error:
-                    words = error.message if isinstance(error, EnvironmentRefused) else "its files are gone"
-                    return self._failed(key, job, words)
+                except (EnvironmentRefused, VcsError) as error:
+                    return self._failed(key, job, error.message)
             return self._failed(key, job, status.result.message, by_sandbox=status.result.end is JobEnd.SANDBOX)
 
     def _sealed(self, key: str, status: JobStatus) -> EnvironmentRecord:
@@ -275,31 +295,35 @@ class EnvironmentBuilds:
     def _hidden(self, place: Path, names: list[str]) -> set[str]:
         """Return which of these the repository's ignore rules hide, or what packages are installed into, hidden or not.
 
-        No configuration of the folder's own is read.
+        The rules are those of the checkout as it was before the build, in a folder that holds nothing else.
         """
         installed = {name for name in names if _is_installed(place / WORKSPACE_FOLDER, name)}
-        service = place / "git"
+        service, rules = place / "git", place / _RULES
+        for name in names:
+            if name.endswith("/"):  # some rules hide folders only
+                (rules / name).mkdir(parents=True, exist_ok=True)
         self._git.run("init", "--quiet", "--bare", "--template=", "--end-of-options", str(service), git_dir=None)
         asked = b"".join(b"./" + os.fsencode(name) + b"\0" for name in names)
         done = self._git.run(
             "check-ignore", "--no-index", "--stdin", "-z",
             # It knows no other pathspecs than literal ones, and refuses to be told so.
             environment={"GIT_LITERAL_PATHSPECS": "0"},
-            git_dir=service, work_tree=place / WORKSPACE_FOLDER, data=asked, accept=(0, 1),
+            git_dir=service, work_tree=rules, data=asked, accept=(0, 1),
         )  # fmt: skip
         return installed | {os.fsdecode(name.removeprefix(b"./")) for name in done.stdout.split(b"\0") if name}
 
     # --- building
 
     def _begun(self, key: str) -> str:
-        """Make sure that nothing of the last build works any more, and take the next number."""
-        last = self._latest(key)
-        if last is not None:
-            self._jobs.stop(last)
-            self._jobs.forget(last)
-        number = int(last.rpartition("-")[2]) + 1 if last is not None else 1
+        """Take the next number, and make sure that nothing of the last build works any more."""
+        last, failed = self._latest(key), self._store.failed(key)
+        number = 1 + max((_number_of(job) for job in (last, failed and failed.job) if job), default=0)
         job = naming.build_key(key, number)
-        self._jobs.folder(job).make()
+        self._jobs.folder(job).make()  # before the last one goes: no number is used twice, whenever this is killed
+        for earlier in self._known():
+            if _key_of(earlier) == key and earlier != job:
+                self._jobs.stop(earlier)
+                self._jobs.forget(earlier)
         return job
 
     def _start(self, key: str, job: str, order: EnvironmentOrder) -> None:
@@ -312,6 +336,7 @@ class EnvironmentBuilds:
         order.check_out(workspace)
         self._require_root(workspace, environment)
         self._store.note_checkout(key)
+        _copy_rules(workspace, place / _RULES)
         home.mkdir(mode=0o700)
         build = Build(order.repository, environment, order.run, chosen.kind, datetime.now(UTC), 0.0)
         write_whole(place / _ORDER, json.dumps(build.as_json()).encode())
@@ -386,17 +411,41 @@ class EnvironmentBuilds:
 
     def _latest(self, key: str) -> str | None:
         jobs = [job for job in self._known() if _key_of(job) == key]
-        return max(jobs, key=lambda job: int(job.rpartition("-")[2]), default=None)
+        return max(jobs, key=_number_of, default=None)
 
     def _running(self) -> list[str]:
         return [job for job in self._jobs.running() if naming.is_build(job)]
 
+    def _busy(self, but: str) -> list[str]:
+        """List the builds that count, those that are about to start among them; a key's own build is not asked for."""
+        busy = []
+        for job in self._known():
+            key = _key_of(job)
+            if key == but:
+                continue
+            if self._jobs.folder(job).locked:
+                if self._look(key).state is BuildState.BUILDING:  # also ends one that has outlived its limit
+                    busy.append(job)
+            elif self._jobs.may_run(job) and self._is_held(f"{key}.build"):
+                busy.append(job)
+        return busy
+
+    def _is_held(self, name: str) -> bool:
+        try:
+            with locked(self._locks / name, 0.0):
+                return False
+        except TimeoutError:
+            return True
+
+    @property
+    def _locks(self) -> Path:
+        return self._options.state_folder / "environments" / ".locks"
+
     @contextlib.contextmanager
     def _held(self, name: str) -> Iterator[None]:
-        folder = self._options.state_folder / "environments" / ".locks"
         with contextlib.ExitStack() as stack:
             try:
-                stack.enter_context(locked(folder / name, _PATIENCE))
+                stack.enter_context(locked(self._locks / name, _PATIENCE))
             except TimeoutError as error:
                 raise AgentUnknown(f"environments are held by another process ({name})") from error
             yield
@@ -414,6 +463,20 @@ def _numbered(folder: Path) -> Iterator[tuple[str, str]]:
         key, _, number = path.name.rpartition("-")
         if key and number.isdecimal():
             yield key, number
+
+
+def _number_of(job: str) -> int:
+    return int(job.rpartition("-")[2])
+
+
+def _copy_rules(checkout: Path, rules: Path) -> None:
+    """Copy the ignore rules of a fresh checkout, before a build can change them, to a folder of their own."""
+    rules.mkdir(mode=0o700)
+    for found in sorted(checkout.rglob(".gitignore")):
+        if found.is_file() and not found.is_symlink():
+            target = rules / found.relative_to(checkout)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(found, target)
 
 
 def _key_of(job: str) -> str:

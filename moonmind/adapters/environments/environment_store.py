@@ -27,7 +27,7 @@ from moonmind.adapters.environments.environment_record import (
 )
 from moonmind.adapters.files import locked, replace_file, sync_folder
 from moonmind.adapters.trees import change_mode, remove_tree
-from moonmind.errors import AgentUnknown
+from moonmind.errors import AgentUnknown, EnvironmentRefused
 
 WORKSPACE, LOG = "workspace", "build.log"
 """Where a build works beside its home, and what it prints."""
@@ -85,6 +85,7 @@ class EnvironmentStore:
             if found is None:
                 made = _made(place, key, ignored)
                 built = take(made, place / WORKSPACE, place / HOME, place / FOLDERS, place / COPIED)
+                self._require_room(built)
                 found = EnvironmentRecord(key, self._place(key), build, built)
                 (place / _BORROWERS).mkdir(mode=0o700, exist_ok=True)
                 (place / _USED).touch()
@@ -206,6 +207,13 @@ class EnvironmentStore:
             return age > grace and not builds(key)
         # Whoever still writes down a failure holds the lock.
         return kind.startswith(_FAILING) or (kind == _FAILED and age > self._unused_seconds)
+
+    def _require_room(self, built: BuiltFiles) -> None:
+        if built.size > self._most_bytes:
+            raise EnvironmentRefused(
+                f"what the setup made takes {built.size / (1 << 30):.1f} GiB, and {self._most_bytes / (1 << 30):.1f} GiB are kept on this host",
+                remediation="Let `setup` in .moonmind.yml install less, or have an operator raise MOONMIND_ENVIRONMENT_SPACE; then retry.",
+            )
 
     def _take_away(self, place: Path) -> None:
         """Let a folder be there no longer, at once; its content goes with `_clear`, or with the next sweep."""

@@ -224,3 +224,86 @@ def test_a_start_that_breaks_leaves_no_build_behind(site: Site, moment: str) -> 
     with pytest.raises(Exception, match="disk is full"):
         site.builds.build(an_order("mkdir build", check_out=breaking))
     assert site.built(an_order("mkdir build")).state is BuildState.READY
+
+
+def test_what_was_trimmed_is_built_again_and_stops_nothing(tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    order = an_order("mkdir build; touch build/x")
+    first = site.built(order)
+    small = EnvironmentStore(site.state / "environments", 0)
+    assert small.trim(lambda _: False) == (first.key,)
+    assert site.builds.look(first.key).state is BuildState.ABSENT
+    site.builds.sweep()
+    assert site.builds.known() == ()
+    again = site.built(order)
+    assert again.state is BuildState.READY
+    record = site.store.find(again.key)
+    assert record is not None
+    assert record.built.folders == ("build",)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "rm .gitignore; mkfifo .gitignore",
+        "echo evil >> .gitignore; echo x > evil",
+        "rm .gitignore; ln -s /etc/passwd .gitignore",
+        "mkdir -p new; echo '*' > new/.gitignore; touch new/evil",
+        "rm .gitignore",
+    ],
+    ids=["pipe", "another rule", "link", "a file of rules of its own", "none"],
+)
+def test_a_build_does_not_decide_what_is_hidden(site: Site, change: str) -> None:
+    status = site.built(an_order(f"mkdir build; touch build/x; {change}"))
+    assert status.state is BuildState.READY, status
+    record = site.store.find(status.key)
+    assert record is not None
+    assert (record.built.folders, record.built.copied) == (("build",), ())
+
+
+@pytest.mark.parametrize("killed", ["before the new folder", "after it"])
+def test_no_number_is_used_twice(site: Site, killed: str) -> None:
+    order = an_order("exit 1")
+    failed = site.built(order)
+    assert failed.job is not None
+    site.builds._jobs.forget(failed.job)
+    if killed == "after it":
+        site.builds._jobs.folder(failed.job.replace("-1", "-2")).make()
+    again = site.built(order)
+    assert again.job == f"env/{failed.key}-{2 if killed == 'before the new folder' else 3}"
+
+
+def test_a_long_check_out_holds_up_no_other_build(tmp_path: Path) -> None:
+    site = Site(tmp_path, most_jobs=2)
+    begun, go = threading.Event(), threading.Event()
+
+    def slow(folder: Path) -> None:
+        begun.set()
+        assert go.wait(60)
+        checking_out(folder)
+
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(site.process().build, an_order("true", check_out=slow))
+        assert begun.wait(60)
+        assert site.builds.build(an_order("sleep 600", "true")).state is BuildState.BUILDING
+        third = site.builds.build(an_order("true", "true", "true"))
+        assert third.state is BuildState.ABSENT, "one that is about to start counts, too"
+        go.set()
+        assert first.result().state is BuildState.BUILDING
+    site.builds.stop_all()
+
+
+def test_a_start_that_was_killed_takes_no_place(tmp_path: Path) -> None:
+    site = Site(tmp_path, most_jobs=1)
+    key = site.key(an_order("sleep 1"))
+    site.builds._jobs.folder(f"env/{key}-1").make()
+    assert site.built(an_order("true")).state is BuildState.READY
+
+
+def test_more_than_there_is_room_for_is_not_kept(tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    site.store = EnvironmentStore(site.state / "environments", 1 << 20)
+    site.builds = site.process()
+    status = site.built(an_order("mkdir build; head -c 3000000 /dev/urandom > build/x"))
+    assert status.state is BuildState.FAILED
+    assert "GiB" in status.message
