@@ -1,13 +1,14 @@
 """Reads from a repository's commits what its tests need, and writes it as orders of environments."""
 
 from collections.abc import Iterable, Mapping
-from pathlib import Path
+from dataclasses import replace
+from functools import cached_property, partial
 
 from moonmind.errors import RecipeUnreadable, VcsRefused
 from moonmind.ports.environments import EnvironmentOrder
 from moonmind.ports.vcs import TreeFile, Vcs
 from moonmind.proof.environments.environment_plan import EnvironmentPlan, plan_environments
-from moonmind.proof.environments.environment_value import Environment, key_paths
+from moonmind.proof.environments.environment_value import ROOT, Environment, key_paths
 from moonmind.proof.recipe import RECIPE_FILE
 from moonmind.proof.recipe_reading import LARGEST
 from moonmind.speckit.project_commands import LARGEST as LARGEST_BUILD_FILE
@@ -30,23 +31,35 @@ class RepositoryEnvironments:
         """The regular files at `commit`, by path."""
 
     def plan(self) -> EnvironmentPlan:
-        """Return what would be set up. Raises RecipeUnreadable, VcsError."""
-        return plan_environments(self._recipe(), list(self.files), self._read)
+        """Return what would be set up. Raises RecipeUnreadable, VcsError.
+
+        A recipe is held to the tree that it stands in; where that has a root and `commit` has it no more, nothing is set up there.
+        """
+        recipe = self._recipe()
+        found = plan_environments(
+            recipe, sorted({*self.files, *self._merged}) if recipe else list(self.files), self._read
+        )
+        if not found.declared:
+            return found if recipe is None else plan_environments(None, list(self.files), self._read)
+        there = tuple(one for one in found.environments if self._has(one.root))
+        return replace(found, environments=there)
 
     def orders(self, environments: Iterable[Environment], run: str = "") -> list[EnvironmentOrder]:
-        """Return what builds them; those whose key files were not merged as they are, are for the one run alone."""
-        before = self.files if self._base == self._commit else self._regular(self._base)
+        """Return what builds them.
+
+        What all runs share is built from merged files only, whatever else `commit` holds. Where its key files were not merged as
+        they are, an environment is built from `commit`, for the one run alone.
+        """
         orders = []
         for environment in environments:
-            paths = key_paths(environment, self.files)
-            content = self._vcs.blobs(self._repository, [self.files[path].object_id for path in paths])
-            merged = _objects(environment, self.files) == _objects(environment, before)
+            objects = _objects(environment, self.files)
+            merged = self._base == self._commit or objects == _objects(environment, self._merged)
             orders.append(
                 EnvironmentOrder(
                     repository=self._repository,
                     environment=environment,
-                    key_files={path: content[self.files[path].object_id] for path in paths},
-                    check_out=self._check_out,
+                    key_files={path: name.encode() for path, name in objects},
+                    check_out=partial(self._vcs.check_out, self._repository, self._base if merged else self._commit),
                     run="" if merged else run,
                 )
             )
@@ -56,8 +69,13 @@ class RepositoryEnvironments:
         """Return the object ids of their key files, by path."""
         return {path: name for one in environments for path, name in _objects(one, self.files)}
 
-    def _check_out(self, folder: Path) -> None:
-        self._vcs.check_out(self._repository, self._commit, folder)
+    @cached_property
+    def _merged(self) -> dict[str, TreeFile]:
+        """The regular files at `base`."""
+        return self.files if self._base == self._commit else self._regular(self._base)
+
+    def _has(self, root: str) -> bool:
+        return root == ROOT or any(path.startswith(f"{root}/") for path in self.files)
 
     def _regular(self, commit: str) -> dict[str, TreeFile]:
         return {one.path: one for one in self._vcs.listing(self._repository, commit) if one.mode in _REGULAR}

@@ -27,7 +27,7 @@ class EnvironmentOrder:
     repository: str
     environment: Environment
     key_files: Mapping[str, bytes]
-    """The content of its key files, by path."""
+    """What stands for the content of its key files, by path: their object ids."""
     check_out: Callable[[Path], None]
     """Writes the repository's files to a folder, which is not there yet."""
     run: str = ""
