@@ -101,6 +101,11 @@ def build_key(environment: str, number: int) -> str:
     return f"{_BUILDS}{environment}-{number}"
 
 
+def is_build_of(key: str, environment: str) -> bool:
+    """Return True for a job that builds this environment."""
+    return is_build(key) and key.removeprefix(_BUILDS).rpartition("-")[0] == environment
+
+
 def is_build(key: str) -> bool:
     """Return True for a job that builds an environment: several runs may wait for it, and none of them may stop it."""
     return key.startswith(_BUILDS)

@@ -5,18 +5,26 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import structlog
+
 from moonmind.engine.environment_orders import RepositoryEnvironments
+from moonmind.engine.lease import LeaseLost, StopRequested
 from moonmind.engine.stage_context import StageContext
-from moonmind.errors import EnvironmentFailed, SandboxUnavailable
+from moonmind.errors import EnvironmentFailed, MoonMindError, SandboxUnavailable, VcsRefused
 from moonmind.ports.environments import BuildState, EnvironmentOrder, EnvironmentStatus
 from moonmind.proof.environments.environment_value import Environment, environments_for
+from moonmind.runs import naming
 from moonmind.runs.stored_text import storable
 from moonmind.stages.kit.plan import Plan
 from moonmind.stages.kit.stage_results import EnvironmentUse, SubmitCheckpoint
 from moonmind.stages.submit.agent_job import SubmitJob
 from moonmind.stages.submit.prompt_inputs import places_in_tree
 
+log = structlog.get_logger(__name__)
+
 _LOG_BYTES = 1 << 20
+_MOST_BUILDS = 5
+"""Of one environment for one attempt: their supervisors are killed, one after the other."""
 _NOT_AGAIN = timedelta(hours=1)
 """A build that no `.moonmind.yml` asks for, and that failed, is left alone for so long: many fail slowly, without a network."""
 
@@ -44,7 +52,7 @@ def prepare(context: StageContext, plan: Plan, job: SubmitJob) -> Prepared:
     environments = context.environments
     if environments is None or not context.agent.takes_environments():
         return Prepared()
-    repository = _at(context, plan, job.before.rebuilt or plan.starting_commit)
+    repository = _where_it_works(context, plan, job)
     found = repository.plan()
     if not found.declared and context.only_declared_environments:
         return Prepared()
@@ -55,8 +63,10 @@ def prepare(context: StageContext, plan: Plan, job: SubmitJob) -> Prepared:
         if key is None:
             return Prepared()
         status = environments.look(key)
-        if status.state is BuildState.ABSENT or _to_be_built_again(status, waited_for, declared=found.declared):
-            status = environments.build(order)
+        if status.state is BuildState.ABSENT and _builds_of(key, waited_for) >= _MOST_BUILDS:
+            status = EnvironmentStatus(key, BuildState.FAILED, message=f"{_MOST_BUILDS} builds ended without a result")
+        elif status.state is BuildState.ABSENT or _to_be_built_again(status, waited_for, declared=found.declared):
+            status = _built(context, order, key, declared=found.declared)
         match status.state:
             case BuildState.READY:
                 _keep_log(context, order.environment, status, since=waited_for)
@@ -80,19 +90,49 @@ def changed_needs(context: StageContext, plan: Plan, job: SubmitJob, wip: str) -
     if not found.declared and context.only_declared_environments:
         return ()
     needed = _needed(plan, found.environments, after.files)
-    before = _at(context, plan, job.before.rebuilt or plan.starting_commit)
+    before = _where_it_works(context, plan, job)
     new, old = after.key_files(needed), before.key_files(needed)
     return tuple(sorted(path for path in {*new, *old} if new.get(path) != old.get(path)))
 
 
 def waiting(kept: SubmitCheckpoint, prepared: Prepared, attempt: int) -> SubmitCheckpoint:
     """Return the checkpoint of a run that waits for builds: it names them, the first as the job that it waits for."""
-    return kept.model_copy(update={"job_key": prepared.waits_for[0], "builds": prepared.waits_for, "attempt": attempt})
+    # All of this attempt: whose end was seen is not built again because another one is waited for now.
+    builds = tuple(dict.fromkeys((*kept.builds, *prepared.waits_for)))
+    return kept.model_copy(update={"job_key": prepared.waits_for[0], "builds": builds, "attempt": attempt})
 
 
 def _waited_for(context: StageContext, job: SubmitJob) -> tuple[str, ...]:
     """Return the builds that this attempt has waited for: it takes their end as it is, another attempt builds anew."""
     return job.checkpoint.builds if job.checkpoint.attempt == context.attempt.number else ()
+
+
+def _built(context: StageContext, order: EnvironmentOrder, key: str, *, declared: bool) -> EnvironmentStatus:
+    """Start a build; of what is only suggested, one that cannot even be started has failed."""
+    assert context.environments is not None  # noqa: S101 - asked by the caller
+    context.lease.check()
+    try:
+        return context.environments.build(order)
+    except (LeaseLost, StopRequested):
+        raise
+    except MoonMindError as error:
+        if declared or error.retryable:
+            raise
+        return EnvironmentStatus(key, BuildState.FAILED, message=error.message)
+
+
+def _builds_of(key: str, jobs: Collection[str]) -> int:
+    return sum(1 for job in jobs if naming.is_build_of(job, key))
+
+
+def _where_it_works(context: StageContext, plan: Plan, job: SubmitJob) -> RepositoryEnvironments:
+    """Return what is needed at the commit that the agent's present environment is of: where it changed that, its own."""
+    if job.before.rebuilt is not None:
+        try:
+            return _at(context, plan, job.before.rebuilt)
+        except VcsRefused:  # on a host that never had the work, or has it under another commit
+            log.warning("environment.not_of_the_change", commit=job.before.rebuilt)
+    return _at(context, plan, plan.starting_commit)
 
 
 def _at(context: StageContext, plan: Plan, commit: str) -> RepositoryEnvironments:
@@ -160,7 +200,7 @@ def _save_log(context: StageContext, environment: Environment, status: Environme
         data = _end_of(status.log)
     except OSError:
         return None  # removed with the environment just now
-    name = "root" if environment.root == "." else environment.root.replace("/", "-")
+    name = "root" if environment.root == "." else naming.path_slug(environment.root)
     path = f"environment/{context.attempt.number}-{name}.log"
     context.artifacts.save("environment_log", path, data, "text/plain; charset=utf-8")
     return path

@@ -78,6 +78,9 @@ def run(context: StageContext) -> Outcome:
 def _start(context: StageContext, plan: Plan, job: SubmitJob) -> Outcome:
     if (opens := context.services.cooldown(QUOTA_COOLDOWN)) is not None:
         return Suspend(WaitingReason.QUOTA, until=opens)
+    # Before it is looked at what the tests of that work need: on another host it comes from the forge and a stored patch.
+    ensure_start(context, plan)
+    resume = _resume_point(context, plan, job)
     prepared = environment_step.prepare(context, plan, job)
     if prepared.waits_for:
         return _wait_for_builds(context, plan, job, prepared)
@@ -88,7 +91,6 @@ def _start(context: StageContext, plan: Plan, job: SubmitJob) -> Outcome:
     context.services.audit_credentials()
     if workflows := _workflows(plan):
         context.services.check_workflows(workflows)
-    ensure_start(context, plan)
     prompt = context.redactor.text(prompt_inputs.prompt_of(context, plan, job))
     context.artifacts.save("prompt", f"codex/prompt-{job.label}.md", prompt.encode(), "text/markdown; charset=utf-8")
     log_path = context.artifacts.grow("codex_logs", job.log_path, "application/x-ndjson")
@@ -97,9 +99,7 @@ def _start(context: StageContext, plan: Plan, job: SubmitJob) -> Outcome:
     if not job.goes_on:
         # No job of this plan has run yet: what lies there is from a plan that discover has replaced since.
         context.vcs.close_workspace(repository, context.run.id)
-    workspace = context.vcs.open_workspace(
-        repository, context.run.id, plan.starting_commit, resume=_resume_point(context, plan, job)
-    )
+    workspace = context.vcs.open_workspace(repository, context.run.id, plan.starting_commit, resume=resume)
     order = AgentJob(
         key=job.key,
         workspace=workspace.path,
@@ -217,6 +217,7 @@ def _next_round(
         "rebuilt": captured.wip,
         "rebuilt_in": context.attempt.number,
         "wip": captured.wip,
+        "partial_patch": captured.patch_path,
         "ended": words,
         "spent_jobs": job.spent + 1,
         "builds": (),

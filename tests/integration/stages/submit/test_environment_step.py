@@ -8,9 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from moonmind.engine.environment_orders import RepositoryEnvironments
 from moonmind.ports.agent import JobState
+from moonmind.ports.environments import EnvironmentOrder
 from moonmind.runs.chain import Stage
 from moonmind.runs.machine import Done, Suspend, WaitingReason
+from moonmind.stages.kit.plan import Plan
 from moonmind.stages.kit.stage_results import SubmitResult
 from tests.support import git_repos
 from tests.support.environment_world import EnvironmentWorld
@@ -323,3 +326,83 @@ def test_work_that_is_sent_back_goes_on_in_what_it_had_set_up(made: list[Environ
     assert isinstance(again, Done), again
     assert len(world.built.all()) == built
     assert again.result["jobKey"].endswith("submit-2")
+
+
+def test_what_all_runs_share_is_built_from_merged_files_only(made: list[EnvironmentWorld], tmp_path: Path) -> None:
+    recipe = "environment:\n  setup: sh setup.sh > $HOME/of-build\n  key_files: [needs.txt]\n"
+    world = EnvironmentWorld(tmp_path, recipe, number=1)
+    made.append(world)
+    git_repos.commit_to(world.bare, "main", {"setup.sh": "echo merged\n", "needs.txt": "a\n"}, "Setup")
+    assert isinstance(world.step(Stage.DISCOVER), Done)
+    plan = Plan.of(world.context(Stage.SUBMIT).results)
+    assert plan is not None
+    base = plan.starting_commit
+    changed = git_repos.commit_to(world.bare, "moonmind/x", {"setup.sh": "echo evil\n", "needs.txt": "a\n"}, "Change")
+    world.vcs.fetch(plan.repository)
+    for commit, files, run in ((changed, "echo merged\n", ""), (base, "echo merged\n", "")):
+        (order,) = repository_orders(world, commit, base)
+        order.check_out(tmp_path / f"out-{commit}")
+        assert (tmp_path / f"out-{commit}/setup.sh").read_text() == files
+        assert order.run == run
+    other = git_repos.commit_to(world.bare, "moonmind/x", {"needs.txt": "b\n"}, "Needs")
+    world.vcs.fetch(plan.repository)
+    (order,) = repository_orders(world, other, base)
+    order.check_out(tmp_path / "own")
+    assert (order.run, (tmp_path / "own/setup.sh").read_text()) == ("a-run", "echo evil\n")
+
+
+def repository_orders(world: EnvironmentWorld, commit: str, base: str) -> list[EnvironmentOrder]:
+    found = RepositoryEnvironments(world.vcs, REPOSITORY, commit, base)
+    return found.orders(found.plan().environments, "a-run")
+
+
+TWO = """environment:
+  - root: a
+    paths: [tests/**]
+    setup: "grep -q ok needs.txt"
+    key_files: [needs.txt]
+  - root: b
+    paths: [refresh_docs/**]
+    setup: "grep -q ok needs.txt"
+    key_files: [needs.txt]
+"""
+
+
+def test_builds_that_fail_one_after_the_other_are_not_built_in_turn(
+    made: list[EnvironmentWorld], tmp_path: Path
+) -> None:
+    world = EnvironmentWorld(tmp_path, TWO, terms={"most_jobs": 1}, number=1)
+    made.append(world)
+    git_repos.commit_to(world.bare, "main", {"a/needs.txt": "ok\n", "b/needs.txt": "ok\n"}, "Needs")
+    assert isinstance(world.step(Stage.DISCOVER), Done)
+    world.plays(
+        {"write": "a/needs.txt", "content": "no\n"},
+        {"write": "b/needs.txt", "content": "no\n"},
+        {"end": "completed", "message": "T001: done - half"},
+        then=USES_IT[1:],
+    )
+    done = world.drive(Stage.SUBMIT)
+    assert isinstance(done, Done), done
+    assert {use["root"] for use in done.result["environments"] if use["problem"]} == {"a", "b"}
+
+
+def test_an_agent_may_move_a_folder_that_the_recipe_names(made: list[EnvironmentWorld], tmp_path: Path) -> None:
+    world = EnvironmentWorld(
+        tmp_path, "environment:\n  root: tests\n  setup: 'true'\n  key_files: ['*.txt']\n", number=1
+    )
+    made.append(world)
+    assert isinstance(world.step(Stage.DISCOVER), Done)
+    world.plays({"exec": "rm -r tests && mkdir checks && touch checks/one.py"}, *USES_IT[1:])
+    done = world.drive(Stage.SUBMIT)
+    assert isinstance(done, Done), done
+
+
+def test_a_suggested_build_that_cannot_be_started_is_done_without(made: list[EnvironmentWorld], tmp_path: Path) -> None:
+    world = EnvironmentWorld(tmp_path, "", terms={"hosts": ("foo..bar",)}, number=1)
+    made.append(world)
+    git_repos.commit_to(world.bare, "main", {"package.json": '{"name": "x"}', "bun.lock": "{}"}, "Node")
+    assert isinstance(world.step(Stage.DISCOVER), Done)
+    world.plays(*USES_IT[1:])
+    done = world.drive(Stage.SUBMIT)
+    assert isinstance(done, Done), done
+    assert done.result["environments"][0]["problem"]
