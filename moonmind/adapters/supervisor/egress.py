@@ -3,7 +3,8 @@
 Names are looked up here, and a connection is made to the very address that was judged: what a name leads to a moment
 later does not matter. With a proxy of the network's own, names are looked up there, and so is it that decides about their
 addresses: that this check is left to it is what an operator who names such a proxy accepts. Here, only what is a private
-address by its writing is refused then.
+address by its writing is refused then. It is asked for tunnels and for nothing else: what answers through one never saw its
+login, and what it says itself, which may quote the login, is not passed on.
 
 What passes through a tunnel is not looked at: whoever runs a listed host decides what is behind it. Redirects are the
 client's to follow, and are judged as any other request.
@@ -37,6 +38,8 @@ _PAUSE_SECONDS = 0.05
 _CHUNK = 65536
 _METHOD = re.compile(r"[A-Z]{1,20}")
 _PLACE = re.compile(r"[!-~]+")
+_PLAIN_METHODS = ("GET", "HEAD", "POST", "PUT")
+"""What package managers use; TRACE, above all, has whoever answers quote what it was sent."""
 
 _Place = tuple[socket.AddressFamily, tuple[Any, ...]]
 """An address with its port, as the system writes both."""
@@ -94,11 +97,15 @@ class EgressProxy:
             target = target_of(place) if method == "CONNECT" else absolute(place)[0]
         except ValueError as error:
             raise NoHead(str(error)) from None
+        if method not in ("CONNECT", *_PLAIN_METHODS):
+            raise NotPassedOn(
+                405, "Method Not Allowed", f"{method} is not passed on, only {', '.join(_PLAIN_METHODS)} and CONNECT"
+            )
         with self._dial(target) as (far, upstream):
-            if method != "CONNECT":
-                ask(near, far, (head, begun), upstream, self.notes)
-                return
             early = self._tunnel(far, target, upstream) if upstream is not None else b""
+            if method != "CONNECT":
+                ask(near, far, (head, begun), self.notes, early)
+                return
             self.notes.receive(len(early))
             near.sendall(head_bytes("HTTP/1.1 200 Connection established", ()) + early)
             relay(near, far, begun, self.notes.receive)
@@ -135,7 +142,10 @@ class EgressProxy:
         head, begun = heard(far, target, self.notes)
         status = head.first[1]
         if not status.startswith("2"):
-            raise self.notes.unreachable(target, f"the network's own proxy answers with status {status}")
+            # Many proxies make tunnels to port 443 alone.
+            hint = "" if target.port == 443 or status == "407" else "; use https, or list it in the worker's NO_PROXY"
+            words = f"the network's own proxy makes no tunnel to it, it answers with status {status}{hint}"
+            raise self.notes.unreachable(target, words)
         return begun
 
 

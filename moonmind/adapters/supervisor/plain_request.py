@@ -1,4 +1,4 @@
-"""One request of HTTP without TLS, passed on to its host, or to the network's proxy, and its answer passed back.
+"""One request of HTTP without TLS, passed on to its host, and its answer passed back.
 
 Each takes a connection of its own on both sides: nothing that follows a request can be taken for another one.
 """
@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from moonmind.adapters.supervisor.egress_hosts import Target, target_of
 from moonmind.adapters.supervisor.egress_notes import EgressNotes, NotPassedOn
 from moonmind.adapters.supervisor.http_head import VERSIONS, Head, NoHead, head_bytes, read_head
-from moonmind.adapters.supervisor.upstream import Upstream
 
 _IDLE_SECONDS = 300.0
 _CHUNK = 65536
@@ -30,9 +29,12 @@ def absolute(place: str) -> tuple[Target, str]:
 
 
 def ask(
-    near: socket.socket, far: socket.socket, asked: tuple[Head, bytes], upstream: Upstream | None, notes: EgressNotes
+    near: socket.socket, far: socket.socket, asked: tuple[Head, bytes], notes: EgressNotes, early: bytes = b""
 ) -> None:
-    """Pass a request on, and its answer back. Raises ValueError, NoHead, NotPassedOn; OSError once there was an answer."""
+    """Pass a request on, and its answer back, of which some came `early`.
+
+    Raises ValueError, NoHead, NotPassedOn; OSError once there was an answer.
+    """
     head, begun = asked
     target, path = absolute(head.first[1])
     length = head.length() or 0
@@ -40,15 +42,13 @@ def ask(
         side.settimeout(_IDLE_SECONDS)
     if length and head.values("expect"):
         near.sendall(head_bytes("HTTP/1.1 100 Continue", ()))
-    if _sent(far, _request(head, target, path, upstream)):
+    if _sent(far, _request(head, target, path)):
         for chunk in _body(near, begun, length):
             if not _sent(far, chunk):
                 break
-    answer, begun = heard(far, target, notes)
+    answer, begun = heard(far, target, notes, early)
     while answer.first[1].startswith("1"):
         answer, begun = heard(far, target, notes, begun)
-    if upstream is not None and answer.first[1] == "407":
-        raise notes.unreachable(target, "the network's own proxy answers with status 407")
     try:
         announced = _announced(head, answer)
     except NoHead as error:
@@ -73,17 +73,15 @@ def heard(far: socket.socket, target: Target, notes: EgressNotes, begun: bytes =
     return found
 
 
-def _request(head: Head, target: Target, path: str, upstream: Upstream | None) -> bytes:
+def _request(head: Head, target: Target, path: str) -> bytes:
     if head.values("transfer-encoding"):
         raise NotPassedOn(411, "Length Required", "a body without a Content-Length is not passed on")
     method, _, version = head.first
     host = target.written if target.port == 80 else str(target)
-    headers = [("Host", host), *head.passed_on("host", "content-length"), ("Connection", "close")]
+    headers = [("Host", host), *head.passed_on("host", "content-length", "max-forwards"), ("Connection", "close")]
     if head.length() is not None:
         headers.append(("Content-Length", str(head.length())))
-    if upstream is None:
-        return head_bytes(f"{method} {path} {version}", headers)
-    return head_bytes(f"{method} http://{host}{path} {version}", [*headers, *upstream.headers])
+    return head_bytes(f"{method} {path} {version}", headers)
 
 
 def _response(answer: Head) -> bytes:

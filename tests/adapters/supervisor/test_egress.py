@@ -59,20 +59,17 @@ class Network(Host):
 
     refuses = 0
 
-    def do_GET(self) -> None:
-        if self.refuses:
-            self.send_error(self.refuses, SECRET)
-            return
-        super().do_GET()
-
     def do_CONNECT(self) -> None:
         self.seen.append((self.command, self.path, self.headers.items(), b""))
+        login = self.headers.get("Proxy-Authorization", "")
         if self.refuses:
-            self.send_error(self.refuses, SECRET)
+            self.send_error(self.refuses, SECRET, login)
             return
-        self.wfile.write(b"HTTP/1.1 200 fine\r\nX-Own: 1\r\n\r\nearly ")
-        self.wfile.write(self.rfile.readline())
-        self.close_connection = True
+        self.wfile.write(f"HTTP/1.1 200 fine\r\nX-Own: {login}\r\n\r\n".encode())
+        if self.path.endswith(":443"):
+            self.wfile.write(b"early ")
+            self.wfile.write(self.rfile.readline())
+            self.close_connection = True
 
 
 @contextlib.contextmanager
@@ -137,7 +134,7 @@ def status(answer: bytes) -> int:
 # --- plain requests
 
 
-@pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT", "DELETE"])
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT"])
 def test_a_request_reaches_its_host_and_the_answer_comes_back(
     host: tuple[int, type[Host]], way_out: Open, method: str
 ) -> None:
@@ -147,7 +144,7 @@ def test_a_request_reaches_its_host_and_the_answer_comes_back(
     body = b"x" * 200_000 if method in ("POST", "PUT") else b""
     head = f"{method} http://{place}/a?b=c HTTP/1.1\r\nHost: evil.example\r\nProxy-Authorization: Basic eDp5\r\n"
     head += "Connection: X-Mine, keep-alive\r\nX-Mine: 1\r\nProxy-Connection: keep-alive\r\nX-Kept: yes\r\n"
-    head += f"TE: trailers\r\nUpgrade: h2c\r\nContent-Length: {len(body)}\r\n\r\n"
+    head += f"Max-Forwards: 0\r\nTE: trailers\r\nUpgrade: h2c\r\nContent-Length: {len(body)}\r\n\r\n"
     answer = say(at, head.encode() + body[:1000], body[1000:])
     assert kind.seen == [(method, "/a?b=c", [("Host", place), ("X-Kept", "yes"), ("Connection", "close"),
                                              ("Content-Length", str(len(body)))], body)]  # fmt: skip
@@ -257,6 +254,10 @@ def test_a_body_that_waits_to_be_asked_for_is_asked_for(host: tuple[int, type[Ho
         (b"CONNECT evil.example:443\xa0PLACE HTTP/1.1\r\n\r\n", 400),
         (b"CONNECT evil.example:443 HTTP/1.1\r\nHost: PLACE\r\n\r\n", 403),
         (b"OPTIONS * HTTP/1.1\r\nHost: PLACE\r\n\r\n", 400),
+        (b"OPTIONS http://PLACE/ HTTP/1.1\r\n\r\n", 405),
+        (b"TRACE http://PLACE/ HTTP/1.1\r\nMax-Forwards: 0\r\n\r\n", 405),
+        (b"TRACK http://PLACE/ HTTP/1.1\r\n\r\n", 405),
+        (b"DELETE http://PLACE/ HTTP/1.1\r\n\r\n", 405),
     ],
 )  # fmt: skip
 def test_what_could_be_read_in_two_ways_reaches_nobody(
@@ -476,7 +477,7 @@ def test_connections_beyond_the_most_wait_for_their_turn(
 
 
 @pytest.mark.parametrize(("login", "shown"), [("", ""), (f"me:{SECRET}@", f"me:{SECRET}"), ("m%40e:p%2Fw@", "m@e:p/w")])
-def test_hosts_are_reached_through_the_networks_proxy(way_out: Open, login: str, shown: str) -> None:
+def test_hosts_are_reached_through_tunnels_of_the_networks_proxy(way_out: Open, login: str, shown: str) -> None:
     with serving(Network) as (port, network):
         proxy, at = way_out("pypi.example", "pypi.example:8080", upstream=f"http://{login}127.0.0.1:{port}")
         plain = say(at, b"GET http://PyPI.example/x HTTP/1.1\r\nProxy-Authorization: Basic eDp5\r\n\r\n")
@@ -485,25 +486,73 @@ def test_hosts_are_reached_through_the_networks_proxy(way_out: Open, login: str,
     assert (status(plain), status(other)) == (200, 200)
     assert tunnel == b"HTTP/1.1 200 Connection established\r\n\r\nearly hello\n"
     assert [(method, path) for method, path, _, _ in network.seen] == [
-        ("GET", "http://pypi.example/x"),
-        ("GET", "http://pypi.example:8080/?q"),
+        ("CONNECT", "pypi.example:80"),
+        ("GET", "/x"),
+        ("CONNECT", "pypi.example:8080"),
+        ("GET", "/?q"),
         ("CONNECT", "pypi.example:443"),
     ]
-    wanted = [f"Basic {base64.b64encode(shown.encode()).decode()}"] if shown else []
-    for _, _, headers, _ in network.seen:
-        assert [value for name, value in headers if name == "Proxy-Authorization"] == wanted
+    encoded = f"Basic {base64.b64encode(shown.encode()).decode()}"
+    for method, _, headers, _ in network.seen:
+        wanted = [encoded] if shown and method == "CONNECT" else []
+        assert [value for name, value in headers if name == "Proxy-Authorization"] == wanted, (
+            "hosts do not see the login"
+        )
     assert proxy.notes.facts()["refused"] == {}
 
 
+@pytest.mark.parametrize("method", ["TRACE", "OPTIONS", "DELETE", "PATCH", "GET", "POST", "CONNECT"])
+@pytest.mark.parametrize("code", [200, 403, 407, 500])
+def test_nobody_behind_the_wall_learns_the_login_of_the_networks_proxy(way_out: Open, method: str, code: int) -> None:
+    def quote(connection: socket.socket) -> None:
+        with connection.makefile("rb") as asked:
+            for status in (code, 200):  # for the tunnel, then what comes through it
+                head = b""
+                while line := asked.readline():
+                    head += line
+                    if line == b"\r\n":
+                        break
+                if not head:
+                    return
+                body = head if status != 200 or b"CONNECT" not in head else b""
+                length = f"Content-Length: {len(body)}\r\n" if body else ""
+                connection.sendall(f"HTTP/1.1 {status} Said\r\n{length}\r\n".encode() + body)
+
+    encoded = base64.b64encode(f"me:{SECRET}".encode())
+    place = "pypi.example:443" if method == "CONNECT" else "http://pypi.example/"
+    with raw_host(quote) as upstream:
+        _, at = way_out("pypi.example", upstream=f"http://me:{SECRET}@{upstream}")
+        with socket.create_connection(("127.0.0.1", at), timeout=20) as connection:
+            connection.sendall(f"{method} {place} HTTP/1.1\r\nMax-Forwards: 0\r\n\r\n".encode())
+            connection.shutdown(socket.SHUT_WR)
+            answer = b""
+            while chunk := connection.recv(65536):
+                answer += chunk
+    assert answer
+    assert encoded not in answer
+    assert SECRET.encode() not in answer
+    if method in {"TRACE", "OPTIONS", "DELETE", "PATCH"}:
+        assert b" 405 " in answer.partition(b"\r\n")[0]
+
+
 @pytest.mark.parametrize(
-    "asked", ["CONNECT pypi.example:443 HTTP/1.1\r\n\r\n", "GET http://pypi.example/ HTTP/1.1\r\n\r\n"]
+    ("asked", "hint"),
+    [
+        ("CONNECT pypi.example:443 HTTP/1.1\r\n\r\n", False),
+        ("CONNECT pypi.example:80 HTTP/1.1\r\n\r\n", True),
+        ("GET http://pypi.example/ HTTP/1.1\r\n\r\n", True),
+    ],
 )
-def test_a_refused_login_is_the_networks_and_is_not_quoted(way_out: Open, asked: str) -> None:
-    with serving(Network, refuses=407) as (port, _):
+@pytest.mark.parametrize("refuses", [403, 405, 407])
+def test_a_refused_tunnel_is_the_networks_and_is_not_quoted(
+    way_out: Open, asked: str, refuses: int, hint: bool
+) -> None:
+    with serving(Network, refuses=refuses) as (port, _):
         proxy, at = way_out("pypi.example", upstream=f"http://me:{SECRET}@127.0.0.1:{port}")
         answer = say(at, asked.encode())
     assert status(answer) == 502
-    assert b"status 407" in answer
+    assert f"status {refuses}".encode() in answer
+    assert (b"use https" in answer) is (hint and refuses != 407)
     assert SECRET.encode() not in answer
     assert proxy.secrets == (SECRET,)
     assert list(proxy.notes.facts()["unreachable"].values()) == [1]
