@@ -133,15 +133,16 @@ class SupervisedAgent(ABC):
         variables: dict[str, str] = {}
         path: list[str] = []
         services: list[tuple[str, str]] = []
+        named = {path for task in job.brief.tasks for path in task.paths}
         for number, key in enumerate(job.environments):
-            lent = lend(store, key, job.key, folder / str(number), wall, job.workspace)
+            lent = lend(store, key, job.key, folder / str(number), wall, job.workspace, named)
             # There is one HOME: the first environment's.
             mounts += [mount for mount in lent.mounts if number == 0 or mount.target != ENVIRONMENT]
             path += [place for place in lent.path if number == 0 or not place.startswith(f"{ENVIRONMENT}/")]
             variables = {**lent.variables, **variables}
             services += [(lent.root, command) for command in lent.start]
             for note in lent.notes:
-                log.warning("environment.not_lent", job=job.key, environment=key, what=note)
+                log.warning("environment.not_lent", job=job.key, environment=key, what=f"to job {job.key}, {note}")
         searched = ":".join((*dict.fromkeys(path), order.environment["PATH"]))
         whole = {**order.environment, **variables, "PATH": searched}
         return replace(order, environment=whole, argv=with_services(services, order.argv)), tuple(mounts)

@@ -3,9 +3,9 @@
 import contextlib
 import os
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from moonmind.adapters import process
 from moonmind.adapters.environments.environment_record import EnvironmentRecord
@@ -35,6 +35,7 @@ OFFLINE: Mapping[str, str] = {
 """There is no network: tools say at once what they lack instead of trying for minutes."""
 _OF_CHECKOUT = (".venv", "venv"), ("node_modules",)
 _IN_HOME = (".local/bin", "bin", "go/bin", ".cargo/bin", ".bun/bin", ".deno/bin")
+_OF_PACKAGES = frozenset({"node_modules", "__pypackages__", ".pnpm-store"})
 _COPY_SECONDS = 600.0
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _CHUNK = 1 << 20
@@ -63,9 +64,18 @@ class Lent:
         return ":".join((*self.path, PATH))
 
 
-def lend(store: EnvironmentStore, key: str, job: str, into: Path, sandbox: Sandbox, workspace: Path) -> Lent:
+def lend(
+    store: EnvironmentStore,
+    key: str,
+    job: str,
+    into: Path,
+    sandbox: Sandbox,
+    workspace: Path,
+    named: Collection[str] = (),
+) -> Lent:
     """Lend an environment to a job that is about to start; `into` is the folder, removed with it, of what it writes there.
 
+    `named` are the paths that the job's tasks name: what it writes there is its work, so nothing is mounted over them.
     The store notes the borrower first, so that the environment stays. What an earlier, killed start left in `into` is
     removed: nothing of the job may run. Raises AgentUnknown where the environment is gone, External where it cannot be
     copied, and OSError.
@@ -82,7 +92,7 @@ def lend(store: EnvironmentStore, key: str, job: str, into: Path, sandbox: Sandb
     mounts = [loan.mount(record.home, ENVIRONMENT, "home")]
     lent = []
     for number, path in enumerate(record.built.folders):
-        if loan.has_place_for(path):
+        if not loan.is_work(number, path, named) and loan.has_place_for(path):
             mounts.append(loan.mount(record.folder(number), f"{WORKSPACE}/{path}", str(number)))
             lent.append(number)
     for number, path in enumerate(record.built.copied):
@@ -124,6 +134,18 @@ class _Loan:
         if os.geteuid() == 0:
             os.chown(upper, found.st_uid, found.st_gid)
         return Mount(source, target, writable=True, upper=upper)
+
+    def is_work(self, number: int, path: str, named: Collection[str]) -> bool:
+        """Return True, and note why, where the job is to write above or below a folder that holds more than packages."""
+        if path.rpartition("/")[2] in _OF_PACKAGES or os.path.lexists(self._record.folder(number) / "pyvenv.cfg"):
+            return False
+        place = PurePosixPath(path)
+        for name in named:
+            task = PurePosixPath(name)
+            if task.parts and (task.is_relative_to(place) or place.is_relative_to(task)):
+                self.notes.append(f"{path}/ is not lent: a task names {name}")
+                return True
+        return False
 
     def has_place_for(self, path: str) -> bool:
         """Make the folder of the workspace over which one is mounted; return False, and note why, where it cannot be had."""

@@ -278,3 +278,26 @@ def test_odd_names_of_folders_are_lent(plain: Loans, name: str) -> None:
     borrower = Borrower(plain.store, plain.sandbox, place, key="odd")
     assert borrower.run("cat", f"/workspace/{name}/file") == "lent\n"
     assert plain.record.build.sandbox is SandboxKind.BUBBLEWRAP
+
+
+@pytest.mark.parametrize(
+    ("folder", "named", "lent"),
+    [
+        ("build", ["build/x.txt"], False),
+        ("build", ["build/deep/x.txt", "src/a.py"], False),
+        ("packages/web/dist", ["packages/web/"], False),
+        ("build", ["builds/x.txt", "src/build"], True),
+        ("node_modules", ["node_modules/x.js"], True),
+        ("packages/web/node_modules", ["packages/web/"], True),
+        ("build", [], True),
+    ],
+)
+def test_what_a_task_is_to_write_is_not_hidden_by_a_loan(
+    plain: Loans, folder: str, named: list[str], lent: bool
+) -> None:
+    built(plain.store, "own", {f"workspace/{folder}/file": "lent\n"})
+    place = plain.root / "state" / "own"
+    (place / "workspace").mkdir(parents=True)
+    found = lend(plain.store, "own", "r/submit-1", place / "into", plain.sandbox, place / "workspace", named)
+    assert (f"/workspace/{folder}" in {mount.target for mount in found.mounts}) is lent
+    assert bool(found.notes) is not lent
