@@ -39,6 +39,7 @@ from moonmind.unknown_variables import unknown_variables
 _MINUTE = 60.0
 _HOUR = 3600.0
 _DAY = 86400.0
+_CREDENTIAL = re.compile(r"TOKEN|KEY|PASS|SECRET|AUTH|CREDENTIAL|LOGIN", re.IGNORECASE)
 _HOST = re.compile(r"(\*\.)?[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9])?(:[0-9]{1,5})?|\[[0-9A-Fa-f:]+\](:[0-9]{1,5})?")
 
 SANDBOXES = ("auto", "docker", "bubblewrap", "codex", "none")
@@ -359,7 +360,8 @@ class Settings(BaseSettings):
         tokens += [value for name, value in ambient_environment().items() if name in {"GH_TOKEN", "GITHUB_TOKEN"}]
         urls = (self.database, self.broker_url, self.result_backend, self.codex_base_url)
         ambient = (value for value in ambient_environment().values() if "://" in value)
-        tokens += [value for name in self.environment_variables if (value := ambient_environment().get(name))]
+        given = [name for name in self.environment_variables if _CREDENTIAL.search(name)]
+        tokens += [value for name in given if (value := ambient_environment().get(name))]
         addresses = [url.removeprefix("db+") for url in (*urls, *ambient) if url]
         return tuple(dict.fromkeys([*(token for token in tokens if len(token) >= 12), *url_secrets(addresses)]))
 

@@ -95,6 +95,8 @@ class JobEnd(StrEnum):
     """The run has made as many calls of the model as it may."""
     UNAVAILABLE = "unavailable"
     """The model service was overloaded or could not be reached; trying again later may help."""
+    SERVICE = "service"
+    """What its environment starts did not start."""
     SANDBOX = "sandbox"
     """The sandbox could not be built, or ended under the agent; trying again later may help."""
 

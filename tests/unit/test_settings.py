@@ -360,4 +360,9 @@ def test_hosts_of_environments_are_taken_with_and_without_ports(hosts: str) -> N
 
 def test_the_values_of_variables_for_set_ups_are_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TOKEN_OF_OURS", "0123456789abcdef")
-    assert "0123456789abcdef" in load_settings(MOONMIND_ENVIRONMENT_VARIABLES="TOKEN_OF_OURS,NOT_SET").secrets()
+    monkeypatch.setenv("AWS_REGION", "ap-southeast-2")
+    monkeypatch.setenv("UV_INDEX_URL", "https://me:a-password-of-it@pypi.example.org/simple")
+    found = load_settings(MOONMIND_ENVIRONMENT_VARIABLES="TOKEN_OF_OURS,NOT_SET,AWS_REGION,UV_INDEX_URL").secrets()
+    assert "0123456789abcdef" in found
+    assert "a-password-of-it" in found
+    assert not {"ap-southeast-2", "https://me:a-password-of-it@pypi.example.org/simple"} & set(found)

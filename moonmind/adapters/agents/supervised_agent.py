@@ -18,7 +18,7 @@ from moonmind.adapters.supervisor.folder import write_whole
 from moonmind.adapters.supervisor.order import Order
 from moonmind.adapters.trees import remove_tree
 from moonmind.errors import AgentError, AgentUnknown
-from moonmind.ports.agent import AgentJob, JobStatus
+from moonmind.ports.agent import AgentJob, JobState, JobStatus
 from moonmind.ports.sandbox import ENVIRONMENT, HOME, WORKSPACE, Mount, Sandbox, SandboxKind
 from moonmind.redact import Redactor
 
@@ -66,7 +66,19 @@ class SupervisedAgent(ABC):
 
     def poll(self, key: str) -> JobStatus:
         """Look at a job by its key alone, from any process of this host. Raises AgentUnknown when that cannot be done."""
-        return self._jobs.poll(key)
+        status = self._jobs.poll(key)
+        if status.state is JobState.ENDED and not status.facts.get("survivors"):
+            self._clear_loans(key)
+        return status
+
+    def _clear_loans(self, key: str) -> None:
+        """Remove what an ended job wrote over what it was lent; what cannot be removed now goes with the run's files."""
+        run, _, label = key.partition("/")
+        place = self._jobs.home(run) / "walled/lent" / label
+        try:
+            remove_tree(place)
+        except OSError as error:
+            log.warning("environment.loan_not_removed", job=key, error=str(error))
 
     def stop(self, key: str) -> None:
         """End the job and return when its processes are provably gone; its result stays. Raises AgentError."""
@@ -135,7 +147,9 @@ class SupervisedAgent(ABC):
         services: list[tuple[str, str]] = []
         named = {path for task in job.brief.tasks for path in task.paths}
         for number, key in enumerate(job.environments):
-            lent = lend(store, key, job.key, folder / str(number), wall, job.workspace, named)
+            lent = lend(
+                store, key, job.key, folder / job.key.rpartition("/")[2] / str(number), wall, job.workspace, named
+            )
             # There is one HOME: the first environment's.
             mounts += [mount for mount in lent.mounts if number == 0 or mount.target != ENVIRONMENT]
             path += [place for place in lent.path if number == 0 or not place.startswith(f"{ENVIRONMENT}/")]

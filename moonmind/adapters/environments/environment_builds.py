@@ -16,7 +16,7 @@ from moonmind.adapters.environments.environment_record import Build, Environment
 from moonmind.adapters.environments.environment_store import LOG, EnvironmentStore
 from moonmind.adapters.environments.environment_store import WORKSPACE as WORKSPACE_FOLDER
 from moonmind.adapters.environments.lending import TOOLS
-from moonmind.adapters.environments.registries import CERTIFICATES, VARIABLES, proxy_variables, way_out
+from moonmind.adapters.environments.registries import CERTIFICATES, proxy_variables, registry_variables, way_out
 from moonmind.adapters.files import locked
 from moonmind.adapters.git import Git, GitOptions
 from moonmind.adapters.jobs.job_environment import walled_environment
@@ -24,9 +24,11 @@ from moonmind.adapters.jobs.job_timing import TIMING, JobTiming
 from moonmind.adapters.jobs.supervised_jobs import Jobs
 from moonmind.adapters.jobs.walled_job import behind
 from moonmind.adapters.sandbox_choice import ChosenSandbox, SandboxChoice
+from moonmind.adapters.supervisor.egress import EgressProxy
 from moonmind.adapters.supervisor.folder import write_whole
 from moonmind.adapters.supervisor.link import URL
 from moonmind.adapters.supervisor.order import Order
+from moonmind.adapters.trees import remove_tree
 from moonmind.errors import (
     AgentError,
     AgentUnknown,
@@ -55,6 +57,8 @@ _SETUP = (
     '"$shell" -ec "$command" </dev/null || exit; done'
 )
 _CERTIFICATES, _RULES = "certificates", "rules"
+_SETTINGS = (".agents", ".claude", ".codex", ".gitconfig", ".netrc", ".npmrc", ".pypirc")
+"""What would speak to agents and tools as their user's own settings, or holds credentials, is not kept of a build's HOME."""
 _INSTALLED = frozenset({"node_modules", "__pypackages__", ".pnpm-store"})
 _HABITS: Mapping[str, str] = {
     **TOOLS,
@@ -282,6 +286,8 @@ class EnvironmentBuilds:
 
     def _sealed(self, key: str, status: JobStatus) -> EnvironmentRecord:
         place = self._store.building(key)
+        for name in _SETTINGS:
+            remove_tree(place / HOME_FOLDER / name)
         noted = json.loads((place / _ORDER).read_bytes())
         build = Build.from_json(
             {**noted, "built_at": datetime.now(UTC).isoformat(), "seconds": status.facts["seconds"]}
@@ -343,6 +349,14 @@ class EnvironmentBuilds:
         folder = self._jobs.folder(job)
         write_whole(folder.sandbox, chosen.kind.value.encode())
         egress = way_out(environment.ecosystems, self._options.hosts, self._options.environment)
+        try:
+            EgressProxy(egress)  # as the supervisor will read it
+        except ValueError as error:
+            raise EnvironmentFailed(
+                f"No environment can be set up: {error}.",
+                remediation="Correct MOONMIND_ENVIRONMENT_HOSTS, the address of the registry, or that of the proxy (HTTPS_PROXY, with "
+                "http://) in the worker's settings; then restart it and retry the run.",
+            ) from None
         variables = {
             **self._variables(job, environment),
             **proxy_variables(URL, egress),
@@ -374,7 +388,7 @@ class EnvironmentBuilds:
         ambient = self._options.environment
         added = {**_HABITS, **dict(environment.variables)}
         found = walled_environment(ambient, added, mark=self._jobs.mark(job), redactor=self._redactor)
-        registries = {name: ambient[name] for name in VARIABLES if ambient.get(name)}
+        registries = registry_variables(ambient, self._options.variables)
         return {**found, **registries, **self._given, "HOME": ENVIRONMENT}
 
     def _certificates(self, folder: Path) -> dict[str, str]:

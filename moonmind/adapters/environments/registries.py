@@ -1,6 +1,7 @@
 """Which hosts a build may reach: the registries of its ecosystems, those that the operator's settings name, and no other."""
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Collection, Iterable, Mapping
 from urllib.parse import urlsplit
 
 from moonmind.adapters.supervisor.order import Egress
@@ -26,6 +27,7 @@ CERTIFICATES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "PIP_CERT", "CURL_CA_BUND
 """Variables that name a file of certificates."""
 
 _PROXIES = ("https_proxy", "HTTPS_PROXY", "http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY")
+_LOGIN = re.compile(r"(\w://)[^/\s,|]*@")
 _OWN = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -36,9 +38,10 @@ def way_out(ecosystems: Iterable[str], named: Iterable[str], ambient: Mapping[st
     """
     public = [host for name in ecosystems for host in HOSTS.get(name, ())]
     operators = [*named, *_registries(ambient)]
-    upstream = next(
-        (ambient[name] for name in _PROXIES if ambient.get(name, "").startswith(("http://", "https://"))), ""
-    )
+    proxies = (ambient[name] for name in _PROXIES if ambient.get(name))
+    upstream = next((proxy for proxy in proxies if not proxy.startswith("socks")), "")
+    if upstream and "://" not in upstream:
+        upstream = f"http://{upstream}"
     direct = ambient.get("no_proxy") or ambient.get("NO_PROXY") or ""
     return Egress(
         hosts=tuple(dict.fromkeys((*public, *operators))),
@@ -46,6 +49,15 @@ def way_out(ecosystems: Iterable[str], named: Iterable[str], ambient: Mapping[st
         upstream=upstream,
         direct=tuple(part.strip() for part in direct.split(",") if part.strip()),
     )
+
+
+def registry_variables(ambient: Mapping[str, str], named: Collection[str]) -> dict[str, str]:
+    """Return the worker's variables of registries, without user and password in their addresses unless the operator named them."""
+    return {
+        name: ambient[name] if name in named else _LOGIN.sub(r"\1", ambient[name])
+        for name in VARIABLES
+        if ambient.get(name)
+    }
 
 
 def proxy_variables(url: str, egress: Egress) -> dict[str, str]:
@@ -64,7 +76,12 @@ def _registries(ambient: Mapping[str, str]) -> list[str]:
         for word in ambient.get(name, "").replace(",", " ").replace("|", " ").split():
             # uv writes `name=https://...`.
             _, _, address = word.rpartition("=") if "://" in word and not word.startswith("http") else ("", "", word)
-            parts = urlsplit(address)
+            try:
+                parts = urlsplit(address)
+                _ = parts.port
+            except ValueError:
+                continue  # no address; the program that is given it will say so
             if parts.scheme in ("http", "https") and parts.hostname:
-                found.append(f"{parts.hostname}:{parts.port or (443 if parts.scheme == 'https' else 80)}")
+                host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+                found.append(f"{host}:{parts.port or (443 if parts.scheme == 'https' else 80)}")
     return found

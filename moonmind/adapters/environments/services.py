@@ -3,11 +3,9 @@
 import shlex
 from collections.abc import Iterable
 
+from moonmind.adapters.jobs.job_results import SERVICE_EXIT, SERVICE_SIGN
 from moonmind.ports.sandbox import WORKSPACE
 from moonmind.proof.environments.environment_value import ROOT
-
-FAILED = 96
-"""Exit code where a service could not be started; what it printed is in the job's standard error."""
 
 
 def with_services(services: Iterable[tuple[str, str]], command: tuple[str, ...]) -> tuple[str, ...]:
@@ -18,10 +16,10 @@ def with_services(services: Iterable[tuple[str, str]], command: tuple[str, ...])
     lines = ["shell=sh; if command -v bash >/dev/null 2>&1; then shell=bash; fi"]
     for root, start in services:
         place = WORKSPACE if root == ROOT else f"{WORKSPACE}/{root}"
-        said = shlex.quote(f"moonmind: `start` of the environment failed: {start}")
+        said = shlex.quote(f"{SERVICE_SIGN}: {start}")
         lines.append(
             f'(cd {shlex.quote(place)} && exec "$shell" -ec {shlex.quote(start)}) </dev/null >&2 '
-            f"|| {{ printf '%s\\n' {said} >&2; exit {FAILED}; }}"
+            f"|| {{ printf '%s\\n' {said} >&2; exit {SERVICE_EXIT}; }}"
         )
     if len(lines) == 1:
         return command

@@ -49,6 +49,10 @@ _CUT_SHORT = {
     "output_limit": (JobEnd.FAILED, "the {job} wrote more output than the limit allows"),
     "log_failed": (JobEnd.FAILED, "the {job}'s log could not be written"),
 }
+SERVICE_EXIT = 96
+"""Exit code of a job of which a service could not be started, and never comes to its own command."""
+SERVICE_SIGN = "moonmind: `start` of the environment failed"
+"""What it says then."""
 _WALLS = {
     "not built": "the sandbox could not be built",
     "broken": "the sandbox ended while the {job} was at work",
@@ -64,7 +68,7 @@ def read_result(body: Mapping[str, Any]) -> JobResult:
     if body.get("plain"):
         end, message = _classify_build(body, facts)
         return JobResult(end=end, message=message, exit_code=body.get("exit_code"))
-    end, message = _classify(body, facts)
+    end, message = _of_services(body) or _classify(body, facts)
     failure: Mapping[str, Any] = facts.get("failure") or {}
     return JobResult(
         end=end,
@@ -81,6 +85,13 @@ def read_result(body: Mapping[str, Any]) -> JobResult:
 def _is_confirmed(end: JobEnd, refusals: Collection[int] | None) -> bool:
     """Return False where only the agent's output says so: its commands can write that, and the key proxy saw no such answer."""
     return refusals is None or end not in _REFUSALS or not _REFUSALS[end].isdisjoint(refusals)
+
+
+def _of_services(body: Mapping[str, Any]) -> tuple[JobEnd, str] | None:
+    """Return how a job ended that never came to its command; None for every other one."""
+    said = str(body.get("stderr") or "").strip()
+    failed = body.get("end") == "exited" and body.get("exit_code") == SERVICE_EXIT and SERVICE_SIGN in said
+    return (JobEnd.SERVICE, said) if failed else None
 
 
 def _classify(body: Mapping[str, Any], facts: Mapping[str, Any]) -> tuple[JobEnd, str]:

@@ -12,6 +12,7 @@ from moonmind.errors import (
     AgentTimeout,
     AgentUnavailable,
     CredentialInvalid,
+    EnvironmentFailed,
     ModelCallLimit,
     MoonMindError,
     SandboxUnavailable,
@@ -31,6 +32,7 @@ _WORDS: Mapping[JobEnd, str] = {
     JobEnd.CREDENTIAL: "The model service refused the agent's credential",
     JobEnd.UNAVAILABLE: "The model service is overloaded or cannot be reached",
     JobEnd.SANDBOX: "The agent's sandbox failed",
+    JobEnd.SERVICE: "What the environment starts did not start, so no agent was started",
 }
 
 _ERRORS: Mapping[JobEnd, type[MoonMindError]] = {
@@ -41,6 +43,7 @@ _ERRORS: Mapping[JobEnd, type[MoonMindError]] = {
     JobEnd.CREDENTIAL: CredentialInvalid,
     JobEnd.UNAVAILABLE: AgentUnavailable,
     JobEnd.SANDBOX: SandboxUnavailable,
+    JobEnd.SERVICE: EnvironmentFailed,
 }
 
 _WAITS: Mapping[JobEnd, WaitingReason] = {

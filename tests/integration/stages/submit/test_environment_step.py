@@ -226,8 +226,9 @@ def test_services_run_beside_the_agent_and_end_with_it(made: list[EnvironmentWor
 
 
 def test_a_service_that_does_not_start_is_named(made: list[EnvironmentWorld], tmp_path: Path) -> None:
-    world = begin(made, tmp_path, "environment:\n  start: 'echo no database here >&2; exit 3'\n")
+    world = begin(made, tmp_path, "environment:\n  start: 'echo no database here, connection refused >&2; exit 3'\n")
     error = failed(world.drive(Stage.SUBMIT)).error
+    assert error.code == "environment_failed"
     assert "no database here" in error.message
     assert "start" in error.message
 

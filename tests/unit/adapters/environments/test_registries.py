@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from moonmind.adapters.environments.registries import HOSTS, proxy_variables, way_out
+from moonmind.adapters.environments.registries import HOSTS, proxy_variables, registry_variables, way_out
 
 URL = "http://127.0.0.1:8484"
 
@@ -74,3 +74,34 @@ def test_what_a_setup_starts_is_reached_directly_unless_a_registry_is_on_this_ma
     found = proxy_variables(URL, way_out([], hosts, {}))
     assert {found[name] for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY")} == {URL}
     assert ("no_proxy" in found) is exempt
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ("https://u:p@pypi.example.org/simple", "https://pypi.example.org/simple"),
+        ("own=https://u:p@uv.example.org/s", "own=https://uv.example.org/s"),
+        ("https://u:p@a.example.org/s https://t@b.example.org/s", "https://a.example.org/s https://b.example.org/s"),
+        ("https://u:p@w@go.example.org|direct", "https://go.example.org|direct"),
+        ("https://plain.example.org/a@b", "https://plain.example.org/a@b"),
+    ],
+)
+def test_logins_of_registries_are_kept_back_unless_they_are_named(value: str, shown: str) -> None:
+    ambient = {"PIP_INDEX_URL": value}
+    assert registry_variables(ambient, []) == {"PIP_INDEX_URL": shown}
+    assert registry_variables(ambient, ["PIP_INDEX_URL"]) == ambient
+
+
+@pytest.mark.parametrize(
+    ("ambient", "hosts", "upstream"),
+    [
+        ({"PIP_INDEX_URL": "http://[::1]:8080/simple"}, ("[::1]:8080",), ""),
+        ({"PIP_INDEX_URL": "http://a.example.org:port/"}, (), ""),
+        ({"HTTPS_PROXY": "proxy:3128"}, (), "http://proxy:3128"),
+    ],
+)
+def test_odd_addresses_are_read_as_programs_read_them(
+    ambient: Mapping[str, str], hosts: tuple[str, ...], upstream: str
+) -> None:
+    found = way_out([], [], ambient)
+    assert (found.hosts, found.upstream) == (hosts, upstream)
