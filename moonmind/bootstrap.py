@@ -228,7 +228,17 @@ def _build_on(database: Database, settings: Settings, *, publishes: bool, stages
         ),
         tokens=Tokens(database),
         sandbox_pin=sandbox_pin,
-        environments=EnvironmentService(environments, redactor, space=settings.environment_space),
+        environments=EnvironmentService(
+            database,
+            environments,
+            agent,
+            forge,
+            vcs,
+            redactor,
+            mode=settings.environments,
+            space=settings.environment_space,
+            admitted=admitted,
+        ),
         previews=PreviewService(
             database,
             contexts,

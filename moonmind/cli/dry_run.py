@@ -1,8 +1,5 @@
 """`moonmind run --dry-run`: what a run would take up, without a run, an agent, a branch or a cent."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
 from rich.table import Table
@@ -11,17 +8,15 @@ from rich.text import Text
 from moonmind import wire
 from moonmind.cli.exits import Exit, in_commands
 from moonmind.cli.printer import Printer
-from moonmind.cli.session import connected, connected_to_temporary, missing_database
+from moonmind.cli.session import connected_to_look
 from moonmind.cli.terminal_tables import checks_table
 from moonmind.cli.terminal_text import one_line
-from moonmind.runtime.container import Container
-from moonmind.settings import load_settings
 from moonmind.speckit.answer import AnswerKind
 
 
 def dry_run(body: wire.CreateRun, *, printer: Printer) -> int:
     """Show the work that a run would take up, and whether it could start."""
-    with _looking() as container:
+    with connected_to_look() as container:
         found = container.previews.preview(body)
 
     def draw(console: Console) -> None:
@@ -41,19 +36,6 @@ def exit_code(found: wire.RunPreview) -> Exit:
     if found.answer in {AnswerKind.PEOPLE_ONLY, AnswerKind.NOTHING_LEFT}:
         return Exit.FINE
     return Exit.FINE if found.ready and found.answer is AnswerKind.WORK else Exit.FAILED
-
-
-@contextmanager
-def _looking() -> Iterator[Container]:
-    """Build the container over the runs there are, or over a database that is removed where there are none."""
-    settings = load_settings()
-    # What goes wrong is in the answer; a log of it would say it twice.
-    if missing_database(settings) is None:
-        with connected(settings, log_level="CRITICAL") as container:
-            yield container
-    else:
-        with connected_to_temporary(settings.state_dir, log_level="CRITICAL") as container:
-            yield container
 
 
 def sheet(found: wire.RunPreview, console: Console) -> RenderableType:

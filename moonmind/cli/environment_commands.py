@@ -1,4 +1,4 @@
-"""The commands `environment list` and `environment remove`: what is set up on this host for the tests of repositories."""
+"""The commands `environment show`, `build`, `list` and `remove`: what is set up on this host for the tests of repositories."""
 
 from collections.abc import Sequence
 
@@ -11,9 +11,11 @@ from moonmind.cli import consoles
 from moonmind.cli.byte_sizes import byte_size
 from moonmind.cli.confirmation import confirmed
 from moonmind.cli.durations import ago, between
+from moonmind.cli.environment_display import SHORT_KEY, BuildView, needs
 from moonmind.cli.exits import Exit
 from moonmind.cli.printer import Printer
-from moonmind.cli.session import connected_to_existing
+from moonmind.cli.sandbox_commands import trying
+from moonmind.cli.session import connected, connected_to_existing, connected_to_look
 from moonmind.cli.terminal_tables import one_line_table
 from moonmind.cli.terminal_text import one_line
 from moonmind.cli.unattended import attended
@@ -23,8 +25,32 @@ from moonmind.ports.environments import BuildState
 _CUT = frozenset({"REPOSITORY", "ROOT", "SETUP"})
 _DROPPED = ("SETUP", "USED", "SIZE")
 """What goes first where there is no room; `--json` has it."""
-_SHORT_KEY, _SHORT_RUN = 11, 8
-"""Characters of a key and of a run's ID that are shown; commands take them."""
+_SHORT_RUN = 8
+
+
+def show(repository: str, *, ref: str | None, printer: Printer) -> int:
+    """Print what a repository needs, and where that stands on this host."""
+    with connected_to_look() as container, trying(container.settings, container.sandbox_pin.read()):
+        found = container.environments.show(repository, ref)
+    printer.answer(found, lambda console: console.print(needs(found)))
+    return Exit.FINE
+
+
+def build(repository: str, *, ref: str | None, printer: Printer) -> int:
+    """Build what a repository needs and is not there, and print what the builds print. Raises EnvironmentFailed."""
+    with connected() as container:
+        with trying(container.settings, container.sandbox_pin.read()):
+            builds = container.environments.build(repository, ref)
+        # The log is for people; a program reads the answer.
+        view = BuildView(builds, consoles.err() if printer.as_json else consoles.out())
+        try:
+            for news in builds.news():
+                view.show(news)
+        except KeyboardInterrupt:
+            view.leave()
+            raise
+    printer.answer(wire.BuiltEnvironments(repository=builds.repository, items=view.ready), lambda _: view.close())
+    return Exit.FINE
 
 
 def listing(printer: Printer) -> int:
@@ -48,7 +74,7 @@ def remove(what: str | None, *, everything: bool, yes: bool, printer: Printer) -
         if chosen and not yes:
             if printer.as_json or not attended():
                 raise InvalidRequest(
-                    f"nothing was removed: {_counted(chosen)} would be, and nobody can be asked here",
+                    f"nothing was removed: {_counted(chosen)} would be, and there is no terminal to ask at",
                     remediation="Run it again with --yes.",
                 )
             console = consoles.out()
@@ -70,7 +96,7 @@ def sheet(found: wire.HostEnvironments, console: Console) -> RenderableType:
 
 def _table(items: Sequence[wire.HostEnvironment], console: Console) -> Table:
     cells: dict[str, list[Text]] = {
-        "KEY": [Text(one.key[:_SHORT_KEY], "bold") for one in items],
+        "KEY": [Text(one.key[:SHORT_KEY], "bold") for one in items],
         "REPOSITORY": [Text(one_line(one.repository)) for one in items],
         "ROOT": [Text(one_line(one.root)) for one in items],
         "SETUP": [Text("; ".join(map(one_line, one.setup)) or "-", "dim") for one in items],
@@ -110,4 +136,4 @@ def _outcome(done: wire.RemovedEnvironments) -> RenderableType:
 
 def _named(one: wire.HostEnvironment) -> str:
     root = "" if one.root == "." else f" {one_line(one.root)}"
-    return f"{one_line(one.repository)}{root} ({one.key[:_SHORT_KEY]})"
+    return f"{one_line(one.repository)}{root} ({one.key[:SHORT_KEY]})"

@@ -54,6 +54,10 @@ app.add_typer(sandboxes, name="sandbox")
 environments = typer.Typer()
 app.add_typer(environments, name="environment")
 
+Repository = Annotated[str, typer.Argument(metavar="OWNER/NAME", help="The repository.")]
+Ref = Annotated[
+    str | None, typer.Option(metavar="BRANCH", help="A branch. Default: the default branch.", show_default=False)
+]
 RunId = Annotated[str, typer.Argument(metavar="RUN", help="Run ID or a unique prefix of it (4 characters or more).")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
 Watch = Annotated[bool, typer.Option("--watch", "-w", help="Follow the run until it ends.")]
@@ -98,7 +102,7 @@ def up(
 
 @app.command()
 def run(
-    repository: Annotated[str, typer.Argument(metavar="OWNER/NAME", help="The repository.")],
+    repository: Repository,
     feature: Annotated[
         str | None, typer.Option(help="The feature's number, folder or path: 042, 042-x, specs/042-x.")
     ] = None,
@@ -145,7 +149,7 @@ def run(
 
 @app.command()
 def reconcile(
-    repository: Annotated[str, typer.Argument(metavar="OWNER/NAME", help="The repository.")],
+    repository: Repository,
     feature: Annotated[
         str | None, typer.Option(help="The feature's number, folder or path: 042, 042-x, specs/042-x.")
     ] = None,
@@ -439,12 +443,35 @@ def reset_sandbox(json: Json = False) -> None:
 
 @environments.callback(invoke_without_command=True)
 def environment(context: typer.Context) -> None:
-    """List or remove what is set up on this host for the tests of repositories.
+    """Show, build, list or remove what is set up on this host for the tests of repositories.
 
     Run it on a worker's host, as the worker's user and with its settings.
     """
     if context.invoked_subcommand is None:
         print(context.get_help())
+
+
+@environments.command("show")
+def show_environments(repository: Repository, ref: Ref = None, json: Json = False) -> None:
+    """Show what the tests of a repository need, and whether it is set up on this host.
+
+    Fetches the repository, and reads .moonmind.yml or else the build files. Nothing is set up.
+    """
+    from moonmind.cli import environment_commands
+
+    raise typer.Exit(environment_commands.show(repository, ref=ref, printer=_printer(json)))
+
+
+@environments.command("build")
+def build_environments(repository: Repository, ref: Ref = None, json: Json = False) -> None:
+    """Set up on this host what the tests of a repository need, before a run does.
+
+    Runs the setup commands of that branch in a sandbox, and prints what they print. Ctrl-C leaves them at work. Exits with 1 if
+    one of them failed.
+    """
+    from moonmind.cli import environment_commands
+
+    raise typer.Exit(environment_commands.build(repository, ref=ref, printer=_printer(json)))
 
 
 @environments.command("list")

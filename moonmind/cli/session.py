@@ -55,6 +55,21 @@ def connected_to_existing() -> Iterator[Container]:
 
 
 @contextmanager
+def connected_to_look() -> Iterator[Container]:
+    """Build the container over the runs there are, or over a database that is removed where there are none.
+
+    Nothing is logged: what goes wrong is in the answer.
+    """
+    settings = load_settings()
+    if missing_database(settings) is None:
+        with connected(settings, log_level="CRITICAL") as container:
+            yield container
+    else:
+        with connected_to_temporary(settings.state_dir, log_level="CRITICAL") as container:
+            yield container
+
+
+@contextmanager
 def connected_to_temporary(state_dir: Path | None, *, log_level: str = "WARNING") -> Iterator[Container]:
     """Build the container over an empty database that is removed at the end; mirrors are kept in `state_dir`."""
     folder = Path(tempfile.mkdtemp(prefix="moonmind-"))

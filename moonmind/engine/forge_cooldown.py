@@ -1,6 +1,7 @@
 """The forge's cooldown: one run that is told to wait writes it, and all of them wait."""
 
 import random
+from datetime import datetime
 
 from moonmind.engine.stage_context import StageContext
 from moonmind.errors import ForgeLimited, Unavailable
@@ -17,9 +18,9 @@ def held_back(context: StageContext) -> Suspend | None:
     return None if opens is None else Suspend(WaitingReason.RATE_LIMIT, until=opens)
 
 
-def unavailable(wait: Suspend) -> Unavailable:
+def unavailable(until: datetime | None) -> Unavailable:
     """Return the error for whoever waits for an answer now."""
-    moment = f"{wait.until:%Y-%m-%d %H:%M:%S} UTC"
+    moment = f"{until:%Y-%m-%d %H:%M:%S} UTC"
     return Unavailable(f"the forge asked to wait until {moment}", remediation="Ask again after that.")
 
 

@@ -79,6 +79,17 @@ class KnownEnvironment:
 class Environments(Protocol):
     """The environments of this installation on this host. All calls are quick: builds are jobs of their own."""
 
+    def why_not(self) -> str | None:
+        """Return why nothing is built here: jobs are behind no wall; None where they are.
+
+        Raises SandboxFailed, SandboxUnavailable.
+        """
+        ...
+
+    def hosts(self, environment: Environment) -> tuple[str, ...]:
+        """List the hosts that its build may reach."""
+        ...
+
     def key(self, order: EnvironmentOrder) -> str | None:
         """Return the name of what the order asks for; None where jobs are behind no wall, and nothing is built.
 

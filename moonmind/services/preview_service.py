@@ -133,7 +133,7 @@ def _asked(choose: Callable[[StageContext], Preview], context: StageContext) -> 
     try:
         return choose(context)
     except ForgeLimited as error:
-        raise forge_cooldown.unavailable(forge_cooldown.suspend(context, error)) from error
+        raise forge_cooldown.unavailable(forge_cooldown.suspend(context, error).until) from error
 
 
 def with_workflow_right(checks: Sequence[Check], outputs: Mapping[str, Any]) -> list[Check]:

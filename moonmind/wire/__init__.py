@@ -3,7 +3,16 @@
 from moonmind.wire.base import Instant, Text, WireModel, writable
 from moonmind.wire.preview import PreviewCandidate, PreviewLeft, PreviewTask, RunPreview
 from moonmind.wire.problems import Problem, RunError
-from moonmind.wire.public_environment import HostEnvironment, HostEnvironments, KeptEnvironment, RemovedEnvironments
+from moonmind.wire.public_environment import (
+    BuiltEnvironment,
+    BuiltEnvironments,
+    HostEnvironment,
+    HostEnvironments,
+    KeptEnvironment,
+    RemovedEnvironments,
+    RepositoryEnvironment,
+    RepositoryEnvironments,
+)
 from moonmind.wire.public_run import (
     Attention,
     AttentionOption,
@@ -30,6 +39,8 @@ __all__ = [
     "ApiToken",
     "Attention",
     "AttentionOption",
+    "BuiltEnvironment",
+    "BuiltEnvironments",
     "CheckResult",
     "CreateRun",
     "Health",
@@ -45,6 +56,8 @@ __all__ = [
     "Progress",
     "Readiness",
     "RemovedEnvironments",
+    "RepositoryEnvironment",
+    "RepositoryEnvironments",
     "RetryRun",
     "RunError",
     "RunEvent",

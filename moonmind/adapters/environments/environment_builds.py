@@ -27,7 +27,7 @@ from moonmind.adapters.sandbox_choice import ChosenSandbox, SandboxChoice
 from moonmind.adapters.supervisor.egress import EgressProxy
 from moonmind.adapters.supervisor.folder import write_whole
 from moonmind.adapters.supervisor.link import URL
-from moonmind.adapters.supervisor.order import Order
+from moonmind.adapters.supervisor.order import Egress, Order
 from moonmind.adapters.trees import remove_tree
 from moonmind.errors import (
     AgentError,
@@ -106,6 +106,15 @@ class EnvironmentBuilds:
         self._given = given
         self._secrets = (*options.secrets, *given.values())
         self._redactor = Redactor(options.secrets)
+
+    def why_not(self) -> str | None:
+        """Return why nothing is built here: jobs are behind no wall. Raises SandboxFailed, SandboxUnavailable."""
+        chosen = self._chosen()
+        return chosen.check.message if chosen.wall is None else None
+
+    def hosts(self, environment: Environment) -> tuple[str, ...]:
+        """List the hosts that its build may reach."""
+        return self._way_out(environment).hosts
 
     def key(self, order: EnvironmentOrder) -> str | None:
         """Return the name of what the order asks for; None where jobs are behind no wall. Raises SandboxFailed, SandboxUnavailable."""
@@ -348,7 +357,7 @@ class EnvironmentBuilds:
         write_whole(place / _ORDER, json.dumps(build.as_json()).encode())
         folder = self._jobs.folder(job)
         write_whole(folder.sandbox, chosen.kind.value.encode())
-        egress = way_out(environment.ecosystems, self._options.hosts, self._options.environment)
+        egress = self._way_out(environment)
         try:
             EgressProxy(egress)  # as the supervisor will read it
         except ValueError as error:
@@ -383,6 +392,9 @@ class EnvironmentBuilds:
         )
         cwd = WORKSPACE if environment.root == ROOT else f"{WORKSPACE}/{environment.root}"
         self._jobs.start(job, behind(chosen.wall, whole, self._jobs, job, mounts, cwd=cwd))
+
+    def _way_out(self, environment: Environment) -> Egress:
+        return way_out(environment.ecosystems, self._options.hosts, self._options.environment)
 
     def _variables(self, job: str, environment: Environment) -> dict[str, str]:
         ambient = self._options.environment

@@ -38,6 +38,11 @@ class Environment:
     ecosystems: tuple[str, ...] = ()
     """Whose registries of packages the setup asks: `pypi`, `npm`, `go`, `crates`, `maven`."""
 
+    @property
+    def empty(self) -> bool:
+        """Return True if it asks for nothing that could be set up, started or set."""
+        return not (self.setup or self.start or self.variables)
+
     def as_json(self) -> dict[str, Any]:
         """Return it for programs and digests."""
         return {

@@ -51,7 +51,7 @@ def run(context: StageContext) -> Outcome:
 def preview(context: StageContext) -> Preview:
     """Find out what `run` would choose; raises what it raises before it has chosen, and Unavailable while the forge waits."""
     if (wait := forge_cooldown.held_back(context)) is not None:
-        raise forge_cooldown.unavailable(wait)
+        raise forge_cooldown.unavailable(wait.until)
     with forge_answers.noted(context):
         chosen = _choose(context)
     if isinstance(chosen, NothingToDo):

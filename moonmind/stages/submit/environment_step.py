@@ -145,7 +145,7 @@ def _at(context: StageContext, plan: Plan, commit: str) -> RepositoryEnvironment
 
 def _needed(plan: Plan, environments: Sequence[Environment], files: Collection[str]) -> tuple[Environment, ...]:
     """Return those that the phase's files need; of a phase that names no file, those of its feature's project."""
-    asked = [one for one in environments if one.setup or one.start or one.variables]
+    asked = [one for one in environments if not one.empty]
     named = places_in_tree(plan.targets, plan.feature.root, files)
     needed = environments_for(asked, (path.rstrip("/") for path in named.values()))
     root = f"{plan.feature.root}/" if plan.feature.root else ""

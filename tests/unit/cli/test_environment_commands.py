@@ -14,12 +14,14 @@ from moonmind import wire
 from moonmind.adapters.environments.environment_store import EnvironmentStore
 from moonmind.cli import consoles
 from moonmind.cli.environment_commands import sheet
+from moonmind.cli.main import main
 from moonmind.ports.environments import BuildState
 from moonmind.proof.environments.environment_value import Environment
 from moonmind.runs import naming
 from moonmind.runs.chain import Stage
 from moonmind.runtime.container import Container
 from tests.support.built_environments import build_of, built
+from tests.support.git_repos import make_bare
 
 Command = Callable[..., int]
 Capture = pytest.CaptureFixture[str]
@@ -120,7 +122,7 @@ def test_what_a_job_works_in_is_kept_and_named(
         ((), 2, "not clear"),
         (("acme/shop", "--all"), 2, "not clear"),
         (("acme/shop",), 2, "2 environments, "),
-        (("--all",), 2, "nobody can be asked"),
+        (("--all",), 2, "no terminal to ask at"),
         (("acme/shop", "--json"), 2, "Run it again with --yes"),
         (("aaa",), 2, "neither OWNER/NAME nor the key"),
         (("v1-",), 2, "neither OWNER/NAME nor the key"),
@@ -151,12 +153,32 @@ def test_a_key_that_is_too_short_to_tell_names_those_that_it_may_be(
 def test_without_an_installation_none_is_made(
     installation: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch, command: str
 ) -> None:
-    from moonmind.cli.main import main
-
     missing = installation / "elsewhere" / "moonmind.db"
     monkeypatch.setenv("DATABASE_URL", f"sqlite:///{missing}")
     assert main(["environment", command, *(["--all", "--yes"] if command == "remove" else [])]) == 3
     assert "does not exist" in capsys.readouterr().err
+    assert not missing.parent.exists()
+
+
+def test_without_a_wall_show_says_why_and_build_refuses(moonmind: Command, installation: Path, capsys: Capture) -> None:
+    make_bare(installation / "repositories/acme/shop.git", {".moonmind.yml": "environment:\n  setup: make\n"})
+    assert moonmind("environment", "show", "acme/shop") == 0
+    assert "nothing is set up on this host: jobs run without a sandbox" in capsys.readouterr().out
+    assert moonmind("environment", "show", "acme/shop", "--json") == 0
+    told = wire.RepositoryEnvironments.model_validate_json(capsys.readouterr().out)
+    assert ([one.setup for one in told.environments], told.not_here is not None) == ([["make"]], True)
+    assert moonmind("environment", "build", "acme/shop") == 4
+    assert "nothing is set up on this host" in capsys.readouterr().err
+    assert moonmind("environment", "show", "acme/shop", "--ref", "gone") == 3
+    assert "has no branch 'gone'" in capsys.readouterr().err
+
+
+def test_show_makes_no_installation(installation: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    missing = installation / "elsewhere" / "moonmind.db"
+    monkeypatch.setenv("DATABASE_URL", f"sqlite:///{missing}")
+    make_bare(installation / "repositories/acme/shop.git", {"README.md": "hello"})
+    assert main(["environment", "show", "acme/shop"]) == 0
+    assert "nothing would be set up" in capsys.readouterr().out
     assert not missing.parent.exists()
 
 

@@ -74,4 +74,4 @@ def test_a_longer_cooldown_is_not_shortened(room: EngineRoom) -> None:
 )
 def test_the_end_of_a_cooldown_is_said_with_its_day(until: str) -> None:
     wait = Suspend(WaitingReason.RATE_LIMIT, until=datetime.fromisoformat(until).replace(tzinfo=UTC))
-    assert forge_cooldown.unavailable(wait).message == f"the forge asked to wait until {until} UTC"
+    assert forge_cooldown.unavailable(wait.until).message == f"the forge asked to wait until {until} UTC"
