@@ -73,8 +73,7 @@ class SupervisedAgent(ABC):
 
     def _clear_loans(self, key: str) -> None:
         """Remove what an ended job wrote over what it was lent; what cannot be removed now goes with the run's files."""
-        run, _, label = key.partition("/")
-        place = self._jobs.home(run) / "walled/lent" / label
+        place = self._jobs.home_of(key) / "walled/lent" / key.rpartition("/")[2]
         try:
             remove_tree(place)
         except OSError as error:

@@ -66,6 +66,10 @@ class Jobs:
         """Return a job's folder. Raises AgentError for a key that would leave ours."""
         return JobFolder(_below(self._jobs, key))
 
+    def home_of(self, key: str) -> Path:
+        """Return where the agent home of a job's run is, whether it is there or not."""
+        return _below(self._homes, key.partition("/")[0])
+
     def home(self, home_key: str) -> Path:
         """Return the agent home of a run, made if missing, for this user alone."""
         home = _below(self._homes, home_key)

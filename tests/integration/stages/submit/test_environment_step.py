@@ -407,3 +407,11 @@ def test_a_suggested_build_that_cannot_be_started_is_done_without(made: list[Env
     done = world.drive(Stage.SUBMIT)
     assert isinstance(done, Done), done
     assert done.result["environments"][0]["problem"]
+
+
+def test_what_a_job_wrote_over_a_loan_goes_with_the_job(made: list[EnvironmentWorld], tmp_path: Path) -> None:
+    world = begin(made, tmp_path)
+    assert isinstance(world.drive(Stage.SUBMIT), Done)
+    homes = tmp_path / "host-one/homes"
+    assert [path.name for path in homes.iterdir()] == [str(world.run_id)], "a build has no home"
+    assert list((homes / str(world.run_id) / "walled/lent").iterdir()) == []
