@@ -13,13 +13,14 @@ from moonmind.ports.agent import JobState
 from moonmind.ports.environments import EnvironmentOrder
 from moonmind.runs.chain import Stage
 from moonmind.runs.machine import Done, Suspend, WaitingReason
+from moonmind.sample import source
 from moonmind.stages.kit.plan import Plan
 from moonmind.stages.kit.stage_results import SubmitResult
 from tests.support import git_repos
 from tests.support.environment_world import EnvironmentWorld
 from tests.support.plain_wall import require_walls
 from tests.support.stage_parts import REPOSITORY, checkpoint_of
-from tests.support.stage_world import failed
+from tests.support.stage_world import TASKS, failed
 from tests.support.waiting import until
 
 TOOL = "mkdir -p .venv/bin; printf '#!/bin/sh\\necho made >> %s' made-by-tool > .venv/bin/tool; chmod +x .venv/bin/tool; touch .venv/pyvenv.cfg"
@@ -415,3 +416,18 @@ def test_what_a_job_wrote_over_a_loan_goes_with_the_job(made: list[EnvironmentWo
     homes = tmp_path / "host-one/homes"
     assert [path.name for path in homes.iterdir()] == [str(world.run_id)], "a build has no home"
     assert list((homes / str(world.run_id) / "walled/lent").iterdir()) == []
+
+
+def test_a_file_that_a_task_names_is_taken_where_the_setup_made_its_folder(
+    made: list[EnvironmentWorld], tmp_path: Path
+) -> None:
+    world = EnvironmentWorld(tmp_path, "environment:\n  setup: mkdir build && echo made > build/made\n")
+    made.append(world)
+    text = source.files()[TASKS].decode().replace("tests/test_setup.py", "build/named.txt")
+    git_repos.commit_to(world.bare, "main", {TASKS: text, ".gitignore": "build/\n"}, "Name a hidden file")
+    assert isinstance(world.step(Stage.DISCOVER), Done)
+    world.plays({"write": "build/named.txt", "content": "named\n"}, *USES_IT[1:])
+    done = world.drive(Stage.SUBMIT)
+    assert isinstance(done, Done), done
+    changed = {change.path for change in world.vcs.changes(REPOSITORY, str(world.tip("main")), done.result["wip"])}
+    assert changed == {"build/named.txt", "refresh_docs/__init__.py"}
