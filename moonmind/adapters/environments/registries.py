@@ -52,12 +52,13 @@ def way_out(ecosystems: Iterable[str], named: Iterable[str], ambient: Mapping[st
 
 
 def registry_variables(ambient: Mapping[str, str], named: Collection[str]) -> dict[str, str]:
-    """Return the worker's variables of registries, without user and password in their addresses unless the operator named them."""
-    return {
-        name: ambient[name] if name in named else _LOGIN.sub(r"\1", ambient[name])
-        for name in VARIABLES
-        if ambient.get(name)
-    }
+    """Return the worker's variables of registries, without user and password in their addresses unless the operator named them.
+
+    One of which it is not certain that the login is gone is left out.
+    """
+    found = {name: ambient[name] for name in VARIABLES if ambient.get(name)}
+    shown = {name: value if name in named else _LOGIN.sub(r"\1", value) for name, value in found.items()}
+    return {name: value for name, value in shown.items() if name in named or "@" not in value}
 
 
 def proxy_variables(url: str, egress: Egress) -> dict[str, str]:

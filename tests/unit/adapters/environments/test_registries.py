@@ -83,12 +83,16 @@ def test_what_a_setup_starts_is_reached_directly_unless_a_registry_is_on_this_ma
         ("own=https://u:p@uv.example.org/s", "own=https://uv.example.org/s"),
         ("https://u:p@a.example.org/s https://t@b.example.org/s", "https://a.example.org/s https://b.example.org/s"),
         ("https://u:p@w@go.example.org|direct", "https://go.example.org|direct"),
-        ("https://plain.example.org/a@b", "https://plain.example.org/a@b"),
+        ("https://plain.example.org/a@b", None),
+        ("https://u:p/w@h.example.org/s", None),
+        ("https://u:p,w@h.example.org/s", None),
+        ("//u:p@h.example.org/s", None),
+        ("u:p@h.example.org", None),
     ],
 )
-def test_logins_of_registries_are_kept_back_unless_they_are_named(value: str, shown: str) -> None:
+def test_logins_of_registries_are_kept_back_unless_they_are_named(value: str, shown: str | None) -> None:
     ambient = {"PIP_INDEX_URL": value}
-    assert registry_variables(ambient, []) == {"PIP_INDEX_URL": shown}
+    assert registry_variables(ambient, []) == ({"PIP_INDEX_URL": shown} if shown else {})
     assert registry_variables(ambient, ["PIP_INDEX_URL"]) == ambient
 
 
