@@ -6,7 +6,7 @@ No link is followed, and no path is built: folders are opened one inside the oth
 import contextlib
 import os
 import stat
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -19,10 +19,21 @@ MOST_FOLDERS = 300
 MOST_COPIED = 200
 MOST_COPIED_BYTES = 64 << 20
 MOST_DEPTH = 200
-"""Folders inside of folders: each is open while what is in it is looked at."""
+"""Folders inside of folders: each is open, twice, while what is in it is looked at."""
+MOST_IN_FOLDER = 200_000
+"""Names in one folder."""
+MOST_NAMES = 2_000_000
+"""Names in a checkout, and in all that is lent."""
+MOST_NEW = 20_000
+"""Names that are new in the repository's own folders: each of them is remembered, and asked about."""
 _LONGEST = 3500
 """Bytes of a path: the kernel takes 4,096, and programs see it below other folders."""
+_LONGEST_SHOWN = 200
 _MOST_NAMED = 100
+_SETUP_MADE = "the setup made"
+_MAKE_FEWER = (
+    "Let `setup` in .moonmind.yml install less, or remove what tests do not need, such as caches; then retry the run."
+)
 _NEVER_LENT = frozenset({".git", "__pycache__"})
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _BLOCK = 512
@@ -52,10 +63,13 @@ class Checkout:
 def checkout_of(workspace: Path) -> Checkout:
     """List a checkout before a build works in it. Raises OSError, EnvironmentRefused."""
     folders, files = set(), set()
+    names = _Names(
+        "the repository has", "Remove files from the repository, or leave its environment out (`environment: {}`)."
+    )
 
     def listed(handle: int, above: str, depth: int) -> None:
         _require_shallow(depth, above)
-        for entry in _entries(handle):
+        for entry in names.of(handle, above):
             path = above + entry.name
             if entry.is_dir(follow_symlinks=False):
                 folders.add(path)
@@ -72,9 +86,9 @@ def checkout_of(workspace: Path) -> Checkout:
 def find_made(workspace: Path, checkout: Checkout, ignored: Ignored) -> BuiltFiles:
     """Find what a build made that can be lent, without its size. Raises OSError, EnvironmentRefused."""
     _open_up(workspace)
-    found = _Found()
+    found, names = _Found(), _Names(_SETUP_MADE, _MAKE_FEWER)
     with _opened(workspace) as top:
-        _find(top, "", 0, checkout, found)
+        _find(top, "", 0, checkout, found, names)
     made = [*(f"{path}/" for path in found.folders), *found.files]
     hidden = ignored(made)
     folders = sorted(path for path in found.folders if f"{path}/" in hidden)
@@ -98,11 +112,11 @@ def take(made: BuiltFiles, workspace: Path, home: Path, folders: Path, copied: P
                 _move(workspace, path, place, str(number))
     remove_tree(workspace)
     _open_up(home)
-    tally = _Tally()
-    for place in (folders, copied, home):
+    tally, names = _Tally(), _Names(_SETUP_MADE, _MAKE_FEWER)
+    for place, above, called in ((folders, "", made.folders), (copied, "", made.copied), (home, "$HOME/", ())):
         with _opened(place) as top:
-            _settle(top, 0, len(os.fsencode(place)), tally)
-    return replace(made, files=tally.files, size=tally.size)
+            _settle(top, _Place(above, 0, len(os.fsencode(place))), tally, names, called)
+    return replace(made, files=tally.files, size=round(tally.size))
 
 
 def _require_few(folders: list[str]) -> None:
@@ -142,6 +156,28 @@ def _open_up(place: Path) -> None:
         change_mode(place.name, above, 0o700)
 
 
+class _Names:
+    """Counts the names that are looked at, in each folder and in all."""
+
+    def __init__(self, whose: str, remediation: str) -> None:
+        self._whose, self._remediation = whose, remediation
+        self._all = 0
+
+    def of(self, handle: int, above: str) -> "Iterator[os.DirEntry[str]]":
+        """Yield the names of a folder one by one: none of them is remembered. Raises OSError, EnvironmentRefused."""
+        with os.scandir(handle) as entries:
+            for number, entry in enumerate(entries, start=1):
+                self._all += 1
+                if number > MOST_IN_FOLDER:
+                    raise self._too_many(f"{MOST_IN_FOLDER:,} files in one folder, {_shown(above)}")
+                if self._all > MOST_NAMES:
+                    raise self._too_many(f"{MOST_NAMES:,} files and folders")
+                yield entry
+
+    def _too_many(self, words: str) -> EnvironmentRefused:
+        return EnvironmentRefused(f"{self._whose} more than {words}", remediation=self._remediation)
+
+
 @dataclass
 class _Found:
     folders: list[str] = field(default_factory=list)
@@ -149,27 +185,34 @@ class _Found:
     """Sizes, by path."""
     odd: list[str] = field(default_factory=list)
 
+    def require_few(self, above: str) -> None:
+        """Raise EnvironmentRefused once there are too many of them."""
+        if len(self.folders) + len(self.files) + len(self.odd) > MOST_NEW:
+            raise EnvironmentRefused(
+                f"{_SETUP_MADE} more than {MOST_NEW:,} files and folders in the repository's own folders, the last of them in "
+                f"{_shown(above)}",
+                remediation="Let `setup` in .moonmind.yml put them into a folder of its own; then retry the run.",
+            )
+
 
 @dataclass
 class _Tally:
     files: int = 0
-    size: int = 0
-    seen: set[tuple[int, int]] = field(default_factory=set)
+    size: float = 0.0
+    """Bytes."""
 
     def add(self, found: os.stat_result) -> None:
+        shares = 1
         if not stat.S_ISDIR(found.st_mode):
             self.files += 1
-            known = (found.st_dev, found.st_ino)
-            if known in self.seen:
-                return
-            if found.st_nlink > 1:
-                self.seen.add(known)
-        self.size += found.st_blocks * _BLOCK
+            # All names of a file are among what is counted: a build can make none elsewhere, and the rest was removed.
+            shares = found.st_nlink
+        self.size += found.st_blocks * _BLOCK / max(shares, 1)
 
 
-def _find(handle: int, above: str, depth: int, checkout: Checkout, found: _Found) -> None:
+def _find(handle: int, above: str, depth: int, checkout: Checkout, found: _Found, names: _Names) -> None:
     _require_shallow(depth, above)
-    for entry in _entries(handle):
+    for entry in names.of(handle, above):
         path = above + entry.name
         if path not in checkout.folders:
             _find_new(entry, path, checkout, found)
@@ -180,9 +223,10 @@ def _find(handle: int, above: str, depth: int, checkout: Checkout, found: _Found
             )
         elif entry.is_dir(follow_symlinks=False):
             with _entered(entry.name, handle) as inner:
-                _find(inner, f"{path}/", depth + 1, checkout, found)
+                _find(inner, f"{path}/", depth + 1, checkout, found, names)
         else:
             found.odd.append(path)
+        found.require_few(above)
 
 
 def _find_new(entry: "os.DirEntry[str]", path: str, checkout: Checkout, found: _Found) -> None:
@@ -203,18 +247,29 @@ def _find_new(entry: "os.DirEntry[str]", path: str, checkout: Checkout, found: _
         found.odd.append(path)
 
 
-def _settle(handle: int, depth: int, length: int, tally: _Tally) -> None:
-    _require_shallow(depth, "")
-    for entry in _entries(handle):
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """A folder that is looked at: its path as people know it, how deep it is, and the bytes of its path on the disk."""
+
+    above: str
+    depth: int
+    length: int
+
+
+def _settle(handle: int, place: _Place, tally: _Tally, names: _Names, called: Sequence[str] = ()) -> None:
+    """Settle a folder; `called` are the paths of what is in it by number, if it is."""
+    _require_shallow(place.depth, place.above)
+    for entry in names.of(handle, place.above):
         status = entry.stat(follow_symlinks=False)
         mode = stat.S_IMODE(status.st_mode)
-        below = length + 1 + len(os.fsencode(entry.name))
-        if below > _LONGEST:
+        length = place.length + 1 + len(os.fsencode(entry.name))
+        if length > _LONGEST:
             raise EnvironmentRefused(f"the setup made a file whose path is longer than {_LONGEST:,} bytes")
         if stat.S_ISDIR(status.st_mode):
             _give_mode(entry.name, handle, mode, mode & 0o1777 | stat.S_IRUSR | stat.S_IXUSR)
+            name = called[int(entry.name)] if called else entry.name
             with _entered(entry.name, handle) as inner:
-                _settle(inner, depth + 1, below, tally)
+                _settle(inner, _Place(f"{place.above}{name}/", place.depth + 1, length), tally, names)
         elif stat.S_ISREG(status.st_mode):
             _give_mode(entry.name, handle, mode, mode & 0o1777 | stat.S_IRUSR)
         elif not stat.S_ISLNK(status.st_mode):
@@ -237,11 +292,6 @@ def _writable(handle: int) -> Iterator[None]:
         yield
     finally:
         os.fchmod(handle, mode)
-
-
-def _entries(handle: int) -> list["os.DirEntry[str]"]:
-    with os.scandir(handle) as entries:
-        return sorted(entries, key=lambda entry: entry.name)
 
 
 @contextlib.contextmanager
@@ -268,8 +318,15 @@ def _entered(name: str, folder: int) -> Iterator[int]:
 
 def _require_shallow(depth: int, above: str) -> None:
     if depth > MOST_DEPTH:
-        place = f" in `{above[:100]}...`" if above else ""
-        raise EnvironmentRefused(f"the setup made folders inside of folders, more than {MOST_DEPTH}{place}")
+        raise EnvironmentRefused(f"the setup made folders inside of folders, more than {MOST_DEPTH} in {_shown(above)}")
+
+
+def _shown(above: str) -> str:
+    """Return a folder as it is named to people: a part of its path, and signs that are no text as escapes."""
+    if not above:
+        return "the topmost one"
+    text = os.fsencode(above.rstrip("/")).decode("utf-8", "backslashreplace")
+    return f"`{text}`" if len(text) <= _LONGEST_SHOWN else f"`{text[:_LONGEST_SHOWN]}...`"
 
 
 def _is_text(path: str) -> bool:

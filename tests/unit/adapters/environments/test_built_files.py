@@ -3,6 +3,7 @@
 import os
 import socket
 import stat
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -179,6 +180,57 @@ def test_more_than_can_be_lent_is_refused(site: Site, files: dict[str, str], wor
     with pytest.raises(EnvironmentRefused, match=words) as refusal:
         site.settle()
     assert refusal.value.advice.endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("bound", "names", "folder", "words"),
+    [
+        ("MOST_IN_FOLDER", 6, "home", r"the setup made more than 5 files in one folder, `\$HOME`"),
+        ("MOST_IN_FOLDER", 6, "home/.cache/a\udcff", r"more than 5 files in one folder, `\$HOME/.cache/a\\xff`"),
+        ("MOST_IN_FOLDER", 6, "workspace/node_modules/x", "more than 5 files in one folder, `node_modules/x`"),
+        ("MOST_IN_FOLDER", 6, "workspace/src", "more than 5 files in one folder, `src`"),
+        ("MOST_IN_FOLDER", 6, "workspace", "more than 5 files in one folder, the topmost one"),
+        ("MOST_NAMES", 40, "home/x", "more than 40 files and folders"),
+        ("MOST_NAMES", 40, "workspace/.venv", "more than 40 files and folders"),
+        ("MOST_NAMES", 40, "workspace/src", "more than 40 files and folders"),
+        ("MOST_NEW", 31, "workspace/src", "more than 30 files and folders in the repository's own folders, .* `src`"),
+        ("MOST_NEW", 31, "workspace", "more than 30 files and folders in the repository's own folders"),
+    ],
+)
+def test_more_names_than_can_be_looked_at_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bound: str, names: int, folder: str, words: str
+) -> None:
+    site = Site(tmp_path)
+    monkeypatch.setattr(built_files, bound, {"MOST_IN_FOLDER": 5, "MOST_NAMES": 40, "MOST_NEW": 30}[bound])
+    write(site.folder, {f"{folder}/f{number}": "x" for number in range(names)})
+    with pytest.raises(EnvironmentRefused, match=words) as refusal:
+        site.settle()
+    assert refusal.value.advice.endswith("retry the run.")
+
+
+@pytest.mark.parametrize(
+    ("bound", "most", "words"),
+    [("MOST_IN_FOLDER", 1, "one folder, the topmost one"), ("MOST_NAMES", 3, "3 files and folders")],
+)
+def test_a_repository_of_more_names_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bound: str, most: int, words: str
+) -> None:
+    monkeypatch.setattr(built_files, bound, most)
+    with pytest.raises(EnvironmentRefused, match=f"the repository has more than .*{words}"):
+        Site(tmp_path)
+
+
+def test_names_are_not_remembered(site: Site) -> None:
+    folder = site.home / "many"
+    folder.mkdir()
+    for number in range(20_000):
+        os.close(os.open(folder / f"a-file-of-many-{number}", os.O_CREAT | os.O_WRONLY))
+    tracemalloc.start()
+    try:
+        assert site.settle().files == 20_000
+        assert tracemalloc.get_traced_memory()[1] < 1 << 20
+    finally:
+        tracemalloc.stop()
 
 
 @pytest.mark.parametrize("top", ["home", "workspace/node_modules"])
