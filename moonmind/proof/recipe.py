@@ -1,6 +1,7 @@
-"""`.moonmind.yml`: what a repository says of its environment, as a model. `recipe_reading.py` reads it, with lines."""
+"""`.moonmind.yml`: what a repository says of its environment and its tests, as a model. `recipe_reading.py` reads it, with lines."""
 
 from collections.abc import Callable, Mapping, Sequence
+from enum import StrEnum
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, WithJsonSchema
@@ -14,6 +15,9 @@ MOST_ENVIRONMENTS = 20
 MOST_COMMANDS = 50
 MOST_GLOBS = 100
 MOST_VARIABLES = 100
+MOST_TEST_COMMANDS = 20
+LONGEST_TIMEOUT = 4 * 3600
+"""Seconds."""
 
 
 def _checked(problem: Callable[[str], str | None]) -> AfterValidator:
@@ -84,6 +88,17 @@ Image = Annotated[
     str,
     Field(json_schema_extra={"pattern": rules.IMAGE, "maxLength": rules.LONGEST_IMAGE}),
     _checked(rules.image_problem),
+]
+Label = Annotated[
+    str,
+    Field(json_schema_extra={"pattern": rules.LABEL, "maxLength": rules.LONGEST_LABEL}),
+    _checked(rules.label_problem),
+]
+Globs = Annotated[
+    Annotated[tuple[Glob, ...], Field(min_length=1, max_length=MOST_GLOBS)],
+    BeforeValidator(
+        _listed, json_schema_input_type=Glob | Annotated[tuple[Glob, ...], Field(min_length=1, max_length=MOST_GLOBS)]
+    ),
 ]
 Variables = Annotated[
     dict[str, str],
@@ -176,6 +191,59 @@ EnvironmentParts = Annotated[
 ]
 
 
+class VerifyRecipe(_Strict):
+    """A command that shows whether a change works."""
+
+    run: Command = Field(description="A command for a shell; exit code 0 means that all is well. It has no network.")
+    name: Label | None = Field(None, description="What it is called in pull requests; without it, the command itself.")
+    reports: Globs | None = Field(
+        None,
+        description="Files below the root that the command writes: reports in the form of JUnit's XML. A command may also write "
+        "them into the folder that $MOONMIND_REPORTS names.",
+    )
+    paths: Globs | None = Field(
+        None,
+        description="Paths from the repository's root; a change that touches none of them does not run the command. "
+        "Without it, every change does.",
+    )
+    root: Folder = Field(".", description="The folder in which it runs, relative to the repository's root.")
+    timeout: Annotated[int, Field(strict=True, ge=1, le=LONGEST_TIMEOUT)] | None = Field(
+        None, description="Seconds that it may take; without it, what the operator allows."
+    )
+
+    @property
+    def label(self) -> str:
+        """Return what it is called."""
+        return self.run.strip() if self.name is None else self.name
+
+
+def _one_per_label(commands: tuple[VerifyRecipe, ...]) -> tuple[VerifyRecipe, ...]:
+    seen: set[tuple[str, str]] = set()
+    for one in commands:
+        if (one.label, one.root if one.name is None else "") in seen:
+            raise ValueError(f"has two commands that are called `{one.label[:80]}`; give each a name of its own")
+        seen.add((one.label, one.root if one.name is None else ""))
+    return commands
+
+
+class Tick(StrEnum):
+    """The least evidence that ticks a box."""
+
+    TESTED = "tested"
+    PASSING = "passing"
+    CHANGED = "changed"
+    CLAIMED = "claimed"
+
+
+class PolicyRecipe(_Strict):
+    """What a repository asks of a change."""
+
+    tick: Tick | None = Field(
+        None,
+        description="The least evidence that ticks a task's box: tested, passing, changed (the default) or claimed.",
+    )
+
+
 class RecipeFile(_Strict):
     """The whole file."""
 
@@ -188,6 +256,15 @@ class RecipeFile(_Strict):
         None,
         description="What the repository needs before its tests can run: one environment, or a list with one per folder.",
     )
+
+    verify: (
+        Annotated[
+            Annotated[tuple[VerifyRecipe, ...], Field(min_length=1, max_length=MOST_TEST_COMMANDS)],
+            AfterValidator(_one_per_label),
+        ]
+        | None
+    ) = Field(None, description="The commands that show whether a change works, one after the other.")
+    policy: PolicyRecipe | None = Field(None, description="What is asked of a change.")
 
     @property
     def environments(self) -> tuple[EnvironmentRecipe, ...] | None:

@@ -1,6 +1,6 @@
 """Read `.moonmind.yml`, or refuse it by line, with what to do."""
 
-from collections.abc import Collection, Container, Iterator, Sequence
+from collections.abc import Collection, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
@@ -10,11 +10,14 @@ from pydantic import ValidationError
 from moonmind.errors import RecipeUnreadable
 from moonmind.proof.bounded_yaml import LARGEST, Part, YamlRefused, read_yaml, shown
 from moonmind.proof.recipe import (
+    LONGEST_TIMEOUT,
     RECIPE_FILE,
     EnvironmentPart,
     EnvironmentRecipe,
+    PolicyRecipe,
     RecipeFile,
     VariablesRefused,
+    VerifyRecipe,
     plain_folder,
 )
 from moonmind.proof.recipe_rules import root_problem
@@ -83,8 +86,12 @@ def _without_values(part: Part, way: tuple[str | int, ...]) -> Iterator[tuple[tu
 
 def _misplaced_roots(whole: Part, listing: Collection[str]) -> Iterator[Problem]:
     """Yield the roots that are no folders of the tree. What a link leads to can change, or lie elsewhere."""
-    environment = whole.at("environment")
-    for part in environment.below.values() if isinstance(environment.value, tuple) else [environment]:
+    parts = [
+        part
+        for owner in (whole.at("environment"), whole.at("verify"))
+        for part in (owner.below.values() if isinstance(owner.value, tuple) else [owner])
+    ]
+    for part in parts:
         root = part.below.get("root")
         if root is None or not isinstance(root.value, str) or root_problem(root.value) is not None:
             continue
@@ -114,7 +121,7 @@ def _problems(whole: Part, error: ValidationError, empty: Container[tuple[str | 
 
 
 def _place(loc: tuple[str | int, ...]) -> tuple[str | int, ...]:
-    return loc[:1] + loc[2:]  # without the tag of the shape
+    return loc[:1] + loc[2:] if loc[:1] == ("environment",) else loc  # without the tag of the shape
 
 
 def _each(whole: Part, way: tuple[str | int, ...], error: Any) -> Iterator[Problem]:
@@ -130,14 +137,27 @@ def _each(whole: Part, way: tuple[str | int, ...], error: Any) -> Iterator[Probl
         case "value_error":
             subject = f"`{shown(part.value)}`" if isinstance(part.value, str) and part.value else _name(way)
             yield Problem(part.line, f"{subject} {context['error']}")
-        case "too_long":
-            yield Problem(
-                line, f"{_name(way)} has {context['actual_length']} entries; {context['max_length']} are allowed"
-            )
-        case "too_short":
-            yield Problem(line, f"{_name(way)} is an empty list; name something, or remove the line")
+        case "missing":
+            yield Problem(whole.at(*way[:-1]).line, f"{_name(way)} is missing; write the command to run")
         case _:
-            yield Problem(line, _wrong_type(part, way, error["type"]))
+            yield Problem(line, _out_of_bounds(part, way, error["type"], context))
+
+
+def _out_of_bounds(part: Part, way: tuple[str | int, ...], kind: str, context: Mapping[str, Any]) -> str:
+    """Return what is wrong with a value's size, or with its type."""
+    match kind:
+        case "too_long":
+            return f"{_name(way)} has {context['actual_length']} entries; {context['max_length']} are allowed"
+        case "too_short":
+            return f"{_name(way)} is an empty list; name something, or remove the line"
+        case "enum":
+            return f"{_name(way)} is one of {context['expected'].replace(chr(39), '').replace(' or ', ', ')}"
+        case "int_type":
+            return f"{_name(way)} takes a whole number of seconds, not {_kind(part.value)}"
+        case "greater_than_equal" | "less_than_equal":
+            return f"{_name(way)} takes 1 to {LONGEST_TIMEOUT} seconds"
+        case _:
+            return _wrong_type(part, way, kind)
 
 
 def _name(way: tuple[str | int, ...]) -> str:
@@ -153,14 +173,19 @@ def _wrong_type(part: Part, way: tuple[str | int, ...], kind: str) -> str:
             return f"{_name(way)} takes text, not {_kind(part.value)}"
         case "tuple_type" if way[-1:] in {("setup",), ("start",)}:
             return f"{_name(way)} takes a command or a list of them, not {_kind(part.value)}"
+        case "tuple_type" if way == ("verify",):
+            return f"{_name(way)} takes a list of commands (`- run: ...`), not {_kind(part.value)}"
+        case "tuple_type" if way[:1] == ("verify",):
+            return f"{_name(way)} takes a pattern of paths or a list of them, not {_kind(part.value)}"
         case "tuple_type":
             return f"{_name(way)} takes a list (`- ...`), not {_kind(part.value)}"
         case "dict_type":
             return f"{_name(way)} takes lines of `NAME: value`, not {_kind(part.value)}"
         case _ if not way:
-            return f"the file holds {_kind(part.value)}; begin it with `environment:`"
+            return f"the file holds {_kind(part.value)}; begin it with `environment:` or `verify:`"
         case _:
-            return f"{_name(way)} takes keys ({', '.join(_KEYS)}), not {_kind(part.value)}"
+            keys, _ = _keys_of(way)
+            return f"{_name(way)} takes keys ({', '.join(keys)}), not {_kind(part.value)}"
 
 
 def _kind(value: Any) -> str:
@@ -179,16 +204,31 @@ def _kind(value: Any) -> str:
 
 _KEYS = tuple(EnvironmentRecipe.model_fields)
 _KEYS_IN_LIST = tuple(field.alias or name for name, field in EnvironmentPart.model_fields.items())
+_VERIFY_KEYS = tuple(VerifyRecipe.model_fields)
 _TOP_KEYS = tuple(RecipeFile.model_fields)
 
 
+def _keys_of(way: tuple[str | int, ...]) -> tuple[tuple[str, ...], str]:
+    """Return the keys that a mapping has, and what it is called; `way` leads to it."""
+    match way[:1]:
+        case ():
+            return _TOP_KEYS, RECIPE_FILE
+        case ("verify",):
+            return _VERIFY_KEYS, "verify"
+        case ("policy",):
+            return tuple(PolicyRecipe.model_fields), "policy"
+        case _:
+            return (_KEYS_IN_LIST if any(isinstance(step, int) for step in way) else _KEYS), "environment"
+
+
 def _unknown(key: str, way: tuple[str | int, ...]) -> str:
-    in_list = any(isinstance(step, int) for step in way)
-    keys, owner = (_TOP_KEYS, RECIPE_FILE) if len(way) == 1 else (_KEYS_IN_LIST if in_list else _KEYS, _TOP_KEYS[0])
+    keys, owner = _keys_of(way[:-1])
     said = f"`{shown(key)}` is not a key of {owner}"
+    if len(way) == 1 and key in _VERIFY_KEYS and key not in _KEYS_IN_LIST:
+        return f"{said}; write it below `verify:`, in a list (`- run: ...`)"
     if len(way) == 1 and key in _KEYS_IN_LIST:
         return f"{said}; indent it below `environment:`"
-    if key in _KEYS_IN_LIST:
+    if owner == "environment" and key in _KEYS_IN_LIST:
         return f"{said} unless there are several; make it a list (`- root: ...`)"
     if near := get_close_matches(key[:60], keys, n=1):
         return f"{said}; did you mean `{near[0]}`?"

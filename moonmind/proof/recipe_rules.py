@@ -12,6 +12,7 @@ LONGEST_COMMAND = 4_000
 LONGEST_VALUE = 4_000
 LONGEST_IMAGE = 300
 LONGEST_NAME = 100
+LONGEST_LABEL = 60
 
 
 def _any_case(word: str) -> str:
@@ -58,6 +59,16 @@ _RESERVED = rf"(?:{'|'.join(_SET_HERE)})$|(?:{'|'.join(_PREFIXES)})"
 _CREDENTIAL = rf"(?:.*_)?(?:[A-Za-z0-9]*(?:{_one_of(_CREDENTIAL_ENDS)})(?:_.*)?|{_any_case('KEY')})$"
 _NAME = rf"[A-Za-z_][A-Za-z0-9_]{{0,{LONGEST_NAME - 1}}}$(?!\n)"
 VARIABLE = rf"^(?!{_RESERVED})(?!{_CREDENTIAL}){_NAME}"
+
+
+LABEL = r"^[A-Za-z0-9](?:[A-Za-z0-9 ._-]*[A-Za-z0-9])?$(?!\n)"
+
+
+def label_problem(text: str) -> str | None:
+    """Return what is wrong with the name of a command."""
+    if len(text) > LONGEST_LABEL:
+        return f"has more than {LONGEST_LABEL} characters; shorten it"
+    return None if re.search(LABEL, text) else "is no name; use letters, digits, spaces and `.`, `_`, `-`"
 
 
 def command_problem(text: str) -> str | None:
