@@ -8,7 +8,7 @@ from pathlib import Path
 import structlog
 
 from moonmind.adapters.agents.agent_options import AgentOptions
-from moonmind.adapters.environments.lending import lend
+from moonmind.adapters.environments.loans import lend_all
 from moonmind.adapters.environments.services import with_services
 from moonmind.adapters.jobs.job_environment import agent_environment, walled_environment
 from moonmind.adapters.jobs.supervised_jobs import Jobs
@@ -19,7 +19,7 @@ from moonmind.adapters.supervisor.order import Order
 from moonmind.adapters.trees import remove_tree
 from moonmind.errors import AgentError, AgentUnknown
 from moonmind.ports.agent import AgentJob, JobState, JobStatus
-from moonmind.ports.sandbox import ENVIRONMENT, HOME, WORKSPACE, Mount, Sandbox, SandboxKind
+from moonmind.ports.sandbox import HOME, WORKSPACE, Mount, Sandbox, SandboxKind
 from moonmind.redact import Redactor
 
 log = structlog.get_logger(__name__)
@@ -140,25 +140,15 @@ class SupervisedAgent(ABC):
         remove_tree(folder)  # of the run's last job, which has ended
         if store is None or not job.environments:
             return order, ()
-        mounts: list[Mount] = []
-        variables: dict[str, str] = {}
-        path: list[str] = []
-        services: list[tuple[str, str]] = []
         named = {path for task in job.brief.tasks for path in task.paths}
-        for number, key in enumerate(job.environments):
-            lent = lend(
-                store, key, job.key, folder / job.key.rpartition("/")[2] / str(number), wall, job.workspace, named
-            )
-            # There is one HOME: the first environment's.
-            mounts += [mount for mount in lent.mounts if number == 0 or mount.target != ENVIRONMENT]
-            path += [place for place in lent.path if number == 0 or not place.startswith(f"{ENVIRONMENT}/")]
-            variables = {**lent.variables, **variables}
-            services += [(lent.root, command) for command in lent.start]
-            for note in lent.notes:
-                log.warning("environment.not_lent", job=job.key, environment=key, what=f"to job {job.key}, {note}")
-        searched = ":".join((*dict.fromkeys(path), order.environment["PATH"]))
-        whole = {**order.environment, **variables, "PATH": searched}
-        return replace(order, environment=whole, argv=with_services(services, order.argv)), tuple(mounts)
+        lent = lend_all(
+            store, job.environments, job.key, folder / job.key.rpartition("/")[2], wall, job.workspace, named
+        )
+        for note in lent.notes:
+            log.warning("environment.not_lent", job=job.key, what=f"to job {job.key}, {note}")
+        searched = ":".join((*lent.path, order.environment["PATH"]))
+        whole = {**order.environment, **lent.variables, "PATH": searched}
+        return replace(order, environment=whole, argv=with_services(lent.services, order.argv)), lent.mounts
 
     def _walled_home(self, job: AgentJob) -> Path:
         """Return the folder of what a run's jobs behind walls keep: they may write it, so no other job is ever given it."""
