@@ -2,7 +2,7 @@
 
 import re
 import signal
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -66,7 +66,10 @@ def read_result(body: Mapping[str, Any]) -> JobResult:
     """Classify how a job ended; `body` is a result.json of this version or the one before."""
     facts: Mapping[str, Any] = body.get("facts") or {}
     if body.get("plain"):
-        end, message = _classify_build(body, facts)
+        output = str(facts.get("output") or "").strip()
+        end, message = _classify_build(body, output)
+        if end is not JobEnd.COMPLETED:
+            message = _with_output(message, output, map(str, body.get("in_vain") or ()))
         return JobResult(end=end, message=message, exit_code=body.get("exit_code"))
     end, message = _of_services(body) or _classify(body, facts)
     failure: Mapping[str, Any] = facts.get("failure") or {}
@@ -122,31 +125,33 @@ def _classify(body: Mapping[str, Any], facts: Mapping[str, Any]) -> tuple[JobEnd
     return JobEnd.FAILED, f"the agent ended with exit code {body.get('exit_code')} without completing its turn"
 
 
-def _classify_build(body: Mapping[str, Any], facts: Mapping[str, Any]) -> tuple[JobEnd, str]:
-    """Return how a command ended that prints text, by its exit code; what it prints is for people, and decides nothing."""
+def _classify_build(body: Mapping[str, Any], output: str) -> tuple[JobEnd, str]:
+    """Return how a command ended that prints text, by its exit code; what it prints is for people, and decides nothing.
+
+    The words are empty where its output says it all.
+    """
     raw, code, number = body.get("end"), body.get("exit_code"), body.get("signal")
-    output = str(facts.get("output") or "").strip()
     if raw in _CUT_SHORT:
         end, words = _CUT_SHORT[raw]
-        words = words.format(job="build")
-        return end, _with_output(_with_problem(words, body), output)
+        return end, _with_problem(words.format(job="build"), body)
     if wall := body.get("wall"):  # what built the wall may end with any exit code
         # A setup that is killed for what it uses is so again and again.
         end = JobEnd.FAILED if wall == "killed" else JobEnd.SANDBOX
-        return end, _with_output(_WALLS.get(wall, "the sandbox failed").format(job="build"), output)
+        return end, _WALLS.get(wall, "the sandbox failed").format(job="build")
     if code == 0:
         return JobEnd.COMPLETED, ""
     if number is not None:
-        return JobEnd.FAILED, _with_output(f"the build was killed by {_signal_name(number)}", output)
-    return JobEnd.FAILED, output or f"the build ended with exit code {code} and printed nothing"
+        return JobEnd.FAILED, f"the build was killed by {_signal_name(number)}"
+    return JobEnd.FAILED, "" if output else f"the build ended with exit code {code} and printed nothing"
 
 
-def _with_output(words: str, output: str) -> str:
-    """Return a build's end in words, with as much of its last lines as there is room for."""
-    if not output:
-        return words
-    words += "; it said last:\n"
-    return words + output[len(words) - _MESSAGE_LIMIT :]
+def _with_output(words: str, output: str, in_vain: Iterable[str]) -> str:
+    """Return a build's end in words, as much of its last lines as there is room for, and what it asked the network for in vain."""
+    added = "".join(f"\n{one}" for one in in_vain)[: _MESSAGE_LIMIT // 2]
+    if output:
+        words += "; it said last:\n" if words else ""
+        words += output[len(words) + len(added) - _MESSAGE_LIMIT :]
+    return words + added
 
 
 def _resets_at(failure: Mapping[str, Any], message: str, body: Mapping[str, Any]) -> datetime | None:

@@ -65,6 +65,8 @@ class Job:
         self._calls: CallCount | None = None
         self._notes = ProcessNotes(self._folder.seen)
         self._link: Link | None = None
+        self._in_vain: list[str] = []
+        """What a build asked for in the network and did not get, in sentences."""
         self._beyond = False
         """Something behind the wall did not end."""
 
@@ -131,6 +133,7 @@ class Job:
         self._drain()
         self._stderr.close()
         try:
+            self._note_in_vain()
             self._log.close()
         except OSError as error:
             self._fail_log(error)
@@ -325,6 +328,14 @@ class Job:
             self._pump()
         self._selector.close()
 
+    def _note_in_vain(self) -> None:
+        """Write at the log's end what a build did not get of the network. Raises OSError."""
+        if self._egress is not None:
+            # What is asked for is the build's choice, and could hold what it was given.
+            self._in_vain = [self._redactor.text(words) for words in self._egress.notes.sentences()]
+        for words in self._in_vain:
+            self._log.add(f"moonmind: {words}".encode("utf-8", "replace"))
+
     def _result(self, survivors: list[kernel.Process]) -> dict[str, Any]:
         exit_code = self._exit_code if self._exit_code is not None else -signal.SIGKILL
         return {
@@ -341,6 +352,7 @@ class Job:
             "wall": self._wall(),
             "refusals": sorted(self._calls.refusals) if self._calls is not None else None,
             "egress": self._egress.notes.facts() if self._egress is not None else None,
+            "in_vain": self._in_vain,
             "survivors": len(survivors) + self._beyond,
             "left": [{"pid": process.pid, "started": process.started} for process in survivors],
         }

@@ -89,7 +89,7 @@ def test_a_build_reaches_what_is_listed_and_reads_why_it_reaches_nothing_else(be
     places = [f"http://{listed}/simple/demo/demo-1.0.tar.gz", f"http://{other}/", "https://evil.example/"]
     start(bench, FETCH, *places, egress=Egress((listed,), local=(listed,)))
     result = bench.result()
-    size, *refused = lines(bench)
+    size, *refused, noted = lines(bench)
     assert size == "8000"
     assert refused == [
         f"HTTP Error 403: {other} is not allowed, see MOONMIND_ENVIRONMENT_HOSTS",
@@ -100,6 +100,9 @@ def test_a_build_reaches_what_is_listed_and_reads_why_it_reaches_nothing_else(be
     read = read_result(result)
     assert (read.end, read.exit_code) == (JobEnd.FAILED, 3)
     assert "evil.example:443 is not allowed" in read.message
+    in_vain = f"the build asked for {other} and evil.example, which are not in the allow-list; add them with MOONMIND_ENVIRONMENT_HOSTS"
+    assert noted == f"moonmind: {in_vain}"
+    assert read.message.endswith(f"\n{in_vain}")
 
 
 PROBE = """

@@ -167,6 +167,35 @@ def test_a_build_that_was_cut_short_says_so_and_what_it_said_last(
     assert read_result(build(**changes)).message == words
 
 
+@pytest.mark.parametrize(
+    ("output", "changes", "begins"),
+    [
+        ("no such package", {}, "no such package\n"),
+        ("x" * 3990 + "\nno such package", {}, "x"),
+        ("", {}, "the build ended with exit code 1 and printed nothing\n"),
+        (
+            "no such package",
+            {"end": "timed_out"},
+            "the build reached the total time limit; it said last:\nno such package\n",
+        ),
+        ("", {"wall": "broken"}, "the sandbox ended while the build was at work\n"),
+    ],
+)
+def test_a_build_that_failed_says_what_it_asked_for_in_vain(output: str, changes: dict[str, Any], begins: str) -> None:
+    message = read_result(build(output, in_vain=["it asked for a.org", "and for b.org"], **changes)).message
+    assert message.startswith(begins)
+    assert message.endswith("\nit asked for a.org\nand for b.org")
+    assert not output or "no such package\n" in message
+    assert len(message) <= 4000
+    assert read_result(build(output, in_vain=["it asked for a.org"], exit_code=0)).message == ""
+
+
+def test_what_was_asked_for_in_vain_leaves_room_for_the_output() -> None:
+    message = read_result(build("x" * 4000 + "y", in_vain=["h" * 5000])).message
+    assert len(message) == 4000
+    assert "xy\nhh" in message
+
+
 def test_of_a_builds_output_the_end_counts() -> None:
     message = read_result(build("x" * 4000 + "y", end="timed_out")).message
     assert len(message) == 4000
