@@ -2,10 +2,10 @@
 
 import ast
 import re
-import warnings
 from collections.abc import Iterable, Iterator
 
 from moonmind.proof.code_pieces import Pieces
+from moonmind.proof.python_parsing import parse_python
 
 LARGEST = 256 * 1024
 """Characters that are parsed; a longer text is read line by line."""
@@ -27,14 +27,14 @@ def python_pieces(text: str, *, interface: bool = False) -> Pieces | None:
     """Return what a Python text holds, or None if it cannot be parsed; with `interface` (a `.pyi`) no body is a stub."""
     if len(text) > LARGEST:
         return None
+    tree = parse_python(text)
+    if tree is None:
+        return None
+    found = Pieces()
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            tree = ast.parse(text)
-        found = Pieces()
         skipped = any(_skips_module(node) for node in tree.body)
         _Reading(found, interface).read(tree.body, skipped)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+    except RecursionError:
         # A hostile file may be nested as deep as it is long; it is read line by line instead.
         return None
     return found
