@@ -1,0 +1,46 @@
+"""A file with the bodies of the functions that a change added or changed emptied: a test that tests them then fails."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from moonmind.proof.verification.emptied_python import emptied_python
+
+LARGEST = 512 * 1024
+"""Bytes of a file that is emptied."""
+
+
+@dataclass(frozen=True, slots=True)
+class Emptied:
+    """A file whose functions return nothing."""
+
+    content: bytes
+    functions: tuple[str, ...]
+    """Their qualified names, in the file's order."""
+
+
+_Emptying = Callable[[bytes | None, bytes], tuple[bytes, tuple[str, ...]] | None]
+_BY_ENDING: dict[str, _Emptying] = {".py": emptied_python, ".pyw": emptied_python}
+
+
+def emptied(path: str, before: bytes | None, after: bytes) -> Emptied | None:
+    """Return the new file in which the functions that the change added or changed do nothing.
+
+    A function is changed if its body, signature or decorators differ from those of the same qualified name before;
+    comments, layout and docstrings do not count. Statements outside of functions stay. None where no function is
+    left to be emptied: data and constants only, stubs, a language that cannot be read, a file above `LARGEST`.
+    """
+    emptying = _BY_ENDING.get(_ending(path))
+    if emptying is None or len(after) > LARGEST or (before is not None and len(before) > LARGEST):
+        return None
+    found = emptying(before, after)
+    return Emptied(*found) if found is not None else None
+
+
+def can_be_emptied(path: str) -> bool:
+    """Return True for a file in a language whose functions can be emptied."""
+    return _ending(path) in _BY_ENDING
+
+
+def _ending(path: str) -> str:
+    name = path.rpartition("/")[2].casefold()
+    return f".{name.rpartition('.')[2]}" if "." in name else ""

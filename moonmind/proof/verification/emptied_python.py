@@ -1,0 +1,198 @@
+"""Empties the functions of a Python file that a change added or changed."""
+
+import ast
+import io
+import re
+import tokenize
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from moonmind.proof.python_parsing import LARGEST, parse_python
+from moonmind.proof.verification.import_time import Function, runs_on_import
+
+_LINES = re.compile(rb"[^\r\n]*(?:\r\n|\r|\n|\Z)")
+_BREAK = re.compile(rb"\r\n|\r|\n")
+_BOM = b"\xef\xbb\xbf"
+
+
+@dataclass(frozen=True, slots=True)
+class _Edit:
+    begin: int
+    end: int
+    text: bytes
+
+
+def emptied_python(before: bytes | None, after: bytes) -> tuple[bytes, tuple[str, ...]] | None:
+    """Return the file with the bodies emptied and the qualified names of their functions; None if there are none.
+
+    Lines keep their numbers. Functions inside of others go with the outer one. Left as they are: stubs and overloads,
+    what runs while the module loads, lambdas that are not the value of a name. None too where one of the files is no
+    Python that can be read.
+    """
+    tree, old = _parsed(after), _parsed(before or b"")
+    if tree is None or old is None:
+        return None
+    try:
+        known = Counter((name, _meaning(node)) for name, node in _definitions(old))
+        found = list(_definitions(tree))
+        left = runs_on_import(tree, dict(found))
+        edits: list[_Edit] = []
+        names: list[str] = []
+        source = _Source(after)
+        for name, node in found:
+            key = name, _meaning(node)
+            if known[key] > 0:
+                known[key] -= 1
+            elif name not in left and (edit := source.edit(node)) is not None:
+                edits.append(edit)
+                names.append(name)
+    except RecursionError:
+        # What the parser takes may still be too deep to be written down.
+        return None
+    if not edits:
+        return None
+    content = source.edited(edits)
+    return (content, tuple(names)) if _parsed(content) is not None else None
+
+
+def _parsed(content: bytes) -> ast.Module | None:
+    if len(content) > LARGEST:
+        return None
+    try:
+        encoding, _ = tokenize.detect_encoding(io.BytesIO(content).readline)
+        text = content.decode("utf-8-sig")
+    except (SyntaxError, UnicodeDecodeError):
+        return None
+    return parse_python(text) if encoding in {"utf-8", "utf-8-sig"} else None
+
+
+def _definitions(tree: ast.Module) -> Iterator[tuple[str, Function | ast.Lambda]]:
+    """Yield the functions that are in no other function, and lambdas that are given a name, in the file's order."""
+    waiting: list[tuple[str, ast.AST]] = [("", node) for node in reversed(tree.body)]
+    while waiting:
+        place, node = waiting.pop()
+        match node:
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
+                yield f"{place}{name}", node
+                continue
+            case ast.Assign(targets=[ast.Name(id=name)], value=ast.Lambda() as value):
+                yield f"{place}{name}", value
+            case ast.AnnAssign(target=ast.Name(id=name), value=ast.Lambda() as value):
+                yield f"{place}{name}", value
+            case ast.ClassDef(name=name):
+                place = f"{place}{name}."
+        inside = [
+            one for one in ast.iter_child_nodes(node) if isinstance(one, ast.stmt | ast.excepthandler | ast.match_case)
+        ]
+        waiting += [(place, one) for one in reversed(inside)]
+
+
+def _meaning(node: Function | ast.Lambda) -> str:
+    """Write a function down without its docstring and layout."""
+    if isinstance(node, ast.Lambda):
+        return ast.dump(node)
+    parts = [node.args, *node.decorator_list, *([node.returns] if node.returns else []), *_body(node)]
+    return f"{type(node).__name__} {' '.join(ast.dump(part) for part in parts)}"
+
+
+def _body(node: Function) -> list[ast.stmt]:
+    """Return what a function does after its docstring."""
+    return node.body[1:] if _is_text(node.body[0]) else node.body
+
+
+def _is_text(node: ast.stmt) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+
+
+def _is_stub(node: Function) -> bool:
+    """Return True for an overload, and for a body that returns nothing or raises NotImplementedError already."""
+    return any(_name(mark) == "overload" for mark in node.decorator_list) or all(map(_is_idle, node.body))
+
+
+def _is_idle(node: ast.stmt) -> bool:
+    match node:
+        case ast.Pass() | ast.Expr(value=ast.Constant()) | ast.Return(value=None | ast.Constant(value=None)):
+            return True
+        case ast.Raise(exc=ast.Name() | ast.Attribute() as raised):
+            return _name(raised) == "NotImplementedError"
+        case ast.Raise(exc=ast.Call(func=raised)):
+            return _name(raised) == "NotImplementedError"
+    return False
+
+
+def _name(node: ast.expr) -> str:
+    match node:
+        case ast.Name(id=name) | ast.Attribute(attr=name):
+            return name
+    return ""
+
+
+def _yields(node: ast.AST) -> bool:
+    """Return True if a function is a generator; what is inside of functions in it says nothing about it."""
+    waiting = list(ast.iter_child_nodes(node))
+    while waiting:
+        inner = waiting.pop()
+        if isinstance(inner, ast.Yield | ast.YieldFrom):
+            return True
+        if not isinstance(inner, Function | ast.Lambda | ast.ClassDef):
+            waiting += ast.iter_child_nodes(inner)
+    return False
+
+
+class _Source:
+    """The bytes of a file, to be found by line and column as `ast` counts them."""
+
+    def __init__(self, content: bytes) -> None:
+        self._bom = _BOM if content.startswith(_BOM) else b""
+        self._content = content.removeprefix(_BOM)
+        self._starts: list[int] = [found.start() for found in _LINES.finditer(self._content)]
+
+    def edit(self, node: Function | ast.Lambda) -> _Edit | None:
+        """Return what empties a function; None where nothing is to be emptied."""
+        if isinstance(node, ast.Lambda):
+            return self._of_lambda(node)
+        body = _body(node)
+        if _is_stub(node):
+            return None
+        begin, last = self._begin(body[0]), body[-1]
+        # To the end of the last line: after a body there can only be a semicolon or a comment.
+        end = self._at(last.end_lineno or last.lineno, last.end_col_offset or 0)
+        end = found.start() if (found := _BREAK.search(self._content, end)) else len(self._content)
+        text = b"return; yield" if _yields(node) else b"return"
+        return _Edit(begin, end, text + b"".join(_BREAK.findall(self._content, begin, end)))
+
+    def _of_lambda(self, node: ast.Lambda) -> _Edit | None:
+        body = node.body
+        if (isinstance(body, ast.Constant) and body.value is None) or _yields(node):
+            return None
+        begin = self._at(body.lineno, body.col_offset)
+        end = self._at(body.end_lineno or body.lineno, body.end_col_offset or 0)
+        breaks = _BREAK.findall(self._content, begin, end)
+        return _Edit(begin, end, b"None" + b"".join(b" \\" + one for one in breaks))
+
+    def _begin(self, node: ast.stmt) -> int:
+        marks = node.decorator_list if isinstance(node, Function | ast.ClassDef) else []
+        if not marks:
+            return self._at(node.lineno, node.col_offset)
+        # The place of a decorator is that of its expression: the sign stands before it, maybe lines before it.
+        line = marks[0].lineno
+        while line > 1 and not self._line(line).lstrip().startswith(b"@"):
+            line -= 1
+        start = self._starts[line - 1]
+        return start + len(self._line(line)) - len(self._line(line).lstrip())
+
+    def _line(self, number: int) -> bytes:
+        end = self._starts[number] if number < len(self._starts) else len(self._content)
+        return self._content[self._starts[number - 1] : end]
+
+    def _at(self, line: int, column: int) -> int:
+        return self._starts[line - 1] + column
+
+    def edited(self, edits: list[_Edit]) -> bytes:
+        """Return the file with the edits, which are in its order and apart from each other."""
+        parts, place = [self._bom], 0
+        for edit in edits:
+            parts += [self._content[place : edit.begin], edit.text]
+            place = edit.end
+        return b"".join([*parts, self._content[place:]])

@@ -1,0 +1,206 @@
+import ast
+import builtins
+import time
+from pathlib import Path
+
+import pytest
+
+from moonmind.proof.verification.emptied_bodies import emptied
+
+ROOT = Path(__file__).parents[4]
+
+
+def emptied_text(after: str, before: str | None = None) -> str:
+    found = emptied("src/a.py", before.encode() if before is not None else None, after.encode())
+    assert found is not None
+    return found.content.decode()
+
+
+def names(after: str, before: str | None = None) -> tuple[str, ...]:
+    found = emptied("src/a.py", before.encode() if before is not None else None, after.encode())
+    return found.functions if found else ()
+
+
+@pytest.mark.parametrize(
+    ("after", "expected"),
+    [
+        ("def a(x):\n    return x\n", "def a(x):\n    return\n"),
+        ("def a(x):\n    y = x\n    return y  # why\nb = 1\n", "def a(x):\n    return\n\nb = 1\n"),
+        ("def a(x):\n    'Doc.'\n    return x\n", "def a(x):\n    'Doc.'\n    return\n"),
+        ("def a(x):\n    'Doc.'; return x;\n", "def a(x):\n    'Doc.'; return\n"),
+        ("def a(x): return x\n", "def a(x): return\n"),
+        ("def a(x): return (\n  x,\n)\nb = 1", "def a(x): return\n\n\nb = 1"),
+        ("async def a():\n\tawait b()\n", "async def a():\n\treturn\n"),
+        ("def a():\n    yield 1\n", "def a():\n    return; yield\n"),
+        ("def a():\n    x = [lambda: (yield)]\n", "def a():\n    return\n"),
+        ("def a():\n    x = yield\n    yield from b\n", "def a():\n    return; yield\n\n"),
+        ("def a():\n    @b(\n      1)\n    def c(): pass\n    return c\n", "def a():\n    return\n\n\n\n"),
+        ("def a():\n    @(\n     b)\n    class c: pass\n    return c\n", "def a():\n    return\n\n\n\n"),
+        (
+            "class A:\n    b = 1\n    def c(self):\n        return 1\n",
+            "class A:\n    b = 1\n    def c(self):\n        return\n",
+        ),
+        (
+            "class A:\n    def __init__(self):\n        self.b = 1\n",
+            "class A:\n    def __init__(self):\n        return\n",
+        ),
+        (
+            "class A:\n  @property\n  def b(self):\n    return 1\n",
+            "class A:\n  @property\n  def b(self):\n    return\n",
+        ),
+        (
+            "try:\n    b\nexcept C:\n    def a():\n        return 1\n",
+            "try:\n    b\nexcept C:\n    def a():\n        return\n",
+        ),
+        (
+            "match b:\n    case 1:\n        def a():\n            return 1\n",
+            "match b:\n    case 1:\n        def a():\n            return\n",
+        ),
+        ("a = lambda x: x + 1\n", "a = lambda x: None\n"),
+        ("a: B = lambda x: (\n    x +\n    1)\n", "a: B = lambda x: (\n    None \\\n)\n"),
+        ("a = lambda x: '''\n'''\nb = 1\n", "a = lambda x: None \\\n\nb = 1\n"),
+        ("def a():\n    '''é'''; 'ü'; return 'ö'\n", "def a():\n    '''é'''; return\n"),
+        ("\ufeffdef a():\n    return 1\n", "\ufeffdef a():\n    return\n"),
+        ("def a():\r\n    b()\r\n    c()\r\n", "def a():\r\n    return\r\n\r\n"),
+        ("def a():\n    return 1 \\\n\nb = 2\n", "def a():\n    return\n\nb = 2\n"),
+        ("\x0cdef a():\n    return '\x0c'\n", "\x0cdef a():\n    return\n"),
+    ],
+)
+def test_bodies_return_nothing_and_the_rest_stays_in_its_line(after: str, expected: str) -> None:
+    assert emptied_text(after) == expected
+
+
+BEFORE = "import x\n\nRATE = 2\n\n\ndef a(y):\n    return y\n\n\nclass B:\n    def c(self):\n        return 1\n\n    def d(self):\n        return 2\n"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("return y", "return y + 1", ("a",)),
+        ("def a(y)", "def a(y, z=1)", ("a",)),
+        ("return 1", "return 3", ("B.c",)),
+        ("    def d(self)", "    @cached\n    def d(self)", ("B.d",)),
+        ("class B", "class C", ("C.c", "C.d")),
+        ("return 2\n", "return 2\n\n    def e(self):\n        return 5\n", ("B.e",)),
+        ("return 2\n", "return 2\n\n\ndef c(self):\n    return 1\n", ("c",)),
+        ("RATE = 2", "RATE = 3", ()),
+        ("return y", "'''Doc.'''\n    return   y  # so", ()),
+        ("def a(y):\n    return y\n", "", ()),
+        ("import x", "import x  # noqa", ()),
+        ("return y", "raise NotImplementedError('later')", ()),
+        ("return y", "pass", ()),
+        ("return y", "return None", ()),
+    ],
+)
+def test_only_what_the_change_added_or_changed_is_emptied(old: str, new: str, expected: tuple[str, ...]) -> None:
+    assert names(BEFORE.replace(old, new), BEFORE) == expected
+
+
+def test_of_two_functions_of_one_name_the_changed_one_is_emptied() -> None:
+    before = "if x:\n    def a():\n        return 1\nelse:\n    def a():\n        return 2\n"
+    assert emptied_text(before.replace("return 2", "return 3"), before) == before.replace("return 2", "return")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("def make():\n    return 1\n\nAPP = make()\n\ndef b():\n    return 2\n", ("b",)),
+        ("def mark(f):\n    return f\n\n@mark\ndef b():\n    return 2\n", ("b",)),
+        ("def mark(f):\n    return f\n\nclass A:\n    @mark\n    def b(self):\n        return 2\n", ("A.b",)),
+        ("def one():\n    return two()\n\ndef two():\n    return {}\n\nX = one()['a']\n\ndef b():\n    return 1\n", ("b",)),
+        ("class A:\n    def __init__(self):\n        self.x = self.y()\n    def y(self):\n        return 1\n    def z(self):\n        return 2\n\nB = A()\n", ("A.z",)),
+        ("class A:\n    def go(self):\n        return 1\n    def z(self):\n        return 2\n\nB = A()\nC = B.go()\n", ("A.z",)),
+        ("class A:\n    @classmethod\n    def go(cls):\n        return 1\n\nC = A.go().x\n\ndef b():\n    return 1\n", ("b",)),
+        ("def d():\n    return 1\n\ndef b(x=d()):\n    return 2\n", ("b",)),
+        ("def main():\n    return 1\n\nif __name__ == '__main__':\n    main()\n", ("main",)),
+        ("router = R()\n\nclass Store:\n    def get(self):\n        return 1\n\n@router.get('/')\ndef b():\n    return 2\n", ("Store.get", "b")),
+    ],
+)  # fmt: skip
+def test_what_runs_while_the_module_loads_is_left(text: str, expected: tuple[str, ...]) -> None:
+    assert names(text) == expected
+    compile(emptied_text(text), "a.py", "exec")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "@overload\ndef a(x: int) -> int: ...\n",
+        "@typing.overload\ndef a(x: int) -> int:\n    return x\n",
+        "class A(Protocol):\n    def a(self) -> int: ...\n",
+        "def a():\n    '''Only words.'''\n",
+        "def a():\n    raise NotImplementedError\n",
+        "a = [lambda x: x]\n",
+        "X = {'a': 1}\nprint(X)\n",
+        "",
+    ],
+)
+def test_stubs_and_data_are_left(text: str) -> None:
+    assert emptied("a.py", None, text.encode()) is None
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"def a(:\n",
+        b"def a():\n    return 1\n\0",
+        b"# -*- coding: latin-1 -*-\ndef a():\n    return '\xe9'\n",
+        b"def a():\n    return '\xe9'\n",
+        b"# coding: no-such\ndef a():\n    return 1\n",
+        b"def a():\n    return " + b"(" * 5_000,
+        b"def a():\n    return " + b"-" * 200_000 + b"1\n",
+        b"def a():\n    return a" + b".b" * 150_000 + b"\n",
+        b"def a():\n    return 1\nif a:\n pass\n" + b"elif a:\n pass\n" * 900,
+        b"def a():\n    if a: pass\n" + b"    elif a: pass\n" * 900,
+        b"def a():\n    return 1\n" + b"#" * 600_000,
+        b"def a():\n    return 1\nimport " + b"a." * 100_000 + b"a\n",
+        b"def a():\n    return " + b"1 + " * 700 + b"1\n",
+    ],
+)
+def test_hostile_files_cost_neither_time_nor_an_error(content: bytes) -> None:
+    began = time.process_time()
+    for found in (emptied("a.py", None, content), emptied("a.py", content, b"def b():\n    return 1\n")):
+        if found is not None:
+            ast.parse(found.content)
+    assert time.process_time() - began < 5
+
+
+def test_an_old_file_that_cannot_be_read_says_nothing_of_what_changed() -> None:
+    assert emptied("a.py", b"def a(:\n", b"def a():\n    return 1\n") is None
+
+
+@pytest.mark.parametrize("path", ["a.rb", "a.txt", "py", "Makefile", "a.pyc", "a.py/b"])
+def test_other_languages_are_not_emptied(path: str) -> None:
+    assert emptied(path, None, b"def a():\n    return 1\n") is None
+
+
+def own_files() -> list[Path]:
+    return sorted((ROOT / "moonmind").rglob("*.py"))[::3]
+
+
+def test_the_own_files_of_the_project_compile_when_emptied_and_keep_their_lines() -> None:
+    done = 0
+    for path in own_files():
+        content = path.read_bytes()
+        found = emptied(str(path), None, content)
+        if found is None:
+            continue
+        done += 1
+        compile(found.content, str(path), "exec")
+        assert found.content.count(b"\n") == content.count(b"\n")
+        assert [heads(one) for one in (content, found.content)] == [heads(content)] * 2, path
+    assert done > 30
+
+
+def heads(content: bytes) -> list[tuple[int, str]]:
+    return [
+        (node.lineno, node.name)
+        for node in ast.parse(content).body
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+    ]
+
+
+def test_an_emptied_function_returns_nothing_when_it_is_called() -> None:
+    text = "def a(x):\n    return x\n\ndef g():\n    yield 1\n\nclass B:\n    def __init__(self, x):\n        self.x = x\n\nf = lambda: 1\n"
+    space: dict[str, object] = {}
+    builtins.exec(emptied_text(text), space)
+    assert eval("(a(1), list(g()), hasattr(B(1), 'x'), f())", space) == (None, [], False, None)
