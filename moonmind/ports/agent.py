@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from moonmind.ports.check import Check
+from moonmind.ports.environments import WorkEnvironment
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +62,8 @@ class AgentJob:
     """Model calls that the run is known to have made before; the adapter may know of more."""
     calls_base: int | None = None
     """How many it had made when its present allowance began; None: it begins with this job."""
-    environments: tuple[str, ...] = ()
-    """The keys of the environments that are lent to it; they are ready."""
+    environments: tuple[WorkEnvironment, ...] = ()
+    """What is lent to it; all of them are ready."""
 
 
 class JobState(StrEnum):

@@ -56,6 +56,15 @@ class EnvironmentStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class WorkEnvironment:
+    """An environment that is ready, and that a job is to work in."""
+
+    key: str
+    start: tuple[str, ...] = ()
+    """What starts its services, as the recipe says now."""
+
+
+@dataclass(frozen=True, slots=True)
 class KnownEnvironment:
     """An environment that is on this host, or is being built there."""
 

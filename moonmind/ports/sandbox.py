@@ -102,6 +102,13 @@ class Sandbox(Protocol):
         """List the marks of this installation's jobs that run on this host whether or not a supervisor owns them."""
         ...
 
+    def foundation(self) -> str:
+        """Return what stands for the programs that jobs find there: what was built over others may not work over these.
+
+        Raises SandboxFailed, SandboxUnavailable.
+        """
+        ...
+
     def check(self) -> tuple[Check, ...]:
         """Probe the wall: try each breach for real and name what got through. Answers are remembered while nothing changes."""
         ...

@@ -25,11 +25,11 @@ from tests.support.walled_agents import Believed
 from tests.support.walls import codex_package
 
 
-def believed(state: Path, installation_id: str = INSTALLATION) -> SandboxChoice:
+def believed(state: Path, installation_id: str = INSTALLATION, *, read: tuple[Path, ...] = ()) -> SandboxChoice:
     """Return the choice of bubblewrap, without its proof."""
     state.mkdir(parents=True, exist_ok=True)
     options = SandboxOptions(
-        state, installation_id, "here", environment=ambient_environment(), codex_package=codex_package()
+        state, installation_id, "here", environment=ambient_environment(), codex_package=codex_package(), read=read
     )
     return SandboxChoice("bubblewrap", {SandboxKind.BUBBLEWRAP: Believed(options)}, NoPin())
 

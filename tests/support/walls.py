@@ -141,6 +141,9 @@ class NoWall:
     def marks(self) -> tuple[str, ...]:
         return ()
 
+    def foundation(self) -> str:
+        return "programs"
+
     def check(self) -> tuple[Check, ...]:
         return ()
 
@@ -166,6 +169,9 @@ class Holed:
 
     def marks(self) -> tuple[str, ...]:
         return ()
+
+    def foundation(self) -> str:
+        return "programs"
 
     def check(self) -> tuple[Check, ...]:
         return ()

@@ -125,8 +125,9 @@ class EnvironmentBuilds:
         return environment_key(
             repository=f"{order.repository} {order.run}".strip().casefold(),
             sandbox=chosen.kind.value,
-            image=str(chosen.check.facts.get("image")) if chosen.kind is SandboxKind.DOCKER else None,
+            foundation=chosen.wall.foundation(),
             uid=uid,
+            registries=registry_variables(self._options.environment, ()),
             environment=order.environment,
             key_files=order.key_files,
         )

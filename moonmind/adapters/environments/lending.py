@@ -55,8 +55,6 @@ class Lent:
     notes: tuple[str, ...] = ()
     """What is not lent, and why."""
     root: str = ROOT
-    start: tuple[str, ...] = ()
-    """What starts services, to be run there."""
 
     @property
     def search_path(self) -> str:
@@ -103,7 +101,6 @@ def lend(
         tuple(_search_path(record, lent)),
         tuple(loan.notes),
         record.build.environment.root,
-        record.build.environment.start,
     )
 
 

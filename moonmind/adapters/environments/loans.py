@@ -1,11 +1,12 @@
 """Lends several environments to one job."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from moonmind.adapters.environments.environment_store import EnvironmentStore
 from moonmind.adapters.environments.lending import lend
+from moonmind.ports.environments import WorkEnvironment
 from moonmind.ports.sandbox import ENVIRONMENT, Mount, Sandbox
 
 
@@ -24,7 +25,7 @@ class Loans:
 
 def lend_all(
     store: EnvironmentStore,
-    keys: Collection[str],
+    environments: Iterable[WorkEnvironment],
     job: str,
     into: Path,
     sandbox: Sandbox,
@@ -37,12 +38,12 @@ def lend_all(
     path: list[str] = []
     services: list[tuple[str, str]] = []
     notes: list[str] = []
-    for number, key in enumerate(keys):
-        lent = lend(store, key, job, into / str(number), sandbox, workspace, named)
+    for number, one in enumerate(environments):
+        lent = lend(store, one.key, job, into / str(number), sandbox, workspace, named)
         # There is one HOME: the first environment's.
         mounts += [mount for mount in lent.mounts if number == 0 or mount.target != ENVIRONMENT]
         path += [place for place in lent.path if number == 0 or not place.startswith(f"{ENVIRONMENT}/")]
         variables = {**lent.variables, **variables}
-        services += [(lent.root, command) for command in lent.start]
+        services += [(lent.root, command) for command in one.start]
         notes += lent.notes
     return Loans(tuple(mounts), variables, tuple(dict.fromkeys(path)), tuple(services), tuple(notes))

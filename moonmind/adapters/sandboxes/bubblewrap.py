@@ -1,6 +1,8 @@
 """The sandbox `bubblewrap`: namespaces in which only the job's folders and the system's programs exist, and no network."""
 
 import contextlib
+import hashlib
+import json
 import os
 import pwd
 import re
@@ -21,6 +23,7 @@ from moonmind.adapters.sandboxes import (
     syscall_filter,
     system_files,
 )
+from moonmind.adapters.sandboxes.host_programs import TOOLS, host_programs
 from moonmind.adapters.sandboxes.mount_guards import RESERVED, in_order, leads_astray, refused, require_upper, unfit
 from moonmind.adapters.sandboxes.sandbox_options import SandboxOptions
 from moonmind.adapters.sandboxes.tool_folders import tool_folders
@@ -35,11 +38,6 @@ _WHOLE = (
 )  # fmt: skip
 """Folders of the host that nothing may show as a whole."""
 _SHARED_MEMORY = "/dev/shm"  # noqa: S108 - the job's own
-_TOOLS = (
-    "node", "npm", "pnpm", "yarn", "bun", "deno", "go", "cargo", "rustc", "java", "mvn", "gradle", "uv", "poetry", "ruby",
-    "bundle", "php", "composer", "dotnet", "swift", "elixir", "make", "cmake", "docker",
-)  # fmt: skip
-"""Tools that a job may be expected to have."""
 _PRLIMIT = "/usr/bin/prlimit"
 """Sets a limit behind the wall, where only the job's own processes count; from outside, all of the worker's would."""
 _INSTALL = "Install bubblewrap (`apt install bubblewrap`), or a Codex that brings one along."
@@ -109,6 +107,14 @@ class Bubblewrap:
     def marks(self) -> tuple[str, ...]:
         """Return nothing: no job outlives its supervisor."""
         return ()
+
+    def foundation(self) -> str:
+        """Return a digest of the host's programs that jobs see: what was built by them may not work with others."""
+        read = [(str(path), os.path.realpath(path)) for path in self.options.read]
+        folders = (*PATH.split(":"), *tool_folders(self.options.read))
+        shown = (Path("/usr"), *(Path(real) for _, real in read))
+        terms = [read, host_programs(folders, shown)]
+        return hashlib.sha256(json.dumps(terms).encode()).hexdigest()
 
     def check(self) -> tuple[Check, ...]:
         """Probe the wall: try each breach for real and name what got through. Answers are remembered while nothing changes."""
@@ -290,7 +296,7 @@ def _missing(searched: str, there: tuple[str, ...], read: tuple[Path, ...], *_ch
     """Return the well-known tools that are on a search path, and that jobs do not find. Remembered while nothing changes."""
     shown = (Path("/usr"), *(path.resolve() for path in read))
     missing = []
-    for tool in _TOOLS:
+    for tool in TOOLS:
         found = shutil.which(tool, path=":".join(there))
         visible = found is not None and any(Path(found).resolve().is_relative_to(folder) for folder in shown)
         if not visible and shutil.which(tool, path=searched) is not None:

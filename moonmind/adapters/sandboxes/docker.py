@@ -172,6 +172,10 @@ class Docker:
         except (SandboxUnavailable, NotConfigured) as error:
             raise AgentUnknown(f"which jobs run in containers is unknown: {error.message}") from error
 
+    def foundation(self) -> str:
+        """Return the image's id. Raises SandboxUnavailable where the engine is down, SandboxFailed where there is no image."""
+        return self._image().id
+
     def check(self) -> tuple[Check, ...]:
         """Look at the engine and the image, then try each way out of a container for real.
 

@@ -11,7 +11,7 @@ from moonmind.engine.environment_orders import RepositoryEnvironments
 from moonmind.engine.lease import LeaseLost, StopRequested
 from moonmind.engine.stage_context import StageContext
 from moonmind.errors import EnvironmentFailed, MoonMindError, SandboxUnavailable, VcsRefused
-from moonmind.ports.environments import BuildState, EnvironmentOrder, EnvironmentStatus
+from moonmind.ports.environments import BuildState, EnvironmentOrder, EnvironmentStatus, WorkEnvironment
 from moonmind.proof.environments.environment_value import Environment, environments_for
 from moonmind.runs import naming
 from moonmind.runs.stored_text import storable
@@ -38,9 +38,9 @@ class Prepared:
     """Keys of the jobs that have to end before an agent can be started."""
 
     @property
-    def keys(self) -> tuple[str, ...]:
-        """Return the keys of the environments that are lent."""
-        return tuple(use.key for use in self.uses if use.key and not use.problem)
+    def lent(self) -> tuple[WorkEnvironment, ...]:
+        """Return the environments that are lent."""
+        return tuple(WorkEnvironment(use.key, use.start) for use in self.uses if use.key and not use.problem)
 
 
 def prepare(context: StageContext, plan: Plan, job: SubmitJob) -> Prepared:

@@ -115,7 +115,7 @@ def _start(context: StageContext, plan: Plan, job: SubmitJob) -> Outcome:
         limits=context.limits,
         calls_before=model_calls.before(context),
         calls_base=model_calls.base(context, job.checkpoint),
-        environments=prepared.keys,
+        environments=prepared.lent,
     )
     context.lease.check()
     try:

@@ -48,6 +48,9 @@ class Engine:
             raise AgentUnknown("the engine is down")
         return self.known
 
+    def foundation(self) -> str:
+        return "programs"
+
     def check(self) -> tuple[Check, ...]:
         return (Check("sandbox", self.status, "says the engine"),)
 

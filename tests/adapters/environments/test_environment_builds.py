@@ -30,9 +30,9 @@ def walls() -> None:
 class Site:
     """A host's builds."""
 
-    def __init__(self, root: Path, **terms: Any) -> None:
+    def __init__(self, root: Path, *, read: tuple[Path, ...] = (), **terms: Any) -> None:
         self.state = root / "state"
-        self.sandbox = believed(self.state, f"i-{root.name}")
+        self.sandbox = believed(self.state, f"i-{root.name}", read=read)
         self.store = EnvironmentStore(self.state / "environments", 1 << 30)
         self.terms = {"environment": ambient_environment(), **terms}
         self.builds = self.process()
@@ -127,6 +127,43 @@ def test_many_that_ask_at_once_get_one_build(site: Site, tmp_path: Path) -> None
 )
 def test_a_key_is_what_decides_whether_it_fits(site: Site, other: dict[str, Any], same: bool) -> None:
     assert (site.key(an_order("make", **other)) == site.key(an_order("make"))) is same
+
+
+@pytest.mark.parametrize(
+    ("variables", "same"),
+    [
+        ({}, True),
+        ({"PIP_INDEX_URL": "https://pypi.example/simple"}, False),
+        ({"GOPROXY": "https://go.example"}, False),
+        ({"npm_config_registry": "https://npm.example"}, False),
+        ({"EDITOR": "vi"}, True),
+    ],
+    ids=["none", "pip", "go", "npm", "other"],
+)
+def test_another_registry_needs_another_build(site: Site, variables: dict[str, str], same: bool) -> None:
+    before = site.key(an_order("make"))
+    site.terms["environment"] = {**ambient_environment(), **variables}
+    assert (site.process().key(an_order("make")) == before) is same
+
+
+def test_a_login_for_a_registry_is_no_part_of_a_key(site: Site) -> None:
+    keys = set()
+    for login in ("", "me:one@", "me:two@"):
+        site.terms["environment"] = {**ambient_environment(), "PIP_INDEX_URL": f"https://{login}pypi.example/simple"}
+        keys.add(site.process().key(an_order("make")))
+    assert len(keys) == 1
+
+
+def test_an_upgrade_of_the_hosts_programs_needs_another_build(tmp_path: Path) -> None:
+    go = tmp_path / "tools/bin/go"
+    go.parent.mkdir(parents=True)
+    site = Site(tmp_path, read=(tmp_path / "tools",))
+    go.write_text("#!/bin/sh\necho 1.22\n")
+    go.chmod(0o755)
+    before = site.key(an_order("make"))
+    assert site.key(an_order("make")) == before
+    go.write_text("#!/bin/sh\necho 1.23.1\n")
+    assert site.key(an_order("make")) != before
 
 
 def test_nothing_is_built_where_jobs_are_behind_no_wall(tmp_path: Path) -> None:

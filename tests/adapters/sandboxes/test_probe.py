@@ -193,6 +193,7 @@ class Counted:
     def __init__(self, whole: Sandbox) -> None:
         self.kind, self.user = whole.kind, whole.user
         self.end, self.marks, self.check, self.overlays = whole.end, whole.marks, whole.check, whole.overlays
+        self.foundation = whole.foundation
         self._whole = whole
         self.wraps = 0
 

@@ -36,6 +36,9 @@ class Wall:
     def marks(self) -> tuple[str, ...]:
         return ()
 
+    def foundation(self) -> str:
+        return "programs"
+
     def check(self) -> tuple[Check, ...]:
         first = Check("sandbox.tool", HOLDS, "there is one", facts={"version": "1"})
         facts = {"missing": "yes"} if self.missing else {}

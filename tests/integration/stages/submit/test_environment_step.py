@@ -226,6 +226,25 @@ def test_services_run_beside_the_agent_and_end_with_it(made: list[EnvironmentWor
     assert "served" in {c.path for c in world.vcs.changes(REPOSITORY, str(world.tip("main")), done.result["wip"])}
 
 
+def test_other_services_need_no_new_build(made: list[EnvironmentWorld], tmp_path: Path) -> None:
+    recipe = "environment:\n  setup: echo built > $HOME/of-build\n  start: echo first > started\n"
+    first = begin(made, tmp_path, recipe)
+    first.plays({"exec": "cat started"}, *USES_IT[1:])
+    assert isinstance(first.drive(Stage.SUBMIT), Done)
+    git_repos.commit_to(first.bare, "main", {".moonmind.yml": recipe.replace("first", "second")}, "Other services")
+    second = EnvironmentWorld(tmp_path, recipe, number=2)
+    made.append(second)
+    assert isinstance(second.step(Stage.DISCOVER), Done)
+    second.plays({"exec": 'test "$(cat started)" = second'}, *USES_IT[1:])
+    done = second.drive(Stage.SUBMIT)
+    assert isinstance(done, Done), done
+    (used,) = done.result["environments"]
+    assert (used["key"], used["start"]) == (
+        first.results[Stage.SUBMIT]["environments"][0]["key"],
+        ["echo second > started"],
+    )
+
+
 def test_a_service_that_does_not_start_is_named(made: list[EnvironmentWorld], tmp_path: Path) -> None:
     world = begin(made, tmp_path, "environment:\n  start: 'echo no database here, connection refused >&2; exit 3'\n")
     error = failed(world.drive(Stage.SUBMIT)).error
