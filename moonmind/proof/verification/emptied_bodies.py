@@ -2,8 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from moonmind.proof.verification.emptied_python import emptied_python
+from moonmind.proof.verification.emptied_script import emptied_script
+from moonmind.proof.verification.script_syntax import ENDINGS
 
 LARGEST = 512 * 1024
 """Bytes of a file that is emptied."""
@@ -19,7 +22,11 @@ class Emptied:
 
 
 _Emptying = Callable[[bytes | None, bytes], tuple[bytes, tuple[str, ...]] | None]
-_BY_ENDING: dict[str, _Emptying] = {".py": emptied_python, ".pyw": emptied_python}
+_BY_ENDING: dict[str, _Emptying] = {
+    ".py": emptied_python,
+    ".pyw": emptied_python,
+    **{ending: partial(emptied_script, ending) for ending in ENDINGS},
+}
 
 
 def emptied(path: str, before: bytes | None, after: bytes) -> Emptied | None:

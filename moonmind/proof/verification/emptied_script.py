@@ -1,0 +1,194 @@
+"""Empties the functions of a JavaScript or TypeScript file that a change added or changed."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from moonmind.proof.verification.script_syntax import FUNCTIONS, meaning_of, nodes_in, parse_script, text_of
+
+if TYPE_CHECKING:
+    from tree_sitter import Node
+
+_LONGEST_NAME = 200
+_CALLED_AT_ONCE = frozenset(
+    {
+        *("map", "filter", "reduce", "reduceRight", "forEach", "some", "every", "find", "findIndex", "flatMap", "sort"),
+        *("from", "fromEntries", "toSorted", "replace", "replaceAll", "call", "apply"),
+    }
+)
+"""Methods that call their argument while they run."""
+_MAIN = re.compile(r"require\s*\.\s*main|import\s*\.\s*meta|process\s*\.\s*argv")
+_IDLE = re.compile(
+    r"(?:return )?(?:undefined|null|void 0)?"
+    r"|throw new \w*Error \( [\"'`](?:not (?:yet )?implemented|unimplemented|to-?do|implement)\b[^\n]{0,200}",
+    re.IGNORECASE,
+)
+_BREAK = re.compile(rb"\r\n|\r|\n|\xe2\x80[\xa8\xa9]")
+_Edit = tuple[int, int, bytes]
+
+
+def emptied_script(ending: str, before: bytes | None, after: bytes) -> tuple[bytes, tuple[str, ...]] | None:
+    """Return the file with the bodies emptied and the names of their functions; None if there are none.
+
+    Lines keep their numbers. Functions inside of others go with the outer one. Left as they are: stubs, what runs
+    while the module loads, constructors that do something before `super(...)`. None too where one of the files has
+    an error.
+    """
+    root, old = parse_script(after, ending), parse_script(before or b"", ending)
+    if root is None or old is None:
+        return None
+    known = Counter((name, meaning_of(node)) for name, node in _functions(old))
+    found = list(_functions(root))
+    left = _runs_on_load(root, dict(found))
+    edits: list[_Edit] = []
+    names: list[str] = []
+    for name, node in found:
+        key = name, meaning_of(node)
+        if known[key] > 0:
+            known[key] -= 1
+        elif name not in left and (edit := _edit(node)) is not None:
+            edits.append(edit)
+            names.append(name)
+    if not edits:
+        return None
+    content = _edited(after, edits)
+    return (content, tuple(names)) if parse_script(content, ending) is not None else None
+
+
+def _functions(root: "Node") -> Iterator[tuple[str, "Node"]]:
+    """Yield the functions with bodies that are in no other function, each with its qualified name, in order."""
+    waiting: list[tuple[str, Node]] = [("", root)]
+    while waiting:
+        place, node = waiting.pop()
+        name = _name(node)
+        inside = f"{place}.{name}".strip(".")[:_LONGEST_NAME] if name else place
+        if node.type in FUNCTIONS and node.child_by_field_name("body") is not None and not _is_called_at_once(node):
+            yield inside or "default", node
+            continue
+        waiting += [(inside, child) for child in reversed(node.children)]
+
+
+def _name(node: "Node") -> str:
+    """Return what a node adds to the names of what is in it."""
+    match node.type:
+        case "variable_declarator" | "class_declaration" | "abstract_class_declaration" | "internal_module":
+            return text_of(node.child_by_field_name("name"))
+        case "function_declaration" | "generator_function_declaration" | "method_definition":
+            return text_of(node.child_by_field_name("name"))
+        case "pair":
+            return text_of(node.child_by_field_name("key"))
+        case "field_definition" | "public_field_definition":
+            return text_of(node.child_by_field_name("property") or node.child_by_field_name("name"))
+        case "assignment_expression":
+            return text_of(node.child_by_field_name("left"))
+        case "call_expression":
+            callee = node.child_by_field_name("function")
+            return f"{text_of(callee)[:_LONGEST_NAME]}()" if callee is not None and not callee.children else ""
+    return ""
+
+
+def _is_called_at_once(node: "Node") -> bool:
+    """Return True for `(function () { ... })()`, and for what is given to `map` and the like."""
+    above = node.parent
+    while above is not None and above.type in {"parenthesized_expression", "arguments"}:
+        if above.type == "arguments":
+            called = above.parent.child_by_field_name("function") if above.parent is not None else None
+            last = called.child_by_field_name("property") if called is not None else None
+            return text_of(last) in _CALLED_AT_ONCE
+        node, above = above, above.parent
+    if above is None or above.type not in {"call_expression", "member_expression"}:
+        return False
+    return above.child_by_field_name("function") == node or above.child_by_field_name("object") == node
+
+
+def _runs_on_load(root: "Node", functions: Mapping[str, "Node"]) -> frozenset[str]:
+    """Return the names of the functions that run while the module loads, called by its statements or each other."""
+    outside = list(_module_code(root))
+    made = {
+        text_of(node.child_by_field_name("name")): text_of(value.child_by_field_name("constructor"))
+        for node in outside
+        if node.type == "variable_declarator"
+        and (value := node.child_by_field_name("value"))
+        and value.type == "new_expression"
+    }
+    waiting = list(_called(outside, "", made))
+    found: set[str] = set()
+    while waiting:
+        name = waiting.pop()
+        if name not in found and name in functions:
+            found.add(name)
+            waiting += _called(nodes_in(functions[name]), name.rpartition(".")[0], made)
+    return frozenset(found)
+
+
+def _module_code(root: "Node") -> Iterator["Node"]:
+    waiting = [root]
+    while waiting:
+        node = waiting.pop()
+        if node.type == "if_statement" and _MAIN.search(text_of(node.child_by_field_name("condition"))):
+            continue
+        yield node
+        if node.type not in FUNCTIONS or _is_called_at_once(node):
+            waiting += reversed(node.children)
+
+
+def _called(nodes: Iterable["Node"], place: str, made: Mapping[str, str]) -> Iterator[str]:
+    """Yield the qualified names of what the nodes call; `place` is the class around them."""
+    for node in nodes:
+        match node.type:
+            case "call_expression":
+                called = node.child_by_field_name("function")
+            case "new_expression":
+                yield f"{text_of(node.child_by_field_name('constructor'))}.constructor"
+                continue
+            case "decorator":
+                called = node.children[-1] if node.children else None
+            case _:
+                continue
+        words = text_of(called)[:_LONGEST_NAME]
+        owner, _, last = words.rpartition(".")
+        yield words
+        if owner == "this" and place:
+            yield f"{place}.{last}"
+        elif owner in made:
+            yield f"{made[owner]}.{last}"
+
+
+def _edit(node: "Node") -> _Edit | None:
+    """Return what empties a function: where it begins, where it ends and what stands there then."""
+    body = node.child_by_field_name("body")
+    if body is None or body.text is None or _is_idle(body):
+        return None
+    kept = b""
+    if text_of(node.child_by_field_name("name")) == "constructor" and _is_derived(node):
+        first = next((one for one in body.named_children if one.type != "comment"), None)
+        if first is None or not text_of(first).startswith("super") or first.text is None:
+            return None
+        kept = first.text
+        if len(body.named_children) == 1:
+            return None
+    breaks = _BREAK.findall(body.text)[len(_BREAK.findall(kept)) :]
+    return body.start_byte, body.end_byte, b"{" + kept + b"".join(breaks) + b"}"
+
+
+def _is_idle(body: "Node") -> bool:
+    words = meaning_of(body)
+    if body.type == "statement_block":
+        words = words.removeprefix("{").removesuffix("}")
+    return _IDLE.fullmatch(words.strip()) is not None
+
+
+def _is_derived(method: "Node") -> bool:
+    above = method.parent.parent if method.parent is not None else None
+    return above is not None and any(
+        one.type == "class_heritage" and "extends" in text_of(one) for one in above.children
+    )
+
+
+def _edited(content: bytes, edits: list[_Edit]) -> bytes:
+    parts, place = [], 0
+    for begin, end, text in edits:
+        parts += [content[place:begin], text]
+        place = end
+    return b"".join([*parts, content[place:]])

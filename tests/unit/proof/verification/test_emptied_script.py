@@ -1,0 +1,151 @@
+import time
+
+import pytest
+
+from moonmind.proof.verification.emptied_bodies import emptied
+from moonmind.proof.verification.script_syntax import ENDINGS, parse_script
+
+
+def emptied_text(after: str, before: str | None = None, path: str = "src/a.ts") -> str | None:
+    found = emptied(path, before.encode() if before is not None else None, after.encode())
+    return found.content.decode() if found else None
+
+
+def names(after: str, before: str | None = None, path: str = "src/a.ts") -> tuple[str, ...]:
+    found = emptied(path, before.encode() if before is not None else None, after.encode())
+    return found.functions if found else ()
+
+
+@pytest.mark.parametrize(
+    ("after", "expected"),
+    [
+        ("function a(x) {\n  return x;\n}\nb();\n", "function a(x) {\n\n}\nb();\n"),
+        ("export function a(x) { return x; }", "export function a(x) {}"),
+        ("export default function () { return 1; }", "export default function () {}"),
+        ("export const a = (x) => x + 1;", "export const a = (x) => {};"),
+        ("const a = x => ({\n x,\n});\n", "const a = x => {\n\n};\n"),
+        ("const a = async (x) => { await x; return 1 }", "const a = async (x) => {}"),
+        ("const a = function (x) { return x }", "const a = function (x) {}"),
+        ("function* a() { yield 1 }", "function* a() {}"),
+        ("async function* a() { yield 1 }", "async function* a() {}"),
+        ("class A { m() { return 1 } get b() { return 2 } static c() { return 3 } #d() { return 4 } }", "class A { m() {} get b() {} static c() {} #d() {} }"),
+        ("class A { c = () => 1; }", "class A { c = () => {}; }"),
+        ("class A { constructor(x) { this.x = x } }", "class A { constructor(x) {} }"),
+        ("class A extends B { constructor(x) {\n super(x);\n this.x = x } }", "class A extends B { constructor(x) {super(x);\n\n} }"),
+        ("const a = { m() { return 1 }, n: (x) => x, k: 2 };", "const a = { m() {}, n: (x) => {}, k: 2 };"),
+        ("module.exports.a = function () { return 1 };", "module.exports.a = function () {};"),
+        ("exports.a = (x) => x;", "exports.a = (x) => {};"),
+        ("router.get('/', (q, r) => { r.send(1) });", "router.get('/', (q, r) => {});"),
+        ("(function () { exports.a = function () { return 1 } })();", "(function () { exports.a = function () {} })();"),
+        ("const s = '→'; function a() { return '→' }", "const s = '→'; function a() {}"),
+        ("function a() {\r\n  return 1;\r\n}\r\n", "function a() {\r\n\r\n}\r\n"),
+        ("const a = c ? (x) => x : (y) => y;", "const a = c ? (x) => {} : (y) => {};"),
+        ("export const A = () => <p>{f()}</p>;", "export const A = () => {};"),
+    ],
+)  # fmt: skip
+def test_bodies_return_nothing_and_the_rest_stays_in_its_line(after: str, expected: str) -> None:
+    for path in ("a.js", "a.jsx", "a.tsx"):
+        assert emptied_text(after, path=path) == expected
+
+
+@pytest.mark.parametrize(
+    ("after", "expected"),
+    [
+        ("function a<T>(x: T): T { return x }", "function a<T>(x: T): T {}"),
+        ("class A { constructor(private x: number) { this.y = 1 } }", "class A { constructor(private x: number) {} }"),
+        ("class A { m(x: string): void; m(x: any) { f(x) } }", "class A { m(x: string): void; m(x: any) {} }"),
+        ("namespace N { export function h(): number { return 1 } }", "namespace N { export function h(): number {} }"),
+        (
+            "abstract class A { abstract a(): void; b() { return 1 } }",
+            "abstract class A { abstract a(): void; b() {} }",
+        ),
+        ("export const a = <T,>(x: T): T => x as T;", "export const a = <T,>(x: T): T => {};"),
+    ],
+)
+def test_types_stay(after: str, expected: str) -> None:
+    assert emptied_text(after) == expected
+
+
+BEFORE = "export const RATE = 2;\nexport function a(y) {\n  return y;\n}\nexport class B {\n  c() { return 1; }\n  d = () => 2;\n}\n"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("return y", "return y + 1", ("a",)),
+        ("function a(y)", "function a(y, z = 1)", ("a",)),
+        ("return 1", "return 3", ("B.c",)),
+        ("=> 2", "=> 3", ("B.d",)),
+        ("class B", "class C", ("C.c", "C.d")),
+        ("d =", "e() { return 5 }\n  d =", ("B.e",)),
+        ("function a", "async function a", ("a",)),
+        ("RATE = 2", "RATE = 3", ()),
+        ("  return y;", "\n  /* so */ return y // why", ()),
+        ("return y;", "throw new Error('Not implemented');", ()),
+        ("return y;", "return null;", ()),
+        ("=> 2", "=> undefined", ()),
+        ("=> 2", "=> {}", ()),
+    ],
+)
+def test_only_what_the_change_added_or_changed_is_emptied(old: str, new: str, expected: tuple[str, ...]) -> None:
+    assert names(BEFORE.replace(old, new), BEFORE) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("function make() { return {} }\nexport const APP = make().x;\nexport function b() { return 1 }", ("b",)),
+        ("class A { constructor() { this.x = 1 } b() { return 2 } }\nexport const a = new A();", ("A.b",)),
+        (
+            "class A { go() { return this.no() } no() { return 1 } b() { return 2 } }\nconst a = new A(); a.go();",
+            ("A.b",),
+        ),
+        ("const one = () => two();\nconst two = () => ({});\none().x;\nconst b = () => 1;", ("b",)),
+        ("const x = [1].map((y) => y.z);\nconst b = () => 1;", ("b",)),
+        ("function main() { return 1 }\nif (require.main === module) { main(); }", ("main",)),
+        ("function main() { return 1 }\nif (import.meta.url === x) main();", ("main",)),
+        ("class A extends B { constructor(x) { const y = f(x); super(y); } b() { return 1 } }", ("A.b",)),
+    ],
+)
+def test_what_a_module_needs_to_load_is_left(text: str, expected: tuple[str, ...]) -> None:
+    assert names(text, path="a.mjs") == expected
+
+
+@pytest.mark.parametrize("ending", sorted(ENDINGS))
+def test_each_ending_is_known(ending: str) -> None:
+    assert names("export const a = () => 1;", path=f"src/a.test{ending.upper()}") == ("a",)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"function a( { return 1 }",
+        b"function a() { return '\xff' }",
+        b"\0\0\0",
+        b"(" * 200_000,
+        b"[" * 100_000 + b"]" * 100_000,
+        b"function a() {" * 20_000 + b"}" * 20_000,
+        b"class A { m() { " * 10_000 + b"} }" * 10_000,
+        b"f(() => {" * 10_000 + b"})" * 10_000,
+        b"(function () {" * 10_000 + b"})()" * 10_000,
+        b"const a = " + b"x => " * 50_000 + b"1",
+        b"a<" * 100_000,
+        b"const a = () => 1;\n" * 20_000,
+        b"function a() { return 1 }\n//" + b"x" * 600_000,
+        b"const a = `${" * 20_000,
+        b"({a:" * 20_000 + b"1" + b"})" * 20_000,
+    ],
+)
+@pytest.mark.parametrize("ending", [".js", ".tsx"])
+def test_hostile_files_cost_neither_time_nor_an_error(content: bytes, ending: str) -> None:
+    began = time.process_time()
+    found = emptied(f"a{ending}", None, content)
+    assert found is None or parse_script(found.content, ending) is not None
+    assert time.process_time() - began < 6
+
+
+@pytest.mark.parametrize(
+    "text", ["", "const A = 1;\n", "interface A { b(): void }", "declare function a(): void;", "type A = () => void;"]
+)
+def test_files_without_functions_are_left(text: str) -> None:
+    assert emptied("a.ts", None, text.encode()) is None
