@@ -259,8 +259,8 @@ def _report(
     files = [change for change in patch.changes if change.path != plan.feature.tasks_path]
     found = Judged(
         verdicts=tuple(judgements),
-        ticked=tuple(item.id for item in judgements if item.verdict.ticks),
-        left_open=tuple(item.id for item in judgements if not item.verdict.ticks),
+        ticked=tuple(item.id for item in judgements if item.ticks),
+        left_open=tuple(item.id for item in judgements if not item.ticks),
         files=tuple(
             ChangedFile(storable(change.path), change.status, change.added, change.deleted) for change in files
         ),

@@ -19,7 +19,7 @@ def commit_message(plan: Plan, judgements: Sequence[Judgement], run_id: UUID) ->
 
 def subject(plan: Plan, judgements: Iterable[Judgement]) -> str:
     """Write the commit's first line, the fullest form that fits."""
-    ids = [item.id for item in judgements if item.verdict.ticks]
+    ids = [item.id for item in judgements if item.ticks]
     head = f"{plan.feature_name}: {plan.phase}"
     forms = [f"{head} ({', '.join(ids)})", f"{head} ({len(ids)} tasks)"] if ids else []
     for form in [*forms, head]:

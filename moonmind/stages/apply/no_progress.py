@@ -23,7 +23,7 @@ def refusal(
 
     `read(after, path)` returns a file's content, None if it is too large to look into.
     """
-    if any(item.verdict.ticks for item in judgements):
+    if any(item.ticks for item in judgements):
         return None
     if effects.counts_anywhere(outside_specs(patch.changes, plan.feature.path), patch.sizes, read):
         return None

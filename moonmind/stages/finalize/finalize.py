@@ -73,7 +73,7 @@ def _totals(plan: Plan, submitted: SubmitResult | None, applied: ApplyResult) ->
         tasks=len(plan.tasks),
         ticked=applied.ticked,
         claimed=tuple(item.id for item in applied.verdicts if item.verdict is Verdict.CLAIMED),
-        left_open=tuple(item.id for item in applied.verdicts if not item.verdict.ticks),
+        left_open=tuple(item.id for item in applied.verdicts if not item.ticks),
         left_for_people=plan.left_for_people,
         files=len(applied.files),
         added=applied.added,

@@ -129,7 +129,7 @@ class Plan(StageResult):
 
         `before` is the file at the starting commit.
         """
-        wanted = {item.key for item in judgements if item.verdict.ticks}
+        wanted = {item.key for item in judgements if item.ticks}
         file = read_tasks(before, name=self.feature.tasks_path)
         return tick(before, [task for task in self.spec_tasks(file) if task.key in wanted])
 

@@ -89,7 +89,7 @@ def _parts(
     files_url: str | None,
 ) -> Iterable[str]:
     judgements = applied.verdicts
-    ticked = [item for item in judgements if item.verdict.ticks]
+    ticked = [item for item in judgements if item.ticks]
     claimed = [item for item in ticked if item.verdict is Verdict.CLAIMED]
     texts = {task.key: task.text for task in plan.tasks}
     yield f"### {markdown(plan.phase, 200)}"
@@ -103,7 +103,7 @@ def _parts(
     yield "\n".join(_tasks([item for item in judgements if item not in claimed], texts, said))
     if claimed:
         yield "**Ticked on the agent's word alone:**\n\n" + "\n".join(_tasks(claimed, texts, said))
-    if missing := [item for item in judgements if not item.verdict.ticks]:
+    if missing := [item for item in judgements if not item.ticks]:
         yield f"**Left open:** {_ids(item.id for item in missing)}"
     if applied.decisions:
         listed = f" {len(applied.decisions)}; apply/output.json of the run lists them"
@@ -184,7 +184,7 @@ def _sources(plan: Plan, files_url: str | None) -> str:
 
 def _tasks(judgements: Sequence[Judgement], texts: Mapping[str, str], said: int) -> Iterable[str]:
     for item in judgements[:_SHOWN_TASKS]:
-        box = "x" if item.verdict.ticks else " "
+        box = "x" if item.ticks else " "
         text = markdown_with_code(texts.get(item.key, ""), 200)
         yield f"- [{box}] **{markdown(item.id, 40)}** {text} — {markdown(item.words, 300)}"
         if item.said and said:

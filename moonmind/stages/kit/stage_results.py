@@ -123,6 +123,81 @@ class SubmitResult(StageResult):
 
 
 @dataclass(frozen=True, slots=True)
+class TestEvidence:
+    """What one test showed of a task."""
+
+    __test__ = False
+
+    id: str
+    before: str
+    """On the old code: `failed`, `passed`, `not there`, `could not be loaded`, or empty where it was not run there."""
+    after: str
+    """On the new code."""
+    probe: str = ""
+    """With the changed functions emptied: `failed`, `passed`, or empty where that was not tried."""
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedCommand:
+    """One test command, and what came of it. Lists of tests are bounded; the run's artifacts have all."""
+
+    name: str
+    outcome: str
+    """`passed`, `failed`, `failed before`, `flaky`, `could not run` or `skipped`."""
+    why: str = ""
+    root: str = "."
+    seconds: float = 0.0
+    passed: int = 0
+    failed: int = 0
+    skipped: int = 0
+    passed_before: int | None = None
+    """None where it was not run on the old code, or has no report."""
+    failed_before: int | None = None
+    broke: tuple[str, ...] = ()
+    """Tests that passed before and fail now, twice."""
+    flaky: tuple[str, ...] = ()
+    fails_as_before: tuple[str, ...] = ()
+    fixed: tuple[str, ...] = ()
+    added: tuple[str, ...] = ()
+    gone: tuple[str, ...] = ()
+    """Tests that ran before and do not run now."""
+    now_skipped: tuple[str, ...] = ()
+    excerpt: str = ""
+    """Of what it printed, where it failed: hostile text."""
+    log: str | None = None
+    """The artifact with what it printed."""
+
+
+@dataclass(frozen=True, slots=True)
+class TestFinding:
+    """Something in the change that makes its tests say less than they seem to."""
+
+    __test__ = False
+
+    where: str
+    """A path or the id of a test."""
+    words: str
+    confirms_nothing: bool = False
+    """The tests that were run show nothing because of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """What the repository's tests say of a change."""
+
+    commands: tuple[VerifiedCommand, ...] = ()
+    not_run: str = ""
+    """Why no command was run; empty where one was."""
+    source: str = ""
+    """Where the commands come from, in words: `.moonmind.yml`, `found in pyproject.toml`, `found in the change`."""
+    sandbox: str = ""
+    """What confined them."""
+    findings: tuple[TestFinding, ...] = ()
+    draft: str = ""
+    """Why the pull request is a draft; empty where it is none."""
+
+
+@dataclass(frozen=True, slots=True)
 class Judgement:
     """The verdict on one spec task and the reason in words."""
 
@@ -133,11 +208,20 @@ class Judgement:
     claimed: bool = False
     said: str = ""
     """The agent's own words on it, its reason where it says that it is not done: hostile text on one line."""
+    tests: tuple[TestEvidence, ...] = ()
+    """The tests that decided it, a few of them."""
+    held: str = ""
+    """Why its box stays open although the verdict would tick it: the repository asks for more (`policy.tick`)."""
 
     @property
     def key(self) -> str:
         """Name the task as `SpecTask.key` does."""
         return f"{self.line}:{self.id}"
+
+    @property
+    def ticks(self) -> bool:
+        """Return True if the task's box is ticked."""
+        return self.verdict.ticks and not self.held
 
     @property
     def words(self) -> str:
@@ -170,6 +254,9 @@ class Judged(StageResult):
     deleted: int
     warnings: tuple[str, ...] = ()
     verification: str = ""
+    """In a sentence, what was run."""
+    tests: Verification | None = None
+    """None in results of programs that ran no tests."""
     decisions: tuple[str, ...] = ()
     """What the agent says that it decided: hostile text, a line each."""
     remarks: tuple[str, ...] = ()

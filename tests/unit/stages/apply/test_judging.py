@@ -95,7 +95,7 @@ def test_a_task_is_open_while_a_target_is_not_done_and_the_reason_is_said(
 def test_a_contradiction_is_said(text: str, before: Mapping[str, str], after: Mapping[str, str], because: str) -> None:
     judgement = found(text, before, after, claimed=True)
     assert (judgement.verdict, judgement.because) == (Verdict.CONTRADICTED, because)
-    assert not judgement.verdict.ticks
+    assert not judgement.ticks
 
 
 @pytest.mark.parametrize(
@@ -197,5 +197,5 @@ def test_a_judgement_of_an_earlier_program_is_read(word: str, because: str, word
 def test_repeated_ids_are_judged_line_by_line() -> None:
     tasks = [a_spec_task("Create a.py", line=1), a_spec_task("Create b.py", line=2)]
     judgements = judge(tasks, a_tree({}, {"a.py": NEW}, *tasks))
-    assert [item.verdict.ticks for item in judgements] == [True, False]
+    assert [item.ticks for item in judgements] == [True, False]
     assert [item.key for item in judgements] == ["1:T001", "2:T001"]
