@@ -1,0 +1,202 @@
+"""What a test command says of a change: what it did on the old code and on the new, and whose fault it is that something fails."""
+
+import re
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from enum import Enum
+
+from moonmind.proof.verification.test_results import CommandRun, RunEnd, TestCase, TestOutcome
+
+_BAD = (TestOutcome.FAILED, TestOutcome.ERROR)
+_SHOWN = 3
+_NO_SPACE = re.compile(r"No space left on device|ENOSPC|Disk quota exceeded", re.IGNORECASE)
+_NOT_FOUND = frozenset({126, 127})
+"""Exit codes of a shell that cannot run a command."""
+_NO_RUNNER = re.compile(
+    r"No module named '?(?:pytest|unittest|tox|nox|django|nose2?)\b|command not found|: not found$"
+    r"|Missing script: |Cannot find module '[^'\n]{0,200}(?:jest|vitest|mocha)",
+    re.IGNORECASE | re.MULTILINE,
+)
+
+
+class Fault(Enum):
+    """Whose fault it is that a command fails."""
+
+    NONE = "none"
+    """It does not fail."""
+    BEFORE = "before"
+    """It failed before, in the same way."""
+    FLAKY = "flaky"
+    """It failed once, and passed when it was run again."""
+    INFRASTRUCTURE = "infrastructure"
+    """It could not be run, or nothing says that the change is the reason."""
+    OURS = "ours"
+    """The change's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What a command's runs say, by test id in the order of the reports."""
+
+    fault: Fault
+    why: str
+    """For people; empty with `NONE`."""
+    broke: tuple[str, ...] = ()
+    """Passed before, or were skipped, and fail now, each time they were run."""
+    failing_new: tuple[str, ...] = ()
+    """Were not there before, and fail."""
+    flaky: tuple[str, ...] = ()
+    failed_before: tuple[str, ...] = ()
+    """Fail now as they did before."""
+    fixed: tuple[str, ...] = ()
+    added: tuple[str, ...] = ()
+    gone: tuple[str, ...] = ()
+    """Ran before, and do not run now though their file can be loaded."""
+    now_skipped: tuple[str, ...] = ()
+
+
+def compare(before: CommandRun | None, after: CommandRun, again: CommandRun | None = None) -> Comparison:
+    """Compare a command on the new code with the old; `again` is a second run on the new code of at least what failed."""
+    old = before if before is not None and before.end is RunEnd.EXITED else None
+    known = dict(old.report.cases) if old is not None else {}
+    now = after.report.cases
+    bad = [case for case in now.values() if case.outcome in _BAD]
+    as_before = tuple(case.id for case in bad if case.id in known and known[case.id].outcome in _BAD)
+    doubtful = [case for case in bad if case.id not in as_before]
+    passed_again = _passed_again(doubtful, again)
+    sure = [case for case in doubtful if case.id not in passed_again]
+    fault, why = _fault(before, after, again, sure=sure, as_before=as_before, flaky=passed_again)
+    return Comparison(
+        fault,
+        why,
+        broke=tuple(case.id for case in sure if case.id in known),
+        failing_new=tuple(case.id for case in sure if case.id not in known),
+        flaky=passed_again,
+        failed_before=as_before,
+        fixed=tuple(
+            one.id for one in known.values() if one.outcome in _BAD and _outcome(now.get(one.id)) is TestOutcome.PASSED
+        ),
+        added=tuple(name for name in now if name not in known) if known else (),
+        gone=_gone(known.values(), after),
+        now_skipped=tuple(
+            one.id
+            for one in known.values()
+            if one.outcome is not TestOutcome.SKIPPED and _outcome(now.get(one.id)) is TestOutcome.SKIPPED
+        ),
+    )
+
+
+def _outcome(case: TestCase | None) -> TestOutcome | None:
+    return case.outcome if case is not None else None
+
+
+def _passed_again(doubtful: Iterable[TestCase], again: CommandRun | None) -> tuple[str, ...]:
+    if again is None or again.end is not RunEnd.EXITED:
+        return ()
+    cases = again.report.cases
+    return tuple(case.id for case in doubtful if _outcome(cases.get(case.id)) is TestOutcome.PASSED)
+
+
+def _gone(before: Iterable[TestCase], after: CommandRun) -> tuple[str, ...]:
+    """Return the tests that no longer run, without those of files that cannot be loaded now: these are errors."""
+    now = after.report.cases
+    if after.end is not RunEnd.EXITED or not now:
+        return ()
+    lost = [case for case in before if case.id not in now]
+    known = {case.id for case in before}
+    broken = {case.file for case in now.values() if case.outcome is TestOutcome.ERROR and case.id not in known}
+    return tuple(case.id for case in lost if not case.file or case.file not in broken)
+
+
+def _fault(
+    before: CommandRun | None,
+    after: CommandRun,
+    again: CommandRun | None,
+    *,
+    sure: Collection[TestCase],
+    as_before: Collection[str],
+    flaky: Collection[str],
+) -> tuple[Fault, str]:
+    if after.green:
+        return Fault.NONE, ""
+    if after.end is not RunEnd.EXITED:
+        return _cut_short(before, after)
+    if _NO_SPACE.search(after.output):
+        return Fault.INFRASTRUCTURE, "there was no space left on the disk"
+    if before is None:
+        return Fault.INFRASTRUCTURE, f"it fails ({_code(after)}), and it is not known whether it did before"
+    if sure:
+        if before.end is not RunEnd.EXITED:
+            return (
+                Fault.INFRASTRUCTURE,
+                f"{_tests(sure)}, and it is not known whether they did before: {_ended(before)}",
+            )
+        return Fault.OURS, _tests(sure)
+    if as_before:
+        return Fault.BEFORE, f"{_count(as_before)} as before the change"
+    if flaky:
+        return Fault.FLAKY, f"{_count(flaky)} and passed when run again"
+    return _by_exit_code(before, after, again)
+
+
+def _cut_short(before: CommandRun | None, after: CommandRun) -> tuple[Fault, str]:
+    """Return whose fault it is that a command did not come to its end."""
+    words = _ended(after)
+    if after.end in (RunEnd.SERVICE, RunEnd.SANDBOX) or "SIGKILL" in after.message:
+        return Fault.INFRASTRUCTURE, words
+    if before is None:
+        return Fault.INFRASTRUCTURE, f"{words}, and it is not known whether that was so before"
+    if before.end is after.end:
+        return Fault.BEFORE, f"{words}, as before the change"
+    if before.end is RunEnd.EXITED:
+        return Fault.OURS, f"{words}, and not before the change"
+    return Fault.INFRASTRUCTURE, f"{words}; before the change, {_ended(before)}"
+
+
+def _by_exit_code(before: CommandRun, after: CommandRun, again: CommandRun | None) -> tuple[Fault, str]:
+    """Return whose fault it is where no report names a test that fails."""
+    found = _code(after)
+    if not before.green:
+        if before.end is not RunEnd.EXITED:
+            return (
+                Fault.INFRASTRUCTURE,
+                f"it ends with {found}, and it is not known whether it did before: {_ended(before)}",
+            )
+        if _is_missing(after):
+            return Fault.INFRASTRUCTURE, f"its program is not there ({found})"
+        return Fault.BEFORE, f"it ends with {found}, and failed before the change, too ({_code(before)})"
+    if again is not None and again.green:
+        return Fault.FLAKY, f"it ended with {found}, and passed when run again"
+    return Fault.OURS, f"it ends with {found}, and passed before the change"
+
+
+def _is_missing(run: CommandRun) -> bool:
+    return run.exit_code in _NOT_FOUND or _NO_RUNNER.search(run.output[-4000:]) is not None
+
+
+def _ended(run: CommandRun) -> str:
+    match run.end:
+        case RunEnd.TIMED_OUT:
+            return f"it took longer than its limit ({run.seconds:.0f} s)"
+        case RunEnd.SERVICE:
+            return "what it needs running did not start"
+        case RunEnd.SANDBOX:
+            return f"the sandbox ended under it{f': {run.message}' if run.message else ''}"
+        case RunEnd.STOPPED:
+            return run.message or "it was stopped"
+        case RunEnd.EXITED:
+            return f"it ended with {_code(run)}"
+
+
+def _code(run: CommandRun) -> str:
+    return f"exit code {run.exit_code}"
+
+
+def _count(tests: Collection[object]) -> str:
+    return "1 test fails" if len(tests) == 1 else f"{len(tests)} tests fail"
+
+
+def _tests(cases: Collection[TestCase]) -> str:
+    shown = ", ".join(case.id for case in list(cases)[:_SHOWN])
+    more = len(cases) - _SHOWN
+    return f"{_count(cases)}: {shown}" + (f" and {more} more" if more > 0 else "")
