@@ -326,7 +326,8 @@ def _sandbox_options(settings: Settings, state_folder: Path, installation_id: st
         host_id=host_id,
         environment=ambient_environment(),
         codex_package=codex_package(settings.codex_bin, ambient_environment()),
-        image=settings.sandbox_image,
+        image=settings.sandbox_image or next(iter(settings.sandbox_images), None),
+        images=settings.sandbox_images,
         read=settings.sandbox_read,
         memory=settings.sandbox_memory,
         cpus=settings.sandbox_cpus,
@@ -335,11 +336,9 @@ def _sandbox_options(settings: Settings, state_folder: Path, installation_id: st
 
 
 def _sandbox_choice(settings: Settings, options: SandboxOptions, pin: SandboxPin) -> SandboxChoice:
-    walls: dict[SandboxKind, Sandbox] = {
-        SandboxKind.DOCKER: Docker(options),
-        SandboxKind.BUBBLEWRAP: Bubblewrap(options),
-    }
-    return SandboxChoice(settings.sandbox, walls, pin, image_named=settings.sandbox_image is not None)
+    docker = Docker(options)
+    walls: dict[SandboxKind, Sandbox] = {SandboxKind.DOCKER: docker, SandboxKind.BUBBLEWRAP: Bubblewrap(options)}
+    return SandboxChoice(settings.sandbox, walls, pin, image_named=options.image is not None, of_image=docker.of_image)
 
 
 def _build_options(settings: Settings, state_folder: Path, installation_id: str) -> BuildOptions:

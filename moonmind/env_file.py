@@ -49,6 +49,7 @@ KINDS: Mapping[str, Kind] = {
     "forge_name": Kind.PROGRAM,
     "sandbox": Kind.PROTECTION,
     "sandbox_image": Kind.PROGRAM,
+    "sandbox_images": Kind.PROGRAM,
     "sandbox_read": Kind.PROTECTION,
     "sandbox_memory": Kind.PROTECTION,
     "sandbox_cpus": Kind.PROTECTION,

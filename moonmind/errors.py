@@ -586,6 +586,16 @@ class EnvironmentRefused(Rejected):
     remediation = "Correct `setup` in .moonmind.yml by what the message names, push, then retry the run."
 
 
+class ImageNotAllowed(Rejected):
+    """The image that a repository's `.moonmind.yml` names is none that the operator allows, or not the only one."""
+
+    code = "image_not_allowed"
+    remediation = (
+        "Have an operator allow the image in MOONMIND_SANDBOX_IMAGES on every worker and restart it, or correct `image` in "
+        ".moonmind.yml and push; then retry the run."
+    )
+
+
 class EnvironmentFailed(Rejected):
     """What a repository's tests need could not be set up as its `.moonmind.yml` says."""
 

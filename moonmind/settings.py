@@ -95,6 +95,9 @@ class Settings(BaseSettings):
     the kinds that they mean."""
     sandbox_image: str | None = Field(None, validation_alias="MOONMIND_SANDBOX_IMAGE")
     """The image of job containers; naming one has `auto` choose `docker`."""
+    sandbox_images: Annotated[tuple[str, ...], NoDecode] = Field((), validation_alias="MOONMIND_SANDBOX_IMAGES")
+    """Images that a repository's `.moonmind.yml` may name beside that one; where there is no such one, the first is the image of
+    all other jobs; comma-separated."""
     sandbox_read: Annotated[tuple[Path, ...], NoDecode] = Field((), validation_alias="MOONMIND_SANDBOX_READ")
     """Files and folders that jobs in `bubblewrap` may read beside the system's; separated as in PATH."""
     sandbox_memory: ByteSize = Field(ByteSize(4 << 30), validation_alias="MOONMIND_SANDBOX_MEMORY", ge=64 << 20)
@@ -202,6 +205,7 @@ class Settings(BaseSettings):
 
     @field_validator(
         "allowed_hosts",
+        "sandbox_images",
         "environment_hosts",
         "environment_variables",
         "pull_request_labels",

@@ -1,6 +1,6 @@
 """Which sandbox this installation's jobs run in: what is set, or what `auto` found once and keeps to."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -69,18 +69,30 @@ class SandboxChoice:
         pin: Pin,
         *,
         image_named: bool = False,
+        of_image: Callable[[str], Sandbox] | None = None,
     ) -> None:
+        """`of_image` returns the wall of containers for an image that a repository names, and raises ImageNotAllowed."""
         self._wanted = wanted
         self._walls = walls
         self._pin = pin
         self._image_named = image_named
+        self._of_image = of_image
 
-    def chosen(self, own: SandboxKind, *, keep: bool = False) -> ChosenSandbox:
+    def chosen(self, own: SandboxKind, *, keep: bool = False, image: str | None = None) -> ChosenSandbox:
         """Return the sandbox and what its probe says; with `auto` and nothing kept yet, what would be kept.
 
         `own` is what the agent brings along: `codex`, or `none`. `keep` is for a host that starts a job: others need not
-        have what those have.
+        have what those have. `image` is what a repository names; only containers are of an image.
+
+        Raises ImageNotAllowed, SandboxFailed, SandboxUnavailable where there is an image.
         """
+        found = self._chosen(own, keep=keep)
+        if image is None or found.kind is not SandboxKind.DOCKER or self._of_image is None:
+            return found
+        wall = self._of_image(image)
+        return ChosenSandbox(found.kind, wall, *_of(found.kind, wall))
+
+    def _chosen(self, own: SandboxKind, *, keep: bool) -> ChosenSandbox:
         if self._wanted != AUTO:
             return self._as_set(SandboxKind(self._wanted), own)
         kept = self._pin.read()

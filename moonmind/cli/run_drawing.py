@@ -110,7 +110,7 @@ def _outcome(task: WorkflowTaskState, run: SpecWorkflowRun) -> str:
             return run.reason or "; ".join(filter(None, (named, str(said.get("behindBase") or ""))))
         case TaskName.SUBMIT if run.usage is not None:
             tokens = f"{run.usage.input_tokens:,} tokens in, {run.usage.output_tokens:,} out"
-            place = " ".join(filter(None, (sandbox_text(said.get("sandbox")), set_up_text(said.get("environments")))))
+            place = " ".join(filter(None, (_place(said), set_up_text(said.get("environments")))))
             parts = filter(None, (tokens, model_calls_text(run), place))
             return ("scripted: " if is_scripted(run) else "") + ", ".join(parts)
         case TaskName.APPLY:
@@ -127,6 +127,15 @@ def _outcome(task: WorkflowTaskState, run: SpecWorkflowRun) -> str:
 def sandbox_text(kind: object) -> str:
     """Describe what confined the agent; empty where that is not known, and the word itself where a newer server says it."""
     return "" if kind is None else _SANDBOXES.get(str(kind), f"in {one_line(str(kind))}")
+
+
+def _place(said: Mapping[str, Any]) -> str:
+    """Describe what confined the agent, and an image that the repository names and that is not used there."""
+    text, image, kind = sandbox_text(said.get("sandbox")), said.get("image"), said.get("sandbox")
+    unused = image is not None and kind not in (None, "docker")
+    return (
+        f"{text} (image {one_line(str(image))} is not used: the sandbox is {one_line(str(kind))})" if unused else text
+    )
 
 
 def set_up_text(environments: object) -> str:

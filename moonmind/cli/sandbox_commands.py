@@ -63,7 +63,11 @@ def trying(settings: Settings, kept: str | None) -> Iterator[None]:
     """Tell a person at a terminal which wall is tried meanwhile: the first time takes seconds. Programs hear nothing."""
     kind = settings.sandbox if settings.sandbox != "auto" else kept
     if kind is None:
-        kind = SandboxKind.DOCKER.value if settings.sandbox_image else SandboxKind.BUBBLEWRAP.value
+        kind = (
+            SandboxKind.DOCKER.value
+            if settings.sandbox_image or settings.sandbox_images
+            else SandboxKind.BUBBLEWRAP.value
+        )
     console = consoles.err()
     if kind not in _WALLS or not console.is_terminal:
         yield

@@ -62,6 +62,8 @@ class AgentJob:
     """Model calls that the run is known to have made before; the adapter may know of more."""
     calls_base: int | None = None
     """How many it had made when its present allowance began; None: it begins with this job."""
+    image: str | None = None
+    """The image that the repository names for its jobs."""
     environments: tuple[WorkEnvironment, ...] = ()
     """What is lent to it; all of them are ready."""
 

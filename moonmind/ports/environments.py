@@ -95,6 +95,10 @@ class Environments(Protocol):
         """
         ...
 
+    def takes_images(self) -> bool:
+        """Return True if jobs run in the image that a recipe names; whether it holds is not asked here."""
+        ...
+
     def hosts(self, environment: Environment) -> tuple[str, ...]:
         """List the hosts that its build may reach."""
         ...
@@ -102,7 +106,7 @@ class Environments(Protocol):
     def key(self, order: EnvironmentOrder) -> str | None:
         """Return the name of what the order asks for; None where jobs are behind no wall, and nothing is built.
 
-        Raises SandboxFailed, SandboxUnavailable.
+        Raises ImageNotAllowed, SandboxFailed, SandboxUnavailable.
         """
         ...
 

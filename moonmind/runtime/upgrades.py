@@ -31,6 +31,11 @@ CHANGES: tuple[Change, ...] = (
         "files show) in a sandbox that reaches package registries only; MOONMIND_ENVIRONMENTS=off sets up nothing, as before.",
     ),
     Change(
+        "recipe-images",
+        "In the sandbox docker, jobs run in the image that .moonmind.yml names if MOONMIND_SANDBOX_IMAGES allows it, and a run ends "
+        "with image_not_allowed if not; before, that image was not used.",
+    ),
+    Change(
         "sandbox-auto",
         "Agents work behind a wall (bubblewrap) where this host can build one: no network, and no files or tools outside of /usr. "
         "`moonmind sandbox show` says what is chosen; MOONMIND_SANDBOX=codex keeps the sandbox of before, the only one in which "

@@ -9,7 +9,7 @@ from moonmind import wire
 from moonmind.db.unit_of_work import Database
 from moonmind.engine import forge_cooldown
 from moonmind.engine.environment_orders import RepositoryEnvironments
-from moonmind.errors import External, InvalidRequest, NotConfigured, NotFound
+from moonmind.errors import External, ImageNotAllowed, InvalidRequest, NotConfigured, NotFound
 from moonmind.ports.agent import Agent
 from moonmind.ports.environments import BuildState, Environments, KnownEnvironment
 from moonmind.ports.forge import Forge
@@ -145,14 +145,23 @@ class EnvironmentService:
             shown_by=[] if found is None else list(dict.fromkeys(step.source for step in found.steps)),
             key_files=list(key_paths(one, looked.contents.files)),
             hosts=list(self._environments.hosts(one)),
-            notes=[] if found is None else list(found.notes),
+            notes=[*([] if found is None else found.notes), *self._of_image(one)],
             **(self._standing(one, looked) if here and not one.empty else {}),
         )
+
+    def _of_image(self, one: Environment) -> list[str]:
+        """Return what is to be said of an image that the recipe names: that no job runs in it here."""
+        if one.image is None or self._environments.takes_images():
+            return []
+        return [f"image {one.image} is not used: the sandbox is not docker"]
 
     def _standing(self, one: Environment, looked: _Looked) -> dict[str, Any]:
         """Return where it stands on this host."""
         (order,) = looked.contents.orders([one])
-        key = self._environments.key(order)
+        try:
+            key = self._environments.key(order)
+        except ImageNotAllowed as error:
+            return {"state": BuildState.FAILED, "message": self._redactor.text(f"{error.message} {error.advice}")}
         if key is None:
             return {}
         status = self._environments.look(key)

@@ -60,8 +60,8 @@ class CodexAgent(SupervisedAgent):
         login = find_login(self._options)
         return login.kind is not LoginKind.NONE and not login.behind_proxy
 
-    def _sandbox(self, *, keep: bool = False) -> ChosenSandbox:
-        chosen = super()._sandbox(keep=keep)
+    def _sandbox(self, *, keep: bool = False, image: str | None = None) -> ChosenSandbox:
+        chosen = super()._sandbox(keep=keep, image=image)
         if chosen.wall is None or not self._lent():
             return chosen
         return without_wall(

@@ -112,13 +112,13 @@ class SupervisedAgent(ABC):
         """Return the values that no log, artifact or patch may hold."""
         return self._options.secrets
 
-    def _sandbox(self, *, keep: bool = False) -> ChosenSandbox:
-        """Return what confines a job that starts now; with `keep` because one does."""
-        return self._options.sandbox.chosen(self.brings, keep=keep)
+    def _sandbox(self, *, keep: bool = False, image: str | None = None) -> ChosenSandbox:
+        """Return what confines a job that starts now; with `keep` because one does, in the image that its repository names."""
+        return self._options.sandbox.chosen(self.brings, keep=keep, image=image)
 
     def _confined(self, job: AgentJob) -> ChosenSandbox:
-        """Note and return what confines a job that is about to start. Raises SandboxFailed, SandboxUnavailable."""
-        sandbox = self._sandbox(keep=True)
+        """Note and return what confines a job that is about to start. Raises ImageNotAllowed, SandboxFailed, SandboxUnavailable."""
+        sandbox = self._sandbox(keep=True, image=job.image)
         sandbox.require()
         write_whole(self._jobs.folder(job.key).sandbox, sandbox.kind.value.encode())
         return sandbox

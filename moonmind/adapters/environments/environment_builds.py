@@ -112,13 +112,20 @@ class EnvironmentBuilds:
         chosen = self._chosen()
         return chosen.check.message if chosen.wall is None else None
 
+    def takes_images(self) -> bool:
+        """Return True if jobs run in the image that a recipe names; whether it holds is not asked here."""
+        return self._sandbox.chosen(SandboxKind.NONE).kind is SandboxKind.DOCKER
+
     def hosts(self, environment: Environment) -> tuple[str, ...]:
         """List the hosts that its build may reach."""
         return self._way_out(environment).hosts
 
     def key(self, order: EnvironmentOrder) -> str | None:
-        """Return the name of what the order asks for; None where jobs are behind no wall. Raises SandboxFailed, SandboxUnavailable."""
-        chosen = self._chosen()
+        """Return the name of what the order asks for; None where jobs are behind no wall.
+
+        Raises ImageNotAllowed, SandboxFailed, SandboxUnavailable.
+        """
+        chosen = self._chosen(image=order.environment.image)
         if chosen.wall is None:
             return None
         uid = chosen.wall.user[0] if chosen.wall.user is not None else os.geteuid()
@@ -343,7 +350,7 @@ class EnvironmentBuilds:
         return job
 
     def _start(self, key: str, job: str, order: EnvironmentOrder) -> None:
-        chosen = self._chosen(keep=True)
+        chosen = self._chosen(keep=True, image=order.environment.image)
         if chosen.wall is None or self.key(order) != key:
             raise AgentUnknown("what jobs run in changed just now; the build is tried again")
         environment = order.environment
@@ -427,8 +434,8 @@ class EnvironmentBuilds:
 
     # --- jobs
 
-    def _chosen(self, *, keep: bool = False) -> ChosenSandbox:
-        chosen = self._sandbox.chosen(SandboxKind.NONE, keep=keep)
+    def _chosen(self, *, keep: bool = False, image: str | None = None) -> ChosenSandbox:
+        chosen = self._sandbox.chosen(SandboxKind.NONE, keep=keep, image=image)
         chosen.require()
         return chosen
 

@@ -8,7 +8,7 @@ import secrets
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -16,7 +16,7 @@ from moonmind.adapters.sandboxes import docker_start, overlay_trial, probe, sysc
 from moonmind.adapters.sandboxes.docker_client import DockerClient, last_line
 from moonmind.adapters.sandboxes.mount_guards import leads_astray, refused, require_upper, unfit
 from moonmind.adapters.sandboxes.sandbox_options import SandboxOptions
-from moonmind.errors import AgentUnknown, NotConfigured, SandboxFailed, SandboxUnavailable
+from moonmind.errors import AgentUnknown, ImageNotAllowed, NotConfigured, SandboxFailed, SandboxUnavailable
 from moonmind.ports.check import Check, CheckStatus
 from moonmind.ports.sandbox import HOME, PATH, TEMPORARY, WORKSPACE, BoxedCommand, Mount, SandboxKind, Wrapped
 
@@ -105,10 +105,12 @@ class Docker:
 
     kind = SandboxKind.DOCKER
 
-    def __init__(self, options: SandboxOptions) -> None:
+    def __init__(self, options: SandboxOptions, client: DockerClient | None = None) -> None:
         self._options = options
-        self._client = DockerClient(options.environment, options.state_folder / "docker-client")
+        self._client = client or DockerClient(options.environment, options.state_folder / "docker-client")
         self._resolved: str | None = None
+        self._pinned: dict[str, str] = {}
+        self._others: dict[str, Docker] = {}
         self._fit: dict[tuple[Image, Engine], Check] = {}
         self._overlaid: dict[tuple[object, ...], bool] = {}
         self.user: tuple[int, int] | None = (NOBODY, NOBODY) if os.geteuid() == 0 else None
@@ -171,6 +173,37 @@ class Docker:
             )
         except (SandboxUnavailable, NotConfigured) as error:
             raise AgentUnknown(f"which jobs run in containers is unknown: {error.message}") from error
+
+    def of_image(self, name: str) -> "Docker":
+        """Return this sandbox with jobs in an image that a repository names; nothing is pulled.
+
+        What the operator's names stand for is found out once, so that a moved tag changes no job of this process. Raises
+        ImageNotAllowed, SandboxUnavailable where the engine is down, SandboxFailed where it cannot be asked.
+        """
+        allowed = self._allowed()
+        wanted = allowed[name] if name in allowed else _looked_up(self._client, name)
+        if name in allowed and wanted is None:
+            raise ImageNotAllowed(
+                f"The image {name} of .moonmind.yml is allowed, and Docker's engine on this host does not have it; images are "
+                "never pulled.",
+                remediation="Have an operator `docker pull` it on every worker's host; then retry the run.",
+            )
+        if wanted is None or wanted not in allowed.values():
+            raise ImageNotAllowed(
+                f"The image {name} of .moonmind.yml is none that this installation's operator allows (MOONMIND_SANDBOX_IMAGES)."
+            )
+        if wanted not in self._others:
+            self._others[wanted] = Docker(replace(self._options, image=wanted, images=()), self._client)
+        return self._others[wanted]
+
+    def _allowed(self) -> dict[str, str | None]:
+        """Return the images that jobs may run in, by the operator's names: their ids, None for what the engine does not have."""
+        found: dict[str, str | None] = {}
+        for name in filter(_is_name, (self._options.image or "", *self._options.images)):
+            found[name] = self._pinned.get(name) or _looked_up(self._client, name)
+            if (known := found[name]) is not None:
+                self._pinned[name] = known
+        return found
 
     def foundation(self) -> str:
         """Return the image's id. Raises SandboxUnavailable where the engine is down, SandboxFailed where there is no image."""
@@ -269,7 +302,7 @@ class Docker:
         name = self._resolved or self._options.image
         if not name:
             raise SandboxFailed("the sandbox is `docker`, and no image is named", remediation=_IMAGE)
-        if name.startswith("-") or any(character.isspace() for character in name):
+        if not _is_name(name):
             raise SandboxFailed(f"{name[:100]!r} names no image", remediation=_IMAGE)
         found = self._client.documents("image", "inspect", "--format", "{{json .}}", name)
         if not found:
@@ -396,6 +429,17 @@ class Docker:
             if self.user is not None:
                 os.chown(folder, *self.user)
             yield Path(folder)
+
+
+def _is_name(name: str) -> bool:
+    """Return False for what the client would take for an option, or for several words."""
+    return bool(name) and not name.startswith("-") and not any(character.isspace() for character in name)
+
+
+def _looked_up(client: DockerClient, name: str) -> str | None:
+    """Return the id of the image that the engine has under a name; None where it has none."""
+    found = client.documents("image", "inspect", "--format", "{{json .Id}}", name) if _is_name(name) else None
+    return str(found[0]) if found else None
 
 
 def _new_enough(version: str) -> bool:

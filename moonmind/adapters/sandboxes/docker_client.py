@@ -125,8 +125,8 @@ class DockerClient:
         except OSError as error:  # no memory, no files left
             raise SandboxUnavailable(f"docker {words[0]} could not be run: {error.strerror}") from error
 
-    def documents(self, *words: str) -> list[dict[str, Any]] | None:
-        """Return what a command prints, a JSON object a line; None where it ends with an error. Raises as `ask` does."""
+    def documents(self, *words: str) -> list[Any] | None:
+        """Return what a command prints, a JSON value a line; None where it ends with an error. Raises as `ask` does."""
         done = self.ask(*words)
         if not done.ok:
             return None

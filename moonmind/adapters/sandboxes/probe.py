@@ -28,12 +28,24 @@ from moonmind.adapters.supervisor.link import ENTRY, PORT, Link
 from moonmind.adapters.trees import remove_tree
 from moonmind.errors import MoonMindError, SandboxFailed, SandboxMissing
 from moonmind.ports.check import Check, CheckStatus
-from moonmind.ports.sandbox import CHECK, LINK, MISSING, PATH, PYTHON, WORKSPACE, BoxedCommand, Mount, Sandbox
+from moonmind.ports.sandbox import (
+    CHECK,
+    LINK,
+    MISSING,
+    PATH,
+    PYTHON,
+    WORKSPACE,
+    BoxedCommand,
+    Mount,
+    Sandbox,
+    SandboxKind,
+)
 
 SHOWN = "/run/probe"
 """Where the attempts find their plan, behind the wall: a read-only folder."""
 _FOLDER = "probes"
 _REMEMBERED = "sandbox.json"
+_MOST_REMEMBERED = 50
 _LOCK, _PLANTED = "lock", "planted.json"
 _SECONDS = 60.0
 _SIGNAL_SECONDS = 5.0
@@ -175,11 +187,16 @@ def _remembered(sandbox: Sandbox, options: SandboxOptions, key: str) -> Proof | 
         return _refuted[key][1]
     try:
         known = json.loads((options.state_folder / _REMEMBERED).read_bytes())
-        if known["v"] == 1 and known["held"].get(sandbox.kind.value) == key:
+        if known["v"] == 1 and known["held"].get(_slot(sandbox, options)) == key:
             return Proof()
     except (OSError, ValueError, LookupError, TypeError, AttributeError):
         return None  # not there yet, or not ours: it is proven anew
     return None
+
+
+def _slot(sandbox: Sandbox, options: SandboxOptions) -> str:
+    """Return under which name a proof is remembered: of each image there is one."""
+    return f"{sandbox.kind.value} {options.image}" if sandbox.kind is SandboxKind.DOCKER else sandbox.kind.value
 
 
 def _remember(sandbox: Sandbox, options: SandboxOptions, key: str, proof: Proof) -> None:
@@ -188,7 +205,9 @@ def _remember(sandbox: Sandbox, options: SandboxOptions, key: str, proof: Proof)
     held: dict[str, str] = {}
     with contextlib.suppress(OSError, ValueError, LookupError, TypeError):
         held = {str(kind): str(known) for kind, known in dict(json.loads(path.read_bytes())["held"]).items()}
-    held[sandbox.kind.value] = key
+    slot = _slot(sandbox, options)
+    held.pop(slot, None)
+    held = {**dict([*held.items()][-_MOST_REMEMBERED + 1 :]), slot: key}
     with contextlib.suppress(OSError):  # then the next process proves it again
         replace_file(path, json.dumps({"v": 1, "held": held}).encode())
 

@@ -20,6 +20,8 @@ class SandboxOptions:
     """The folder of the Codex package, which brings a bwrap along; None where there is none."""
     image: str | None = None
     """The image of job containers, by digest or id, or a name that is resolved to its id."""
+    images: tuple[str, ...] = ()
+    """Images that repositories may name beside it, written as it is."""
     read: tuple[Path, ...] = ()
     """Further files and folders of the host that jobs in `bubblewrap` may read, under their own paths."""
     memory: int = 4 << 30

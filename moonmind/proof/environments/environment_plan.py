@@ -48,10 +48,14 @@ def plan_environments(recipe: bytes | None, listing: Sequence[str], read: Read) 
     environments = tuple(from_recipe(one, _ecosystems(one, found)) for one in written)
     notes = [note for one in environments for note in _misfits(one, listing)]
     notes += [
-        f"image {one.image}: an operator has to allow this name, and what it names can change; write NAME@sha256:DIGEST, or an "
-        "image's ID, for one image"
+        f"image {one.image}: used in the sandbox docker only, where an operator allows it (MOONMIND_SANDBOX_IMAGES)"
+        + (
+            ""
+            if one.image_is_pinned
+            else "; what it names can change: write NAME@sha256:DIGEST, or an image's ID, for one image"
+        )
         for one in written
-        if one.image is not None and not one.image_is_pinned
+        if one.image is not None
     ]
     return EnvironmentPlan(environments, True, found, (*misplaced, *notes))
 

@@ -46,14 +46,16 @@ def section(
     *,
     agent: str | None = None,
     sandbox: str | None = None,
+    image: str | None = None,
     environments: Sequence[EnvironmentUse] = (),
     outlook: str = "",
     files_url: str | None = None,
 ) -> str:
     """Write what a run says of its phase in the pull request's body.
 
-    `agent` is the adapter that did the work, `sandbox` what confined it, `environments` what was set up for it; `outlook` says how the branch stands to its base; `files_url` is the page of
-    the published commit's files at the forge, where it has one.
+    `agent` is the adapter that did the work, `sandbox` what confined it, `image` what the repository names for that,
+    `environments` what was set up for it; `outlook` says how the branch stands to its base; `files_url` is the page of the
+    published commit's files at the forge, where it has one.
     """
     written = ""
     for said, decided in _KEPT:
@@ -65,6 +67,7 @@ def section(
             decided=decided,
             agent=agent,
             sandbox=sandbox,
+            image=image,
             environments=environments,
             outlook=outlook,
             files_url=files_url,
@@ -84,6 +87,7 @@ def _parts(
     decided: bool,
     agent: str | None,
     sandbox: str | None,
+    image: str | None,
     environments: Sequence[EnvironmentUse],
     outlook: str,
     files_url: str | None,
@@ -121,7 +125,7 @@ def _parts(
     # How the branch stood before the agent began is in the warnings, too; what counts is how it stands now.
     if warnings := [text for text in applied.warnings if text != plan.behind_base]:
         yield "**Look here first:**\n" + "\n".join(_limited([f"- {markdown(text)}" for text in warnings]))
-    yield f"<sub>MoonMind run {run_id}, commit {applied.commit}; {_confined(sandbox)}{NOTHING_RUN}</sub>"
+    yield f"<sub>MoonMind run {run_id}, commit {applied.commit}; {_confined(sandbox)}{_of_image(sandbox, image)}{NOTHING_RUN}</sub>"
 
 
 def _confined(sandbox: str | None) -> str:
@@ -135,6 +139,16 @@ def _confined(sandbox: str | None) -> str:
             return "the agent worked in Codex's own sandbox; "
         case _:
             return f"the agent worked in the sandbox {sandbox}; "
+
+
+def _of_image(sandbox: str | None, image: str | None) -> str:
+    """Return in words whether the image was used that the repository names; empty where it names none."""
+    if image is None or sandbox is None:
+        return ""
+    shown = markdown(image, 300)
+    return (
+        f"in the image {shown}; " if sandbox == "docker" else f"image {shown} is not used: the sandbox is {sandbox}; "
+    )
 
 
 def _set_up(environments: Sequence[EnvironmentUse]) -> str:

@@ -45,6 +45,8 @@ class SubmitCheckpoint(Checkpoint):
     """The adapter that does the work: `codex`, `scripted`."""
     sandbox: str | None = None
     """What confines it: `docker`, `bubblewrap`, `codex`, `none`."""
+    image: str | None = None
+    """The image that the repository names; in other sandboxes than `docker` it is not used."""
     spent_jobs: int = 0
     """Jobs of that attempt that are over although it goes on."""
     job_key: str | None = None
@@ -91,6 +93,8 @@ class SubmitResult(StageResult):
     """The adapter that did the work; None in results of before this was written down."""
     sandbox: str | None = None
     """What confined it; None as above."""
+    image: str | None = None
+    """As in the checkpoint."""
     job_key: str | None = None
     environments: tuple[EnvironmentUse, ...] = ()
     rebuilt: str | None = None

@@ -169,6 +169,7 @@ def _draft(
         context.run.id,
         agent=submitted.agent if submitted is not None else None,
         sandbox=submitted.sandbox if submitted is not None else None,
+        image=submitted.image if submitted is not None else None,
         environments=submitted.environments if submitted is not None else (),
         outlook=_outlook(context, plan, applied.commit, base_tip),
         files_url=place.files_url.format(commit=applied.commit) if place.files_url else None,

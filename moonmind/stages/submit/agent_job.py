@@ -27,9 +27,9 @@ class SubmitJob:
         """Return what was left of the same plan; nothing where the plan is another one."""
         return self.checkpoint if self.goes_on else SubmitCheckpoint()
 
-    def within(self, uses: tuple[EnvironmentUse, ...]) -> "SubmitJob":
-        """Return the job in these environments."""
-        return replace(self, checkpoint=self.checkpoint.model_copy(update={"environments": uses}))
+    def within(self, uses: tuple[EnvironmentUse, ...], image: str | None) -> "SubmitJob":
+        """Return the job in these environments, of a repository that names this image."""
+        return replace(self, checkpoint=self.checkpoint.model_copy(update={"environments": uses, "image": image}))
 
     @property
     def label(self) -> str:

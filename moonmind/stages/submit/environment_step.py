@@ -1,7 +1,7 @@
 """What the tests of a phase need: found in the repository, built once on this host, and ready before an agent is started."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -10,7 +10,14 @@ import structlog
 from moonmind.engine.environment_orders import RepositoryEnvironments
 from moonmind.engine.lease import LeaseLost, StopRequested
 from moonmind.engine.stage_context import StageContext
-from moonmind.errors import EnvironmentFailed, MoonMindError, SandboxUnavailable, VcsRefused
+from moonmind.errors import (
+    EnvironmentFailed,
+    ImageNotAllowed,
+    MoonMindError,
+    RecipeUnreadable,
+    SandboxUnavailable,
+    VcsRefused,
+)
 from moonmind.ports.environments import BuildState, EnvironmentOrder, EnvironmentStatus, WorkEnvironment
 from moonmind.proof.environments.environment_value import Environment, environments_for
 from moonmind.runs import naming
@@ -23,6 +30,7 @@ from moonmind.stages.submit.prompt_inputs import places_in_tree
 log = structlog.get_logger(__name__)
 
 _LOG_BYTES = 1 << 20
+_MOST_IMAGES = 5
 _MOST_BUILDS = 5
 """Of one environment for one attempt: their supervisors are killed, one after the other."""
 _NOT_AGAIN = timedelta(hours=1)
@@ -34,6 +42,8 @@ class Prepared:
     """Where the environments of a phase stand."""
 
     uses: tuple[EnvironmentUse, ...] = ()
+    image: str | None = None
+    """The image that the repository names for the phase's jobs."""
     waits_for: tuple[str, ...] = ()
     """Keys of the jobs that have to end before an agent can be started."""
 
@@ -46,27 +56,29 @@ class Prepared:
 def prepare(context: StageContext, plan: Plan, job: SubmitJob) -> Prepared:
     """Look at the environments that the phase needs, and start the builds of those that are not there.
 
-    Raises RecipeUnreadable, EnvironmentFailed where one that `.moonmind.yml` asks for cannot be built, and SandboxUnavailable
+    Raises RecipeUnreadable, ImageNotAllowed, EnvironmentFailed where one that `.moonmind.yml` asks for cannot be built, and SandboxUnavailable
     where the sandbox ended under a build. One that the build files only suggest is done without if its setup fails.
     """
     environments = context.environments
-    if environments is None or not context.agent.takes_environments():
+    if environments is None:
         return Prepared()
+    if not context.agent.takes_environments():
+        return Prepared(image=_unused_image(context, plan, job))
     repository = _where_it_works(context, plan, job)
     found = repository.plan()
     if not found.declared and context.only_declared_environments:
         return Prepared()
+    needed = _needed(plan, found.environments, repository.files)
+    image = _image_of(needed, only_one=environments.takes_images())
     waited_for = _waited_for(context, job)
     uses, waits_for = [], []
-    for order in repository.orders(_needed(plan, found.environments, repository.files), str(context.run.id)):
+    # A job has one image: what it is lent was built in the same.
+    asked = [replace(one, image=image) for one in needed if not one.empty]
+    for order in repository.orders(asked, str(context.run.id)):
         key = environments.key(order)
         if key is None:
-            return Prepared()
-        status = environments.look(key)
-        if status.state is BuildState.ABSENT and _builds_of(key, waited_for) >= _MOST_BUILDS:
-            status = EnvironmentStatus(key, BuildState.FAILED, message=f"{_MOST_BUILDS} builds ended without a result")
-        elif status.state is BuildState.ABSENT or _to_be_built_again(status, waited_for, declared=found.declared):
-            status = _built(context, order, key, declared=found.declared)
+            return Prepared(image=image)
+        status = _standing(context, order, key, waited_for, declared=found.declared)
         match status.state:
             case BuildState.READY:
                 _keep_log(context, order.environment, status, since=waited_for)
@@ -76,7 +88,7 @@ def prepare(context: StageContext, plan: Plan, job: SubmitJob) -> Prepared:
                 uses.append(_without(context, order, status, ends=found.declared and job.before.rebuilt is None))
             case _ if status.job is not None:
                 waits_for.append(status.job)
-    return Prepared(tuple(uses), tuple(waits_for))
+    return Prepared(tuple(uses), image, tuple(waits_for))
 
 
 def changed_needs(context: StageContext, plan: Plan, job: SubmitJob, wip: str) -> tuple[str, ...]:
@@ -89,10 +101,45 @@ def changed_needs(context: StageContext, plan: Plan, job: SubmitJob, wip: str) -
     found = after.plan()
     if not found.declared and context.only_declared_environments:
         return ()
-    needed = _needed(plan, found.environments, after.files)
+    needed = [one for one in _needed(plan, found.environments, after.files) if not one.empty]
     before = _where_it_works(context, plan, job)
     new, old = after.key_files(needed), before.key_files(needed)
     return tuple(sorted(path for path in {*new, *old} if new.get(path) != old.get(path)))
+
+
+def _standing(
+    context: StageContext, order: EnvironmentOrder, key: str, waited_for: Sequence[str], *, declared: bool
+) -> EnvironmentStatus:
+    """Return where an environment stands, once a build is under way if one is needed."""
+    assert context.environments is not None  # noqa: S101 - asked by the caller
+    status = context.environments.look(key)
+    if status.state is BuildState.ABSENT and _builds_of(key, waited_for) >= _MOST_BUILDS:
+        return EnvironmentStatus(key, BuildState.FAILED, message=f"{_MOST_BUILDS} builds ended without a result")
+    if status.state is BuildState.ABSENT or _to_be_built_again(status, waited_for, declared=declared):
+        return _built(context, order, key, declared=declared)
+    return status
+
+
+def _image_of(needed: Sequence[Environment], *, only_one: bool) -> str | None:
+    """Return the image that the phase's environments name. Raises ImageNotAllowed where one job would have to have several."""
+    named = {one.image: one.root for one in needed if one.image is not None}
+    if only_one and len(named) > 1:
+        listed = ", ".join(f"{image} ({root})" for image, root in list(named.items())[:_MOST_IMAGES])
+        raise ImageNotAllowed(
+            f"The phase works in {len(named)} environments of different images: {listed}. An agent has one image.",
+            remediation="Name one image that has the tools of all of them in .moonmind.yml, push, then retry the run.",
+        )
+    return next(iter(named), None)
+
+
+def _unused_image(context: StageContext, plan: Plan, job: SubmitJob) -> str | None:
+    """Return the image that the repository names where nothing of its recipe is used, so that people hear of it."""
+    try:
+        repository = _where_it_works(context, plan, job)
+        return _image_of(_needed(plan, repository.plan().environments, repository.files), only_one=False)
+    except (RecipeUnreadable, VcsRefused) as error:
+        log.warning("environment.image_not_read", error=error.message)
+        return None
 
 
 def waiting(kept: SubmitCheckpoint, prepared: Prepared, attempt: int) -> SubmitCheckpoint:
@@ -145,7 +192,7 @@ def _at(context: StageContext, plan: Plan, commit: str) -> RepositoryEnvironment
 
 def _needed(plan: Plan, environments: Sequence[Environment], files: Collection[str]) -> tuple[Environment, ...]:
     """Return those that the phase's files need; of a phase that names no file, those of its feature's project."""
-    asked = [one for one in environments if not one.empty]
+    asked = [one for one in environments if not one.empty or one.image is not None]
     named = places_in_tree(plan.targets, plan.feature.root, files)
     needed = environments_for(asked, (path.rstrip("/") for path in named.values()))
     root = f"{plan.feature.root}/" if plan.feature.root else ""

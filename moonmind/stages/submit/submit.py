@@ -84,7 +84,7 @@ def _start(context: StageContext, plan: Plan, job: SubmitJob) -> Outcome:
     prepared = environment_step.prepare(context, plan, job)
     if prepared.waits_for:
         return _wait_for_builds(context, plan, job, prepared)
-    job = job.within(prepared.uses)
+    job = job.within(prepared.uses, prepared.image)
     if not context.services.take_slot():
         return Suspend(WaitingReason.CAPACITY, seconds=CAPACITY_SECONDS)
     # Behind the slot: runs that wait for one come by every minute, and must not use the services' limits up with probes.
@@ -115,6 +115,7 @@ def _start(context: StageContext, plan: Plan, job: SubmitJob) -> Outcome:
         limits=context.limits,
         calls_before=model_calls.before(context),
         calls_base=model_calls.base(context, job.checkpoint),
+        image=prepared.image,
         environments=prepared.lent,
     )
     context.lease.check()
@@ -243,6 +244,7 @@ def _result(context: StageContext, kept: SubmitCheckpoint, captured: Captured, r
         phase=kept.phase,
         agent=kept.agent,
         sandbox=kept.sandbox,
+        image=kept.image,
         environments=kept.environments,
         rebuilt=kept.rebuilt,
         job_key=kept.job_key,
@@ -272,6 +274,7 @@ def _kept(
         agent=context.agent.name,
         sandbox=status.sandbox or before.sandbox,
         builds=job.checkpoint.builds if job.checkpoint.attempt == context.attempt.number else (),
+        image=job.checkpoint.image,
         environments=job.checkpoint.environments,
         rebuilt=before.rebuilt,
         rebuilt_in=before.rebuilt_in,
@@ -308,7 +311,7 @@ def _resume_point(context: StageContext, plan: Plan, job: SubmitJob) -> str | No
 
 def _summary(outputs: Mapping[str, Any]) -> dict[str, Any]:
     """Return what people see of the stage: of each environment what was set up, or that it could not be."""
-    said = shown(outputs, ("agent", "sandbox", "environments", "codexTaskId", "usage"))
+    said = shown(outputs, ("agent", "sandbox", "image", "environments", "codexTaskId", "usage"))
     uses = [
         {
             "root": use["root"],

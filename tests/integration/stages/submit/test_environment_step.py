@@ -8,9 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from moonmind.adapters.environments.environment_builds import EnvironmentBuilds
+from moonmind.adapters.sandbox_choice import NoPin, SandboxChoice
 from moonmind.engine.environment_orders import RepositoryEnvironments
+from moonmind.errors import ImageNotAllowed
 from moonmind.ports.agent import JobState
+from moonmind.ports.check import CheckStatus
 from moonmind.ports.environments import EnvironmentOrder
+from moonmind.ports.sandbox import SandboxKind
 from moonmind.runs.chain import Stage
 from moonmind.runs.machine import Done, Suspend, WaitingReason
 from moonmind.sample import source
@@ -22,6 +27,7 @@ from tests.support.plain_wall import require_walls
 from tests.support.stage_parts import REPOSITORY, checkpoint_of
 from tests.support.stage_world import TASKS, failed
 from tests.support.waiting import until
+from tests.unit.adapters.test_sandbox_choice import Wall
 
 TOOL = "mkdir -p .venv/bin; printf '#!/bin/sh\\necho made >> %s' made-by-tool > .venv/bin/tool; chmod +x .venv/bin/tool; touch .venv/pyvenv.cfg"
 RECIPE = f"environment:\n  setup:\n    - |\n      {TOOL}\n    - echo home > $HOME/of-build\n"
@@ -73,6 +79,46 @@ def test_an_agent_works_in_what_the_recipe_sets_up(made: list[EnvironmentWorld],
     assert "echo home > $HOME/of-build" in prompt
     log = world.artifacts.read("environment/1-root.log").decode()
     assert "$ echo home" in log
+
+
+@pytest.mark.parametrize("setup", ["", "  setup: mkdir -p $HOME/made\n"], ids=["image alone", "with a setup"])
+def test_an_image_that_this_sandbox_does_not_use_is_said(
+    made: list[EnvironmentWorld], tmp_path: Path, setup: str
+) -> None:
+    world = begin(made, tmp_path, f"environment:\n  image: evil:latest\n{setup}")
+    world.plays(*USES_IT[1:])
+    done = world.drive(Stage.SUBMIT)
+    assert isinstance(done, Done), done
+    assert (done.result["image"], done.result["sandbox"]) == ("evil:latest", "bubblewrap")
+    assert len(done.result["environments"]) == bool(setup), "an image alone is nothing to build"
+
+
+def refused(name: str) -> Wall:
+    raise ImageNotAllowed(f"The image {name} is not allowed.")
+
+
+@pytest.mark.parametrize(
+    ("recipe", "words"),
+    [
+        ("environment:\n  image: evil:latest\n  setup: make\n", "The image evil:latest is not allowed"),
+        (
+            "environment: [{image: 'one:1', setup: make}, {root: tests, image: 'two:2', setup: make}]\n",
+            "2 environments of different images: one:1 (.), two:2 (tests)",
+        ),
+    ],
+    ids=["nobody allowed", "several"],
+)
+def test_an_image_that_no_job_can_have_ends_the_run_before_an_agent(
+    made: list[EnvironmentWorld], tmp_path: Path, recipe: str, words: str
+) -> None:
+    world = begin(made, tmp_path, recipe)
+    docker = {SandboxKind.DOCKER: Wall(SandboxKind.DOCKER, CheckStatus.PASSED)}
+    choice = SandboxChoice("docker", docker, NoPin(), of_image=refused)
+    world.builds = EnvironmentBuilds(world.builds._options, world.built, choice)
+    error = failed(world.step(Stage.SUBMIT)).error
+    assert error.code == "image_not_allowed"
+    assert words in error.message
+    assert world.services.audits.count("audited") == 0
 
 
 def test_what_was_built_is_used_again_and_no_run_sees_what_another_wrote(

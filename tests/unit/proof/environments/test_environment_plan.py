@@ -75,11 +75,14 @@ def test_ecosystems_are_those_of_the_files_and_of_the_programs_called(recipe: st
     [
         (
             "environment: {image: 'python:latest'}",
-            "image python:latest: an operator has to allow this name, and what it",
+            "image python:latest: used in the sandbox docker only, where an operator allows it (MOONMIND_SANDBOX_IMAGES); what it names can",
         ),
-        ("environment: {image: python}", "image python: an operator has to allow this name"),
-        (f"environment: {{image: 'python:3.12@sha256:{'0' * 64}'}}", None),
-        (f"environment: {{image: 'sha256:{'0' * 64}'}}", None),
+        ("environment: {image: python}", "image python: used in the sandbox docker only"),
+        (
+            f"environment: {{image: 'python:3.12@sha256:{'0' * 64}'}}",
+            f"image python:3.12@sha256:{'0' * 64}: used in the sandbox",
+        ),
+        (f"environment: {{image: 'sha256:{'0' * 64}'}}", f"image sha256:{'0' * 64}: used in the sandbox docker only"),
         ("environment: {setup: make, key_files: ['*.lokc']}", "no file is a key file of ."),
         ("environment: {root: web, setup: npm ci}", None),
         ("environment: {key_files: []}", None),

@@ -85,6 +85,19 @@ def test_work_without_a_sandbox_is_said_above_the_tasks(agent: str | None, sandb
 
 
 @pytest.mark.parametrize(
+    ("sandbox", "said"),
+    [("docker", "in the sandbox docker; in the image"), (None, "")]
+    + [(kind, f"is not used: the sandbox is {kind}") for kind in ("bubblewrap", "codex", "none")],
+)
+def test_whether_the_repositorys_image_was_used_is_said(sandbox: str | None, said: str) -> None:
+    work = a_plan(a_task("T001", 10, "Write a.py")), applied(DONE), RUN
+    text = section(*work, sandbox=sandbox, image="acme/shop:2")
+    assert said in text
+    assert ("acme/shop:2" in text.replace("\\", "")) is bool(said)
+    assert "image" not in section(*work, sandbox=sandbox)
+
+
+@pytest.mark.parametrize(
     ("uses", "lines"),
     [
         ([], []),
