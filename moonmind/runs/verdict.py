@@ -5,10 +5,16 @@ from enum import StrEnum
 
 
 class Verdict(StrEnum):
-    """What the evidence says of one spec task. Nothing here was executed, so no verdict says that anything works."""
+    """What the evidence says of one spec task. Only `tested` and `passing` rest on something that was executed."""
 
+    TESTED = "tested"
+    """A test that the task names or the change adds fails on the old code, passes on the new, and fails with the functions emptied
+    that the change wrote in the task's files.
+    """
+    PASSING = "passing"
+    """Every target of the task was changed, and the repository's tests were run: none that passed before fails."""
     CHANGED = "changed"
-    """Every target of the task was changed, or deleted where the task asks for it."""
+    """Every target of the task was changed, or deleted where the task asks for it; nothing confirms it."""
     CLAIMED = "claimed"
     """Only the agent's word."""
     ACCEPTED = "accepted"
@@ -16,12 +22,14 @@ class Verdict(StrEnum):
     OPEN = "open"
     """A target is missing or unchanged, or nothing shows that the task is done."""
     CONTRADICTED = "contradicted"
-    """The agent claims it and nothing that it names exists, or a target was deleted or emptied without being asked for."""
+    """The agent claims it and nothing that it names exists, a test that it names fails, or a target was deleted or emptied without
+    being asked for.
+    """
 
     @property
     def ticks(self) -> bool:
         """Return True if the task's box is ticked."""
-        return self in {Verdict.CHANGED, Verdict.CLAIMED, Verdict.ACCEPTED}
+        return self in {Verdict.TESTED, Verdict.PASSING, Verdict.CHANGED, Verdict.CLAIMED, Verdict.ACCEPTED}
 
 
 _EARLIER: Mapping[str, Verdict] = {

@@ -1,0 +1,138 @@
+"""The verdict on a task whose change was judged by its files, now that tests were run: raised, left, or turned."""
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from moonmind.proof.verification.comparison import Fault
+from moonmind.runs.verdict import Verdict
+
+_SHOWN = 3
+
+
+class Seen(StrEnum):
+    """What became of a test on one tree."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    NOT_LOADED = "could not be loaded"
+    """Its file, or what that imports, could not be."""
+    SKIPPED = "skipped"
+    ABSENT = "not there"
+    UNKNOWN = ""
+    """It was not run there."""
+
+
+_FAILS = frozenset({Seen.FAILED, Seen.NOT_LOADED})
+
+
+@dataclass(frozen=True, slots=True)
+class ShownTest:
+    """One test, on the trees on which it was run."""
+
+    id: str
+    old: Seen = Seen.UNKNOWN
+    new: Seen = Seen.UNKNOWN
+    probe: Seen = Seen.UNKNOWN
+    """With the functions emptied that the change wrote in the task's files."""
+    flaky: bool = False
+
+    @property
+    def tests_the_change(self) -> bool:
+        """Return True if it fails without the change, passes with it, and notices when its functions do nothing.
+
+        Under the probe it has to have been run: a test that cannot be loaded then only imports the code.
+        """
+        return self.old in _FAILS and self.new is Seen.PASSED and self.probe is Seen.FAILED and not self.flaky
+
+
+@dataclass(frozen=True, slots=True)
+class SuiteEvidence:
+    """What the repository's tests as a whole say of the change."""
+
+    not_run: str = ""
+    """Why none was run; empty where some were."""
+    fault: Fault = Fault.NONE
+    why: str = ""
+    """Of the fault."""
+    doubts: tuple[str, ...] = ()
+    """Why what passed confirms nothing: tests that are gone, a runner that is shadowed."""
+
+
+@dataclass(frozen=True, slots=True)
+class TaskEvidence:
+    """What is known of one task."""
+
+    verdict: Verdict
+    """By what the change does to the paths that it names."""
+    because: str
+    named: tuple[ShownTest, ...] = ()
+    """Tests in files that the task names."""
+    own: tuple[ShownTest, ...] = ()
+    """Tests that the change adds or changes, the named ones among them."""
+    unprobed: str = ""
+    """Why no function of its files was emptied."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The verdict, its reason, and the tests that decided it."""
+
+    verdict: Verdict
+    because: str
+    tests: tuple[ShownTest, ...] = ()
+
+
+def decide(task: TaskEvidence, suite: SuiteEvidence) -> Decision:
+    """Return the verdict on a task. Only one that is `changed` by its files is ever raised."""
+    by_files = Decision(task.verdict, task.because)
+    if task.verdict not in (Verdict.CHANGED, Verdict.CLAIMED):
+        return by_files
+    failing = tuple(test for test in task.named if test.new in _FAILS and not test.flaky)
+    if failing:
+        words = f"{'a test' if len(failing) == 1 else 'tests'} that it names {'fails' if len(failing) == 1 else 'fail'}"
+        return Decision(Verdict.CONTRADICTED, f"{words}: {_ids(failing)}", failing)
+    if task.verdict is Verdict.CLAIMED:
+        return by_files
+    if (doubt := _doubt(suite)) is not None:
+        return replace(by_files, because=f"{task.because}; {doubt}")
+    deciding = tuple(test for test in task.own if test.tests_the_change)
+    if deciding:
+        return Decision(Verdict.TESTED, f"{_ids(deciding)}; changed: {task.because}", deciding)
+    passing = tuple(test for test in task.own if test.new is Seen.PASSED)
+    return Decision(Verdict.PASSING, f"{task.because}{_why_not_tested(task, passing)}", passing)
+
+
+def _doubt(suite: SuiteEvidence) -> str | None:
+    """Return why nothing is confirmed, in words; None where it is."""
+    if suite.not_run:
+        return f"no test was run: {suite.not_run}"
+    match suite.fault:
+        case Fault.OURS:
+            return f"tests fail: {suite.why}"
+        case Fault.INFRASTRUCTURE:
+            return f"the tests say nothing: {suite.why}"
+        case _:
+            return f"the tests confirm nothing: {'; '.join(suite.doubts[:_SHOWN])}" if suite.doubts else None
+
+
+def _why_not_tested(task: TaskEvidence, passing: Collection[ShownTest]) -> str:
+    """Return why the change's tests do not show that it works, in words."""
+    if not passing:
+        return ""
+    ids = _ids(passing)
+    if all(test.old not in _FAILS for test in passing):
+        return (
+            f"; {ids} passes, and passed on the old code, too"
+            if len(passing) == 1
+            else f"; {ids} pass on the old code, too"
+        )
+    if task.unprobed:
+        return f"; {ids} passes, and whether it tests the change is not known: {task.unprobed}"
+    return f"; {ids} passes even when what the change wrote does nothing"
+
+
+def _ids(tests: Collection[ShownTest]) -> str:
+    shown = ", ".join(test.id for test in list(tests)[:_SHOWN])
+    more = len(tests) - _SHOWN
+    return shown + (f" and {more} more" if more > 0 else "")
