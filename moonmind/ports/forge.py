@@ -41,6 +41,8 @@ class PullRequest:
     base: str
     title: str
     body: str
+    draft: bool = False
+    """It cannot be merged before a person marks it as ready for review."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,8 @@ class PullRequestDraft:
     title: str
     body: str
     labels: tuple[str, ...] = ()
+    draft: bool = False
+    """To be opened as a draft where the repository has drafts; a pull request that is open already stays as it is."""
 
 
 def always() -> None:
@@ -83,6 +87,9 @@ class Forge(Protocol):
         self, repository: str, draft: PullRequestDraft, *, allowed: Callable[[], None] = always
     ) -> PullRequest:
         """Make the branch's one open pull request say what the draft says: adopt, update or create it.
+
+        Whether it is a draft is decided when it is created, and read from what is returned: a repository may have no
+        drafts, and one that is open stays as it is.
 
         `allowed` is asked right before each effect, since looking up takes a while; what it raises ends the call.
         """

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import urlsplit
@@ -172,6 +173,18 @@ def test_ensuring_rewords_the_open_pull_request(place: Place) -> None:
     changed = place.forge.ensure_pull_request(place.name, draft("Docs: phase 2", "größe 日本\n", ("other",)))
     assert (changed.number, changed.url) == (made.number, made.url)
     assert (changed.title, changed.body) == ("Docs: phase 2", "größe 日本\n")
+    assert place.forge.pull_requests(place.name, BRANCH) == (changed,)
+    assert place.creates() == 1
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+@pytest.mark.parametrize("then", [True, False])
+def test_whether_a_pull_request_is_a_draft_is_decided_when_it_is_opened(place: Place, wanted: bool, then: bool) -> None:
+    place.push(BRANCH, "one")
+    made = place.forge.ensure_pull_request(place.name, replace(draft(), draft=wanted))
+    assert made.draft is wanted
+    changed = place.forge.ensure_pull_request(place.name, replace(draft("Another title"), draft=then))
+    assert (changed.title, changed.draft) == ("Another title", wanted)
     assert place.forge.pull_requests(place.name, BRANCH) == (changed,)
     assert place.creates() == 1
 

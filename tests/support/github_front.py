@@ -28,12 +28,12 @@ def _say(status: int, body: Any, **headers: str) -> Answer:
     return status, {"Content-Type": "application/json; charset=utf-8", **named}, json.dumps(body).encode()
 
 
-def _whole(pulls: Any) -> Any:
+def _whole(pulls: Any, drafts: set[str]) -> Any:
     """Add what GitHub says of a pull request and the emulator leaves out."""
     if isinstance(pulls, list):
-        return [_whole(pull) for pull in pulls]
+        return [_whole(pull, drafts) for pull in pulls]
     if isinstance(pulls, dict) and "number" in pulls and "url" in pulls:
-        return pulls | {"issue_url": pulls["url"].replace("/pulls/", "/issues/")}
+        return pulls | {"issue_url": pulls["url"].replace("/pulls/", "/issues/"), "draft": pulls["url"] in drafts}
     return pulls
 
 
@@ -117,21 +117,28 @@ class Front(BaseHTTPRequestHandler):
             twin = self.site.twin(name)
         except KeyError:
             return _say(404, _NOT_FOUND)
-        if (refused := self._refused(token, twin, rest)) is not None:
+        as_draft = self.command == "POST" and rest == "/pulls" and bool(json.loads(body).get("draft"))
+        if (refused := self._refused(token, twin, rest, as_draft=as_draft)) is not None:
             return refused
         status, headers, content = self._forward(f"/repos/{twin}{rest}", body)
         if self.command == "POST" and rest == "/pulls" and status == 201:
-            with self.site.lock:
-                self.site.created[twin] = self.site.created.get(twin, 0) + 1
+            self._opened(twin, json.loads(content)["url"], as_draft=as_draft)
         if rest.startswith("/pulls") and status in {200, 201}:
-            content = json.dumps(_whole(json.loads(content))).encode()
+            content = json.dumps(_whole(json.loads(content), self.site.drafts)).encode()
         if rest.partition("?")[0] == "" and status == 200:
             content = json.dumps(self._described(token, twin, json.loads(content))).encode()
         if (shown := self.site.renamed.get(twin)) is not None:
             content = content.replace(twin.encode(), shown.encode())
         return status, headers, content
 
-    def _refused(self, token: "Token", twin: str, rest: str) -> Answer | None:
+    def _opened(self, twin: str, url: str, *, as_draft: bool) -> None:
+        """Keep what the emulator does not know of a pull request."""
+        with self.site.lock:
+            self.site.created[twin] = self.site.created.get(twin, 0) + 1
+            if as_draft:
+                self.site.drafts.add(url)
+
+    def _refused(self, token: "Token", twin: str, rest: str, *, as_draft: bool) -> Answer | None:
         """Return what stands against a request to a repository that is there."""
         if twin in token.hidden:
             return _say(404, _NOT_FOUND)
@@ -143,6 +150,8 @@ class Front(BaseHTTPRequestHandler):
             return _say(403, {"message": "Repository was archived so is read-only."})
         if not token.may_push or (not token.may_open and rest == "/pulls"):
             return _say(403, {"message": _FORBIDDEN}, X_Accepted_GitHub_Permissions="pull_requests=write")
+        if as_draft and twin in self.site.without_drafts:
+            return _say(422, {"message": "Draft pull requests are not supported in this repository."})
         return None
 
     def _described(self, token: "Token", twin: str, repo: dict[str, Any]) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """A whole GitHub on loopback under one origin: the emulated API below /api/v3, and git's own server beside it.
 
-The API is `tests.support.github_emulator`; what it lacks is done here as GitHub does it: tokens of every kind, renamed,
+The API is `tests.support.github_emulator`; what it lacks is done here as GitHub does it: tokens of every kind, drafts, renamed,
 archived, hidden and empty repositories, pull requests that close with their branch. What is pushed by git is copied into
 the emulator, whose commits have names of their own.
 """
@@ -93,6 +93,10 @@ class GitHub:
     archived: set[str] = field(default_factory=set)
     private: set[str] = field(default_factory=set)
     empty: set[str] = field(default_factory=set)
+    without_drafts: set[str] = field(default_factory=set)
+    """Repositories whose plan has no draft pull requests."""
+    drafts: set[str] = field(default_factory=set)
+    """The emulator's addresses of the pull requests that are drafts; it knows none itself."""
     faults: list[Fault] = field(default_factory=list)
     requests: list[Asked] = field(default_factory=list)
     lock: threading.RLock = field(default_factory=threading.RLock)

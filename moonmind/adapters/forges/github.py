@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -10,6 +11,7 @@ from moonmind.adapters.forges.askpass import Askpass
 from moonmind.adapters.forges.forge_options import ForgeOptions
 from moonmind.adapters.forges.github_api import GitHubApi, answer_of
 from moonmind.adapters.forges.github_checks import github_checks
+from moonmind.adapters.forges.github_errors import Answer
 from moonmind.errors import ForgeError, ForgeRefused, RepositoryArchived, RepositoryUnavailable
 from moonmind.ports.check import Check
 from moonmind.ports.forge import PullRequest, PullRequestDraft, PullState, Repository, always
@@ -69,11 +71,8 @@ class GitHubForge:
             refuse_closed(found.raw_data)
             pull = _open(_of_branch(found, draft.branch))
             if pull is None:
-                allowed()
                 try:
-                    pull = found.create_pull(
-                        base=draft.base, head=draft.branch, title=draft.title, body=draft.body or ""
-                    )
+                    pull = _created(found, draft, allowed)
                 except GithubException as error:
                     pull = self._adopted(found, draft, error)
             changed = _changes(pull, draft)
@@ -136,6 +135,25 @@ def _open(pulls: Iterable[GitHubPull]) -> GitHubPull | None:
     return next((pull for pull in pulls if pull.state == "open"), None)
 
 
+def _created(found: GitHubRepository, draft: PullRequestDraft, allowed: Callable[[], None]) -> GitHubPull:
+    """Open a pull request; not as a draft where the repository has none, as those of some plans."""
+    from github import GithubException
+
+    allowed()
+    try:
+        return found.create_pull(
+            base=draft.base, head=draft.branch, title=draft.title, body=draft.body or "", draft=draft.draft
+        )
+    except GithubException as error:
+        if not draft.draft or error.status != 422 or not _lacks_drafts(answer_of(error)):
+            raise
+    return _created(found, replace(draft, draft=False), allowed)
+
+
+def _lacks_drafts(answer: Answer) -> bool:
+    return any("draft pull requests are not supported" in text.lower() for text in (answer.message, *answer.complaints))
+
+
 def _changes(pull: GitHubPull, draft: PullRequestDraft) -> dict[str, Any]:
     """Return the fields to edit; texts that differ only in line endings are equal, since GitHub changes these."""
     wanted = {
@@ -165,4 +183,5 @@ def _shown(pull: GitHubPull) -> PullRequest:
         base=pull.base.ref,
         title=pull.title,
         body=(pull.body or "").replace("\r\n", "\n"),
+        draft=bool(pull.draft),
     )

@@ -113,6 +113,7 @@ def _shown(found: BareRepository, pull: Pull) -> PullRequest:
         base=pull.base,
         title=pull.title,
         body=pull.body,
+        draft=pull.draft,
     )
 
 

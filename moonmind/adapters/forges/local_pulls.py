@@ -27,6 +27,7 @@ class Pull:
     head: str
     state: PullState = PullState.OPEN
     labels: tuple[str, ...] = ()
+    draft: bool = False
 
 
 @dataclass
@@ -40,7 +41,9 @@ class Register:
         """Add a pull request under the next number."""
         self.creates += 1
         number = max(self.pulls, default=0) + 1
-        pull = Pull(number, draft.branch, draft.base, draft.title, draft.body, head, labels=draft.labels)
+        pull = Pull(
+            number, draft.branch, draft.base, draft.title, draft.body, head, labels=draft.labels, draft=draft.draft
+        )
         self.pulls[number] = pull
         return pull
 

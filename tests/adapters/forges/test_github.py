@@ -155,6 +155,55 @@ def test_any_other_422_is_final_and_says_what_github_says(forge: GitHubForge, si
     assert not caught.value.retryable
 
 
+def test_where_a_repository_has_no_drafts_the_pull_request_is_opened_all_the_same(
+    forge: GitHubForge, site: GitHub, name: str
+) -> None:
+    site.push(name, BRANCH, {"file": "one"})
+    site.without_drafts.add(name)
+    made = forge.ensure_pull_request(name, replace(DRAFT, draft=True))
+    assert (made.state, made.draft) == (PullState.OPEN, False)
+    assert forge.ensure_pull_request(name, replace(DRAFT, draft=True)) == made
+    assert site.creates(name) == 1
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"message": "Draft pull requests are not supported in this repository."},
+        {
+            "message": "Validation Failed",
+            "errors": [
+                {"resource": "PullRequest", "code": "custom", "message": "Draft pull requests are not supported"}
+            ],
+        },
+    ],
+)
+def test_a_refused_draft_is_opened_only_while_that_is_allowed(
+    forge: GitHubForge, site: GitHub, name: str, said: dict[str, object]
+) -> None:
+    class Forbidden(Exception):
+        pass
+
+    def allowed() -> None:
+        if any(one.method == "POST" for one in site.requests[asked:]):
+            raise Forbidden
+
+    site.push(name, BRANCH, {"file": "one"})
+    site.fail("POST", PULLS, 422, body=said)
+    asked = len(site.requests)
+    with pytest.raises(Forbidden):
+        forge.ensure_pull_request(name, replace(DRAFT, draft=True), allowed=allowed)
+    assert site.creates(name) == 0
+
+
+def test_a_draft_that_is_refused_for_something_else_is_refused(forge: GitHubForge, site: GitHub, name: str) -> None:
+    site.push(name, BRANCH, {"file": "one"})
+    site.fail("POST", PULLS, 422, body={"message": "Validation Failed", "errors": [{"message": "body is too long"}]})
+    with pytest.raises(ForgeRefused, match="body is too long"):
+        forge.ensure_pull_request(name, replace(DRAFT, draft=True))
+    assert site.creates(name) == 0
+
+
 def test_nobody_there_is_an_outage_that_names_the_host(forge_with: Build, name: str) -> None:
     with pytest.raises(ForgeUnavailable, match=r"could not ask 127\.0\.0\.1:9 .*refused"):
         forge_with(api_url="http://127.0.0.1:9/api/v3").repository(name)

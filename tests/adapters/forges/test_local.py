@@ -131,6 +131,7 @@ def test_the_record_is_readable_and_counts_what_was_created(forge: LocalForge, f
                 "body": "Body",
                 "labels": ["a", "b"],
                 "head": head,
+                "draft": False,
             }
         ],
     }
