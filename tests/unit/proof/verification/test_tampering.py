@@ -1,0 +1,117 @@
+import time
+
+import pytest
+
+from moonmind.proof.verification.tampering import MOST, FileChange, find_tampering
+from moonmind.proof.verification.tampering_finding import Tampering, TamperingFinding
+
+
+def found(path: str, after: str, before: str | None = None) -> tuple[TamperingFinding, ...]:
+    return find_tampering([FileChange(path, before.encode() if before is not None else None, after.encode())])
+
+
+@pytest.mark.parametrize(
+    ("path", "before", "after", "kind"),
+    [
+        ("pytest.py", None, "def main(): pass\n", Tampering.SHADOWS),
+        ("src/_pytest/runner.py", None, "x = 1\n", Tampering.SHADOWS),
+        ("unittest/__init__.py", None, "x = 1\n", Tampering.SHADOWS),
+        ("tests/pluggy.py", None, "x = 1\n", Tampering.SHADOWS),
+        ("sitecustomize.py", None, "x = 1\n", Tampering.SHADOWS),
+        ("src/usercustomize.py", None, "x = 1\n", Tampering.SHADOWS),
+        ("lib/evil.pth", None, "import evil\n", Tampering.SHADOWS),
+        ("node_modules/jest/index.js", None, "x\n", Tampering.SHADOWS),
+        ("web/node_modules/.bin/vitest", None, "#!/bin/sh\n", Tampering.SHADOWS),
+        ("package.json", '{"scripts": {"test": "jest"}}', '{"scripts": {"test": "true"}}', Tampering.SCRIPT),
+        ("package.json", '{"scripts": {"test": "jest"}}', '{"scripts": {"test": "jest", "pretest": "sed"}}', Tampering.SCRIPT),
+        ("package.json", "{}", '{"jest": {\n"passWithNoTests": true}}', Tampering.DESELECTS),
+        ("pyproject.toml", "", 'addopts = "-k not slow"\n', Tampering.DESELECTS),
+        ("pytest.ini", None, "[pytest]\naddopts = --ignore=tests/test_a.py\n", Tampering.DESELECTS),
+        ("tox.ini", "", "addopts = -p no:cacheprovider -p evil\n", Tampering.DESELECTS),
+        ("setup.cfg", "", "python_files = none_*.py\n", Tampering.DESELECTS),
+        ("jest.config.js", "", "testPathIgnorePatterns: ['a']\n", Tampering.DESELECTS),
+        ("vitest.config.ts", "", "test: { exclude: ['**/a*'] }\n", Tampering.DESELECTS),
+        ("vite.config.ts", "", "  passWithNoTests: true,\n", Tampering.DESELECTS),
+        ("conftest.py", None, "def pytest_runtest_makereport(item, call):\n    ...\n", Tampering.OUTCOMES),
+        ("tests/conftest.py", "", "def pytest_collection_modifyitems(items):\n    items.clear()\n", Tampering.OUTCOMES),
+        ("tests/conftest.py", "", "    def pytest_sessionfinish(session):\n", Tampering.OUTCOMES),
+        ("tests/conftest.py", "", "collect_ignore = ['test_a.py']\n", Tampering.OUTCOMES),
+        ("src/a.py", "", "import os; os._exit(0)\n", Tampering.OUTCOMES),
+        ("tests/test_a.py", "", "unittest.TestCase.assertEqual = lambda *a: None\n", Tampering.OUTCOMES),
+        ("tests/test_a.py", "", "setattr(pytest, 'raises', x)\n", Tampering.OUTCOMES),
+        ("tests/a.test.js", "", "globalThis.expect = () => ok\n", Tampering.OUTCOMES),
+        ("tests/a.test.ts", "", "process.exit(0)\n", Tampering.OUTCOMES),
+    ],
+)  # fmt: skip
+def test_what_takes_the_tests_out_of_force_confirms_nothing(
+    path: str, before: str | None, after: str, kind: Tampering
+) -> None:
+    assert [(one.kind, one.subject, one.confirms_nothing) for one in found(path, after, before)] == [(kind, path, True)]
+
+
+@pytest.mark.parametrize(
+    ("path", "before", "after"),
+    [
+        ("src/shop/unittest_data.py", None, "x = 1\n"),
+        ("tests/unittest/test_a.py", None, "assert a\n"),
+        ("src/shop/site.py", None, "x = 1\n"),
+        ("docs/pytest/index.md", None, "x\n"),
+        ("tests/conftest.py", None, "import pytest\n\n@pytest.fixture\ndef client():\n    return 1\n"),
+        ("tests/test_a.py", None, "import pytest\nx = pytest.raises\nassert pytest.approx(1) == 1\n"),
+        ("tests/test_a.py", None, "# os._exit(0) would end it\n"),
+        ("package.json", None, '{"scripts": {"test": "jest"}}'),
+        ("package.json", '{"scripts": {"test": "jest"}}', '{"scripts": {"test": "jest"}, "dependencies": {"a": "1"}}'),
+        ("pyproject.toml", "", 'dependencies = ["attrs"]\n'),
+        ("pytest.ini", None, "[pytest]\ntestpaths = tests\n"),
+        ("src/server.ts", None, "process.exit(1)\n"),
+        ("pytest.py", "x", "x"),
+    ],
+)  # fmt: skip
+def test_ordinary_changes_are_not_found(path: str, before: str | None, after: str) -> None:
+    assert found(path, after, before) == ()
+
+
+def test_a_report_that_came_along_is_only_said() -> None:
+    (one,) = found("out/results.xml", "<?xml?><testsuites><testsuite/></testsuites>")
+    assert (one.kind, one.confirms_nothing) == (Tampering.REPORT, False)
+    assert found("data/feed.xml", "<feed/>") == ()
+
+
+@pytest.mark.parametrize("path", ["json.py", "src/decimal/__init__.py", "tests/random.py"])
+def test_a_module_named_as_one_of_python_is_only_said(path: str) -> None:
+    (one,) = found(path, "x = 1\n")
+    assert (one.kind, one.confirms_nothing) == (Tampering.SHADOWS, False)
+    assert found(f"shop/{path}", "x = 1\n") == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "voids"),
+    [
+        ("T001 Add a cart", (True, True)),
+        ("T001 Remove the old cart and its tests", (False, True)),
+        ("T001 Rename the cart tests", (False, True)),
+        ("T001 Skip the flaky test", (True, False)),
+    ],
+)
+def test_tests_may_go_or_be_skipped_where_a_task_asks_for_it(text: str, voids: tuple[bool, bool]) -> None:
+    by_kind = {
+        one.kind: one.confirms_nothing for one in find_tampering([], gone=["a"], now_skipped=["b"], texts=[text])
+    }
+    assert (by_kind[Tampering.GONE], by_kind[Tampering.SKIPPED]) == voids
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"\0\xff" * 100_000, b'{"scripts":' * 50_000, b"x" * 2_000_000, b"pytest." * 100_000, b"a\n" * 200_000, b"[]"],
+)
+@pytest.mark.parametrize("path", ["package.json", "conftest.py", "pytest.ini", "a/" * 2_000 + "x.xml"])
+def test_hostile_files_cost_neither_time_nor_an_error(path: str, content: bytes) -> None:
+    began = time.process_time()
+    find_tampering([FileChange(path, None, content), FileChange(path, content, None), FileChange(path, content, b"x")])
+    assert time.process_time() - began < 3
+
+
+def test_findings_are_bounded_and_those_that_void_the_run_come_first() -> None:
+    many = find_tampering([FileChange("a.xml", None, b"<testsuite>")], gone=[f"t{number}" for number in range(5_000)])
+    assert len(many) == MOST
+    assert all(one.confirms_nothing for one in many)
