@@ -54,6 +54,12 @@ def markdown_with_code(text: str, limit: int = 300) -> str:
     return _within(limit, text, _literal_but_code)
 
 
+def as_code(text: str, limit: int = 200) -> str:
+    """Return a line as code, where nothing acts; a text that code cannot hold renders literally."""
+    line = one_line(text, limit)
+    return f"`{line}`" if line and "`" not in line else markdown(text, limit)
+
+
 def _within(limit: int, text: str, write: Callable[[str], str]) -> str:
     """Cut a text until it has at most `limit` characters as it is written."""
     line = one_line(text, limit)

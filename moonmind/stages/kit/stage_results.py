@@ -323,3 +323,5 @@ class PublishResult(StageResult):
     pull_request_url: str
     pull_request_number: int
     commit: str
+    draft: bool | None = None
+    """The pull request cannot be merged before a person marks it as ready for review."""

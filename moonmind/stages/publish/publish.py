@@ -73,6 +73,9 @@ def _publish(context: StageContext) -> Done:
     try:
         context.lease.check()
         pull = context.forge.ensure_pull_request(repository, draft, allowed=context.lease.check)
+        if draft.draft and not pull.draft and opened is None:  # it says that it is one, and its repository has none
+            draft = _draft(context, plan, applied, pull, place, branches.get(plan.base))
+            pull = context.forge.ensure_pull_request(repository, draft, allowed=context.lease.check)
     except StopRequested as stop:
         # Nothing is taken back, so the run says what exists. The pull request may be made, and only its labels missing.
         try:
@@ -173,6 +176,7 @@ def _draft(
         environments=submitted.environments if submitted is not None else (),
         outlook=_outlook(context, plan, applied.commit, base_tip),
         files_url=place.files_url.format(commit=applied.commit) if place.files_url else None,
+        is_draft=opened.draft if opened is not None else None,
     )
     whole = body_sections.merge(opened.body if opened else None, context.run.id, own)
     text = pull_request_text.title(plan, applied.feature_title, body_sections.phases_in(whole))
@@ -180,7 +184,8 @@ def _draft(
         text = opened.title  # a person renamed it
     if context.redactor.holds_known(f"{text}\n{own}".encode()):
         raise SecretFound("The pull request's text would hold a known secret: it stands in the tasks or in a path.")
-    return PullRequestDraft(plan.branch, plan.base, text, whole)
+    draft = applied.tests is not None and bool(applied.tests.draft)
+    return PullRequestDraft(plan.branch, plan.base, text, whole, draft=draft)
 
 
 def _outlook(context: StageContext, plan: Plan, commit: str, base_tip: str | None) -> str:
@@ -220,7 +225,13 @@ def _ensure_commit(context: StageContext, plan: Plan, applied: ApplyResult, comm
 def _done(context: StageContext, plan: Plan, commit: str, pull: PullRequest) -> Done:
     payload = json.dumps(asdict(pull), ensure_ascii=False, indent=2)
     context.artifacts.save("pr_payload", PAYLOAD_PATH, payload.encode(), "application/json")
-    done = PublishResult(branch=plan.branch, pull_request_url=pull.url, pull_request_number=pull.number, commit=commit)
+    done = PublishResult(
+        branch=plan.branch,
+        pull_request_url=pull.url,
+        pull_request_number=pull.number,
+        commit=commit,
+        draft=pull.draft or None,
+    )
     return Done(done.stored())
 
 
@@ -233,5 +244,5 @@ STAGE = StageDefinition(
     leftovers=leftovers,
     needs=frozenset({Need.FORGE}),
     publishes=True,
-    summary=lambda outputs: shown(outputs, ("branchName", "pullRequestUrl", "commit")),
+    summary=lambda outputs: shown(outputs, ("branchName", "pullRequestUrl", "commit", "draft")),
 )

@@ -1,5 +1,6 @@
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from moonmind.errors import CredentialInvalid, ForgeLimited, ForgeUnavailable, M
 from moonmind.ports.forge import PullRequest, PullRequestDraft, PullState, Repository, always
 from moonmind.runs.chain import Stage
 from moonmind.runs.machine import Done, Failed, NothingToDo, Suspend, WaitingReason
+from moonmind.stages.kit.stage_results import ApplyResult, Verification, VerifiedCommand
 from moonmind.stages.publish.body_sections import marker, runs_in
 from moonmind.stages.publish.publish import leftovers
 from tests.support.git_repos import commit_to, delete_branch, log_of, merge
@@ -61,6 +63,49 @@ def test_publishing_again_changes_nothing(world: World) -> None:
     assert published(world).result == first.result
     assert world.pulls() == pulls
     assert len(log_of(world.bare, f"refs/heads/{BRANCH}")) == 2
+
+
+def fail_its_tests(world: World, why: str = "2 tests fail") -> None:
+    """Let apply have found that the change may not be merged as it is."""
+    tests = Verification((VerifiedCommand("pytest", "failed"),), draft=why)
+    applied = ApplyResult.read(world.results[Stage.APPLY]).model_copy(update={"tests": tests})
+    world.results[Stage.APPLY] = applied.stored()
+
+
+def test_a_change_whose_tests_fail_is_a_draft_that_says_why(world: World) -> None:
+    fail_its_tests(world)
+    for _ in range(2):
+        assert published(world).result["draft"] is True
+        (pull,) = world.pulls()
+        assert pull.draft
+        assert "**Draft: 2 tests fail.**" in pull.body
+    assert json.loads(world.artifacts.read("publish/pull-request.json"))["draft"] is True
+
+
+def test_a_pull_request_that_is_open_already_stays_as_it_is_and_says_that_it_is_not_ready(world: World) -> None:
+    assert "draft" not in published(world).result
+    fail_its_tests(world)
+    assert "draft" not in published(world).result
+    (pull,) = world.pulls()
+    assert not pull.draft
+    assert "**Not ready to merge: 2 tests fail.** This pull request is not marked as a draft" in pull.body
+    assert "**Draft" not in pull.body
+
+
+def test_where_a_repository_has_no_drafts_the_text_says_that_it_is_not_ready(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ensure = world.forge.ensure_pull_request
+
+    def without_drafts(repository: str, draft: PullRequestDraft, **more: Any) -> PullRequest:
+        return ensure(repository, replace(draft, draft=False), **more)
+
+    monkeypatch.setattr(world.forge, "ensure_pull_request", without_drafts)
+    fail_its_tests(world)
+    assert "draft" not in published(world).result
+    (pull,) = world.pulls()
+    assert "**Not ready to merge: 2 tests fail.**" in pull.body
+    assert "**Draft" not in pull.body
 
 
 @pytest.mark.parametrize("check", range(4))
