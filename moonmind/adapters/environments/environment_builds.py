@@ -27,7 +27,7 @@ from moonmind.adapters.sandbox_choice import ChosenSandbox, SandboxChoice
 from moonmind.adapters.supervisor.egress import EgressProxy
 from moonmind.adapters.supervisor.folder import write_whole
 from moonmind.adapters.supervisor.link import URL
-from moonmind.adapters.supervisor.order import Egress, Order
+from moonmind.adapters.supervisor.order import Egress, Order, Space
 from moonmind.adapters.trees import remove_tree
 from moonmind.errors import (
     AgentError,
@@ -49,6 +49,8 @@ log = structlog.get_logger(__name__)
 
 _OUTPUT_BYTES = 64 << 20
 _PATIENCE = 300.0
+_LEAST_FREE = 512 << 20
+"""Bytes that builds leave on the disk: databases, runs and whatever else is on it need some."""
 _ORDER = "order.json"
 """In a build's folder, out of its reach: what is written down of the environment when the build has ended."""
 _SETUP = (
@@ -396,6 +398,7 @@ class EnvironmentBuilds:
             output_bytes=_OUTPUT_BYTES,
             secrets=self._secrets,
             egress=egress,
+            space=Space((str(workspace), str(home)), self._store.most_bytes, _LEAST_FREE, "MOONMIND_ENVIRONMENT_SPACE"),
             plain=True,
         )
         cwd = WORKSPACE if environment.root == ROOT else f"{WORKSPACE}/{environment.root}"

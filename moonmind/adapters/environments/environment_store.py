@@ -53,6 +53,11 @@ class EnvironmentStore:
         self._most_bytes = most_bytes
         self._unused_seconds = unused_days * _DAY
 
+    @property
+    def most_bytes(self) -> int:
+        """Return how much is kept."""
+        return self._most_bytes
+
     # --- builds
 
     def building(self, key: str) -> Path:

@@ -47,6 +47,7 @@ _CUT_SHORT = {
     "timed_out": (JobEnd.TIMED_OUT, "the {job} reached the total time limit"),
     "stopped": (JobEnd.STOPPED, "the {job} was stopped on request"),
     "output_limit": (JobEnd.FAILED, "the {job} wrote more output than the limit allows"),
+    "space_limit": (JobEnd.FAILED, "the {job} was ended, since there is no room for more"),
     "log_failed": (JobEnd.FAILED, "the {job}'s log could not be written"),
 }
 SERVICE_EXIT = 96

@@ -19,6 +19,7 @@ from moonmind.adapters.supervisor.lines import LineBuffer, LogFile, ScreenLines
 from moonmind.adapters.supervisor.link import Link
 from moonmind.adapters.supervisor.order import PROXY_TOKEN, PROXY_URL, Order
 from moonmind.adapters.supervisor.printout import Printout
+from moonmind.adapters.supervisor.space import SpaceWatch
 from moonmind.adapters.supervisor.traces import ProcessNotes, pipes_of
 from moonmind.adapters.supervisor.transcript import Transcript
 from moonmind.adapters.supervisor.watch import End, Watch
@@ -65,6 +66,7 @@ class Job:
         self._calls: CallCount | None = None
         self._notes = ProcessNotes(self._folder.seen)
         self._link: Link | None = None
+        self._space = SpaceWatch(order.space) if order.space is not None else None
         self._in_vain: list[str] = []
         """What a build asked for in the network and did not get, in sentences."""
         self._beyond = False
@@ -121,6 +123,8 @@ class Job:
             proxy.serve()
         if self._egress is not None and listener is not None:
             self._egress.serve(listener)
+        if self._space is not None:
+            self._space.begin()
 
     def run(self) -> None:
         """Stay with the agent to its end, kill what it left, and write the result: last, and only then."""
@@ -172,7 +176,11 @@ class Job:
             if held.kind is Kind.TRACES:
                 self._notes.note(now)
             if self._end is None:
-                asked = End.STOPPED if self._folder.stop.exists() else self._watch.verdict(now) or self._spent(now)
+                asked = (
+                    End.STOPPED
+                    if self._folder.stop.exists()
+                    else self._watch.verdict(now) or self._spent(now) or self._filled()
+                )
                 if asked is not None:
                     self._stop(asked)
             elif now >= self._kill_at:
@@ -190,6 +198,13 @@ class Job:
         """Return when an agent that was refused a call of the model has had time enough to end by itself."""
         refused = self._calls.refused_at if self._calls is not None else None
         return End.CALL_LIMIT if refused is not None and now >= refused + self._order.stop_seconds else None
+
+    def _filled(self) -> End | None:
+        """Return the limit of space that is reached, if any."""
+        if self._space is None or not self._space.problem:
+            return None
+        self._problem = self._problem or self._space.problem
+        return End.SPACE_LIMIT
 
     def _over(self) -> bool:
         return self._exit_code is not None

@@ -45,6 +45,22 @@ class Egress:
 
 
 @dataclass(frozen=True, slots=True)
+class Space:
+    """How much of the disk a job may take."""
+
+    folders: tuple[str, ...]
+    """Where it writes."""
+    most_bytes: int
+    """Of all files there together."""
+    least_free: int
+    """Bytes that have to be left on the disk."""
+    setting: str = ""
+    """Which setting raises the first limit."""
+    count_seconds: float = 5.0
+    """How long it is between one count of these files and the next, at least."""
+
+
+@dataclass(frozen=True, slots=True)
 class Loan:
     """A login that the agent may refresh: copied in before, given back after if changed, one borrower at a time."""
 
@@ -76,6 +92,8 @@ class Order:
     """How long the agent may take to end after SIGINT."""
     egress: Egress | None = None
     """Only for a walled command without a key proxy: it finds the way out where agents find the model."""
+    space: Space | None = None
+    """Without it, nothing is watched."""
     plain: bool = False
     """What the command prints is text and not an agent's JSON Lines: it is logged as it is, and ends well with exit code 0."""
     walled: bool = False
@@ -92,12 +110,13 @@ class Order:
             body = json.loads(content)
             if body.pop("v") != 1:
                 raise ValueError("another version of the order")
-            proxy, loan, egress = body.pop("proxy"), body.pop("loan"), body.pop("egress")
+            proxy, loan, egress, space = (body.pop(name) for name in ("proxy", "loan", "egress", "space"))
             order = cls(
                 **body,
                 proxy=KeyProxy(**proxy) if proxy else None,
                 loan=Loan(**loan) if loan else None,
                 egress=Egress(**egress) if egress else None,
+                space=Space(**space) if space else None,
             )
         except (KeyError, TypeError, AttributeError) as error:
             # Not chained: the message of the cause could quote a value, and values are secrets.

@@ -14,6 +14,8 @@ class End(StrEnum):
     OUTPUT_LIMIT = "output_limit"
     LOG_FAILED = "log_failed"
     """The log could not be written: a full disk."""
+    SPACE_LIMIT = "space_limit"
+    """It took more of the disk than it may, or so much that too little is left."""
     CALL_LIMIT = "call_limit"
     """The run may make no more calls of the model."""
     TERMINATED = "terminated"

@@ -337,6 +337,16 @@ def test_a_start_that_was_killed_takes_no_place(tmp_path: Path) -> None:
     assert site.built(an_order("true")).state is BuildState.READY
 
 
+def test_a_build_that_fills_the_disk_is_ended_at_once(tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    site.store = EnvironmentStore(site.state / "environments", 1 << 20)
+    site.builds = site.process()
+    status = site.built(an_order("head -c 3000000 /dev/urandom > $HOME/file; sleep 600"))
+    assert status.state is BuildState.FAILED
+    assert "takes more than 1 MiB" in status.message
+    assert "MOONMIND_ENVIRONMENT_SPACE" in status.message
+
+
 def test_more_than_there_is_room_for_is_not_kept(tmp_path: Path) -> None:
     site = Site(tmp_path)
     site.store = EnvironmentStore(site.state / "environments", 1 << 20)

@@ -7,6 +7,7 @@ import pytest
 
 from moonmind.adapters.jobs.job_results import read_result
 from moonmind.adapters.supervisor import kernel
+from moonmind.adapters.supervisor.order import Space
 from moonmind.ports.agent import JobEnd, JobResult
 from tests.adapters.supervisor.test_job import SECRET, Bench
 from tests.adapters.supervisor.test_job_behind_a_wall import ENVIRONMENT
@@ -73,6 +74,31 @@ def test_limits_end_it_as_they_end_agents(
     assert read.end is end
     assert words in read.message
     assert "on it" in read.message or "yes" in script
+
+
+@pytest.mark.parametrize(
+    ("most", "free", "words"),
+    [
+        (1 << 20, 0, "what it wrote takes more than 1 MiB"),
+        (1 << 40, 1 << 60, "its disk has less than"),
+    ],
+)
+def test_a_build_that_takes_too_much_of_the_disk_is_ended(bench: Bench, most: int, free: int, words: str) -> None:
+    place = bench.root / "written"
+    place.mkdir()
+    script = f"echo on it; head -c 3000000 /dev/urandom > {place}/file; exec sleep 60"
+    read = read_result(sh(bench, script, space=Space((str(place),), most, free, "SIZE", 0.05)))
+    assert read.end is JobEnd.FAILED
+    assert read.message.startswith(f"the build was ended, since there is no room for more: {words}")
+    assert read.message.endswith("; it said last:\non it")
+
+
+def test_a_build_that_stays_within_its_room_is_left_alone(bench: Bench) -> None:
+    place = bench.root / "written"
+    place.mkdir()
+    script = f"head -c 3000000 /dev/urandom > {place}/file; sleep 1"
+    read = read_result(sh(bench, script, space=Space((str(place),), 1 << 30, 1, "SIZE", 0.05)))
+    assert read.end is JobEnd.COMPLETED
 
 
 def test_a_line_without_end_is_cut(bench: Bench) -> None:

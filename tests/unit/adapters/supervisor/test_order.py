@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from moonmind.adapters.supervisor.order import KeyProxy, Loan, Order
+from moonmind.adapters.supervisor.order import KeyProxy, Loan, Order, Space
 
 ORDER = Order(
     folder="/jobs/run/submit-1",
@@ -19,12 +19,15 @@ ORDER = Order(
     proxy=KeyProxy("http://127.0.0.1:1/v1", "the-key-itself"),
     loan=Loan("/a", "/b"),
     usage_before={"input_tokens": 1},
+    space=Space(("/written",), 10, 20, "SIZE"),
 )
 
 
 def test_an_order_comes_out_of_the_pipe_as_it_went_in() -> None:
     read = Order.from_bytes(ORDER.as_bytes())
     assert Order.from_bytes(read.as_bytes()).as_bytes() == ORDER.as_bytes()
+    assert read.space is not None
+    assert read.space.most_bytes == 10
     assert (read.proxy, read.loan, read.stdin, list(read.argv)) == (
         ORDER.proxy,
         ORDER.loan,
