@@ -15,6 +15,7 @@ from moonmind.cli.consoles import marks
 from moonmind.cli.durations import ago, between, clock
 from moonmind.cli.exits import in_commands
 from moonmind.cli.terminal_text import one_line
+from moonmind.cli.verification_display import stage_words
 from moonmind.runs.attention import APPROVE, REJECT
 from moonmind.runs.event_types import EventType
 from moonmind.runs.machine import AttemptState, RunStatus, WaitingReason
@@ -117,9 +118,10 @@ def _outcome(task: WorkflowTaskState, run: SpecWorkflowRun) -> str:
             verdicts = said.get("verdicts")
             counted = verdicts.items() if isinstance(verdicts, dict) else ()
             none = "no box ticked: " if counted and not said.get("ticked") else ""
-            return none + ", ".join(f"{count} {verdict}" for verdict, count in counted)
+            boxes = none + ", ".join(f"{count} {verdict}" for verdict, count in counted)
+            return "; ".join(filter(None, (boxes, stage_words(said.get("tests")))))
         case TaskName.PUBLISH:
-            return run.branch_name or ""
+            return (run.branch_name or "") + (" (draft)" if said.get("draft") else "")
         case _:
             return ""
 

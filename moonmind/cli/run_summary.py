@@ -1,4 +1,4 @@
-"""Report what an ended run leaves to look at: tasks that were not ticked, and a branch in a local repository."""
+"""Report what an ended run leaves to look at: its tests, tasks that were not ticked, a branch in a local repository."""
 
 import json
 import shlex
@@ -10,6 +10,7 @@ from rich.text import Text
 
 from moonmind.cli.follow import Source
 from moonmind.cli.terminal_text import one_line
+from moonmind.cli.verification_display import results
 from moonmind.runs.verdict import Verdict, current_word
 from moonmind.settings import Settings
 from moonmind.wire import SpecWorkflowRun
@@ -24,7 +25,8 @@ _TICKED = frozenset(verdict for verdict in Verdict if verdict.ticks)
 def say_leftovers(console: Console, run: SpecWorkflowRun, source: Source, settings: Settings) -> None:
     """Print what is left of an ended run; nothing where nothing is."""
     if run.status.terminal:
-        for line in unticked(run, source):
+        path, report = _judged(run, source)
+        for line in (*results(report.get("tests")), *unticked(run, path, report)):
             console.print(line, soft_wrap=True)
     if run.branch_name and settings.forge == "local":
         place = settings.local_repos.expanduser().absolute() / f"{run.repository}.git"
@@ -32,15 +34,12 @@ def say_leftovers(console: Console, run: SpecWorkflowRun, source: Source, settin
         console.print(Text.assemble(("\nshow the branch: ", "dim"), command), soft_wrap=True)
 
 
-def unticked(run: SpecWorkflowRun, source: Source) -> Iterator[Text]:
+def unticked(run: SpecWorkflowRun, path: str, report: Mapping[str, Any]) -> Iterator[Text]:
     """Report which boxes rest on the agent's word alone, and for each that stayed open why, as apply_output judged it."""
-    paths = [artifact.path for artifact in run.artifacts or [] if artifact.artifact_type == "apply_output"]
-    if not paths:
-        return
-    judged = [each for each in _list(_report(source.log(paths[-1], 0)), "verdicts") if isinstance(each, dict)]
+    judged = [each for each in _list(report, "verdicts") if isinstance(each, dict)]
     verdicts = {_key(each): current_word(str(each.get("verdict", ""))) for each in judged}
-    claimed = [each for each in judged if verdicts[_key(each)] == Verdict.CLAIMED]
-    left = [each for each in judged if verdicts[_key(each)] not in _TICKED]
+    left = [each for each in judged if verdicts[_key(each)] not in _TICKED or each.get("held")]
+    claimed = [each for each in judged if verdicts[_key(each)] == Verdict.CLAIMED and each not in left]
     if claimed:
         yield Text(
             f"\nticked on the agent's word alone: {one_line(', '.join(str(each.get('id')) for each in claimed))}",
@@ -53,9 +52,16 @@ def unticked(run: SpecWorkflowRun, source: Source) -> Iterator[Text]:
     for each in left:
         because = one_line(str(each.get("because", ""))) or "no reason was given"
         said = one_line(str(each.get("said") or ""))
-        words = f" (the agent: {said})" if said else ""
+        held = one_line(str(each.get("held") or ""))
+        words = (f"; held back: {held}" if held else "") + (f" (the agent: {said})" if said else "")
         yield Text(f"  {one_line(str(each.get('id')))}  {one_line(verdicts[_key(each)])}: {because}{words}")
-    yield Text(f"  more in the artifact {paths[-1]}, and in `moonmind logs {str(run.id)[:8]}`", "dim")
+    yield Text(f"  more in the artifact {path}, and in `moonmind logs {str(run.id)[:8]}`", "dim")
+
+
+def _judged(run: SpecWorkflowRun, source: Source) -> tuple[str, Mapping[str, Any]]:
+    """Return the last apply_output with its path; both are empty where there is none."""
+    paths = [artifact.path for artifact in run.artifacts or [] if artifact.artifact_type == "apply_output"]
+    return (paths[-1], _report(source.log(paths[-1], 0))) if paths else ("", {})
 
 
 def _key(each: Mapping[str, Any]) -> str:

@@ -311,8 +311,8 @@ def _some(words: Sequence[str]) -> str:
 
 
 def summary(outputs: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what the task's message says: the boxes ticked, the commit, how many verdicts there are of each kind, and
-    why the other boxes stayed open.
+    """Return what the task's message says: the boxes ticked, the commit, how many verdicts there are of each kind,
+    what the tests say, and why the other boxes stayed open.
     """
     found = shown(outputs, ("ticked", "commit", "accepted"))
     verdicts = outputs.get("verdicts") or ()
@@ -321,7 +321,24 @@ def summary(outputs: Mapping[str, Any]) -> dict[str, Any]:
     left = [verdict for verdict in verdicts if verdict["id"] not in ticked]
     words = ((one["id"], one.get("because"), one.get("said")) for one in left[:_SHOWN_REASONS])
     reasons = {task_id: ". ".join(filter(None, why)) for task_id, *why in words if any(why)}
-    return {**found, **({"verdicts": dict(counted)} if counted else {}), **({"reasons": reasons} if reasons else {})}
+    told = {"verdicts": dict(counted), "tests": _tests(outputs.get("tests")), "reasons": reasons}
+    return {**found, **{name: value for name, value in told.items() if value}}
+
+
+def _tests(stored: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return in numbers what came of the test commands; nothing for a result of a program that ran none."""
+    if stored is None:
+        return {}
+    commands = stored["commands"]
+    numbers = {word: sum(one[word] for one in commands) for word in ("passed", "failed")}
+    told = {
+        "outcomes": dict(Counter(one["outcome"] for one in commands)),
+        **(numbers if any(numbers.values()) else {}),
+        "broke": sum(len(one["broke"]) for one in commands),
+        "notRun": stored["notRun"],
+        "draft": stored["draft"],
+    }
+    return {name: value for name, value in told.items() if value or (name == "failed" and value == 0)}
 
 
 STAGE = StageDefinition(run, abandon=list_taken_work, summary=summary)

@@ -276,7 +276,7 @@ def _tasks(judgements: Sequence[Judgement], texts: Mapping[str, str], length: _L
     for item in judgements[:_SHOWN_TASKS]:
         box = "x" if item.ticks else " "
         text = markdown_with_code(texts.get(item.key, ""), length.task)
-        yield f"- [{box}] **{markdown(item.id, 40)}** {text} — {markdown(item.words, length.because)}"
+        yield f"- [{box}] **{markdown(item.id, 40)}** {text} — {markdown(item.words, length.because)}{' — held back' if item.held else ''}"
         for line in verification_text.evidence(item.tests, length.tests.evidence):
             yield f"  - {line}"
         if item.said and length.said:

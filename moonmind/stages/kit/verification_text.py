@@ -204,7 +204,9 @@ def _breaks(commands: Sequence[VerifiedCommand]) -> str:
 
 
 def _name(command: VerifiedCommand) -> str:
-    place = "" if command.root == "." else f" in {as_code(command.root, 80)}"
+    # What was detected in a folder is called so already.
+    named = command.root == "." or command.name.endswith(f" in {command.root}")
+    place = "" if named else f" in {as_code(command.root, 80)}"
     return f"{as_code(command.name, 120)}{place}"
 
 

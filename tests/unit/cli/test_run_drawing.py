@@ -60,7 +60,18 @@ def test_a_run_that_is_being_cancelled_says_so() -> None:
             "2 changed, 1 claimed",
         ),
         (task(TaskName.APPLY, AttemptState.SUCCEEDED, verdicts={"open": 3}), "no box ticked: 3 open"),
+        (
+            task(
+                TaskName.APPLY,
+                AttemptState.SUCCEEDED,
+                ticked=["T001"],
+                verdicts={"tested": 3},
+                tests={"outcomes": {"passed": 1}, "passed": 14, "failed": 0},
+            ),
+            "3 tested; tests: 14 passed",
+        ),
         (task(TaskName.PUBLISH, AttemptState.SUCCEEDED), "moonmind/042-x"),
+        (task(TaskName.PUBLISH, AttemptState.SUCCEEDED, draft=True), "moonmind/042-x (draft)"),
         (task(TaskName.PUBLISH, AttemptState.FAILED, message="refused\x1b[2J", code="x"), "refused"),
         (task(TaskName.SUBMIT, AttemptState.RETRYING, previousMessage="no answer"), "no answer"),
         (task(TaskName.SUBMIT, AttemptState.STARTED, codexTaskId="x"), ""),

@@ -11,7 +11,9 @@ from moonmind.runs.chain import Stage
 from moonmind.runs.machine import Done, Failed, Redo
 from moonmind.sample import source
 from moonmind.stages.apply import apply
+from moonmind.stages.kit.stage_results import Verification, VerifiedCommand
 from tests.support.git_repos import git, log_of
+from tests.support.plans import an_apply_result
 from tests.support.stage_parts import REPOSITORY
 from tests.support.stage_world import BRANCH, FOLDER, TASKS, World
 
@@ -247,6 +249,29 @@ def test_what_the_agent_says_of_each_task_and_decided_is_recorded_and_published(
     assert "wrote `refresh_docs/__init__.py`" in pull.body
     for forbidden in ("@octocat", "https://evil", "<img", "#1"):
         assert forbidden not in pull.body
+
+
+@pytest.mark.parametrize(
+    ("tests", "told"),
+    [
+        (None, None),
+        (Verification(not_run="no command was found"), {"notRun": "no command was found"}),
+        (
+            Verification(
+                (
+                    VerifiedCommand("pytest", "failed", passed=14, failed=2, broke=("a", "b")),
+                    VerifiedCommand("npm test", "passed", passed=3),
+                ),
+                draft="2 tests fail",
+            ),
+            {"outcomes": {"failed": 1, "passed": 1}, "passed": 17, "failed": 2, "broke": 2, "draft": "2 tests fail"},
+        ),
+        (Verification((VerifiedCommand("make", "passed"),)), {"outcomes": {"passed": 1}}),
+    ],
+)
+def test_the_stage_says_in_numbers_what_its_tests_said(tests: Verification | None, told: dict[str, Any] | None) -> None:
+    outputs = an_apply_result(tests=tests).stored()
+    assert apply.summary(outputs).get("tests") == told
 
 
 @pytest.mark.parametrize(

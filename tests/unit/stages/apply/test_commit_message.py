@@ -2,12 +2,13 @@
 
 from uuid import UUID
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from moonmind.runs.verdict import Verdict
 from moonmind.stages.apply.commit_message import SUBJECT_LENGTH, commit_message, subject
-from moonmind.stages.kit.stage_results import Judgement
+from moonmind.stages.kit.stage_results import Judgement, Verification, VerifiedCommand
 from tests.support.plans import a_plan
 
 RUN = UUID("11111111-2222-3333-4444-555555555555")
@@ -40,3 +41,57 @@ def test_a_hostile_phase_title_stays_on_one_line_and_forges_no_trailer(phase: st
     assert len(lines) == 6
     assert len(lines[0].replace("\u200b", "")) <= SUBJECT_LENGTH
     assert lines[-1] == f"Run-Id: {RUN}"
+
+
+@pytest.mark.parametrize(
+    ("tests", "trailers"),
+    [
+        (None, []),
+        (
+            Verification((VerifiedCommand("pytest", "passed", seconds=1.5, passed=14, passed_before=12),)),
+            ["Verified: pytest passed (14 passed, 12 before)"],
+        ),
+        (
+            Verification(
+                (
+                    VerifiedCommand(
+                        "npm test", "failed", root="web", passed=3, failed=2, passed_before=4, broke=("a",)
+                    ),
+                    VerifiedCommand("go test in api", "could not run", root="api"),
+                    VerifiedCommand("make", "passed"),
+                )
+            ),
+            [
+                "Verified: npm test in web failed (3 passed, 4 before; 2 failed, 1 of them passed before)",
+                "Verified: go test in api could not run",
+                "Verified: make passed",
+            ],
+        ),
+        (Verification(not_run="no command was found"), ["Verified: nothing, since no command was found"]),
+        (Verification(), ["Verified: nothing, since no test was run"]),
+    ],
+)
+def test_each_command_has_a_trailer_in_the_words_of_the_pull_request(
+    tests: Verification | None, trailers: list[str]
+) -> None:
+    lines = commit_message(a_plan(), [DONE], RUN, tests).splitlines()
+    assert lines[4:] == [*trailers, "Feature: specs/spec-42-refresh-docs", f"Run-Id: {RUN}"]
+    assert lines[3] == ""
+
+
+def test_another_time_of_the_same_tests_gives_the_same_commit() -> None:
+    said = [
+        commit_message(a_plan(), [DONE], RUN, Verification((VerifiedCommand("pytest", "passed", seconds=taken),)))
+        for taken in (1.0, 9.5)
+    ]
+    assert said[0] == said[1]
+
+
+@given(st.text(max_size=200))
+def test_a_hostile_name_of_a_command_forges_no_trailer(words: str) -> None:
+    commands = tuple(VerifiedCommand(words, words, root=words or ".") for _ in range(25))
+    lines = commit_message(a_plan(), [DONE], RUN, Verification(commands)).splitlines()
+    assert len(lines) == 4 + 21 + 2
+    assert lines[-1] == f"Run-Id: {RUN}"
+    assert all(line.startswith("Verified: ") for line in lines[4:25])
+    assert lines[24] == "Verified: and 5 more"
