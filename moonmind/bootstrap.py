@@ -26,6 +26,7 @@ from moonmind.adapters.scanners.betterleaks import Betterleaks
 from moonmind.adapters.supervisor.kernel import hide_memory
 from moonmind.adapters.vcs.git_vcs import GitVcs
 from moonmind.adapters.vcs.vcs_options import VcsOptions
+from moonmind.adapters.verification.test_jobs import SupervisedTestJobs, TestJobOptions
 from moonmind.db.unit_of_work import Database
 from moonmind.engine.dispatch_loop import DispatchLoop, LeaveDue
 from moonmind.engine.executor import ChainSignal, Executor, Recorder
@@ -163,6 +164,7 @@ def _build_on(database: Database, settings: Settings, *, publishes: bool, stages
     )
     scanner = Betterleaks()
     environments = EnvironmentBuilds(_build_options(settings, state_folder, str(installation_id)), built, sandbox)
+    tests = SupervisedTestJobs(_test_job_options(settings, state_folder, str(installation_id)), built, sandbox)
 
     def tokens() -> tuple[Check, ...]:
         server = server_file.find(settings.var_dir)
@@ -200,6 +202,10 @@ def _build_on(database: Database, settings: Settings, *, publishes: bool, stages
         phase_tasks=settings.phase_tasks,
         environments=environments if settings.environments != "off" else None,
         only_declared_environments=settings.environments == "declared",
+        test_jobs=tests if settings.verification != "off" else None,
+        only_declared_tests=settings.verification == "declared",
+        test_seconds=settings.verification_seconds,
+        max_rounds=policy.max_rounds,
     )
     recorder = Recorder(database, stages, run_deadline_seconds=settings.run_deadline_seconds)
     executor = Executor(database, stages, contexts, keeper, notifier, host, policy, recorder)
@@ -262,7 +268,7 @@ def _build_on(database: Database, settings: Settings, *, publishes: bool, stages
             host_silence_seconds=settings.host_silence_seconds,
         ),
         job_poller=JobPoller(database, agent, dispatch_loop, host),
-        periodic_jobs=PeriodicJobs(database, _periodic(settings, retention, environments, host)),
+        periodic_jobs=PeriodicJobs(database, _periodic(settings, retention, environments, tests, host)),
         stage_threads=threads,
         probes=() if settings.embedded else (_broker,),
     )
@@ -280,11 +286,12 @@ def build_when_there(settings: Settings) -> Container:
 
 
 def _periodic(
-    settings: Settings, retention: Retention, environments: EnvironmentBuilds, host: Host
+    settings: Settings, retention: Retention, environments: EnvironmentBuilds, tests: SupervisedTestJobs, host: Host
 ) -> tuple[PeriodicJob, ...]:
     jobs = [
         PeriodicJob("retention", 3600.0, retention.sweep),
         PeriodicJob(f"environments/{host.id}", 600.0, environments.sweep),
+        PeriodicJob(f"test_results/{host.id}", 86_400.0, tests.sweep),
     ]
     if settings.result_backend is not None and not settings.embedded:
         # Celery leaves it to beat to remove old results from a backend that does not do so itself.
@@ -351,6 +358,19 @@ def _build_options(settings: Settings, state_folder: Path, installation_id: str)
         variables=settings.environment_variables,
         seconds=settings.environment_seconds,
         most_jobs=settings.max_jobs,
+    )
+
+
+def _test_job_options(settings: Settings, state_folder: Path, installation_id: str) -> TestJobOptions:
+    return TestJobOptions(
+        state_folder=state_folder,
+        installation_id=installation_id,
+        environment=ambient_environment(),
+        secrets=settings.secrets(),
+        most_jobs=settings.max_jobs,
+        # A script's words are ours, and so is what a local repository holds then.
+        unwalled=settings.sandbox == "none" or (settings.forge == "local" and settings.agent == "scripted"),
+        memory_days=settings.retention_days,
     )
 
 

@@ -106,6 +106,7 @@ class Settings(BaseSettings):
     """Cores that one job may use; unset: all."""
     sandbox_processes: int = Field(1024, validation_alias="MOONMIND_SANDBOX_PROCESSES", ge=16)
     environments: Literal["auto", "declared", "off"] = Field("auto", validation_alias="MOONMIND_ENVIRONMENTS")
+    verification: Literal["auto", "declared", "off"] = Field("auto", validation_alias="MOONMIND_VERIFICATION")
     """What is set up for a repository's tests: what `.moonmind.yml` or its build files say, `.moonmind.yml` alone, nothing."""
     environment_hosts: Annotated[tuple[str, ...], NoDecode] = Field((), validation_alias="MOONMIND_ENVIRONMENT_HOSTS")
     """Hosts that set-ups may reach beside their registries, as `host`, `host:port` or `*.domain`; comma-separated."""
@@ -150,9 +151,11 @@ class Settings(BaseSettings):
     phase_tasks: int | None = Field(None, validation_alias="MOONMIND_PHASE_TASKS", ge=1)
     """The most tasks of a phase that one run takes up; unset: all that are open."""
     max_jobs: int = Field(os.cpu_count() or 1, validation_alias="MOONMIND_MAX_JOBS", ge=1, le=256)
-    """Environments that a host sets up at once, beside its agents."""
+    """Environments that a host sets up, and tests that it runs, at once, beside its agents."""
     environment_seconds: float = Field(30 * _MINUTE, validation_alias="MOONMIND_ENVIRONMENT_SECONDS", gt=0)
     """After so long a set-up is ended."""
+    verification_seconds: float = Field(30 * _MINUTE, validation_alias="MOONMIND_VERIFICATION_SECONDS", gt=0)
+    """After so long a test command is ended; a repository may ask for less."""
     environment_space: ByteSize = Field(ByteSize(20 << 30), validation_alias="MOONMIND_ENVIRONMENT_SPACE", ge=0)
     """What a host keeps of environments; beyond it, those that were not used for longest go."""
     agent_relook_seconds: float = Field(60.0, validation_alias="MOONMIND_AGENT_RELOOK_SECONDS", gt=0)

@@ -41,6 +41,7 @@ _STATUS_STYLES = {
 _WAITS = {
     WaitingReason.AGENT: "the agent is running",
     WaitingReason.ENVIRONMENT: "what its tests need is being set up",
+    WaitingReason.VERIFICATION: "the repository's tests are being run",
     WaitingReason.CAPACITY: "all agent slots are busy; checks again at {until}",
     WaitingReason.QUOTA: "the usage limit is reached until {until}",
     WaitingReason.RATE_LIMIT: "rate limited until {until}",

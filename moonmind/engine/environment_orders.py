@@ -9,8 +9,8 @@ from moonmind.ports.environments import EnvironmentOrder
 from moonmind.ports.vcs import TreeFile, Vcs
 from moonmind.proof.environments.environment_plan import EnvironmentPlan, plan_environments
 from moonmind.proof.environments.environment_value import ROOT, Environment, key_paths
-from moonmind.proof.recipe import RECIPE_FILE
-from moonmind.proof.recipe_reading import LARGEST
+from moonmind.proof.recipe import RECIPE_FILE, RecipeFile
+from moonmind.proof.recipe_reading import LARGEST, read_recipe
 from moonmind.speckit.project_commands import LARGEST as LARGEST_BUILD_FILE
 
 _REGULAR = ("100644", "100755")
@@ -81,16 +81,26 @@ class RepositoryEnvironments:
         return {one.path: one for one in self._vcs.listing(self._repository, commit) if one.mode in _REGULAR}
 
     def _recipe(self) -> bytes | None:
-        try:
-            return self._vcs.read(self._repository, self._base, RECIPE_FILE, limit=LARGEST)
-        except VcsRefused as error:
-            raise RecipeUnreadable(f"{RECIPE_FILE} at {self._base[:12]} cannot be read: {error.message}") from error
+        return _recipe_text(self._vcs, self._repository, self._base)
 
     def _read(self, path: str) -> bytes | None:
         try:
             return self._vcs.read(self._repository, self._commit, path, limit=LARGEST_BUILD_FILE)
         except VcsRefused:
             return None  # too large to be one
+
+
+def recipe_at(vcs: Vcs, repository: str, commit: str) -> RecipeFile | None:
+    """Return `.moonmind.yml` as it is at a commit; None where there is none. Raises RecipeUnreadable, VcsError."""
+    text = _recipe_text(vcs, repository, commit)
+    return None if text is None else read_recipe(text)
+
+
+def _recipe_text(vcs: Vcs, repository: str, commit: str) -> bytes | None:
+    try:
+        return vcs.read(repository, commit, RECIPE_FILE, limit=LARGEST)
+    except VcsRefused as error:
+        raise RecipeUnreadable(f"{RECIPE_FILE} at {commit[:12]} cannot be read: {error.message}") from error
 
 
 def _objects(environment: Environment, files: Mapping[str, TreeFile]) -> list[tuple[str, str]]:

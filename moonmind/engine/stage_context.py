@@ -17,6 +17,7 @@ from moonmind.ports.environments import Environments
 from moonmind.ports.forge import Forge
 from moonmind.ports.scanner import Scanner
 from moonmind.ports.vcs import Vcs
+from moonmind.ports.verification import TestJobs
 from moonmind.preflight.checks import Preflight
 from moonmind.redact import Redactor
 from moonmind.runs.attention import Answered, Attention
@@ -55,6 +56,14 @@ class StageContext:
     """None: nothing that tests need is set up."""
     only_declared_environments: bool = False
     """Set up what a repository asks for, and nothing that its build files only suggest."""
+    test_jobs: TestJobs | None = None
+    """None: no tests are run."""
+    only_declared_tests: bool = False
+    """Run what a repository names, and nothing that its build files only suggest."""
+    test_seconds: float = 1800.0
+    """How long a test command may take at most."""
+    may_send_back: bool = False
+    """The run may be sent back to an earlier stage once more."""
 
     @property
     def answer(self) -> Answered | None:
@@ -95,6 +104,10 @@ class ContextFactory:
         phase_tasks: int | None = None,
         environments: Environments | None = None,
         only_declared_environments: bool = False,
+        test_jobs: TestJobs | None = None,
+        only_declared_tests: bool = False,
+        test_seconds: float = 1800.0,
+        max_rounds: int = 0,
     ) -> None:
         self._database = database
         self._store = store
@@ -111,6 +124,10 @@ class ContextFactory:
         self._phase_tasks = phase_tasks
         self._environments = environments
         self._only_declared = only_declared_environments
+        self._test_jobs = test_jobs
+        self._only_declared_tests = only_declared_tests
+        self._test_seconds = test_seconds
+        self._max_rounds = max_rounds
 
     def make(
         self,
@@ -149,4 +166,8 @@ class ContextFactory:
             phase_tasks=self._phase_tasks,
             environments=self._environments,
             only_declared_environments=self._only_declared,
+            test_jobs=self._test_jobs,
+            only_declared_tests=self._only_declared_tests,
+            test_seconds=self._test_seconds,
+            may_send_back=claim.run.rounds < self._max_rounds,
         )

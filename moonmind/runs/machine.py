@@ -69,6 +69,8 @@ class WaitingReason(StrEnum):
     """The agent is at work; the job poller looks every second."""
     ENVIRONMENT = "environment"
     """What the repository's tests need is being set up; the job poller looks every second."""
+    VERIFICATION = "verification"
+    """The repository's tests are being run; the job poller looks every second."""
     CAPACITY = "capacity"
     """All agent slots of the host are taken."""
     QUOTA = "quota"
@@ -81,7 +83,7 @@ class WaitingReason(StrEnum):
     """A person has to answer."""
 
 
-WAITS_FOR_JOB = frozenset({WaitingReason.AGENT, WaitingReason.ENVIRONMENT})
+WAITS_FOR_JOB = frozenset({WaitingReason.AGENT, WaitingReason.ENVIRONMENT, WaitingReason.VERIFICATION})
 """Waits that end with a supervised job."""
 
 

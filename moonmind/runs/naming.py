@@ -12,6 +12,7 @@ _REPOSITORY = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,38})/[A-Za-z0-9._-]{1,10
 BRANCH_PREFIX = "moonmind/"
 _SLUG_LENGTH = 80
 _BUILDS = "env/"
+_TESTS = "verify-"
 SHORT_DIGEST, LONG_DIGEST = 8, 64
 """Hexadecimal digits behind a name; the long form is for two paths that the short one would give one name."""
 
@@ -109,6 +110,16 @@ def is_build_of(key: str, environment: str) -> bool:
 def is_build(key: str) -> bool:
     """Return True for a job that builds an environment: several runs may wait for it, and none of them may stop it."""
     return key.startswith(_BUILDS)
+
+
+def test_key(run_id: UUID, attempt: int, name: str) -> str:
+    """Name a test job of an attempt at apply: `after-1`, `before-1`."""
+    return f"{run_id}/{_TESTS}{attempt}-{name}"
+
+
+def is_test_job(key: str) -> bool:
+    """Return True for a job that runs a repository's tests."""
+    return key.partition("/")[2].startswith(_TESTS)
 
 
 def run_ref(run_id: UUID, name: str) -> str:

@@ -26,6 +26,12 @@ class Change:
 
 CHANGES: tuple[Change, ...] = (
     Change(
+        "verification",
+        "The repository's tests are run on an agent's change before boxes are ticked (by verify in .moonmind.yml, or what the build "
+        "files show): a change that breaks them goes back to its agent once, and then opens a draft; MOONMIND_VERIFICATION=off runs "
+        "no tests, as before.",
+    ),
+    Change(
         "environments",
         "Before an agent starts behind a wall, what the repository's tests need is set up (by .moonmind.yml, or what the build "
         "files show) in a sandbox that reaches package registries only; MOONMIND_ENVIRONMENTS=off sets up nothing, as before.",

@@ -19,6 +19,7 @@ ENVIRONMENT_READERS = (
     "moonmind/adapters/sandboxes/breach.py",
     "moonmind/adapters/sandboxes/bubblewrap_start.py",
     "moonmind/adapters/sandboxes/docker_start.py",
+    "moonmind/adapters/verification/unittest_junit.py",
     "moonmind/cli/speckit/speckit_command.py",
 )
 """Settings are read once; the supervisor hands on what it was given; the player and what runs at a sandbox's wall are

@@ -454,8 +454,11 @@ class EnvironmentBuilds:
         return [job for job in self._jobs.running() if naming.is_build(job)]
 
     def _busy(self, but: str) -> list[str]:
-        """List the builds that count, those that are about to start among them; a key's own build is not asked for."""
-        busy = []
+        """List the builds and test jobs that count, builds that are about to start among them.
+
+        A key's own build is not asked for.
+        """
+        busy = [job for job in self._jobs.running() if naming.is_test_job(job)]
         for job in self._known():
             key = _key_of(job)
             if key == but:

@@ -10,6 +10,8 @@ from moonmind.proof.verification.test_results import CommandRun, RunEnd, TestCas
 _BAD = (TestOutcome.FAILED, TestOutcome.ERROR)
 _SHOWN = 3
 _NO_SPACE = re.compile(r"No space left on device|ENOSPC|Disk quota exceeded", re.IGNORECASE)
+_INTERRUPTED = 2
+"""Exit code of pytest where a file cannot be loaded."""
 _NOT_FOUND = frozenset({126, 127})
 """Exit codes of a shell that cannot run a command."""
 _NO_RUNNER = re.compile(
@@ -102,6 +104,8 @@ def _gone(before: Iterable[TestCase], after: CommandRun) -> tuple[str, ...]:
     now = after.report.cases
     if after.end is not RunEnd.EXITED or not now:
         return ()
+    if after.exit_code == _INTERRUPTED and any(case.outcome is TestOutcome.ERROR for case in now.values()):
+        return ()  # pytest runs nothing where one file cannot be loaded
     lost = [case for case in before if case.id not in now]
     known = {case.id for case in before}
     broken = {case.file for case in now.values() if case.outcome is TestOutcome.ERROR and case.id not in known}
@@ -121,7 +125,7 @@ def _fault(
         return Fault.NONE, ""
     if after.end is not RunEnd.EXITED:
         return _cut_short(before, after)
-    if _NO_SPACE.search(after.output):
+    if _is_out_of_space(after):
         return Fault.INFRASTRUCTURE, "there was no space left on the disk"
     if before is None:
         return Fault.INFRASTRUCTURE, f"it fails ({_code(after)}), and it is not known whether it did before"
@@ -132,11 +136,39 @@ def _fault(
                 f"{_tests(sure)}, and it is not known whether they did before: {_ended(before)}",
             )
         return Fault.OURS, _tests(sure)
+    if (cut := _was_cut(before, after)) is not None:
+        return Fault.OURS, cut
     if as_before:
         return Fault.BEFORE, f"{_count(as_before)} as before the change"
     if flaky:
         return Fault.FLAKY, f"{_count(flaky)} and passed when run again"
     return _by_exit_code(before, after, again)
+
+
+def _is_out_of_space(run: CommandRun) -> bool:
+    """Return True if all that fails says that there is no space."""
+    bad = [case for case in run.report.cases.values() if case.outcome in _BAD]
+    if bad:
+        return all(_NO_SPACE.search(case.message) for case in bad)
+    return _NO_SPACE.search(run.output) is not None
+
+
+def _was_cut(before: CommandRun, after: CommandRun) -> str | None:
+    """Return in words how a run that fails is another one than before though no test is seen to fail anew."""
+    known, now = before.report.cases, after.report.cases
+    if before.end is not RunEnd.EXITED or not known:
+        return None
+    if not now:
+        return f"it ends with {_code(after)} and reports no test, and reported {len(known)} before"
+    missing = [name for name, case in known.items() if case.outcome is TestOutcome.PASSED and name not in now]
+    if missing and after.exit_code != before.exit_code:
+        return (
+            f"it ends with {_code(after)}, and did not run all tests that passed before: {', '.join(missing[:_SHOWN])}"
+        )
+    was_bad = any(case.outcome in _BAD for case in known.values())
+    if was_bad and not any(case.outcome in _BAD for case in now.values()):
+        return f"it ends with {_code(after)} though no test fails, and failed before by tests alone"
+    return None
 
 
 def _cut_short(before: CommandRun | None, after: CommandRun) -> tuple[Fault, str]:

@@ -7,7 +7,8 @@ from enum import StrEnum
 from moonmind.proof.verification.comparison import Fault
 from moonmind.runs.verdict import Verdict
 
-_SHOWN = 3
+_SHOWN = 2
+_LONGEST_ID = 200
 
 
 class Seen(StrEnum):
@@ -88,7 +89,8 @@ def decide(task: TaskEvidence, suite: SuiteEvidence) -> Decision:
     by_files = Decision(task.verdict, task.because)
     if task.verdict not in (Verdict.CHANGED, Verdict.CLAIMED):
         return by_files
-    failing = tuple(test for test in task.named if test.new in _FAILS and not test.flaky)
+    said = not suite.not_run and suite.fault is not Fault.INFRASTRUCTURE
+    failing = tuple(test for test in task.named if said and test.new in _FAILS and not test.flaky)
     if failing:
         words = f"{'a test' if len(failing) == 1 else 'tests'} that it names {'fails' if len(failing) == 1 else 'fail'}"
         return Decision(Verdict.CONTRADICTED, f"{words}: {_ids(failing)}", failing)
@@ -99,7 +101,9 @@ def decide(task: TaskEvidence, suite: SuiteEvidence) -> Decision:
     deciding = tuple(test for test in task.own if test.tests_the_change)
     if deciding:
         return Decision(Verdict.TESTED, f"{_ids(deciding)}; changed: {task.because}", deciding)
-    passing = tuple(test for test in task.own if test.new is Seen.PASSED)
+    # Where no function of its files can be emptied, the tests of the whole change are not about it, unless it names them.
+    about = task.named if task.unprobed else task.own
+    passing = tuple(test for test in about if test.new is Seen.PASSED)
     return Decision(Verdict.PASSING, f"{task.because}{_why_not_tested(task, passing)}", passing)
 
 
@@ -120,19 +124,15 @@ def _why_not_tested(task: TaskEvidence, passing: Collection[ShownTest]) -> str:
     """Return why the change's tests do not show that it works, in words."""
     if not passing:
         return ""
-    ids = _ids(passing)
+    ids, passes = _ids(passing), "passes" if len(passing) == 1 else "pass"
     if all(test.old not in _FAILS for test in passing):
-        return (
-            f"; {ids} passes, and passed on the old code, too"
-            if len(passing) == 1
-            else f"; {ids} pass on the old code, too"
-        )
+        return f"; {ids} {passes} on the old code, too"
     if task.unprobed:
-        return f"; {ids} passes, and whether it tests the change is not known: {task.unprobed}"
-    return f"; {ids} passes even when what the change wrote does nothing"
+        return f"; {ids} {passes}; whether the change is tested is not known: {task.unprobed}"
+    return f"; {ids} {passes} even when what the change wrote does nothing"
 
 
 def _ids(tests: Collection[ShownTest]) -> str:
-    shown = ", ".join(test.id for test in list(tests)[:_SHOWN])
+    shown = ", ".join(" ".join(test.id.split())[:_LONGEST_ID] for test in list(tests)[:_SHOWN])
     more = len(tests) - _SHOWN
     return shown + (f" and {more} more" if more > 0 else "")

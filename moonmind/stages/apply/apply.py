@@ -4,31 +4,35 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
-from typing import Any
+from dataclasses import asdict, dataclass
+from typing import Any, NoReturn
 
 import structlog
 
 from moonmind.engine.lease import LeaseLost, StopRequested
 from moonmind.engine.stage import StageDefinition, shown
 from moonmind.engine.stage_context import StageContext
-from moonmind.errors import MoonMindError, NotFound, PatchRefused, SecretFound, Unexpected, VcsRefused
+from moonmind.errors import AgentError, MoonMindError, NotFound, PatchRefused, SecretFound, Unexpected, VcsRefused
 from moonmind.proof import substance
+from moonmind.proof.verification.comparison import Fault
 from moonmind.runs.chain import Stage
 from moonmind.runs.findings import Finding, Severity
 from moonmind.runs.kinds import TICKS
-from moonmind.runs.machine import Done, Outcome, Redo
+from moonmind.runs.machine import Done, Outcome, Redo, Suspend, WaitingReason
 from moonmind.runs.stored_text import storable
 from moonmind.runs.verdict import current_word
 from moonmind.speckit.agent_report import read_report
 from moonmind.speckit.evidence import claims, denials, said_of
 from moonmind.speckit.spec_title import title_in
 from moonmind.speckit.tasks_md import read_tasks
-from moonmind.stages.apply import judging, no_progress, patch_policy, secret_findings
+from moonmind.stages.apply import judging, no_progress, patch_policy, secret_findings, verification_step
 from moonmind.stages.apply.boxes_only import tick_boxes
 from moonmind.stages.apply.commit_message import commit_message, subject
-from moonmind.stages.apply.effects import changed_tree
+from moonmind.stages.apply.effects import ChangedTree, changed_tree
 from moonmind.stages.apply.judging import Word
+from moonmind.stages.apply.verification_facts import in_a_sentence, note_for_agent
+from moonmind.stages.apply.verification_jobs import Waiting
+from moonmind.stages.apply.verified_judgements import decided
 from moonmind.stages.kit import pull_request_text
 from moonmind.stages.kit.operator_notes import new_notes
 from moonmind.stages.kit.patches import PATCH_LIMIT, Patch, keep_patch, masked_patch, read_patch
@@ -36,7 +40,15 @@ from moonmind.stages.kit.plan import Plan
 from moonmind.stages.kit.restored_work import ensure_start, find_wip
 from moonmind.stages.kit.secret_rules import Suspect
 from moonmind.stages.kit.secret_scan import list_unfinished, list_work
-from moonmind.stages.kit.stage_results import ApplyCheckpoint, ApplyResult, ChangedFile, Judged, Judgement, SubmitResult
+from moonmind.stages.kit.stage_results import (
+    ApplyCheckpoint,
+    ApplyResult,
+    ChangedFile,
+    Judged,
+    Judgement,
+    SubmitResult,
+    Verification,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -74,12 +86,7 @@ def _take_work(context: StageContext, plan: Plan) -> Outcome:
     patch = read_patch(context, repository, plan.starting_commit, wip)
     findings = _findings(plan, patch)
     if patch.leaks:
-        _report(context, plan, submitted, patch, findings, (), of=submitted.wip)
-        name = f"patches/masked-{context.attempt.number}.diff"
-        if keep_patch(context, masked := masked_patch(context, patch), name):
-            list_unfinished(context, masked, name)
-        _throw_away(context, repository)
-        raise _secret_found(patch.leaks)
+        _refuse_leaks(context, plan, submitted, patch, findings)
     patch_path, digest = _stored(context, submitted, patch)
     accepted = context.resumes(ApplyCheckpoint).accepted
     excused = {one["fingerprint"]: one["why"] for one in accepted}
@@ -89,43 +96,88 @@ def _take_work(context: StageContext, plan: Plan) -> Outcome:
         list_work(context, patch, patch_path, stopping)
     findings = (*findings, *secret_findings.as_findings(suspected, unread, patch, excused))
     error = _refusal(submitted, patch_path, findings, stopping)
-    judgements: tuple[Judgement, ...] = ()
+    judged = _Judged()
     if error is None:
-        judgements, tasks_file = _judge(context, plan, patch, wip, submitted.report)
-        error = no_progress.refusal(plan, patch, judgements, _reader(context, plan, wip), patch_path)
+        found = _verified(context, plan, submitted, patch, wip, patch_path, accepted)
+        if not isinstance(found, _Judged):
+            return found
+        judged, error = found, found.error
+    judgements, tests = judged.judgements, judged.tests
     if error is not None:
-        _report(context, plan, submitted, patch, findings, judgements)
+        _report(context, plan, submitted, patch, findings, judgements, tests=tests)
         if new_notes(context, submitted.notes_mark):
             return _asked_again(submitted, patch_path, error.message)
         raise error
     message = commit_message(plan, judgements, context.run.id)
     if context.redactor.holds_known(message.encode()):
         raise SecretFound("The commit message would hold a known secret: it stands in the phase's title or a path.")
-    judged = _report(context, plan, submitted, patch, findings, judgements)
+    reported = _report(context, plan, submitted, patch, findings, judgements, tests=tests)
     commit = context.vcs.commit(
         repository,
         tree_of=wip,
         parent=plan.starting_commit,
-        replace={plan.feature.tasks_path: tasks_file},
+        replace={plan.feature.tasks_path: _ticked(context, plan, judgements)},
         message=message,
         when=context.run.created_at,
     )
+    _end_tests(context)
     done = ApplyResult(
-        **dict(judged),
+        **dict(reported),
         commit=commit,
         patch_path=patch_path,
         patch_digest=digest,
         message=message,
         committed_at=context.run.created_at,
-        title=pull_request_text.title(plan, judged.feature_title),
+        title=pull_request_text.title(plan, reported.feature_title),
         summary=subject(plan, judgements),
         accepted=accepted or None,
     )
     return Done(done.stored())
 
 
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """What is said of the tasks, and what their tests showed."""
+
+    judgements: tuple[Judgement, ...] = ()
+    tests: Verification | None = None
+    error: MoonMindError | None = None
+    """Why the change may not be published all the same."""
+
+
+def _verified(
+    context: StageContext,
+    plan: Plan,
+    submitted: SubmitResult,
+    patch: Patch,
+    wip: str,
+    patch_path: str | None,
+    accepted: tuple[Mapping[str, str], ...],
+) -> Outcome | _Judged:
+    """Judge the tasks by the change, then by its tests; an outcome comes back while these run, or where they send it back."""
+    read = _reader(context, plan, wip)
+    by_change, tree = _judge(context, plan, patch, wip, submitted.report)
+    if (error := no_progress.refusal(plan, patch, by_change, read, patch_path)) is not None:
+        return _Judged(by_change, error=error)
+    recipe = verification_step.recipe_of(context, plan)
+    changes = [change for change in patch.changes if change.path != plan.feature.tasks_path]
+    verified = verification_step.verify(context, plan, submitted, recipe, wip, changes, tree, read)
+    if isinstance(verified, Waiting):
+        kept = ApplyCheckpoint(accepted=accepted, job_key=verified.job)
+        return Suspend(WaitingReason.VERIFICATION, seconds=context.relook_seconds, checkpoint=kept.stored())
+    if verified.fault is Fault.OURS and context.may_send_back:
+        _end_tests(context)
+        return _asked_again(submitted, patch_path, context.redactor.text(note_for_agent(verified)))
+    judgements, tests = decided(plan, by_change, verified, changes, read, recipe)
+    return _Judged(judgements, tests, no_progress.refusal(plan, patch, judgements, read, patch_path))
+
+
 def list_taken_work(context: StageContext) -> Mapping[str, Any]:
-    """List the agent's finished work where a run ends before it was judged; an error hinders no end."""
+    """List the agent's finished work where a run ends before it was judged; an error hinders no end.
+
+    Its tests are stopped first. Raises AgentError while they may still be at work.
+    """
+    stop_tests(context)
     try:
         plan, taken = Plan.of(context.results), SubmitResult.of(context.results)
         if plan is None or taken is None or not taken.patch_path or not taken.wip:
@@ -184,6 +236,18 @@ def _throw_away(context: StageContext, repository: str) -> None:
     context.vcs.erase(repository, context.run.id)
 
 
+def _refuse_leaks(
+    context: StageContext, plan: Plan, submitted: SubmitResult, patch: Patch, findings: Sequence[Finding]
+) -> NoReturn:
+    """Keep the work of a change that holds a known secret with its values masked, and throw the rest away."""
+    _report(context, plan, submitted, patch, findings, (), of=submitted.wip)
+    name = f"patches/masked-{context.attempt.number}.diff"
+    if keep_patch(context, masked := masked_patch(context, patch), name):
+        list_unfinished(context, masked, name)
+    _throw_away(context, plan.repository.full_name)
+    raise _secret_found(patch.leaks)
+
+
 def _stored(context: StageContext, submitted: SubmitResult, patch: Patch) -> tuple[str | None, str | None]:
     """Name the stored patch: the one that submit stored, unless the work was found again in another form."""
     path, digest = submitted.patch_path, submitted.patch_digest
@@ -213,12 +277,10 @@ def _findings(plan: Plan, patch: Patch) -> tuple[Finding, ...]:
 
 def _judge(
     context: StageContext, plan: Plan, patch: Patch, wip: str, report: str
-) -> tuple[tuple[Judgement, ...], bytes]:
-    """Return the verdicts, and tasks.md as it was at the starting commit with the boxes ticked that they allow."""
+) -> tuple[tuple[Judgement, ...], ChangedTree]:
+    """Return the verdicts by what the change holds, and what that is."""
     repository, tasks_path = plan.repository.full_name, plan.feature.tasks_path
-    before = context.vcs.read(repository, plan.starting_commit, tasks_path)
-    if before is None:
-        raise Unexpected(f"{tasks_path} is not in the starting commit {plan.starting_commit[:12]} any more")
+    before = _tasks_before(context, plan)
     readable = patch.sizes.get(tasks_path, 0) <= TASKS_LIMIT
     after = context.vcs.read(repository, wip, tasks_path) if readable else None
     file = read_tasks(before, name=tasks_path)
@@ -227,8 +289,35 @@ def _judge(
     named = [name for task in plan.tasks for name in task.targets]
     tree = changed_tree(changes, patch.sizes, plan.feature.path, named, _reader(context, plan, wip))
     word = Word(claims(file, after, report), denials(report), said_of(report), read_report(report).reasons)
-    judgements = judging.judge(plan.tasks, tree, word)
-    return judgements, plan.ticked(before, judgements)
+    return judging.judge(plan.tasks, tree, word), tree
+
+
+def _tasks_before(context: StageContext, plan: Plan) -> bytes:
+    before = context.vcs.read(plan.repository.full_name, plan.starting_commit, plan.feature.tasks_path)
+    if before is None:
+        raise Unexpected(
+            f"{plan.feature.tasks_path} is not in the starting commit {plan.starting_commit[:12]} any more"
+        )
+    return before
+
+
+def _ticked(context: StageContext, plan: Plan, judgements: Sequence[Judgement]) -> bytes:
+    """Return tasks.md as it was at the starting commit with the boxes ticked that the verdicts allow."""
+    return plan.ticked(_tasks_before(context, plan), judgements)
+
+
+def stop_tests(context: StageContext) -> None:
+    """Stop all tests of the run, and remove their trees. Raises AgentError while one may still be at work."""
+    if context.test_jobs is not None:
+        context.test_jobs.stop(context.run.id)
+
+
+def _end_tests(context: StageContext) -> None:
+    """Remove the trees of tests that have ended; what cannot be removed now goes with the run's files."""
+    try:
+        stop_tests(context)
+    except AgentError as error:
+        log.warning("verification.not_removed", error=error.message)
 
 
 def _reader(context: StageContext, plan: Plan, wip: str) -> Callable[[bool, str], bytes | None]:
@@ -253,6 +342,7 @@ def _report(
     judgements: Sequence[Judgement],
     *,
     of: str | None = None,
+    tests: Verification | None = None,
 ) -> Judged:
     """Store what was found before anything can fail after it, and return it."""
     said = read_report(submitted.report)
@@ -267,7 +357,8 @@ def _report(
         added=sum(max(change.added, 0) for change in files),
         deleted=sum(max(change.deleted, 0) for change in files),
         warnings=(*plan.warnings, *_left_out(submitted), *_look_first(findings)),
-        verification=NO_VERIFICATION,
+        verification=NO_VERIFICATION if tests is None else in_a_sentence(tests),
+        tests=tests,
         decisions=said.decisions,
         remarks=said.remarks,
         feature_title=_feature_title(context, plan),
@@ -341,4 +432,4 @@ def _tests(stored: Mapping[str, Any] | None) -> dict[str, Any]:
     return {name: value for name, value in told.items() if value or (name == "failed" and value == 0)}
 
 
-STAGE = StageDefinition(run, abandon=list_taken_work, summary=summary)
+STAGE = StageDefinition(run, abandon=list_taken_work, stop_job=stop_tests, summary=summary)

@@ -311,6 +311,8 @@ class ApplyCheckpoint(Checkpoint):
 
     accepted: tuple[Mapping[str, str], ...] = ()
     """The findings that a person accepted at a retry, each with the reason."""
+    job_key: str | None = None
+    """The test job that the run waits for."""
 
 
 class PublishResult(StageResult):

@@ -64,6 +64,13 @@ FAULTS = [
     # a report without a failure, and a bad exit code: a threshold, or another command behind it
     (run(a1=P), run(1, a1=P), None, Fault.OURS),
     (run(1, a1=P), run(1, a1=P), None, Fault.BEFORE),
+    # the same tests fail, and it is another failure all the same
+    (RED, run(139, a1=F), None, Fault.OURS),
+    (RED, run(1), None, Fault.OURS),
+    (RED, run(1, a1=P, b1=P), None, Fault.OURS),
+    (RED, run(1, a1=F), None, Fault.BEFORE),
+    # one word in the output excuses no failed test
+    (GREEN, run(1, output="No space left on device", a1=F, b1=P), None, Fault.OURS),
     # a good exit code does not cover a failed test
     (GREEN, run(0, a1=F, b1=P), None, Fault.OURS),
 ]  # fmt: skip
@@ -106,6 +113,11 @@ def test_what_passed_when_run_again_is_flaky_and_not_broken() -> None:
 def test_a_run_that_was_cut_short_makes_no_test_gone() -> None:
     found = compare(run(a1=P, b1=P), CommandRun(RunEnd.TIMED_OUT, report=run(a1=P).report))
     assert found.gone == ()
+
+
+def test_a_file_that_cannot_be_loaded_makes_no_other_test_gone() -> None:
+    assert compare(GREEN, run(2, c0=E)).gone == ()
+    assert compare(GREEN, run(1, c0=E)).gone == ("a1", "b1")
 
 
 def test_the_words_name_some_tests_and_count_the_rest() -> None:

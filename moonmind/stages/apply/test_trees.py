@@ -1,0 +1,76 @@
+"""The trees on which tests are run to verify a change: the new one, the old one, and mixtures of both."""
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
+
+from moonmind.ports.vcs import Change
+from moonmind.proof.substance import LARGEST
+from moonmind.proof.verification.emptied_bodies import emptied
+from moonmind.speckit.evidence import is_test
+
+MOST_FILES = 500
+"""Files that are put over a tree."""
+MOST_BYTES = 16 * 1024 * 1024
+_REGULAR = frozenset({"100644", "100755"})
+
+Read = Callable[[bool, str], bytes | None]
+"""`read(after, path)` returns a file's content after or before the change; None where it is too large, or not there."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChangedFiles:
+    """The regular files that a change adds or changes."""
+
+    tests: tuple[str, ...] = ()
+    """Tests, and what lies in folders of tests."""
+    code: tuple[str, ...] = ()
+    """All others."""
+    added: frozenset[str] = frozenset()
+
+
+def changed_files(changes: Iterable[Change]) -> ChangedFiles:
+    """Sort the files of a change, by path."""
+    there = sorted((one for one in changes if one.status != "D" and one.new_mode in _REGULAR), key=lambda one: one.path)
+    return ChangedFiles(
+        tuple(one.path for one in there if is_test(one.path)),
+        tuple(one.path for one in there if not is_test(one.path)),
+        frozenset(one.path for one in there if one.status == "A"),
+    )
+
+
+def tests_over_old(changed: ChangedFiles, read: Read) -> Mapping[str, bytes | None] | None:
+    """Return the changed tests, to be put over the old tree; None where they are too many or too large."""
+    return _bounded({path: read(True, path) for path in changed.tests})
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """Files whose changed functions return nothing."""
+
+    files: Mapping[str, bytes | None]
+    functions: tuple[str, ...]
+    """`path: name` of each."""
+
+
+def probe_of(paths: Collection[str], changed: ChangedFiles, read: Read) -> Probe | None:
+    """Return what is put over the new tree to see whether its tests notice; None where no function of the files can be emptied."""
+    files: dict[str, bytes | None] = {}
+    functions: list[str] = []
+    for path in sorted(paths):
+        after = read(True, path)
+        before = None if path in changed.added else read(False, path)
+        if after is None or len(after) > LARGEST or (before is None and path not in changed.added):
+            continue
+        found = emptied(path, before, after)
+        if found is not None:
+            files[path] = found.content
+            functions += [f"{path}: {name}" for name in found.functions]
+    bounded = _bounded(files)
+    return Probe(bounded, tuple(functions)) if bounded else None
+
+
+def _bounded(files: Mapping[str, bytes | None]) -> Mapping[str, bytes | None] | None:
+    """Return the files, but None where they are too many, too large, or one could not be read."""
+    if len(files) > MOST_FILES or any(content is None for content in files.values()):
+        return None
+    return files if sum(len(content or b"") for content in files.values()) <= MOST_BYTES else None

@@ -1,0 +1,167 @@
+"""Which commands are run on which trees to verify a change, one after the other as results come in."""
+
+import hashlib
+import json
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
+
+from moonmind.ports.vcs import TreeFile
+from moonmind.proof.verification.comparison import Comparison, Fault, compare
+from moonmind.proof.verification.test_commands import TestCommand
+from moonmind.proof.verification.test_results import CommandRun, RunEnd, TestOutcome
+from moonmind.proof.verification.test_runners import runner_of, with_files, with_report
+from moonmind.stages.apply.test_trees import ChangedFiles, Probe
+from moonmind.stages.apply.verification_jobs import WantedRun
+
+BEFORE_SECONDS = 300.0
+"""How long a command may take on the old code, unless something fails that may have failed there, too."""
+MOST_PROBES = 12
+MOST_TEST_FILES = 100
+"""Files that a command is limited to."""
+_BAD = (TestOutcome.FAILED, TestOutcome.ERROR)
+
+
+@dataclass(frozen=True, slots=True)
+class Trees:
+    """What is checked out, and what is put over it."""
+
+    start: str
+    """The commit that the change starts at."""
+    wip: str
+    """The commit with the change."""
+    changed: ChangedFiles
+    named: frozenset[str]
+    """Test files that the phase's tasks name."""
+    old_tests: Mapping[str, bytes | None] | None
+    """The changed tests, for the old code; None where they cannot be put over it."""
+    probes: tuple[Probe, ...]
+    """Files with emptied functions, one for each set of files that tasks share."""
+
+
+class VerificationPlan:
+    """Follows the results of one attempt; `runs` holds those that are there, by name."""
+
+    def __init__(
+        self,
+        commands: Sequence[TestCommand],
+        trees: Trees,
+        runs: Mapping[str, CommandRun],
+        *,
+        seconds: float,
+        memories: Mapping[str, str],
+    ) -> None:
+        """Plan for these commands. `memories` names what the results on a commit's tree depend on besides the command."""
+        self._commands = commands
+        self._trees = trees
+        self._runs = runs
+        self._seconds = seconds
+        self._memories = memories
+
+    def wanted(self) -> list[WantedRun]:
+        """Return what is to be run now; nothing once all is known that can be."""
+        first = [run for number in self._numbers() for run in self._first(number)]
+        if any(one.name not in self._runs for one in first):
+            return first
+        second = [run for number in self._numbers() for run in self._in_doubt(number)]
+        if any(one.name not in self._runs for one in second):
+            return second
+        if any(self.comparison(number).fault is Fault.OURS for number in self._numbers()):
+            return []  # whatever single tests show, the change is not finished
+        return [run for number in self._numbers() for run in self._of_tests(number)]
+
+    def comparison(self, number: int) -> Comparison:
+        """Return what a command's results say, as far as they are there."""
+        return compare(self.before(number), self._runs[f"after-{number}"], self._runs.get(f"again-{number}"))
+
+    def before(self, number: int) -> CommandRun | None:
+        """Return what came of a command on the old code; None where that is not known."""
+        long = self._runs.get(f"base-{number}")
+        return long if long is not None else self._runs.get(f"before-{number}")
+
+    def test_files(self, number: int) -> tuple[str, ...]:
+        """Return the changed and the named test files that a command ran tests of, by their paths from the repository's root."""
+        ran = {case.file for case in self._runs[f"after-{number}"].report.cases.values() if case.file}
+        return tuple(sorted(ran & {*self._trees.changed.tests, *self._trees.named}))[:MOST_TEST_FILES]
+
+    def _numbers(self) -> Iterator[int]:
+        yield from range(1, len(self._commands) + 1)
+
+    def _first(self, number: int) -> Iterator[WantedRun]:
+        command = self._commands[number - 1]
+        limit = float(min(command.timeout or self._seconds, self._seconds))
+        whole = WantedRun(f"after-{number}", command, _reporting(command), self._trees.wip, limit)
+        yield replace(whole, memory=self._memory(self._trees.wip, whole.run, command))
+        yield replace(
+            whole,
+            name=f"before-{number}",
+            commit=self._trees.start,
+            seconds=min(limit, BEFORE_SECONDS),
+            memory=self._memory(self._trees.start, whole.run, command),
+        )
+
+    def _in_doubt(self, number: int) -> Iterator[WantedRun]:
+        """Yield what tells a change's own failures from others'."""
+        after, before = self._runs[f"after-{number}"], self._runs[f"before-{number}"]
+        if after.green:
+            return
+        (whole, old) = self._first(number)
+        if before.end is RunEnd.TIMED_OUT and after.end is RunEnd.EXITED and whole.seconds > old.seconds:
+            yield replace(old, name=f"base-{number}", seconds=whole.seconds)
+        if self.comparison(number).fault is Fault.OURS and after.end is RunEnd.EXITED:
+            again = self._limited(number, self._failing_files(number))
+            yield replace(whole, name=f"again-{number}", run=again or whole.run, memory=None)
+
+    def _failing_files(self, number: int) -> tuple[str, ...]:
+        cases = self._runs[f"after-{number}"].report.cases.values()
+        bad = [case for case in cases if case.outcome in _BAD]
+        return tuple(sorted({case.file for case in bad})) if bad and all(case.file for case in bad) else ()
+
+    def _of_tests(self, number: int) -> Iterator[WantedRun]:
+        """Yield the runs of the changed and named tests alone: on the old code, and with functions emptied."""
+        run = self._limited(number, self.test_files(number))
+        if run is None:
+            return
+        (whole, _) = self._first(number)
+        if self._trees.old_tests is not None:
+            yield replace(
+                whole, name=f"old-{number}", run=run, commit=self._trees.start, files=self._trees.old_tests, memory=None
+            )
+        for index, probe in enumerate(self._trees.probes[:MOST_PROBES], 1):
+            yield replace(whole, name=f"probe-{number}-{index}", run=run, files=probe.files, memory=None)
+
+    def _limited(self, number: int, files: Collection[str]) -> str | None:
+        """Return a command that runs the tests of these files alone; None where there is none."""
+        command = self._commands[number - 1]
+        runner = runner_of(command.run, command.script)
+        if runner is None or not files or len(files) > MOST_TEST_FILES:
+            return None
+        root = PurePosixPath(command.root)
+        inside = [path for path in files if PurePosixPath(path).is_relative_to(root)]
+        if len(inside) < len(files):
+            return None
+        own = [str(PurePosixPath(path).relative_to(root)) for path in inside]
+        limited = with_files(command.run, runner, own, command.script)
+        return None if limited is None else _reporting(command, limited)
+
+    def _memory(self, commit: str, run: str, command: TestCommand) -> str:
+        told = [self._memories[commit], run, command.root, command.reports]
+        return hashlib.sha256(json.dumps(told).encode()).hexdigest()
+
+
+def _reporting(command: TestCommand, limited: str | None = None) -> str:
+    """Return the command, or what is limited to some files, with a report where it writes none, and its runner can."""
+    run = command.run if limited is None else limited
+    runner = runner_of(command.run, command.script)
+    if runner is None or command.reports:
+        return run
+    return with_report(run, runner, command.script, jest_junit=command.jest_junit)
+
+
+def tree_digest(listing: Collection[TreeFile], but: str, *told: str) -> str:
+    """Return what stands for the content of a tree, all but one file of it, and for what else its tests depend on."""
+    digest = hashlib.sha256(json.dumps(told).encode())
+    for one in sorted(listing, key=lambda one: one.path):
+        if one.path != but:
+            digest.update(f"{one.mode} {one.object_id} {one.path}\0".encode("utf-8", "surrogateescape"))
+    return digest.hexdigest()

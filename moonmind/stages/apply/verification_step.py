@@ -1,0 +1,238 @@
+"""Verifies a change before its boxes are ticked: the repository's tests are run on it, and what they show is taken in."""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import structlog
+
+from moonmind.engine.environment_orders import recipe_at
+from moonmind.engine.stage_context import StageContext
+from moonmind.errors import VcsRefused
+from moonmind.ports.environments import WorkEnvironment
+from moonmind.ports.vcs import Change, TreeFile
+from moonmind.ports.verification import TestJobs
+from moonmind.proof.recipe import RecipeFile, Tick
+from moonmind.proof.verification.comparison import Comparison, Fault
+from moonmind.proof.verification.test_commands import TestCommand, TestPlan, plan_tests
+from moonmind.proof.verification.test_results import CommandRun
+from moonmind.speckit.evidence import is_test
+from moonmind.speckit.project_commands import LARGEST as LARGEST_BUILD_FILE
+from moonmind.stages.apply.effects import ChangedTree
+from moonmind.stages.apply.test_trees import ChangedFiles, Probe, Read, changed_files, probe_of, tests_over_old
+from moonmind.stages.apply.verification_jobs import TestRuns, Waiting
+from moonmind.stages.apply.verification_plan import MOST_PROBES, Trees, VerificationPlan, tree_digest
+from moonmind.stages.kit.plan import Plan, PlanTask
+from moonmind.stages.kit.stage_results import SubmitResult
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedChange:
+    """All that the tests of a change showed. Commands are numbered from 1, as in the names of their runs."""
+
+    plan: TestPlan = field(default_factory=TestPlan)
+    commands: tuple[TestCommand, ...] = ()
+    """Those that the change was run through."""
+    not_run: str = ""
+    """Why there are none."""
+    in_change: bool = False
+    """They were found in the change, since there are none on the base."""
+    comparisons: tuple[Comparison, ...] = ()
+    before: tuple[CommandRun | None, ...] = ()
+    """What each did on the old code, as far as it is known."""
+    runs: Mapping[str, CommandRun] = field(default_factory=dict)
+    """By name: `after-1`, `old-1`, `probe-1-2`."""
+    logs: Mapping[str, str] = field(default_factory=dict)
+    sandbox: str = ""
+    changed: ChangedFiles = field(default_factory=ChangedFiles)
+    probes: Mapping[str, int] = field(default_factory=dict)
+    """The number of the probe that is of a task's files, by the task's key."""
+    unprobed: Mapping[str, str] = field(default_factory=dict)
+    """Why there is none, by the task's key."""
+    test_files: tuple[tuple[str, ...], ...] = ()
+    """For each command, the changed and named test files that it ran tests of."""
+
+    @property
+    def fault(self) -> Fault:
+        """Return whose fault it is that something fails: ours if any command says so, else the first there is."""
+        found = [one.fault for one in self.comparisons]
+        return Fault.OURS if Fault.OURS in found else next((one for one in found if one is not Fault.NONE), Fault.NONE)
+
+
+def recipe_of(context: StageContext, plan: Plan) -> RecipeFile | None:
+    """Return `.moonmind.yml` as it was merged; None where there is none. Raises RecipeUnreadable, VcsError."""
+    repository, merged = plan.repository.full_name, plan.starting_commit
+    if plan.branch_tip is not None:
+        merged = context.vcs.branches(repository).get(plan.base, merged)
+    return recipe_at(context.vcs, repository, merged)
+
+
+def least_evidence(recipe: RecipeFile | None) -> Tick:
+    """Return the least evidence that ticks a box."""
+    asked = recipe.policy.tick if recipe is not None and recipe.policy is not None else None
+    return asked if asked is not None else Tick.CLAIMED
+
+
+def verify(
+    context: StageContext,
+    plan: Plan,
+    submitted: SubmitResult,
+    recipe: RecipeFile | None,
+    wip: str,
+    changes: Sequence[Change],
+    tree: ChangedTree,
+    read: Read,
+) -> VerifiedChange | Waiting:
+    """Run what verifies the change, as far as it can be without waiting.
+
+    Raises SandboxFailed, SandboxUnavailable, AgentUnknown, AgentError, VcsError.
+    """
+    jobs = context.test_jobs
+    if jobs is None:
+        return VerifiedChange(not_run="the operator runs no tests (MOONMIND_VERIFICATION=off)")
+    repository = plan.repository.full_name
+    before, after = context.vcs.listing(repository, plan.starting_commit), context.vcs.listing(repository, wip)
+    paths = [one.path for one in changes]
+    found, in_change = _commands(context, plan, recipe, wip, before, after, paths)
+    if not found.commands:
+        return VerifiedChange(
+            found, not_run="no test command is known: .moonmind.yml names none, and no build file shows one"
+        )
+    commands = found.concerning(paths)
+    if not commands:
+        return VerifiedChange(found, not_run=_not_concerned(found))
+    if not found.declared and context.only_declared_tests:
+        return VerifiedChange(found, not_run=".moonmind.yml names no test command (MOONMIND_VERIFICATION=declared)")
+    if (why := jobs.why_not()) is not None:
+        return VerifiedChange(found, not_run=why)
+    changed = changed_files(changes)
+    probes, by_task, unprobed = _probes(plan.tasks, changed, tree, read)
+    environments = [
+        WorkEnvironment(use.key, use.start) for use in submitted.environments if use.key and not use.problem
+    ]
+    trees = Trees(
+        plan.starting_commit,
+        wip,
+        changed,
+        frozenset(path for task in plan.tasks for path in _named_tests(task, tree)),
+        tests_over_old(changed, read),
+        probes,
+    )
+    return _run(
+        context, plan, jobs, VerifiedChange(
+            found, commands, in_change=in_change, changed=changed, probes=by_task, unprobed=unprobed, sandbox=jobs.sandbox()
+        ), trees, environments, before, after,
+    )  # fmt: skip
+
+
+def _run(
+    context: StageContext,
+    plan: Plan,
+    jobs: TestJobs,
+    known: VerifiedChange,
+    trees: Trees,
+    environments: Collection[WorkEnvironment],
+    before: Collection[TreeFile],
+    after: Collection[TreeFile],
+) -> VerifiedChange | Waiting:
+    told = (plan.repository.full_name.casefold(), known.sandbox, *(one.key for one in environments))
+    memories = {
+        trees.start: tree_digest(before, plan.feature.tasks_path, *told),
+        trees.wip: tree_digest(after, plan.feature.tasks_path, *told),
+    }
+    listing = frozenset(one.path for one in (*before, *after))
+    runs = TestRuns(context, jobs, plan.repository.full_name, environments, listing)
+    follow = VerificationPlan(known.commands, trees, runs.runs, seconds=context.test_seconds, memories=memories)
+    if not context.services.stay_here():
+        context.lease.check()
+    while wanted := follow.wanted():
+        waiting = runs.settle(wanted)
+        if waiting is not None:
+            return waiting
+        if all(one.name in runs.runs for one in wanted) and follow.wanted() == wanted:
+            break
+    numbers = range(1, len(known.commands) + 1)
+    return VerifiedChange(
+        known.plan,
+        known.commands,
+        in_change=known.in_change,
+        comparisons=tuple(follow.comparison(number) for number in numbers),
+        before=tuple(follow.before(number) for number in numbers),
+        runs=runs.runs,
+        logs=runs.logs,
+        sandbox=known.sandbox,
+        changed=known.changed,
+        probes=known.probes,
+        unprobed=known.unprobed,
+        test_files=tuple(follow.test_files(number) for number in numbers),
+    )
+
+
+def _commands(
+    context: StageContext,
+    plan: Plan,
+    recipe: RecipeFile | None,
+    wip: str,
+    before: Collection[TreeFile],
+    after: Collection[TreeFile],
+    changed: Collection[str],
+) -> tuple[TestPlan, bool]:
+    """Return what is run, and True where only the change shows it."""
+    for commit, files in ((plan.starting_commit, before), (wip, after)):
+        listing = [one.path for one in files]
+        found = plan_tests(recipe, listing, plan.feature.root, changed, _build_file_reader(context, plan, commit))
+        if found.commands:
+            return found, commit == wip and not found.declared
+    return TestPlan(), False
+
+
+def _build_file_reader(context: StageContext, plan: Plan, commit: str) -> Callable[[str], bytes | None]:
+    def read(path: str) -> bytes | None:
+        try:
+            return context.vcs.read(plan.repository.full_name, commit, path, limit=LARGEST_BUILD_FILE)
+        except VcsRefused:
+            return None  # too large to be one
+
+    return read
+
+
+def _not_concerned(found: TestPlan) -> str:
+    if found.declared:
+        return "none of the test commands in .moonmind.yml is for the files that changed (`paths`)"
+    return "only documents changed"
+
+
+def _probes(
+    tasks: Sequence[PlanTask], changed: ChangedFiles, tree: ChangedTree, read: Read
+) -> tuple[tuple[Probe, ...], Mapping[str, int], Mapping[str, str]]:
+    """Return the probes, the number of each task's, and why a task has none.
+
+    A task whose files are only tests is probed with all other files of the change: whether its tests notice these.
+    """
+    probes: list[Probe] = []
+    by_files: dict[tuple[str, ...], int] = {}
+    numbers: dict[str, int] = {}
+    without: dict[str, str] = {}
+    for task in tasks:
+        own = {path for name in task.targets for path in tree.find(name, tree.after) if path in tree.changed}
+        code = tuple(sorted(own & set(changed.code))) or (changed.code if own else ())
+        if code in by_files:
+            numbers[task.key] = by_files[code]
+            continue
+        if len(probes) >= MOST_PROBES:
+            without[task.key] = f"more than {MOST_PROBES} sets of files would have to be tried"
+            continue
+        found = probe_of(code, changed, read) if code else None
+        if found is None:
+            without[task.key] = "no function that the change wrote in its files can be emptied"
+            continue
+        probes.append(found)
+        numbers[task.key] = by_files[code] = len(probes)
+    return tuple(probes), numbers, without
+
+
+def _named_tests(task: PlanTask, tree: ChangedTree) -> tuple[str, ...]:
+    """Return the test files that a task names, whether it asks to change them or only to pass them."""
+    named = (*task.targets, *task.references)
+    return tuple(path for name in named for path in tree.find(name, tree.after) if is_test(path))

@@ -1,0 +1,130 @@
+"""The verdicts on a phase's tasks once its tests were run, and what is recorded of these."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from moonmind.ports.vcs import Change
+from moonmind.proof.recipe import RecipeFile, Tick
+from moonmind.proof.verification.test_results import CommandRun, TestOutcome
+from moonmind.proof.verification.verdicts import Seen, ShownTest, SuiteEvidence, TaskEvidence, decide
+from moonmind.runs.verdict import Verdict
+from moonmind.stages.apply.test_findings import find_in
+from moonmind.stages.apply.test_trees import Read
+from moonmind.stages.apply.verification_facts import draft_because, verification_of
+from moonmind.stages.apply.verification_step import VerifiedChange, least_evidence
+from moonmind.stages.kit.plan import Plan, PlanTask
+from moonmind.stages.kit.stage_results import Judgement, TestEvidence, TestFinding, Verification
+
+_MOST_TESTS = 10
+_SEEN: Mapping[TestOutcome, Seen] = {
+    TestOutcome.PASSED: Seen.PASSED,
+    TestOutcome.FAILED: Seen.FAILED,
+    TestOutcome.ERROR: Seen.FAILED,
+    TestOutcome.SKIPPED: Seen.SKIPPED,
+}
+_STRENGTH = (Verdict.CLAIMED, Verdict.CHANGED, Verdict.PASSING, Verdict.TESTED)
+_LEAST: Mapping[Tick, Verdict] = {
+    Tick.CLAIMED: Verdict.CLAIMED,
+    Tick.CHANGED: Verdict.CHANGED,
+    Tick.PASSING: Verdict.PASSING,
+    Tick.TESTED: Verdict.TESTED,
+}
+
+
+def decided(
+    plan: Plan,
+    by_files: Sequence[Judgement],
+    verified: VerifiedChange,
+    changes: Collection[Change],
+    read: Read,
+    recipe: RecipeFile | None,
+) -> tuple[tuple[Judgement, ...], Verification]:
+    """Return the verdicts with what the tests showed, and what is recorded of the tests."""
+    findings = find_in(plan, verified, changes, read) if verified.commands else ()
+    suite = _suite(verified, findings)
+    shown = _shown_tests(verified)
+    tasks = {task.key: task for task in plan.tasks}
+    least = least_evidence(recipe)
+    judged = tuple(_held(_decided(one, tasks[one.key], verified, suite, shown), least) for one in by_files)
+    return judged, verification_of(verified, findings, draft_because(verified))
+
+
+def _decided(
+    judgement: Judgement,
+    task: PlanTask,
+    verified: VerifiedChange,
+    suite: SuiteEvidence,
+    shown: Mapping[str, tuple[ShownTest, ...]],
+) -> Judgement:
+    probe = verified.probes.get(task.key)
+    files = {file for files in verified.test_files for file in files}
+    named = [file for name in (*task.targets, *task.references) for file in files if _stands_for(name, file)]
+    own = tuple(_probed(test, verified, probe) for file in sorted(files) for test in shown.get(file, ()))
+    found = decide(
+        TaskEvidence(
+            judgement.verdict,
+            judgement.because,
+            named=tuple(test for file in named for test in shown.get(file, ())),
+            own=own,
+            unprobed=verified.unprobed.get(task.key, ""),
+        ),
+        suite,
+    )
+    evidence = tuple(TestEvidence(one.id, one.old.value, one.new.value, one.probe.value) for one in found.tests)
+    return replace(judgement, verdict=found.verdict, because=found.because, tests=evidence[:_MOST_TESTS])
+
+
+def _held(judgement: Judgement, least: Tick) -> Judgement:
+    """Return the judgement with its box held back where the repository asks for more evidence."""
+    wanted = _LEAST[least]
+    if judgement.verdict not in _STRENGTH or _STRENGTH.index(judgement.verdict) >= _STRENGTH.index(wanted):
+        return judgement
+    return replace(judgement, held=f"the repository ticks only what is {wanted.value} or more (policy.tick)")
+
+
+def _stands_for(name: str, file: str) -> bool:
+    bare = name.rstrip("/")
+    return file == bare or f"/{file}".endswith(f"/{bare}")
+
+
+def _suite(verified: VerifiedChange, findings: Iterable[TestFinding]) -> SuiteEvidence:
+    doubts = tuple(f"{one.where}: {one.words}" for one in findings if one.confirms_nothing)
+    worst = next((one for one in verified.comparisons if one.fault is verified.fault), None)
+    return SuiteEvidence(verified.not_run, verified.fault, worst.why if worst is not None else "", doubts)
+
+
+def _shown_tests(verified: VerifiedChange) -> dict[str, tuple[ShownTest, ...]]:
+    """Return the tests of the changed and the named test files, by file, as they were on the old code and the new."""
+    found: dict[str, list[ShownTest]] = {}
+    for number, files in enumerate(verified.test_files, 1):
+        after, old = verified.runs[f"after-{number}"], verified.runs.get(f"old-{number}")
+        flaky = frozenset(verified.comparisons[number - 1].flaky)
+        for case in after.report.cases.values():
+            if case.file in files:
+                shown = ShownTest(case.id, _on_old(old, case.id), _SEEN[case.outcome], flaky=case.id in flaky)
+                found.setdefault(case.file, []).append(shown)
+    return {file: tuple(tests) for file, tests in found.items()}
+
+
+def _on_old(old: CommandRun | None, test: str) -> Seen:
+    """Return what a test did on the old code; one that is not in the report of a run that failed could not be loaded."""
+    if old is None or old.exit_code is None:
+        return Seen.UNKNOWN
+    case = old.report.cases.get(test)
+    if case is not None:
+        return _SEEN[case.outcome]
+    return Seen.ABSENT if old.exit_code == 0 else Seen.NOT_LOADED
+
+
+def _probed(test: ShownTest, verified: VerifiedChange, probe: int | None) -> ShownTest:
+    """Return the test with what it did under a probe."""
+    if probe is None:
+        return test
+    for number in range(1, len(verified.commands) + 1):
+        run = verified.runs.get(f"probe-{number}-{probe}")
+        case = run.report.cases.get(test.id) if run is not None else None
+        if case is not None:
+            return replace(test, probe=_SEEN[case.outcome])
+        if run is not None and test.id in verified.runs[f"after-{number}"].report.cases:
+            return replace(test, probe=Seen.NOT_LOADED)
+    return test

@@ -1,0 +1,231 @@
+"""The repository's tests are run on a change before its boxes are ticked."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from moonmind.runs.chain import Stage
+from moonmind.runs.machine import Done, Redo, Suspend, WaitingReason
+from moonmind.stages.apply.apply import list_taken_work
+from moonmind.stages.kit.stage_results import ApplyResult
+from tests.support.verified_world import A_TEST, RECIPE, TASKS, TOTAL, VerifiedWorld, project
+
+GOOD = {"shop/total.py": TOTAL, "tests/test_total.py": A_TEST}
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[VerifiedWorld]:
+    made = VerifiedWorld(tmp_path)
+    yield made
+    made.tests.stop(made.run_id)
+    made.agent.forget(str(made.run_id))
+
+
+def test_a_test_that_fails_before_and_notices_makes_its_tasks_tested(world: VerifiedWorld) -> None:
+    found = world.judged(GOOD)
+    assert found.words == {"T001": "tested", "T002": "tested"}
+    (evidence,) = found.by_id["T002"].tests
+    assert (evidence.id, evidence.before, evidence.after, evidence.probe) == (
+        "tests/test_total.py::test_total",
+        "could not be loaded",
+        "passed",
+        "failed",
+    )
+    (command,) = found.tests.commands
+    assert (command.outcome, command.passed, command.passed_before) == ("passed", 2, 1)
+    assert command.added == ("tests/test_total.py::test_total",)
+    assert found.tests.draft == ""
+    assert found.result.ticked == ("T001", "T002")
+
+
+def test_a_run_waits_for_its_tests_without_a_worker(world: VerifiedWorld) -> None:
+    world.works(GOOD)
+    assert isinstance(world.step(Stage.DISCOVER), Done)
+    assert isinstance(world.drive(Stage.SUBMIT), Done)
+    waiting = world.step(Stage.APPLY)
+    assert isinstance(waiting, Suspend)
+    assert waiting.reason is WaitingReason.VERIFICATION
+    assert str((waiting.checkpoint or {})["jobKey"]).startswith(f"{world.run_id}/verify-1-")
+    assert "stays here" in world.services.audits
+    assert isinstance(world.verified(), Done)
+    assert not list((world.folder / "host-one" / "homes" / str(world.run_id) / "tests").iterdir())
+
+
+def test_a_test_that_asserts_nothing_shows_nothing(world: VerifiedWorld) -> None:
+    hollow = "from shop.total import total\n\n\ndef test_total():\n    total([1, 2])\n    assert True\n"
+    found = world.judged({"shop/total.py": TOTAL, "tests/test_total.py": hollow})
+    assert found.words == {"T001": "passing", "T002": "passing"}
+    assert "even when what the change wrote does nothing" in found.by_id["T002"].because
+
+
+def test_a_change_that_breaks_tests_goes_back_to_its_agent_once(world: VerifiedWorld) -> None:
+    breaks = {**GOOD, "shop/names.py": "def upper(name):\n    return name.lower()\n"}
+    world.works(breaks)
+    assert isinstance(world.step(Stage.DISCOVER), Done)
+    assert isinstance(world.drive(Stage.SUBMIT), Done)
+    back = world.verified()
+    assert isinstance(back, Redo)
+    assert back.stage is Stage.SUBMIT
+    assert "tests/test_names.py::test_upper" in back.note
+    assert "assert 'a' == 'A'" in back.note
+    assert (back.checkpoint or {})["wip"]
+    world.rounds_left = False
+    world.numbers[Stage.APPLY] += 1
+    assert isinstance(world.drive(Stage.SUBMIT), Done)
+    done = world.verified()
+    assert isinstance(done, Done)
+    result = ApplyResult.read(done.result)
+    assert result.tests is not None
+    assert result.tests.draft == "1 test that passed before fails with this change"
+    assert result.tests.commands[0].broke == ("tests/test_names.py::test_upper",)
+    assert {one.verdict.value for one in result.verdicts} == {"changed"}
+
+
+def test_a_flaky_test_is_run_again_and_costs_no_round(world: VerifiedWorld, tmp_path: Path) -> None:
+    marker = tmp_path / "ran"
+    flaky = f"import pathlib\n\n\ndef test_flaky():\n    seen = pathlib.Path({str(marker)!r})\n    if not seen.exists():\n        seen.touch()\n        assert False\n"
+    found = world.judged({**GOOD, "tests/test_flaky.py": flaky})
+    (command,) = found.tests.commands
+    assert (command.outcome, command.flaky) == ("flaky", ("tests/test_flaky.py::test_flaky",))
+    assert found.words == {"T001": "tested", "T002": "tested"}
+
+
+def test_failures_of_before_are_named_and_not_counted(tmp_path: Path) -> None:
+    red = project(**{"tests/test_red.py": "def test_red():\n    assert 1 == 2\n"})
+    found = VerifiedWorld(tmp_path, red).judged(GOOD)
+    (command,) = found.tests.commands
+    assert (command.outcome, command.fails_as_before) == ("failed before", ("tests/test_red.py::test_red",))
+    assert found.words == {"T001": "tested", "T002": "tested"}
+    assert found.tests.draft == ""
+
+
+@pytest.mark.parametrize(
+    ("recipe", "words"),
+    [
+        ("verify:\n  - run: no-such-program\n", "its program is not there"),
+        ("verify:\n  - run: python3 -m unitest\n", "failed before"),
+        ("verify:\n  - run: sleep 30\n    timeout: 1\n", "took longer than its limit"),
+        ("verify:\n  - run: 'true'\n    root: shop\n", ""),
+    ],
+)
+def test_a_suite_that_cannot_run_confirms_nothing_and_costs_no_round(tmp_path: Path, recipe: str, words: str) -> None:
+    found = VerifiedWorld(tmp_path, project(recipe=recipe)).judged(GOOD)
+    assert words in (found.tests.commands[0].why or words)
+    assert found.tests.draft == ""
+    assert "tested" not in found.words.values()
+    assert all(one.ticks for one in found.by_id.values())
+
+
+@pytest.mark.parametrize(
+    ("recipe", "changes", "reason"),
+    [
+        ("verify:\n  - run: 'false'\n    paths: [docs/**]\n", GOOD, "none of the test commands"),
+        (None, {"README.md": "# Shop\n"}, "only documents changed"),
+    ],
+)
+def test_what_no_command_is_for_is_not_run(
+    tmp_path: Path, recipe: str | None, changes: dict[str, str], reason: str
+) -> None:
+    tasks = TASKS if recipe else TASKS.replace("shop/total.py", "README.md")
+    found = VerifiedWorld(tmp_path, project(tasks, recipe)).judged(changes)
+    assert reason in found.tests.not_run
+    assert "changed" in found.words.values()
+    assert reason in found.by_id["T002"].because
+
+
+def test_without_a_recipe_the_detected_command_is_run_and_said(tmp_path: Path) -> None:
+    found = VerifiedWorld(tmp_path, project(recipe=None)).judged(GOOD)
+    assert found.words == {"T001": "tested", "T002": "tested"}
+    assert found.tests.source == "found in tests/test_names.py"
+
+
+def test_a_greenfield_project_is_run_by_what_its_change_shows(tmp_path: Path) -> None:
+    files = {path: text for path, text in project(recipe=None).items() if path.startswith("specs/")}
+    found = VerifiedWorld(tmp_path, files).judged({**GOOD, "shop/__init__.py": "", "tests/__init__.py": ""})
+    assert found.tests.source.endswith("which the change adds")
+    assert found.words["T002"] == "tested"
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"tests/test_names.py": None}, "a test is gone"),
+        (
+            {"tests/test_names.py": "import pytest\n\n\n@pytest.mark.skip\ndef test_upper():\n    pass\n"},
+            "a test is skipped now",
+        ),
+        ({"tests/test_names.py": "def test_other():\n    assert True\n"}, "a test is gone"),
+    ],
+)
+def test_tests_that_no_longer_run_confirm_nothing(
+    world: VerifiedWorld, changes: dict[str, str | None], why: str
+) -> None:
+    found = world.judged({**GOOD, **changes})
+    assert found.tests.findings[0].where == "tests/test_names.py::test_upper"
+    assert why in found.tests.findings[0].words
+    assert set(found.words.values()) == {"changed"}
+
+
+def test_what_is_removed_on_request_is_no_finding(tmp_path: Path) -> None:
+    tasks = TASKS + "- [ ] T003 Delete tests/test_names.py and shop/names.py\n"
+    changes = {**GOOD, "tests/test_names.py": None, "shop/names.py": None}
+    found = VerifiedWorld(tmp_path, project(tasks)).judged(changes, claim=("T001", "T002", "T003"))
+    assert not any(one.confirms_nothing for one in found.tests.findings)
+    assert found.words["T002"] == "tested"
+
+
+def test_a_test_that_a_task_names_and_that_fails_contradicts_it(tmp_path: Path) -> None:
+    red = project(TASKS, **{"tests/test_total.py": "def test_total():\n    assert 1 == 2\n"})
+    found = VerifiedWorld(tmp_path, red).judged(
+        {"shop/total.py": TOTAL, "tests/test_total.py": "def test_total():\n    assert 1 == 3\n"}
+    )
+    assert found.words["T001"] == "contradicted"
+
+
+@pytest.mark.parametrize(
+    ("tick", "ticked"), [("tested", ()), ("passing", ("T001", "T002")), ("changed", ("T001", "T002"))]
+)
+def test_a_repository_ticks_by_the_evidence_that_it_asks_for(
+    tmp_path: Path, tick: str, ticked: tuple[str, ...]
+) -> None:
+    hollow = "from shop.total import total\n\n\ndef test_total():\n    total([1, 2])\n"
+    files = project(recipe=f"{RECIPE}policy:\n  tick: {tick}\n")
+    found = VerifiedWorld(tmp_path, files).judged({"shop/total.py": TOTAL, "tests/test_total.py": hollow})
+    assert found.result.ticked == ticked
+    if not ticked:
+        assert "policy.tick" in found.by_id["T001"].held
+
+
+def test_the_next_run_finds_what_was_run_on_the_same_tree(world: VerifiedWorld) -> None:
+    world.judged(GOOD)
+    remembered = list((world.folder / "host-one" / "test-results").glob("*/*"))
+    assert len(remembered) == 2
+    other = VerifiedWorld(world.folder, number=2)
+    found = other.judged({**GOOD, "shop/total.py": TOTAL + "\n\nLIMIT = 3\n"})
+    assert found.words["T002"] == "tested"
+    assert (
+        not list((world.folder / "artifacts").rglob("*verification*/1-before-1.log"))
+        or len(list((world.folder / "host-one" / "jobs" / str(other.run_id)).glob("verify-*before*"))) == 0
+    )
+
+
+def test_a_cancelled_run_leaves_no_tests_at_work(world: VerifiedWorld) -> None:
+    world.works({**GOOD, "tests/test_slow.py": "import time\n\n\ndef test_slow():\n    time.sleep(300)\n"})
+    assert isinstance(world.step(Stage.DISCOVER), Done)
+    assert isinstance(world.drive(Stage.SUBMIT), Done)
+    waiting = world.step(Stage.APPLY)
+    assert isinstance(waiting, Suspend)
+    list_taken_work(world.context(Stage.APPLY))
+    assert not [key for key in world.agent.running() if "/verify-" in key and str(world.run_id) in key]
+
+
+def test_lost_tests_are_run_anew(world: VerifiedWorld) -> None:
+    world.works(GOOD)
+    assert isinstance(world.step(Stage.DISCOVER), Done)
+    assert isinstance(world.drive(Stage.SUBMIT), Done)
+    assert isinstance(world.step(Stage.APPLY), Suspend)
+    world.tests.stop(world.run_id)  # their files are gone, as after a kill between the verdict and its record
+    done = world.verified()
+    assert isinstance(done, Done)
+    assert {one.verdict.value for one in ApplyResult.read(done.result).verdicts} == {"tested"}
