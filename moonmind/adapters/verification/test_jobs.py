@@ -131,7 +131,10 @@ class SupervisedTestJobs:
         end, code = _how_it_ended(status.result, place.log, ended_itself=ended_itself)
         try:
             reports, notes = read_report_files(place.reports, ("**",))
-            in_tree, more = read_report_files(place.tree / place.noted("root"), place.noted("patterns").split("\n"))
+            root = place.noted("root")
+            # The job may have put a link in its root's place.
+            patterns = place.noted("patterns").split("\n") if _is_folder(place.tree, root) else ()
+            in_tree, more = read_report_files(place.tree / root, patterns)
         except (OSError, ValueError) as error:
             raise AgentUnknown(f"what job {key} left cannot be read: {error}") from error
         return TestJobResult(
@@ -310,7 +313,7 @@ class _Place:
 
 def _is_folder(tree: Path, root: str) -> bool:
     place = tree
-    for part in () if root == "." else Path(root).parts:
+    for part in ("", *(() if root == "." else Path(root).parts)):
         place /= part
         if place.is_symlink():
             return False
