@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import os
+import stat
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
@@ -30,16 +31,26 @@ def _put(tree: Path, path: str, content: bytes | None) -> None:
                 return
             handle = _entered(handle, part)
             here /= part
+        mode = _mode(handle, name)
         with contextlib.suppress(FileNotFoundError):
             _clear(handle, here, name)
         if content is not None:
             file = os.open(
-                name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644, dir_fd=handle
+                name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, mode, dir_fd=handle
             )
             with os.fdopen(file, "wb") as target:
                 target.write(content)
     finally:
         os.close(handle)
+
+
+def _mode(handle: int, name: str) -> int:
+    """Return the mode of the file that is replaced, so that what could be run still can be."""
+    with contextlib.suppress(FileNotFoundError):
+        found = os.stat(name, dir_fd=handle, follow_symlinks=False).st_mode
+        if stat.S_ISREG(found) and found & stat.S_IXUSR:
+            return 0o755
+    return 0o644
 
 
 def _entered(handle: int, part: str) -> int:

@@ -164,6 +164,41 @@ def test_what_follows_a_link_stays_in_the_tree(room: Room, tmp_path: Path) -> No
     assert sorted(os.listdir(outside)) == ["r.xml"]
 
 
+@pytest.mark.parametrize(
+    ("root", "swap"),
+    [
+        ("sub", "cd ..; rm -r sub; ln -s {outside} sub"),
+        ("a/b", "cd ../..; rm -r a/b; ln -s {outside} a/b"),
+        ("a/b", "cd ../..; rm -r a; ln -s {above} a"),
+    ],
+)
+def test_a_job_that_puts_a_link_in_its_roots_place_shows_no_file_of_the_host(
+    room: Room, tmp_path: Path, root: str, swap: str
+) -> None:
+    outside = tmp_path / "outside" / "b"
+    outside.mkdir(parents=True)
+    (outside / "r.xml").write_text(JUNIT)
+    run = swap.format(outside=outside, above=outside.parent)
+    found = room.ended(run, {f"{root}/x.txt": "x"}, root=root, reports=("*.xml",))
+    assert found.exit_code == 0, printed(found)
+    assert found.reports == ()
+
+
+@pytest.mark.parametrize(("mode", "code"), [(0o755, 0), (0o700, 0), (0o644, 126)])
+def test_what_is_put_over_a_program_can_be_run_as_that_could(room: Room, mode: int, code: int) -> None:
+    def check_out(folder: Path) -> None:
+        folder.mkdir()
+        (folder / "tool").write_text("old")
+        (folder / "tool").chmod(mode)
+
+    key = naming.test_key(room.run, 1, f"mode-{mode}")
+    assert room.jobs.start(TestJob(key, check_out, "./tool", 60.0, files={"tool": b"#!/bin/sh\ntrue\n"})) is None
+    until(lambda: room.jobs.state(key) is not JobState.RUNNING, "the end of the job")
+    found = room.jobs.result(key)
+    assert found is not None
+    assert found.exit_code == code, printed(found)
+
+
 def test_a_report_that_is_no_file_or_too_large_is_left_out_and_said(room: Room) -> None:
     run = (
         'cd "$MOONMIND_REPORTS"; mkfifo a.xml; ln -s /etc/passwd b.xml; head -c 9000000 /dev/zero >c.xml; '
