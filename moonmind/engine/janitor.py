@@ -137,7 +137,10 @@ class Janitor:
 
     def _stop_agent(self, run: Run) -> bool:
         """Stop the agent of an ended run; False where that has to be tried again."""
-        return run.job_key is not None and (naming.is_build(run.job_key) or self._stop_job(run.id, run.job_key))
+        if run.job_key is None:
+            return False
+        # It may have waited for a slot that a build or another run's job holds.
+        return naming.run_of_job(run.job_key) != run.id or self._stop_job(run.id, run.job_key)
 
     def _stop_job(self, run_id: UUID, key: str) -> bool:
         try:

@@ -1,5 +1,7 @@
 """Hosts that fall silent, and agents that were left at work: who takes them over, and when."""
 
+from uuid import UUID
+
 import pytest
 from structlog.testing import capture_logs
 
@@ -10,7 +12,7 @@ from moonmind.engine.janitor import Janitor
 from moonmind.ports.agent import JobState
 from moonmind.runs.chain import Stage
 from moonmind.runs.machine import RunStatus, WaitingReason
-from moonmind.runs.naming import build_key, job_key
+from moonmind.runs.naming import build_key, job_key, test_key
 from tests.support.databases import HOST, event_types, everything, reach, read_run, register_host, set_columns, suspend
 from tests.support.engine_room import Clock, IdleAgent, Outbox, complaints
 from tests.support.sweeps import OTHER, build, fall_silent, watch
@@ -98,12 +100,13 @@ def test_a_run_that_should_stop_does_so_though_its_host_is_silent(
     until(lambda: outbox.of(waiter.id), "the dispatch of the run that waited for the slot")
 
 
-def test_a_build_is_not_stopped_with_a_run_that_waited_for_it(
-    database: Database, janitor: Janitor, agent: IdleAgent, clock: Clock
+@pytest.mark.parametrize("job", [build_key("v1-0a1b", 1), test_key(UUID(int=7), 1, "after-1"), "no-key"])
+def test_a_job_of_others_is_not_stopped_with_a_run_that_waited_for_its_slot(
+    database: Database, janitor: Janitor, agent: IdleAgent, clock: Clock, job: str
 ) -> None:
     register_host(database)
     run = suspend(database, reach(database, Stage.SUBMIT), WaitingReason.ENVIRONMENT)
-    set_columns(database, run.id, agent_host=HOST, job_key=build_key("v1-0a1b", 1), cancel_requested_at=db_now())
+    set_columns(database, run.id, agent_host=HOST, job_key=job, cancel_requested_at=db_now())
     fall_silent(database, HOST)
     with database.write() as unit:
         unit.hosts.register(OTHER, "another")
