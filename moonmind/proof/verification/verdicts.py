@@ -125,8 +125,10 @@ def _why_not_tested(task: TaskEvidence, passing: Collection[ShownTest]) -> str:
     if not passing:
         return ""
     ids, passes = _ids(passing), "passes" if len(passing) == 1 else "pass"
-    if all(test.old not in _FAILS for test in passing):
+    if all(test.old is Seen.PASSED for test in passing):
         return f"; {ids} {passes} on the old code, too"
+    if all(test.old not in _FAILS for test in passing):
+        return f"; {ids} {passes}; whether the old code fails there is not known"
     if task.unprobed:
         return f"; {ids} {passes}; whether the change is tested is not known: {task.unprobed}"
     return f"; {ids} {passes} even when what the change wrote does nothing"

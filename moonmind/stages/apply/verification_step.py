@@ -26,6 +26,8 @@ from moonmind.stages.kit.stage_results import SubmitResult
 
 log = structlog.get_logger(__name__)
 
+_GRAVITY = (Fault.NONE, Fault.FLAKY, Fault.BEFORE, Fault.INFRASTRUCTURE, Fault.OURS)
+
 
 @dataclass(frozen=True, slots=True)
 class VerifiedChange:
@@ -55,9 +57,8 @@ class VerifiedChange:
 
     @property
     def fault(self) -> Fault:
-        """Return whose fault it is that something fails: ours if any command says so, else the first there is."""
-        found = [one.fault for one in self.comparisons]
-        return Fault.OURS if Fault.OURS in found else next((one for one in found if one is not Fault.NONE), Fault.NONE)
+        """Return whose fault it is that something fails: of several commands', what leaves the least confirmed."""
+        return max((one.fault for one in self.comparisons), key=_GRAVITY.index, default=Fault.NONE)
 
 
 def recipe_of(context: StageContext, plan: Plan) -> RecipeFile | None:

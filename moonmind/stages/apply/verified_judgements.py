@@ -5,7 +5,8 @@ from dataclasses import replace
 
 from moonmind.ports.vcs import Change
 from moonmind.proof.recipe import RecipeFile, Tick
-from moonmind.proof.verification.test_results import CommandRun, TestOutcome
+from moonmind.proof.verification.comparison import Fault
+from moonmind.proof.verification.test_results import CommandRun, RunEnd, TestOutcome
 from moonmind.proof.verification.verdicts import Seen, ShownTest, SuiteEvidence, TaskEvidence, decide
 from moonmind.runs.verdict import Verdict
 from moonmind.stages.apply.test_findings import find_in
@@ -88,9 +89,14 @@ def _stands_for(name: str, file: str) -> bool:
 
 
 def _suite(verified: VerifiedChange, findings: Iterable[TestFinding]) -> SuiteEvidence:
-    doubts = tuple(f"{one.where}: {one.words}" for one in findings if one.confirms_nothing)
+    doubts = [f"{one.where}: {one.words}" for one in findings if one.confirms_nothing]
+    doubts += (
+        f"{verified.commands[number - 1].name} failed before, too, and no test of it is seen to pass"
+        for number, one in enumerate(verified.comparisons, 1)
+        if one.fault is Fault.BEFORE and not verified.runs[f"after-{number}"].report.those(TestOutcome.PASSED)
+    )
     worst = next((one for one in verified.comparisons if one.fault is verified.fault), None)
-    return SuiteEvidence(verified.not_run, verified.fault, worst.why if worst is not None else "", doubts)
+    return SuiteEvidence(verified.not_run, verified.fault, worst.why if worst is not None else "", tuple(doubts))
 
 
 def _shown_tests(verified: VerifiedChange) -> dict[str, tuple[ShownTest, ...]]:
@@ -108,7 +114,7 @@ def _shown_tests(verified: VerifiedChange) -> dict[str, tuple[ShownTest, ...]]:
 
 def _on_old(old: CommandRun | None, test: str) -> Seen:
     """Return what a test did on the old code; one that is not in the report of a run that failed could not be loaded."""
-    if old is None or old.exit_code is None:
+    if old is None or old.end is not RunEnd.EXITED:
         return Seen.UNKNOWN
     case = old.report.cases.get(test)
     if case is not None:

@@ -134,6 +134,30 @@ def test_what_no_command_is_for_is_not_run(
     assert reason in found.by_id["T002"].because
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "why"),
+    [
+        (
+            "python3 -m pytest -q -p no:cacheprovider",
+            "no-such-program",
+            "the tests say nothing: its program is not there",
+        ),
+        ("false", "true", "false failed before, too, and no test of it is seen to pass"),
+        ("python3 -m pytest -q tests/test_unloaded.py tests/test_names.py", "true", "no test of it is seen to pass"),
+    ],
+)
+def test_one_command_that_shows_nothing_leaves_the_change_unconfirmed(
+    tmp_path: Path, first: str, second: str, why: str
+) -> None:
+    files = project(recipe=f"environment: {{}}\nverify:\n  - run: '{first}'\n  - run: '{second}'\n")
+    files |= {"tests/test_red.py": "def test_red():\n    assert 1 == 2\n", "tests/test_unloaded.py": "import no_such\n"}
+    if "unloaded" not in first:
+        del files["tests/test_unloaded.py"]
+    found = VerifiedWorld(tmp_path, files).judged(GOOD)
+    assert found.words == {"T001": "changed", "T002": "changed"}
+    assert why in found.by_id["T002"].because
+
+
 def test_without_a_recipe_the_detected_command_is_run_and_said(tmp_path: Path) -> None:
     found = VerifiedWorld(tmp_path, project(recipe=None)).judged(GOOD)
     assert found.words == {"T001": "tested", "T002": "tested"}

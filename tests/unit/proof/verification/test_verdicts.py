@@ -42,6 +42,20 @@ def test_with_anything_less_it_is_only_passing(weaker: dict[str, object]) -> Non
     assert found.verdict is Verdict.PASSING
 
 
+@pytest.mark.parametrize(
+    ("old", "words"),
+    [
+        (Seen.PASSED, " on the old code, too"),
+        (Seen.UNKNOWN, "; whether the old code fails there is not known"),
+        (Seen.SKIPPED, "; whether the old code fails there is not known"),
+        (Seen.ABSENT, "; whether the old code fails there is not known"),
+    ],
+)
+def test_only_of_a_test_that_was_seen_to_is_said_that_it_passes_on_the_old_code(old: Seen, words: str) -> None:
+    found = decide(replace(CHANGED, own=(replace(GOOD, old=old),)), GREEN)
+    assert found.because == f"a.py; t::a passes{words}"
+
+
 def test_what_cannot_be_loaded_on_the_old_code_fails_there() -> None:
     assert decide(replace(CHANGED, own=(replace(GOOD, old=Seen.NOT_LOADED),)), GREEN).verdict is Verdict.TESTED
 
