@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
+from moonmind.proof.verification.assertion_counts import is_counted, weaker_tests
 from moonmind.proof.verification.tampering_finding import Tampering, TamperingFinding
 from moonmind.speckit.evidence import is_test
 from moonmind.speckit.wording import Asked, asked_in
@@ -14,6 +15,8 @@ from moonmind.speckit.wording import Asked, asked_in
 MOST = 200
 """Findings that are returned; one is enough."""
 _LARGEST = 512 * 1024
+_MOST_COMPARED = 8 * 1024 * 1024
+"""Bytes of test files that are compared, before and after together."""
 _LONGEST_LINE = 2_000
 
 _RENAMES = re.compile(r"\b(?:renam|mov|merg|split|consolidat|replac)\w*", re.IGNORECASE)
@@ -91,9 +94,12 @@ def find_tampering(
         TamperingFinding(Tampering.SKIPPED, test, "it ran before", confirms_nothing=Asked.SKIPPED not in asked)
         for test in now_skipped
     )
+    left = _MOST_COMPARED
     for change in changes:
         if change.after is not None and change.after != change.before:
             found += _in_file(change.path, change.before, change.after)
+            found += _weaker(change, left, may_go)
+            left -= _compared(change)
         if len(found) >= 10 * MOST:
             break
     return tuple(sorted(found, key=lambda one: not one.confirms_nothing)[:MOST])
@@ -120,6 +126,28 @@ def _in_file(path: str, before: bytes | None, after: bytes) -> Iterator[Tamperin
     script = name.casefold().endswith((".js", ".cjs", ".mjs", ".ts", ".cts", ".mts", ".jsx", ".tsx"))
     if name.casefold().endswith(_PYTHON) or (script and (is_test(path) or "setup" in name.casefold())):
         yield from _lines(path, lines, _OUTCOMES, Tampering.OUTCOMES)
+
+
+def _compared(change: FileChange) -> int:
+    """Return how many bytes of a change are read to compare its tests; 0 where there is nothing to be compared."""
+    if change.before is None or change.after is None or not (is_test(change.path) and is_counted(change.path)):
+        return 0
+    return len(change.before) + len(change.after)
+
+
+def _weaker(change: FileChange, left: int, may_go: bool) -> Iterator[TamperingFinding]:
+    """Yield the tests that assert less than before, or nothing any more; `left` bytes may be read."""
+    path, size = change.path, _compared(change)
+    if size > left:
+        words = "more tests changed than are compared with those of before"
+        yield TamperingFinding(Tampering.WEAKENED, path, words, confirms_nothing=not may_go)
+    if change.before is None or change.after is None or not 0 < size <= left:
+        return
+    for one in weaker_tests(path, change.before, change.after):
+        kind = Tampering.WEAKENED if one.after else Tampering.EMPTIED
+        words = f"{one.before} assertions before, {one.after} now"
+        subject = f"{path}::{_quoted(one.test)}"
+        yield TamperingFinding(kind, subject, words, confirms_nothing=not may_go)
 
 
 def _shadowed(path: str) -> str:

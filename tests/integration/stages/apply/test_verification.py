@@ -180,6 +180,12 @@ def test_a_greenfield_project_is_run_by_what_its_change_shows(tmp_path: Path) ->
             "a test is skipped now",
         ),
         ({"tests/test_names.py": "def test_other():\n    assert True\n"}, "a test is gone"),
+        (
+            {
+                "tests/test_names.py": "from shop.names import upper\n\n\ndef test_upper():\n    assert upper('a') or True\n"
+            },
+            "a test is emptied",
+        ),
     ],
 )
 def test_tests_that_no_longer_run_confirm_nothing(

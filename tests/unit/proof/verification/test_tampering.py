@@ -115,3 +115,41 @@ def test_findings_are_bounded_and_those_that_void_the_run_come_first() -> None:
     many = find_tampering([FileChange("a.xml", None, b"<testsuite>")], gone=[f"t{number}" for number in range(5_000)])
     assert len(many) == MOST
     assert all(one.confirms_nothing for one in many)
+
+
+@pytest.mark.parametrize(
+    ("path", "before", "after", "kind"),
+    [
+        ("tests/test_a.py", "assert f() == 1; assert g()", "assert f() == 1", Tampering.WEAKENED),
+        ("tests/test_a.py", "assert f() == 1; assert g()", "f()", Tampering.EMPTIED),
+        ("shop/test_a.py", "assert f() == 1", "assert True", Tampering.EMPTIED),
+    ],
+)
+@pytest.mark.parametrize(("text", "confirms_nothing"), [("T001 Add a cart", True), ("T001 Merge the tests", False)])
+def test_a_test_that_asserts_less_confirms_nothing_unless_a_task_asks_for_it(
+    path: str, before: str, after: str, kind: Tampering, text: str, confirms_nothing: bool
+) -> None:
+    change = FileChange(path, f"def test_a(): {before}\n".encode(), f"def test_a(): {after}\n".encode())
+    (one,) = find_tampering([change], texts=[text])
+    assert (one.kind, one.subject, one.confirms_nothing) == (kind, f"{path}::test_a", confirms_nothing)
+
+
+def test_a_file_that_is_no_test_or_new_or_gone_asserts_what_it_likes() -> None:
+    more, less = b"def test_a(): assert f()\n", b"def test_a(): pass\n"
+    for change in (
+        FileChange("shop/cart.py", more, less),
+        FileChange("tests/test_a.py", None, less),
+        FileChange("tests/test_a.py", more, None),
+        FileChange("tests/test_a.py", less, more),
+    ):
+        assert find_tampering([change]) == ()
+
+
+def test_what_is_too_much_to_be_compared_confirms_nothing() -> None:
+    full = b"#" * 500_000
+    changes = [FileChange(f"tests/test_{number}.py", full, full + b"#") for number in range(10)]
+    late = find_tampering(changes)
+    assert {one.subject for one in late} == {"tests/test_8.py", "tests/test_9.py"}
+    assert all(one.kind is Tampering.WEAKENED and one.confirms_nothing for one in late)
+    data = [FileChange(f"tests/data/{number}.json", full, full + b"#") for number in range(10)]
+    assert find_tampering(data) == ()
