@@ -37,6 +37,8 @@ class TestJob:
     """Patterns, from the root, of reports that it writes into the tree; what is there before is removed."""
     environments: tuple[WorkEnvironment, ...] = ()
     """What is lent to it; all of them are ready."""
+    image: str | None = None
+    """The image that the repository names; only containers are of one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -202,8 +202,8 @@ class SupervisedTestJobs:
                 keys.add(key)
         return sorted(keys - {but})
 
-    def _chosen(self, *, keep: bool = False) -> ChosenSandbox:
-        chosen = self._sandbox.chosen(SandboxKind.NONE, keep=keep)
+    def _chosen(self, *, keep: bool = False, image: str | None = None) -> ChosenSandbox:
+        chosen = self._sandbox.chosen(SandboxKind.NONE, keep=keep, image=image)
         chosen.require()
         return chosen
 
@@ -212,7 +212,7 @@ class SupervisedTestJobs:
         return self._jobs.home_of(key) / "tests" / key.rpartition("/")[2]
 
     def _order(self, job: TestJob) -> Order:
-        chosen = self._chosen(keep=True)
+        chosen = self._chosen(keep=True, image=job.image)
         if chosen.wall is None and not self._options.unwalled:
             raise AgentUnknown("what jobs run in changed just now; the tests are tried again")
         write_whole(self._jobs.folder(job.key).sandbox, chosen.kind.value.encode())

@@ -108,7 +108,7 @@ def _take_work(context: StageContext, plan: Plan) -> Outcome:
         if new_notes(context, submitted.notes_mark):
             return _asked_again(submitted, patch_path, error.message)
         raise error
-    message = commit_message(plan, judgements, context.run.id)
+    message = commit_message(plan, judgements, context.run.id, tests)
     if context.redactor.holds_known(message.encode()):
         raise SecretFound("The commit message would hold a known secret: it stands in the phase's title or a path.")
     reported = _report(context, plan, submitted, patch, findings, judgements, tests=tests)

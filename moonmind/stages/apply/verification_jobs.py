@@ -60,12 +60,14 @@ class TestRuns:
         jobs: TestJobs,
         repository: str,
         environments: Collection[WorkEnvironment],
+        image: str | None,
         listing: Collection[str],
     ) -> None:
         self._context = context
         self._jobs = jobs
         self._repository = repository
         self._environments = tuple(environments)
+        self._image = image
         self._listing = listing
         self.runs: dict[str, CommandRun] = {}
         """What came of each run that has ended, by its name."""
@@ -118,6 +120,7 @@ class TestRuns:
                 files=one.files,
                 reports=one.command.reports,
                 environments=self._environments,
+                image=self._image,
             )
         )
         return busy or key

@@ -19,6 +19,7 @@ from moonmind.speckit.evidence import is_test
 from moonmind.speckit.project_commands import LARGEST as LARGEST_BUILD_FILE
 from moonmind.stages.apply.effects import ChangedTree
 from moonmind.stages.apply.test_trees import ChangedFiles, Probe, Read, changed_files, probe_of, tests_over_old
+from moonmind.stages.apply.verification_environments import environments_of
 from moonmind.stages.apply.verification_jobs import TestRuns, Waiting
 from moonmind.stages.apply.verification_plan import MOST_PROBES, Trees, VerificationPlan, tree_digest
 from moonmind.stages.kit.plan import Plan, PlanTask
@@ -63,10 +64,14 @@ class VerifiedChange:
 
 def recipe_of(context: StageContext, plan: Plan) -> RecipeFile | None:
     """Return `.moonmind.yml` as it was merged; None where there is none. Raises RecipeUnreadable, VcsError."""
-    repository, merged = plan.repository.full_name, plan.starting_commit
-    if plan.branch_tip is not None:
-        merged = context.vcs.branches(repository).get(plan.base, merged)
-    return recipe_at(context.vcs, repository, merged)
+    return recipe_at(context.vcs, plan.repository.full_name, _merged(context, plan))
+
+
+def _merged(context: StageContext, plan: Plan) -> str:
+    """Return the commit of the base branch that the run knows: what it holds was merged."""
+    if plan.branch_tip is None:
+        return plan.starting_commit
+    return context.vcs.branches(plan.repository.full_name).get(plan.base, plan.starting_commit)
 
 
 def least_evidence(recipe: RecipeFile | None) -> Tick:
@@ -109,9 +114,11 @@ def verify(
         return VerifiedChange(found, not_run=why)
     changed = changed_files(changes)
     probes, by_task, unprobed = _probes(plan.tasks, changed, tree, read)
-    environments = [
-        WorkEnvironment(use.key, use.start) for use in submitted.environments if use.key and not use.problem
-    ]
+    environments = environments_of(context, plan, submitted, _merged(context, plan))
+    if environments.waits_for is not None:
+        return Waiting(environments.waits_for)
+    if environments.problem:
+        return VerifiedChange(found, not_run=environments.problem)
     trees = Trees(
         plan.starting_commit,
         wip,
@@ -123,7 +130,7 @@ def verify(
     return _run(
         context, plan, jobs, VerifiedChange(
             found, commands, in_change=in_change, changed=changed, probes=by_task, unprobed=unprobed, sandbox=jobs.sandbox()
-        ), trees, environments, before, after,
+        ), trees, environments.lent, submitted.image, before, after,
     )  # fmt: skip
 
 
@@ -134,16 +141,17 @@ def _run(
     known: VerifiedChange,
     trees: Trees,
     environments: Collection[WorkEnvironment],
+    image: str | None,
     before: Collection[TreeFile],
     after: Collection[TreeFile],
 ) -> VerifiedChange | Waiting:
-    told = (plan.repository.full_name.casefold(), known.sandbox, *(one.key for one in environments))
+    told = (plan.repository.full_name.casefold(), known.sandbox, image or "", *(one.key for one in environments))
     memories = {
         trees.start: tree_digest(before, plan.feature.tasks_path, *told),
         trees.wip: tree_digest(after, plan.feature.tasks_path, *told),
     }
     listing = frozenset(one.path for one in (*before, *after))
-    runs = TestRuns(context, jobs, plan.repository.full_name, environments, listing)
+    runs = TestRuns(context, jobs, plan.repository.full_name, environments, image, listing)
     follow = VerificationPlan(known.commands, trees, runs.runs, seconds=context.test_seconds, memories=memories)
     if not context.services.stay_here():
         context.lease.check()
