@@ -1,6 +1,7 @@
 """Builds environments: each as a supervised job behind the wall that its borrowers have, with a way out to registries only."""
 
 import contextlib
+import errno
 import json
 import os
 import shutil
@@ -28,7 +29,7 @@ from moonmind.adapters.supervisor.egress import EgressProxy
 from moonmind.adapters.supervisor.folder import write_whole
 from moonmind.adapters.supervisor.link import URL
 from moonmind.adapters.supervisor.order import Egress, Order, Space
-from moonmind.adapters.trees import remove_tree
+from moonmind.adapters.trees import open_below, remove_tree
 from moonmind.errors import (
     AgentError,
     AgentUnknown,
@@ -59,7 +60,13 @@ _SETUP = (
     '"$shell" -ec "$command" </dev/null || exit; done'
 )
 _CERTIFICATES, _RULES = "certificates", "rules"
-_SETTINGS = (".agents", ".claude", ".codex", ".gitconfig", ".netrc", ".npmrc", ".pypirc")
+_SETTINGS = (
+    ".agents", ".aws", ".azure", ".claude", ".codex", ".cargo/config", ".cargo/config.toml", ".cargo/credentials",
+    ".cargo/credentials.toml", ".composer/auth.json", ".config/composer/auth.json", ".config/gcloud", ".config/gh", ".config/git",
+    ".config/glab-cli", ".config/pip", ".config/pypoetry/auth.toml", ".config/uv", ".docker", ".gem/credentials", ".git-credentials",
+    ".gitconfig", ".gnupg", ".gradle/gradle.properties", ".kube", ".local/share/keyrings", ".local/share/uv/credentials",
+    ".m2/settings-security.xml", ".m2/settings.xml", ".netrc", ".npmrc", ".pip", ".pnpmrc", ".pypirc", ".ssh", ".yarnrc", ".yarnrc.yml",
+)  # fmt: skip
 """What would speak to agents and tools as their user's own settings, or holds credentials, is not kept of a build's HOME."""
 _INSTALLED = frozenset({"node_modules", "__pypackages__", ".pnpm-store"})
 _HABITS: Mapping[str, str] = {
@@ -306,7 +313,7 @@ class EnvironmentBuilds:
     def _sealed(self, key: str, status: JobStatus) -> EnvironmentRecord:
         place = self._store.building(key)
         for name in _SETTINGS:
-            remove_tree(place / HOME_FOLDER / name)
+            _remove_below(place / HOME_FOLDER, name)
         noted = json.loads((place / _ORDER).read_bytes())
         build = Build.from_json(
             {**noted, "built_at": datetime.now(UTC).isoformat(), "seconds": status.facts["seconds"]}
@@ -489,6 +496,21 @@ class EnvironmentBuilds:
             except TimeoutError as error:
                 raise AgentUnknown(f"environments are held by another process ({name})") from error
             yield
+
+
+def _remove_below(home: Path, name: str) -> None:
+    """Remove a file or folder of a build's HOME. A build may have put links where its folders are: none is followed."""
+    *above, last = name.split("/")
+    try:
+        handle = open_below(home, above)
+    except OSError as error:
+        if error.errno not in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
+            raise
+        return
+    try:
+        remove_tree(Path(f"/proc/self/fd/{handle}") / last)
+    finally:
+        os.close(handle)
 
 
 def _is_installed(workspace: Path, name: str) -> bool:

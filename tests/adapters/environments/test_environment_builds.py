@@ -354,3 +354,29 @@ def test_more_than_there_is_room_for_is_not_kept(tmp_path: Path) -> None:
     status = site.built(an_order("mkdir build; head -c 3000000 /dev/urandom > build/x"))
     assert status.state is BuildState.FAILED
     assert "GiB" in status.message
+
+
+@pytest.mark.parametrize(
+    "name",
+    [".netrc", ".docker/config.json", ".ssh/id_ed25519", ".config/git/credentials", ".config/pip/pip.conf", ".config/gh/hosts.yml",
+     ".cargo/credentials.toml", ".m2/settings.xml", ".aws/credentials", ".git-credentials"],
+)  # fmt: skip
+def test_logins_that_a_setup_writes_are_not_lent(site: Site, name: str) -> None:
+    commands = (
+        f"mkdir -p $(dirname $HOME/{name}); echo login >$HOME/{name}; mkdir -p $HOME/.config/app; echo a >$HOME/.config/app/a",
+    )
+    status = site.built(an_order(*commands))
+    assert status.state is BuildState.READY, status.message
+    record = site.store.find(status.key)
+    assert record is not None
+    assert not (record.home / name).exists()
+    assert (record.home / ".config/app/a").read_text() == "a\n"
+
+
+def test_a_link_in_a_builds_home_leads_to_nothing_that_is_removed(site: Site, tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    (outside / "git").mkdir(parents=True)
+    (outside / "git/kept").write_text("x")
+    status = site.built(an_order(f"ln -s {outside} $HOME/.config; ln -s {outside} $HOME/.docker"))
+    assert status.state is BuildState.READY, status.message
+    assert (outside / "git/kept").read_text() == "x"
