@@ -120,7 +120,9 @@ class Claims(InTransaction):
     def bind(self, run_id: UUID, fence: int, host_id: UUID) -> bool:
         """Keep the run to a host, where something of its own is; return False if the claim is no longer the caller's."""
         guards = (run.c.id == run_id, run.c.fence == fence, leased)
-        return move_one(self._connection, *guards, agent_host=host_id) is not None
+        # No event tells of it, so none is numbered: the numbers of a run's events have no gaps.
+        bound = self._connection.execute(update(run).where(*guards).values(agent_host=host_id))
+        return bound.rowcount == 1
 
     def return_lease(self, run_id: UUID, fence: int) -> bool:
         """Return a claim at a clean shutdown: the run is due at once, and neither an error nor a crash is counted."""

@@ -71,7 +71,7 @@ class Building:
         return found
 
     def _is_ours(self, around: bytes) -> bool:
-        (key,) = {path.name.partition(".")[0] for path in (self.engine.team.state / "environments").glob("v1-*")}
+        (key,) = {path.name.partition(".")[0] for path in (self.engine.team.state / "environments").glob("v?-*")}
         return key.encode() in around
 
     def containers(self) -> list[str]:
@@ -84,7 +84,7 @@ class Building:
         assert_published_once(self.engine.team, run)
         until(lambda: self.processes() == [], "the end of all processes")
         assert self.containers() == []
-        (place,) = (self.engine.team.state / "environments").glob("v1-*")
+        (place,) = (self.engine.team.state / "environments").glob("v?-*")
         assert (place / "environment.json").is_file(), "one environment, and nothing beside it"
 
 
