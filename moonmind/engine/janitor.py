@@ -140,7 +140,9 @@ class Janitor:
         if run.job_key is None:
             return False
         # It may have waited for a slot that a build or another run's job holds.
-        return naming.run_of_job(run.job_key) != run.id or self._stop_job(run.id, run.job_key)
+        owner = naming.run_of_job(run.job_key)
+        others = naming.is_build(run.job_key) or owner not in (None, run.id)
+        return others or self._stop_job(run.id, run.job_key)
 
     def _stop_job(self, run_id: UUID, key: str) -> bool:
         try:

@@ -109,7 +109,21 @@ def _gone(before: Iterable[TestCase], after: CommandRun) -> tuple[str, ...]:
     lost = [case for case in before if case.id not in now]
     known = {case.id for case in before}
     broken = {case.file for case in now.values() if case.outcome is TestOutcome.ERROR and case.id not in known}
-    return tuple(case.id for case in lost if not case.file or case.file not in broken)
+    return tuple(
+        case.id for case in lost if (not case.file or case.file not in broken) and not _is_renamed(case.id, known, now)
+    )
+
+
+def _is_renamed(test: str, known: Collection[str], now: Collection[str]) -> bool:
+    """Return True for a case of a parametrised test that has as many cases now as before: these have other parameters."""
+    name, bracket, _ = test.partition("[")
+    if not bracket:
+        return False
+    return _cases(name, now) >= _cases(name, known)
+
+
+def _cases(name: str, tests: Collection[str]) -> int:
+    return sum(1 for one in tests if one.startswith(f"{name}["))
 
 
 def _fault(

@@ -1,17 +1,24 @@
 """What in a change makes its tests say less than they seem to: judged by what ran, and by what the change does to tests."""
 
+import re
 from collections.abc import Collection, Iterator
 
 from moonmind.ports.vcs import Change
 from moonmind.proof.verification.tampering import FileChange, find_tampering
 from moonmind.proof.verification.test_results import CommandRun, RunEnd, TestOutcome
-from moonmind.proof.verification.test_runners import runner_of
+from moonmind.speckit.evidence import is_test
 from moonmind.stages.apply.test_trees import Read
+from moonmind.stages.apply.verification_plan import reporting
 from moonmind.stages.apply.verification_step import VerifiedChange
 from moonmind.stages.kit.plan import Plan
 from moonmind.stages.kit.stage_results import TestFinding
 
 _MOST = 50
+_READ_BY = {
+    "Makefile": ("make",), "makefile": ("make",), "GNUmakefile": ("make",), "justfile": ("just",), "Justfile": ("just",),
+    "Taskfile.yml": ("task",), "Taskfile.yaml": ("task",), "tox.ini": ("tox",), "noxfile.py": ("nox",),
+}  # fmt: skip
+"""Files that say what these programs run."""
 """Findings that are listed."""
 _MOST_FILES = 2_000
 
@@ -26,6 +33,8 @@ def find_in(plan: Plan, verified: VerifiedChange, changes: Collection[Change], r
         for one in find_tampering(_files(changes, read), gone=gone, now_skipped=skipped, texts=texts)
     ]
     found += _without_tests(verified)
+    found += _other_commands(verified, changes)
+    found += _unknown_before(verified)
     if len(changes) > _MOST_FILES:
         words = f"more than {_MOST_FILES} files changed; not all of them were looked into"
         found.append(TestFinding("the change", words, confirms_nothing=True))
@@ -45,11 +54,33 @@ def _without_tests(verified: VerifiedChange) -> Iterator[TestFinding]:
         after, before = verified.runs[f"after-{number}"], verified.before[number - 1]
         if after.end is not RunEnd.EXITED or after.exit_code != 0 or after.report.those(TestOutcome.PASSED):
             continue
-        reports = bool(command.reports) or runner_of(command.run, command.script) is not None
+        reports = bool(command.reports) or "$MOONMIND_" in reporting(command)
         if after.report.cases:
             yield TestFinding(command.name, "all of its tests are skipped", confirms_nothing=True)
-        elif _has_tests(before) or (reports and after.report.unread):
+        elif _has_tests(before) or reports:
             yield TestFinding(command.name, "its report cannot be read, or is missing", confirms_nothing=True)
+
+
+def _other_commands(verified: VerifiedChange, changes: Collection[Change]) -> Iterator[TestFinding]:
+    """Yield the changed files that are what a command runs: it is another command then."""
+    for command in verified.commands:
+        words = set(re.findall(r"[\w./-]+", f"{command.run} {command.script}"))
+        for change in changes:
+            if change.status == "A":
+                continue
+            name = change.path.rpartition("/")[2]
+            inside = change.path if command.root == "." else change.path.removeprefix(f"{command.root}/")
+            if {inside, f"./{inside}"} & words or not words.isdisjoint(_READ_BY.get(name, ())):
+                if is_test(change.path) and inside.endswith((".py", ".js", ".ts", ".go")):
+                    continue  # a file of tests that the command names
+                yield TestFinding(change.path, f"the command `{command.name}` runs it, and it is another one now", True)
+
+
+def _unknown_before(verified: VerifiedChange) -> Iterator[TestFinding]:
+    """Yield the commands of which nobody knows what they ran before, where the change could have taken tests away."""
+    for command, before in zip(verified.commands, verified.before, strict=False):
+        if verified.changed.alters_tests and (before is None or before.end is not RunEnd.EXITED):
+            yield TestFinding(command.name, "which tests ran before this change is not known", confirms_nothing=True)
 
 
 def _has_tests(run: CommandRun | None) -> bool:

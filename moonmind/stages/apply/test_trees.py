@@ -1,5 +1,6 @@
 """The trees on which tests are run to verify a change: the new one, the old one, and mixtures of both."""
 
+import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 
@@ -11,6 +12,9 @@ from moonmind.speckit.evidence import is_test
 MOST_FILES = 500
 """Files that are put over a tree."""
 MOST_BYTES = 16 * 1024 * 1024
+_CONFIGURATION = re.compile(
+    r"(?:^|/)(?:conftest\.py|pytest\.ini|tox\.ini|setup\.cfg|pyproject\.toml|package\.json|Makefile|justfile|(?:jest|vitest)\.config\.\w+)$"
+)
 _REGULAR = frozenset({"100644", "100755"})
 
 Read = Callable[[bool, str], bytes | None]
@@ -26,15 +30,19 @@ class ChangedFiles:
     code: tuple[str, ...] = ()
     """All others."""
     added: frozenset[str] = frozenset()
+    alters_tests: bool = False
+    """The change touches or deletes tests that were there, or the configuration of tests."""
 
 
 def changed_files(changes: Iterable[Change]) -> ChangedFiles:
     """Sort the files of a change, by path."""
+    changes = tuple(changes)
     there = sorted((one for one in changes if one.status != "D" and one.new_mode in _REGULAR), key=lambda one: one.path)
     return ChangedFiles(
         tuple(one.path for one in there if is_test(one.path)),
         tuple(one.path for one in there if not is_test(one.path)),
         frozenset(one.path for one in there if one.status == "A"),
+        any(one.status != "A" and (is_test(one.path) or _CONFIGURATION.search(one.path)) for one in changes),
     )
 
 

@@ -145,7 +145,7 @@ class TestRuns:
             )
         for number, (_, content) in enumerate(found.reports[:20], 1):
             context.artifacts.save("test_report", f"{label}-{number}.xml", content, "application/xml")
-        if one.memory is not None and taken.end is RunEnd.EXITED:
+        if one.memory is not None and taken.green:  # a failure may have been the host's, or a flaky test's
             self._jobs.remember(one.memory, _STORED.dump_json(_plain(taken)))
 
     def _recall(self, one: WantedRun) -> bool:

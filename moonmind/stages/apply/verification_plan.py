@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 from moonmind.ports.vcs import TreeFile
 from moonmind.proof.verification.comparison import Comparison, Fault, compare
 from moonmind.proof.verification.test_commands import TestCommand
-from moonmind.proof.verification.test_results import CommandRun, RunEnd, TestOutcome
+from moonmind.proof.verification.test_results import CommandRun, RunEnd
 from moonmind.proof.verification.test_runners import runner_of, with_files, with_report
 from moonmind.stages.apply.test_trees import ChangedFiles, Probe
 from moonmind.stages.apply.verification_jobs import WantedRun
@@ -19,7 +19,6 @@ BEFORE_SECONDS = 300.0
 MOST_PROBES = 12
 MOST_TEST_FILES = 100
 """Files that a command is limited to."""
-_BAD = (TestOutcome.FAILED, TestOutcome.ERROR)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +89,7 @@ class VerificationPlan:
     def _first(self, number: int) -> Iterator[WantedRun]:
         command = self._commands[number - 1]
         limit = float(min(command.timeout or self._seconds, self._seconds))
-        whole = WantedRun(f"after-{number}", command, _reporting(command), self._trees.wip, limit)
+        whole = WantedRun(f"after-{number}", command, reporting(command), self._trees.wip, limit)
         yield replace(whole, memory=self._memory(self._trees.wip, whole.run, command))
         yield replace(
             whole,
@@ -103,19 +102,16 @@ class VerificationPlan:
     def _in_doubt(self, number: int) -> Iterator[WantedRun]:
         """Yield what tells a change's own failures from others'."""
         after, before = self._runs[f"after-{number}"], self._runs[f"before-{number}"]
+        (whole, old) = self._first(number)
+        # Which tests ran before has to be known also where all pass now, if the change could have taken some away.
+        matters = not after.green or self._trees.changed.alters_tests
+        if before.end is RunEnd.TIMED_OUT and after.end is RunEnd.EXITED and matters and whole.seconds > old.seconds:
+            yield replace(old, name=f"base-{number}", seconds=whole.seconds)
         if after.green:
             return
-        (whole, old) = self._first(number)
-        if before.end is RunEnd.TIMED_OUT and after.end is RunEnd.EXITED and whole.seconds > old.seconds:
-            yield replace(old, name=f"base-{number}", seconds=whole.seconds)
         if self.comparison(number).fault is Fault.OURS and after.end is RunEnd.EXITED:
-            again = self._limited(number, self._failing_files(number))
-            yield replace(whole, name=f"again-{number}", run=again or whole.run, memory=None)
-
-    def _failing_files(self, number: int) -> tuple[str, ...]:
-        cases = self._runs[f"after-{number}"].report.cases.values()
-        bad = [case for case in cases if case.outcome in _BAD]
-        return tuple(sorted({case.file for case in bad})) if bad and all(case.file for case in bad) else ()
+            # Whole: what fails only after other tests would pass alone.
+            yield replace(whole, name=f"again-{number}", memory=None)
 
     def _of_tests(self, number: int) -> Iterator[WantedRun]:
         """Yield the runs of the changed and named tests alone: on the old code, and with functions emptied."""
@@ -142,14 +138,14 @@ class VerificationPlan:
             return None
         own = [str(PurePosixPath(path).relative_to(root)) for path in inside]
         limited = with_files(command.run, runner, own, command.script)
-        return None if limited is None else _reporting(command, limited)
+        return None if limited is None else reporting(command, limited)
 
     def _memory(self, commit: str, run: str, command: TestCommand) -> str:
         told = [self._memories[commit], run, command.root, command.reports]
         return hashlib.sha256(json.dumps(told).encode()).hexdigest()
 
 
-def _reporting(command: TestCommand, limited: str | None = None) -> str:
+def reporting(command: TestCommand, limited: str | None = None) -> str:
     """Return the command, or what is limited to some files, with a report where it writes none, and its runner can."""
     run = command.run if limited is None else limited
     runner = runner_of(command.run, command.script)

@@ -10,9 +10,10 @@ from moonmind.db.unit_of_work import Database
 from moonmind.engine.dispatch_loop import DispatchLoop
 from moonmind.engine.janitor import Janitor
 from moonmind.ports.agent import JobState
+from moonmind.runs import naming
 from moonmind.runs.chain import Stage
 from moonmind.runs.machine import RunStatus, WaitingReason
-from moonmind.runs.naming import build_key, job_key, test_key
+from moonmind.runs.naming import build_key, job_key
 from tests.support.databases import HOST, event_types, everything, reach, read_run, register_host, set_columns, suspend
 from tests.support.engine_room import Clock, IdleAgent, Outbox, complaints
 from tests.support.sweeps import OTHER, build, fall_silent, watch
@@ -100,7 +101,7 @@ def test_a_run_that_should_stop_does_so_though_its_host_is_silent(
     until(lambda: outbox.of(waiter.id), "the dispatch of the run that waited for the slot")
 
 
-@pytest.mark.parametrize("job", [build_key("v1-0a1b", 1), test_key(UUID(int=7), 1, "after-1"), "no-key"])
+@pytest.mark.parametrize("job", [build_key("v1-0a1b", 1), naming.test_key(UUID(int=7), 1, "after-1")])
 def test_a_job_of_others_is_not_stopped_with_a_run_that_waited_for_its_slot(
     database: Database, janitor: Janitor, agent: IdleAgent, clock: Clock, job: str
 ) -> None:
