@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 MANY = 100
 """What a snapshot or a loop over data counts where it may stand for many assertions."""
 _MOST = 10_000
-_DEEPEST = 3
+_DEEPEST = 10
 
 
 @dataclass(slots=True)
@@ -19,11 +19,11 @@ class Asserted:
     """The functions of its file that it names, by their keys, and how many times each counts."""
 
 
-def with_helpers(functions: Mapping[str, Asserted]) -> dict[str, int]:
-    """Return how much each function asserts with what it calls, which may call others in turn, three deep."""
+def with_helpers(functions: Mapping[str, Asserted], *, generous: bool) -> dict[str, int]:
+    """Return how much each function asserts with what it calls; `generous` with what that calls in turn, too."""
     own = {name: sum(times for _, times in one.found) for name, one in functions.items()}
     counts = own
-    for _ in range(_DEEPEST):
+    for _ in range(_DEEPEST if generous else 1):
         counts = {
             name: min(_MOST, own[name] + sum(counts.get(called, 0) * times for called, times in one.calls))
             for name, one in functions.items()

@@ -80,6 +80,8 @@ class _Reading:
         self, place: _Place, functions: Mapping[str, _Place], methods: Mapping[str, str], generous: bool
     ) -> None:
         self._place = place
+        given = place.node.args
+        self._parameters = [one.arg for one in (*given.posonlyargs, *given.args, *given.kwonlyargs)]
         self._functions = functions
         self._methods = methods
         self._generous = generous
@@ -90,11 +92,9 @@ class _Reading:
         if self._place.is_test:
             for mark in self._place.marks:
                 times *= self._cases(mark)
-        arguments = self._place.node.args
-        for one in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs):
-            # A fixture of the same file asserts for the test that asks for it.
-            if one.arg in self._functions and self._place.is_test:
-                self._made.calls.append((one.arg, times))
+        if self._generous and self._place.is_test:
+            # A fixture may assert for the test that asks for it; what it checks of its own is no loss if it moves.
+            self._made.calls += [(name, times) for name in self._parameters if name in self._functions]
         self._block(self._place.node.body, min(times, MANY * MANY))
         return self._made
 
@@ -191,7 +191,7 @@ class _Reading:
     def _called(self, node: ast.AST) -> str:
         """Return the key of the function of this file that a name stands for; empty for others."""
         match node:
-            case ast.Name(id=name, ctx=ast.Load()):
+            case ast.Name(id=name, ctx=ast.Load()) if name not in self._parameters:
                 inner = f"{self._place.key}::{name}"
                 return inner if inner in self._functions else name if name in self._functions else ""
             case ast.Attribute(value=ast.Name(id="self" | "cls"), attr=name):

@@ -37,7 +37,7 @@ def assertions(path: str, content: bytes, *, generous: bool = False) -> Mapping[
     many: `generous` counts them at the most that they may stand for, else at the least.
     """
     read = _read(path, content, generous)
-    return None if read is None else _counts(*read)
+    return None if read is None else _counts(*read, generous=generous)
 
 
 def weaker_tests(path: str, before: bytes, after: bytes) -> tuple[WeakerTest, ...]:
@@ -49,7 +49,7 @@ def weaker_tests(path: str, before: bytes, after: bytes) -> tuple[WeakerTest, ..
     old, new = _read(path, before, False), _read(path, after, True)
     if old is None or new is None:
         return ()
-    counts, least = _counts(*new), _counts(*old)
+    counts, least = _counts(*new, generous=True), _counts(*old, generous=False)
     says_old = {test: _says(old[0][test]) for test in least}
     says_new = {test: _says(new[0][test]) for test in counts}
     moved = Counter[str]()
@@ -79,8 +79,8 @@ def _ending(path: str) -> str:
     return f".{path.casefold().rpartition('/')[2].rpartition('.')[2]}"
 
 
-def _counts(functions: Mapping[str, Asserted], tests: frozenset[str]) -> dict[str, int]:
-    return {name: count for name, count in with_helpers(functions).items() if name in tests}
+def _counts(functions: Mapping[str, Asserted], tests: frozenset[str], *, generous: bool) -> dict[str, int]:
+    return {name: count for name, count in with_helpers(functions, generous=generous).items() if name in tests}
 
 
 def _says(one: Asserted) -> Counter[str]:

@@ -197,6 +197,22 @@ def test_honest_changes_to_tests_of_python_are_not_found(after: str) -> None:
     assert weaker(THREE, after, "a.py") == {}
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("@pytest.fixture\ndef cart():\n    assert g()\n    return 1\n", "from tests.support import cart\n"),
+        ("@pytest.fixture\ndef cart():\n    assert g()\n    return 1\n", "def cart():\n    return made()\n"),
+        (
+            "def cart():\n    return a()\n\ndef a():\n    return b()\n\ndef b():\n    assert g()\n",
+            "def cart():\n    return a()\n\ndef a():\n    return c()\n\ndef c():\n    return b()\n\ndef b():\n    assert g()\n",
+        ),
+    ],
+)
+def test_what_prepares_a_test_may_move(before: str, after: str) -> None:
+    test = "\ndef test_a(cart):\n    assert f(cart)\n    assert cart()\n"
+    assert weaker(before + test, after + test, "a.py") == {}
+
+
 def test_a_variable_may_be_renamed_while_a_test_is_split() -> None:
     before = python("cart = make()\nassert cart.a == 1\nassert cart.b == 2")
     after = python("one = make()\nassert one.a == 1") + "def test_b():\n    two = make()\n    assert two.b == 2\n"
