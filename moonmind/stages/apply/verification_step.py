@@ -1,7 +1,7 @@
 """Verifies a change before its boxes are ticked: the repository's tests are run on it, and what they show is taken in."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import structlog
 
@@ -166,7 +166,7 @@ def _run(
         known.plan,
         known.commands,
         in_change=known.in_change,
-        comparisons=tuple(follow.comparison(number) for number in numbers),
+        comparisons=tuple(_tests_first(follow.comparison(number), known.changed) for number in numbers),
         before=tuple(follow.before(number) for number in numbers),
         runs=runs.runs,
         logs=runs.logs,
@@ -176,6 +176,13 @@ def _run(
         unprobed=known.unprobed,
         test_files=tuple(follow.test_files(number) for number in numbers),
     )
+
+
+def _tests_first(found: Comparison, changed: ChangedFiles) -> Comparison:
+    """Return the comparison of a phase that writes tests alone: that new ones fail is as it should be, before there is code."""
+    if found.fault is not Fault.OURS or found.broke or not found.failing_new or changed.code:
+        return found
+    return replace(found, fault=Fault.BEFORE, why="new tests fail, and this change has no code that they could test")
 
 
 def _commands(

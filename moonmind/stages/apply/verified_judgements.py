@@ -9,6 +9,7 @@ from moonmind.proof.verification.comparison import Fault
 from moonmind.proof.verification.test_results import CommandRun, RunEnd, TestOutcome
 from moonmind.proof.verification.verdicts import Seen, ShownTest, SuiteEvidence, TaskEvidence, decide
 from moonmind.runs.verdict import Verdict
+from moonmind.speckit.evidence import is_test
 from moonmind.stages.apply.test_findings import find_in
 from moonmind.stages.apply.test_trees import Read
 from moonmind.stages.apply.verification_facts import draft_because, verification_of
@@ -60,12 +61,15 @@ def _decided(
     probe = verified.probes.get(task.key)
     files = {file for files in verified.test_files for file in files}
     named = [file for name in (*task.targets, *task.references) for file in files if _stands_for(name, file)]
-    own = tuple(_probed(test, verified, probe) for file in sorted(files) for test in shown.get(file, ()))
+    # A task of tests alone is shown by its own: others' say nothing of these.
+    deciding = named if task.targets and all(map(is_test, task.targets)) else files
+    own = tuple(_probed(test, verified, probe) for file in sorted(deciding) for test in shown.get(file, ()))
     found = decide(
         TaskEvidence(
             judgement.verdict,
             judgement.because,
-            named=tuple(test for file in named for test in shown.get(file, ())),
+            # Tests that are written before their code fail as they should.
+            named=tuple(test for file in named for test in shown.get(file, ())) if verified.changed.code else (),
             own=own,
             unprobed=verified.unprobed.get(task.key, ""),
         ),
@@ -95,6 +99,8 @@ def _suite(verified: VerifiedChange, findings: Iterable[TestFinding]) -> SuiteEv
         for number, one in enumerate(verified.comparisons, 1)
         if one.fault is Fault.BEFORE and not verified.runs[f"after-{number}"].report.those(TestOutcome.PASSED)
     )
+    if any(one.failing_new for one in verified.comparisons) and not verified.changed.code:
+        doubts.append("new tests fail until what they test is there")
     worst = next((one for one in verified.comparisons if one.fault is verified.fault), None)
     return SuiteEvidence(verified.not_run, verified.fault, worst.why if worst is not None else "", tuple(doubts))
 

@@ -259,3 +259,41 @@ def test_lost_tests_are_run_anew(world: VerifiedWorld) -> None:
     done = world.verified()
     assert isinstance(done, Done)
     assert {one.verdict.value for one in ApplyResult.read(done.result).verdicts} == {"tested"}
+
+
+def test_tests_that_are_written_first_fail_as_they_should(world: VerifiedWorld) -> None:
+    found = world.judged({"tests/test_total.py": A_TEST}, claim=("T001",))
+    assert found.words["T001"] == "changed"
+    assert found.tests.draft == ""
+    assert "until what they test is there" in found.by_id["T001"].because
+
+
+def test_a_hollow_test_borrows_nothing_from_another(world: VerifiedWorld) -> None:
+    hollow = "def test_total():\n    assert len('a') == 1\n"
+    found = world.judged({"shop/total.py": TOTAL, "tests/test_total.py": hollow, "tests/test_more.py": A_TEST})
+    assert found.words == {"T001": "passing", "T002": "tested"}
+
+
+@pytest.mark.parametrize(
+    ("run", "file", "before", "after"),
+    [
+        ("sh run_tests.sh", "run_tests.sh", "python3 -m pytest -q\n", "exit 0\n"),
+        ("make test", "Makefile", "test:\n\tpython3 -m pytest -q\n", "test:\n\ttrue\n"),
+        ("sh ./ci/check", "ci/check", "python3 -m pytest -q\n", "true\n"),
+    ],
+)
+def test_a_command_that_the_change_replaces_confirms_nothing(
+    tmp_path: Path, run: str, file: str, before: str, after: str
+) -> None:
+    files = {**project(recipe=f"verify:\n  - run: {run}\n"), file: before}
+    found = VerifiedWorld(tmp_path, files).judged({**GOOD, file: after})
+    assert found.tests.findings[0].where == file
+    assert set(found.words.values()) == {"changed"}
+
+
+def test_other_parameters_are_no_lost_tests(tmp_path: Path) -> None:
+    test = "import pytest\n\n\n@pytest.mark.parametrize('one', {values})\ndef test_names(one):\n    assert one\n"
+    files = project(**{"tests/test_more.py": test.format(values="['a', 'b']")})
+    found = VerifiedWorld(tmp_path, files).judged({**GOOD, "tests/test_more.py": test.format(values="['c', 'd', 'e']")})
+    assert [one for one in found.tests.findings if one.confirms_nothing] == []
+    assert found.words["T002"] == "tested"

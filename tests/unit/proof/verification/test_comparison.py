@@ -120,6 +120,16 @@ def test_a_file_that_cannot_be_loaded_makes_no_other_test_gone() -> None:
     assert compare(GREEN, run(1, c0=E)).gone == ("a1", "b1")
 
 
+@pytest.mark.parametrize(
+    ("after", "gone"),
+    [(["a[3]", "a[4]"], ()), (["a[3]", "a[4]", "a[5]"], ()), (["a[3]"], ("a[1]", "a[2]")), (["b"], ("a[1]", "a[2]"))],
+)
+def test_a_parametrised_test_is_gone_where_it_has_fewer_cases(after: list[str], gone: tuple[str, ...]) -> None:
+    before: dict[str, Any] = {"a[1]": P, "a[2]": P}
+    now: dict[str, Any] = dict.fromkeys(after, P)
+    assert compare(run(**before), run(**now)).gone == gone
+
+
 def test_the_words_name_some_tests_and_count_the_rest() -> None:
     before: dict[str, Any] = {f"a{number}": P for number in range(9)}
     after: dict[str, Any] = dict.fromkeys(before, F)
