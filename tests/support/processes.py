@@ -127,13 +127,16 @@ def processes_of(text: str) -> list[str]:
 def argv_with(text: str) -> list[str]:
     """List the processes that have this text in their arguments."""
     found = []
-    for place in Path("/proc").glob("[0-9]*/cmdline"):
+    # Not by a glob, which asks of each file whether it is there, and fails for one whose process ends just then.
+    for place in Path("/proc").iterdir():
+        if not place.name.isdecimal():
+            continue
         try:
-            words = place.read_bytes()
+            words = (place / "cmdline").read_bytes()
         except OSError:
             continue  # it ended while we looked
         if text.encode() in words:
-            found.append(place.parent.name)
+            found.append(place.name)
     return found
 
 
