@@ -48,6 +48,8 @@ class Team:
             "MOONMIND_LOCAL_REPOS": str(self.repositories),
             "MOONMIND_LOG_FORMAT": "json",
             "MOONMIND_SANDBOX": "none",
+            # Most of these tests are about something else; those of verification turn it on.
+            "MOONMIND_VERIFICATION": "off",
             # Short where a test would wait: the paces are settings, their effect is the same.
             "MOONMIND_SWEEP_SECONDS": "0.5",
             **settings,
