@@ -77,7 +77,7 @@ def look_first(tests: Verification) -> list[str]:
 
 
 def block(tests: Verification, detail: Detail) -> str:
-    """Say of each command what came of it, where it comes from, and whether anything broke; empty where none ran."""
+    """Return what came of each command, where it comes from, and whether anything broke; empty where none ran."""
     if not tests.commands:
         return ""
     place = {"": "", "none": "; run without a sandbox", "codex": "; run in Codex's own sandbox"}.get(

@@ -84,7 +84,7 @@ def prepare(context: StageContext, plan: Plan, job: SubmitJob) -> Prepared:
                 _keep_log(context, order.environment, status, since=waited_for)
                 uses.append(_use(order, status))
             case BuildState.FAILED:
-                # One that the agent's own change broke is for the agent to mend.
+                # One that the agent's own change broke is for the agent to fix.
                 uses.append(_without(context, order, status, ends=found.declared and job.before.rebuilt is None))
             case _ if status.job is not None:
                 waits_for.append(status.job)
