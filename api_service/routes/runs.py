@@ -128,6 +128,28 @@ def retry_run(run_id: RunId, runs: Runs, actor: Actor, body: wire.RetryRun | Non
 
 
 @router.post(
+    "/{run_id}/accept",
+    status_code=202,
+    operation_id="acceptTasks",
+    response_model=wire.SpecWorkflowRun,
+    responses=refusals(403, 404, 409, 422),
+)
+def accept_tasks(
+    run_id: RunId,
+    response: Response,
+    request: Request,
+    runs: Runs,
+    actor: Actor,
+    body: wire.AcceptTasks,
+    idempotency_key: IdempotencyKey = None,
+) -> wire.SpecWorkflowRun:
+    """Tick boxes of an ended run's phase in the caller's name; returns the run of kind `ticks` that does it."""
+    run = runs.accept(run_id, body, idempotency_key=idempotency_key, actor=actor)
+    response.headers["Location"] = f"{request.url.path.rsplit('/', 2)[0]}/{run.id}"
+    return run
+
+
+@router.post(
     "/{run_id}/cancel",
     status_code=202,
     operation_id="cancelRun",

@@ -247,6 +247,26 @@ def retry(
 
 
 @app.command()
+def accept(
+    run: RunId,
+    tasks: Annotated[list[str], typer.Argument(metavar="TASK...", help="Ids of its tasks, such as T012.")],
+    why: Annotated[
+        str,
+        typer.Option(metavar="REASON", help="Why they are taken as done; shown in the pull request with your name."),
+    ],
+    watch: Watch = False,
+    json: Json = False,
+) -> None:
+    """Tick tasks of an ended run that its evidence left open, in your name.
+
+    Adds a commit to the feature's pull request, or opens one.
+    """
+    from moonmind.cli import run_commands as steer
+
+    raise typer.Exit(steer.accept(run, tasks, why=why, watch=watch, printer=_printer(json)))
+
+
+@app.command()
 def answer(
     run: RunId,
     choice: Annotated[

@@ -199,6 +199,15 @@ def retry(
         return started(container, retried, watch=watch, printer=printer)
 
 
+def accept(run: str, tasks: Sequence[str], *, why: str, watch: bool, printer: Printer) -> int:
+    """Start the run that ticks tasks of an ended run in the name of whoever calls."""
+    ids = [one.strip() for text in tasks for one in text.split(",") if one.strip()]
+    body = _body(wire.AcceptTasks, tasks=ids, reason=why)
+    with connected_to_existing() as container:
+        ticking = container.runs.accept(find_run(container.runs, run), body, actor=own_name())
+        return started(container, ticking, watch=watch, printer=printer)
+
+
 def cancel(run: str, *, printer: Printer) -> int:
     """Ask a run to stop."""
     with connected_to_existing() as container:

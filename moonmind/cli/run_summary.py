@@ -11,6 +11,7 @@ from rich.text import Text
 from moonmind.cli.follow import Source
 from moonmind.cli.terminal_text import one_line
 from moonmind.cli.verification_display import results
+from moonmind.runs.naming import accept_command
 from moonmind.runs.verdict import Verdict, current_word
 from moonmind.settings import Settings
 from moonmind.wire import SpecWorkflowRun
@@ -53,8 +54,10 @@ def unticked(run: SpecWorkflowRun, path: str, report: Mapping[str, Any]) -> Iter
         because = one_line(str(each.get("because", ""))) or "no reason was given"
         said = one_line(str(each.get("said") or ""))
         held = one_line(str(each.get("held") or ""))
-        words = (f"; held back: {held}" if held else "") + (f" (the agent: {said})" if said else "")
+        words = (f"; {held}" if held else "") + (f" (the agent: {said})" if said else "")
         yield Text(f"  {one_line(str(each.get('id')))}  {one_line(verdicts[_key(each)])}: {because}{words}")
+    if waiting := [str(each.get("id")) for each in left if each.get("held")]:
+        yield Text.assemble(("  if they are done, tick them in your name: ", "dim"), accept_command(run.id, waiting))
     yield Text(f"  more in the artifact {path}, and in `moonmind logs {str(run.id)[:8]}`", "dim")
 
 

@@ -13,10 +13,12 @@ from moonmind.runs.machine import Outcome
 
 @dataclass(frozen=True, slots=True)
 class StartingPoint:
-    """What a run works on and from: its feature's path, and the commit that its change starts at."""
+    """What a run works on and from: its feature's path, the commit that its change starts at, and its tasks."""
 
     feature_key: str
     commit: str
+    tasks: tuple[str, ...] = ()
+    """The ids of the phase's spec tasks: those that it is to do, then those that are left for people."""
 
 
 @dataclass(frozen=True, slots=True)

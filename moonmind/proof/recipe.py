@@ -240,7 +240,7 @@ class PolicyRecipe(_Strict):
 
     tick: Tick | None = Field(
         None,
-        description="The least evidence that ticks a task's box: tested, passing, changed or claimed, which is the default.",
+        description="The least evidence that ticks a task's box: tested, passing, changed (the default) or claimed.",
     )
 
 

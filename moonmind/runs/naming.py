@@ -3,6 +3,7 @@
 import hashlib
 import re
 import unicodedata
+from collections.abc import Iterable
 from uuid import UUID
 
 from moonmind.errors import InvalidRequest
@@ -125,3 +126,13 @@ def is_test_job(key: str) -> bool:
 def run_ref(run_id: UUID, name: str) -> str:
     """Name a ref that keeps a run's objects alive in the mirror: `start` or `wip`."""
     return f"refs/moonmind/runs/{run_id}/{name}"
+
+
+_PLAIN_TASK = re.compile(r"[A-Za-z0-9][\w.-]{0,39}", re.ASCII)
+_MOST_NAMED = 20
+
+
+def accept_command(run_id: UUID, tasks: Iterable[str]) -> str:
+    """Return the command that ticks tasks of a run in the name of whoever types it; ids that a shell could misread are left out."""
+    named = [one for one in tasks if _PLAIN_TASK.fullmatch(one)] or ["TASK"]
+    return f'moonmind accept {str(run_id)[:8]} {" ".join(named[:_MOST_NAMED])} --why "REASON"'

@@ -26,6 +26,11 @@ class Change:
 
 CHANGES: tuple[Change, ...] = (
     Change(
+        "accept-claimed",
+        "A task for which there is only the agent's word is no longer ticked: `moonmind accept` ticks it in your name, and "
+        "policy.tick: claimed in .moonmind.yml ticks such tasks as before.",
+    ),
+    Change(
         "verification",
         "The repository's tests are run on an agent's change before boxes are ticked (by verify in .moonmind.yml, or what the build "
         "files show): a change that breaks them goes back to its agent once, and then opens a draft; MOONMIND_VERIFICATION=off runs "

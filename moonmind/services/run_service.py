@@ -36,6 +36,8 @@ from moonmind.services import answer_check, run_views
 from moonmind.services.forced_start import left_for
 from moonmind.services.listing_cursor import read_cursor, write_cursor
 
+_NAMED_TASKS = 20
+
 
 @dataclass(frozen=True, slots=True)
 class ArtifactContent:
@@ -124,6 +126,39 @@ class RunService:
         self._notifier.notify(run)
         # Shown as it was created, without another look: the first worker is about to read the same rows.
         return run_views.run_view(run, attempts, patches, None, stages=self._stages, now=run.created_at)
+
+    def accept(
+        self, run_id: UUID, body: wire.AcceptTasks, *, idempotency_key: str | None = None, actor: str | None = None
+    ) -> wire.SpecWorkflowRun:
+        """Start the run that ticks tasks of an ended run, in the name of `actor`.
+
+        Raises NotFound, RunActive while the run goes on, InvalidRequest for tasks that it was not given, and what `create` raises.
+        """
+        with self._database.read() as uow:
+            run = _found(uow.runs.get(run_id), run_id)
+            outputs = uow.attempts.results(run.id)
+        if not run.status.terminal:
+            raise RunActive(
+                f"run {run.id} is still at work on these tasks; its verdicts are not final",
+                run_id=str(run.id),
+                remediation="Accept them once it has ended.",
+            )
+        start = self._stages[FIRST].starting_point(outputs.get(FIRST, {}))
+        if start is None:
+            raise InvalidRequest(
+                f"run {run.id} chose no tasks, so there is none to accept",
+                remediation="Use `moonmind reconcile` to tick what is there already.",
+            )
+        if unknown := [one for one in body.tasks if one not in start.tasks]:
+            named = ", ".join(start.tasks[:_NAMED_TASKS]) + (" ..." if len(start.tasks) > _NAMED_TASKS else "")
+            raise InvalidRequest(
+                f"{', '.join(unknown[:_NAMED_TASKS])}: run {run.id} has no such task; its tasks are {named}",
+                field="tasks",
+                remediation="Name tasks of the run by their ids, each by its own.",
+            )
+        select = wire.Select(tasks=list(dict.fromkeys(body.tasks)), commit=start.commit, why=body.reason)
+        asked = wire.CreateRun(repository=run.repository, feature_key=start.feature_key, kind=TICKS, select=select)
+        return self.create(asked, idempotency_key=idempotency_key, actor=actor)
 
     def _by_idempotency_key(self, key: str, digest: str) -> wire.SpecWorkflowRun | None:
         with self._database.read() as uow:

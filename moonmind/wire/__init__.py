@@ -30,11 +30,12 @@ from moonmind.wire.public_run import (
 )
 from moonmind.wire.public_token import ApiToken, NewApiToken
 from moonmind.wire.readiness import CheckResult, Health, Readiness
-from moonmind.wire.requests import FINGERPRINT, AcceptFindings, AnswerRun, CreateRun, RetryRun, Select
+from moonmind.wire.requests import FINGERPRINT, AcceptFindings, AcceptTasks, AnswerRun, CreateRun, RetryRun, Select
 
 __all__ = [
     "FINGERPRINT",
     "AcceptFindings",
+    "AcceptTasks",
     "AnswerRun",
     "ApiToken",
     "Attention",

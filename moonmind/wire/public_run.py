@@ -131,6 +131,7 @@ class Selected(WireModel):
     tasks: list[str] = Field(default_factory=list)
     skip: list[str] = Field(default_factory=list)
     commit: str | None = None
+    why: str | None = None
 
 
 class SpecWorkflowRun(WireModel):

@@ -91,6 +91,8 @@ class Select(_Request):
     """Ids and ranges to leave out."""
     commit: CommitName | None = None
     """With the kind `ticks`: where the tasks were looked at; none is ticked whose text is another one by now."""
+    why: Annotated[Text, Field(min_length=1, max_length=WHY_LENGTH)] | None = None
+    """With the kind `ticks`: why the tasks are taken as done; named with the person in the pull request."""
 
     @field_validator("phase", "story", "tasks", "skip")
     @classmethod
@@ -133,7 +135,18 @@ class CreateRun(_Request):
     def _compared(self) -> Self:
         if self.select is not None and self.select.commit and not (self.kind == TICKS and self.select.tasks):
             raise ValueError("select.commit goes with select.tasks and the kind ticks")
+        if self.select is not None and self.select.why and self.kind != TICKS:
+            raise ValueError("select.why goes with the kind ticks")
         return self
+
+
+class AcceptTasks(_Request):
+    """Tick boxes of an ended run's phase as the person who asks for it."""
+
+    tasks: Annotated[list[SelectedText], Field(min_length=1, max_length=SELECTED)]
+    """Their ids, as the run's verdicts name them."""
+    reason: Annotated[Text, Field(min_length=1, max_length=WHY_LENGTH)]
+    """Why they are taken as done; kept with the run that ticks them, and named in the pull request."""
 
 
 class AcceptFindings(_Request):

@@ -157,7 +157,7 @@ def _verified(
     """Judge the tasks by the change, then by its tests; an outcome comes back while these run, or where they send it back."""
     read = _reader(context, plan, wip)
     by_change, tree = _judge(context, plan, patch, wip, submitted.report)
-    if (error := no_progress.refusal(plan, patch, by_change, read, patch_path)) is not None:
+    if (error := no_progress.refusal(plan, patch, by_change, read, patch_path, context.run.id)) is not None:
         return _Judged(by_change, error=error)
     recipe = verification_step.recipe_of(context, plan)
     changes = [change for change in patch.changes if change.path != plan.feature.tasks_path]
@@ -169,7 +169,7 @@ def _verified(
         _end_tests(context)
         return _asked_again(submitted, patch_path, context.redactor.text(note_for_agent(verified)))
     judgements, tests = decided(plan, by_change, verified, changes, read, recipe)
-    return _Judged(judgements, tests, no_progress.refusal(plan, patch, judgements, read, patch_path))
+    return _Judged(judgements, tests, no_progress.refusal(plan, patch, judgements, read, patch_path, context.run.id))
 
 
 def list_taken_work(context: StageContext) -> Mapping[str, Any]:

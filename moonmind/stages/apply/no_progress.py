@@ -1,6 +1,7 @@
 """A change that ticks nothing: whether it is worth a pull request all the same, and what a person can do."""
 
 from collections.abc import Callable, Iterable, Sequence
+from uuid import UUID
 
 from moonmind.errors import NoProgress
 from moonmind.ports.vcs import Change
@@ -18,6 +19,7 @@ def refusal(
     judgements: Sequence[Judgement],
     read: Callable[[bool, str], bytes | None],
     patch_path: str | None,
+    run_id: UUID,
 ) -> NoProgress | None:
     """Return the error of a change that ticks nothing and holds nothing that counts; None where it may be published.
 
@@ -27,7 +29,7 @@ def refusal(
         return None
     if effects.counts_anywhere(outside_specs(patch.changes, plan.feature.path), patch.sizes, read):
         return None
-    return no_progress_error(plan, judgements, kept=patch_path, helps=RetryHelps.WITH_NOTES)
+    return no_progress_error(plan, judgements, run_id, kept=patch_path, helps=RetryHelps.WITH_NOTES)
 
 
 def outside_specs(changes: Iterable[Change], feature: str) -> list[Change]:

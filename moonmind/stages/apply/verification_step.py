@@ -74,10 +74,14 @@ def _merged(context: StageContext, plan: Plan) -> str:
     return context.vcs.branches(plan.repository.full_name).get(plan.base, plan.starting_commit)
 
 
+def asked_evidence(recipe: RecipeFile | None) -> Tick | None:
+    """Return the least evidence that the repository asks for to tick a box; None where it asks for none."""
+    return recipe.policy.tick if recipe is not None and recipe.policy is not None else None
+
+
 def least_evidence(recipe: RecipeFile | None) -> Tick:
     """Return the least evidence that ticks a box."""
-    asked = recipe.policy.tick if recipe is not None and recipe.policy is not None else None
-    return asked if asked is not None else Tick.CLAIMED
+    return asked_evidence(recipe) or Tick.CHANGED
 
 
 def verify(

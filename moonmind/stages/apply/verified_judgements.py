@@ -13,10 +13,11 @@ from moonmind.speckit.evidence import is_test
 from moonmind.stages.apply.test_findings import find_in
 from moonmind.stages.apply.test_trees import Read
 from moonmind.stages.apply.verification_facts import draft_because, verification_of
-from moonmind.stages.apply.verification_step import VerifiedChange, least_evidence
+from moonmind.stages.apply.verification_step import VerifiedChange, asked_evidence, least_evidence
 from moonmind.stages.kit.plan import Plan, PlanTask
 from moonmind.stages.kit.stage_results import Judgement, TestEvidence, TestFinding, Verification
 
+NOTHING_SHOWS_IT = "the agent's word alone ticks no box"
 _MOST_TESTS = 10
 _SEEN: Mapping[TestOutcome, Seen] = {
     TestOutcome.PASSED: Seen.PASSED,
@@ -46,8 +47,7 @@ def decided(
     suite = _suite(verified, findings)
     shown = _shown_tests(verified)
     tasks = {task.key: task for task in plan.tasks}
-    least = least_evidence(recipe)
-    judged = tuple(_held(_decided(one, tasks[one.key], verified, suite, shown), least) for one in by_files)
+    judged = tuple(_held(_decided(one, tasks[one.key], verified, suite, shown), recipe) for one in by_files)
     return judged, verification_of(verified, findings, draft_because(verified))
 
 
@@ -79,11 +79,13 @@ def _decided(
     return replace(judgement, verdict=found.verdict, because=found.because, tests=evidence[:_MOST_TESTS])
 
 
-def _held(judgement: Judgement, least: Tick) -> Judgement:
-    """Return the judgement with its box held back where the repository asks for more evidence."""
-    wanted = _LEAST[least]
+def _held(judgement: Judgement, recipe: RecipeFile | None) -> Judgement:
+    """Return the judgement with its box held back where more evidence is needed to tick it."""
+    asked, wanted = asked_evidence(recipe), _LEAST[least_evidence(recipe)]
     if judgement.verdict not in _STRENGTH or _STRENGTH.index(judgement.verdict) >= _STRENGTH.index(wanted):
         return judgement
+    if asked is None:
+        return replace(judgement, held=NOTHING_SHOWS_IT)
     return replace(judgement, held=f"the repository ticks only what is {wanted.value} or more (policy.tick)")
 
 

@@ -324,7 +324,8 @@ def starting_point(outputs: Mapping[str, Any]) -> StartingPoint | None:
     """Return what a plan is about; None where the outputs give the reason for having none."""
     if any(outputs.get(name) is None for name in ("featureKey", "startingCommit", "branchName", "tasks")):
         return None
-    return StartingPoint(outputs["featureKey"], outputs["startingCommit"])
+    tasks = (*(str(task["id"]) for task in outputs["tasks"]), *map(str, outputs.get("leftForPeople") or ()))
+    return StartingPoint(outputs["featureKey"], outputs["startingCommit"], tasks)
 
 
 def mirrored_repository(outputs: Mapping[Stage, Mapping[str, Any]]) -> str | None:

@@ -63,8 +63,8 @@ def run(context: StageContext) -> Outcome:
     context.lease.check()
     context.agent.forget(str(context.run.id))
     context.vcs.close_workspace(plan.repository.full_name, context.run.id)
-    if not applied.ticked:
-        return Failed(no_progress_error(plan, applied.verdicts, helps=RetryHelps.NEVER).info())
+    if not applied.ticked and not any(item.held for item in applied.verdicts):
+        return Failed(no_progress_error(plan, applied.verdicts, context.run.id, helps=RetryHelps.NEVER).info())
     return Done(totals)
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from urllib.parse import quote
 from uuid import UUID
 
+from moonmind.runs.naming import accept_command
 from moonmind.runs.verdict import Verdict
 from moonmind.stages.kit import verification_text
 from moonmind.stages.kit.harmless_text import as_code, inert, markdown, markdown_with_code, one_line
@@ -17,10 +18,7 @@ DRAFT_BEFORE = "This pull request is a draft already, and stays one until a pers
 NO_DRAFT = (
     "This pull request is not marked as a draft: it was open before this was found, or its repository has no drafts."
 )
-HELD_BACK = (
-    "**Held back, since the repository asks for more (`policy.tick`).** To tick a box, add a test that shows the task, or set "
-    "the box on this branch:"
-)
+HELD_BACK = "**Not ticked, since too little shows them:**"
 SCRIPTED = "**Scripted: a script stood in for a coding agent here, and no model was asked.**"
 NO_SANDBOX = "**No sandbox: nothing kept what the agent started from other files of its machine, or from the network.**"
 SECTION_LENGTH = 24_000
@@ -137,7 +135,7 @@ def _parts(
     yield _sources(plan, files_url)
     yield _look_first(plan, applied)
     yield verification_text.block(tests, length.tests) if tests is not None else ""
-    yield from _judged(plan, applied, length)
+    yield from _judged(plan, applied, run_id, length)
     yield from _agents_words(applied, length)
     if plan.independent_test:
         yield f"**Independent test:** {markdown_with_code(plan.independent_test, 600)}"
@@ -171,7 +169,7 @@ def _look_first(plan: Plan, applied: ApplyResult) -> str:
     return "\n".join(["**Look here first:**", *lines]) if lines else ""
 
 
-def _judged(plan: Plan, applied: ApplyResult, length: _Length) -> Iterable[str]:
+def _judged(plan: Plan, applied: ApplyResult, run_id: UUID, length: _Length) -> Iterable[str]:
     """Yield the tasks with their verdicts, then what is not ticked, and what is not shown."""
     judgements = applied.verdicts
     claimed = [item for item in judgements if item.ticks and item.verdict is Verdict.CLAIMED]
@@ -185,6 +183,7 @@ def _judged(plan: Plan, applied: ApplyResult, length: _Length) -> Iterable[str]:
         yield f"**Left open:** {_ids(item.id for item in missing)}"
     if held := verification_text.held_back(judgements, _SHOWN_NOTES):
         yield "\n".join([HELD_BACK, *(f"- {line}" for line in held)])
+        yield f"If they are done, tick them in your name: {as_code(accept_command(run_id, [item.id for item in judgements if item.held]))}"
     if applied.tests is not None and (lines := verification_text.not_shown(applied.tests, judgements, length.tests)):
         yield "\n".join(["**Not shown:**", *(f"- {line}" for line in lines)])
 

@@ -40,7 +40,7 @@ def error_of(context: StageContext, plan: Plan, captured: Captured, report: str)
         Judgement(task.id, task.line, Verdict.OPEN, _because(task, word), said=word.reasons.get(task.id, ""))
         for task in tasks
     ]
-    error = no_progress_error(plan, judged)
+    error = no_progress_error(plan, judged, context.run.id)
     error.message = f"{error.message} {nothing}" + ("" if any(one.said for one in judged) else _said(report))
     return error
 

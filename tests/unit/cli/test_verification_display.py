@@ -104,5 +104,6 @@ def test_what_ran_nothing_says_why_and_a_draft_says_so_first(
     assert moonmind("show", "1111") == 0
     out = capsys.readouterr().out
     assert "\ndraft: nobody knows\n\nno test was run: no command was found\n  tests/a.py: asserts less\n" in out
-    assert "left open: 2 of 3 tasks\n  T002  passing: b.py; held back: the repository asks for tested\n" in out
+    assert "left open: 2 of 3 tasks\n  T002  passing: b.py; the repository asks for tested\n" in out
     assert "on the agent's word alone" not in out
+    assert 'tick them in your name: moonmind accept 11111111 T002 T003 --why "REASON"' in out

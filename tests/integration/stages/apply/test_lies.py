@@ -122,11 +122,13 @@ def test_a_lie_gets_no_tick_and_the_reason_is_said(told: tuple[Plan, dict[str, A
 def test_what_was_done_in_the_same_run_is_ticked(told: tuple[Plan, dict[str, Any]]) -> None:
     verdicts = [item["verdict"] for item in told[1]["verdicts"][len(LIES) :]]
     assert verdicts == [verdict for _, verdict in HONEST.values()]
-    assert len(told[1]["ticked"]) == len(HONEST)
+    # The agent's word alone ticks no box.
+    assert len(told[1]["ticked"]) == len(HONEST) - verdicts.count("claimed") == 2
 
 
 def test_the_pull_request_says_it_and_stays_within_its_words(told: tuple[Plan, dict[str, Any]]) -> None:
     plan, applied = told
     text = pull_request_text.section(plan, ApplyResult.read(applied), UUID(int=1))
-    assert f"{len(HONEST)} of {len(LIES) + len(HONEST)} tasks ticked (1 on the agent's word alone)" in text
+    assert f"{len(HONEST) - 1} of {len(LIES) + len(HONEST)} tasks ticked in" in text
+    assert "**Not ticked, since too little shows them:**" in text
     assert "proven" not in json.dumps(applied) + text
