@@ -12,6 +12,7 @@ import pytest
 
 from moonmind.runtime import server_file
 from moonmind.settings import ambient_environment
+from tests.support.processes import each_process
 
 pytestmark = [pytest.mark.sqlite, pytest.mark.slow]
 
@@ -53,7 +54,7 @@ def succeeded(work: Path, environment: dict[str, str]) -> dict[str, Any]:
 def servers_in(folder: Path) -> list[str]:
     """List the processes whose working directory is the demo's folder: the child, and nothing else."""
     found = []
-    for process in Path("/proc").glob("[0-9]*"):
+    for process in each_process():
         try:
             if (process / "cwd").readlink() == folder:
                 found.append((process / "cmdline").read_text())
@@ -101,7 +102,7 @@ def test_a_demo_goes_on_with_the_run_of_one_that_was_killed(tmp_path: Path, envi
 def _players(home: Path) -> list[str]:
     """List the processes that name this test's folder in their arguments."""
     found = []
-    for process in Path("/proc").glob("[0-9]*"):
+    for process in each_process():
         try:
             words = (process / "cmdline").read_text()
         except OSError:

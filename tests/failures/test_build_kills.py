@@ -15,7 +15,7 @@ from tests.support import git_repos
 from tests.support.docker_engine import DockerEngine
 from tests.support.engines import Engine, assert_published_once
 from tests.support.plain_wall import require_walls
-from tests.support.processes import alive
+from tests.support.processes import marked_with
 from tests.support.waiting import until
 
 WALLS = ["bubblewrap", pytest.param("docker", marks=[pytest.mark.docker, pytest.mark.full])]
@@ -59,20 +59,8 @@ class Building:
 
     def processes(self) -> list[int]:
         """List the processes of builds, behind the wall or before it."""
-        found = []
-        for entry in Path("/proc").iterdir():
-            if entry.name.isdigit() and int(entry.name) != os.getpid():
-                try:
-                    around = (entry / "environ").read_bytes()
-                except OSError:
-                    continue
-                if b"MOONMIND_JOB=" in around and self._is_ours(around) and alive(int(entry.name)):
-                    found.append(int(entry.name))
-        return found
-
-    def _is_ours(self, around: bytes) -> bool:
         (key,) = {path.name.partition(".")[0] for path in (self.engine.team.state / "environments").glob("v?-*")}
-        return key.encode() in around
+        return marked_with(key)
 
     def containers(self) -> list[str]:
         """List the containers of builds, whatever their state."""

@@ -19,7 +19,7 @@ from tests.support.engines import (
     attempts,
     engine_of,
 )
-from tests.support.processes import alive, inner_pid, start_time
+from tests.support.processes import alive, inner_pid, marked_with, start_time
 from tests.support.responses_server import ResponsesServer
 from tests.support.waiting import until
 
@@ -75,20 +75,6 @@ def scene(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Scene]:
         yield make
 
 
-def marked(run_id: str) -> set[int]:
-    """List every process that carries a job of the run in its environment."""
-    found = set()
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                variables = (entry / "environ").read_bytes().split(b"\0")
-            except OSError:
-                continue
-            if any(each.startswith(b"MOONMIND_JOB=") and run_id.encode() in each for each in variables):
-                found.add(int(entry.name))
-    return {pid for pid in found if alive(pid)}
-
-
 def threads(server: ResponsesServer) -> list[str]:
     return sorted({each["conversation"] for each in server.requests() if "turn" in each})
 
@@ -118,7 +104,7 @@ def succeeded(engine: Engine, server: ResponsesServer, run_id: str, requests: in
     assert b"- [x] T001" in tree["specs/001-greeting/tasks.md"]
     assert threads(server) == [run["codexTaskId"]]
     assert asked(server) == requests
-    assert marked(run_id) == set()
+    assert marked_with(run_id) == []
     return run
 
 
@@ -159,9 +145,9 @@ def test_codex_outlives_a_kill_while_it_thinks(scene: Scene, tmp_path: Path) -> 
     until(lambda: asked(server) == 1, "the model's turn")
     handle = until(lambda: engine.team.handle(run_id), "the agent")
     agent, started = handle["agent_pid"], str(handle["agent_started"])
-    assert agent in marked(run_id)
+    assert agent in marked_with(run_id)
     assert holders_of_the_key(engine) == []
-    for pid in {*marked(run_id), handle["pid"]}:
+    for pid in {*marked_with(run_id), handle["pid"]}:
         assert KEY.encode() not in Path(f"/proc/{pid}/environ").read_bytes()
         assert KEY.encode() not in Path(f"/proc/{pid}/cmdline").read_bytes()
     first.kill()
@@ -217,14 +203,14 @@ def test_a_cancel_while_codex_works_leaves_no_process_and_keeps_its_patch(scene:
     run_id = engine.team.create(REPOSITORY)
     until(lambda: pids.exists() and pids.read_text().strip(), "a command of the agent")
     # The agent may count processes of its own.
-    left = next(pid for pid in marked(run_id) if inner_pid(pid) == pids.read_text().strip())
+    left = next(pid for pid in marked_with(run_id) if inner_pid(pid) == pids.read_text().strip())
     handle = engine.team.handle(run_id)
     assert handle is not None
-    assert {left, handle["agent_pid"]} <= marked(run_id)
+    assert {left, handle["agent_pid"]} <= set(marked_with(run_id))
     assert engine.team.post(f"/{run_id}/cancel").status_code == 202
     run = engine.team.finish(run_id)
     assert (run["status"], run["modelCalls"]) == ("cancelled", 2)
-    assert marked(run_id) == set()
+    assert marked_with(run_id) == []
     assert not [pid for pid in (left, handle["agent_pid"], handle["pid"]) if alive(pid)]
     kept = [each for each in run["artifacts"] if each["artifactType"] == "codex_patch"]
     assert b"+Half" in (engine.team.artifacts(run_id) / kept[-1]["path"]).read_bytes()

@@ -14,6 +14,7 @@ from tests.support import git_repos
 from tests.support.docker_engine import DockerEngine
 from tests.support.engines import Engine, assert_published_once
 from tests.support.plain_wall import require_walls
+from tests.support.processes import marked_with
 from tests.support.waiting import until
 
 WALLS = ["bubblewrap", pytest.param("docker", marks=[pytest.mark.docker, pytest.mark.full])]
@@ -77,16 +78,7 @@ class Verifying:
 
     def processes(self) -> list[int]:
         """List the processes of the run's tests, behind the wall or before it."""
-        found = []
-        for entry in Path("/proc").iterdir():
-            if entry.name.isdigit() and int(entry.name) != os.getpid():
-                try:
-                    around = (entry / "environ").read_bytes()
-                except OSError:
-                    continue
-                if f"{self.run_id}/verify-".encode() in around:
-                    found.append(int(entry.name))
-        return found
+        return marked_with(f"{self.run_id}/verify-")
 
     def containers(self) -> list[str]:
         marks = self.docker.docker("ps", "--all", "--format", '{{.Label "moonmind.job"}}') if self.docker else ""

@@ -13,7 +13,7 @@ from moonmind.adapters.supervisor import kernel
 from tests.support.docker_engine import DockerEngine
 from tests.support.engines import Engine, assert_published_once, attempts
 from tests.support.plain_wall import require_walls
-from tests.support.processes import alive
+from tests.support.processes import marked_with
 from tests.support.waiting import until
 
 WALLS = ["bubblewrap", pytest.param("docker", marks=[pytest.mark.docker, pytest.mark.full])]
@@ -47,16 +47,7 @@ class Walled:
 
     def at_work(self) -> list[int]:
         """List the processes of the run's jobs, behind the wall or before it."""
-        found = []
-        for entry in Path("/proc").iterdir():
-            if entry.name.isdigit() and int(entry.name) != os.getpid():
-                try:
-                    around = (entry / "environ").read_bytes()
-                except OSError:
-                    continue
-                if self.run_id.encode() in around and b"MOONMIND_JOB" in around and alive(int(entry.name)):
-                    found.append(int(entry.name))
-        return found
+        return marked_with(self.run_id)
 
     def done(self) -> dict[str, Any]:
         run = self.engine.team.succeed(self.run_id)

@@ -18,7 +18,7 @@ from moonmind.adapters.agents.supervised_agent import SupervisedAgent
 from moonmind.adapters.jobs.job_timing import JobTiming
 from moonmind.adapters.sandbox_choice import set_to
 from moonmind.ports.agent import AgentJob, Brief, BriefTask, JobLimits, JobState, JobStatus
-from tests.support.processes import inner_pid
+from tests.support.processes import each_process, inner_pid
 from tests.support.responses_server import ResponsesServer
 from tests.support.waiting import until
 
@@ -120,11 +120,11 @@ class Scene(ABC):
     def processes(self) -> set[int]:
         """List every process, ours or the agent's, that carries this scene in its environment."""
         found = set()
-        for entry in Path("/proc").iterdir():
-            if entry.name.isdigit() and int(entry.name) != os.getpid():
+        for place in each_process():
+            if int(place.name) != os.getpid():
                 try:
-                    if self.installation_id.encode() in (entry / "environ").read_bytes():
-                        found.add(int(entry.name))
+                    if self.installation_id.encode() in (place / "environ").read_bytes():
+                        found.add(int(place.name))
                 except OSError:
                     continue
         return found

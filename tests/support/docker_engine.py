@@ -30,7 +30,7 @@ import pytest
 
 from moonmind.adapters.trees import remove_tree
 from tests.support.marker_counts import MACHINE
-from tests.support.processes import alive, start_time
+from tests.support.processes import alive, each_process, start_time
 from tests.support.waiting import until
 
 CACHE = Path("~/.cache/moonmind-tests/docker").expanduser()
@@ -198,9 +198,9 @@ class DockerEngine:
     def _left(self) -> list[int]:
         """List containers, and what keeps them, of an engine that ended before them."""
         found = []
-        for status in Path("/proc").glob("[0-9]*/stat"):
+        for place in each_process():
             with suppress(OSError, IndexError):
-                pid, parent = status.parent.name, status.read_text().rpartition(")")[2].split()[1]
+                pid, parent = place.name, (place / "stat").read_text().rpartition(")")[2].split()[1]
                 if any(self._keeps(number) for number in (pid, parent)):
                     found.append(int(pid))
         return found

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import termios
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from tests.support.waiting import PATIENCE
@@ -97,23 +97,31 @@ def inner_pid(pid: int) -> str:
     return next((line.split()[-1] for line in lines if line.startswith("NSpid:")), "")
 
 
+def each_process() -> Iterator[Path]:
+    """Yield the folder of each process in /proc; whoever reads there has to expect that it has ended."""
+    # Not by a glob, which asks of each file whether it is there, and fails for one whose process ends just then.
+    for place in Path("/proc").iterdir():
+        if place.name.isdecimal():
+            yield place
+
+
 def group_of(pid: int) -> list[int]:
     """List the processes of a group that run."""
     found = []
-    for place in Path("/proc").glob("[0-9]*/stat"):
+    for place in each_process():
         try:
-            fields = place.read_text().rpartition(")")[2].split()
+            fields = (place / "stat").read_text().rpartition(")")[2].split()
         except OSError:
             continue  # it ended while we looked
         if int(fields[2]) == pid and fields[0] not in {"Z", "X"}:
-            found.append(int(place.parent.name))
+            found.append(int(place.name))
     return found
 
 
 def processes_of(text: str) -> list[str]:
     """List the command lines of the processes that run and have this text in their environment or working directory."""
     found = []
-    for place in Path("/proc").glob("[0-9]*"):
+    for place in each_process():
         try:
             around = (place / "environ").read_bytes() + os.fsencode((place / "cwd").readlink())
             command = (place / "cmdline").read_text("utf-8", "replace").replace("\0", " ").strip()
@@ -124,13 +132,24 @@ def processes_of(text: str) -> list[str]:
     return found
 
 
+def marked_with(text: str) -> list[int]:
+    """List the processes that run and have this text in the mark of their job, behind a wall or before it."""
+    found = []
+    for place in each_process():
+        try:
+            variables = (place / "environ").read_bytes().split(b"\0")
+        except OSError:
+            continue  # it ended while we looked, or is not ours
+        marks = [each for each in variables if each.startswith(b"MOONMIND_JOB=")]
+        if any(text.encode() in mark for mark in marks) and alive(int(place.name)):
+            found.append(int(place.name))
+    return found
+
+
 def argv_with(text: str) -> list[str]:
     """List the processes that have this text in their arguments."""
     found = []
-    # Not by a glob, which asks of each file whether it is there, and fails for one whose process ends just then.
-    for place in Path("/proc").iterdir():
-        if not place.name.isdecimal():
-            continue
+    for place in each_process():
         try:
             words = (place / "cmdline").read_bytes()
         except OSError:
