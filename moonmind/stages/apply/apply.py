@@ -159,7 +159,7 @@ def _verified(
     by_change, tree = _judge(context, plan, patch, wip, submitted.report)
     if (error := no_progress.refusal(plan, patch, by_change, read, patch_path, context.run.id)) is not None:
         return _Judged(by_change, error=error)
-    recipe = verification_step.recipe_of(context, plan)
+    recipe = verification_step.recipe_of(context, plan, patch_path)
     changes = [change for change in patch.changes if change.path != plan.feature.tasks_path]
     verified = verification_step.verify(context, plan, submitted, recipe, wip, changes, tree, read)
     if isinstance(verified, Waiting):
@@ -168,7 +168,7 @@ def _verified(
     if verified.fault is Fault.OURS and context.may_send_back:
         _end_tests(context)
         return _asked_again(submitted, patch_path, context.redactor.text(note_for_agent(verified)))
-    judgements, tests = decided(plan, by_change, verified, changes, read, recipe)
+    judgements, tests = decided(plan, by_change, verified, changes, read, recipe.file)
     return _Judged(judgements, tests, no_progress.refusal(plan, patch, judgements, read, patch_path, context.run.id))
 
 

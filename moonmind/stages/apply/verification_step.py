@@ -7,7 +7,7 @@ import structlog
 
 from moonmind.engine.environment_orders import recipe_at
 from moonmind.engine.stage_context import StageContext
-from moonmind.errors import VcsRefused
+from moonmind.errors import RecipeUnreadable, VcsRefused
 from moonmind.ports.environments import WorkEnvironment
 from moonmind.ports.vcs import Change, TreeFile
 from moonmind.ports.verification import TestJobs
@@ -62,16 +62,39 @@ class VerifiedChange:
         return max((one.fault for one in self.comparisons), key=_GRAVITY.index, default=Fault.NONE)
 
 
-def recipe_of(context: StageContext, plan: Plan) -> RecipeFile | None:
-    """Return `.moonmind.yml` as it was merged; None where there is none. Raises RecipeUnreadable, VcsError."""
-    return recipe_at(context.vcs, plan.repository.full_name, _merged(context, plan))
+@dataclass(frozen=True, slots=True)
+class MergedRecipe:
+    """`.moonmind.yml` as it was merged."""
+
+    commit: str
+    """Of the base branch."""
+    file: RecipeFile | None
+    """None where there is none."""
 
 
-def _merged(context: StageContext, plan: Plan) -> str:
-    """Return the commit of the base branch that the run knows: what it holds was merged."""
-    if plan.branch_tip is None:
-        return plan.starting_commit
-    return context.vcs.branches(plan.repository.full_name).get(plan.base, plan.starting_commit)
+def recipe_of(context: StageContext, plan: Plan, kept: str | None) -> MergedRecipe:
+    """Return the recipe of the base branch as the run knows it; where that cannot be read, as it is there now.
+
+    `kept` is the artifact with the agent's work. Raises RecipeUnreadable, VcsError.
+    """
+    repository = plan.repository.full_name
+    known = plan.starting_commit
+    if plan.branch_tip is not None:
+        known = context.vcs.branches(repository).get(plan.base, known)
+    try:
+        return MergedRecipe(known, recipe_at(context.vcs, repository, known))
+    except RecipeUnreadable:
+        context.vcs.fetch(plan.repository)
+    now = context.vcs.branches(repository).get(plan.base, known)
+    try:
+        return MergedRecipe(now, recipe_at(context.vcs, repository, now))
+    except RecipeUnreadable as error:
+        where = f" The work is kept in the artifact {kept}." if kept else ""
+        raise RecipeUnreadable(
+            f"{error.message}{where}",
+            remediation=f"Correct .moonmind.yml on the branch {plan.base}, push, then retry the run: it goes on with the agent's work.",
+            **error.details,
+        ) from error
 
 
 def asked_evidence(recipe: RecipeFile | None) -> Tick | None:
@@ -88,7 +111,7 @@ def verify(
     context: StageContext,
     plan: Plan,
     submitted: SubmitResult,
-    recipe: RecipeFile | None,
+    recipe: MergedRecipe,
     wip: str,
     changes: Sequence[Change],
     tree: ChangedTree,
@@ -104,7 +127,7 @@ def verify(
     repository = plan.repository.full_name
     before, after = context.vcs.listing(repository, plan.starting_commit), context.vcs.listing(repository, wip)
     paths = [one.path for one in changes]
-    found, in_change = _commands(context, plan, recipe, wip, before, after, paths)
+    found, in_change = _commands(context, plan, recipe.file, wip, before, after, paths)
     if not found.commands:
         return VerifiedChange(
             found, not_run="no test command is known: .moonmind.yml names none, and no build file shows one"
@@ -118,7 +141,7 @@ def verify(
         return VerifiedChange(found, not_run=why)
     changed = changed_files(changes)
     probes, by_task, unprobed = _probes(plan.tasks, changed, tree, read)
-    environments = environments_of(context, plan, submitted, _merged(context, plan))
+    environments = environments_of(context, plan, submitted, recipe.commit)
     if environments.waits_for is not None:
         return Waiting(environments.waits_for)
     if environments.problem:
