@@ -85,6 +85,8 @@ def _command(command: Mapping[str, Any]) -> Iterator[Text]:
             yield Text(f"    {words}: {one_line(str(test))}", style)
         if isinstance(ids, list) and len(ids) > len(shown):
             yield Text(f"    {words}: and {len(ids) - len(shown)} more", style)
+    for note in _texts(command.get("notes"))[:_MOST_IDS]:
+        yield Text(f"    {one_line(note)}", "yellow")
 
 
 def _facts(command: Mapping[str, Any]) -> str:
@@ -110,6 +112,10 @@ def _number(found: object) -> int:
 
 def _mapping(found: object) -> Mapping[str, Any]:
     return found if isinstance(found, dict) else {}
+
+
+def _texts(found: object) -> list[str]:
+    return [str(one) for one in found] if isinstance(found, list) else []
 
 
 def _rows(found: object) -> list[Mapping[str, Any]]:

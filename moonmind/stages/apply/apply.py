@@ -105,6 +105,7 @@ def _take_work(context: StageContext, plan: Plan) -> Outcome:
     judgements, tests = judged.judgements, judged.tests
     if error is not None:
         _report(context, plan, submitted, patch, findings, judgements, tests=tests)
+        _end_tests(context)
         if new_notes(context, submitted.notes_mark):
             return _asked_again(submitted, patch_path, error.message)
         raise error

@@ -95,6 +95,7 @@ def _command(verified: VerifiedChange, number: int) -> VerifiedCommand:
         now_skipped=found.now_skipped[:_MOST_TESTS],
         excerpt=run.output[-_EXCERPT:] if failing else "",
         log=verified.logs.get(f"after-{number}"),
+        notes=verified.notes.get(f"after-{number}", ()),
     )
 
 

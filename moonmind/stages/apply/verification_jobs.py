@@ -22,6 +22,7 @@ _MOST_TRIES = 3
 """Of one job whose supervisor is killed."""
 _SHOWN_BYTES = 64 * 1024
 _LOG_BYTES = 1 << 20
+_MOST_NOTES = 10
 _STORED = TypeAdapter(CommandRun)
 
 
@@ -75,6 +76,8 @@ class TestRuns:
         """Names of the runs whose results are of an earlier run."""
         self.logs: dict[str, str] = {}
         """Names of the artifacts with what each run printed."""
+        self.notes: dict[str, tuple[str, ...]] = {}
+        """What is not as it should be with each run's reports."""
 
     def settle(self, wanted: Iterable[WantedRun]) -> Waiting | None:
         """Start what is wanted and not there yet, and take in what has ended; return what has to be waited for, if anything.
@@ -127,16 +130,19 @@ class TestRuns:
 
     def _take(self, one: WantedRun, found: TestJobResult) -> None:
         context = self._context
-        report = read_reports(found.reports, one.command.root, self._listing)
+        # What is stored of a job was masked with the secrets that were known when it started.
+        reports = [(path, context.redactor.data(content)) for path, content in found.reports]
+        report = read_reports(reports, one.command.root, self._listing)
         shown = _end_of(found.log, _SHOWN_BYTES) if found.log is not None else b""
         self.runs[one.name] = taken = CommandRun(
             found.end,
             found.exit_code,
             report,
-            storable(shown.decode("utf-8", "replace")),
+            storable(context.redactor.text(shown.decode("utf-8", "replace"))),
             found.seconds,
             storable(context.redactor.text(found.message)),
         )
+        self.notes[one.name] = tuple(storable(context.redactor.text(words)) for words in found.notes[:_MOST_NOTES])
         label = f"verification/{context.attempt.number}-{one.name}"
         if found.log is not None:
             self.logs[one.name] = path = f"{label}.log"

@@ -47,6 +47,8 @@ class VerifiedChange:
     runs: Mapping[str, CommandRun] = field(default_factory=dict)
     """By name: `after-1`, `old-1`, `probe-1-2`."""
     logs: Mapping[str, str] = field(default_factory=dict)
+    notes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """What is not as it should be with the reports of a run."""
     sandbox: str = ""
     changed: ChangedFiles = field(default_factory=ChangedFiles)
     probes: Mapping[str, int] = field(default_factory=dict)
@@ -197,6 +199,7 @@ def _run(
         before=tuple(follow.before(number) for number in numbers),
         runs=runs.runs,
         logs=runs.logs,
+        notes=runs.notes,
         sandbox=known.sandbox,
         changed=known.changed,
         probes=known.probes,

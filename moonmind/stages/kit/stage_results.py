@@ -170,6 +170,8 @@ class VerifiedCommand:
     """Of what it printed, where it failed: hostile text."""
     log: str | None = None
     """The artifact with what it printed."""
+    notes: tuple[str, ...] = ()
+    """What is not as it should be with its reports: one that is too large."""
 
 
 @dataclass(frozen=True, slots=True)

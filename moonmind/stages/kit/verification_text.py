@@ -184,6 +184,8 @@ def _command(command: VerifiedCommand, detail: Detail) -> Iterable[str]:
     ):
         if ids:
             yield f"  - {kind} ({len(ids)})" + (f": {_ids(ids, detail.ids)}" if detail.ids else "")
+    for note in command.notes[: detail.ids]:
+        yield f"  - {markdown(note, 300)}"
     if detail.excerpt and command.excerpt.strip() and command.outcome not in {"passed", "skipped"}:
         for line in [line for line in command.excerpt.splitlines() if line.strip()][-detail.excerpt :]:
             yield f"  > {markdown(line, 160)}  "

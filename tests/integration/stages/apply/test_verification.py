@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from moonmind.redact import MASK, Redactor
 from moonmind.runs.chain import Stage
 from moonmind.runs.machine import Done, Redo, Suspend, WaitingReason
 from moonmind.stages.apply.apply import list_taken_work
 from moonmind.stages.kit.stage_results import ApplyResult
+from tests.support.stage_world import failed
 from tests.support.verified_world import A_TEST, RECIPE, TASKS, TOTAL, VerifiedWorld, project
 
 GOOD = {"shop/total.py": TOTAL, "tests/test_total.py": A_TEST}
@@ -225,6 +227,30 @@ def test_a_repository_ticks_by_the_evidence_that_it_asks_for(
     assert found.result.ticked == ticked
     if not ticked:
         assert "policy.tick" in found.by_id["T001"].held
+
+
+def test_a_run_that_ticks_nothing_leaves_no_trees_of_its_tests(tmp_path: Path) -> None:
+    tasks = TASKS.partition("- [ ]")[0] + "- [ ] T001 Decide how to round\n"
+    world = VerifiedWorld(tmp_path, project(tasks, f"{RECIPE}policy:\n  tick: tested\n"))
+    world.works({"shop/names.py": "# half up\ndef upper(name):\n    return name.upper()\n"}, claim=("T001",))
+    assert isinstance(world.step(Stage.DISCOVER), Done)
+    assert isinstance(world.drive(Stage.SUBMIT), Done)
+    assert failed(world.verified()).error.code == "no_progress"
+    assert list((world.folder / "host-one" / "jobs" / str(world.run_id)).glob("verify-*")), "tests were run"
+    assert not list((world.folder / "host-one" / "homes" / str(world.run_id) / "tests").iterdir())
+    world.agent.forget(str(world.run_id))
+
+
+def test_what_tests_print_and_report_is_masked_with_all_secrets_that_are_known(tmp_path: Path) -> None:
+    secret = "a-secret-of-the-agents-own-login"
+    red = project(**{"tests/test_red.py": f"def test_red():\n    assert 'a' == {secret!r}\n"})
+    world = VerifiedWorld(tmp_path, red)
+    world.redactor = Redactor((secret,))
+    found = world.judged(GOOD)
+    (command,) = found.tests.commands
+    assert command.outcome == "failed before"
+    assert MASK in command.excerpt
+    assert secret not in str(found.result.stored())
 
 
 def test_the_next_run_finds_what_was_run_on_the_same_tree(world: VerifiedWorld) -> None:
