@@ -164,7 +164,8 @@ def _build_on(database: Database, settings: Settings, *, publishes: bool, stages
     )
     scanner = Betterleaks()
     environments = EnvironmentBuilds(_build_options(settings, state_folder, str(installation_id)), built, sandbox)
-    tests = SupervisedTestJobs(_test_job_options(settings, state_folder, str(installation_id)), built, sandbox)
+    options = _test_job_options(settings, state_folder, str(installation_id), agent.secrets())
+    tests = SupervisedTestJobs(options, built, sandbox)
 
     def tokens() -> tuple[Check, ...]:
         server = server_file.find(settings.var_dir)
@@ -361,13 +362,17 @@ def _build_options(settings: Settings, state_folder: Path, installation_id: str)
     )
 
 
-def _test_job_options(settings: Settings, state_folder: Path, installation_id: str) -> TestJobOptions:
+def _test_job_options(
+    settings: Settings, state_folder: Path, installation_id: str, secrets: tuple[str, ...]
+) -> TestJobOptions:
     return TestJobOptions(
         state_folder=state_folder,
         installation_id=installation_id,
         environment=ambient_environment(),
-        secrets=settings.secrets(),
+        secrets=(*settings.secrets(), *secrets),
         most_jobs=settings.max_jobs,
+        space=settings.verification_space,
+        processes=settings.sandbox_processes,
         # A script's words are ours, and so is what a local repository holds then.
         unwalled=settings.sandbox == "none" or (settings.forge == "local" and settings.agent == "scripted"),
         memory_days=settings.retention_days,

@@ -82,6 +82,7 @@ KINDS: Mapping[str, Kind] = {
     "agent_total_seconds": Kind.PROTECTION,
     "environment_seconds": Kind.PROTECTION,
     "verification_seconds": Kind.PROTECTION,
+    "verification_space": Kind.PROTECTION,
     "environment_space": Kind.PROTECTION,
     "run_deadline_seconds": Kind.PROTECTION,
     "attention_hours": Kind.PROTECTION,

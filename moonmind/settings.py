@@ -156,6 +156,8 @@ class Settings(BaseSettings):
     """After so long a set-up is ended."""
     verification_seconds: float = Field(30 * _MINUTE, validation_alias="MOONMIND_VERIFICATION_SECONDS", gt=0)
     """After so long a test command is ended; a repository may ask for less."""
+    verification_space: ByteSize = Field(ByteSize(10 << 30), validation_alias="MOONMIND_VERIFICATION_SPACE", ge=1 << 20)
+    """What one test command may write on the disk."""
     environment_space: ByteSize = Field(ByteSize(20 << 30), validation_alias="MOONMIND_ENVIRONMENT_SPACE", ge=0)
     """What a host keeps of environments; beyond it, those that were not used for longest go."""
     agent_relook_seconds: float = Field(60.0, validation_alias="MOONMIND_AGENT_RELOOK_SECONDS", gt=0)

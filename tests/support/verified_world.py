@@ -52,8 +52,16 @@ def project(tasks: str = TASKS, recipe: str | None = RECIPE, **files: str) -> di
 class VerifiedWorld(World):
     """Its agent plays steps; its tests are those of `files`."""
 
-    def __init__(self, folder: Path, files: Mapping[str, bytes | str] | None = None, *, number: int = 1) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        files: Mapping[str, bytes | str] | None = None,
+        *,
+        number: int = 1,
+        job_options: Mapping[str, Any] | None = None,
+    ) -> None:
         self.rounds_left = True
+        self.job_options = dict(job_options or {})
         super().__init__(folder, files=project() if files is None else files, number=number)
 
     def on_host(self, name: str) -> None:
@@ -62,7 +70,7 @@ class VerifiedWorld(World):
         options = SandboxOptions(state, INSTALLATION, "here", environment=ambient_environment())
         sandbox = SandboxChoice("none", {SandboxKind.BUBBLEWRAP: Believed(options)}, NoPin())
         self.tests = SupervisedTestJobs(
-            TestJobOptions(state, INSTALLATION, ambient_environment(), unwalled=True),
+            TestJobOptions(state, INSTALLATION, ambient_environment(), unwalled=True, **self.job_options),
             EnvironmentStore(state / "environments", 1 << 30),
             sandbox,
         )

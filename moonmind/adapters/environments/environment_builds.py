@@ -28,7 +28,7 @@ from moonmind.adapters.sandbox_choice import ChosenSandbox, SandboxChoice
 from moonmind.adapters.supervisor.egress import EgressProxy
 from moonmind.adapters.supervisor.folder import write_whole
 from moonmind.adapters.supervisor.link import URL
-from moonmind.adapters.supervisor.order import Egress, Order, Space
+from moonmind.adapters.supervisor.order import LEAST_FREE, Egress, Order, Space
 from moonmind.adapters.trees import open_below, remove_tree
 from moonmind.errors import (
     AgentError,
@@ -50,8 +50,7 @@ log = structlog.get_logger(__name__)
 
 _OUTPUT_BYTES = 64 << 20
 _PATIENCE = 300.0
-_LEAST_FREE = 512 << 20
-"""Bytes that builds leave on the disk: databases, runs and whatever else is on it need some."""
+_REMEDY = "let `setup` in .moonmind.yml install less, or have an operator raise MOONMIND_ENVIRONMENT_SPACE"
 _ORDER = "order.json"
 """In a build's folder, out of its reach: what is written down of the environment when the build has ended."""
 _SETUP = (
@@ -405,7 +404,7 @@ class EnvironmentBuilds:
             output_bytes=_OUTPUT_BYTES,
             secrets=self._secrets,
             egress=egress,
-            space=Space((str(workspace), str(home)), self._store.most_bytes, _LEAST_FREE, "MOONMIND_ENVIRONMENT_SPACE"),
+            space=Space((str(workspace), str(home)), self._store.most_bytes, LEAST_FREE, _REMEDY),
             plain=True,
         )
         cwd = WORKSPACE if environment.root == ROOT else f"{WORKSPACE}/{environment.root}"

@@ -48,8 +48,12 @@ _CUT_SHORT = {
     "stopped": (JobEnd.STOPPED, "the {job} was stopped on request"),
     "output_limit": (JobEnd.FAILED, "the {job} wrote more output than the limit allows"),
     "space_limit": (JobEnd.FAILED, "the {job} was ended, since there is no room for more"),
+    "process_limit": (JobEnd.FAILED, "the {job} was ended, since it had too many processes"),
+    "disk_full": (JobEnd.FAILED, "the {job} was ended, since there is no room for more"),
     "log_failed": (JobEnd.FAILED, "the {job}'s log could not be written"),
 }
+TEST_COMMAND = "test command"
+"""What a job that runs tests is called."""
 SERVICE_EXIT = 96
 """Exit code of a job of which a service could not be started, and never comes to its own command."""
 SERVICE_SIGN = "moonmind: `start` of the environment failed"
@@ -63,13 +67,16 @@ _REFUSALS = {JobEnd.QUOTA: frozenset({402, 403, 429}), JobEnd.CREDENTIAL: frozen
 """The statuses by which the service itself says so."""
 
 
-def read_result(body: Mapping[str, Any]) -> JobResult:
-    """Classify how a job ended; `body` is a result.json of this version or the one before."""
+def read_result(body: Mapping[str, Any], job: str = "build") -> JobResult:
+    """Classify how a job ended; `body` is a result.json of this version or the one before.
+
+    `job` is what to call one that prints text. What a test command said last is in its log, and not in the message.
+    """
     facts: Mapping[str, Any] = body.get("facts") or {}
     if body.get("plain"):
         output = str(facts.get("output") or "").strip()
-        end, message = _classify_build(body, output)
-        if end is not JobEnd.COMPLETED:
+        end, message = _classify_plain(body, output, job)
+        if end is not JobEnd.COMPLETED and job != TEST_COMMAND:
             message = _with_output(message, output, map(str, body.get("in_vain") or ()))
         return JobResult(end=end, message=message, exit_code=body.get("exit_code"))
     end, message = _of_services(body) or _classify(body, facts)
@@ -126,7 +133,7 @@ def _classify(body: Mapping[str, Any], facts: Mapping[str, Any]) -> tuple[JobEnd
     return JobEnd.FAILED, f"the agent ended with exit code {body.get('exit_code')} without completing its turn"
 
 
-def _classify_build(body: Mapping[str, Any], output: str) -> tuple[JobEnd, str]:
+def _classify_plain(body: Mapping[str, Any], output: str, job: str) -> tuple[JobEnd, str]:
     """Return how a command ended that prints text, by its exit code; what it prints is for people, and decides nothing.
 
     The words are empty where its output says it all.
@@ -134,16 +141,16 @@ def _classify_build(body: Mapping[str, Any], output: str) -> tuple[JobEnd, str]:
     raw, code, number = body.get("end"), body.get("exit_code"), body.get("signal")
     if raw in _CUT_SHORT:
         end, words = _CUT_SHORT[raw]
-        return end, _with_problem(words.format(job="build"), body)
+        return end, _with_problem(words.format(job=job), body)
     if wall := body.get("wall"):  # what built the wall may end with any exit code
         # A setup that is killed for what it uses is so again and again.
         end = JobEnd.FAILED if wall == "killed" else JobEnd.SANDBOX
-        return end, _WALLS.get(wall, "the sandbox failed").format(job="build")
+        return end, _WALLS.get(wall, "the sandbox failed").format(job=job)
     if code == 0:
         return JobEnd.COMPLETED, ""
     if number is not None:
-        return JobEnd.FAILED, f"the build was killed by {_signal_name(number)}"
-    return JobEnd.FAILED, "" if output else f"the build ended with exit code {code} and printed nothing"
+        return JobEnd.FAILED, f"the {job} was killed by {_signal_name(number)}"
+    return JobEnd.FAILED, "" if output else f"the {job} ended with exit code {code} and printed nothing"
 
 
 def _with_output(words: str, output: str, in_vain: Iterable[str]) -> str:

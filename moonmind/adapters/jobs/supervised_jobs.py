@@ -13,7 +13,7 @@ import structlog
 import moonmind
 from moonmind.adapters import process
 from moonmind.adapters.jobs.job_environment import MARK, harmless
-from moonmind.adapters.jobs.job_results import read_result
+from moonmind.adapters.jobs.job_results import TEST_COMMAND, read_result
 from moonmind.adapters.jobs.job_timing import TIMING, JobTiming
 from moonmind.adapters.sandbox_choice import SandboxChoice
 from moonmind.adapters.supervisor import __main__ as launcher
@@ -27,6 +27,7 @@ from moonmind.adapters.trees import remove_tree
 from moonmind.errors import AgentBusy, AgentError, AgentUnknown
 from moonmind.ports.agent import JobEnd, JobState, JobStatus, ModelCalls
 from moonmind.ports.sandbox import SandboxKind
+from moonmind.runs import naming
 
 log = structlog.get_logger(__name__)
 
@@ -121,7 +122,7 @@ class Jobs:
         # The launcher failed or was killed; what it had left behind by then may be at work all the same.
         if self._came_up(key):
             return
-        words = f"the agent could not be started: {words or 'its supervisor did not answer'}"
+        words = f"the {_called(key)} could not be started: {words or 'its supervisor did not answer'}"
         raise AgentError(words) if code == launcher.REFUSED else AgentUnknown(words)
 
     def poll(self, key: str) -> JobStatus:
@@ -147,7 +148,7 @@ class Jobs:
             pid=handle["pid"],
             agent_pid=handle["agent_pid"],
             agent_started=handle["agent_started"],
-            result=read_result(result) if result else None,
+            result=read_result(result, _called(key)) if result else None,
             model_calls=model_calls,
             overdue=overdue,
             sandbox=sandbox,
@@ -311,6 +312,13 @@ class Jobs:
         _require_gone(key, kernel.kill_all(lambda: [one for one in family if one.alive], seconds=self._timing.kill))
         if not self._waited(self.folder(key), 1.0, until_started=False):
             raise AgentUnknown(f"the supervisor of job {key} cannot be ended")
+
+
+def _called(key: str) -> str:
+    """Return what people call a job."""
+    if naming.is_test_job(key):
+        return TEST_COMMAND
+    return "build" if naming.is_build(key) else "agent"
 
 
 def _require_gone(key: str, survivors: list[kernel.Process]) -> None:

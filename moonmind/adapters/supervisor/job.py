@@ -29,6 +29,10 @@ if TYPE_CHECKING:
     from moonmind.adapters.supervisor.egress import EgressProxy
 
 _TICK_SECONDS = 0.2
+_AT_ONCE = (End.SPACE_LIMIT, End.DISK_FULL, End.PROCESS_LIMIT)
+"""What has reached such a limit is given no time to end well: it would go on."""
+_COUNT_SECONDS = 0.5
+"""How often processes are counted."""
 _CHUNK = 1 << 18
 _LINE_LIMIT = 8 << 20
 _TEXT_LINE_LIMIT = 1 << 16
@@ -63,6 +67,7 @@ class Job:
         self._kill_at = float("inf")
         self._lent: int | None = None
         self._told = False
+        self._count_at = 0.0
         self._calls: CallCount | None = None
         self._notes = ProcessNotes(self._folder.seen)
         self._link: Link | None = None
@@ -179,7 +184,7 @@ class Job:
                 asked = (
                     End.STOPPED
                     if self._folder.stop.exists()
-                    else self._watch.verdict(now) or self._spent(now) or self._filled()
+                    else self._watch.verdict(now) or self._spent(now) or self._filled() or self._crowded(now)
                 )
                 if asked is not None:
                     self._stop(asked)
@@ -201,10 +206,22 @@ class Job:
 
     def _filled(self) -> End | None:
         """Return the limit of space that is reached, if any."""
-        if self._space is None or not self._space.problem:
+        if self._space is None or self._space.end is None:
             return None
         self._problem = self._problem or self._space.problem
-        return End.SPACE_LIMIT
+        return self._space.end
+
+    def _crowded(self, now: float) -> End | None:
+        """Return the limit of processes, if it is exceeded."""
+        most = self._order.most_processes
+        if most is None or now < self._count_at:
+            return None
+        self._count_at = now + _COUNT_SECONDS
+        # Counting the job's own means to look at each process there is.
+        if kernel.threads() <= most or len(kernel.descendants(os.getpid())) <= most:
+            return None
+        self._problem = self._problem or f"more than {most} at a time (MOONMIND_SANDBOX_PROCESSES)"
+        return End.PROCESS_LIMIT
 
     def _over(self) -> bool:
         return self._exit_code is not None
@@ -218,7 +235,7 @@ class Job:
         """Ask the agent to end; the loop makes sure that it does. Also called from a signal handler."""
         if self._end is None and self._exit_code is None and self._contained is not None:
             self._end = why
-            self._kill_at = time.monotonic() + self._order.stop_seconds
+            self._kill_at = time.monotonic() + (0.0 if why in _AT_ONCE else self._order.stop_seconds)
             # The program that built the wall would only die of it.
             if self._link is None or not self._link.signal(signal.SIGINT):
                 self._contained.signal(signal.SIGINT)

@@ -116,6 +116,14 @@ def processes() -> Iterable[tuple[Process, int]]:
             yield Process(pid, stat.started), stat.parent
 
 
+def threads() -> int:
+    """Return how many threads there are on this host, whoever's; 0 where the kernel does not show that."""
+    try:
+        return int((_PROC / "loadavg").read_text("ascii").split()[3].partition("/")[2])
+    except (OSError, ValueError, IndexError):
+        return 0
+
+
 def session_of(pid: int) -> int:
     """Return a process's session; 0 where it is gone, or where its session is of another namespace."""
     stat = _stat(pid)

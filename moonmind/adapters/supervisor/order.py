@@ -44,6 +44,10 @@ class Egress:
     """Hosts that are reached without it, as in NO_PROXY."""
 
 
+LEAST_FREE = 512 << 20
+"""Bytes that jobs leave on the disk: databases, runs and whatever else is on it need some."""
+
+
 @dataclass(frozen=True, slots=True)
 class Space:
     """How much of the disk a job may take."""
@@ -51,13 +55,15 @@ class Space:
     folders: tuple[str, ...]
     """Where it writes."""
     most_bytes: int
-    """Of all files there together."""
+    """Of all files there together, without those that were there before."""
     least_free: int
     """Bytes that have to be left on the disk."""
-    setting: str = ""
-    """Which setting raises the first limit."""
-    count_seconds: float = 5.0
+    remedy: str = ""
+    """What to do where the first limit is too small."""
+    count_seconds: float = 2.0
     """How long it is between one count of these files and the next, at least."""
+    before: int = 0
+    """Bytes that were there before it starts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +100,8 @@ class Order:
     """Only for a walled command without a key proxy: it finds the way out where agents find the model."""
     space: Space | None = None
     """Without it, nothing is watched."""
+    most_processes: int | None = None
+    """How many it may have at a time, also where the kernel does not hold it to that; None: that is not looked at."""
     plain: bool = False
     """What the command prints is text and not an agent's JSON Lines: it is logged as it is, and ends well with exit code 0."""
     walled: bool = False

@@ -22,7 +22,9 @@ from moonmind.adapters.jobs.supervised_jobs import Jobs
 from moonmind.adapters.jobs.walled_job import behind
 from moonmind.adapters.sandbox_choice import ChosenSandbox, SandboxChoice
 from moonmind.adapters.supervisor.folder import JobFolder, read_json, write_whole
-from moonmind.adapters.supervisor.order import Order
+from moonmind.adapters.supervisor.order import LEAST_FREE, Order, Space
+from moonmind.adapters.supervisor.space import taken
+from moonmind.adapters.supervisor.watch import End
 from moonmind.adapters.trees import remove_tree
 from moonmind.adapters.verification import unittest_junit
 from moonmind.adapters.verification.overlaid_files import put_over
@@ -40,13 +42,15 @@ log = structlog.get_logger(__name__)
 REPORTS = "/reports"
 """Where a job behind a wall may write reports."""
 _UNITTEST = "/opt/unittest_junit.py"
-_OUTPUT_BYTES = 32 * 1024 * 1024
 _PATIENCE = 30.0
 _RUN = (
     'cd -- "$1" || exit 127; shell=sh; if command -v bash >/dev/null 2>&1; then shell=bash; fi; '
     'exec "$shell" -ec "$2" </dev/null'
 )
 """Of several lines the first that fails ends it."""
+_BY_HOST = frozenset({End.DISK_FULL, End.LOG_FAILED, End.STOPPED})
+"""Ends that say nothing of the tests. Only a job whose supervisor hung is stopped before it is looked at."""
+_REMEDY = "let the tests write less, or have an operator raise MOONMIND_VERIFICATION_SPACE"
 _HABITS: Mapping[str, str] = {"CI": "true", "PYTHONDONTWRITEBYTECODE": "1", "UV_NO_SYNC": "1"}
 """Programs ask nobody, and use what is installed as it is."""
 
@@ -66,6 +70,12 @@ class TestJobOptions:
     """Test jobs and builds at once on this host."""
     unwalled: bool = False
     """Run tests also where no wall is around them: the operator wants it so, or the tests are our own."""
+    space: int = 10 << 30
+    """Bytes that one job may write on the disk."""
+    output_bytes: int = 32 << 20
+    """Bytes that one job may print."""
+    processes: int = 1024
+    """Processes that one job may have."""
     memory_days: float = 30.0
     """How long results of earlier runs are kept."""
     timing: JobTiming = TIMING
@@ -127,8 +137,8 @@ class SupervisedTestJobs:
         place = _Place(self._folder(key))
         if status.result is None or not place.folder.is_dir():  # its files go before what was made of them is recorded
             return None
-        ended_itself = (read_json(self._jobs.folder(key).result) or {}).get("end") == "exited"
-        end, code = _how_it_ended(status.result, place.log, ended_itself=ended_itself)
+        said = str((read_json(self._jobs.folder(key).result) or {}).get("end"))
+        end, code = _how_it_ended(status.result, place.log, said)
         try:
             reports, notes = read_report_files(place.reports, ("**",))
             root = place.noted("root")
@@ -149,12 +159,24 @@ class SupervisedTestJobs:
 
     def stop(self, run_id: UUID) -> None:
         """Stop all test jobs of a run, and remove their files. Raises AgentUnknown, AgentError."""
-        for key in self._of(run_id):
+        keys = self._of(run_id)
+        for key in keys:
             self._jobs.stop(key)
+        for key in keys:
             try:
-                remove_tree(self._folder(key))
+                self._discard(key)
             except OSError as error:
                 raise AgentError(f"the files of job {key} cannot be removed: {error}") from error
+
+    def _discard(self, key: str) -> None:
+        """Remove a job's files; where this is killed half-way, the next call goes on, and nothing is read of the rest."""
+        place = self._folder(key)
+        aside = place.with_name(f".{place.name}.removed")
+        remove_tree(aside)
+        with contextlib.suppress(FileNotFoundError):
+            place.rename(aside)
+        remove_tree(aside)
+        remove_tree(self._jobs.folder(key).temporary)
 
     def recall(self, name: str) -> bytes | None:
         """Return what was remembered of an earlier result; None where nothing was, or it was removed since."""
@@ -237,13 +259,15 @@ class SupervisedTestJobs:
             log_path=str(place.log),
             stall_seconds=job.seconds,
             total_seconds=job.seconds,
-            output_bytes=_OUTPUT_BYTES,
+            output_bytes=self._options.output_bytes,
             secrets=self._options.secrets,
+            most_processes=self._options.processes,
             plain=True,
         )
         if chosen.wall is None:
             return replace(
                 order,
+                space=self._space(place, str(self._jobs.folder(job.key).temporary)),
                 argv=(*order.argv[:-2], str(root), job.run),
                 environment=agent_environment(
                     self._options.environment,
@@ -274,8 +298,18 @@ class SupervisedTestJobs:
             Mount(program, _UNITTEST),
             *lent.mounts,
         )
-        order = replace(order, environment=environment, argv=with_services(lent.services, order.argv))
+        order = replace(
+            order,
+            environment=environment,
+            argv=with_services(lent.services, order.argv),
+            space=self._space(place),
+        )
         return behind(wall, order, self._jobs, job.key, mounts)
+
+    def _space(self, place: "_Place", *more: str) -> Space:
+        """Return how much a job may write, beside what is there before it starts: the checkout, copies of what is lent."""
+        folders = (str(place.folder), *more)
+        return Space(folders, self._options.space, LEAST_FREE, _REMEDY, before=sum(map(taken, folders)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -320,8 +354,10 @@ def _is_folder(tree: Path, root: str) -> bool:
     return place.is_dir()
 
 
-def _how_it_ended(result: JobResult, printed: Path, *, ended_itself: bool) -> tuple[RunEnd, int | None]:
-    """Return how a job ended, and its exit code where that says something; `ended_itself`: no limit of ours ended it."""
+def _how_it_ended(result: JobResult, printed: Path, said: str) -> tuple[RunEnd, int | None]:
+    """Return how a job ended, and its exit code where that says something; `said` is the supervisor's word for it."""
+    if said in _BY_HOST:
+        return RunEnd.HOST, None
     match result.end:
         case JobEnd.COMPLETED:
             return RunEnd.EXITED, 0
@@ -329,7 +365,7 @@ def _how_it_ended(result: JobResult, printed: Path, *, ended_itself: bool) -> tu
             return RunEnd.TIMED_OUT, None
         case JobEnd.SANDBOX:
             return RunEnd.SANDBOX, None
-        case JobEnd.FAILED if not ended_itself:
+        case JobEnd.FAILED if said != End.EXITED:
             return RunEnd.STOPPED, None
         case JobEnd.FAILED if result.exit_code == SERVICE_EXIT and SERVICE_SIGN in _end_of(printed):
             return RunEnd.SERVICE, result.exit_code

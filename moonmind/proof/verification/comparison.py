@@ -188,12 +188,17 @@ def _was_cut(before: CommandRun, after: CommandRun) -> str | None:
 def _cut_short(before: CommandRun | None, after: CommandRun) -> tuple[Fault, str]:
     """Return whose fault it is that a command did not come to its end."""
     words = _ended(after)
-    if after.end in (RunEnd.SERVICE, RunEnd.SANDBOX) or "SIGKILL" in after.message:
+    if after.end in (RunEnd.SERVICE, RunEnd.SANDBOX, RunEnd.HOST) or "SIGKILL" in after.message:
         return Fault.INFRASTRUCTURE, words
     if before is None:
         return Fault.INFRASTRUCTURE, f"{words}, and it is not known whether that was so before"
     if before.end is after.end:
         return Fault.BEFORE, f"{words}, as before the change"
+    if after.end is RunEnd.TIMED_OUT and before.end is RunEnd.EXITED and before.seconds > after.seconds / 2:
+        return (
+            Fault.INFRASTRUCTURE,
+            f"{words}, and {before.seconds:.0f} s before the change: a slow host explains that, too",
+        )
     if before.end is RunEnd.EXITED:
         return Fault.OURS, f"{words}, and not before the change"
     return Fault.INFRASTRUCTURE, f"{words}; before the change, {_ended(before)}"
@@ -228,7 +233,7 @@ def _ended(run: CommandRun) -> str:
             return "what it needs running did not start"
         case RunEnd.SANDBOX:
             return f"the sandbox ended under it{f': {run.message}' if run.message else ''}"
-        case RunEnd.STOPPED:
+        case RunEnd.STOPPED | RunEnd.HOST:
             return run.message or "it was stopped"
         case RunEnd.EXITED:
             return f"it ended with {_code(run)}"

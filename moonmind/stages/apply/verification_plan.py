@@ -105,7 +105,8 @@ class VerificationPlan:
         (whole, old) = self._first(number)
         # Which tests ran before has to be known also where all pass now, if the change could have taken some away.
         matters = not after.green or self._trees.changed.alters_tests
-        if before.end is RunEnd.TIMED_OUT and after.end is RunEnd.EXITED and matters and whole.seconds > old.seconds:
+        known = after.end in (RunEnd.EXITED, RunEnd.TIMED_OUT, RunEnd.STOPPED)
+        if before.end is RunEnd.TIMED_OUT and known and matters and whole.seconds > old.seconds:
             yield replace(old, name=f"base-{number}", seconds=whole.seconds)
         if after.green:
             return

@@ -8,6 +8,7 @@ import pytest
 
 from moonmind.adapters.supervisor.order import Space
 from moonmind.adapters.supervisor.space import SpaceWatch, taken
+from moonmind.adapters.supervisor.watch import End
 from tests.support.trees import deepen
 from tests.support.waiting import until
 
@@ -71,7 +72,7 @@ def test_what_is_no_folder_takes_nothing(tmp_path: Path, name: str) -> None:
         (
             SIZE,
             0,
-            "what it wrote takes more than 1 MiB; let `setup` in .moonmind.yml install less, or have an operator raise SIZE",
+            "what it wrote takes more than 1 MiB; raise SIZE",
         ),
         (1 << 40, 1 << 60, "its disk has less than 1073741824.0 GiB left; free some space on this host"),
     ],
@@ -79,9 +80,28 @@ def test_what_is_no_folder_takes_nothing(tmp_path: Path, name: str) -> None:
 def test_a_limit_that_is_reached_is_said(tmp_path: Path, most: int, free: int, words: str) -> None:
     for folder in ("a", "b"):
         write(tmp_path / folder / "file")
-    watch = SpaceWatch(Space((str(tmp_path / "a"), str(tmp_path / "b")), most, free, "SIZE", 0.01))
+    watch = SpaceWatch(Space((str(tmp_path / "a"), str(tmp_path / "b")), most, free, "raise SIZE", 0.01))
     watch.begin()
     assert until(lambda: watch.problem, "the limit") == words
+
+
+@pytest.mark.parametrize(("most", "free", "end"), [(SIZE, 0, End.SPACE_LIMIT), (1 << 40, 1 << 60, End.DISK_FULL)])
+def test_a_disk_that_is_full_is_not_the_jobs_own_limit(tmp_path: Path, most: int, free: int, end: End) -> None:
+    write(tmp_path / "one")
+    write(tmp_path / "two")
+    watch = SpaceWatch(Space((str(tmp_path),), most, free, count_seconds=0.01))
+    watch.begin()
+    assert until(lambda: watch.end, "the limit") is end
+
+
+def test_what_was_there_before_is_not_counted(tmp_path: Path) -> None:
+    write(tmp_path / "before")
+    watch = SpaceWatch(Space((str(tmp_path),), SIZE, 0, count_seconds=0.01, before=taken(str(tmp_path))))
+    watch.begin()
+    write(tmp_path / "half/of")
+    assert watch.end is None
+    write(tmp_path / "more")
+    assert until(lambda: watch.end, "the limit") is End.SPACE_LIMIT
 
 
 def test_nothing_is_said_while_there_is_room(tmp_path: Path) -> None:

@@ -1,68 +1,31 @@
 """Test jobs for real: without a wall, and behind bubblewrap."""
 
+import json
 import os
-from collections.abc import Iterator, Mapping
+import signal
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import pytest
 
 from moonmind.adapters.environments.environment_store import EnvironmentStore
-from moonmind.adapters.sandbox_choice import NoPin, SandboxChoice
-from moonmind.adapters.sandboxes.sandbox_options import SandboxOptions
+from moonmind.adapters.jobs.supervised_jobs import Jobs
+from moonmind.adapters.supervisor.order import Order
+from moonmind.adapters.verification import test_jobs
 from moonmind.adapters.verification.test_jobs import SupervisedTestJobs, TestJobOptions
+from moonmind.errors import AgentError
 from moonmind.ports.agent import JobState
-from moonmind.ports.sandbox import SandboxKind
-from moonmind.ports.verification import TestJob, TestJobResult
+from moonmind.ports.verification import TestJob
 from moonmind.proof.verification.test_results import RunEnd
 from moonmind.runs import naming
 from moonmind.settings import ambient_environment
-from tests.support.environment_world import believed
 from tests.support.stage_world import INSTALLATION
+from tests.support.verification_room import Room, printed, unwalled, write
 from tests.support.waiting import until
-from tests.support.walled_agents import Believed
 
 JUNIT = '<testsuite><testcase classname="a" name="b"/></testsuite>'
-
-
-class Room:
-    """The test jobs of one host, and what was started there."""
-
-    def __init__(self, folder: Path, kind: str) -> None:
-        self.state = folder / "state"
-        self.run = uuid4()
-        self.number = 0
-        sandbox = believed(self.state) if kind == "bubblewrap" else _unwalled(self.state)
-        options = TestJobOptions(self.state, INSTALLATION, ambient_environment(), unwalled=kind == "none")
-        self.jobs = SupervisedTestJobs(options, EnvironmentStore(self.state / "environments", 1 << 30), sandbox)
-
-    def start(self, run: str, tree: Mapping[str, str] | None = None, **more: Any) -> str:
-        self.number += 1
-        key = naming.test_key(self.run, 1, f"after-{self.number}")
-        job = TestJob(key, partial(_write, tree or {}), run, **{"seconds": 60.0, **more})
-        assert self.jobs.start(job) is None
-        return key
-
-    def ended(self, run: str, tree: Mapping[str, str] | None = None, **more: Any) -> TestJobResult:
-        key = self.start(run, tree, **more)
-        until(lambda: self.jobs.state(key) is not JobState.RUNNING, "the end of the job")
-        found = self.jobs.result(key)
-        assert found is not None
-        return found
-
-
-def _unwalled(state: Path) -> SandboxChoice:
-    options = SandboxOptions(state, INSTALLATION, "here", environment=ambient_environment())
-    return SandboxChoice("none", {SandboxKind.BUBBLEWRAP: Believed(options)}, NoPin())
-
-
-def _write(tree: Mapping[str, str], folder: Path) -> None:
-    folder.mkdir()
-    for path, content in tree.items():
-        (folder / path).parent.mkdir(parents=True, exist_ok=True)
-        (folder / path).write_text(content)
 
 
 @pytest.fixture(params=["none", "bubblewrap"])
@@ -70,11 +33,6 @@ def room(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Room]:
     made = Room(tmp_path, request.param)
     yield made
     made.jobs.stop(made.run)
-
-
-def printed(result: TestJobResult) -> str:
-    assert result.log is not None
-    return result.log.read_text()
 
 
 @pytest.mark.parametrize(
@@ -127,12 +85,65 @@ def test_a_command_that_is_killed_is_no_failed_test(room: Room, end: str) -> Non
     assert found.exit_code not in (0, 1)
 
 
-def test_output_is_bounded(room: Room) -> None:
-    found = room.ended("head -c 100000000 /dev/zero | tr '\\0' 'a' | fold")
-    assert found.end is RunEnd.STOPPED
-    assert "output" in found.message
-    assert found.log is not None
-    assert found.log.stat().st_size < 40 << 20
+def test_a_log_that_cannot_be_written_is_the_hosts_fault(room: Room) -> None:
+    def check_out(folder: Path) -> None:
+        folder.mkdir()
+        (folder.parent / "log.txt").symlink_to("/dev/full")
+
+    key = naming.test_key(room.run, 1, "log")
+    assert room.jobs.start(TestJob(key, check_out, "exec seq 100000000", 60.0)) is None
+    until(lambda: room.jobs.state(key) is not JobState.RUNNING, "the end of the job")
+    found = room.jobs.result(key)
+    assert found is not None
+    assert (found.end, found.message) == (
+        RunEnd.HOST,
+        "the test command's log could not be written: No space left on device",
+    )
+
+
+def test_a_job_whose_supervisor_hangs_is_ended_and_says_nothing_of_the_tests(room: Room) -> None:
+    key = room.start("sleep 100", seconds=2.0)
+    handle = json.loads((room.state / "jobs" / key / "handle.json").read_bytes())
+    os.kill(handle["pid"], signal.SIGSTOP)
+    until(lambda: room.jobs.state(key) is JobState.ENDED, "the limit", 30)
+    found = room.jobs.result(key)
+    assert found is None or found.end is RunEnd.HOST
+    assert room.processes() == []
+
+
+def test_files_are_out_of_sight_before_they_are_removed(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    key = room.start("true")
+    until(lambda: room.jobs.state(key) is JobState.ENDED, "the end of the job")
+    seen: list[str] = []
+
+    def killed(place: Path) -> None:
+        if place.is_dir():
+            seen.append(place.name)
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(test_jobs, "remove_tree", killed)
+        with pytest.raises(KeyboardInterrupt):
+            room.jobs.stop(room.run)
+    assert seen == [".verify-1-after-1.removed"]
+    assert room.jobs.result(key) is None
+    room.nothing_is_left()
+
+
+@pytest.mark.parametrize(
+    ("key", "words"),
+    [
+        ("env/key-1", "the build"),
+        (f"{UUID(int=1)}/verify-1-a", "the test command"),
+        (f"{UUID(int=1)}/submit-1", "the agent"),
+    ],
+)
+def test_what_cannot_be_started_is_called_by_its_name(tmp_path: Path, key: str, words: str) -> None:
+    jobs = Jobs(tmp_path, INSTALLATION, ambient_environment())
+    jobs.folder(key).make()
+    order = Order(str(jobs.folder(key).path), ("/no/such/program",), {}, "/", "", str(tmp_path / "log"), 9.0, 9.0, 9)
+    with pytest.raises(AgentError, match=f"^{words} could not be started: "):
+        jobs.start(key, order)
 
 
 def test_nobody_wrote_to_its_home_before(room: Room) -> None:
@@ -211,7 +222,7 @@ def test_a_report_that_is_no_file_or_too_large_is_left_out_and_said(room: Room) 
 
 def test_a_job_is_started_once(room: Room) -> None:
     key = room.start("echo once; sleep 1")
-    assert room.jobs.start(TestJob(key, partial(_write, {}), "echo twice", 60.0)) is None
+    assert room.jobs.start(TestJob(key, partial(write, {}), "echo twice", 60.0)) is None
     until(lambda: room.jobs.state(key) is not JobState.RUNNING, "the end of the job")
     found = room.jobs.result(key)
     assert found is not None
@@ -220,7 +231,7 @@ def test_a_job_is_started_once(room: Room) -> None:
 
 def test_so_many_jobs_run_at_once(room: Room) -> None:
     first, second = room.start("sleep 100"), room.start("sleep 100")
-    job = TestJob(naming.test_key(room.run, 1, "third"), partial(_write, {}), "true", 60.0)
+    job = TestJob(naming.test_key(room.run, 1, "third"), partial(write, {}), "true", 60.0)
     assert room.jobs.start(job) in (first, second)
     assert room.jobs.state(job.key) is JobState.ABSENT
     room.jobs.stop(room.run)
@@ -237,7 +248,7 @@ def test_stopping_ends_and_removes_all_jobs_of_a_run(room: Room) -> None:
 
 def test_without_a_wall_nothing_is_run_unless_that_is_wanted(tmp_path: Path) -> None:
     options = TestJobOptions(tmp_path, INSTALLATION, ambient_environment())
-    jobs = SupervisedTestJobs(options, EnvironmentStore(tmp_path / "environments", 1), _unwalled(tmp_path))
+    jobs = SupervisedTestJobs(options, EnvironmentStore(tmp_path / "environments", 1), unwalled(tmp_path))
     assert "behind a wall only" in str(jobs.why_not())
 
 

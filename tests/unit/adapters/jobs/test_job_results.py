@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from moonmind.adapters.jobs.job_results import read_result
+from moonmind.adapters.jobs.job_results import TEST_COMMAND, read_result
 from moonmind.ports.agent import JobEnd, JobResult, Usage
 
 
@@ -165,6 +165,22 @@ def test_a_build_that_was_cut_short_says_so_and_what_it_said_last(
     read = read_result(build("a line\nthe last {line}", **changes))
     assert (read.end, read.message) == (end, f"{words}; it said last:\na line\nthe last {{line}}")
     assert read_result(build(**changes)).message == words
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"end": "timed_out"}, "the test command reached the total time limit"),
+        ({"end": "output_limit"}, "the test command wrote more output than the limit allows"),
+        ({"end": "process_limit", "problem": "more than 9"},
+         "the test command was ended, since it had too many processes: more than 9"),
+        ({"end": "disk_full", "problem": "9 left"}, "the test command was ended, since there is no room for more: 9 left"),
+        ({"wall": "broken"}, "the sandbox ended while the test command was at work"),
+        ({"exit_code": None, "signal": 11}, "the test command was killed by SIGSEGV"),
+    ],
+)  # fmt: skip
+def test_of_a_test_command_nothing_is_said_in_its_own_words(changes: dict[str, Any], words: str) -> None:
+    assert read_result(build("killed (SIGKILL)", **changes), TEST_COMMAND).message == words
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,5 @@
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -19,6 +20,8 @@ def run(
 LATE = run(end=RunEnd.TIMED_OUT)
 STOPPED = run(end=RunEnd.STOPPED, message="it wrote more output than the limit allows")
 KILLED = run(end=RunEnd.STOPPED, message="it was killed (SIGKILL)")
+HOST = run(end=RunEnd.HOST, message="its disk has less than 512 MiB left")
+SLOW = replace(LATE, seconds=5.0)
 SERVICE, SANDBOX = run(end=RunEnd.SERVICE), run(end=RunEnd.SANDBOX)
 GREEN, RED = run(a1=P, b1=P), run(1, a1=F, b1=P)
 
@@ -39,7 +42,13 @@ FAULTS = [
     (GREEN, run(1, a1=P, b1=P, c1=F), None, Fault.OURS),
     (run(a1=S), run(1, a1=F), None, Fault.OURS),
     (GREEN, run(1, a0=E, b1=P), None, Fault.OURS),
-    (GREEN, LATE, None, Fault.OURS),
+    (GREEN, replace(LATE, seconds=6.0), None, Fault.OURS),
+    (GREEN, SLOW, None, Fault.INFRASTRUCTURE),
+    (SLOW, LATE, None, Fault.BEFORE),
+    (GREEN, HOST, None, Fault.INFRASTRUCTURE),
+    (HOST, HOST, None, Fault.INFRASTRUCTURE),
+    (HOST, RED, RED, Fault.INFRASTRUCTURE),
+    (HOST, STOPPED, None, Fault.INFRASTRUCTURE),
     (LATE, LATE, None, Fault.BEFORE),
     (None, LATE, None, Fault.INFRASTRUCTURE),
     (SERVICE, LATE, None, Fault.INFRASTRUCTURE),
