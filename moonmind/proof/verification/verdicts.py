@@ -107,6 +107,22 @@ def decide(task: TaskEvidence, suite: SuiteEvidence) -> Decision:
     return Decision(Verdict.PASSING, f"{task.because}{_why_not_tested(task, passing)}", passing)
 
 
+def decide_check(by_files: Decision, suite: SuiteEvidence, *, shown: bool, all_run: bool) -> Decision:
+    """Return the verdict on a task that only asks that the tests pass, whatever the agent says of it.
+
+    `shown`: the tests that it names were seen to pass, or it names none; `all_run`: no command was left out.
+    """
+    if not suite.not_run and suite.fault in (Fault.OURS, Fault.BEFORE):
+        return Decision(Verdict.OPEN, f"the tests do not pass: {suite.why}")
+    if (doubt := _doubt(suite)) is not None:
+        return replace(by_files, because=f"{by_files.because}; {doubt}")
+    if not all_run:
+        return replace(by_files, because=f"{by_files.because}; not all test commands were run")
+    if not shown:
+        return replace(by_files, because=f"{by_files.because}; the tests that it names were not seen to pass")
+    return Decision(Verdict.PASSING, "the repository's tests pass")
+
+
 def _doubt(suite: SuiteEvidence) -> str | None:
     """Return why nothing is confirmed, in words; None where it is."""
     if suite.not_run:

@@ -7,9 +7,18 @@ from moonmind.ports.vcs import Change
 from moonmind.proof.recipe import RecipeFile, Tick
 from moonmind.proof.verification.comparison import Fault
 from moonmind.proof.verification.test_results import CommandRun, RunEnd, TestOutcome
-from moonmind.proof.verification.verdicts import Seen, ShownTest, SuiteEvidence, TaskEvidence, decide
+from moonmind.proof.verification.verdicts import (
+    Decision,
+    Seen,
+    ShownTest,
+    SuiteEvidence,
+    TaskEvidence,
+    decide,
+    decide_check,
+)
 from moonmind.runs.verdict import Verdict
 from moonmind.speckit.evidence import is_test
+from moonmind.speckit.test_wording import asks_for_tests
 from moonmind.stages.apply.test_findings import find_in
 from moonmind.stages.apply.test_trees import Read
 from moonmind.stages.apply.verification_facts import draft_because, verification_of
@@ -47,8 +56,18 @@ def decided(
     suite = _suite(verified, findings)
     shown = _shown_tests(verified)
     tasks = {task.key: task for task in plan.tasks}
-    judged = tuple(_held(_decided(one, tasks[one.key], verified, suite, shown), recipe) for one in by_files)
-    return judged, verification_of(verified, findings, draft_because(verified))
+    judged = tuple(
+        _held(
+            _of_check(one, tasks[one.key], verified, suite)
+            if asks_for_tests(tasks[one.key].text)
+            else _decided(one, tasks[one.key], verified, suite, shown),
+            recipe,
+        )
+        for one in by_files
+    )
+    return (*judged, *_checks(plan, judged, verified, suite, recipe)), verification_of(
+        verified, findings, draft_because(verified)
+    )
 
 
 def _decided(
@@ -77,6 +96,47 @@ def _decided(
     )
     evidence = tuple(TestEvidence(one.id, one.old.value, one.new.value, one.probe.value) for one in found.tests)
     return replace(judgement, verdict=found.verdict, because=found.because, tests=evidence[:_MOST_TESTS])
+
+
+def _checks(
+    plan: Plan,
+    judged: Sequence[Judgement],
+    verified: VerifiedChange,
+    suite: SuiteEvidence,
+    recipe: RecipeFile | None,
+) -> Iterable[Judgement]:
+    """Yield the phase's tasks that only ask that the tests pass, where these do; the others are left as they were.
+
+    One is decided once all that stands before it in the phase is done.
+    """
+    for task in plan.checks:
+        if not all(one.ticks for one in judged if one.line < task.line):
+            continue
+        found = _held(_of_check(Judgement(task.id, task.line, Verdict.OPEN, ""), task, verified, suite), recipe)
+        if found.ticks:
+            yield found
+
+
+def _of_check(judgement: Judgement, task: PlanTask, verified: VerifiedChange, suite: SuiteEvidence) -> Judgement:
+    """Return the judgement on a task that only asks that the tests pass."""
+    passed = {
+        case.file
+        for number in range(1, len(verified.comparisons) + 1)
+        for case in verified.runs[f"after-{number}"].report.cases.values()
+        if case.outcome is TestOutcome.PASSED
+    }
+    named = [name for name in (*task.targets, *task.references) if is_test(name)]
+    found = decide_check(
+        Decision(judgement.verdict, judgement.because),
+        suite,
+        shown=all(any(_is_within(file, name) for file in passed) for name in named),
+        all_run=verified.commands == verified.plan.commands,
+    )
+    return replace(judgement, verdict=found.verdict, because=found.because)
+
+
+def _is_within(file: str, name: str) -> bool:
+    return _stands_for(name, file) or f"/{file}".rpartition("/")[0].endswith(f"/{name.rstrip('/')}")
 
 
 def _held(judgement: Judgement, recipe: RecipeFile | None) -> Judgement:

@@ -21,8 +21,9 @@ from moonmind.speckit.evidence import evidence_of
 from moonmind.speckit.features import Feature, survey
 from moonmind.speckit.report import answer_report
 from moonmind.speckit.selection import EVERYTHING, Selection
-from moonmind.speckit.spec_tasks import SpecTask
+from moonmind.speckit.spec_tasks import VERIFY, SpecTask
 from moonmind.speckit.tasks_md import read_tasks
+from moonmind.speckit.test_wording import asks_for_tests
 from moonmind.speckit.work import Work
 from moonmind.stages.discover import agent_files, tick_plan
 from moonmind.stages.discover.candidates import Candidates, Start
@@ -246,6 +247,7 @@ def _plan(context: StageContext, candidates: Candidates, found: Answer, work: Wo
         branch_tip=start.branch_tip,
         left_for_people=tuple(task.id for task in work.left_for_people),
         left_because=tuple(map(storable, who_does(work.left_for_people))),
+        checks=() if work.part else tuple(_task(task, there) for task in work.left_for_people if _is_check(task, work)),
         documents=documents_of(there, listing),
         constitution=constitution_in(listing, there.root),
         skills=skills_in(listing),
@@ -286,6 +288,11 @@ def _task(task: SpecTask, feature: Feature) -> PlanTask:
     return PlanTask(
         task.id, task.line, text, found.targets, found.references, found.removals, found.gone, story=task.story
     )
+
+
+def _is_check(task: SpecTask, work: Work) -> bool:
+    """Return True for a task of the phase that the repository's tests decide, so that neither agent nor person has to."""
+    return task in work.phase.tasks and task.flags == (VERIFY,) and asks_for_tests(task.text)
 
 
 def _order(work: Work) -> Iterable[str]:

@@ -70,11 +70,11 @@ def run(context: StageContext) -> Outcome:
 
 def _totals(plan: Plan, submitted: SubmitResult | None, applied: ApplyResult) -> FinalizeResult:
     return FinalizeResult(
-        tasks=len(plan.tasks),
+        tasks=len(applied.verdicts),
         ticked=applied.ticked,
         claimed=tuple(item.id for item in applied.verdicts if item.verdict is Verdict.CLAIMED),
         left_open=tuple(item.id for item in applied.verdicts if not item.ticks),
-        left_for_people=plan.left_for_people,
+        left_for_people=tuple(one for one in plan.left_for_people if one not in applied.ticked),
         files=len(applied.files),
         added=applied.added,
         deleted=applied.deleted,

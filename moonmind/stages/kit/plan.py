@@ -60,6 +60,8 @@ class Plan(StageResult):
     left_for_people: tuple[str, ...] = ()
     left_because: tuple[str, ...] = ()
     """A sentence for each of them: who does it, and which words of the task say so."""
+    checks: tuple[PlanTask, ...] = ()
+    """Those of them in this phase that only ask that the tests pass: running these decides."""
     documents: Mapping[str, str] = Field(default_factory=dict)
     """Path in the tree -> kind (`spec`, `plan`, ...)."""
     constitution: str | None = None
@@ -108,6 +110,11 @@ class Plan(StageResult):
         return self.branch if self.branch_tip else self.base
 
     @property
+    def all_tasks(self) -> tuple[PlanTask, ...]:
+        """Return the tasks that are judged: the agent's, then those that the tests decide."""
+        return (*self.tasks, *self.checks)
+
+    @property
     def targets(self) -> tuple[str, ...]:
         """Return the paths that the tasks ask to change, each once."""
         return tuple(dict.fromkeys(path for task in self.tasks for path in task.targets))
@@ -115,7 +122,7 @@ class Plan(StageResult):
     def spec_tasks(self, file: TasksFile) -> tuple[SpecTask, ...]:
         """Find the plan's tasks in the tasks.md they were read from; raises Unexpected when one is not there."""
         found = {task.key: task for task in file.tasks}
-        missing = [task.key for task in self.tasks if task.key not in found]
+        missing = [task.key for task in self.all_tasks if task.key not in found]
         if missing:
             raise Unexpected(
                 f"{self.feature.tasks_path} at {self.starting_commit[:12]} no longer reads as it did in discover: "
@@ -130,8 +137,10 @@ class Plan(StageResult):
         `before` is the file at the starting commit.
         """
         wanted = {item.key for item in judgements if item.ticks}
+        known = {task.key for task in self.all_tasks}
         file = read_tasks(before, name=self.feature.tasks_path)
-        return tick(before, [task for task in self.spec_tasks(file) if task.key in wanted])
+        self.spec_tasks(file)
+        return tick(before, [task for task in file.tasks if task.key in wanted & known])
 
     def work(self, file: TasksFile) -> Work:
         """Return the plan in the form that the prompt is written from."""

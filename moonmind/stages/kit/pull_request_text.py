@@ -141,7 +141,7 @@ def _parts(
         yield f"**Independent test:** {markdown_with_code(plan.independent_test, 600)}"
     if plan.checkpoint:
         yield f"**Checkpoint:** {markdown_with_code(plan.checkpoint, 600)}"
-    yield _not_given(plan)
+    yield _not_given(plan, applied)
     yield _set_up(environments)
     if outlook:
         yield f"**Base:** {markdown(outlook, 1000)}"
@@ -173,7 +173,7 @@ def _judged(plan: Plan, applied: ApplyResult, run_id: UUID, length: _Length) -> 
     """Yield the tasks with their verdicts, then what is not ticked, and what is not shown."""
     judgements = applied.verdicts
     claimed = [item for item in judgements if item.ticks and item.verdict is Verdict.CLAIMED]
-    texts = {task.key: task.text for task in plan.tasks}
+    texts = {task.key: task.text for task in plan.all_tasks}
     if not any(item.ticks for item in judgements):
         yield "**No box was ticked: nothing in this change shows that a task of the phase is done.**"
     yield "\n".join(_tasks([item for item in judgements if item not in claimed], texts, length))
@@ -241,12 +241,15 @@ def _commands(one: EnvironmentUse) -> str:
     return f"{shown}{more}" + ("" if one.root == "." else f" in {as_code(one.root)}")
 
 
-def _not_given(plan: Plan) -> str:
+def _not_given(plan: Plan, applied: ApplyResult) -> str:
     """List the open tasks that the agent was not given, with who does them where the plan says so."""
+    # Ids repeat in real files: one that was ticked here says nothing of another task.
+    decided = {item.id for item in applied.verdicts if item.key in {task.key for task in plan.checks}}
     if plan.left_because:
-        lines = [f"- {markdown_with_code(why)}" for why in plan.left_because]
-        return "**Not given to the agent, left open:**\n" + "\n".join(_limited(lines))
-    return f"**Left for people:** {_ids(plan.left_for_people)}" if plan.left_for_people else ""
+        lines = [f"- {markdown_with_code(why)}" for why in plan.left_because if why.partition(": ")[0] not in decided]
+        return "**Not given to the agent, left open:**\n" + "\n".join(_limited(lines)) if lines else ""
+    left = [one for one in plan.left_for_people if one not in decided]
+    return f"**Left for people:** {_ids(left)}" if left else ""
 
 
 def _counts(plan: Plan, applied: ApplyResult) -> str:
