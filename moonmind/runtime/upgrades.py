@@ -26,6 +26,11 @@ class Change:
 
 CHANGES: tuple[Change, ...] = (
     Change(
+        "no-next-phase",
+        "A run ends with no_work where the last one left a draft that breaks tests, or nothing but tasks to be accepted, unless it names "
+        "phase or tasks.",
+    ),
+    Change(
         "accept-claimed",
         "A task for which there is only the agent's word is no longer ticked: `moonmind accept` ticks it in your name, and "
         "policy.tick: claimed in .moonmind.yml ticks such tasks as before.",

@@ -28,7 +28,7 @@ from moonmind.speckit.work import Work
 from moonmind.stages.discover import agent_files, tick_plan
 from moonmind.stages.discover.candidates import Candidates, Start
 from moonmind.stages.discover.foreign_commits import foreign_commits
-from moonmind.stages.discover.progress import without_progress
+from moonmind.stages.discover.progress import broken_before, waits_for_acceptance, without_progress
 from moonmind.stages.discover.questions import chosen_in, question
 from moonmind.stages.discover.snapshot import Snapshot
 from moonmind.stages.kit import base_outlook, forge_answers
@@ -269,11 +269,20 @@ def _plan(context: StageContext, candidates: Candidates, found: Answer, work: Wo
             )
         ),
     )
-    if stuck := without_progress(plan, context.run.notes, context.services.earlier_run(there.path, Stage.APPLY)):
+    if stuck := _stuck(context, plan):
         return NothingToDo(stuck, plan.stored())
     if start.branch_tip is None:
         refuse_conflicts(start.branch, candidates.snapshot.branches, candidates.snapshot.repository.default_branch)
     return Done(plan.stored())
+
+
+def _stuck(context: StageContext, plan: Plan) -> str | None:
+    """Return in words why a run would not help now."""
+    earlier = context.services.earlier_run(plan.feature.path, Stage.APPLY)
+    stuck = without_progress(plan, context.run.notes, earlier)
+    if _selection(context).names_tasks:
+        return stuck  # whoever names phase or tasks has looked
+    return waits_for_acceptance(plan, context.run.notes, earlier) or stuck or broken_before(plan, earlier)
 
 
 def _not_ours(candidates: Candidates, start: Start) -> tuple[str, ...]:

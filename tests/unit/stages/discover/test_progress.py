@@ -7,9 +7,10 @@ import pytest
 from moonmind.engine.stage_services import EarlierRun
 from moonmind.errors import AgentNoChange, MoonMindError, NoProgress, PatchRefused, SecretFound, VcsRefused
 from moonmind.runs.chain import Stage
-from moonmind.stages.discover.progress import without_progress
+from moonmind.runs.verdict import Verdict
+from moonmind.stages.discover.progress import broken_before, waits_for_acceptance, without_progress
 from moonmind.stages.kit.plan import Plan
-from moonmind.stages.kit.stage_results import PublishResult
+from moonmind.stages.kit.stage_results import Judgement, PublishResult, Verification
 from tests.support.plans import a_plan, a_task, an_apply_result
 
 
@@ -95,3 +96,49 @@ def test_a_part_that_got_nowhere_is_said_to_be_one(part: str) -> None:
     said = without_progress(a_plan(part=part), None, earlier())
     assert said is not None
     assert (f" These are {part}; skip them in the request to go on with the others." in said) is bool(part)
+
+
+CLAIMED = Judgement("T001", a_task().line, Verdict.CLAIMED, "the agent says it is done", held="too little")
+
+
+def that_judged(plan: Plan, *judgements: Judgement, notes: str | None = None, draft: str = "") -> EarlierRun:
+    applied = an_apply_result(verdicts=judgements, commit="b" * 40, tests=Verification(commands=(), draft=draft))
+    results = earlier(plan, notes).results
+    return EarlierRun(UUID(int=7), notes, {**results, Stage.APPLY: applied.stored()}, None)
+
+
+@pytest.mark.parametrize(
+    ("plan", "before", "waits"),
+    [
+        (a_plan(), that_judged(a_plan(), CLAIMED), True),
+        (a_plan(starting_commit="d" * 40), that_judged(a_plan(), CLAIMED), True),
+        (a_plan(a_task("T001", 40)), that_judged(a_plan(), CLAIMED), True),
+        (a_plan(a_task("T001", text="Do it well")), that_judged(a_plan(), CLAIMED), False),
+        (a_plan(a_task(), a_task("T002", 11)), that_judged(a_plan(a_task(), a_task("T002", 11)), CLAIMED), False),
+        (a_plan(), that_judged(a_plan(), CLAIMED, notes="try harder"), False),
+        (a_plan(), earlier(), False),
+        (a_plan(), None, False),
+    ],
+    ids=["same", "base moved", "line moved", "other text", "more to do", "other notes", "nothing held", "no run"],
+)
+def test_tasks_that_a_person_only_has_to_accept_are_not_given_to_an_agent_again(
+    plan: Plan, before: EarlierRun | None, waits: bool
+) -> None:
+    said = waits_for_acceptance(plan, None, before)
+    assert bool(said) is waits
+    if said is not None:
+        assert "moonmind accept 00000000 T001 --why" in said
+
+
+@pytest.mark.parametrize(
+    ("tip", "draft", "held"),
+    [("b" * 40, "1 test fails", True), ("c" * 40, "1 test fails", False), (None, "x", False), ("b" * 40, "", False)],
+    ids=["as it was left", "somebody pushed", "merged", "no draft"],
+)
+def test_nothing_is_added_to_a_change_that_breaks_tests(tip: str | None, draft: str, held: bool) -> None:
+    said = broken_before(a_plan(branch_tip=tip), that_judged(a_plan(), CLAIMED, draft=draft))
+    assert bool(said) is held
+    if said is not None:
+        assert "https://forge.test/1" in said
+        assert draft in said
+    assert broken_before(a_plan(branch_tip=tip), None) is None
