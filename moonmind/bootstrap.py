@@ -49,6 +49,7 @@ from moonmind.private import keep_private
 from moonmind.redact import Redactor
 from moonmind.repository_patterns import RepositoryPatterns
 from moonmind.runs.chain import Stage
+from moonmind.runs.findings import Severity
 from moonmind.runs.retry import RetryPolicy
 from moonmind.runtime import server_file
 from moonmind.runtime.container import Container
@@ -206,6 +207,7 @@ def _build_on(database: Database, settings: Settings, *, publishes: bool, stages
         test_jobs=tests if settings.verification != "off" else None,
         only_declared_tests=settings.verification == "declared",
         test_seconds=settings.verification_seconds,
+        protected_files=Severity(settings.protected_files),
         max_rounds=policy.max_rounds,
     )
     recorder = Recorder(database, stages, run_deadline_seconds=settings.run_deadline_seconds)

@@ -56,6 +56,7 @@ KINDS: Mapping[str, Kind] = {
     "sandbox_processes": Kind.PROTECTION,
     "environments": Kind.PROTECTION,
     "verification": Kind.PROTECTION,
+    "protected_files": Kind.PROTECTION,
     "environment_hosts": Kind.PROTECTION,
     "environment_variables": Kind.CREDENTIAL,
     "local_repos": Kind.FOLDER,

@@ -108,6 +108,10 @@ class Settings(BaseSettings):
     environments: Literal["auto", "declared", "off"] = Field("auto", validation_alias="MOONMIND_ENVIRONMENTS")
     verification: Literal["auto", "declared", "off"] = Field("auto", validation_alias="MOONMIND_VERIFICATION")
     """What is set up for a repository's tests: what `.moonmind.yml` or its build files say, `.moonmind.yml` alone, nothing."""
+    protected_files: Literal["warn", "draft", "ask", "refuse"] = Field(
+        "draft", validation_alias="MOONMIND_PROTECTED_FILES"
+    )
+    """What a change of protected files is at least; a repository may ask for more."""
     environment_hosts: Annotated[tuple[str, ...], NoDecode] = Field((), validation_alias="MOONMIND_ENVIRONMENT_HOSTS")
     """Hosts that set-ups may reach beside their registries, as `host`, `host:port` or `*.domain`; comma-separated."""
     environment_variables: Annotated[tuple[str, ...], NoDecode] = Field(

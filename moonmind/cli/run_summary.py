@@ -20,6 +20,9 @@ _LONGEST = 1 << 20
 """Bytes; a report that is longer is not read here, only named."""
 
 
+_GRAVE = {"refuse": "red", "ask": "yellow", "draft": "yellow"}
+"""Severities of findings that are shown, gravest first."""
+_MOST_FINDINGS = 10
 _TICKED = frozenset(verdict for verdict in Verdict if verdict.ticks)
 
 
@@ -27,12 +30,24 @@ def say_leftovers(console: Console, run: SpecWorkflowRun, source: Source, settin
     """Print what is left of an ended run; nothing where nothing is."""
     if run.status.terminal:
         path, report = _judged(run, source)
-        for line in (*results(report.get("tests")), *unticked(run, path, report)):
+        for line in (*of_policy(report), *results(report.get("tests")), *unticked(run, path, report)):
             console.print(line, soft_wrap=True)
     if run.branch_name and settings.forge == "local":
         place = settings.local_repos.expanduser().absolute() / f"{run.repository}.git"
         command = shlex.join(["git", "--git-dir", str(place), "log", run.branch_name])
         console.print(Text.assemble(("\nshow the branch: ", "dim"), command), soft_wrap=True)
+
+
+def of_policy(report: Mapping[str, Any]) -> Iterator[Text]:
+    """Report what the policy found that is more than a warning."""
+    found = [each for each in _list(report, "policy") if isinstance(each, dict)]
+    for severity, style in _GRAVE.items():
+        those = [each for each in found if each.get("severity") == severity]
+        for each in those[:_MOST_FINDINGS]:
+            words = f"{one_line(str(each.get('path')))}: {one_line(str(each.get('words')))}"
+            yield Text.assemble((f"{severity}: ", style), words)
+        if (more := len(those) - _MOST_FINDINGS) > 0:
+            yield Text(f"{severity}: and {more} more such findings", style)
 
 
 def unticked(run: SpecWorkflowRun, path: str, report: Mapping[str, Any]) -> Iterator[Text]:

@@ -22,6 +22,7 @@ from moonmind.preflight.checks import Preflight
 from moonmind.redact import Redactor
 from moonmind.runs.attention import Answered, Attention
 from moonmind.runs.chain import Stage
+from moonmind.runs.findings import Severity
 from moonmind.runs.records import Attempt, Claim, Run
 
 R = TypeVar("R", bound=StageResult)
@@ -62,6 +63,8 @@ class StageContext:
     """Run what a repository names, and nothing that its build files only suggest."""
     test_seconds: float = 1800.0
     """How long a test command may take at most."""
+    protected_files: Severity = Severity.DRAFT
+    """What a change of protected files is at least."""
     may_send_back: bool = False
     """The run may be sent back to an earlier stage once more."""
 
@@ -107,6 +110,7 @@ class ContextFactory:
         test_jobs: TestJobs | None = None,
         only_declared_tests: bool = False,
         test_seconds: float = 1800.0,
+        protected_files: Severity = Severity.DRAFT,
         max_rounds: int = 0,
     ) -> None:
         self._database = database
@@ -127,6 +131,7 @@ class ContextFactory:
         self._test_jobs = test_jobs
         self._only_declared_tests = only_declared_tests
         self._test_seconds = test_seconds
+        self._protected_files = protected_files
         self._max_rounds = max_rounds
 
     def make(
@@ -169,5 +174,6 @@ class ContextFactory:
             test_jobs=self._test_jobs,
             only_declared_tests=self._only_declared_tests,
             test_seconds=self._test_seconds,
+            protected_files=self._protected_files,
             may_send_back=claim.run.rounds < self._max_rounds,
         )

@@ -235,12 +235,30 @@ class Tick(StrEnum):
     CLAIMED = "claimed"
 
 
+class ProtectedIs(StrEnum):
+    """What a change of protected files is at least."""
+
+    DRAFT = "draft"
+    ASK = "ask"
+    REFUSE = "refuse"
+
+
 class PolicyRecipe(_Strict):
     """What a repository asks of a change."""
 
     tick: Tick | None = Field(
         None,
         description="The least evidence that ticks a task's box: tested, passing, changed (the default) or claimed.",
+    )
+    protected: Globs = Field(
+        (),
+        description="Further protected files: patterns of paths from the repository's root. A change of one is a draft, or what "
+        "protected_is says.",
+    )
+    protected_is: ProtectedIs | None = Field(
+        None,
+        description="What a change of protected files is, these and those protected by default: draft, which is the default; ask: "
+        "a person approves or rejects it first; refuse: it is not published. The operator's setting counts where it is graver.",
     )
 
 

@@ -175,7 +175,7 @@ def _wrong_type(part: Part, way: tuple[str | int, ...], kind: str) -> str:
             return f"{_name(way)} takes a command or a list of them, not {_kind(part.value)}"
         case "tuple_type" if way == ("verify",):
             return f"{_name(way)} takes a list of commands (`- run: ...`), not {_kind(part.value)}"
-        case "tuple_type" if way[:1] == ("verify",):
+        case "tuple_type" if way[:1] in {("verify",), ("policy",)}:
             return f"{_name(way)} takes a pattern of paths or a list of them, not {_kind(part.value)}"
         case "tuple_type":
             return f"{_name(way)} takes a list (`- ...`), not {_kind(part.value)}"

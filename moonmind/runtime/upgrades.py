@@ -42,6 +42,16 @@ CHANGES: tuple[Change, ...] = (
         "no tests, as before.",
     ),
     Change(
+        "policy-drafts",
+        "A change of protected files (CI, code owners, agents' and editors' settings, hooks, install scripts, attributes, spec and plan), "
+        "a mass deletion, names that other systems cannot hold and dependency folders make a draft of the pull request; "
+        "MOONMIND_PROTECTED_FILES=warn only names protected files (docs/policy.md).",
+    ),
+    Change(
+        "policy-words",
+        "Findings in apply/output.json and in errors have the severities refuse, draft and warn; before, refused and warning.",
+    ),
+    Change(
         "environments",
         "Before an agent starts behind a wall, what the repository's tests need is set up (by .moonmind.yml, or what the build "
         "files show) in a sandbox that reaches package registries only; MOONMIND_ENVIRONMENTS=off sets up nothing, as before.",

@@ -27,6 +27,7 @@ from moonmind.ports.scanner import Hit
 from moonmind.redact import Redactor
 from moonmind.runs.attention import Answered, Attention
 from moonmind.runs.chain import STAGES, Stage
+from moonmind.runs.findings import Severity
 from moonmind.runs.machine import Ask, Done, Failed, Outcome, Redo, Suspend, WaitingReason
 from moonmind.runs.records import Attempt, Run
 from moonmind.sample import source
@@ -90,6 +91,7 @@ class World:
         self.scanner = RememberingScanner()
         self.services = MemoryServices()
         self.lease = HeldByTest()
+        self.protected_files = Severity.DRAFT
         self.limits = JobLimits(stall_seconds=20, total_seconds=60)
         self.notes: str | None = None
         self.requested = KEY
@@ -146,6 +148,7 @@ class World:
             scanner=self.scanner,
             limits=self.limits,
             relook_seconds=60.0,
+            protected_files=self.protected_files,
         )
 
     def step(self, stage: Stage) -> Outcome:

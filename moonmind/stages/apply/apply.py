@@ -14,9 +14,10 @@ from moonmind.engine.stage import StageDefinition, shown
 from moonmind.engine.stage_context import StageContext
 from moonmind.errors import AgentError, MoonMindError, NotFound, PatchRefused, SecretFound, Unexpected, VcsRefused
 from moonmind.proof import substance
+from moonmind.proof.policy.policy_rules import PolicySettings
 from moonmind.proof.verification.comparison import Fault
 from moonmind.runs.chain import Stage
-from moonmind.runs.findings import Finding, Severity
+from moonmind.runs.findings import Finding, Severity, those
 from moonmind.runs.kinds import TICKS
 from moonmind.runs.machine import Done, Outcome, Redo, Suspend, WaitingReason
 from moonmind.runs.stored_text import storable
@@ -25,7 +26,7 @@ from moonmind.speckit.agent_report import read_report
 from moonmind.speckit.evidence import claims, denials, said_of
 from moonmind.speckit.spec_title import title_in
 from moonmind.speckit.tasks_md import read_tasks
-from moonmind.stages.apply import judging, no_progress, patch_policy, secret_findings, verification_step
+from moonmind.stages.apply import judging, no_progress, policy_step, secret_findings, verification_step
 from moonmind.stages.apply.boxes_only import tick_boxes
 from moonmind.stages.apply.commit_message import commit_message, subject
 from moonmind.stages.apply.effects import ChangedTree, changed_tree
@@ -35,7 +36,7 @@ from moonmind.stages.apply.verification_jobs import Waiting
 from moonmind.stages.apply.verified_judgements import decided
 from moonmind.stages.kit import pull_request_text
 from moonmind.stages.kit.operator_notes import new_notes
-from moonmind.stages.kit.patches import PATCH_LIMIT, Patch, keep_patch, masked_patch, read_patch
+from moonmind.stages.kit.patches import Patch, keep_patch, masked_patch, read_patch
 from moonmind.stages.kit.plan import Plan
 from moonmind.stages.kit.restored_work import ensure_start, find_wip
 from moonmind.stages.kit.secret_rules import Suspect
@@ -84,14 +85,16 @@ def _take_work(context: StageContext, plan: Plan) -> Outcome:
         )
     repository = plan.repository.full_name
     patch = read_patch(context, repository, plan.starting_commit, wip)
-    findings = _findings(plan, patch)
+    # What a known secret is in is refused whatever is asked for.
+    settings = PolicySettings() if patch.leaks else policy_step.settings_of(context, plan)
+    findings = policy_step.findings(plan, patch, settings, _reader(context, plan, wip))
     if patch.leaks:
         _refuse_leaks(context, plan, submitted, patch, findings)
     patch_path, digest = _stored(context, submitted, patch)
     accepted = context.resumes(ApplyCheckpoint).accepted
     excused = {one["fingerprint"]: one["why"] for one in accepted}
     suspected, unread = secret_findings.suspects(context, plan, patch) if patch.content is not None else ((), ())
-    stopping = [one for one in suspected if one.severity is Severity.REFUSED and one.fingerprint not in excused]
+    stopping = [one for one in suspected if one.severity is Severity.REFUSE and one.fingerprint not in excused]
     if patch_path:
         list_work(context, patch, patch_path, stopping)
     findings = (*findings, *secret_findings.as_findings(suspected, unread, patch, excused))
@@ -199,7 +202,7 @@ def _refusal(
     """Return why the change may not be published: secrets first, then the patch policy; None where it may be."""
     if stopping:
         return secret_findings.refusal(stopping)
-    refused = patch_policy.refused(findings)
+    refused = those(findings, Severity.REFUSE)
     if not refused:
         return None
     said = "The change breaks the patch policy: " + _some([f"{item.path!r}: {item.words}" for item in refused]) + "."
@@ -257,23 +260,6 @@ def _stored(context: StageContext, submitted: SubmitResult, patch: Patch) -> tup
     path = f"patches/attempt-{context.attempt.number}.diff"
     digest = keep_patch(context, patch, path)
     return (path, digest) if digest else (None, None)
-
-
-def _findings(plan: Plan, patch: Patch) -> tuple[Finding, ...]:
-    found = [
-        Finding(storable(item.path), item.rule, item.severity, item.words)
-        for item in patch_policy.judge(patch.changes, patch.sizes, plan.feature.tasks_path)
-    ]
-    if patch.content is None:
-        size, largest = max((patch.sizes.get(change.path, 0), change.path) for change in patch.changes)
-        words = (
-            "the changed files are too large together to be shown as a patch, "
-            f"this one the most with {size} bytes; {PATCH_LIMIT} are allowed together"
-        )
-        if sum(patch.sizes.get(change.path, 0) for change in patch.changes) <= PATCH_LIMIT:
-            largest, words = ".", "what the change removes is too much to be shown as a patch"
-        found.append(Finding(storable(largest), "size", Severity.REFUSED, words))
-    return tuple(found)
 
 
 def _judge(
@@ -357,7 +343,13 @@ def _report(
         ),
         added=sum(max(change.added, 0) for change in files),
         deleted=sum(max(change.deleted, 0) for change in files),
-        warnings=(*plan.warnings, *_left_out(submitted), *_look_first(findings)),
+        warnings=(
+            *policy_step.look_first(findings, Severity.DRAFT),
+            *plan.warnings,
+            *_left_out(submitted),
+            *policy_step.look_first(findings, Severity.WARN),
+        ),
+        draft=policy_step.draft_because(findings),
         verification=NO_VERIFICATION if tests is None else in_a_sentence(tests),
         tests=tests,
         decisions=said.decisions,
@@ -391,10 +383,6 @@ def _feature_title(context: StageContext, plan: Plan) -> str:
 def _left_out(submitted: SubmitResult) -> list[str]:
     """Return what the agent left that is not in the change, as submit took it."""
     return [storable(f"{item.path}: {item.words}") for item in submitted.left_out[:_SHOWN_LEFT_OUT]]
-
-
-def _look_first(findings: Sequence[Finding]) -> list[str]:
-    return [f"{item.path}: {item.words}" for item in findings if item.severity is Severity.WARNING]
 
 
 def _some(words: Sequence[str]) -> str:

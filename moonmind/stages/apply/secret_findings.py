@@ -42,8 +42,8 @@ def as_findings(
     said = [Finding(one.place, "secret", *_said(one, excused.get(one.fingerprint))) for one in found]
     named = (change.path for change in patch.changes if change.status == "A" and change.new_mode in _REGULAR)
     likely = [(path, words) for path in named if (words := file_name_words(path))]
-    said += [Finding(path, "secret_unread", Severity.WARNING, _UNREAD) for path in unread]
-    return (*said, *(Finding(storable(path), "secret_file", Severity.WARNING, words) for path, words in likely))
+    said += [Finding(path, "secret_unread", Severity.WARN, _UNREAD) for path in unread]
+    return (*said, *(Finding(storable(path), "secret_file", Severity.WARN, words) for path, words in likely))
 
 
 def refusal(stopping: Sequence[Suspect]) -> SecretSuspected:
@@ -58,7 +58,7 @@ def refusal(stopping: Sequence[Suspect]) -> SecretSuspected:
 
 def _said(one: Suspect, why: str | None) -> tuple[Severity, str]:
     if why is not None:
-        return Severity.WARNING, f"it looks like a secret ({one.words}); a person accepted it: {why}"
+        return Severity.WARN, f"it looks like a secret ({one.words}); a person accepted it: {why}"
     return one.severity, f"it looks like a secret ({one.words})"
 
 

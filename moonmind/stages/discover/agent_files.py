@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from moonmind.stages.kit.file_names import plain_name
+from moonmind.proof.policy.plain_names import plain_name
 
 _FOLDERS = frozenset({".codex", ".agents", ".codex-plugin", ".claude-plugin"})
 _FILES = frozenset({".mcp.json"})

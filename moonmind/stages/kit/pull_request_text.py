@@ -126,7 +126,7 @@ def _parts(
 ) -> Iterable[str]:
     tests = applied.tests
     yield f"### {markdown(plan.phase, 200)}"
-    yield _readiness(tests.draft if tests is not None else "", is_draft)
+    yield _readiness(applied.not_ready, is_draft)
     if plan.part:
         yield f"**Part of the phase:** {markdown(plan.part, 600)}. The others are left for further runs."
     yield SCRIPTED if agent == "scripted" else ""

@@ -121,16 +121,16 @@ def own_hits(name: str, text: str) -> Iterator[Hit]:
 
 
 def severity(hit: Hit, now: float) -> Severity:
-    """Return REFUSED for private keys and live tokens, WARNING for the rest: passwords, entropy, tests' keys."""
+    """Return REFUSE for private keys and live tokens, WARN for the rest: passwords, entropy, tests' keys."""
     if not hit.sure:
-        return Severity.WARNING
+        return Severity.WARN
     if "private-key" in hit.rule:
-        return Severity.REFUSED
+        return Severity.REFUSE
     if _PLACEHOLDER.search(hit.value) or "_test_" in hit.value:
-        return Severity.WARNING
+        return Severity.WARN
     if hit.rule == "jwt" and _expired(hit.value, now):
-        return Severity.WARNING
-    return Severity.REFUSED
+        return Severity.WARN
+    return Severity.REFUSE
 
 
 def merged(hits: Iterator[Hit]) -> tuple[Hit, ...]:

@@ -83,7 +83,7 @@ def list_unfinished(context: StageContext, patch: Patch, path: str) -> None:
     try:
         seen = look(context, patch)
         found = as_suspects(context, seen, seen.hits)
-        list_work(context, patch, path, [one for one in found if one.severity is Severity.REFUSED])
+        list_work(context, patch, path, [one for one in found if one.severity is Severity.REFUSE])
     except (LeaseLost, StopRequested):
         raise
     except Exception:  # whatever it is: the work is kept, and the sentence that stands in its place says so
@@ -92,7 +92,7 @@ def list_unfinished(context: StageContext, patch: Patch, path: str) -> None:
 
 def _suspect(context: StageContext, hit: Hit, now: float, *, whole: bool) -> Suspect:
     level = severity(hit, now)
-    name = fingerprint(str(context.run.id), hit.name, hit) if level is Severity.REFUSED else ""
+    name = fingerprint(str(context.run.id), hit.name, hit) if level is Severity.REFUSE else ""
     path = _SHOWN_NAMES if hit.name == NAMES else context.redactor.text(hit.name)
     return Suspect(path, None if whole else hit.line, hit.rule, masked(hit.value), level, name, hit.value, hit.name)
 

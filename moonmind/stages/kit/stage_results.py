@@ -269,6 +269,13 @@ class Judged(StageResult):
     """What else it says."""
     feature_title: str = ""
     """The feature's name in its spec.md; empty where that gives none."""
+    draft: str = ""
+    """Why the policy makes a draft of the pull request; empty where it does not."""
+
+    @property
+    def not_ready(self) -> str:
+        """Return why the change is not ready to be merged: what its tests say, then the policy; empty where it may be."""
+        return "; ".join(filter(None, (self.tests.draft if self.tests is not None else "", self.draft)))
 
 
 class ApplyResult(Judged):

@@ -184,8 +184,7 @@ def _draft(
         text = opened.title  # a person renamed it
     if context.redactor.holds_known(f"{text}\n{own}".encode()):
         raise SecretFound("The pull request's text would hold a known secret: it stands in the tasks or in a path.")
-    draft = applied.tests is not None and bool(applied.tests.draft)
-    return PullRequestDraft(plan.branch, plan.base, text, whole, draft=draft)
+    return PullRequestDraft(plan.branch, plan.base, text, whole, draft=bool(applied.not_ready))
 
 
 def _outlook(context: StageContext, plan: Plan, commit: str, base_tip: str | None) -> str:

@@ -33,6 +33,8 @@ READ = [
     "verify:\n  - name: unit tests\n    run: npm test\n    reports: out/*.xml\n    paths: [web/**]\n    root: web\n    timeout: 90\n",
     "verify:\n  - run: |\n      make\n      make test\n    reports: [a.xml, 'b/**/*.xml']\n",
     "policy:\n  tick: tested\n",
+    "policy:\n  protected: infra/**\n",
+    "policy:\n  protected: [infra/**, '*.tf']\n  protected_is: refuse\n",
     "policy: {}\nenvironment: {}\nverify: [{run: go test ./...}]\n",
 ]
 """What is accepted by model and schema."""
@@ -62,6 +64,11 @@ REFUSED = [
     ("run: pytest\n", 1, "write it below `verify:`"),
     ("policy:\n  tick: always\n", 2, "`tick` is one of tested, passing, changed, claimed"),
     ("policy:\n  ticks: tested\n", 2, "did you mean `tick`?"),
+    ("policy:\n  tick: tested\n  protect: [a]\n", 3, "did you mean `protected`?"),
+    ("policy:\n  protected_is: warn\n", 2, "`protected_is` is one of draft, ask, refuse"),
+    ("policy:\n  protected: 3\n", 2, "`protected` takes a pattern of paths or a list of them, not a number"),
+    ("policy:\n  protected: []\n", 2, "`protected` is an empty list"),
+    ("policy:\n  protected: [../x]\n", 2, "leads out of its folder"),
     ("setup: x\n", 1, "indent it below `environment:`"),
     ("environment:\n  paths: [a]\n", 2, "make it a list"),
     ("- a\n", 1, "begin it with `environment:` or `verify:`"),

@@ -44,14 +44,14 @@ def test_a_fingerprint_is_of_one_secret_in_one_place_of_one_run() -> None:
 @pytest.mark.parametrize(
     ("rule", "value", "sure", "level"),
     [
-        ("github-pat", SURE.value, True, Severity.REFUSED),
-        ("github-pat", "ghp_EXAMPLEexampleEXAMPLEexampleEXAMPLE1", True, Severity.WARNING),
-        ("generic-api-key", SURE.value, False, Severity.WARNING),
-        ("stripe-access-token", "sk_test_4eC39HqLyjWDarjtT1zdp7dc", True, Severity.WARNING),
-        ("private-key", "-----BEGIN PRIVATE KEY-----\nComment: example\nMIIE", True, Severity.REFUSED),
-        ("jwt", "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.abc", True, Severity.REFUSED),
-        ("jwt", "eyJhbGciOiJIUzI1NiJ9.eyJleHAiOjE1MTYyMzkwMjJ9.abc", True, Severity.WARNING),
-        ("jwt", "eyJhbGciOiJIUzI1NiJ9.not base64.abc", True, Severity.REFUSED),
+        ("github-pat", SURE.value, True, Severity.REFUSE),
+        ("github-pat", "ghp_EXAMPLEexampleEXAMPLEexampleEXAMPLE1", True, Severity.WARN),
+        ("generic-api-key", SURE.value, False, Severity.WARN),
+        ("stripe-access-token", "sk_test_4eC39HqLyjWDarjtT1zdp7dc", True, Severity.WARN),
+        ("private-key", "-----BEGIN PRIVATE KEY-----\nComment: example\nMIIE", True, Severity.REFUSE),
+        ("jwt", "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.abc", True, Severity.REFUSE),
+        ("jwt", "eyJhbGciOiJIUzI1NiJ9.eyJleHAiOjE1MTYyMzkwMjJ9.abc", True, Severity.WARN),
+        ("jwt", "eyJhbGciOiJIUzI1NiJ9.not base64.abc", True, Severity.REFUSE),
     ],
 )
 def test_what_may_be_live_stops_and_the_rest_warns(rule: str, value: str, sure: bool, level: Severity) -> None:

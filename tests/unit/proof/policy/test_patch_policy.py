@@ -5,15 +5,16 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from moonmind.ports.vcs import Change
-from moonmind.stages.apply import patch_policy
-from moonmind.stages.apply.patch_policy import FILE_LIMIT, judge, refused, unsafe_link, unsafe_path
+from moonmind.proof.policy.patch_policy import FILE_LIMIT
+from moonmind.proof.policy.unsafe_paths import unsafe_link, unsafe_path
+from moonmind.runs.findings import Severity
 from tests.support.plans import a_change
-
-TASKS = "specs/x/tasks.md"
+from tests.support.policy import TASKS, found
 
 
 def rules(*changes: Change, sizes: dict[str, int] | None = None) -> list[str]:
-    return [finding.rule for finding in refused(judge(changes, sizes or {}, TASKS))]
+    """Return the rules by which the changes are refused."""
+    return [one.rule for one in found(*changes, sizes=sizes) if one.severity is Severity.REFUSE]
 
 
 @pytest.mark.parametrize(
@@ -134,34 +135,6 @@ def test_a_change_to_tasks_md_itself_is_no_matter_of_policy() -> None:
     assert rules(a_change(TASKS, "M"), a_change(TASKS, "D", old="100644")) == []
 
 
-@pytest.mark.parametrize(
-    ("path", "rule"),
-    [
-        (".github/workflows/ci.yml", "automation"),
-        ("Jenkinsfile", "automation"),
-        ("AGENTS.md", "agent_rules"),
-        (".specify/memory/constitution.md", "agent_rules"),
-        (".github/CODEOWNERS", "owners"),
-        ("a/.gitattributes", "attributes"),
-    ],
-)
-def test_what_a_reviewer_should_see_first_is_a_warning_only(path: str, rule: str) -> None:
-    findings = judge([a_change(path)], {}, TASKS)
-    assert [finding.rule for finding in findings] == [rule]
-    assert not refused(findings)
-
-
-def test_a_file_that_becomes_executable_is_pointed_out_once() -> None:
-    assert [item.rule for item in judge([a_change("x.sh", mode="100755")], {}, TASKS)] == ["executable"]
-    assert not judge([Change("x.sh", "M", "100755", "100755", 1, 1)], {}, TASKS)
-
-
-@given(st.text(max_size=30))
-def test_no_path_makes_the_policy_stumble(path: str) -> None:
-    for finding in judge([a_change(path, mode="120000", link=path)], {}, TASKS):
-        assert finding.severity in {"refused", "warning"}
-
-
 @given(st.sampled_from([".git", "git~1"]), st.text(st.sampled_from([" ", "."]), max_size=3), st.booleans())
 def test_a_git_directory_is_seen_under_every_name_that_a_file_system_takes_for_it(
     name: str, tail: str, upper: bool
@@ -170,4 +143,20 @@ def test_a_git_directory_is_seen_under_every_name_that_a_file_system_takes_for_i
 
 
 def test_the_limit_is_below_what_forges_warn_about() -> None:
-    assert patch_policy.FILE_LIMIT < 50 * 1024 * 1024
+    assert FILE_LIMIT < 50 * 1024 * 1024
+
+
+@given(
+    st.text(max_size=30),
+    st.sampled_from(["A", "M", "D", "T"]),
+    st.sampled_from(["100644", "100755", "120000", "160000"]),
+)
+def test_no_path_makes_the_policy_stumble(path: str, status: str, mode: str) -> None:
+    for one in found(a_change(path, status, mode, link=path), sizes={path: 3}):
+        assert one.severity in Severity
+        assert one.words
+
+
+def test_a_file_that_becomes_executable_is_pointed_out_once() -> None:
+    assert [one.rule for one in found(a_change("x.sh", mode="100755"))] == ["executable"]
+    assert not found(Change("x.sh", "M", "100755", "100755", 1, 1))

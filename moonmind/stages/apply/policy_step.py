@@ -1,0 +1,75 @@
+"""Holds a change against the policy: what is asked by the operator and by the base branch, and what that makes of the run."""
+
+from collections.abc import Callable, Sequence
+
+from moonmind.engine.environment_orders import recipe_at
+from moonmind.engine.stage_context import StageContext
+from moonmind.proof.policy.asked_paths import AskedPaths, Named
+from moonmind.proof.policy.patch_policy import PatchFacts, judge
+from moonmind.proof.policy.policy_rules import PolicySettings
+from moonmind.runs.findings import Finding, Severity, those
+from moonmind.runs.stored_text import storable
+from moonmind.stages.kit.patches import PATCH_LIMIT, Patch
+from moonmind.stages.kit.plan import Plan
+
+_IN_REASON = 2
+"""Findings that the reason of a draft names."""
+
+
+def settings_of(context: StageContext, plan: Plan) -> PolicySettings:
+    """Return what operator and repository ask for; the graver of the two counts.
+
+    A further attempt fetches the base branch first: a person may have changed `.moonmind.yml` since. Raises
+    RecipeUnreadable, VcsError.
+    """
+    repository = plan.repository.full_name
+    if context.attempt.number > 1:
+        context.lease.check()
+        context.vcs.fetch(plan.repository)
+    base = context.vcs.branches(repository).get(plan.base, plan.starting_commit)
+    recipe = recipe_at(context.vcs, repository, base)
+    asked = recipe.policy if recipe is not None else None
+    if asked is None:
+        return PolicySettings(protected_is=context.protected_files)
+    wanted = [context.protected_files] if asked.protected_is is None else [context.protected_files, asked.protected_is]
+    return PolicySettings(asked.protected, Severity.gravest(Severity(one) for one in wanted))
+
+
+def findings(
+    plan: Plan, patch: Patch, settings: PolicySettings, read: Callable[[bool, str], bytes | None]
+) -> tuple[Finding, ...]:
+    """Return what the policy finds in a change. Raises RecipeUnreadable."""
+    tree = frozenset(patch.sizes) | {change.path for change in patch.changes}
+    named = [Named(task.id, path, path in task.removals) for task in plan.tasks for path in task.targets]
+    asked = AskedPaths(named, root=plan.feature.root, tree=tree)
+    facts = PatchFacts(patch.changes, patch.sizes, plan.feature.tasks_path, plan.feature.path, asked, read)
+    found = list(judge(facts, settings))
+    if patch.content is None:
+        found.append(_too_large(patch))
+    return tuple(Finding(storable(one.path), one.rule, one.severity, storable(one.words), one.task) for one in found)
+
+
+def _too_large(patch: Patch) -> Finding:
+    size, largest = max((patch.sizes.get(change.path, 0), change.path) for change in patch.changes)
+    words = (
+        "the changed files are too large together to be shown as a patch, "
+        f"this one the most with {size} bytes; {PATCH_LIMIT} are allowed together"
+    )
+    if sum(patch.sizes.get(change.path, 0) for change in patch.changes) <= PATCH_LIMIT:
+        largest, words = ".", "what the change removes is too much to be shown as a patch"
+    return Finding(largest, "size", Severity.REFUSE, words)
+
+
+def draft_because(found: Sequence[Finding]) -> str:
+    """Return why the pull request is a draft; empty where no finding makes it one."""
+    drafts = those(found, Severity.DRAFT)
+    if not drafts:
+        return ""
+    named = "; ".join(one.line for one in drafts[:_IN_REASON])
+    more = len(drafts) - _IN_REASON
+    return f"{named}; and {more} more such findings" if more > 0 else named
+
+
+def look_first(found: Sequence[Finding], severity: Severity) -> list[str]:
+    """Return what a reviewer is told of the findings of one severity."""
+    return [one.line for one in those(found, severity)]

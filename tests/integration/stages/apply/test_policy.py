@@ -1,0 +1,136 @@
+"""What the policy makes of a change: a draft that begins with the finding, a warning, a refusal; by whose rules."""
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from moonmind.runs.chain import Stage
+from moonmind.runs.findings import Severity
+from moonmind.runs.machine import Done, Failed
+from moonmind.sample import source
+from tests.support.git_repos import commit_to
+from tests.support.stage_world import TASKS, World
+
+EDITOR = ".vscode/tasks.json"
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    yield from begun(World(tmp_path))
+
+
+def begun(made: World) -> Iterator[World]:
+    assert isinstance(made.step(Stage.DISCOVER), Done)
+    yield made
+    made.agent.forget(str(made.run_id))
+
+
+def work(world: World, files: Mapping[str, str]) -> None:
+    def edit(folder: Path) -> None:
+        for name, content in {"pyproject.toml": "[project]\nname = 'x'\n", **files}.items():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_text(content)
+
+    assert isinstance(world.submit_with(edit), Done)
+
+
+def applied(world: World) -> dict[str, Any]:
+    outcome = world.step(Stage.APPLY)
+    assert isinstance(outcome, Done), outcome
+    return dict(outcome.result)
+
+
+def policy(world: World) -> list[dict[str, str]]:
+    found: list[dict[str, str]] = json.loads(world.artifacts.read("apply/output.json"))["policy"]
+    return found
+
+
+def test_a_protected_file_makes_a_draft_that_begins_with_it(world: World) -> None:
+    work(world, {EDITOR: "{}\n", "Makefile": "all:\n"})
+    found = applied(world)
+    assert found["draft"] == f"{EDITOR}: it changes what runs or is read when somebody opens this folder"
+    assert found["warnings"][0] == found["draft"]
+    assert [(one["path"], one["rule"], one["severity"]) for one in policy(world)] == [(EDITOR, "editor", "draft")]
+    assert isinstance(world.step(Stage.PUBLISH), Done)
+    (pull,) = world.pulls()
+    assert pull.draft
+    parts = pull.body.split("\n\n")
+    heading = next(number for number, part in enumerate(parts) if "### " in part)
+    assert parts[heading + 1].startswith("**Draft: .vscode/tasks.json: it changes what runs")
+    (look,) = [part for part in parts if part.startswith("**Look here first:**")]
+    assert look.splitlines()[1].startswith("- .vscode/tasks.json: ")
+
+
+def test_without_findings_nothing_is_a_draft(world: World) -> None:
+    work(world, {"refresh_docs/a.py": "A = 1\n"})
+    assert applied(world)["draft"] == ""
+    assert policy(world) == []
+    assert isinstance(world.step(Stage.PUBLISH), Done)
+    assert not world.pulls()[0].draft
+
+
+def asking_for(tmp_path: Path, line: str, **more: str) -> World:
+    files: Any = {**source.files(), **{name: text.encode() for name, text in more.items()}}
+    files[TASKS] = files[TASKS].replace(b"- [ ] T003", line.encode() + b"\n- [ ] T003", 1)
+    return World(tmp_path, files=files)
+
+
+def test_what_a_task_names_is_a_warning_that_names_the_task(tmp_path: Path) -> None:
+    world = asking_for(tmp_path, f"- [ ] T077 Describe the build for editors in {EDITOR}")
+    for _ in begun(world):
+        work(world, {EDITOR: "{}\n"})
+        found = applied(world)
+        assert found["draft"] == ""
+        assert (
+            f"{EDITOR}: it changes what runs or is read when somebody opens this folder (T077 asks for it)"
+            in found["warnings"]
+        )
+
+
+@pytest.mark.parametrize(
+    ("recipe", "operator", "path", "severity"),
+    [
+        ("policy: {protected: 'infra/**'}\n", "draft", "infra/a.tf", "draft"),
+        ("policy: {protected: 'infra/**', protected_is: refuse}\n", "draft", "infra/a.tf", "refuse"),
+        ("policy: {protected_is: refuse}\n", "draft", EDITOR, "refuse"),
+        ("policy: {protected_is: draft}\n", "refuse", EDITOR, "refuse"),
+        ("policy: {}\n", "warn", EDITOR, "warn"),
+        ("policy: {protected_is: draft}\n", "warn", EDITOR, "draft"),
+    ],
+)
+@pytest.mark.in_every_run(3)
+def test_of_operator_and_repository_the_stricter_counts(
+    tmp_path: Path, recipe: str, operator: str, path: str, severity: str
+) -> None:
+    world = World(tmp_path, files={**source.files(), ".moonmind.yml": recipe.encode()})
+    world.protected_files = Severity(operator)
+    for _ in begun(world):
+        work(world, {path: "x\n"})
+        outcome = world.step(Stage.APPLY)
+        assert [one["severity"] for one in policy(world)] == [severity]
+        assert isinstance(outcome, Failed) is (severity == "refuse")
+
+
+def test_a_change_does_not_choose_its_own_rules(tmp_path: Path) -> None:
+    world = World(tmp_path, files={**source.files(), ".moonmind.yml": b"policy: {protected_is: refuse}\n"})
+    for _ in begun(world):
+        work(world, {EDITOR: "{}\n", ".moonmind.yml": "policy: {protected_is: draft}\n"})
+        outcome = world.step(Stage.APPLY)
+        assert isinstance(outcome, Failed)
+        assert outcome.error.code == "patch_refused"
+        assert {one["path"] for one in policy(world)} == {EDITOR, ".moonmind.yml"}
+        (kept,) = world.artifacts.of("codex_patch")
+        assert b"tasks.json" in world.artifacts.read(kept)
+
+
+def test_a_retry_is_judged_by_the_rules_that_the_base_has_by_then(tmp_path: Path) -> None:
+    world = World(tmp_path, files={**source.files(), ".moonmind.yml": b"policy: {protected_is: refuse}\n"})
+    for _ in begun(world):
+        work(world, {EDITOR: "{}\n"})
+        assert isinstance(world.step(Stage.APPLY), Failed)
+        commit_to(world.bare, "main", {".moonmind.yml": b"policy: {protected_is: draft}\n"}, "Let these be drafts")
+        found = applied(world)
+        assert found["draft"].startswith(EDITOR)
