@@ -157,8 +157,13 @@ class Jobs:
 
     def running(self) -> tuple[str, ...]:
         """List the jobs whose locks are held."""
-        held = (JobFolder(lock.parent) for lock in self._jobs.glob("*/*/lock"))
-        return tuple(f"{job.path.parent.name}/{job.path.name}" for job in held if job.locked)
+        return tuple(key for key in self.listed() if self.folder(key).locked)
+
+    def listed(self) -> tuple[str, ...]:
+        """List all jobs whose folders are here."""
+        # Not by a glob: it fails where a run's folder is removed just then, by whoever ends that run.
+        found = (self._jobs / run / job for run in _names_in(self._jobs) for job in _names_in(self._jobs / run))
+        return tuple(f"{path.parent.name}/{path.name}" for path in found if path.is_dir())
 
     def may_run(self, key: str) -> bool:
         """Return True if a job runs, or is just about to: its folder is made first of all."""
@@ -327,6 +332,14 @@ def _require_gone(key: str, survivors: list[kernel.Process]) -> None:
             f"processes of job {key} cannot be ended: {', '.join(str(process.pid) for process in survivors)}",
             remediation="End the named processes as the user they run as, then retry.",
         )
+
+
+def _names_in(folder: Path) -> list[str]:
+    """List what is in a folder; nothing where it is none, or none any more."""
+    try:
+        return sorted(path.name for path in folder.iterdir())
+    except (FileNotFoundError, NotADirectoryError):
+        return []
 
 
 def _below(root: Path, key: str) -> Path:

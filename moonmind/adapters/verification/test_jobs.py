@@ -21,7 +21,7 @@ from moonmind.adapters.jobs.job_timing import TIMING, JobTiming
 from moonmind.adapters.jobs.supervised_jobs import Jobs
 from moonmind.adapters.jobs.walled_job import behind
 from moonmind.adapters.sandbox_choice import ChosenSandbox, SandboxChoice
-from moonmind.adapters.supervisor.folder import JobFolder, read_json, write_whole
+from moonmind.adapters.supervisor.folder import read_json, write_whole
 from moonmind.adapters.supervisor.order import LEAST_FREE, Order, Space
 from moonmind.adapters.supervisor.space import taken
 from moonmind.adapters.supervisor.watch import End
@@ -218,10 +218,7 @@ class SupervisedTestJobs:
     def _busy(self, but: str) -> list[str]:
         """List the jobs that count: builds and tests, those that are about to start among them."""
         keys = {key for key in self._jobs.running() if naming.is_build(key) or naming.is_test_job(key)}
-        for path in (self._options.state_folder / "jobs").glob("*/verify-*"):
-            key = f"{path.parent.name}/{path.name}"
-            if not JobFolder(path).locked and self._jobs.may_run(key):
-                keys.add(key)
+        keys |= {key for key in self._jobs.listed() if naming.is_test_job(key) and self._jobs.may_run(key)}
         return sorted(keys - {but})
 
     def _chosen(self, *, keep: bool = False, image: str | None = None) -> ChosenSandbox:

@@ -45,6 +45,27 @@ def test_a_key_that_would_leave_the_state_folder_is_refused(jobs: Jobs, key: str
             call(key)
 
 
+def test_a_run_that_is_removed_meanwhile_does_not_hide_the_others(
+    jobs: Jobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for key in ("run-1/submit-1", "run-2/submit-1", "run-3/submit-1"):
+        jobs.folder(key).make()
+    (tmp_path / "state/jobs/run-3/note.txt").touch()
+    held = jobs.folder("run-3/submit-1").try_lock()
+    assert held is not None
+    listed = Path.iterdir
+
+    def removing(folder: Path) -> Iterator[Path]:
+        found = list(listed(folder))
+        shutil.rmtree(tmp_path / "state/jobs/run-1", ignore_errors=True)
+        return iter(found)
+
+    monkeypatch.setattr(Path, "iterdir", removing)
+    assert jobs.listed() == ("run-2/submit-1", "run-3/submit-1")
+    assert jobs.running() == ("run-3/submit-1",)
+    os.close(held)
+
+
 def hang(scene: Scene) -> int:
     """Start a job whose supervisor writes to a pipe that nobody reads; returns the end that was opened."""
     words = [{"say": "x" * (1 << 20)}, {"hang": True}]
