@@ -78,7 +78,7 @@ def compare(before: CommandRun | None, after: CommandRun, again: CommandRun | No
         fixed=tuple(
             one.id for one in known.values() if one.outcome in _BAD and _outcome(now.get(one.id)) is TestOutcome.PASSED
         ),
-        added=tuple(name for name in now if name not in known) if known else (),
+        added=tuple(name for name in now if name not in known) if old is not None and old.report.known else (),
         gone=_gone(known.values(), after),
         now_skipped=tuple(
             one.id

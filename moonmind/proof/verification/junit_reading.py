@@ -73,7 +73,7 @@ def read_reports(documents: Iterable[tuple[str, bytes]], root: str = ".", listin
     naming = TestNaming(root, listing)
     cases: dict[str, TestCase] = {}
     unread: list[str] = []
-    size = 0
+    size = read = 0
     for count, (name, content) in enumerate(documents):
         size += len(content)
         try:
@@ -85,12 +85,13 @@ def read_reports(documents: Iterable[tuple[str, bytes]], root: str = ".", listin
                 raise _Unread(f"the reports are larger than {LARGEST_TOGETHER >> 20} MiB together")
             for case in _cases(_tree(content), naming):
                 _add(case, cases)
+            read += 1
         except _Unread as reason:
             unread.append(_reason(name, str(reason)))
     hidden = len(unread) - _MOST_UNREAD
     if hidden > 0:
         unread[_MOST_UNREAD:] = [f"{hidden} more"]
-    return TestReport(MappingProxyType(cases), tuple(unread))
+    return TestReport(MappingProxyType(cases), tuple(unread), read)
 
 
 def _tree(content: bytes) -> ET.Element:

@@ -44,6 +44,13 @@ class TestReport:
     """By id, in the order in which they were reported."""
     unread: tuple[str, ...] = ()
     """Reports that could not be read, each with the reason."""
+    read: int = 0
+    """How many could be, those without a test among them."""
+
+    @property
+    def known(self) -> bool:
+        """Return True if it says which tests ran, though it may have been none."""
+        return self.read > 0 or bool(self.cases)
 
     def those(self, *outcomes: TestOutcome) -> tuple[str, ...]:
         """Return the ids of the tests with one of these outcomes."""

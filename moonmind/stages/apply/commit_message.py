@@ -49,5 +49,6 @@ def _counts(command: VerifiedCommand) -> str:
         return ""
     before = f", {command.passed_before} before" if command.passed_before is not None else ""
     failed = f"; {command.failed} failed" if command.failed else ""
-    broke = f", {len(command.broke)} of them passed before" if command.broke else ""
-    return f" ({command.passed} passed{before}{failed}{broke})"
+    kinds = ((command.broke, "passed before"), (command.fails_as_before, "as before"), (command.flaky, "flaky"))
+    of_them = "".join(f", {len(tests)} of them {words}" for tests, words in kinds if tests) if failed else ""
+    return f" ({command.passed} passed{before}{failed}{of_them})"

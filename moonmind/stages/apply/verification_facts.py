@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from moonmind.proof.verification.comparison import Comparison, Fault
+from moonmind.proof.verification.test_commands import TestCommand
 from moonmind.proof.verification.test_results import CommandRun, TestOutcome
 from moonmind.runs.stored_text import storable
 from moonmind.stages.apply.verification_step import VerifiedChange
@@ -25,7 +26,10 @@ _WORDS = {
 def verification_of(verified: VerifiedChange, findings: Iterable[TestFinding], draft: str) -> Verification:
     """Return what is recorded of the tests of a change."""
     return Verification(
-        commands=tuple(_command(verified, number) for number in range(1, len(verified.comparisons) + 1)),
+        commands=(
+            *(_command(verified, number) for number in range(1, len(verified.comparisons) + 1)),
+            *(_skipped(one) for one in verified.plan.commands if verified.comparisons and one not in verified.commands),
+        ),
         not_run=verified.not_run,
         source=_source(verified),
         sandbox=verified.sandbox,
@@ -99,12 +103,17 @@ def _command(verified: VerifiedChange, number: int) -> VerifiedCommand:
     )
 
 
+def _skipped(command: TestCommand) -> VerifiedCommand:
+    why = "its `paths` fit none of the changed files" if command.paths is not None else "only documents changed"
+    return VerifiedCommand(name=command.name, outcome="skipped", why=why, root=command.root)
+
+
 def _after(verified: VerifiedChange, number: int) -> CommandRun:
     return verified.runs[f"after-{number}"]
 
 
 def _number(run: CommandRun | None, *outcomes: TestOutcome) -> int | None:
-    return len(run.report.those(*outcomes)) if run is not None and run.report.cases else None
+    return len(run.report.those(*outcomes)) if run is not None and run.report.known else None
 
 
 def _source(verified: VerifiedChange) -> str:

@@ -83,13 +83,33 @@ def block(tests: Verification, detail: Detail) -> str:
     place = {"": "", "none": "; run without a sandbox", "codex": "; run in Codex's own sandbox"}.get(
         tests.sandbox, f"; run in the sandbox {markdown(tests.sandbox, 40)}"
     )
-    source = f"commands from {markdown_with_code(tests.source, 200)}" if tests.source else ""
-    where = f"{source}{place}".removeprefix("; ")
-    lines = [line for command in tests.commands[: detail.commands] for line in _command(command, detail)]
-    if (more := len(tests.commands) - detail.commands) > 0:
+    where = f"{_source(tests)}{place}".removeprefix("; ")
+    ran = [one for one in tests.commands if one.outcome != "skipped"]
+    lines = [line for command in ran[: detail.commands] for line in _command(command, detail)]
+    if (more := len(ran) - detail.commands) > 0:
         lines.append(f"- and {more} more; apply/output.json of the run lists them")
+    lines += _skipped([one for one in tests.commands if one.outcome == "skipped"], detail)
     heading = f"**Tests** ({where}). {_breaks(tests.commands)}" if where else f"**Tests.** {_breaks(tests.commands)}"
     return "\n".join([heading, "", *lines])
+
+
+def _source(tests: Verification) -> str:
+    """Return where the commands come from: they are named in a file, or were found in one."""
+    if not tests.source:
+        return ""
+    shown = markdown_with_code(tests.source, 200)
+    if tests.source.startswith("found in "):
+        return f"{'command' if len(tests.commands) == 1 else 'commands'} {shown}"
+    return f"commands from {shown}"
+
+
+def _skipped(commands: Sequence[VerifiedCommand], detail: Detail) -> Iterable[str]:
+    """Yield one line for all commands that were skipped for the same reason."""
+    for why in dict.fromkeys(one.why for one in commands):
+        names = [_name(one) for one in commands if one.why == why]
+        more = len(names) - detail.commands
+        shown = ", ".join(names[: detail.commands]) + (f" and {more} more" if more > 0 else "")
+        yield f"- **skipped** {shown}{f': {markdown_with_code(why, 300)}' if why else ''}"
 
 
 def evidence(tests: Sequence[TestEvidence], most: int) -> Iterable[str]:
@@ -111,11 +131,9 @@ def not_shown(tests: Verification, judgements: Sequence[Judgement], detail: Deta
     if tests.not_run or not tests.commands:
         why = markdown_with_code(tests.not_run.rstrip("."), 400) or "no reason was recorded"
         said.append(f"Whether the change works: no test was run, since {why}.")
-    for one in tests.commands[: detail.commands]:
+    for one in [one for one in tests.commands if one.outcome != "skipped"][: detail.commands]:
         why = f": {markdown_with_code(one.why, 300)}" if one.why else ""
-        if one.outcome == "skipped":
-            said.append(f"What {_name(one)} says: it was skipped{why}.")
-        elif one.outcome in DID_NOT_RUN:
+        if one.outcome in DID_NOT_RUN:
             said.append(f"What {_name(one)} says: it could not run{why}.")
         elif one.passed_before is None:
             said.append(f"What {_name(one)} did test by test on the old code: there is no report of it.")
@@ -186,9 +204,16 @@ def _command(command: VerifiedCommand, detail: Detail) -> Iterable[str]:
             yield f"  - {kind} ({len(ids)})" + (f": {_ids(ids, detail.ids)}" if detail.ids else "")
     for note in command.notes[: detail.ids]:
         yield f"  - {markdown(note, 300)}"
-    if detail.excerpt and command.excerpt.strip() and command.outcome not in {"passed", "skipped"}:
+    if detail.excerpt and _output_matters(command):
         for line in [line for line in command.excerpt.splitlines() if line.strip()][-detail.excerpt :]:
             yield f"  > {markdown(line, 160)}  "
+
+
+def _output_matters(command: VerifiedCommand) -> bool:
+    """Return False where the output ends with failures of before alone, or flaky ones: these are named, and would only alarm."""
+    if not command.excerpt.strip() or command.outcome in {"passed", "skipped"}:
+        return False
+    return command.outcome != "failed before" or not command.fails_as_before
 
 
 def _breaks(commands: Sequence[VerifiedCommand]) -> str:

@@ -136,6 +136,13 @@ def test_what_no_command_is_for_is_not_run(
     assert reason in found.by_id["T002"].because
 
 
+def test_what_is_not_run_beside_others_is_named(tmp_path: Path) -> None:
+    web = "\n  - name: web\n    run: 'false'\n    root: web\n    paths: [web/**]\n"
+    found = VerifiedWorld(tmp_path, project(recipe=RECIPE.rstrip() + web, **{"web/a.txt": "a"})).judged(GOOD)
+    assert [(one.name, one.outcome, one.root) for one in found.tests.commands[1:]] == [("web", "skipped", "web")]
+    assert found.words["T002"] == "tested"
+
+
 @pytest.mark.parametrize(
     ("first", "second", "why"),
     [
@@ -170,6 +177,8 @@ def test_a_greenfield_project_is_run_by_what_its_change_shows(tmp_path: Path) ->
     files = {path: text for path, text in project(recipe=None).items() if path.startswith("specs/")}
     found = VerifiedWorld(tmp_path, files).judged({**GOOD, "shop/__init__.py": "", "tests/__init__.py": ""})
     assert found.tests.source.endswith("which the change adds")
+    (command,) = found.tests.commands
+    assert (command.passed_before, command.added) == (0, ("tests/test_total.py::test_total",))
     assert found.words["T002"] == "tested"
 
 

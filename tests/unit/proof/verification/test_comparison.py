@@ -114,6 +114,13 @@ def test_what_became_of_each_test(
     assert {name: value for name in names if (value := getattr(found, name))} == lists
 
 
+def test_where_no_test_ran_before_all_are_added() -> None:
+    empty = CommandRun(RunEnd.EXITED, 5, TestReport(read=1))
+    found = compare(empty, run(a1=P, a2=P))
+    assert (found.fault, found.added) == (Fault.NONE, ("a1", "a2"))
+    assert compare(empty, run(1, a1=P, a2=F)).failing_new == ("a2",)
+
+
 def test_what_passed_when_run_again_is_flaky_and_not_broken() -> None:
     found = compare(run(a1=P, a2=P), run(1, a1=F, a2=F), run(1, a1=P, a2=F))
     assert (found.broke, found.flaky, found.fault) == (("a2",), ("a1",), Fault.OURS)

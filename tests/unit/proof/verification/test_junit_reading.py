@@ -236,6 +236,13 @@ def test_the_other_documents_are_read_beside_a_hostile_one() -> None:
     assert [one[:2] for one in report.unread] == ["a:", "c:"]
 
 
+def test_a_report_without_a_test_says_that_none_ran() -> None:
+    assert read_reports([]).known is False
+    assert read_reports([("broken.xml", b"<testsuites")]).known is False
+    empty = read_reports([("a.xml", b'<testsuites><testsuite name="pytest" tests="0"/></testsuites>')])
+    assert (empty.known, empty.read, dict(empty.cases)) == (True, 1, {})
+
+
 @pytest.mark.parametrize(
     ("limit", "reason"),
     [

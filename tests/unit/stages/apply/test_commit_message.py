@@ -57,12 +57,22 @@ def test_a_hostile_phase_title_stays_on_one_line_and_forges_no_trailer(phase: st
                     VerifiedCommand(
                         "npm test", "failed", root="web", passed=3, failed=2, passed_before=4, broke=("a",)
                     ),
+                    VerifiedCommand(
+                        "sky",
+                        "failed before",
+                        passed=1,
+                        failed=3,
+                        passed_before=1,
+                        fails_as_before=("a", "b"),
+                        flaky=("c",),
+                    ),
                     VerifiedCommand("go test in api", "could not run", root="api"),
                     VerifiedCommand("make", "passed"),
                 )
             ),
             [
                 "Verified: npm test in web failed (3 passed, 4 before; 2 failed, 1 of them passed before)",
+                "Verified: sky failed before (1 passed, 1 before; 3 failed, 2 of them as before, 1 of them flaky)",
                 "Verified: go test in api could not run",
                 "Verified: make passed",
             ],

@@ -132,7 +132,7 @@ def test_a_run_without_tests_says_why_none_ran(why: str) -> None:
             VerifiedCommand("e2e", "could not run", why="npx: not found"),
             "What `e2e` says: it could not run: npx: not found.",
         ),
-        (VerifiedCommand("e2e", "skipped", why="no path fits"), "What `e2e` says: it was skipped: no path fits."),
+        (VerifiedCommand("e2e", "skipped", why="no path fits"), "**skipped** `e2e`: no path fits"),
         (
             VerifiedCommand("make", "passed", root="web"),
             "What `make` in `web` did test by test on the old code: there is",
@@ -144,6 +144,29 @@ def test_a_command_without_a_result_shows_nothing(command: VerifiedCommand, word
     assert f"- {words}" in text
     assert "No test that passed before fails" not in text
     assert ("ran none" in last_line(text)) is (command.outcome != "passed")
+
+
+def test_commands_that_were_skipped_for_one_reason_share_a_line() -> None:
+    skipped = [VerifiedCommand(name, "skipped", why="no path fits", root=name) for name in ("web", "docs")]
+    text = shown(verified(GREEN, *skipped), TESTED)
+    assert "\n- **skipped** `web` in `web`, `docs` in `docs`: no path fits\n" in text
+    assert "**No test that passed before fails now.**" in text
+    assert "Not shown" not in text
+    many = shown(verified(GREEN, *(VerifiedCommand(f"c{n}", "skipped") for n in range(30))), TESTED)
+    assert "`c19` and 10 more\n" in many
+
+
+@pytest.mark.parametrize(
+    ("commands", "words"), [((GREEN,), "(command found in a.py; "), ((GREEN, GREEN), "(commands found in a.py; ")]
+)
+def test_commands_that_no_recipe_names_were_found(commands: tuple[VerifiedCommand, ...], words: str) -> None:
+    assert f"**Tests** {words}" in shown(verified(*commands, source="found in a.py"), TESTED)
+
+
+def test_what_fails_as_before_is_named_and_its_output_not_shown() -> None:
+    before = replace(RED, outcome="failed before", broke=(), fails_as_before=("t::red",), flaky=("t::sky",))
+    assert "FAILED" not in shown(verified(before), TESTED)
+    assert "FAILED" in shown(verified(replace(before, fails_as_before=())), TESTED), "nothing else says what fails"
 
 
 def test_with_a_result_and_one_that_is_unknown_neither_hides_the_other() -> None:
