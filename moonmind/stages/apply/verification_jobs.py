@@ -1,6 +1,6 @@
 """Runs test commands on trees for the apply stage: starts what is wanted, waits, and reads what came of it."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -146,9 +146,8 @@ class TestRuns:
         label = f"verification/{context.attempt.number}-{one.name}"
         if found.log is not None:
             self.logs[one.name] = path = f"{label}.log"
-            context.artifacts.save(
-                "verification_log", path, _end_of(found.log, _LOG_BYTES), "text/plain; charset=utf-8"
-            )
+            content = _framed(one, taken, _end_of(found.log, _LOG_BYTES), context.redactor.text)
+            context.artifacts.save("verification_log", path, content, "text/plain; charset=utf-8")
         for number, (_, content) in enumerate(found.reports[:20], 1):
             context.artifacts.save("test_report", f"{label}-{number}.xml", content, "application/xml")
         if one.memory is not None and taken.green:  # a failure may have been the host's, or a flaky test's
@@ -165,6 +164,16 @@ class TestRuns:
             return False
         self.remembered.add(one.name)
         return True
+
+
+def _framed(one: WantedRun, taken: CommandRun, printed: bytes, redacted: Callable[[str], str]) -> bytes:
+    """Return what a command printed between the command and how it ended, as a terminal would show it."""
+    place = "" if one.command.root == "." else f" in {one.command.root}"
+    code = "" if taken.exit_code is None else f", exit code {taken.exit_code}"
+    end = f"{taken.end.value}{code}, after {taken.seconds:.1f} s{f': {taken.message}' if taken.message else ''}"
+    gap = b"" if not printed or printed.endswith(b"\n") else b"\n"
+    begin = storable(redacted(f"$ {one.run}{place}"))
+    return f"{begin}\n".encode() + printed + gap + f"[{end}]\n".encode()
 
 
 def _plain(run: CommandRun) -> CommandRun:
