@@ -9,6 +9,8 @@ from moonmind.cli.terminal_text import one_line
 
 _NOT_RUN = frozenset({"skipped", "could not run"})
 _STYLES = {"passed": "green", "failed": "red", "could not run": "yellow", "flaky": "yellow", "failed before": "yellow"}
+_SAID = {"failed before": "failing as before"}
+"""Outcomes of a command whose word would mislead behind a number."""
 _KINDS = (
     ("broke", "broke", "red"),
     ("gone", "ran before and does not run now", "yellow"),
@@ -29,7 +31,7 @@ def stage_words(tests: object) -> str:
     if why := tests.get("notRun"):
         return f"no test was run: {why}{draft}"
     outcomes = _mapping(tests.get("outcomes"))
-    bad = ", ".join(f"{outcomes[word]} {word}" for word in outcomes if word != "passed")
+    bad = ", ".join(f"{outcomes[word]} {_SAID.get(word, word)}" for word in outcomes if word != "passed")
     commands = f"test commands: {bad}" if bad else ""
     broke = _number(tests.get("broke"))
     counted = ", ".join(f"{tests[word]} {word}" for word in ("passed", "failed") if _number(tests.get(word)))

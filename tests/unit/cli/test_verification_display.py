@@ -51,6 +51,10 @@ def stored(*commands: VerifiedCommand, **more: Any) -> Any:
             "1 test broke, tests: 14 passed, 2 failed, test commands: 1 failed; draft",
         ),
         ({"notRun": "no command was found"}, "no test was run: no command was found"),
+        (
+            {"outcomes": {"failed before": 1, "skipped": 2}, "passed": 3, "failed": 1},
+            "tests: 3 passed, 1 failed, test commands: 1 failing as before, 2 skipped",
+        ),
         ({"outcomes": {"could not run": 1}}, "test commands: 1 could not run"),
     ],
 )
