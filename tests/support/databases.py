@@ -86,14 +86,14 @@ def postgres_server() -> str:
 @pytest.fixture
 def empty_postgres_url(postgres_server: str) -> Iterator[str]:
     """A new PostgreSQL database without any table, dropped after the test."""
-    with _new_database(postgres_server) as url:
+    with new_database(postgres_server) as url:
         yield url
 
 
 @pytest.fixture(scope="session")
 def migrated_postgres_url(postgres_server: str) -> Iterator[str]:
     """One PostgreSQL database at the newest schema for all tests of the session."""
-    with _new_database(postgres_server) as url:
+    with new_database(postgres_server) as url:
         _migrate(url)
         yield url
 
@@ -157,7 +157,7 @@ def database(database_url: str) -> Iterator[Database]:
 
 
 @contextmanager
-def _new_database(server: str) -> Iterator[str]:
+def new_database(server: str) -> Iterator[str]:
     """Make a database of its own on a server, for as long as the block lasts."""
     engine = create_engine(server, isolation_level="AUTOCOMMIT")
     name = f"moonmind_test_{uuid4().hex[:12]}"

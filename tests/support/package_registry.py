@@ -1,14 +1,17 @@
-"""Registries of packages on loopback, which serve one small package each and remember what they were asked."""
+"""Registries of packages on loopback, which serve a few packages and remember what they were asked."""
 
 import base64
 import hashlib
+import importlib.metadata
 import io
 import json
+import re
 import tarfile
 import threading
 import zipfile
 from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any, Self
 
 from tests.support.waiting import PATIENCE
@@ -57,6 +60,13 @@ class PackageRegistry(ThreadingHTTPServer):
         self.pages["/simple/loud/"] = (_HTML, f'<!DOCTYPE html><a href="/{WHEEL}">{WHEEL}</a>'.encode())
         self.pages[f"/{WHEEL}"] = (_BINARY, _wheel())
 
+    def add_installed(self, *names: str) -> None:
+        """Serve packages that are installed here, as an index would that has these versions of them alone."""
+        for name in names:
+            wheel, content = _wheel_of(importlib.metadata.distribution(name))
+            self.pages[f"/simple/{name}/"] = (_HTML, f'<!DOCTYPE html><a href="/{wheel}">{wheel}</a>'.encode())
+            self.pages[f"/{wheel}"] = (_BINARY, content)
+
     def add_tarball(self) -> dict[str, Any]:
         """Serve `loud` as an npm registry does; return what a lock file says of it."""
         content = _tarball()
@@ -99,6 +109,23 @@ def _wheel() -> bytes:
         for name, text in {**files, f"{about}/RECORD": record}.items():
             wheel.writestr(name, text)
     return made.getvalue()
+
+
+def _wheel_of(installed: importlib.metadata.Distribution) -> tuple[str, bytes]:
+    """Return the name and the content of a wheel with the files of an installed package, without its programs."""
+    tags = re.findall(r"^Tag: (\S+)-(\S+)-(\S+)$", installed.read_text("WHEEL") or "", re.MULTILINE)
+    pythons, binaries, platforms = (".".join(dict.fromkeys(part)) for part in zip(*tags, strict=True))
+    name = f"{re.sub('[-_.]+', '_', installed.name).lower()}-{installed.version}-{pythons}-{binaries}-{platforms}.whl"
+    files = [one for one in installed.files or () if ".." not in one.parts and one.suffix != ".pyc"]
+    left_out = {"RECORD", "INSTALLER", "REQUESTED", "direct_url.json"}
+    packed = [one for one in files if not (one.parts[0].endswith(".dist-info") and one.name in left_out)]
+    about = next(one.parts[0] for one in files if one.parts[0].endswith(".dist-info"))
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w") as wheel:
+        for one in packed:
+            wheel.writestr(str(one), Path(str(one.locate())).read_bytes())
+        wheel.writestr(f"{about}/RECORD", "".join(f"{one},,\n" for one in (*packed, f"{about}/RECORD")))
+    return name, made.getvalue()
 
 
 def _tarball() -> bytes:

@@ -67,7 +67,8 @@ class ResponsesServer(ThreadingHTTPServer):
             return []
         return [json.loads(line) for line in self.log_path.read_text("utf-8").splitlines()]
 
-    def next_turn(self, conversation: str) -> tuple[int, dict[str, Any]]:
+    def next_turn(self, conversation: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        """Return the number of a conversation's turn, and what is played; `body` is the request."""
         with self.guard:
             counter = "" if self.per_request else conversation
             number = self.served[counter]
@@ -105,7 +106,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._record({"conversation": conversation, "refused": True})
             self._json(401, {"error": {"message": "Incorrect API key provided", "code": "invalid_api_key"}})
             return
-        number, turn = self.server.next_turn(conversation)
+        number, turn = self.server.next_turn(conversation, body)
         self._record(
             {"conversation": conversation, "turn": number, "model": body.get("model"), "input": body.get("input")}
             | {"tools": [tool.get("name") or tool.get("type") for tool in body.get("tools") or ()]}

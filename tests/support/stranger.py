@@ -27,6 +27,15 @@ def require_stranger(*modules: str) -> None:
         pytest.skip(f"machine: {PYTHON} cannot import all of {', '.join(modules)}")
 
 
+def can_be(*modules: str) -> bool:
+    """Return True if `require_stranger` would skip nothing."""
+    try:
+        require_stranger(*modules)
+    except pytest.skip.Exception:
+        return False
+    return True
+
+
 class Stranger:
     """An ordinary user, as whom Python source is run; only root can become one, who has to reach this checkout."""
 
