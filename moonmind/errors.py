@@ -648,6 +648,16 @@ class SecretSuspected(PatchRefused):
     )
 
 
+class ChangeRejected(PatchRefused):
+    """A person said that the change is not to be published."""
+
+    code = "change_rejected"
+    remediation = (
+        "Nothing was published, and the work is kept. Retry with notes: the agent continues in its thread, with its work. "
+        "A retry without notes asks again."
+    )
+
+
 class BranchMoved(Rejected):
     """Commits were pushed to the run's branch while it worked."""
 

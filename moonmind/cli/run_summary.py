@@ -48,6 +48,9 @@ def of_policy(report: Mapping[str, Any]) -> Iterator[Text]:
             yield Text.assemble((f"{severity}: ", style), words)
         if (more := len(those) - _MOST_FINDINGS) > 0:
             yield Text(f"{severity}: and {more} more such findings", style)
+    if isinstance(approval := report.get("approval"), dict):
+        why = one_line(str(approval.get("why") or ""))
+        yield Text(f"approved by {one_line(str(approval.get('by') or 'a person'))}{f': {why}' if why else ''}")
 
 
 def unticked(run: SpecWorkflowRun, path: str, report: Mapping[str, Any]) -> Iterator[Text]:

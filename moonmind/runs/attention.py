@@ -7,6 +7,8 @@ from typing import Any
 
 CHOOSE_FEATURE = "choose_feature"
 """The kind of a question whose answer is the feature that the run works on: until then it works on none."""
+FINDING = "finding"
+"""The kind of a question whether a change may be pushed although the policy asks a person first."""
 APPROVE, REJECT = "approve", "reject"
 """The values of options that `approve` and `reject` of an answer stand for."""
 

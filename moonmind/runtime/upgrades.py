@@ -48,8 +48,13 @@ CHANGES: tuple[Change, ...] = (
         "MOONMIND_PROTECTED_FILES=warn only names protected files (docs/policy.md).",
     ),
     Change(
+        "policy-asks",
+        "A change of CI that runs when it is pushed, and what may be a live secret, wait for a person who approves or rejects them "
+        "(moonmind answer RUN --approve); before, they were published and named.",
+    ),
+    Change(
         "policy-words",
-        "Findings in apply/output.json and in errors have the severities refuse, draft and warn; before, refused and warning.",
+        "Findings in apply/output.json and in errors have the severities refuse, ask, draft and warn; before, refused and warning.",
     ),
     Change(
         "environments",

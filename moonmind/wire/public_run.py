@@ -100,7 +100,7 @@ class Attention(WireModel):
     question: int = Field(ge=0)
     """Names this question among those of its run; an answer that names it too answers no other one."""
     kind: str
-    """`choose_feature`, `stale_boxes`, and more over time."""
+    """`choose_feature`, `stale_boxes`, `finding`, and more over time."""
     text: str
     options: list[AttentionOption] = Field(default_factory=list)
     """Empty where a text is the answer."""

@@ -191,3 +191,49 @@ def test_while_a_feature_is_to_be_chosen_another_run_may_take_it(engine: Engine,
     engine.team.succeed(named)
     assert answer(engine, run_id, choice=FEATURE).status_code == 202
     engine.team.finish(run_id)
+
+
+@pytest.fixture
+def guarded(engine: Engine) -> Engine:
+    """An engine whose repository has each change of its tests approved by a person."""
+    del engine.team.env["MOONMIND_TEST_ASKS"]
+    recipe = b"policy: {protected: 'tests/**', protected_is: ask}\n"
+    git_repos.make_bare(engine.team.bare(), {**sample.files(), ".moonmind.yml": recipe})
+    return engine
+
+
+def test_a_change_that_waits_for_approval_outlives_the_process_and_is_asked_about_once(guarded: Engine) -> None:
+    first = guarded.start()
+    run_id = guarded.team.create()
+    question = asked(guarded, run_id)
+    assert question["kind"] == "finding"
+    assert "tests/test_setup.py: the repository protects it" in question["text"]
+    first.kill()
+    done = commanded(guarded, "answer", run_id, "--approve", "--why", "they only check versions")
+    assert done.returncode == 0, done.stderr
+    guarded.start()
+    run = guarded.team.succeed(run_id)
+    assert_published_once(guarded.team, run)
+    (asking,), (given,) = (told(guarded, run_id, kind) for kind in ("run.asked", "run.answered"))
+    assert asking["kind"] == given["kind"] == "finding"
+    assert (given["approve"], given["why"], given["by"]) == (True, "they only check versions", own_name())
+    assert attempts(guarded.team, run, "apply") == {1}
+    (commit, *_) = git_repos.log_of(guarded.team.bare(), f"refs/heads/{run['branchName']}")
+    assert f"Approved: tests/test_setup.py, by {own_name()}: they only check versions" in str(commit)
+
+
+@pytest.mark.full
+def test_a_change_that_is_rejected_is_published_by_nobody_and_its_retry_asks_again(guarded: Engine) -> None:
+    guarded.start()
+    run_id = guarded.team.create()
+    question = asked(guarded, run_id)
+    assert answer(guarded, run_id, reject=True, why="not these").status_code == 202
+    run = guarded.team.finish(run_id)
+    assert (run["status"], run["error"]["code"]) == ("failed", "change_rejected")
+    assert "not these" in run["error"]["message"]
+    assert git_repos.branches_of(guarded.team.bare()) == ["main"]
+    assert guarded.team.post(f"/{run_id}/retry").status_code == 202
+    again = asked(guarded, run_id)
+    assert (again["kind"], again["question"]) == ("finding", question["question"] + 1)
+    assert answer(guarded, run_id, approve=True).status_code == 202
+    assert_published_once(guarded.team, guarded.team.succeed(run_id))

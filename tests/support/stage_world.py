@@ -25,7 +25,7 @@ from moonmind.ports.agent import JobLimits, JobState
 from moonmind.ports.forge import PullRequest
 from moonmind.ports.scanner import Hit
 from moonmind.redact import Redactor
-from moonmind.runs.attention import Answered, Attention
+from moonmind.runs.attention import APPROVE, REJECT, Answered, Attention
 from moonmind.runs.chain import STAGES, Stage
 from moonmind.runs.findings import Severity
 from moonmind.runs.machine import Ask, Done, Failed, Outcome, Redo, Suspend, WaitingReason
@@ -185,6 +185,12 @@ class World:
         assert self.attention is not None
         assert choice in self.attention.values
         self.attention = self.attention.answered(Answered(self.attention.kind, choice, by="ana"))
+
+    def approves(self, yes: bool, why: str | None = None) -> None:
+        """Let a person approve or reject what the run asks about."""
+        assert self.attention is not None
+        assert self.attention.values == (APPROVE, REJECT)
+        self.attention = self.attention.answered(Answered(self.attention.kind, approved=yes, why=why, by="ana"))
 
     def drive(self, stage: Stage) -> Outcome:
         """Claim the stage until it no longer waits for its agent."""

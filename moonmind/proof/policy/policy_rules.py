@@ -27,7 +27,8 @@ TABLE = (
     Rule("tasks_file", _REFUSE, "whatever stands where `tasks.md` belongs"),
     Rule("size", _REFUSE, "files above 10 MiB; changes too large to be shown as a patch"),
     Rule("secret", _REFUSE, "private keys, and tokens in the form of a live one"),
-    Rule("ci", _DRAFT, "CI that runs when it is pushed: GitHub workflows and actions, GitLab, CircleCI, Jenkins, Azure and the like", protects=True),
+    Rule("ci", _ASK, "CI that runs when it is pushed: GitHub workflows and actions, GitLab, CircleCI, Jenkins, Azure and the like", protects=True),
+    Rule("possible_secret", _ASK, "what may be a live secret: a password, a key or a token of no known form, outside of tests, examples and documents"),
     Rule("ci_removed", _DRAFT, "such CI files, deleted", protects=True),
     Rule("owners", _DRAFT, "who has to review, and what is merged by itself: `CODEOWNERS`, `OWNERS`, Mergify and the like", protects=True),
     Rule("bots", _DRAFT, "settings of bots: Dependabot, Renovate, `.github/settings.yml`", protects=True),
@@ -49,6 +50,7 @@ TABLE = (
     Rule("ignore", _WARN, "ignore files with new lines: `.gitignore` and the like", protects=True),
     Rule("executable", _WARN, "files that become executable"),
     Rule("large", _WARN, "changes of more than 300 files or 20,000 lines"),
+    Rule("secret_sign", _WARN, "other signs of secrets: placeholders, tests' keys, expired tokens; what stands in tests, examples and documents"),
     Rule("secret_file", _WARN, "new files whose names are those of credentials: `.env`, `id_rsa`"),
     Rule("secret_unread", _WARN, "compressed files that hold more than was looked through for secrets"),
 )  # fmt: skip

@@ -31,6 +31,7 @@ from moonmind.stages.apply.boxes_only import tick_boxes
 from moonmind.stages.apply.commit_message import commit_message, subject
 from moonmind.stages.apply.effects import ChangedTree, changed_tree
 from moonmind.stages.apply.judging import Word
+from moonmind.stages.apply.policy_question import Asking
 from moonmind.stages.apply.verification_facts import in_a_sentence, note_for_agent
 from moonmind.stages.apply.verification_jobs import Waiting
 from moonmind.stages.apply.verified_judgements import decided
@@ -44,6 +45,7 @@ from moonmind.stages.kit.secret_scan import list_unfinished, list_work
 from moonmind.stages.kit.stage_results import (
     ApplyCheckpoint,
     ApplyResult,
+    Approval,
     ChangedFile,
     Judged,
     Judgement,
@@ -85,40 +87,81 @@ def _take_work(context: StageContext, plan: Plan) -> Outcome:
         )
     repository = plan.repository.full_name
     patch = read_patch(context, repository, plan.starting_commit, wip)
-    # What a known secret is in is refused whatever is asked for.
-    settings = PolicySettings() if patch.leaks else policy_step.settings_of(context, plan)
-    findings = policy_step.findings(plan, patch, settings, _reader(context, plan, wip))
-    if patch.leaks:
-        _refuse_leaks(context, plan, submitted, patch, findings)
+    read = _reader(context, plan, wip)
+    if patch.leaks:  # refused whatever is asked for
+        _refuse_leaks(context, plan, submitted, patch, policy_step.findings(plan, patch, PolicySettings(), read))
     patch_path, digest = _stored(context, submitted, patch)
-    accepted = context.resumes(ApplyCheckpoint).accepted
-    excused = {one["fingerprint"]: one["why"] for one in accepted}
+    findings = policy_step.findings(plan, patch, policy_step.settings_of(context, plan, patch_path), read)
+    kept = context.resumes(ApplyCheckpoint)
+    excused = {one["fingerprint"]: one["why"] for one in kept.accepted}
     suspected, unread = secret_findings.suspects(context, plan, patch) if patch.content is not None else ((), ())
     stopping = [one for one in suspected if one.severity is Severity.REFUSE and one.fingerprint not in excused]
     if patch_path:
         list_work(context, patch, patch_path, stopping)
     findings = (*findings, *secret_findings.as_findings(suspected, unread, patch, excused))
-    error = _refusal(submitted, patch_path, findings, stopping)
-    judged = _Judged()
-    if error is None:
-        found = _verified(context, plan, submitted, patch, wip, patch_path, accepted)
+    work = _Work(submitted, patch, wip, patch_path, digest, findings, kept)
+    if (error := _refusal(submitted, patch_path, findings, stopping)) is not None:
+        return _refused(context, plan, work, _Judged(error=error), error)
+    return _judged_and_asked(context, plan, work)
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """The agent's work, and what is known of it before its tasks are judged."""
+
+    submitted: SubmitResult
+    patch: Patch
+    wip: str
+    patch_path: str | None
+    digest: str | None
+    findings: tuple[Finding, ...]
+    kept: ApplyCheckpoint
+
+
+def _judged_and_asked(context: StageContext, plan: Plan, work: _Work) -> Outcome:
+    """Judge the tasks, and ask a person where the policy does; publish nothing without the answer."""
+    asking, kept = Asking.about(context, plan, work.wip, work.findings), work.kept
+    if asking is not None and (kept.asked, kept.asked_of) == (asking.digest, work.wip):
+        judged = _Judged(kept.verdicts, kept.tests)
+    else:
+        found = _verified(context, plan, work)
         if not isinstance(found, _Judged):
             return found
-        judged, error = found, found.error
+        judged = found
+    if judged.error is not None:
+        return _refused(context, plan, work, judged, judged.error)
+    if asking is None:
+        return _committed(context, plan, work, judged, None)
+    answer = asking.answered(context, kept)
+    if answer is not None and answer.approved:
+        return _committed(context, plan, work, judged, asking.approval(context, answer))
+    if answer is not None or new_notes(context, work.submitted.notes_mark):
+        return _refused(context, plan, work, judged, asking.rejection(context, answer))
+    _report(context, plan, work.submitted, work.patch, work.findings, judged.judgements, tests=judged.tests)
+    _end_tests(context)
+    return asking.question(context, kept, work.wip, (judged.judgements, judged.tests), work.patch_path)
+
+
+def _refused(context: StageContext, plan: Plan, work: _Work, judged: "_Judged", error: MoonMindError) -> Outcome:
+    """Report what was found, and send the work back to the agent if a person wrote notes for it; else raise the error."""
+    _report(context, plan, work.submitted, work.patch, work.findings, judged.judgements, tests=judged.tests)
+    _end_tests(context)
+    if new_notes(context, work.submitted.notes_mark):
+        return _asked_again(work.submitted, work.patch_path, error.message)
+    raise error
+
+
+def _committed(context: StageContext, plan: Plan, work: _Work, judged: "_Judged", approval: Approval | None) -> Outcome:
     judgements, tests = judged.judgements, judged.tests
-    if error is not None:
-        _report(context, plan, submitted, patch, findings, judgements, tests=tests)
-        _end_tests(context)
-        if new_notes(context, submitted.notes_mark):
-            return _asked_again(submitted, patch_path, error.message)
-        raise error
-    message = commit_message(plan, judgements, context.run.id, tests)
+    message = commit_message(plan, judgements, context.run.id, tests, approval)
     if context.redactor.holds_known(message.encode()):
         raise SecretFound("The commit message would hold a known secret: it stands in the phase's title or a path.")
-    reported = _report(context, plan, submitted, patch, findings, judgements, tests=tests)
+    reported = _report(
+        context, plan, work.submitted, work.patch, work.findings, judgements, tests=tests, approval=approval
+    )
     commit = context.vcs.commit(
-        repository,
-        tree_of=wip,
+        plan.repository.full_name,
+        tree_of=work.wip,
         parent=plan.starting_commit,
         replace={plan.feature.tasks_path: _ticked(context, plan, judgements)},
         message=message,
@@ -128,13 +171,13 @@ def _take_work(context: StageContext, plan: Plan) -> Outcome:
     done = ApplyResult(
         **dict(reported),
         commit=commit,
-        patch_path=patch_path,
-        patch_digest=digest,
+        patch_path=work.patch_path,
+        patch_digest=work.digest,
         message=message,
         committed_at=context.run.created_at,
         title=pull_request_text.title(plan, reported.feature_title),
         summary=subject(plan, judgements),
-        accepted=accepted or None,
+        accepted=work.kept.accepted or None,
     )
     return Done(done.stored())
 
@@ -149,16 +192,9 @@ class _Judged:
     """Why the change may not be published all the same."""
 
 
-def _verified(
-    context: StageContext,
-    plan: Plan,
-    submitted: SubmitResult,
-    patch: Patch,
-    wip: str,
-    patch_path: str | None,
-    accepted: tuple[Mapping[str, str], ...],
-) -> Outcome | _Judged:
+def _verified(context: StageContext, plan: Plan, work: _Work) -> Outcome | _Judged:
     """Judge the tasks by the change, then by its tests; an outcome comes back while these run, or where they send it back."""
+    submitted, patch, wip, patch_path = work.submitted, work.patch, work.wip, work.patch_path
     read = _reader(context, plan, wip)
     by_change, tree = _judge(context, plan, patch, wip, submitted.report)
     if (error := no_progress.refusal(plan, patch, by_change, read, patch_path, context.run.id)) is not None:
@@ -167,7 +203,7 @@ def _verified(
     changes = [change for change in patch.changes if change.path != plan.feature.tasks_path]
     verified = verification_step.verify(context, plan, submitted, recipe, wip, changes, tree, read)
     if isinstance(verified, Waiting):
-        kept = ApplyCheckpoint(accepted=accepted, job_key=verified.job)
+        kept = ApplyCheckpoint(accepted=work.kept.accepted, job_key=verified.job)
         return Suspend(WaitingReason.VERIFICATION, seconds=context.relook_seconds, checkpoint=kept.stored())
     if verified.fault is Fault.OURS and context.may_send_back:
         _end_tests(context)
@@ -330,6 +366,7 @@ def _report(
     *,
     of: str | None = None,
     tests: Verification | None = None,
+    approval: Approval | None = None,
 ) -> Judged:
     """Store what was found before anything can fail after it, and return it."""
     said = read_report(submitted.report)
@@ -344,12 +381,14 @@ def _report(
         added=sum(max(change.added, 0) for change in files),
         deleted=sum(max(change.deleted, 0) for change in files),
         warnings=(
+            *policy_step.asked_about(findings, approval),
             *policy_step.look_first(findings, Severity.DRAFT),
             *plan.warnings,
             *_left_out(submitted),
             *policy_step.look_first(findings, Severity.WARN),
         ),
         draft=policy_step.draft_because(findings),
+        approval=approval,
         verification=NO_VERIFICATION if tests is None else in_a_sentence(tests),
         tests=tests,
         decisions=said.decisions,

@@ -5,20 +5,26 @@ from uuid import UUID
 
 from moonmind.stages.kit.harmless_text import inert, one_line
 from moonmind.stages.kit.plan import Plan
-from moonmind.stages.kit.stage_results import Judgement, Verification, VerifiedCommand
+from moonmind.stages.kit.stage_results import Approval, Judgement, Verification, VerifiedCommand
 
 SUBJECT_LENGTH = 72
 _MOST_COMMANDS = 20
 
 
-def commit_message(plan: Plan, judgements: Sequence[Judgement], run_id: UUID, tests: Verification | None = None) -> str:
+def commit_message(
+    plan: Plan,
+    judgements: Sequence[Judgement],
+    run_id: UUID,
+    tests: Verification | None = None,
+    approval: Approval | None = None,
+) -> str:
     """Write the run's commit message: the same judgements and results give the same bytes, and so the same commit.
 
     What differs between two runs of the same tests, as their times, is not in it.
     """
     lines = [f"- {inert(item.id, 40)} {inert(item.words)}{' (held back)' if item.held else ''}" for item in judgements]
     verified = _verified(tests) if tests is not None else ()
-    trailers = [*verified, f"Feature: {inert(plan.feature.path)}", f"Run-Id: {run_id}"]
+    trailers = [*verified, *_approved(approval), f"Feature: {inert(plan.feature.path)}", f"Run-Id: {run_id}"]
     return "\n".join([subject(plan, judgements), "", *lines, "", *trailers, ""])
 
 
@@ -42,6 +48,15 @@ def _verified(tests: Verification) -> Iterator[str]:
         yield f"Verified: and {more} more"
     if not tests.commands:
         yield f"Verified: nothing, since {inert(tests.not_run) or 'no test was run'}"
+
+
+def _approved(approval: Approval | None) -> Iterator[str]:
+    """Yield a trailer with who let the change pass: `Approved: .github/workflows/ci.yml and 1 more, by ana: T003 asks for it`."""
+    if approval is not None:
+        first, *others = approval.paths
+        more = f" and {len(others)} more" if others else ""
+        why = f": {inert(approval.why)}" if approval.why else ""
+        yield f"Approved: {inert(first, 120)}{more}, by {inert(approval.by or 'a person', 80)}{why}"
 
 
 def _counts(command: VerifiedCommand) -> str:

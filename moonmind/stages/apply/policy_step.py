@@ -4,30 +4,36 @@ from collections.abc import Callable, Sequence
 
 from moonmind.engine.environment_orders import recipe_at
 from moonmind.engine.stage_context import StageContext
+from moonmind.errors import RecipeUnreadable
 from moonmind.proof.policy.asked_paths import AskedPaths, Named
 from moonmind.proof.policy.patch_policy import PatchFacts, judge
 from moonmind.proof.policy.policy_rules import PolicySettings
 from moonmind.runs.findings import Finding, Severity, those
 from moonmind.runs.stored_text import storable
+from moonmind.stages.apply.verification_step import recipe_of
 from moonmind.stages.kit.patches import PATCH_LIMIT, Patch
 from moonmind.stages.kit.plan import Plan
+from moonmind.stages.kit.stage_results import Approval
 
 _IN_REASON = 2
 """Findings that the reason of a draft names."""
 
 
-def settings_of(context: StageContext, plan: Plan) -> PolicySettings:
+def settings_of(context: StageContext, plan: Plan, kept: str | None) -> PolicySettings:
     """Return what operator and repository ask for; the graver of the two counts.
 
-    A further attempt fetches the base branch first: a person may have changed `.moonmind.yml` since. Raises
-    RecipeUnreadable, VcsError.
+    A further attempt fetches the base branch first: a person may have changed `.moonmind.yml` since. `kept` is the
+    artifact with the agent's work. Raises RecipeUnreadable, VcsError.
     """
     repository = plan.repository.full_name
     if context.attempt.number > 1:
         context.lease.check()
         context.vcs.fetch(plan.repository)
     base = context.vcs.branches(repository).get(plan.base, plan.starting_commit)
-    recipe = recipe_at(context.vcs, repository, base)
+    try:
+        recipe = recipe_at(context.vcs, repository, base)
+    except RecipeUnreadable:
+        recipe = recipe_of(context, plan, kept).file
     asked = recipe.policy if recipe is not None else None
     if asked is None:
         return PolicySettings(protected_is=context.protected_files)
@@ -58,6 +64,12 @@ def _too_large(patch: Patch) -> Finding:
     if sum(patch.sizes.get(change.path, 0) for change in patch.changes) <= PATCH_LIMIT:
         largest, words = ".", "what the change removes is too much to be shown as a patch"
     return Finding(largest, "size", Severity.REFUSE, words)
+
+
+def asked_about(found: Sequence[Finding], approval: Approval | None) -> list[str]:
+    """Return what a reviewer is told of the findings that a person was asked about."""
+    said = f"; {approval.words}" if approval is not None else ""
+    return [f"{line}{said}" for line in look_first(found, Severity.ASK)]
 
 
 def draft_because(found: Sequence[Finding]) -> str:

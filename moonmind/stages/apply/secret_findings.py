@@ -15,6 +15,7 @@ from moonmind.stages.kit.secret_scan import as_suspects, look
 
 _SHOWN = 5
 _UNREAD = "it is compressed, and holds more than was looked through for secrets"
+_RULES = {Severity.REFUSE: "secret", Severity.ASK: "possible_secret"}
 _RECORDED = 200
 _REGULAR = frozenset({"100644", "100755"})
 
@@ -39,7 +40,10 @@ def as_findings(
     found: Sequence[Suspect], unread: Sequence[str], patch: Patch, excused: Mapping[str, str]
 ) -> tuple[Finding, ...]:
     """Return what is to be said of a change in the words of the patch policy."""
-    said = [Finding(one.place, "secret", *_said(one, excused.get(one.fingerprint))) for one in found]
+    said = [
+        Finding(one.place, _RULES.get(one.severity, "secret_sign"), *_said(one, excused.get(one.fingerprint)))
+        for one in found
+    ]
     named = (change.path for change in patch.changes if change.status == "A" and change.new_mode in _REGULAR)
     likely = [(path, words) for path in named if (words := file_name_words(path))]
     said += [Finding(path, "secret_unread", Severity.WARN, _UNREAD) for path in unread]

@@ -1,12 +1,22 @@
 """The no-progress rule: a run that would be given exactly what the last one got nowhere with is not started."""
 
 from moonmind.engine.stage_services import EarlierRun
-from moonmind.errors import AgentNoChange, NoProgress, PatchRefused, SecretFound, SecretSuspected, Unexpected
+from moonmind.errors import (
+    AgentNoChange,
+    ChangeRejected,
+    NoProgress,
+    PatchRefused,
+    SecretFound,
+    SecretSuspected,
+    Unexpected,
+)
 from moonmind.runs.naming import accept_command
 from moonmind.stages.kit.plan import Plan
 from moonmind.stages.kit.stage_results import ApplyResult, PublishResult
 
-_REFUSALS = frozenset({AgentNoChange.code, NoProgress.code, PatchRefused.code, SecretFound.code, SecretSuspected.code})
+_REFUSALS = frozenset(
+    one.code for one in (AgentNoChange, ChangeRejected, NoProgress, PatchRefused, SecretFound, SecretSuspected)
+)
 """How apply ends when it has judged a change and found nothing to tick in it."""
 
 

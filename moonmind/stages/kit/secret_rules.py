@@ -57,6 +57,18 @@ _SHAPES = (
 )
 _PLACEHOLDER = re.compile(r"(?i)example|x{6,}|your[_-]|placeholder|redacted|\*{4,}|dummy|<[a-z_ -]+>|\.\.\.")
 
+_LOCAL = re.compile(
+    r"@(?:localhost|127\.0\.0\.1|\[::1\]|0\.0\.0\.0|db|postgres|mysql|redis|rabbitmq|mongo)(?::\d+)?(?:[/?#]|$)"
+)
+_NOT_LIVE = re.compile(
+    r"(?i)(?:^|/)(?:tests?|specs?|__tests__|__mocks__|mocks?|fixtures?|test_?data|testing|e2e|examples?|samples?|demos?|docs?|stories)/"
+    r"|(?:^|/)(?:test_[^/]+|conftest\.py|[^/]+[._-](?:test|spec|example|sample|template)(?:\.[^/]+)?)$"
+    r"|\.(?:md|mdx|rst|adoc|txt\.example|example|sample|template|lock|sum|snap|svg|map|ipynb)$"
+    r"|(?:^|/)(?:package-lock\.json|npm-shrinkwrap\.json|pnpm-lock\.yaml|yarn\.lock|composer\.lock)$"
+)
+"""Files of tests, examples, documents and lock files."""
+_MANY_SIGNS = 8
+
 _CREDENTIAL_FILES = re.compile(
     r"(?:.*/)?(?:id_(?:rsa|dsa|ecdsa|ed25519)(?:_sk)?|\.?_?netrc|\.git-credentials|\.pgpass|\.my\.cnf|\.htpasswd|\.vault-token"
     r"|\.ssh/[^/]+(?<!\.pub)|\.aws/(?:credentials|config)|(?:\.config/)?gh/hosts\.ya?ml"
@@ -121,9 +133,9 @@ def own_hits(name: str, text: str) -> Iterator[Hit]:
 
 
 def severity(hit: Hit, now: float) -> Severity:
-    """Return REFUSE for private keys and live tokens, WARN for the rest: passwords, entropy, tests' keys."""
+    """Return REFUSE for private keys and live tokens, ASK for what may be live, WARN for the rest: placeholders, tests' keys."""
     if not hit.sure:
-        return Severity.WARN
+        return Severity.ASK if _may_be_live(hit) else Severity.WARN
     if "private-key" in hit.rule:
         return Severity.REFUSE
     if _PLACEHOLDER.search(hit.value) or "_test_" in hit.value:
@@ -131,6 +143,20 @@ def severity(hit: Hit, now: float) -> Severity:
     if hit.rule == "jwt" and _expired(hit.value, now):
         return Severity.WARN
     return Severity.REFUSE
+
+
+def _may_be_live(hit: Hit) -> bool:
+    """Return True for a value that nobody would write by hand, in a file that is neither test, example nor document."""
+    value = hit.value.rpartition("@")[0] or hit.value
+    if (
+        _PLACEHOLDER.search(hit.value)
+        or "_test_" in hit.value
+        or _LOCAL.search(hit.value)
+        or _NOT_LIVE.search(hit.name)
+    ):
+        return False
+    mixed = any(sign.isdigit() for sign in value) and any(sign.isalpha() for sign in value)
+    return mixed and len(set(value)) >= _MANY_SIGNS
 
 
 def merged(hits: Iterator[Hit]) -> tuple[Hit, ...]:

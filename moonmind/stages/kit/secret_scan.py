@@ -92,7 +92,7 @@ def list_unfinished(context: StageContext, patch: Patch, path: str) -> None:
 
 def _suspect(context: StageContext, hit: Hit, now: float, *, whole: bool) -> Suspect:
     level = severity(hit, now)
-    name = fingerprint(str(context.run.id), hit.name, hit) if level is Severity.REFUSE else ""
+    name = fingerprint(str(context.run.id), hit.name, hit) if level in {Severity.REFUSE, Severity.ASK} else ""
     path = _SHOWN_NAMES if hit.name == NAMES else context.redactor.text(hit.name)
     return Suspect(path, None if whole else hit.line, hit.rule, masked(hit.value), level, name, hit.value, hit.name)
 

@@ -245,6 +245,24 @@ class ChangedFile:
     deleted: int
 
 
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """A person's word that a change may be pushed although the policy asks first."""
+
+    findings: tuple[str, ...]
+    """What it is for, a line each."""
+    paths: tuple[str, ...]
+    by: str | None = None
+    """None where nobody knows."""
+    why: str | None = None
+    at: datetime | None = None
+
+    @property
+    def words(self) -> str:
+        """Return who approved, and why."""
+        return f"approved by {self.by or 'a person'}" + (f": {self.why}" if self.why else "")
+
+
 class Judged(StageResult):
     """What apply found in a change, whether it may be published or not."""
 
@@ -271,6 +289,8 @@ class Judged(StageResult):
     """The feature's name in its spec.md; empty where that gives none."""
     draft: str = ""
     """Why the policy makes a draft of the pull request; empty where it does not."""
+    approval: Approval | None = None
+    """Who let the change pass that the policy asks about; None where it asks nothing, or nobody answered."""
 
     @property
     def not_ready(self) -> str:
@@ -322,6 +342,13 @@ class ApplyCheckpoint(Checkpoint):
     """The findings that a person accepted at a retry, each with the reason."""
     job_key: str | None = None
     """The test job that the run waits for."""
+    asked: str | None = None
+    """Names what a person was asked about: the findings, and the files as they were then."""
+    asked_of: str | None = None
+    """The commit with the work that was asked about."""
+    verdicts: tuple[Judgement, ...] = ()
+    """What was said of its tasks, so that no test is run again for an answer."""
+    tests: Verification | None = None
 
 
 class PublishResult(StageResult):

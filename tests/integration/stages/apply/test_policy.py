@@ -9,11 +9,12 @@ import pytest
 
 from moonmind.runs.chain import Stage
 from moonmind.runs.findings import Severity
-from moonmind.runs.machine import Done, Failed
+from moonmind.runs.machine import Ask, Done, Failed, Redo
 from moonmind.sample import source
 from tests.support.git_repos import commit_to
 from tests.support.stage_world import TASKS, World
 
+CI = ".github/workflows/ci.yml"
 EDITOR = ".vscode/tasks.json"
 
 
@@ -112,6 +113,107 @@ def test_of_operator_and_repository_the_stricter_counts(
         outcome = world.step(Stage.APPLY)
         assert [one["severity"] for one in policy(world)] == [severity]
         assert isinstance(outcome, Failed) is (severity == "refuse")
+
+
+def asked(world: World) -> Ask:
+    outcome = world.step(Stage.APPLY)
+    assert isinstance(outcome, Ask), outcome
+    assert outcome.kind == "finding"
+    return outcome
+
+
+def test_what_harms_by_being_pushed_is_asked_first_and_recorded_once_approved(world: World) -> None:
+    work(world, {CI: "on: push\n", "refresh_docs/a.py": "A = 1\n"})
+    question = asked(world)
+    assert f"- {CI}: it runs in CI as soon as it is pushed" in question.text
+    assert [option.value for option in question.options] == ["approve", "reject"]
+    (patch,) = world.artifacts.of("codex_patch")
+    assert f"The change is the artifact {patch}." in question.text
+    assert b"on: push" in world.artifacts.read(patch)
+    assert [one["severity"] for one in policy(world)] == ["ask"]
+    assert world.tip() is None
+    world.approves(True, "it only runs the tests")
+    found = applied(world)
+    assert (
+        found["warnings"][0] == f"{CI}: it runs in CI as soon as it is pushed; approved by ana: it only runs the tests"
+    )
+    assert (found["approval"]["by"], found["approval"]["why"]) == ("ana", "it only runs the tests")
+    assert f"\nApproved: {CI}, by ana: it only runs the tests\n" in found["message"]
+    assert json.loads(world.artifacts.read("apply/output.json"))["approval"]["paths"] == [CI]
+    assert applied(world)["commit"] == found["commit"], "asked once, also where the stage is repeated"
+    assert isinstance(world.step(Stage.PUBLISH), Done)
+    (pull,) = world.pulls()
+    assert "approved by ana: it only runs the tests" in pull.body
+    assert not pull.draft
+
+
+def test_a_rejected_change_is_not_published_and_its_work_is_kept(world: World) -> None:
+    work(world, {CI: "on: push\n"})
+    asked(world)
+    world.approves(False, "it would deploy")
+    outcome = world.step(Stage.APPLY)
+    assert isinstance(outcome, Failed)
+    assert outcome.error.code == "change_rejected"
+    assert outcome.error.message.startswith(
+        f"ana rejected the change, since: it would deploy. What was asked about: {CI}"
+    )
+    assert world.tip() is None
+    (patch,) = world.artifacts.of("codex_patch")
+    assert b"on: push" in world.artifacts.read(patch)
+    world.attention = None  # as an operator's retry leaves it
+    assert asked(world).text
+
+
+def test_a_retry_with_notes_of_a_rejected_change_goes_back_to_the_agent_and_another_change_is_asked_about(
+    world: World,
+) -> None:
+    work(world, {CI: "on: push\n"})
+    asked(world)
+    world.approves(False)
+    assert isinstance(world.step(Stage.APPLY), Failed)
+    world.attention, world.notes = None, "Do not deploy."
+    outcome = world.step(Stage.APPLY)
+    assert isinstance(outcome, Redo)
+    assert CI in outcome.note
+    work(world, {CI: "on: pull_request\n"})
+    del world.checkpoints[Stage.APPLY]  # a further attempt begins afresh
+    asked(world)
+    world.approves(True)
+    assert applied(world)["approval"]["by"] == "ana"
+
+
+def test_an_answer_counts_for_what_was_asked_and_nothing_else(world: World) -> None:
+    work(world, {CI: "on: push\n"})
+    asked(world)
+    world.approves(True)
+    kept = world.checkpoints[Stage.APPLY]
+    world.checkpoints[Stage.APPLY] = {**kept, "asked": "another digest"}
+    assert asked(world).text
+
+
+def test_a_task_that_names_the_ci_file_is_told_to_whoever_is_asked(tmp_path: Path) -> None:
+    world = asking_for(tmp_path, f"- [ ] T077 Add the CI workflow in {CI}")
+    for _ in begun(world):
+        work(world, {CI: "on: push\n"})
+        assert f"{CI}: it runs in CI as soon as it is pushed (T077 asks for it)" in asked(world).text
+
+
+def test_a_possible_secret_is_asked_about_and_not_shown(world: World) -> None:
+    work(world, {"refresh_docs/settings.py": 'password = "q7Zr9TkW2mXv4B"\n'})
+    question = asked(world)
+    assert "refresh_docs/settings.py:1: it looks like a secret" in question.text
+    assert "q7Zr9TkW2mXv4B" not in question.text
+    world.approves(True, "made up")
+    assert isinstance(world.step(Stage.APPLY), Done)
+
+
+def test_what_is_refused_is_not_asked_about(tmp_path: Path) -> None:
+    world = World(tmp_path, files={**source.files(), ".moonmind.yml": b"policy: {protected_is: refuse}\n"})
+    for _ in begun(world):
+        work(world, {CI: "on: push\n"})
+        outcome = world.step(Stage.APPLY)
+        assert isinstance(outcome, Failed)
+        assert outcome.error.code == "patch_refused"
 
 
 def test_a_change_does_not_choose_its_own_rules(tmp_path: Path) -> None:

@@ -72,8 +72,7 @@ LIVE = {
 ONLY_WARNED = {
     "Stripe test key": f"sk_test_{made(24)}\n",
     "old JWT": f"t = '{token({'sub': 'bob', 'exp': 1516239022})}'\n",
-    "password": f'password = "{made(14)}"\n',
-    "database": f"postgres://app:{made(16)}@db.internal:5432/app\n",
+    "placeholder": 'password = "your-password-here1"\n',
 }
 HARMLESS = {
     "prose": "A token is a secret that nobody may see; ghp_ and sk- begin such.\n",

@@ -46,7 +46,13 @@ def test_a_fingerprint_is_of_one_secret_in_one_place_of_one_run() -> None:
     [
         ("github-pat", SURE.value, True, Severity.REFUSE),
         ("github-pat", "ghp_EXAMPLEexampleEXAMPLEexampleEXAMPLE1", True, Severity.WARN),
-        ("generic-api-key", SURE.value, False, Severity.WARN),
+        ("generic-api-key", SURE.value, False, Severity.ASK),
+        ("generic-api-key", "your-password-here-1", False, Severity.WARN),
+        ("generic-api-key", "correct-horse-battery", False, Severity.WARN),
+        ("generic-api-key", "aaaaaaaa1111", False, Severity.WARN),
+        ("database", "postgres://app:q7Zr9TkW2mXv4B@db.internal:5432/app", False, Severity.ASK),
+        ("database", "postgres://app:q7Zr9TkW2mXv4B@localhost:5432/app", False, Severity.WARN),
+        ("database", "postgres://app:q7Zr9TkW2mXv4B@postgres/app", False, Severity.WARN),
         ("stripe-access-token", "sk_test_4eC39HqLyjWDarjtT1zdp7dc", True, Severity.WARN),
         ("private-key", "-----BEGIN PRIVATE KEY-----\nComment: example\nMIIE", True, Severity.REFUSE),
         ("jwt", "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.abc", True, Severity.REFUSE),
@@ -56,6 +62,22 @@ def test_a_fingerprint_is_of_one_secret_in_one_place_of_one_run() -> None:
 )
 def test_what_may_be_live_stops_and_the_rest_warns(rule: str, value: str, sure: bool, level: Severity) -> None:
     assert severity(Hit("a", 1, rule, value, sure), now=1.7e9) is level
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["tests/test_a.py", "src/app.test.ts", "test_a.py", "README.md", "docs/a.html", "examples/a.env", ".env.example", "poetry.lock",
+     "web/__tests__/a.js", "spec/a.rb", "fixtures/a.json", "conftest.py", "package-lock.json"],
+)  # fmt: skip
+def test_what_may_be_live_only_warns_in_tests_examples_and_documents(name: str) -> None:
+    assert severity(Hit(name, 1, "generic-api-key", "q7Zr9TkW2mXv4B", sure=False), now=1.7e9) is Severity.WARN
+
+
+@pytest.mark.parametrize(
+    "name", ["src/a.py", ".env", "config/production.yml", "latest/a.py", "src/contest.py", "docker-compose.yml"]
+)
+def test_what_may_be_live_is_asked_about_elsewhere(name: str) -> None:
+    assert severity(Hit(name, 1, "generic-api-key", "q7Zr9TkW2mXv4B", sure=False), now=1.7e9) is Severity.ASK
 
 
 def test_one_secret_is_one_finding() -> None:
