@@ -195,7 +195,12 @@ def _run(
         known.plan,
         known.commands,
         in_change=known.in_change,
-        comparisons=tuple(_tests_first(follow.comparison(number), known.changed) for number in numbers),
+        comparisons=tuple(
+            _tests_first(
+                _new(follow.comparison(number), follow.before(number), in_change=known.in_change), known.changed
+            )
+            for number in numbers
+        ),
         before=tuple(follow.before(number) for number in numbers),
         runs=runs.runs,
         logs=runs.logs,
@@ -206,6 +211,14 @@ def _run(
         unprobed=known.unprobed,
         test_files=tuple(follow.test_files(number) for number in numbers),
     )
+
+
+def _new(found: Comparison, before: CommandRun | None, *, in_change: bool) -> Comparison:
+    """Return the comparison of a command that only the change has: that it failed before, where nothing was, means nothing."""
+    if not in_change or found.fault is not Fault.BEFORE or before is None or before.report.known:
+        return found
+    why = f"{found.why.partition(',')[0]}, and the project had no tests before"
+    return replace(found, fault=Fault.OURS, why=why)
 
 
 def _tests_first(found: Comparison, changed: ChangedFiles) -> Comparison:

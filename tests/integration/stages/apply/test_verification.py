@@ -58,7 +58,7 @@ def test_a_test_that_asserts_nothing_shows_nothing(world: VerifiedWorld) -> None
     hollow = "from shop.total import total\n\n\ndef test_total():\n    total([1, 2])\n    assert True\n"
     found = world.judged({"shop/total.py": TOTAL, "tests/test_total.py": hollow})
     assert found.words == {"T001": "passing", "T002": "passing"}
-    assert "even when what the change wrote does nothing" in found.by_id["T002"].because
+    assert "even when what the change wrote in its files does nothing" in found.by_id["T002"].because
 
 
 def test_a_change_that_breaks_tests_goes_back_to_its_agent_once(world: VerifiedWorld) -> None:
@@ -180,6 +180,17 @@ def test_a_greenfield_project_is_run_by_what_its_change_shows(tmp_path: Path) ->
     (command,) = found.tests.commands
     assert (command.passed_before, command.added) == (0, ("tests/test_total.py::test_total",))
     assert found.words["T002"] == "tested"
+
+
+def test_a_new_project_whose_only_test_command_fails_is_a_draft(tmp_path: Path) -> None:
+    files = {path: text for path, text in project(recipe=None).items() if path.startswith("specs/")}
+    world = VerifiedWorld(tmp_path, files)
+    world.rounds_left = False
+    found = world.judged(
+        {"shop/total.py": TOTAL, "Makefile": "test:\n\tpython3 -c 'import shop.nothing'\n"}, claim=("T002",)
+    )
+    assert found.tests.commands[0].outcome == "failed"
+    assert found.tests.draft.endswith("it ends with exit code 2, and the project had no tests before")
 
 
 @pytest.mark.parametrize(
