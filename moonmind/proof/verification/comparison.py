@@ -155,7 +155,10 @@ def _fault(
     if as_before:
         return Fault.BEFORE, f"{_count(as_before)} as before the change"
     if flaky:
-        return Fault.FLAKY, f"{_count(flaky)} and passed when run again"
+        return (
+            Fault.FLAKY,
+            f"{'1 test' if len(flaky) == 1 else f'{len(flaky)} tests'} failed, and passed when run again",
+        )
     return _by_exit_code(before, after, again)
 
 

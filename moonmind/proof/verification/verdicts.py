@@ -147,7 +147,7 @@ def _why_not_tested(task: TaskEvidence, passing: Collection[ShownTest]) -> str:
         return f"; {ids} {passes}; whether the old code fails there is not known"
     if task.unprobed:
         return f"; {ids} {passes}; whether the change is tested is not known: {task.unprobed}"
-    return f"; {ids} {passes} even when what the change wrote does nothing"
+    return f"; {ids} {passes} even when what the change wrote in its files does nothing"
 
 
 def _ids(tests: Collection[ShownTest]) -> str:

@@ -19,7 +19,7 @@ _MOST_HIT = 3
 _BEFORE = {"failed": "failed before", "passed": "passed before", "not there": "was not there before"}
 _BEFORE |= {"could not be loaded": "could not be loaded before"}
 _AFTER = {"passed": "passes now", "failed": "fails now"}
-_PROBE = {"failed": "fails without the change's code", "passed": "passes without the change's code, too"}
+_PROBE = {"failed": "fails without the change's code", "passed": "passes without this task's code, too"}
 _CHANGES_FOR_THE_WORSE: tuple[tuple[Callable[[VerifiedCommand], Sequence[str]], str, str], ...] = (
     (attrgetter("broke"), "passed before and fails now", "passed before and fail now"),
     (attrgetter("gone"), "ran before and does not run now", "ran before and do not run now"),
