@@ -47,7 +47,8 @@ class Room:
 
     def ended(self, run: str, tree: Mapping[str, str] | None = None, **more: Any) -> TestJobResult:
         key = self.start(run, tree, **more)
-        until(lambda: self.jobs.state(key) is not JobState.RUNNING, "the end of the job", 120)
+        patience = 60.0 + float(more.get("seconds", 60.0))
+        until(lambda: self.jobs.state(key) is not JobState.RUNNING, "the end of the job", patience)
         found = self.jobs.result(key)
         assert found is not None
         return found

@@ -80,11 +80,12 @@ class TestRuns:
         """What is not as it should be with each run's reports."""
 
     def settle(self, wanted: Iterable[WantedRun]) -> Waiting | None:
-        """Start what is wanted and not there yet, and take in what has ended; return what has to be waited for, if anything.
+        """Take in what has ended; where nothing has, start what is wanted, and return what has to be waited for, if anything.
 
         Raises AgentUnknown, AgentError, SandboxFailed, SandboxUnavailable, VcsError.
         """
-        waiting: list[str] = []
+        missing: list[tuple[WantedRun, str]] = []
+        known = len(self.runs)
         for one in wanted:
             if one.name in self.runs or self._recall(one):
                 continue
@@ -92,7 +93,10 @@ class TestRuns:
             if found is not None:
                 self._take(one, found)
             else:
-                waiting.append(self._start(one, key))
+                missing.append((one, key))
+        if len(self.runs) > known:
+            return None  # with that, other runs may be wanted
+        waiting = [self._start(one, key) for one, key in missing]
         return Waiting(waiting[0]) if waiting else None
 
     def _look(self, one: WantedRun) -> tuple[str, TestJobResult | None]:

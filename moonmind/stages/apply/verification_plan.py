@@ -59,7 +59,9 @@ class VerificationPlan:
 
     def wanted(self) -> list[WantedRun]:
         """Return what is to be run now; nothing once all is known that can be."""
-        first = [run for number in self._numbers() for run in self._first(number)]
+        pairs = [tuple(self._first(number)) for number in self._numbers()]
+        first = [whole for whole, _ in pairs]
+        first += [old for number, (_, old) in enumerate(pairs, 1) if self._fits_before(number)]
         if any(one.name not in self._runs for one in first):
             return first
         second = [run for number in self._numbers() for run in self._in_doubt(number)]
@@ -86,6 +88,12 @@ class VerificationPlan:
     def _numbers(self) -> Iterator[int]:
         yield from range(1, len(self._commands) + 1)
 
+    def _fits_before(self, number: int) -> bool:
+        """Return False for a command that takes longer than it may on the old code, as its run on the new shows."""
+        after = self._runs.get(f"after-{number}")
+        known = f"before-{number}" in self._runs
+        return known or after is None or after.end is not RunEnd.EXITED or after.seconds <= BEFORE_SECONDS
+
     def _first(self, number: int) -> Iterator[WantedRun]:
         command = self._commands[number - 1]
         limit = float(min(command.timeout or self._seconds, self._seconds))
@@ -101,12 +109,13 @@ class VerificationPlan:
 
     def _in_doubt(self, number: int) -> Iterator[WantedRun]:
         """Yield what tells a change's own failures from others'."""
-        after, before = self._runs[f"after-{number}"], self._runs[f"before-{number}"]
+        after, before = self._runs[f"after-{number}"], self._runs.get(f"before-{number}")
         (whole, old) = self._first(number)
         # Which tests ran before has to be known also where all pass now, if the change could have taken some away.
         matters = not after.green or self._trees.changed.alters_tests
         known = after.end in (RunEnd.EXITED, RunEnd.TIMED_OUT, RunEnd.STOPPED)
-        if before.end is RunEnd.TIMED_OUT and known and matters and whole.seconds > old.seconds:
+        too_long = before is None or before.end is RunEnd.TIMED_OUT
+        if too_long and known and matters and whole.seconds > old.seconds:
             yield replace(old, name=f"base-{number}", seconds=whole.seconds)
         if after.green:
             return

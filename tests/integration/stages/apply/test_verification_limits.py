@@ -19,7 +19,7 @@ LIMITS = [
     pytest.param(PRINTS, "the test command wrote more output than the limit allows", id="prints"),
     pytest.param(FORKS, "more than 40 at a time (MOONMIND_SANDBOX_PROCESSES)", id="forks", marks=pytest.mark.full),
     pytest.param(WRITES, "what it wrote takes more than 64 MiB", id="writes", marks=pytest.mark.full),
-    pytest.param(HANGS, "it took longer than its limit (2 s)", id="hangs", marks=pytest.mark.full),
+    pytest.param(HANGS, "it took longer than its limit (8 s)", id="hangs", marks=pytest.mark.full),
 ]
 
 
@@ -28,7 +28,7 @@ def make(tmp_path: Path) -> Iterator[Callable[[str], VerifiedWorld]]:
     made: list[VerifiedWorld] = []
 
     def world(run: str) -> VerifiedWorld:
-        recipe = f'environment: {{}}\nverify:\n  - run: "{run}"\n    timeout: 2\n'
+        recipe = f'environment: {{}}\nverify:\n  - run: "{run}"\n    timeout: 8\n'
         found = VerifiedWorld(
             tmp_path, project(recipe=recipe), job_options={"space": 64 << 20, "output_bytes": OUTPUT, "processes": 40}
         )

@@ -1,0 +1,71 @@
+"""Which commands are run on which trees, as results come in."""
+
+import pytest
+
+from moonmind.proof.verification.comparison import Fault
+from moonmind.proof.verification.test_commands import TestCommand
+from moonmind.proof.verification.test_results import CommandRun, RunEnd, TestCase, TestOutcome, TestReport
+from moonmind.stages.apply.test_trees import ChangedFiles
+from moonmind.stages.apply.verification_plan import BEFORE_SECONDS, Trees, VerificationPlan
+
+LONG = BEFORE_SECONDS + 100
+
+
+def run(seconds: float = 3.0, *, fails: bool = False, end: RunEnd = RunEnd.EXITED) -> CommandRun:
+    outcome = TestOutcome.FAILED if fails else TestOutcome.PASSED
+    report = TestReport({"a": TestCase("a", outcome, "tests/test_a.py")})
+    return CommandRun(end, int(fails) if end is RunEnd.EXITED else None, report, "", seconds)
+
+
+def plan(runs: dict[str, CommandRun], *, alters: bool = False, commands: int = 1) -> VerificationPlan:
+    changed = ChangedFiles(tests=("tests/test_new.py",), code=("a.py",), alters_tests=alters)
+    trees = Trees("start", "wip", changed, frozenset(), {}, ())
+    made = [TestCommand("unit", f"make test{number}") for number in range(commands)]
+    return VerificationPlan(made, trees, runs, seconds=1800.0, memories={"start": "s", "wip": "w"})
+
+
+def names(found: VerificationPlan) -> list[str]:
+    return [one.name for one in found.wanted()]
+
+
+def test_new_code_comes_first_of_all_commands() -> None:
+    assert names(plan({}, commands=2)) == ["after-1", "after-2", "before-1", "before-2"]
+
+
+def test_the_old_code_has_five_minutes() -> None:
+    after, before = plan({}).wanted()
+    assert (after.seconds, before.seconds) == (1800.0, BEFORE_SECONDS)
+
+
+@pytest.mark.parametrize(("alters", "wanted"), [(False, []), (True, ["base-1"])])
+def test_a_long_green_command_is_run_on_the_old_code_only_where_tests_were_altered(
+    alters: bool, wanted: list[str]
+) -> None:
+    assert names(plan({"after-1": run(LONG)}, alters=alters)) == wanted
+    cut = run(BEFORE_SECONDS, end=RunEnd.TIMED_OUT)
+    assert names(plan({"after-1": run(LONG), "before-1": cut}, alters=alters)) == wanted
+
+
+def test_a_long_command_that_fails_is_run_whole_on_the_old_code_at_once() -> None:
+    runs = {"after-1": run(LONG, fails=True)}
+    (base,) = plan(runs).wanted()
+    assert (base.name, base.commit, base.seconds) == ("base-1", "start", 1800.0)
+    runs["base-1"] = run(LONG)
+    assert names(plan(runs)) == ["base-1", "again-1"]
+    assert plan({**runs, "again-1": run(LONG, fails=True)}).comparison(1).fault is Fault.OURS
+
+
+def test_a_short_green_command_is_run_on_the_old_code() -> None:
+    assert names(plan({"after-1": run()})) == ["after-1", "before-1"]
+    assert names(plan({"after-1": run(), "before-1": run()})) == []
+
+
+@pytest.mark.parametrize(
+    ("end", "wanted"),
+    [(RunEnd.TIMED_OUT, ["base-1"]), (RunEnd.STOPPED, ["base-1"]), (RunEnd.SANDBOX, []), (RunEnd.HOST, [])],
+)
+def test_only_what_says_something_of_the_change_costs_a_long_run_on_the_old_code(
+    end: RunEnd, wanted: list[str]
+) -> None:
+    cut = run(BEFORE_SECONDS, end=RunEnd.TIMED_OUT)
+    assert names(plan({"after-1": run(LONG, end=end), "before-1": cut})) == wanted
