@@ -2,8 +2,10 @@
 
 import json
 import socket
+import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ import pytest
 from tests.support import stranger
 from tests.support.agents import adding
 from tests.support.databases import new_database
+from tests.support.docker_engine import DockerEngine
 from tests.support.package_registry import PackageRegistry
 from tests.support.processes import processes_of
 from tests.support.verified_projects import Project, ProjectTeam, Verified, project_team
@@ -20,13 +23,15 @@ pytestmark = [
     pytest.mark.rabbitmq,
     pytest.mark.codex_real,
     pytest.mark.slow,
-    pytest.mark.timeout(300),
+    pytest.mark.timeout(500),
 ]
 
 USER = stranger.USER if stranger.can_be("ensurepip", "venv", "psycopg", "pydantic_core") else None
 """Whose the team is: no PostgreSQL is started by root."""
-PYTHON = stranger.PYTHON if USER is not None else str(Path(sys.executable).resolve())
+OWN_PYTHON = str(Path(sys.executable).resolve())
 """Makes virtual environments: a system's own may not be able to."""
+PYTHON = "THE_PYTHON"
+"""Stands in recipes for one that jobs behind the wall in question find."""
 VENV = [f"{PYTHON} -m venv .venv", "PIP_CONFIG_FILE=/dev/null .venv/bin/pip install -r requirements.txt"]
 UNITTEST = "python3 -m unittest discover"
 PORT = 5439
@@ -233,14 +238,28 @@ DOCKER = pytest.param("docker", marks=[pytest.mark.docker, pytest.mark.full])
 @pytest.fixture(scope="module", params=["bubblewrap", DOCKER])
 def at_work(request: pytest.FixtureRequest, postgres_server: str) -> Iterator[ProjectTeam]:
     """A team that does the phases of all projects, several at once."""
-    shown = {"MOONMIND_SANDBOX_READ": sys.base_prefix} if request.param == "bubblewrap" and USER is None else {}
-    projects = (*PROJECTS, CARELESS) if request.config.getoption("--full") else PROJECTS
+    settings = {"MOONMIND_SANDBOX_READ": sys.base_prefix} if request.param == "bubblewrap" and USER is None else {}
+    if request.param == "docker":
+        engine: DockerEngine = request.getfixturevalue("docker_engine")
+        if image := engine.image_with_postgres():
+            settings["MOONMIND_SANDBOX_IMAGE"] = image
+    chosen = [*PROJECTS, CARELESS] if request.config.getoption("--full") else [*PROJECTS]
     with new_database(postgres_server) as url, PackageRegistry() as index:
         index.add_wheel()
         index.add_installed(*INSTALLED)
         user = USER if request.param == "bubblewrap" else None
-        with project_team(request.param, request, url, projects, index, user, **shown) as made:
+        python = OWN_PYTHON if user is None else stranger.PYTHON
+        projects = [
+            replace(one, files={path: text.replace(PYTHON, python) for path, text in one.files.items()})
+            for one in chosen
+        ]
+        with project_team(request.param, request, url, projects, index, user, **settings) as made:
             yield made
+
+
+def makes_environments(python: str) -> bool:
+    """Return True if a Python can make virtual environments with pip in them."""
+    return subprocess.run([python, "-c", "import ensurepip, venv"], capture_output=True, check=False).returncode == 0
 
 
 def published(found: Verified, *paths: str, draft: bool = False) -> None:
@@ -332,7 +351,9 @@ def test_tests_reach_a_database_that_is_started_for_them(at_work: ProjectTeam) -
 def test_of_several_roots_only_what_a_change_concerns_is_run(at_work: ProjectTeam) -> None:
     found = at_work.of("mono")
     published(found, "api/shop/total.py", "api/tests/test_total.py")
-    assert [(one["exit_code"], one["aggregated_output"]) for one in found.agents_commands()] == [(0, "api\n")]
+    (command,) = found.agents_commands()
+    assert command["exit_code"] == 0
+    assert command["aggregated_output"].endswith("api\n")
     one_command(found, name="api", root="api", outcome="passed", passed=2, passedBefore=1, added=[f"api/{ID}"])
     failed_before_passes_now(found, "T002", f"api/{ID}")
     assert "- **passed** `api` in `api` (1 → 2 passed; " in found.body
@@ -369,6 +390,8 @@ def test_documents_alone_run_no_test_and_it_is_said(at_work: ProjectTeam) -> Non
 
 
 def test_a_new_project_is_tested_by_the_command_that_its_change_shows(at_work: ProjectTeam) -> None:
+    if at_work.wall == "bubblewrap" and not makes_environments(stranger.PYTHON):
+        pytest.skip("machine: the system's Python, which is found for a new project, makes no virtual environment")
     found = at_work.of("fresh")
     published(found, "requirements.txt", "shop/__init__.py", "shop/total.py", "tests/test_total.py")
     assert [one["exit_code"] for one in found.agents_commands()] == [0]

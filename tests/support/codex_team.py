@@ -45,5 +45,5 @@ def codex_team(
     if wall == "docker":
         engine: DockerEngine = request.getfixturevalue("docker_engine")
         given |= engine.settings
-    with team(user, **given, **settings) as made:
+    with team(user, **(given | settings)) as made:
         yield made

@@ -10,6 +10,7 @@ Only root can start an engine. Any other user's tests use the one that answers t
 """
 
 import fcntl
+import io
 import os
 import platform
 import re
@@ -20,10 +21,11 @@ import sys
 import tarfile
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import IO
 
 import pytest
@@ -83,6 +85,7 @@ _PROGRAMS = (
     "wc",
     "xargs",
 )
+_POSTGRES = Path("/usr/lib/postgresql")
 _GIT = Path("/usr/lib/git-core")
 _GIT_PROGRAMS = ("git", "git-remote-http", "git-remote-https", "git-sh-setup", "git-submodule")
 _LEFT_OUT = {
@@ -140,6 +143,20 @@ class DockerEngine:
     def settings(self) -> dict[str, str]:
         """Return the settings of a MoonMind whose jobs it runs."""
         return {"DOCKER_HOST": self.host, "MOONMIND_SANDBOX_IMAGE": self.image, "PATH": self.programs}
+
+    def image_with_postgres(self) -> str | None:
+        """Return the id of an image in which jobs find this machine's PostgreSQL, too; None where there is none."""
+        binaries = next(iter(sorted(_POSTGRES.glob("*/bin"), reverse=True)), None)
+        if binaries is None:
+            return None
+        tag = f"{self.tag}-postgres-{binaries.parent.name}-3"
+        if not self.docker("image", "inspect", "--format", "{{.Id}}", tag, check=False):
+            with _locked(CACHE / "start.lock"):
+                place = CACHE / f"{tag.replace(':', '-')}.building"
+                _make_image(place, *_postgres_files(binaries), {"etc/passwd": "nobody:x:65534:65534::/:/bin/sh\n"})
+                self.docker("import", "--change", "CMD sh", str(place), tag)
+                place.unlink()
+        return self.docker("image", "inspect", "--format", "{{.Id}}", tag)
 
     def start(self) -> None:
         """Start it, and wait until it answers."""
@@ -363,13 +380,33 @@ def _image() -> Path:
     return place
 
 
-def _make_image(place: Path) -> None:
+def _postgres_files(binaries: Path) -> tuple[list[Path], list[Path]]:
+    """Return the programs of a PostgreSQL, and the other files that it reads."""
+    libraries = binaries.parent / "lib"
+    shared = Path("/usr/share/postgresql") / binaries.parent.name
+    files = [libraries / name for name in ("dict_snowball.so", "plpgsql.so")]
+    # What a client in a wheel is linked with, and no program of the image is.
+    files += [
+        path for name in ("libdl.so.2", "libpthread.so.0", "librt.so.1") for path in Path("/usr/lib").glob(f"*/{name}")
+    ]
+    files += [path for path in shared.rglob("*") if path.is_file()]
+    return [binaries / name for name in ("initdb", "pg_ctl", "postgres")], files
+
+
+def _make_image(
+    place: Path,
+    more_programs: Iterable[Path] = (),
+    more_files: Iterable[Path] = (),
+    texts: Mapping[str, str] = MappingProxyType({}),
+) -> None:
     python = Path(sys.base_prefix)
     library = python / "lib" / f"python{sys.version_info.major}.{sys.version_info.minor}"
     found = [shutil.which(program, path="/usr/bin:/bin") for program in _PROGRAMS]
     programs = [Path(program) for program in found if program is not None]
     programs += [Path(sys.executable).resolve(), *(path for name in _GIT_PROGRAMS if (path := _GIT / name).exists())]
+    programs += more_programs
     files = [path for path in library.rglob("*") if path.is_file() and not _left_out(path.relative_to(library))]
+    files += more_files
     linked = subprocess.run(
         ["ldd", *map(str, programs), *(str(path) for path in files if path.suffix == ".so")],
         capture_output=True, text=True, timeout=60, check=False,
@@ -389,6 +426,10 @@ def _make_image(place: Path) -> None:
         _link(tar, "usr/local/bin/python3", str(Path(sys.executable).resolve()))
         for name, path in sorted(named.items()):
             _file(tar, name, path)
+        for name, text in texts.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(text)
+            tar.addfile(info, io.BytesIO(text.encode()))
 
 
 def _link(tar: tarfile.TarFile, name: str, target: str) -> None:

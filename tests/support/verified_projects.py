@@ -146,9 +146,10 @@ class Verified:
         return (self.artifacts / "verification" / name).read_text("utf-8")
 
     def agents_commands(self) -> list[dict[str, Any]]:
-        """List the commands that the agent ran in its last round, with what came of them."""
-        log = (self.artifacts / self.run["codexLogsPath"]).read_text("utf-8").splitlines()
-        items = [line.get("item", {}) for line in map(json.loads, log) if line["type"] == "item.completed"]
+        """List the commands that the agent ran, with what came of them."""
+        logs = [path.read_text("utf-8").splitlines() for path in sorted(self.artifacts.glob("codex/*.jsonl"))]
+        lines = [json.loads(line) for log in logs for line in log]
+        items = [line.get("item", {}) for line in lines if line["type"] == "item.completed"]
         return [item for item in items if item["type"] == "command_execution"]
 
     @property
@@ -177,10 +178,9 @@ class ProjectTeam:
     @property
     def starts_postgres(self) -> bool:
         """Return True if a job may start one: its programs are there, and it is not root's."""
-        if self.wall == "docker":
-            return False
         there = any(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
-        return there and (self.members.user is not None or os.geteuid() != 0)
+        # In the image one user has a name: whom root's jobs run as.
+        return there and (self.wall == "docker") is (self.members.user is None and os.geteuid() == 0)
 
     def start(self) -> None:
         """Publish the repositories, and ask for a run of each."""
@@ -197,7 +197,7 @@ class ProjectTeam:
 
     def _of(self, name: str) -> Verified:
         project, members, run_id = self._projects[name], self.members, self._runs[name]
-        run = members.succeed(run_id, 180)
+        run = members.succeed(run_id, 400)
         bare = members.bare(f"octo/{name}")
         artifacts = members.artifacts(run_id)
         (pull,) = members.pulls(f"octo/{name}")["pulls"]
