@@ -14,6 +14,8 @@ REPORTS_VARIABLE = "MOONMIND_REPORTS"
 """Names the folder, empty at first, into which a command may write reports."""
 UNITTEST_VARIABLE = "MOONMIND_UNITTEST"
 """Names the program that runs unittest with a report."""
+NODE_REPORTER_VARIABLE = "MOONMIND_NODE_REPORTER"
+"""Names the reporter for node's own test runner."""
 
 
 @dataclass(frozen=True, slots=True)

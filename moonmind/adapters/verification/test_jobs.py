@@ -32,16 +32,27 @@ from moonmind.adapters.verification.report_files import matching, read_report_fi
 from moonmind.errors import AgentError, AgentUnknown
 from moonmind.ports.agent import JobEnd, JobResult, JobState
 from moonmind.ports.sandbox import HOME, WORKSPACE, Mount, Sandbox, SandboxKind
-from moonmind.ports.verification import REPORTS_VARIABLE, UNITTEST_VARIABLE, TestJob, TestJobResult
+from moonmind.ports.verification import (
+    NODE_REPORTER_VARIABLE,
+    REPORTS_VARIABLE,
+    UNITTEST_VARIABLE,
+    TestJob,
+    TestJobResult,
+)
 from moonmind.proof.verification.test_results import RunEnd
 from moonmind.redact import Redactor
 from moonmind.runs import naming
 
 log = structlog.get_logger(__name__)
 
+NODE_REPORTER = Path(unittest_junit.__file__).with_name("node_junit.mjs")
 REPORTS = "/reports"
 """Where a job behind a wall may write reports."""
-_UNITTEST = "/opt/unittest_junit.py"
+_PROGRAMS: Mapping[str, Path] = {
+    UNITTEST_VARIABLE: Path(unittest_junit.__file__),
+    NODE_REPORTER_VARIABLE: NODE_REPORTER,
+}
+"""Programs of ours that test runners are given, by the variable that names each."""
 _PATIENCE = 30.0
 _RUN = (
     'cd -- "$1" || exit 127; shell=sh; if command -v bash >/dev/null 2>&1; then shell=bash; fi; '
@@ -268,7 +279,11 @@ class SupervisedTestJobs:
                 argv=(*order.argv[:-2], str(root), job.run),
                 environment=agent_environment(
                     self._options.environment,
-                    {**_HABITS, REPORTS_VARIABLE: str(place.reports), UNITTEST_VARIABLE: unittest_junit.__file__},
+                    {
+                        **_HABITS,
+                        REPORTS_VARIABLE: str(place.reports),
+                        **{name: str(path) for name, path in _PROGRAMS.items()},
+                    },
                     home=place.home,
                     temporary=self._jobs.folder(job.key).temporary,
                     workspace=place.tree,
@@ -282,8 +297,8 @@ class SupervisedTestJobs:
         lent = lend_all(self._store, job.environments, job.key, place.lent, wall, place.tree)
         for note in lent.notes:
             log.warning("environment.not_lent", job=job.key, what=note)
-        program = Path(unittest_junit.__file__)
-        added = {**_HABITS, REPORTS_VARIABLE: REPORTS, UNITTEST_VARIABLE: _UNITTEST}
+        programs = {variable: f"/opt/{program.name}" for variable, program in _PROGRAMS.items()}
+        added = {**_HABITS, REPORTS_VARIABLE: REPORTS, **programs}
         environment = walled_environment(
             self._options.environment, added, mark=self._jobs.mark(job.key), redactor=self._redactor
         )
@@ -292,7 +307,7 @@ class SupervisedTestJobs:
             Mount(place.tree, WORKSPACE, writable=True),
             Mount(place.home, HOME, writable=True),
             Mount(place.reports, REPORTS, writable=True),
-            Mount(program, _UNITTEST),
+            *(Mount(program, programs[variable]) for variable, program in _PROGRAMS.items()),
             *lent.mounts,
         )
         order = replace(

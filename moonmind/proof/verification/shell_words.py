@@ -1,6 +1,7 @@
 """Split a plain shell command into words that know where they stand, or leave it alone.
 
 Plain is one command without anything that a shell would expand, join or redirect: only then do words mean what they say.
+Of all that is expanded, only the patterns `*` and `?` are taken: they stand for paths.
 """
 
 import re
@@ -10,9 +11,9 @@ from dataclasses import dataclass
 
 LONGEST = 10_000
 _PIECE = re.compile(
-    r"""(?P<plain>[^\s|&;<>(){}*?\[\]~#!$`\\'"\0]++)"""
+    r"""(?P<plain>[^\s|&;<>(){}\[\]~#!$`\\'"\0]++)"""
     r"""|'(?P<single>[^'\0]*+)'"""
-    r"""|"(?P<double>(?:[^"$`\\!\0]|\$MOONMIND_(?:REPORTS|UNITTEST)(?![A-Za-z0-9_]))*+)\""""
+    r"""|"(?P<double>(?:[^"$`\\!\0]|\$MOONMIND_(?:REPORTS|UNITTEST|NODE_REPORTER)(?![A-Za-z0-9_]))*+)\""""
 )
 """What stands for itself, outside of quotes and within; and the variables that we put into commands ourselves."""
 _ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=")

@@ -39,6 +39,8 @@ class TestCommand:
     """The file that shows it; empty where `.moonmind.yml` names it."""
     script: str = ""
     """The words of the package's script that it calls, if it calls one."""
+    script_alone: bool = False
+    """Nothing is run before that script."""
     jest_junit: bool = False
     """The package brings a reporter for jest that writes JUnit XML."""
 
@@ -113,7 +115,9 @@ def _with_script(command: TestCommand, read: Read) -> TestCommand:
     words = scripts.get(called) if isinstance(scripts, dict) else None
     needed = (package.get(name) for name in ("devDependencies", "dependencies"))
     has_reporter = any(isinstance(one, dict) and "jest-junit" in one for one in needed)
-    return replace(command, script=words if isinstance(words, str) else "", jest_junit=has_reporter)
+    alone = isinstance(scripts, dict) and f"pre{called}" not in scripts
+    text = words if isinstance(words, str) else ""
+    return replace(command, script=text, script_alone=alone, jest_junit=has_reporter)
 
 
 def _without_prefix(command: str) -> str:

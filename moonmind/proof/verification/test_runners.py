@@ -105,10 +105,12 @@ _GLOB_SIGNS = frozenset("*?[]{}!()")
 _SPEC = "--test-reporter=spec --test-reporter-destination=stdout "
 _REPORTS = {
     Runner.PYTEST: '--junitxml="$MOONMIND_REPORTS/pytest.xml" -o junit_family=xunit1',
-    Runner.NODE: _SPEC + '--test-reporter=junit --test-reporter-destination="$MOONMIND_REPORTS/node.xml"',
+    Runner.NODE: _SPEC
+    + '--test-reporter="$MOONMIND_NODE_REPORTER" --test-reporter-destination="$MOONMIND_REPORTS/node.xml"',
     Runner.VITEST: '--reporter=junit --outputFile.junit="$MOONMIND_REPORTS/vitest.xml"',
     Runner.JEST: "--reporters=default --reporters=jest-junit",
 }
+_NODE_OPTIONS = 'NODE_OPTIONS="${NODE_OPTIONS:-} ' + _REPORTS[Runner.NODE].replace('"', "") + '" '
 _JEST_JUNIT = (
     'JEST_JUNIT_OUTPUT_DIR="$MOONMIND_REPORTS" JEST_JUNIT_OUTPUT_NAME=jest.xml '
     "JEST_JUNIT_ADD_FILE_ATTRIBUTE=true JEST_JUNIT_REPORT_TEST_SUITE_ERRORS=true "
@@ -176,14 +178,17 @@ def with_report(run: str, runner: Runner, script: str = "", *, jest_junit: bool 
     return _jest_variables(runner) + _inserted(run, found, _report_words(found))
 
 
-def with_files(run: str, runner: Runner, files: Sequence[str], script: str = "") -> str | None:
+def with_files(run: str, runner: Runner, files: Sequence[str], script: str = "", *, alone: bool = False) -> str | None:
     """Return the command so that it runs the tests of these files alone; None where the runner cannot, or it is not seen how.
 
-    `files` are paths from the folder in which the command runs. Go runs packages: those of the files.
+    `files` are paths from the folder in which the command runs. Go runs packages: those of the files. `alone` says that
+    nothing is run before the script: one that names files itself is then written out, for it would run these, too.
     """
     wanted = quoted(_chosen(runner, files))
     if wanted is None:
         return None
+    if alone and (written := _written_out(run, script)) is not None:
+        run, script = written, ""
     called = script_called(run)
     found = _read(script if called else run)
     if found is None or found.runner is not runner:
@@ -339,8 +344,27 @@ def _script_with_report(run: str, runner: Runner, script: str, *, jest_junit: bo
     ):
         return run
     if runner is Runner.NODE and (_positional(found) != () or _own_arguments(given)):
-        return run  # node takes what comes after a file for files
+        # node takes what comes after a file for files
+        return run if "NODE_OPTIONS" in f"{run} {script}" else _NODE_OPTIONS + run
     return _jest_variables(runner) + _appended(run, _report_words(found))
+
+
+_FOUND_BY_SHELL = frozenset({"node", "npx", "pnpm", "yarn", "bunx"})
+
+
+def _written_out(run: str, script: str) -> str | None:
+    """Return what a script runs that names files itself, as a command of its own; None for others."""
+    found = _read(script) if script_called(run) else None
+    given, words = words_of(run) or (), words_of(script) or ()
+    if found is None or not _positional(found) or _own_arguments(given):
+        return None
+    first = _after_variables(words)[0]
+    if first.text == "env":
+        return None
+    variables = run[: _after_variables(given)[0].start] + script[: first.start]
+    # npm finds programs of packages by itself, a shell does not.
+    launcher = "" if first.text in _FOUND_BY_SHELL else "npx --no-install "
+    return f"{variables}{launcher}{script[first.start :]}"
 
 
 def _own_arguments(given: Sequence[Word]) -> bool:

@@ -10,9 +10,10 @@ from moonmind.proof.verification.test_runners import Runner, runner_of, script_c
 PYTEST, UNITTEST, JEST, VITEST, NODE, GO = Runner
 PYTEST_REPORT = '--junitxml="$MOONMIND_REPORTS/pytest.xml" -o junit_family=xunit1'
 NODE_REPORT = (
-    "--test-reporter=spec --test-reporter-destination=stdout --test-reporter=junit "
-    '--test-reporter-destination="$MOONMIND_REPORTS/node.xml"'
+    "--test-reporter=spec --test-reporter-destination=stdout "
+    '--test-reporter="$MOONMIND_NODE_REPORTER" --test-reporter-destination="$MOONMIND_REPORTS/node.xml"'
 )
+NODE_OPTIONS = f'NODE_OPTIONS="${{NODE_OPTIONS:-}} {NODE_REPORT.replace(chr(34), "")}" '
 VITEST_REPORT = '--reporter=default --reporter=junit --outputFile.junit="$MOONMIND_REPORTS/vitest.xml"'
 JEST_ENV = (
     'JEST_JUNIT_OUTPUT_DIR="$MOONMIND_REPORTS" JEST_JUNIT_OUTPUT_NAME=jest.xml '
@@ -48,7 +49,7 @@ def test_a_runner_is_recognised(run: str, runner: Runner) -> None:
     [
         "", " ", "make test", "tox", "./pytest", "scripts/pytest", "tests/pytest.py", "echo pytest", "pytest | tee log", "pytest || true",
         "pytest; true", "pytest && echo ok", "pytest & wait", "pytest > log", "pytest $ARGS", 'pytest "$ARGS"', "pytest `id`",
-        "pytest $(id)", "pytest tests/*", "pytest tests/test_?.py", "pytest {a,b}", "pytest ~/x", "pytest\nid", "pytest # x",
+        "pytest $(id)", "pytest {a,b}", "pytest ~/x", "pytest\nid", "pytest # x",
         "pytest a\\ b", "pytest 'a", 'pytest "a', "(pytest)", "! pytest", "python pytest", "python -c 'import pytest' -m pytest",
         "python setup.py -m pytest", "python -m tox", "python -m", "uv run", "uv run --directory x pytest",
         "uv tool run pytest", "pytest --collect-only", "pytest --version", "jest --watch", "vitest watch", "vitest bench", "node test.js",
@@ -123,6 +124,8 @@ def test_a_report_is_added_once_and_for_the_right_runner_only(runner: Runner) ->
         ("pytest -q -x tests/unit -k 'x y' tests/other", "pytest -q -x -k 'x y' a.py 'b c.py'"),
         ("python -m pytest --cov=src --maxfail 1 tests", "python -m pytest --cov=src --maxfail 1 a.py 'b c.py'"),
         ("pytest -n 4 --strict-markers tests", "pytest -n 4 --strict-markers a.py 'b c.py'"),
+        ("pytest tests/test_?.py tests/*/unit -q", "pytest -q a.py 'b c.py'"),
+        ("node --test test/*.test.js", "node --test a.py 'b c.py'"),
         ("pytest --of-a-plugin x", None),
         ("pytest -- tests", None),
         ("python3 -m unittest", "python3 \"$MOONMIND_UNITTEST\" --only=a.py '--only=b c.py'"),
@@ -200,7 +203,9 @@ def test_the_script_that_a_command_calls_is_named(run: str, name: str | None) ->
         ("pnpm test", "vitest run", f"pnpm test {VITEST_REPORT}", "pnpm test a.js"),
         ("yarn test", "cross-env A=b jest", f"{JEST_ENV}yarn test --reporters=default --reporters=jest-junit", "yarn test --runTestsByPath a.js"),
         ("npm test", "node --test", f"npm test -- {NODE_REPORT}", "npm test -- a.js"),
-        ("npm test", "node --test test/a.js", "npm test", None),
+        ("npm test", "node --test test/a.js", f"{NODE_OPTIONS}npm test", None),
+        ("npm test -- --test-only", "node --test", f"{NODE_OPTIONS}npm test -- --test-only", None),
+        ("npm test", "NODE_OPTIONS=-C=x node --test test/a.js", "npm test", None),
         ("npm test", "node --test --test-reporter=dot", "npm test", "npm test -- a.js"),
         ("yarn test", "vitest run --outputFile=x", "yarn test", "yarn test a.js"),
         ("npm test -- --outputFile=x", "vitest run", "npm test -- --outputFile=x", None),
@@ -215,7 +220,29 @@ def test_arguments_go_through_a_script_to_its_runner(run: str, script: str, repo
 
 
 @pytest.mark.parametrize(
-    "script", ["", "npm run build && jest", "jest; true", "npm run unit", "jest | tee", "jest $X", "tsc", "jest src/*"]
+    ("run", "script", "limited"),
+    [
+        ("npm test", "node --test test/*.test.js", "node --test b.js"),
+        ("CI=1 npm test", "A=b node --import tsx --test test", "CI=1 A=b node --import tsx --test b.js"),
+        ("npm run unit", "jest src --ci", "npx --no-install jest --ci --runTestsByPath b.js"),
+        ("npm test", "cross-env A=b vitest run src", "npx --no-install cross-env A=b vitest run b.js"),
+        ("npm test", "npx jest src", "npx jest --runTestsByPath b.js"),
+        ("npm test", "jest --ci", "npm test -- --runTestsByPath b.js"),
+        ("npm test -- --ci", "jest src", None),
+        ("npm test", "jest src && tsc", None),
+    ],
+)
+def test_a_script_that_names_files_is_written_out_to_limit_it(run: str, script: str, limited: str | None) -> None:
+    runner = runner_of("npm test", script) or JEST
+    assert with_files(run, runner, ["b.js"], script, alone=True) == limited
+    if limited is not None and not limited.startswith("npm"):
+        assert with_files(run, runner, ["b.js"], script) is None
+        assert runner_of(limited) is runner
+
+
+@pytest.mark.parametrize(
+    "script",
+    ["", "npm run build && jest", "jest; true", "npm run unit", "jest | tee", "jest $X", "tsc", "jest src/{a,b}"],
 )
 def test_a_script_that_is_not_understood_is_left_alone(script: str) -> None:
     assert runner_of("npm test", script) is None
