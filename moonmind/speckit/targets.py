@@ -128,11 +128,17 @@ _CITED_BEHIND = lazy_pattern(
 )
 _REMOVED_BEHIND = lazy_pattern(r"(?:删除|刪除|移除|削除|移動|移动|重命名|삭제|제거|이동)")
 _OBJECT_ENDS = lazy_pattern(
-    r"`?\*{0,2}[ ]{0,2}(?:$|[,;.:)）&+—–(（-]|(?:and|or|from|in[ ]favou?r|as|since|once|after|because|which|that|with|if|when|completely"
+    r"`?\*{0,2}[ ]{0,2}(?:$|[,;.:)）&+—–(（-]|(?:and|or|along|together|plus|from|in[ ]favou?r|as|since|once|after|because|which|that|with|if|when|completely"
     r"|entirely|altogether|too|files?|folders?|director(?:y|ies)|modules?|to|into|under|e|y|und|et)(?![\w-]))",
     re.IGNORECASE,
 )
 """What follows a path that is itself removed; "remove `a.py` imports" is about imports."""
+_ITS_TESTS = lazy_pattern(
+    r"`?[ ]{0,2}(?:,|&|\+|and|with|along with|together with|plus|including)[ ](?:and[ ])?(?:all[ ])?(?:of[ ])?"
+    r"(?:(?:its|their|the|matching|corresponding)[ ])?(?:(?:unit|integration|contract)[ ])?(?:tests?|specs?)[ ](?:in|from|at|under)[ ]`?",
+    re.IGNORECASE,
+)
+"""What stands between a file that is removed and the one with its tests: that one may go, too."""
 _STOPS = frozenset({".", "。"})
 _EXPORTS = frozenset(
     {"export", "exports", "exporting", "expose", "re-export", "reexport", "strip", "clean", "drop", "remove"}
@@ -187,6 +193,7 @@ def _modes(text: str) -> Iterator[tuple[Mention, _Mode]]:
     removed_behind = _REMOVED_BEHIND.search(text) is not None
     reader = _Reader()
     sign = next(signs, None)
+    removed: int | None = None
     for mention in mentions:
         while sign is not None and sign.start() < mention.start:
             reader.read(sign)
@@ -195,8 +202,13 @@ def _modes(text: str) -> Iterator[tuple[Mention, _Mode]]:
         of_others = mode is _Mode.REMOVAL and not _OBJECT_ENDS.match(text, mention.end)
         if _CITED_BEHIND.match(text, mention.end):
             mode = _Mode.REFERENCE
-        elif of_others or (removed_behind and mode in {_Mode.TARGET, _Mode.PLACE}):
+        elif (
+            of_others
+            or (removed_behind and mode in {_Mode.TARGET, _Mode.PLACE})
+            or (mode is _Mode.PLACE and removed is not None and _ITS_TESTS.fullmatch(text, removed, mention.start))
+        ):
             mode = _Mode.SOURCE
+        removed = mention.end if mode is _Mode.REMOVAL else None
         yield mention, mode
 
 

@@ -80,6 +80,13 @@ def test_what_a_task_asks_to_change_and_what_it_points_to(text: str, targets: st
         ("Drop the users table in db/users.sql", "", ""),
         ("Delete the debug flag in config/app.yaml", "", ""),
         ("Remove `src/a.py` imports", "src/a.py", ""),
+        ("Delete src/old.py and its tests in tests/test_old.py", "src/old.py tests/test_old.py", "src/old.py"),
+        (
+            "Remove `src/old.ts` along with the unit tests from `test/old.test.ts`",
+            "src/old.ts test/old.test.ts",
+            "src/old.ts",
+        ),
+        ("Remove src/old.py and the call in src/a.py", "src/old.py", "src/old.py"),
         # To delete is what the program will do.
         ("Implement the delete command (src/cli/delete.py)", "", ""),
         ("Implement create, edit and delete tasks (src/tasks.py)", "", ""),
