@@ -106,12 +106,17 @@ def _gone(before: Iterable[TestCase], after: CommandRun) -> tuple[str, ...]:
         return ()
     if after.exit_code == _INTERRUPTED and any(case.outcome is TestOutcome.ERROR for case in now.values()):
         return ()  # pytest runs nothing where one file cannot be loaded
-    lost = [case for case in before if case.id not in now]
+    lost = [case for case in before if case.id not in now and not _is_unloaded_file(case)]
     known = {case.id for case in before}
     broken = {case.file for case in now.values() if case.outcome is TestOutcome.ERROR and case.id not in known}
     return tuple(
         case.id for case in lost if (not case.file or case.file not in broken) and not _is_renamed(case.id, known, now)
     )
+
+
+def _is_unloaded_file(case: TestCase) -> bool:
+    """Return True for what stands for a file that could not be loaded: no test of it ran."""
+    return case.outcome is TestOutcome.ERROR and case.id == case.file
 
 
 def _is_renamed(test: str, known: Collection[str], now: Collection[str]) -> bool:

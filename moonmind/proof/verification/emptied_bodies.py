@@ -19,9 +19,11 @@ class Emptied:
     content: bytes
     functions: tuple[str, ...]
     """Their qualified names, in the file's order."""
+    left: tuple[str, ...] = ()
+    """Those left as they are, since they run while the file is loaded."""
 
 
-_Emptying = Callable[[bytes | None, bytes], tuple[bytes, tuple[str, ...]] | None]
+_Emptying = Callable[[bytes | None, bytes, bool], tuple[bytes, tuple[str, ...], tuple[str, ...]] | None]
 _BY_ENDING: dict[str, _Emptying] = {
     ".py": emptied_python,
     ".pyw": emptied_python,
@@ -29,17 +31,20 @@ _BY_ENDING: dict[str, _Emptying] = {
 }
 
 
-def emptied(path: str, before: bytes | None, after: bytes) -> Emptied | None:
+def emptied(path: str, before: bytes | None, after: bytes, *, inert: bool = False) -> Emptied | None:
     """Return the new file in which the functions that the change added or changed do nothing.
 
+    They return nothing, and those that run while the file is loaded are left as they are. With `inert`, all of them return
+    an object that can be called, read and iterated over without anything coming of it, so that files load that use it.
+
     A function is changed if its body, signature or decorators differ from those of the same qualified name before;
-    comments, layout and docstrings do not count. Statements outside of functions stay. None where no function is
-    left to be emptied: data and constants only, stubs, a language that cannot be read, a file above `LARGEST`.
+    comments, layout and docstrings do not count. Statements outside of functions stay. None where there is no function to be
+    emptied or left: data and constants only, stubs, a language that cannot be read, a file above `LARGEST`.
     """
     emptying = _BY_ENDING.get(_ending(path))
     if emptying is None or len(after) > LARGEST or (before is not None and len(before) > LARGEST):
         return None
-    found = emptying(before, after)
+    found = emptying(before, after, inert)
     return Emptied(*found) if found is not None else None
 
 

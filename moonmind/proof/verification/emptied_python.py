@@ -14,6 +14,14 @@ from moonmind.proof.verification.import_time import Function, runs_on_import
 _LINES = re.compile(rb"[^\r\n]*(?:\r\n|\r|\n|\Z)")
 _BREAK = re.compile(rb"\r\n|\r|\n")
 _BOM = b"\xef\xbb\xbf"
+_INERT = (
+    b'type("_",(),{"__call__":lambda s,*_,**__:s,"__getattr__":lambda s,n:object.__getattribute__(s,n)if n[:2]=="__"else s,'
+    b'"__getitem__":lambda s,_:s,"__iter__":lambda s:iter(()),"__enter__":lambda s:s,"__exit__":lambda s,*_:None,'
+    b'"__mro_entries__":lambda s,_:(),"__eq__":lambda s,o:type(o).__name__=="_","__hash__":lambda s:0})()'
+)
+"""An object that can be used in every way and does nothing; two of them are equal."""
+_MAY_RETURN = frozenset({"__new__", "__call__", "__getattr__", "__getitem__", "__enter__", "__aenter__", "__get__"})
+"""Special methods that may return any object."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,12 +31,15 @@ class _Edit:
     text: bytes
 
 
-def emptied_python(before: bytes | None, after: bytes) -> tuple[bytes, tuple[str, ...]] | None:
-    """Return the file with the bodies emptied and the qualified names of their functions; None if there are none.
+def emptied_python(
+    before: bytes | None, after: bytes, inert: bool = False
+) -> tuple[bytes, tuple[str, ...], tuple[str, ...]] | None:
+    """Return the file with the bodies emptied, the qualified names of their functions, and of those left since they run
+    while the module loads; None if there are none.
 
     Lines keep their numbers. Functions inside of others go with the outer one. Left as they are: stubs and overloads,
-    what runs while the module loads, lambdas that are not the value of a name. None too where one of the files is no
-    Python that can be read.
+    what runs while the module loads unless the bodies are `inert`, lambdas that are not the value of a name. None too
+    where one of the files is no Python that can be read.
     """
     tree, old = _parsed(after), _parsed(before or b"")
     if tree is None or old is None:
@@ -36,24 +47,28 @@ def emptied_python(before: bytes | None, after: bytes) -> tuple[bytes, tuple[str
     try:
         known = Counter((name, _meaning(node)) for name, node in _definitions(old))
         found = list(_definitions(tree))
-        left = runs_on_import(tree, dict(found))
+        loading = frozenset[str]() if inert else runs_on_import(tree, dict(found))
         edits: list[_Edit] = []
         names: list[str] = []
-        source = _Source(after)
+        left: list[str] = []
+        source = _Source(after, inert=inert)
         for name, node in found:
             key = name, _meaning(node)
             if known[key] > 0:
                 known[key] -= 1
-            elif name not in left and (edit := source.edit(node)) is not None:
-                edits.append(edit)
-                names.append(name)
+            elif (edit := source.edit(node)) is not None:
+                if name in loading:
+                    left.append(name)
+                else:
+                    edits.append(edit)
+                    names.append(name)
     except RecursionError:
         # What the parser takes may still be too deep to be written down.
         return None
     if not edits:
-        return None
+        return (after, (), tuple(left)) if left else None
     content = source.edited(edits)
-    return (content, tuple(names)) if _parsed(content) is not None else None
+    return (content, tuple(names), tuple(left)) if _parsed(content) is not None else None
 
 
 def _parsed(content: bytes) -> ast.Module | None:
@@ -143,7 +158,8 @@ def _yields(node: ast.AST) -> bool:
 class _Source:
     """The bytes of a file, to be found by line and column as `ast` counts them."""
 
-    def __init__(self, content: bytes) -> None:
+    def __init__(self, content: bytes, *, inert: bool) -> None:
+        self._inert = inert
         self._bom = _BOM if content.startswith(_BOM) else b""
         self._content = content.removeprefix(_BOM)
         self._starts: list[int] = [found.start() for found in _LINES.finditer(self._content)]
@@ -160,6 +176,9 @@ class _Source:
         end = self._at(last.end_lineno or last.lineno, last.end_col_offset or 0)
         end = found.start() if (found := _BREAK.search(self._content, end)) else len(self._content)
         text = b"return; yield" if _yields(node) else b"return"
+        special = node.name.startswith("__") and node.name not in _MAY_RETURN
+        if self._inert and text == b"return" and not special:
+            text += b" " + _INERT
         return _Edit(begin, end, text + b"".join(_BREAK.findall(self._content, begin, end)))
 
     def _of_lambda(self, node: ast.Lambda) -> _Edit | None:
@@ -169,7 +188,7 @@ class _Source:
         begin = self._at(body.lineno, body.col_offset)
         end = self._at(body.end_lineno or body.lineno, body.end_col_offset or 0)
         breaks = _BREAK.findall(self._content, begin, end)
-        return _Edit(begin, end, b"None" + b"".join(b" \\" + one for one in breaks))
+        return _Edit(begin, end, (_INERT if self._inert else b"None") + b"".join(b" \\" + one for one in breaks))
 
     def _begin(self, node: ast.stmt) -> int:
         marks = node.decorator_list if isinstance(node, Function | ast.ClassDef) else []

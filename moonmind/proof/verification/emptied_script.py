@@ -26,34 +26,49 @@ _IDLE = re.compile(
 )
 _BREAK = re.compile(rb"\r\n|\r|\n|\xe2\x80[\xa8\xa9]")
 _Edit = tuple[int, int, bytes]
+_INERT = (
+    b"((v%s)%s=>v=new Proxy(function(){},{apply:()=>v,construct:()=>v,get:(_,k)=>k===Symbol.iterator?()=>[].values():"
+    b'k==="prototype"?{}:k==="toString"||k==="valueOf"?()=>"":typeof k==="symbol"||'
+    b'["then","asymmetricMatch","$$typeof","toJSON","nodeType"].includes(k)?undefined:v}))()'
+)
+"""An object that can be used in every way and does nothing; with places for types."""
 
 
-def emptied_script(ending: str, before: bytes | None, after: bytes) -> tuple[bytes, tuple[str, ...]] | None:
-    """Return the file with the bodies emptied and the names of their functions; None if there are none.
+def emptied_script(
+    ending: str, before: bytes | None, after: bytes, inert: bool = False
+) -> tuple[bytes, tuple[str, ...], tuple[str, ...]] | None:
+    """Return the file with the bodies emptied, the names of their functions, and of those left since they run while the
+    module loads; None if there are none.
 
     Lines keep their numbers. Functions inside of others go with the outer one. Left as they are: stubs, what runs
-    while the module loads, constructors that do something before `super(...)`. None too where one of the files has
-    an error.
+    while the module loads unless the bodies are `inert`, constructors that do something before `super(...)`. None too
+    where one of the files has an error.
     """
     root, old = parse_script(after, ending), parse_script(before or b"", ending)
     if root is None or old is None:
         return None
     known = Counter((name, meaning_of(node)) for name, node in _functions(old))
     found = list(_functions(root))
-    left = _runs_on_load(root, dict(found))
+    loading = frozenset[str]() if inert else _runs_on_load(root, dict(found))
+    types = (b"?:any", b":any") if "t" in ending else (b"", b"")
+    returned = _INERT % types if inert else b""
     edits: list[_Edit] = []
     names: list[str] = []
+    left: list[str] = []
     for name, node in found:
         key = name, meaning_of(node)
         if known[key] > 0:
             known[key] -= 1
-        elif name not in left and (edit := _edit(node)) is not None:
-            edits.append(edit)
-            names.append(name)
+        elif (edit := _edit(node, returned)) is not None:
+            if name in loading:
+                left.append(name)
+            else:
+                edits.append(edit)
+                names.append(name)
     if not edits:
-        return None
+        return (after, (), tuple(left)) if left else None
     content = _edited(after, edits)
-    return (content, tuple(names)) if parse_script(content, ending) is not None else None
+    return (content, tuple(names), tuple(left)) if parse_script(content, ending) is not None else None
 
 
 def _functions(root: "Node") -> Iterator[tuple[str, "Node"]]:
@@ -155,13 +170,17 @@ def _called(nodes: Iterable["Node"], place: str, made: Mapping[str, str]) -> Ite
             yield f"{made[owner]}.{last}"
 
 
-def _edit(node: "Node") -> _Edit | None:
+def _edit(node: "Node", returned: bytes) -> _Edit | None:
     """Return what empties a function: where it begins, where it ends and what stands there then."""
     body = node.child_by_field_name("body")
     if body is None or body.text is None or _is_idle(body):
         return None
     kept = b""
-    if text_of(node.child_by_field_name("name")) == "constructor" and _is_derived(node):
+    constructs = text_of(node.child_by_field_name("name")) == "constructor"
+    if returned and not constructs and not any(one.type in {"set", "*"} for one in node.children):
+        kept = b"return " + returned
+        return body.start_byte, body.end_byte, b"{" + kept + b"".join(_BREAK.findall(body.text)) + b"}"
+    if constructs and _is_derived(node):
         first = next((one for one in body.named_children if one.type != "comment"), None)
         if first is None or not text_of(first).startswith("super") or first.text is None:
             return None

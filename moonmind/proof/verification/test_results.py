@@ -18,6 +18,9 @@ class TestOutcome(StrEnum):
     SKIPPED = "skipped"
 
 
+BAD = (TestOutcome.FAILED, TestOutcome.ERROR)
+
+
 @dataclass(frozen=True, slots=True)
 class TestCase:
     """One test of a report."""

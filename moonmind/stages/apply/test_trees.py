@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from moonmind.ports.vcs import Change
 from moonmind.proof.substance import LARGEST
@@ -58,23 +58,34 @@ class Probe:
     files: Mapping[str, bytes | None]
     functions: tuple[str, ...]
     """`path: name` of each."""
+    inert: Mapping[str, bytes | None] = field(default_factory=dict)
+    """Files whose changed functions return an object that does nothing, so that what uses them while it is loaded loads."""
+    left: bool = False
+    """Some functions of `files` are left as they are, since they run while their file is loaded."""
 
 
 def probe_of(paths: Collection[str], changed: ChangedFiles, read: Read) -> Probe | None:
     """Return what is put over the new tree to see whether its tests notice; None where no function of the files can be emptied."""
     files: dict[str, bytes | None] = {}
+    inert: dict[str, bytes | None] = {}
     functions: list[str] = []
+    left = False
     for path in sorted(paths):
         after = read(True, path)
         before = None if path in changed.added else read(False, path)
         if after is None or len(after) > LARGEST or (before is None and path not in changed.added):
             continue
-        found = emptied(path, before, after)
-        if found is not None:
+        found, other = emptied(path, before, after), emptied(path, before, after, inert=True)
+        if found is not None and found.functions:
             files[path] = found.content
-            functions += [f"{path}: {name}" for name in found.functions]
-    bounded = _bounded(files)
-    return Probe(bounded, tuple(functions)) if bounded else None
+        if other is not None:
+            inert[path] = other.content
+            functions += [f"{path}: {name}" for name in other.functions]
+        left = left or bool(found is not None and found.left)
+    bounded, others = _bounded(files), _bounded(inert)
+    if bounded is None or not others:
+        return None
+    return Probe(bounded, tuple(functions), others, left)
 
 
 def _bounded(files: Mapping[str, bytes | None]) -> Mapping[str, bytes | None] | None:

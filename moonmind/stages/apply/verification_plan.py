@@ -9,13 +9,15 @@ from pathlib import PurePosixPath
 from moonmind.ports.vcs import TreeFile
 from moonmind.proof.verification.comparison import Comparison, Fault, compare
 from moonmind.proof.verification.test_commands import TestCommand
-from moonmind.proof.verification.test_results import CommandRun, RunEnd
+from moonmind.proof.verification.test_results import BAD, CommandRun, RunEnd, TestCase, TestOutcome
 from moonmind.proof.verification.test_runners import runner_of, with_files, with_report
 from moonmind.stages.apply.test_trees import ChangedFiles, Probe
 from moonmind.stages.apply.verification_jobs import WantedRun
 
 BEFORE_SECONDS = 300.0
 """How long a command may take on the old code, unless something fails that may have failed there, too."""
+LEAST_PROBE_SECONDS = 30.0
+"""How long a run of single tests may take at least; else five times as long as all tests took on the change: emptied functions may hang."""
 MOST_PROBES = 12
 MOST_TEST_FILES = 100
 """Files that a command is limited to."""
@@ -69,7 +71,10 @@ class VerificationPlan:
             return second
         if any(self.comparison(number).fault is Fault.OURS for number in self._numbers()):
             return []  # whatever single tests show, the change is not finished
-        return [run for number in self._numbers() for run in self._of_tests(number)]
+        third = [run for number in self._numbers() for run in self._of_tests(number)]
+        if any(one.name not in self._runs for one in third):
+            return third
+        return [run for number in self._numbers() for run in self._inert(number)]
 
     def comparison(self, number: int) -> Comparison:
         """Return what a command's results say, as far as they are there."""
@@ -81,9 +86,16 @@ class VerificationPlan:
         return long if long is not None else self._runs.get(f"before-{number}")
 
     def test_files(self, number: int) -> tuple[str, ...]:
-        """Return the changed and the named test files that a command ran tests of, by their paths from the repository's root."""
-        ran = {case.file for case in self._runs[f"after-{number}"].report.cases.values() if case.file}
-        return tuple(sorted(ran & {*self._trees.changed.tests, *self._trees.named}))[:MOST_TEST_FILES]
+        """Return the test files that a command ran tests of, by their paths from the repository's root: changed ones, those that
+        tasks name, and those with tests that failed before, or could not be loaded, and pass now.
+        """
+        cases = self._runs[f"after-{number}"].report.cases
+        ran = {case.file for case in cases.values() if case.file}
+        own = sorted(ran & {*self._trees.changed.tests, *self._trees.named})
+        passing = [case for case in cases.values() if case.outcome is TestOutcome.PASSED]
+        now = {case.id for case in passing} | {case.file for case in passing}
+        fixed = {case.file for case in _failing(self.before(number)) if case.id in now}
+        return (*own, *sorted(fixed.difference(own, {""})))[:MOST_TEST_FILES]
 
     def _numbers(self) -> Iterator[int]:
         yield from range(1, len(self._commands) + 1)
@@ -128,13 +140,43 @@ class VerificationPlan:
         run = self._limited(number, self.test_files(number))
         if run is None:
             return
-        (whole, _) = self._first(number)
+        whole = self._brief(number)
         if self._trees.old_tests is not None:
             yield replace(
                 whole, name=f"old-{number}", run=run, commit=self._trees.start, files=self._trees.old_tests, memory=None
             )
         for index, probe in enumerate(self._trees.probes[:MOST_PROBES], 1):
-            yield replace(whole, name=f"probe-{number}-{index}", run=run, files=probe.files, memory=None)
+            if probe.files:
+                yield replace(whole, name=f"probe-{number}-{index}", run=run, files=probe.files, memory=None)
+
+    def _brief(self, number: int) -> WantedRun:
+        """Return the run of a whole command with the time that one of single tests may take."""
+        (whole, _) = self._first(number)
+        seconds = max(LEAST_PROBE_SECONDS, 5 * self._runs[whole.name].seconds)
+        return replace(whole, seconds=min(whole.seconds, seconds))
+
+    def _inert(self, number: int) -> Iterator[WantedRun]:
+        """Yield the probes with functions that return what can be used, where without them tests do not load, or run nothing."""
+        run, old = self._limited(number, self.test_files(number)), self._runs.get(f"old-{number}")
+        if run is None or old is None:
+            return
+        whole = self._brief(number)
+        for index, probe in enumerate(self._trees.probes[:MOST_PROBES], 1):
+            if self._is_unclear(number, self._runs.get(f"probe-{number}-{index}"), old, probe):
+                yield replace(whole, name=f"inert-{number}-{index}", run=run, files=probe.inert, memory=None)
+
+    def _is_unclear(self, number: int, found: CommandRun | None, old: CommandRun, probe: Probe) -> bool:
+        """Return True if a file's tests pass only since the change, and that none of them fails under a probe says little."""
+        passed = self._runs[f"after-{number}"].report
+        files = frozenset(self.test_files(number))
+        fresh = {
+            one.id: one.file
+            for one in passed.cases.values()
+            if one.file in files and one.outcome is TestOutcome.PASSED and not _has_passed(old, one.id)
+        }
+        cases = found.report.cases if found is not None else {}
+        noticed = {fresh[name] for name in fresh if name in cases and cases[name].outcome in BAD}
+        return any(file not in noticed and (probe.left or name not in cases) for name, file in fresh.items())
 
     def _limited(self, number: int, files: Collection[str]) -> str | None:
         """Return a command that runs the tests of these files alone; None where there is none."""
@@ -147,7 +189,7 @@ class VerificationPlan:
         if len(inside) < len(files):
             return None
         own = [str(PurePosixPath(path).relative_to(root)) for path in inside]
-        limited = with_files(command.run, runner, own, command.script)
+        limited = with_files(command.run, runner, own, command.script, alone=command.script_alone)
         return None if limited is None else reporting(command, limited)
 
     def _memory(self, commit: str, run: str, command: TestCommand) -> str:
@@ -162,6 +204,15 @@ def reporting(command: TestCommand, limited: str | None = None) -> str:
     if runner is None or command.reports:
         return run
     return with_report(run, runner, command.script, jest_junit=command.jest_junit)
+
+
+def _failing(run: CommandRun | None) -> list[TestCase]:
+    return [] if run is None else [case for case in run.report.cases.values() if case.outcome in BAD]
+
+
+def _has_passed(run: CommandRun, test: str) -> bool:
+    case = run.report.cases.get(test)
+    return case is not None and case.outcome is TestOutcome.PASSED
 
 
 def tree_digest(listing: Collection[TreeFile], but: str, *told: str) -> str:

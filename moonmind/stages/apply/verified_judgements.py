@@ -18,6 +18,7 @@ from moonmind.proof.verification.verdicts import (
 )
 from moonmind.runs.verdict import Verdict
 from moonmind.speckit.evidence import is_test
+from moonmind.speckit.targets import is_folder
 from moonmind.speckit.test_wording import asks_for_tests
 from moonmind.stages.apply.test_findings import find_in
 from moonmind.stages.apply.test_trees import Read
@@ -79,7 +80,9 @@ def _decided(
 ) -> Judgement:
     probe = verified.probes.get(task.key)
     files = {file for files in verified.test_files for file in files}
-    named = [file for name in (*task.targets, *task.references) for file in files if _stands_for(name, file)]
+    named = [
+        file for file in sorted(files) if any(_stands_for(name, file) for name in (*task.targets, *task.references))
+    ]
     # A task of tests alone is shown by its own: others' say nothing of these.
     deciding = named if task.targets and all(map(is_test, task.targets)) else files
     own = tuple(_probed(test, verified, probe) for file in sorted(deciding) for test in shown.get(file, ()))
@@ -150,8 +153,9 @@ def _held(judgement: Judgement, recipe: RecipeFile | None) -> Judgement:
 
 
 def _stands_for(name: str, file: str) -> bool:
+    """Return True if a name is the file's, the end of its path, or that of a folder that it lies in."""
     bare = name.rstrip("/")
-    return file == bare or f"/{file}".endswith(f"/{bare}")
+    return f"/{file}/".endswith(f"/{bare}/") or (is_folder(name) and f"/{bare}/" in f"/{file}/")
 
 
 def _suite(verified: VerifiedChange, findings: Iterable[TestFinding]) -> SuiteEvidence:
@@ -195,10 +199,14 @@ def _probed(test: ShownTest, verified: VerifiedChange, probe: int | None) -> Sho
     if probe is None:
         return test
     for number in range(1, len(verified.commands) + 1):
-        run = verified.runs.get(f"probe-{number}-{probe}")
-        case = run.report.cases.get(test.id) if run is not None else None
-        if case is not None:
-            return replace(test, probe=_SEEN[case.outcome])
-        if run is not None and test.id in verified.runs[f"after-{number}"].report.cases:
-            return replace(test, probe=Seen.NOT_LOADED)
+        if test.id in verified.runs[f"after-{number}"].report.cases:
+            first, inert = (_under(test, verified.runs.get(f"{kind}-{number}-{probe}")) for kind in ("probe", "inert"))
+            return inert if inert.probe is Seen.FAILED or first.probe is Seen.UNKNOWN else first
     return test
+
+
+def _under(test: ShownTest, run: CommandRun | None) -> ShownTest:
+    if run is None:
+        return test
+    case = run.report.cases.get(test.id)
+    return replace(test, probe=Seen.NOT_LOADED if case is None else _SEEN[case.outcome])

@@ -131,6 +131,14 @@ def test_a_run_that_was_cut_short_makes_no_test_gone() -> None:
     assert found.gone == ()
 
 
+@pytest.mark.parametrize(("outcome", "gone"), [(E, ()), (P, ("a.py",)), (F, ("a.py",))])
+def test_a_file_that_could_not_be_loaded_before_is_no_test_that_is_gone(
+    outcome: TestOutcome, gone: tuple[str, ...]
+) -> None:
+    before = CommandRun(RunEnd.EXITED, 1, TestReport({"a.py": TestCase("a.py", outcome, "a.py")}))
+    assert compare(before, GREEN).gone == gone
+
+
 def test_a_file_that_cannot_be_loaded_makes_no_other_test_gone() -> None:
     assert compare(GREEN, run(2, c0=E)).gone == ()
     assert compare(GREEN, run(1, c0=E)).gone == ("a1", "b1")

@@ -204,3 +204,70 @@ def test_an_emptied_function_returns_nothing_when_it_is_called() -> None:
     space: dict[str, object] = {}
     builtins.exec(emptied_text(text), space)
     assert eval("(a(1), list(g()), hasattr(B(1), 'x'), f())", space) == (None, [], False, None)
+
+
+INERT = """
+def load():
+    return {"port": 1}
+
+def retry(times):
+    def decorate(f):
+        return f
+    return decorate
+
+class Base:
+    def __init__(self, x):
+        self.x = x
+    def on(self):
+        return self
+    def __exit__(self, *error):
+        return False
+    @property
+    def name(self):
+        return "x"
+
+double = lambda x: 2 * x
+settings = load()
+"""
+USES = """
+port = settings["port"].value + 0 if False else settings.port
+
+@retry(3)
+def asked():
+    return 1
+
+class Child(retry(1)):
+    pass
+
+for one in settings.on("a").on("b"):
+    raise AssertionError
+with settings as opened:
+    pass
+"""
+
+
+def test_what_is_used_while_files_load_is_inert_and_not_left() -> None:
+    plain, inert = (emptied("a.py", None, INERT.encode(), inert=one) for one in (False, True))
+    assert plain is not None
+    assert inert is not None
+    assert plain.left == ("load",)
+    assert (inert.left, "load" in inert.functions) == ((), True)
+    assert inert.content.count(b"\n") == INERT.encode().count(b"\n")
+    space: dict[str, object] = {}
+    builtins.exec(inert.content, space)
+    builtins.exec(USES, space)
+    assert eval("(load() == {'port': 1}, load() == load(), asked() == 1, double(2) == 4)", space) == (
+        False,
+        True,
+        False,
+        False,
+    )
+    assert eval("(hasattr(Base(1), 'x'), Base(1).name == 'x', Base(1).__exit__())", space) == (False, False, None)
+    with pytest.raises(AttributeError):
+        eval("settings.__wrapped__", space)
+
+
+def test_a_file_whose_functions_all_run_while_it_loads_names_them() -> None:
+    found = emptied("a.py", None, b"def load():\n    return 1\n\n\nsettings = load()\n")
+    assert found is not None
+    assert (found.functions, found.left) == ((), ("load",))
