@@ -13,6 +13,8 @@ _GLUED = lazy_pattern(r"^[\u3000-\u9fff\uac00-\ud7af]+(?=[A-Za-z._])")
 """Words of a language without spaces, right before a path."""
 _WORD = lazy_pattern(r"(?:[^\s\"'`<>,;|，、。；：（）()“”‘’]|(?<=/)\([\w.@-]{1,60}\)(?=/))+")
 """Words; a folder such as `(auth)` belongs to its path."""
+_DUNDER = lazy_pattern(r"__\w+__[/.]")
+"""`__tests__/` and `__init__.py` are names; other underscores around a word are emphasis."""
 _LINE_NUMBER = lazy_pattern(r"(?::\d+(?:-\d+)?|#L?[\w-]*)$")
 _EXTENSION = lazy_pattern(r"[^/.][^/]*\.[A-Za-z][A-Za-z0-9]{0,9}$|\.[A-Za-z][\w.-]{1,30}$")
 _PLAIN_NAMES = frozenset(
@@ -77,7 +79,8 @@ def mentions_in(text: str) -> tuple[Mention, ...]:
     for token in _WORD.finditer(_CODE.sub(take, text)):
         if not _MAY_BE_PATH.search(token[0]):
             continue
-        word = _GLUED.sub("", token[0]).strip("*_~[]{}!?").rstrip(".,:")
+        word = _GLUED.sub("", token[0]).strip("*~[]{}!?").rstrip("_")
+        word = (word if _DUNDER.match(word) else word.lstrip("*_~[]{}!?")).rstrip("*_~[]{}!?").rstrip(".,:")
         path = clean_path(word)
         if path and _is_path(path, quoted=False):
             while inside < len(commands) and commands[inside][1] <= token.start():

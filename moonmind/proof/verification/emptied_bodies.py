@@ -34,8 +34,9 @@ _BY_ENDING: dict[str, _Emptying] = {
 def emptied(path: str, before: bytes | None, after: bytes, *, inert: bool = False) -> Emptied | None:
     """Return the new file in which the functions that the change added or changed do nothing.
 
-    They return nothing, and those that run while the file is loaded are left as they are. With `inert`, all of them return
-    an object that can be called, read and iterated over without anything coming of it, so that files load that use it.
+    They return nothing, or their own object where they end so after some work; those that run while the file is loaded are
+    left as they are. With `inert`, all of them return an object that can be called, read and iterated over without anything
+    coming of it, so that files load that use it.
 
     A function is changed if its body, signature or decorators differ from those of the same qualified name before;
     comments, layout and docstrings do not count. Statements outside of functions stay. None where there is no function to be

@@ -136,6 +136,10 @@ def _is_idle(node: ast.stmt) -> bool:
     return False
 
 
+def _is_itself(node: ast.stmt) -> bool:
+    return isinstance(node, ast.Return) and isinstance(node.value, ast.Name) and node.value.id == "self"
+
+
 def _name(node: ast.expr) -> str:
     match node:
         case ast.Name(id=name) | ast.Attribute(attr=name):
@@ -177,7 +181,9 @@ class _Source:
         end = found.start() if (found := _BREAK.search(self._content, end)) else len(self._content)
         text = b"return; yield" if _yields(node) else b"return"
         special = node.name.startswith("__") and node.name not in _MAY_RETURN
-        if self._inert and text == b"return" and not special:
+        if text == b"return" and len(body) > 1 and _is_itself(last):
+            text = b"return self"  # calls in a row go on, and come to nothing
+        elif self._inert and text == b"return" and not special:
             text += b" " + _INERT
         return _Edit(begin, end, text + b"".join(_BREAK.findall(self._content, begin, end)))
 

@@ -177,6 +177,8 @@ def _edit(node: "Node", returned: bytes) -> _Edit | None:
         return None
     kept = b""
     constructs = text_of(node.child_by_field_name("name")) == "constructor"
+    if len(body.named_children) > 1 and text_of(body.named_children[-1]).rstrip(" ;") == "return this":
+        returned = b"this"  # calls in a row go on, and come to nothing
     if returned and not constructs and not any(one.type in {"set", "*"} for one in node.children):
         kept = b"return " + returned
         return body.start_byte, body.end_byte, b"{" + kept + b"".join(_BREAK.findall(body.text)) + b"}"

@@ -147,6 +147,8 @@ def _why_not_tested(task: TaskEvidence, passing: Collection[ShownTest]) -> str:
         return f"; {ids} {passes}; whether the old code fails there is not known"
     if task.unprobed:
         return f"; {ids} {passes}; whether the change is tested is not known: {task.unprobed}"
+    if all(test.probe in (Seen.NOT_LOADED, Seen.ABSENT, Seen.UNKNOWN) for test in passing if test.old in _FAILS):
+        return f"; {ids} {passes}; without what the change wrote, they cannot be run"
     return f"; {ids} {passes} even when what the change wrote in its files does nothing"
 
 

@@ -14,6 +14,11 @@ from moonmind.speckit.mentions import paths_in, waits_in
         ("Create `src/models/user.py`, `tests/test_user.py`.", ("src/models/user.py", "tests/test_user.py")),
         ("Update README.md and docs/", ("README.md", "docs/")),
         ("Write app/[id]/page.tsx", ("app/[id]/page.tsx",)),
+        (
+            "Unit tests in __tests__/cart.test.js, __mocks__/api.ts and __init__.py",
+            ("__tests__/cart.test.js", "__mocks__/api.ts", "__init__.py"),
+        ),
+        ("Write __src/a.py__, _src/b.py_ and **__tests__/c.js**", ("src/a.py", "src/b.py", "__tests__/c.js")),
         ("Write `app/(auth)/page.tsx`", ("app/(auth)/page.tsx",)),
         ("Add a Dockerfile, docker/Makefile and `.env.example`", ("Dockerfile", "docker/Makefile", ".env.example")),
         ("See [the model](./src/a.py) (src/b.py:12-20)", ("src/a.py", "src/b.py")),

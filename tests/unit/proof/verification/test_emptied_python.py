@@ -25,6 +25,8 @@ def names(after: str, before: str | None = None) -> tuple[str, ...]:
     ("after", "expected"),
     [
         ("def a(x):\n    return x\n", "def a(x):\n    return\n"),
+        ("class A:\n  def b(self):\n    c()\n    return self\n", "class A:\n  def b(self):\n    return self\n\n"),
+        ("class A:\n  def b(self):\n    return self\n", "class A:\n  def b(self):\n    return\n"),
         ("def a(x):\n    y = x\n    return y  # why\nb = 1\n", "def a(x):\n    return\n\nb = 1\n"),
         ("def a(x):\n    'Doc.'\n    return x\n", "def a(x):\n    'Doc.'\n    return\n"),
         ("def a(x):\n    'Doc.'; return x;\n", "def a(x):\n    'Doc.'; return\n"),

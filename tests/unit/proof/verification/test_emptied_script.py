@@ -33,6 +33,7 @@ def names(after: str, before: str | None = None, path: str = "src/a.ts") -> tupl
         ("async function* a() { yield 1 }", "async function* a() {}"),
         ("class A { m() { return 1 } get b() { return 2 } static c() { return 3 } #d() { return 4 } }", "class A { m() {} get b() {} static c() {} #d() {} }"),
         ("class A { c = () => 1; }", "class A { c = () => {}; }"),
+        ("class A { b() {\n c(); return this; }\n d() { return this } }", "class A { b() {return this\n}\n d() {} }"),
         ("class A { constructor(x) { this.x = x } }", "class A { constructor(x) {} }"),
         ("class A extends B { constructor(x) {\n super(x);\n this.x = x } }", "class A extends B { constructor(x) {super(x);\n\n} }"),
         ("const a = { m() { return 1 }, n: (x) => x, k: 2 };", "const a = { m() {}, n: (x) => {}, k: 2 };"),
