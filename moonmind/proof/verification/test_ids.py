@@ -6,6 +6,7 @@ is known: `tests/test_cart.py::TestTotal::test_empty`. What a file that cannot b
 
 import hashlib
 import posixpath
+from bisect import bisect_left
 from collections.abc import Collection
 from dataclasses import dataclass
 from functools import lru_cache
@@ -20,6 +21,8 @@ _CHECKOUT = "/workspace/"
 """Where a job finds the repository: what runners write before absolute paths."""
 _SCRIPTS = (".js", ".cjs", ".mjs", ".jsx", ".ts", ".cts", ".mts", ".tsx", ".vue", ".svelte")
 _CLASS_FILES = (".java", ".kt", ".groovy", ".scala")
+_DEEPEST_PATH = 100
+"""Parts of an absolute path, from its end, that are looked up."""
 _DEEPEST_CLASS = 40
 """Parts of a dotted name that are looked up."""
 _UNNAMED = "(a test without a name)"
@@ -67,9 +70,8 @@ class TestNaming:
     def __init__(self, root: str = ".", listing: Collection[str] = ()) -> None:
         self._root = posixpath.normpath(root or ".")
         self._listing = frozenset(listing)
-        self._by_base: dict[str, list[str]] = {}
-        for path in self._listing:
-            self._by_base.setdefault(path.rpartition("/")[2], []).append(path)
+        # From their ends, so that the paths with the same end stand side by side.
+        self._ends = sorted(f"/{path}"[::-1] for path in self._listing)
         self._place = lru_cache(maxsize=4_096)(self._find_place)
         self._module = lru_cache(maxsize=4_096)(self._find_module)
 
@@ -100,7 +102,7 @@ class TestNaming:
             return None
         if self._place(_cleaned(name)) == path:
             return TestName(_printable(path), _printable(path))
-        classes = () if classname == name or self._place(_cleaned(classname)) == path else (classname,)
+        classes = () if classname in {"", name} or self._place(_cleaned(classname)) == path else (classname,)
         return self._named(path, "::".join((*classes, name)))
 
     def _as_python(self, name: str, classname: str, given: str, place: str) -> TestName | None:
@@ -145,11 +147,14 @@ class TestNaming:
 
     def _only_end(self, given: str) -> str:
         """Return the one path of the listing that ends as a path does; of an absolute one, the longest that is its end."""
-        there = self._by_base.get(given.rpartition("/")[2], ())
         if given.startswith("/"):
-            return max((path for path in there if given.endswith(f"/{path}")), key=len, default="")
-        found = [path for path in there if f"/{path}".endswith(f"/{given}")]
-        return found[0] if len(found) == 1 else ""
+            parts = given[1:].split("/")[-_DEEPEST_PATH:]
+            ends = ("/".join(parts[start:]) for start in range(len(parts)))
+            return next((path for path in ends if path in self._listing), "")
+        end = f"/{given}"[::-1]
+        at = bisect_left(self._ends, end)
+        found = [path for path in self._ends[at : at + 2] if path.startswith(end)]
+        return found[0][::-1].removeprefix("/") if len(found) == 1 else ""
 
     def _find_module(self, dotted: str) -> tuple[str, str]:
         """Return the Python file that a dotted name begins with, and the rest of the name; two empty ones where it is none."""
