@@ -35,6 +35,8 @@ class TestJob:
     """The folder in which it runs; a job whose tree has none ends as one that could not be run."""
     files: Mapping[str, bytes | None] = field(default_factory=dict)
     """What is put over the tree, by path; None removes a file."""
+    executable: frozenset[str] = frozenset()
+    """Those of `files` that can be run."""
     reports: tuple[str, ...] = ()
     """Patterns, from the root, of reports that it writes into the tree; what is there before is removed."""
     environments: tuple[WorkEnvironment, ...] = ()
@@ -74,6 +76,13 @@ class TestJobs(Protocol):
 
     def sandbox(self) -> str:
         """Return what confines a job that starts now. Raises SandboxFailed, SandboxUnavailable."""
+        ...
+
+    def foundation(self, image: str | None) -> str:
+        """Return what stands for the programs that a job finds: over others, tests may come to other results.
+
+        `image` is the one that the repository names. Raises ImageNotAllowed, SandboxFailed, SandboxUnavailable.
+        """
         ...
 
     def start(self, job: TestJob) -> str | None:

@@ -4,7 +4,7 @@ import contextlib
 import errno
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path, PurePosixPath
 
 from moonmind.adapters.trees import open_below, remove_tree
@@ -12,13 +12,16 @@ from moonmind.adapters.trees import open_below, remove_tree
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
-def put_over(tree: Path, files: Mapping[str, bytes | None]) -> None:
-    """Write the files, by their paths from the tree's root, or remove those that are None. Raises OSError, ValueError."""
+def put_over(tree: Path, files: Mapping[str, bytes | None], executable: Collection[str] = ()) -> None:
+    """Write the files, by their paths from the tree's root, or remove those that are None. Raises OSError, ValueError.
+
+    One of `executable`, or in the place of one that could be run, can be run.
+    """
     for path, content in files.items():
-        _put(tree, path, content)
+        _put(tree, path, content, path in executable)
 
 
-def _put(tree: Path, path: str, content: bytes | None) -> None:
+def _put(tree: Path, path: str, content: bytes | None, executable: bool) -> None:
     parts = PurePosixPath(path).parts
     if not parts or path.startswith("/") or ".." in parts or parts[0].casefold() == ".git":
         raise ValueError(f"{path!r} is no path of a file in a tree")
@@ -31,7 +34,7 @@ def _put(tree: Path, path: str, content: bytes | None) -> None:
                 return
             handle = _entered(handle, part)
             here /= part
-        mode = _mode(handle, name)
+        mode = 0o755 if executable else _mode(handle, name)
         with contextlib.suppress(FileNotFoundError):
             _clear(handle, here, name)
         if content is not None:

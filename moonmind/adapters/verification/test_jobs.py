@@ -1,8 +1,11 @@
 """The `TestJobs` port over supervised jobs `<run>/verify-<attempt>-<n>`: one command, on a checkout that nobody wrote to before."""
 
 import contextlib
+import hashlib
+import json
 import os
 import re
+import shutil
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -53,6 +56,7 @@ _PROGRAMS: Mapping[str, Path] = {
     NODE_REPORTER_VARIABLE: NODE_REPORTER,
 }
 """Programs of ours that test runners are given, by the variable that names each."""
+_INTERPRETERS = ("python", "python3", "pytest", "node", "npm", "go", "java", "ruby", "php", "cargo", "dotnet")
 _PATIENCE = 30.0
 _RUN = (
     'cd -- "$1" || exit 127; shell=sh; if command -v bash >/dev/null 2>&1; then shell=bash; fi; '
@@ -112,6 +116,19 @@ class SupervisedTestJobs:
     def sandbox(self) -> str:
         """Return what confines a job that starts now. Raises SandboxFailed, SandboxUnavailable."""
         return self._chosen().kind.value
+
+    def foundation(self, image: str | None) -> str:
+        """Return what stands for the programs that a job finds: those of its wall, else those on the worker's own search path.
+
+        Raises ImageNotAllowed, SandboxFailed, SandboxUnavailable.
+        """
+        wall = self._chosen(image=image).wall
+        if wall is not None:
+            return wall.foundation()
+        search = self._options.environment.get("PATH", os.defpath)
+        found = [Path(path).resolve() for name in _INTERPRETERS if (path := shutil.which(name, path=search))]
+        facts = [(str(path), (status := path.stat()).st_size, status.st_mtime_ns) for path in found]
+        return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
     def start(self, job: TestJob) -> str | None:
         """Start a job unless it was started already; return the key of a job that has to end before, if one has to.
@@ -250,7 +267,7 @@ class SupervisedTestJobs:
         remove_tree(place.folder)  # of a start that was killed; nothing of the job may run
         place.folder.mkdir(parents=True, mode=0o700)
         job.check_out(place.tree)
-        put_over(place.tree, job.files)
+        put_over(place.tree, job.files, job.executable)
         root = place.tree if job.root == "." else place.tree / job.root
         if _is_folder(place.tree, job.root):
             put_over(root, dict.fromkeys(tuple(matching(root, job.reports))))

@@ -24,7 +24,7 @@ class Seen(StrEnum):
     """It was not run there."""
 
 
-_FAILS = frozenset({Seen.FAILED, Seen.NOT_LOADED})
+FAILS = frozenset({Seen.FAILED, Seen.NOT_LOADED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class ShownTest:
 
         Under the probe it has to have been run: a test that cannot be loaded then only imports the code.
         """
-        return self.old in _FAILS and self.new is Seen.PASSED and self.probe is Seen.FAILED and not self.flaky
+        return self.old in FAILS and self.new is Seen.PASSED and self.probe is Seen.FAILED and not self.flaky
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +71,8 @@ class TaskEvidence:
     """Tests in files that the task names."""
     own: tuple[ShownTest, ...] = ()
     """Tests that the change adds or changes, the named ones among them."""
+    no_old: str = ""
+    """Why no test was run on the old code."""
     unprobed: str = ""
     """Why no function of its files was emptied."""
 
@@ -90,7 +92,7 @@ def decide(task: TaskEvidence, suite: SuiteEvidence) -> Decision:
     if task.verdict not in (Verdict.CHANGED, Verdict.CLAIMED):
         return by_files
     said = not suite.not_run and suite.fault is not Fault.INFRASTRUCTURE
-    failing = tuple(test for test in task.named if said and test.new in _FAILS and not test.flaky)
+    failing = tuple(test for test in task.named if said and test.new in FAILS and not test.flaky)
     if failing:
         words = f"{'a test' if len(failing) == 1 else 'tests'} that it names {'fails' if len(failing) == 1 else 'fail'}"
         return Decision(Verdict.CONTRADICTED, f"{words}: {_ids(failing)}", failing)
@@ -143,11 +145,11 @@ def _why_not_tested(task: TaskEvidence, passing: Collection[ShownTest]) -> str:
     ids, passes = _ids(passing), "passes" if len(passing) == 1 else "pass"
     if all(test.old is Seen.PASSED for test in passing):
         return f"; {ids} {passes} on the old code, too"
-    if all(test.old not in _FAILS for test in passing):
-        return f"; {ids} {passes}; whether the old code fails there is not known"
+    if all(test.old not in FAILS for test in passing):
+        return f"; {ids} {passes}; whether the old code fails there is not known{task.no_old and f': {task.no_old}'}"
     if task.unprobed:
         return f"; {ids} {passes}; whether the change is tested is not known: {task.unprobed}"
-    if all(test.probe in (Seen.NOT_LOADED, Seen.ABSENT, Seen.UNKNOWN) for test in passing if test.old in _FAILS):
+    if all(test.probe in (Seen.NOT_LOADED, Seen.ABSENT, Seen.UNKNOWN) for test in passing if test.old in FAILS):
         return f"; {ids} {passes}; without what the change wrote, they cannot be run"
     return f"; {ids} {passes} even when what the change wrote in its files does nothing"
 

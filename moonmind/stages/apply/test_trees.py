@@ -30,6 +30,7 @@ class ChangedFiles:
     code: tuple[str, ...] = ()
     """All others."""
     added: frozenset[str] = frozenset()
+    executable: frozenset[str] = frozenset()
     alters_tests: bool = False
     """The change touches or deletes tests that were there, or the configuration of tests."""
 
@@ -42,13 +43,29 @@ def changed_files(changes: Iterable[Change]) -> ChangedFiles:
         tuple(one.path for one in there if is_test(one.path)),
         tuple(one.path for one in there if not is_test(one.path)),
         frozenset(one.path for one in there if one.status == "A"),
+        frozenset(one.path for one in there if one.new_mode == "100755"),
         any(one.status != "A" and (is_test(one.path) or _CONFIGURATION.search(one.path)) for one in changes),
     )
 
 
-def tests_over_old(changed: ChangedFiles, read: Read) -> Mapping[str, bytes | None] | None:
-    """Return the changed tests, to be put over the old tree; None where they are too many or too large."""
-    return _bounded({path: read(True, path) for path in changed.tests})
+def tests_over_old(
+    changed: ChangedFiles, read: Callable[[str, int], bytes | None]
+) -> tuple[Mapping[str, bytes | None] | None, str]:
+    """Return the changed tests and what lies with them, to be put over the old tree; None and the reason where that is too much.
+
+    `read(path, limit)` returns a file's content after the change; None where it has more bytes.
+    """
+    if len(changed.tests) > MOST_FILES:
+        return None, f"more than {MOST_FILES} files of tests changed"
+    files: dict[str, bytes | None] = {}
+    left = MOST_BYTES
+    for path in changed.tests:
+        content = read(path, left)
+        if content is None or len(content) > left:
+            return None, f"with {path}, the changed files of tests are larger than {MOST_BYTES >> 20} MiB together"
+        left -= len(content)
+        files[path] = content
+    return files, ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 from pydantic import TypeAdapter
 
 from moonmind.engine.stage_context import StageContext
-from moonmind.errors import AgentUnknown
+from moonmind.errors import AgentUnknown, NotFound
 from moonmind.ports.agent import JobState
 from moonmind.ports.environments import WorkEnvironment
 from moonmind.ports.verification import TestJob, TestJobResult, TestJobs
@@ -38,6 +38,8 @@ class WantedRun:
     commit: str
     seconds: float
     files: Mapping[str, bytes | None] = field(default_factory=dict)
+    executable: frozenset[str] = frozenset()
+    """Those of `files` that can be run."""
     memory: str | None = None
     """Where its result is kept for later runs; None: nowhere."""
 
@@ -125,6 +127,7 @@ class TestRuns:
                 seconds=one.seconds,
                 root=one.command.root,
                 files=one.files,
+                executable=one.executable,
                 reports=one.command.reports,
                 environments=self._environments,
                 image=self._image,
@@ -167,7 +170,18 @@ class TestRuns:
         except ValueError:  # of a program of another version
             return False
         self.remembered.add(one.name)
+        self._name_log(one.name)
         return True
+
+    def _name_log(self, name: str) -> None:
+        """Name the artifact with what a run printed; of a run of before, it is the end of that."""
+        path = f"verification/{self._context.attempt.number}-{name}.log"
+        artifacts = self._context.artifacts
+        try:
+            artifacts.read(path)
+        except NotFound:
+            artifacts.save("verification_log", path, self.runs[name].output.encode(), "text/plain; charset=utf-8")
+        self.logs[name] = path
 
 
 def _framed(one: WantedRun, taken: CommandRun, printed: bytes, redacted: Callable[[str], str]) -> bytes:

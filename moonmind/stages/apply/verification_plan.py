@@ -143,7 +143,13 @@ class VerificationPlan:
         whole = self._brief(number)
         if self._trees.old_tests is not None:
             yield replace(
-                whole, name=f"old-{number}", run=run, commit=self._trees.start, files=self._trees.old_tests, memory=None
+                whole,
+                name=f"old-{number}",
+                run=run,
+                commit=self._trees.start,
+                files=self._trees.old_tests,
+                executable=self._trees.changed.executable,
+                memory=None,
             )
         for index, probe in enumerate(self._trees.probes[:MOST_PROBES], 1):
             if probe.files:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import structlog
 
@@ -55,6 +56,8 @@ class VerifiedChange:
     """The number of the probe that is of a task's files, by the task's key."""
     unprobed: Mapping[str, str] = field(default_factory=dict)
     """Why there is none, by the task's key."""
+    no_old: str = ""
+    """Why no test was run on the old code; empty where that could be."""
     test_files: tuple[tuple[str, ...], ...] = ()
     """For each command, the changed and named test files that it ran tests of."""
 
@@ -148,19 +151,27 @@ def verify(
         return Waiting(environments.waits_for)
     if environments.problem:
         return VerifiedChange(found, not_run=environments.problem)
+    old_tests, no_old = tests_over_old(changed, partial(_of_work, context, repository, wip))
     trees = Trees(
         plan.starting_commit,
         wip,
         changed,
         frozenset(path for task in plan.tasks for path in _named_tests(task, tree)),
-        tests_over_old(changed, read),
+        old_tests,
         probes,
     )
     return _run(
         context, plan, jobs, VerifiedChange(
-            found, commands, in_change=in_change, changed=changed, probes=by_task, unprobed=unprobed, sandbox=jobs.sandbox()
+            found, commands, in_change=in_change, changed=changed, probes=by_task, unprobed=unprobed, no_old=no_old, sandbox=jobs.sandbox()
         ), trees, environments.lent, submitted.image, before, after,
     )  # fmt: skip
+
+
+def _of_work(context: StageContext, repository: str, wip: str, path: str, limit: int) -> bytes | None:
+    try:
+        return context.vcs.read(repository, wip, path, limit=limit)
+    except VcsRefused:
+        return None  # too large
 
 
 def _run(
@@ -174,7 +185,8 @@ def _run(
     before: Collection[TreeFile],
     after: Collection[TreeFile],
 ) -> VerifiedChange | Waiting:
-    told = (plan.repository.full_name.casefold(), known.sandbox, image or "", *(one.key for one in environments))
+    repository, foundation = plan.repository.full_name.casefold(), jobs.foundation(image)
+    told = (repository, known.sandbox, image or "", foundation, *(one.key for one in environments))
     memories = {
         trees.start: tree_digest(before, plan.feature.tasks_path, *told),
         trees.wip: tree_digest(after, plan.feature.tasks_path, *told),
@@ -209,6 +221,7 @@ def _run(
         changed=known.changed,
         probes=known.probes,
         unprobed=known.unprobed,
+        no_old=known.no_old,
         test_files=tuple(follow.test_files(number) for number in numbers),
     )
 

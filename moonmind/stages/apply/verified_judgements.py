@@ -8,6 +8,7 @@ from moonmind.proof.recipe import RecipeFile, Tick
 from moonmind.proof.verification.comparison import Fault
 from moonmind.proof.verification.test_results import CommandRun, RunEnd, TestOutcome
 from moonmind.proof.verification.verdicts import (
+    FAILS,
     Decision,
     Seen,
     ShownTest,
@@ -91,14 +92,30 @@ def _decided(
             judgement.verdict,
             judgement.because,
             # Tests that are written before their code fail as they should.
-            named=tuple(test for file in named for test in shown.get(file, ())) if verified.changed.code else (),
+            named=_that_count(task, named, verified, shown) if verified.changed.code else (),
             own=own,
+            no_old=verified.no_old,
             unprobed=verified.unprobed.get(task.key, ""),
         ),
         suite,
     )
     evidence = tuple(TestEvidence(one.id, one.old.value, one.new.value, one.probe.value) for one in found.tests)
     return replace(judgement, verdict=found.verdict, because=found.because, tests=evidence[:_MOST_TESTS])
+
+
+def _that_count(
+    task: PlanTask, named: Collection[str], verified: VerifiedChange, shown: Mapping[str, tuple[ShownTest, ...]]
+) -> tuple[ShownTest, ...]:
+    """Return the tests whose failing is the task's: of a folder that it names, not those that failed before and stayed as they were."""
+    files = {name.rstrip("/") for name in (*task.targets, *task.references) if not is_folder(name)}
+    return tuple(
+        test
+        for file in named
+        for test in shown.get(file, ())
+        if file in verified.changed.tests
+        or test.old not in FAILS
+        or any(f"/{file}".endswith(f"/{name}") for name in files)
+    )
 
 
 def _checks(

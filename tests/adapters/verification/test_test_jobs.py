@@ -4,6 +4,7 @@ import json
 import os
 import signal
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from uuid import UUID
@@ -208,6 +209,29 @@ def test_what_is_put_over_a_program_can_be_run_as_that_could(room: Room, mode: i
     found = room.jobs.result(key)
     assert found is not None
     assert found.exit_code == code, printed(found)
+
+
+def test_what_the_change_lets_be_run_can_be_run_where_it_was_not_there(room: Room) -> None:
+    tool = b"#!/bin/sh\ntrue\n"
+    files = {"tests/run.sh": tool, "tests/data.sh": tool, "old.sh": tool}
+    found = room.ended(
+        "test -x tests/run.sh && test ! -x tests/data.sh && test -x old.sh && ./tests/run.sh",
+        {"old.sh": "old"},
+        files=files,
+        executable=frozenset({"tests/run.sh", "old.sh"}),
+    )
+    assert found.exit_code == 0, printed(found)
+
+
+def test_other_programs_have_another_foundation(tmp_path: Path) -> None:
+    jobs = Room(tmp_path, "none").jobs
+    first = jobs.foundation(None)
+    assert jobs.foundation(None) == first
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "python3").write_text("#!/bin/sh\n")
+    (tmp_path / "bin" / "python3").chmod(0o755)
+    options = replace(jobs._options, environment={"PATH": f"{tmp_path / 'bin'}:/usr/bin"})
+    assert SupervisedTestJobs(options, jobs._store, jobs._sandbox).foundation(None) != first
 
 
 def test_a_report_that_is_no_file_or_too_large_is_left_out_and_said(room: Room) -> None:

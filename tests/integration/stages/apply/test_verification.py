@@ -167,6 +167,24 @@ def test_one_command_that_shows_nothing_leaves_the_change_unconfirmed(
     assert why in found.by_id["T002"].because
 
 
+@pytest.mark.parametrize("place", ["tests/unit/", "unit/", "tests/unit"])
+def test_a_folder_names_the_tests_that_are_in_it(tmp_path: Path, place: str) -> None:
+    red = {"tests/unit/test_red.py": "def test_red():\n    assert 1 == 2\n"} if place == "tests/unit/" else {}
+    files = project(TASKS.replace("tests/test_total.py", place), **red)
+    found = VerifiedWorld(tmp_path, files).judged({"shop/total.py": TOTAL, "tests/unit/test_total.py": A_TEST})
+    assert found.words == {"T001": "tested", "T002": "tested"}
+    assert [one.id for one in found.by_id["T001"].tests] == ["tests/unit/test_total.py::test_total"]
+
+
+def test_a_folder_whose_new_test_fails_contradicts_its_task(tmp_path: Path) -> None:
+    files = project(TASKS.replace("tests/test_total.py", "tests/unit/"))
+    bad = A_TEST.replace("== 3", "== 4")
+    world = VerifiedWorld(tmp_path, files)
+    world.rounds_left = False
+    found = world.judged({"shop/total.py": TOTAL, "tests/unit/test_total.py": bad})
+    assert found.words["T001"] == "contradicted"
+
+
 def test_without_a_recipe_the_detected_command_is_run_and_said(tmp_path: Path) -> None:
     found = VerifiedWorld(tmp_path, project(recipe=None)).judged(GOOD)
     assert found.words == {"T001": "tested", "T002": "tested"}
@@ -284,6 +302,22 @@ def test_the_next_run_finds_what_was_run_on_the_same_tree(world: VerifiedWorld) 
         not list((world.folder / "artifacts").rglob("*verification*/1-before-1.log"))
         or len(list((world.folder / "host-one" / "jobs" / str(other.run_id)).glob("verify-*before*"))) == 0
     )
+
+
+def test_what_is_known_of_an_earlier_run_has_its_output_in_this_run(world: VerifiedWorld) -> None:
+    world.judged(GOOD)
+    other = VerifiedWorld(world.folder, number=2)
+    found = other.judged(GOOD)
+    assert not list((world.folder / "host-one" / "jobs" / str(other.run_id)).glob("verify-*after*"))
+    (command,) = found.tests.commands
+    assert command.log == "verification/1-after-1.log"
+    assert b"2 passed" in other.artifacts.read(command.log)
+
+
+@pytest.mark.full
+def test_large_data_of_tests_keeps_nothing_from_being_tested(world: VerifiedWorld) -> None:
+    found = world.judged({**GOOD, "tests/data/large.txt": "0123456789\n" * 60_000})
+    assert found.words == {"T001": "tested", "T002": "tested"}
 
 
 def test_a_cancelled_run_leaves_no_tests_at_work(world: VerifiedWorld) -> None:
