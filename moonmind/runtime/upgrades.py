@@ -57,6 +57,11 @@ CHANGES: tuple[Change, ...] = (
         "Findings in apply/output.json and in errors have the severities refuse, ask, draft and warn; before, refused and warning.",
     ),
     Change(
+        "probes",
+        "Tests of JavaScript are told apart by file with every node, and tests that failed before a change and pass now count for it: "
+        "more tasks are tested.",
+    ),
+    Change(
         "environments",
         "Before an agent starts behind a wall, what the repository's tests need is set up (by .moonmind.yml, or what the build "
         "files show) in a sandbox that reaches package registries only; MOONMIND_ENVIRONMENTS=off sets up nothing, as before.",

@@ -80,6 +80,18 @@ def test_each_task_of_a_phase_gets_what_it_has_earned(
 
 
 @pytest.mark.full
+@pytest.mark.timeout(300)
+def test_reports_that_the_recipe_names_are_read(tmp_path: Path, packages: Path) -> None:
+    phase = next(one for one in PHASES if one.name.startswith("vitest"))
+    run = "npx vitest run --reporter=junit --outputFile=reports/vitest.xml"
+    recipe = f"environment: {{}}\nverify:\n  - run: {run}\n    reports: ['reports/*.xml']\n"
+    (tmp_path / "node_modules").symlink_to(packages)
+    found = judged(VerifiedWorld(tmp_path, {**phase.before, ".moonmind.yml": recipe}), phase)
+    assert found.words == phase.expected
+    assert found.tests.commands[0].passed == 6
+
+
+@pytest.mark.full
 @pytest.mark.timeout(600)
 def test_the_phases_of_the_sample_get_what_they_have_earned(tmp_path: Path) -> None:
     for number, words in SAMPLE.items():
