@@ -177,7 +177,8 @@ class Vcs(Protocol):
         """Write the folder as it is now to a commit on the starting commit, pin it as the run's `wip`, return it.
 
         Files that `named` names are taken even where an ignore rule hides them. What tools made, and what no commit can
-        hold, is left out and said. Deterministic: the same folder gives the same commit.
+        hold, is left out and said. Line ends of changed files become what `.gitattributes` ask for, as when git takes
+        them; no other filter runs. Deterministic: the same folder gives the same commit.
         """
         ...
 
@@ -204,6 +205,12 @@ class Vcs(Protocol):
 
     def changes(self, repository: str, before: str, after: str) -> tuple[Change, ...]:
         """List what differs between two commits, in path order."""
+        ...
+
+    def attributes(
+        self, repository: str, commit: str, paths: Sequence[str], names: Sequence[str]
+    ) -> Mapping[str, Mapping[str, str]]:
+        """Return what a commit's own `.gitattributes` say of paths: the named attributes that are set, by path."""
         ...
 
     def patch(self, repository: str, before: str, after: str) -> bytes:

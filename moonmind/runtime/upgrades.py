@@ -53,6 +53,10 @@ CHANGES: tuple[Change, ...] = (
         "(moonmind answer RUN --approve); before, they were published and named.",
     ),
     Change(
+        "line-ends",
+        "Line ends of changed files become what .gitattributes ask for, as when git takes them; before, bytes were taken as they were.",
+    ),
+    Change(
         "policy-words",
         "Findings in apply/output.json and in errors have the severities refuse, ask, draft and warn; before, refused and warning.",
     ),

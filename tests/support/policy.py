@@ -19,6 +19,7 @@ def found(
     there: Iterable[str] = (),
     asked: Iterable[Named] = (),
     files: Mapping[str, tuple[str | None, str | None]] | None = None,
+    attributes: Mapping[str, Mapping[str, str]] | None = None,
     settings: PolicySettings = DEFAULTS,
 ) -> tuple[Finding, ...]:
     """Judge changes of a repository that holds the files `there`, too; `files` are contents before and after."""
@@ -30,4 +31,6 @@ def found(
         text = contents.get(path, (None, None))[after]
         return None if text is None else text.encode()
 
-    return judge(PatchFacts(changes, tree, TASKS, FEATURE, AskedPaths(asked, tree=whole), read), settings)
+    return judge(
+        PatchFacts(changes, tree, TASKS, FEATURE, AskedPaths(asked, tree=whole), attributes or {}, read), settings
+    )

@@ -7,6 +7,7 @@ from pathlib import Path
 from uuid import UUID
 
 from moonmind.adapters.git import Git
+from moonmind.adapters.vcs.attributes import Attributes
 from moonmind.adapters.vcs.commits import Commits, wip_message
 from moonmind.adapters.vcs.generated import Generated
 from moonmind.adapters.vcs.notes import Notes, shown
@@ -35,12 +36,12 @@ class Taker:
     """Takes a folder back with the service's git directory; objects go straight to the mirror, where `wip` is pinned.
 
     What the repository's ignore rules leave out is left out, as a developer's `git add --all` would, except files that a
-    task names. What tools made, and what no commit can hold, is left out and noted; the rest is taken. No filter, hook
-    or configuration of the agent's is looked at, and no command ever runs inside a repository that the agent made.
+    task names. What tools made, and what no commit can hold, is left out and noted; the rest is taken, with the line ends
+    that `.gitattributes` ask for. No filter, hook or configuration of the agent's is looked at, and no command ever runs inside a repository that the agent made.
     """
 
-    def __init__(self, git: Git, objects: Objects, commits: Commits) -> None:
-        self._git, self._objects, self._commits = git, objects, commits
+    def __init__(self, git: Git, objects: Objects, commits: Commits, attributes: Attributes) -> None:
+        self._git, self._objects, self._commits, self._attributes = git, objects, commits, attributes
 
     def take(
         self, mirror: Path, run_id: UUID, workspace: Workspace, record: Record, named: Iterable[str] = ()
@@ -58,6 +59,7 @@ class Taker:
         where = {"GIT_INDEX_FILE": str(index), "GIT_OBJECT_DIRECTORY": str(mirror / "objects")}
         self._update(("--index-info",), [b"0 %b\t%b" % (_NOTHING, name) for name in gone], workspace, where)
         self._update(("--add", "--replace", "--stdin"), taken, workspace, where)
+        self._attributes.convert(mirror, workspace.path, record.starting_commit, where)
         kept = [f"{GITLINK} {commit}\t".encode() + path for path, commit in choice.kept_gitlinks()]
         self._update(("--index-info",), kept, workspace, where)
         tree = self._git.run("write-tree", git_dir=workspace.git_dir, environment=where).text.strip()

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from moonmind.adapters.git import Git, GitOptions
 from moonmind.adapters.vcs.archive import write_archive
+from moonmind.adapters.vcs.attributes import Attributes
 from moonmind.adapters.vcs.capture import Taker
 from moonmind.adapters.vcs.commits import Commits, wip_message
 from moonmind.adapters.vcs.ignored_files import changed_files, hidden_files
@@ -40,7 +41,8 @@ class GitVcs:
         self._commits = Commits(self._git, self._objects, state / "scratch")
         self._outlook = Outlook(self._git, self._objects, state / "scratch")
         self._workspaces = Workspaces(self._git, state / "workspaces", self._mirrors, self._objects, self._commits)
-        self._taker = Taker(self._git, self._objects, self._commits)
+        self._attributes = Attributes(self._git, self._objects, state / "scratch")
+        self._taker = Taker(self._git, self._objects, self._commits, self._attributes)
         self._publisher = Publisher(self._git, self._mirrors, self._objects)
 
     def check(self) -> tuple[Check, ...]:
@@ -151,6 +153,12 @@ class GitVcs:
     def changes(self, repository: str, before: str, after: str) -> tuple[Change, ...]:
         """List what differs between two commits, in path order."""
         return self._objects.changes(self._mirrors.existing(repository), before, after)
+
+    def attributes(
+        self, repository: str, commit: str, paths: Sequence[str], names: Sequence[str]
+    ) -> Mapping[str, Mapping[str, str]]:
+        """Return what a commit's own `.gitattributes` say of paths: the named attributes that are set, by path."""
+        return self._attributes.of(self._mirrors.existing(repository), commit, paths, names)
 
     def patch(self, repository: str, before: str, after: str) -> bytes:
         """Render the difference as a patch, binary files included."""

@@ -12,6 +12,7 @@ from moonmind.proof.policy.generated_folders import generated
 from moonmind.proof.policy.policy_rules import PolicySettings, severity
 from moonmind.proof.policy.portable_names import collisions, name_problem
 from moonmind.proof.policy.protected_files import IGNORE_FILES, ignore_rules, protecting_rule, spec_words, words_of
+from moonmind.proof.policy.stored_files import LARGEST_POINTER, lfs_problem, line_end_problem, pointer
 from moonmind.proof.policy.unsafe_paths import find_unsafe
 from moonmind.runs.findings import Finding
 
@@ -21,8 +22,7 @@ MANY_FILES = 300
 """Pages of a review show no more files at once."""
 MANY_LINES = 20_000
 MOST_READ = 500
-"""Manifests and ignore files that are looked into."""
-_CODE = frozenset({"A", "M", "T"})
+"""Manifests and ignore files that are looked into, and as many others."""
 
 Read = Callable[[bool, str], bytes | None]
 """Returns a file as it is after the change, or was before; None where there is none, or it is too large to look into."""
@@ -43,6 +43,8 @@ class PatchFacts:
     feature: str = ""
     """The feature's folder."""
     asked: AskedPaths = field(default_factory=AskedPaths)
+    attributes: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """What the repository's `.gitattributes` say of changed files after the change: `filter`, by path."""
     read: Read = _nothing
 
     @property
@@ -59,8 +61,8 @@ class PatchFacts:
 def judge(facts: PatchFacts, settings: PolicySettings = PolicySettings()) -> tuple[Finding, ...]:  # noqa: B008 - frozen
     """Hold a change against the policy. Raises RecipeUnreadable where the repository's own patterns take too long."""
     patterns = PathPatterns(settings.protected) if settings.protected else None
-    looked_into = _Budget()
-    found = [one for change in facts.changes for one in _of_change(change, facts, settings, patterns, looked_into)]
+    looked_into = _Budget(), _Budget()
+    found = [one for change in facts.changes for one in _of_change(change, facts, settings, patterns, *looked_into)]
     return (*found, *_of_whole(facts, settings))
 
 
@@ -81,7 +83,8 @@ def _of_change(
     facts: PatchFacts,
     settings: PolicySettings,
     patterns: PathPatterns | None,
-    budget: _Budget,
+    manifests: _Budget,
+    others: _Budget,
 ) -> Iterator[Finding]:
     unsafe = tuple(find_unsafe(change, facts.tasks_path))
     for rule, words in unsafe:
@@ -91,6 +94,21 @@ def _of_change(
     size = facts.sizes.get(change.path, 0)
     if change.status != "D" and size > FILE_LIMIT:
         yield _finding(change.path, "size", f"it has {size} bytes; {FILE_LIMIT} are allowed", settings)
+    yield from _by_name(change, facts, settings, patterns)
+    task = facts.asked.task_for(change.path)
+    for rule, words in _by_content(change, facts, manifests):
+        yield _finding(change.path, rule, words, settings, task)
+    for rule, words in _as_stored(change, facts, others):
+        yield _finding(change.path, rule, words, settings)
+    if change.status == "A" and not unsafe and (problem := name_problem(change.path)):
+        yield _finding(change.path, "name", problem, settings, task)
+    if change.status != "D" and change.new_mode == "100755" and change.old_mode != "100755":
+        yield _finding(change.path, "executable", "it becomes executable", settings)
+
+
+def _by_name(
+    change: ChangedPath, facts: PatchFacts, settings: PolicySettings, patterns: PathPatterns | None
+) -> Iterator[Finding]:
     if (protecting := _protecting(change)) is not None:
         task = facts.asked.task_for(change.path, meant=lambda path: protecting_rule(path) is not None)
         yield _finding(change.path, protecting, words_of(protecting), settings, task)
@@ -99,12 +117,6 @@ def _of_change(
         yield _finding(change.path, "spec", spec, settings, task)
     if patterns is not None and patterns.match(change.path):
         yield _finding(change.path, "protected", "the repository protects it (`policy.protected`)", settings, task)
-    for rule, words in _by_content(change, facts, budget):
-        yield _finding(change.path, rule, words, settings, task)
-    if change.status == "A" and not unsafe and (problem := name_problem(change.path)):
-        yield _finding(change.path, "name", problem, settings, task)
-    if change.status != "D" and change.new_mode == "100755" and change.old_mode != "100755":
-        yield _finding(change.path, "executable", "it becomes executable", settings)
 
 
 def _protecting(change: ChangedPath) -> str | None:
@@ -119,11 +131,39 @@ def _protecting(change: ChangedPath) -> str | None:
 def _by_content(change: ChangedPath, facts: PatchFacts, budget: _Budget) -> Iterator[tuple[str, str]]:
     name = change.path.rpartition("/")[2]
     if name in package_scripts.MANIFESTS:
-        if change.new_mode in REGULAR and change.status in _CODE and budget.take():
-            yield from package_scripts.changed_scripts(name, *_contents(change, facts))
-    elif IGNORE_FILES.fullmatch(change.path) and budget.take():
+        if change.new_mode not in REGULAR or change.status == "D":
+            return
+        if not budget.take():
+            yield "install_scripts", f"it was not looked into: more than {MOST_READ} such files change"
+            return
+        yield from package_scripts.changed_scripts(name, *_contents(change, facts))
+    elif IGNORE_FILES.fullmatch(change.path):
+        if not budget.take():
+            yield "unignored", f"it was not looked into: more than {MOST_READ} such files change"
+            return
         before, after = (_text(data) for data in _contents(change, facts))
         yield from ignore_rules(change.path, before, after)
+
+
+def _as_stored(change: ChangedPath, facts: PatchFacts, budget: _Budget) -> Iterator[tuple[str, str]]:
+    """Yield what is wrong with how a changed file stands in the repository: as Git LFS wants it, and with the same line ends."""
+    size = facts.sizes.get(change.path, 0)
+    attributes = facts.attributes.get(change.path, {})
+    by_lfs = attributes.get("filter") == "lfs"
+    may_be_pointer = size <= LARGEST_POINTER
+    whole = change.status == "M" and change.added > 0 and change.added == change.deleted
+    if change.status == "D" or change.new_mode not in REGULAR or not (by_lfs or may_be_pointer or whole):
+        return
+    if not budget.take():
+        return
+    after = facts.read(True, change.path)
+    if not (by_lfs or whole or pointer(after)):
+        return
+    before = facts.read(False, change.path) if change.old_mode in REGULAR else None
+    if problem := lfs_problem(attributes, before, after, size):
+        yield "lfs", problem
+    elif whole and (problem := line_end_problem(before, after)):
+        yield "line_endings", problem
 
 
 def _contents(change: ChangedPath, facts: PatchFacts) -> tuple[bytes | None, bytes | None]:

@@ -89,9 +89,11 @@ def _take_work(context: StageContext, plan: Plan) -> Outcome:
     patch = read_patch(context, repository, plan.starting_commit, wip)
     read = _reader(context, plan, wip)
     if patch.leaks:  # refused whatever is asked for
-        _refuse_leaks(context, plan, submitted, patch, policy_step.findings(plan, patch, PolicySettings(), read))
+        _refuse_leaks(
+            context, plan, submitted, patch, policy_step.findings(context, plan, patch, PolicySettings(), read)
+        )
     patch_path, digest = _stored(context, submitted, patch)
-    findings = policy_step.findings(plan, patch, policy_step.settings_of(context, plan, patch_path), read)
+    findings = policy_step.findings(context, plan, patch, policy_step.settings_of(context, plan, patch_path), read)
     kept = context.resumes(ApplyCheckpoint)
     excused = {one["fingerprint"]: one["why"] for one in kept.accepted}
     suspected, unread = secret_findings.suspects(context, plan, patch) if patch.content is not None else ((), ())

@@ -1,6 +1,6 @@
 """Holds a change against the policy: what is asked by the operator and by the base branch, and what that makes of the run."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from moonmind.engine.environment_orders import recipe_at
 from moonmind.engine.stage_context import StageContext
@@ -42,17 +42,37 @@ def settings_of(context: StageContext, plan: Plan, kept: str | None) -> PolicySe
 
 
 def findings(
-    plan: Plan, patch: Patch, settings: PolicySettings, read: Callable[[bool, str], bytes | None]
+    context: StageContext,
+    plan: Plan,
+    patch: Patch,
+    settings: PolicySettings,
+    read: Callable[[bool, str], bytes | None],
 ) -> tuple[Finding, ...]:
-    """Return what the policy finds in a change. Raises RecipeUnreadable."""
+    """Return what the policy finds in a change. Raises RecipeUnreadable, VcsError."""
     tree = frozenset(patch.sizes) | {change.path for change in patch.changes}
     named = [Named(task.id, path, path in task.removals) for task in plan.tasks for path in task.targets]
     asked = AskedPaths(named, root=plan.feature.root, tree=tree)
-    facts = PatchFacts(patch.changes, patch.sizes, plan.feature.tasks_path, plan.feature.path, asked, read)
+    facts = PatchFacts(
+        patch.changes,
+        patch.sizes,
+        plan.feature.tasks_path,
+        plan.feature.path,
+        asked,
+        _attributes(context, patch),
+        read,
+    )
     found = list(judge(facts, settings))
     if patch.content is None:
         found.append(_too_large(patch))
     return tuple(Finding(storable(one.path), one.rule, one.severity, storable(one.words), one.task) for one in found)
+
+
+def _attributes(context: StageContext, patch: Patch) -> Mapping[str, Mapping[str, str]]:
+    """Return what `.gitattributes` say of the changed files; nothing where there are none."""
+    if not any(path.rpartition("/")[2] == ".gitattributes" for path in patch.sizes):
+        return {}
+    paths = [change.path for change in patch.changes if change.status != "D"]
+    return context.vcs.attributes(patch.repository, patch.after, paths, ("filter",))
 
 
 def _too_large(patch: Patch) -> Finding:

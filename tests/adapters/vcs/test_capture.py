@@ -36,17 +36,73 @@ def content(scene: Scene, path: str) -> bytes | None:
     return scene.vcs.read(NAME, scene.vcs.wip(NAME, RUN) or "", path)
 
 
-@pytest.mark.parametrize(
-    "attribute", ["text eol=crlf", "ident", "working-tree-encoding=UTF-16LE", "filter=lfs", "crlf"]
-)
-def test_bytes_are_taken_as_they_are_whatever_the_attributes_say(
-    scene: Scene, workspace: Workspace, attribute: str
-) -> None:
+@pytest.mark.parametrize("attribute", ["ident", "working-tree-encoding=UTF-16LE", "filter=lfs", "-text", "binary"])
+def test_bytes_are_taken_as_they_are_and_no_filter_runs(scene: Scene, workspace: Workspace, attribute: str) -> None:
     raw = b"one\r\ntwo\n$Id: 1$\r\n\xff\xfe"
     (workspace.path / ".gitattributes").write_text(f"* {attribute}\n")
     (workspace.path / "raw.txt").write_bytes(raw)
     changes(scene, workspace)
     assert content(scene, "raw.txt") == raw
+
+
+@pytest.mark.parametrize(
+    ("attributes", "name", "before", "written", "taken"),
+    [
+        ("* text=auto", "a.txt", None, b"one\r\ntwo\r\n", b"one\ntwo\n"),
+        ("* text", "a.txt", None, b"one\r\ntwo\n", b"one\ntwo\n"),
+        ("*.bat text eol=crlf", "a.bat", None, b"one\r\n", b"one\n"),
+        ("*.sh eol=lf", "a.sh", None, b"one\r\n", b"one\n"),
+        ("* crlf", "a.txt", None, b"one\r\n", b"one\n"),
+        ("* text=auto\n*.txt -text", "a.txt", None, b"one\r\n", b"one\r\n"),
+        ("* text=auto", "a.bin", None, b"one\r\n\0two\r\n", b"one\r\n\0two\r\n"),
+        ("*.md text", "a.txt", None, b"one\r\n", b"one\r\n"),
+        # Line ends that a file had already stay under `auto`, as git leaves them, and not where `text` is set.
+        ("* text=auto", "a.txt", b"one\r\n", b"one\r\ntwo\r\n", b"one\r\ntwo\r\n"),
+        ("* text", "a.txt", b"one\r\n", b"one\r\ntwo\r\n", b"one\ntwo\n"),
+        ("* text=auto", "a.txt", b"one\n", b"one\r\ntwo\r\n", b"one\ntwo\n"),
+    ],
+)
+def test_line_ends_are_taken_as_git_takes_them(
+    scene: Scene, attributes: str, name: str, before: bytes | None, written: bytes, taken: bytes
+) -> None:
+    files: dict[str, bytes | str] = {".gitattributes": f"{attributes}\n", "old.txt": b"untouched\r\n"}
+    start = commit_to(scene.bare, "main", files | ({} if before is None else {name: before}), "Attributes")
+    scene.vcs.fetch(scene.repository)
+    workspace = scene.vcs.open_workspace(NAME, RUN, start)
+    (workspace.path / name).write_bytes(written)
+    wip = scene.vcs.capture(NAME, RUN, workspace).commit
+    assert scene.vcs.read(NAME, wip, name) == taken
+    assert [change.path for change in scene.vcs.changes(NAME, start, wip)] == [name], "what is untouched stays as it is"
+    assert scene.vcs.capture(NAME, RUN, workspace).commit == wip
+
+
+def test_line_ends_of_many_files_with_long_names_are_taken(scene: Scene, workspace: Workspace) -> None:
+    (workspace.path / ".gitattributes").write_text("* text=auto\n")
+    names = [f"{'x' * 200}-{number}.txt" for number in range(1200)]
+    for name in names:
+        (workspace.path / name).write_bytes(b"one\r\n")
+    wip = scene.vcs.capture(NAME, RUN, workspace).commit
+    files = {file.path: file.size for file in scene.vcs.listing(NAME, wip)}
+    assert {files[name] for name in names} == {len(b"one\n")}
+
+
+def test_attributes_that_the_change_brings_count_and_their_programs_do_not_run(
+    scene: Scene, workspace: Workspace
+) -> None:
+    (workspace.path / ".gitattributes").write_text("*.txt text filter=evil\n*.bin filter=lfs -text\n[attr]x text\n")
+    (workspace.path / "sub").mkdir()
+    (workspace.path / "sub/.gitattributes").write_text("*.txt -text\n")
+    for name in ("a.txt", "sub/a.txt", "b.bin"):
+        (workspace.path / name).write_bytes(b"one\r\n")
+    wip = scene.vcs.capture(NAME, RUN, workspace).commit
+    assert [content(scene, name) for name in ("a.txt", "sub/a.txt", "b.bin")] == [b"one\n", b"one\r\n", b"one\r\n"]
+    paths = ["a.txt", "sub/a.txt", "b.bin", "README.md", "odd\nname"]
+    assert scene.vcs.attributes(NAME, wip, paths, ("filter", "text")) == {
+        "a.txt": {"filter": "evil", "text": "set"},
+        "sub/a.txt": {"filter": "evil", "text": "unset"},
+        "b.bin": {"filter": "lfs", "text": "unset"},
+    }
+    assert scene.vcs.attributes(NAME, scene.start, paths, ("filter",)) == {}
 
 
 def test_attributes_of_the_repository_change_no_byte_on_the_way_out(scene: Scene) -> None:

@@ -85,3 +85,23 @@ def test_a_branch_elsewhere_is_not_looked_for_here(
     succeed(database, id=ID, branch="moonmind/042-x")
     assert moonmind("show", "1111") == 0
     assert "git --git-dir" not in capsys.readouterr().out
+
+
+def test_what_the_policy_found_is_shown_gravest_first_with_who_approved(
+    moonmind: Command, database: Database, capsys: Capture
+) -> None:
+    found = [
+        {"path": "a.sh", "rule": "executable", "severity": "warn", "words": "it becomes executable"},
+        *(
+            {"path": f".vscode/{n}", "rule": "editor", "severity": "draft", "words": "it\x1b[2J runs"}
+            for n in range(12)
+        ),
+        {"path": "ci.yml", "rule": "ci", "severity": "ask", "words": "it runs in CI"},
+        7,
+    ]
+    judged(database, {"verdicts": [], "policy": found, "approval": {"by": "ana", "why": "tests\nonly"}})
+    assert moonmind("show", "1111") == 0
+    out = capsys.readouterr().out
+    assert "ask: ci.yml: it runs in CI\ndraft: .vscode/0: it runs\n" in out
+    assert "draft: and 2 more such findings\napproved by ana: tests only\n" in out
+    assert "executable" not in out

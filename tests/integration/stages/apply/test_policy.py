@@ -12,6 +12,7 @@ from moonmind.runs.findings import Severity
 from moonmind.runs.machine import Ask, Done, Failed, Redo
 from moonmind.sample import source
 from tests.support.git_repos import commit_to
+from tests.support.stage_parts import REPOSITORY
 from tests.support.stage_world import TASKS, World
 
 CI = ".github/workflows/ci.yml"
@@ -236,3 +237,14 @@ def test_a_retry_is_judged_by_the_rules_that_the_base_has_by_then(tmp_path: Path
         commit_to(world.bare, "main", {".moonmind.yml": b"policy: {protected_is: draft}\n"}, "Let these be drafts")
         found = applied(world)
         assert found["draft"].startswith(EDITOR)
+
+
+def test_line_ends_and_git_lfs_are_as_the_repository_asks(tmp_path: Path) -> None:
+    attributes = b"* text=auto\n*.psd filter=lfs diff=lfs merge=lfs -text\n"
+    world = World(tmp_path, files={**source.files(), ".gitattributes": attributes})
+    for _ in begun(world):
+        work(world, {"refresh_docs/a.py": "A = 1\r\n", "img/a.psd": "8BPS"})
+        found = applied(world)
+        assert world.vcs.read(REPOSITORY, found["commit"], "refresh_docs/a.py") == b"A = 1\n"
+        assert [(one["path"], one["rule"]) for one in policy(world)] == [("img/a.psd", "lfs")]
+        assert found["draft"].startswith("img/a.psd: .gitattributes give it to Git LFS")

@@ -4,6 +4,9 @@ from typing import Any
 import pytest
 
 from moonmind.proof.policy.package_scripts import changed_scripts
+from moonmind.proof.policy.patch_policy import MOST_READ
+from tests.support.plans import a_change
+from tests.support.policy import found
 
 
 def of_package(before: dict[str, Any] | None, after: dict[str, Any] | None, name: str = "package.json") -> list[str]:
@@ -62,3 +65,10 @@ def test_a_build_backend_of_the_repositorys_own_is_found(before: str, after: str
 def test_whatever_a_manifest_holds_raises_nothing(name: str, data: bytes | None) -> None:
     list(changed_scripts(name, data, data))
     list(changed_scripts(name, None, data))
+
+
+def test_more_manifests_than_are_looked_into_are_no_way_past_the_rule() -> None:
+    changes = [a_change(f"a{number:04}/package.json") for number in range(MOST_READ)] + [a_change("z/package.json")]
+    (one,) = (one for one in found(*changes) if one.rule == "install_scripts")
+    assert one.path == "z/package.json"
+    assert "not looked into" in one.words
