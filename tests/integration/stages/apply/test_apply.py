@@ -323,12 +323,11 @@ def test_a_known_secret_stops_the_run_and_is_stored_nowhere(world: World, edit: 
 
 def test_what_runs_by_itself_is_pointed_out_to_the_reviewer(world: World) -> None:
     def edit(folder: Path) -> None:
-        (folder / ".github/workflows").mkdir(parents=True)
-        (folder / ".github/workflows/ci.yml").write_text("on: push\n")
+        (folder / ".husky").mkdir()
+        (folder / ".husky/pre-commit").write_text("make\n")
 
     with_work(world, edit)
-    outputs = applied(world)
-    assert any(".github/workflows/ci.yml" in warning for warning in outputs["warnings"])
+    assert applied(world)["warnings"][0].startswith(".husky/pre-commit: it changes what runs on developers' machines")
 
 
 def test_nothing_reaches_the_forge_before_publish(world: World) -> None:
