@@ -236,7 +236,7 @@ def _is_missing(run: CommandRun) -> bool:
 def _ended(run: CommandRun) -> str:
     match run.end:
         case RunEnd.TIMED_OUT:
-            return f"it took longer than its limit ({run.seconds:.0f} s)"
+            return f"it took longer than its limit, and was ended after {run.seconds:.0f} s"
         case RunEnd.SERVICE:
             return "what it needs running did not start"
         case RunEnd.SANDBOX:

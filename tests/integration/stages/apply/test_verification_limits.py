@@ -19,7 +19,7 @@ LIMITS = [
     pytest.param(PRINTS, "the test command wrote more output than the limit allows", id="prints"),
     pytest.param(FORKS, "more than 40 at a time (MOONMIND_SANDBOX_PROCESSES)", id="forks", marks=pytest.mark.full),
     pytest.param(WRITES, "what it wrote takes more than 64 MiB", id="writes", marks=pytest.mark.full),
-    pytest.param(HANGS, "it took longer than its limit (8 s)", id="hangs", marks=pytest.mark.full),
+    pytest.param(HANGS, "it took longer than its limit, and was ended after ", id="hangs", marks=pytest.mark.full),
 ]
 
 
