@@ -17,6 +17,12 @@ class Asserted:
     """Each assertion of its own: what it says, shortened, and how many it counts for."""
     calls: list[tuple[str, int]] = field(default_factory=list)
     """The functions of its file that it names, by their keys, and how many times each counts."""
+    forms: list[tuple[str, int]] = field(default_factory=list)
+    """Of scripts: the values that it asserts something of, and how exactly."""
+    decides: bool = False
+    """One of its own assertions asks for more than that something is there."""
+    foreign: set[str] = field(default_factory=set)
+    """What it calls, by name, that its file does not hold; `self.` before what its class must have from elsewhere."""
 
 
 def with_helpers(functions: Mapping[str, Asserted], *, generous: bool) -> dict[str, int]:

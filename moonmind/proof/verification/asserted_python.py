@@ -187,6 +187,8 @@ class _Reading:
                 self._found(one, self._weight_of_call(one) * times)
             if called := self._called(one):
                 self._made.calls.append((called, times))
+            elif isinstance(one, ast.Call) and times and not _is_known(one):
+                self._made.foreign.add(_foreign(one.func))
 
     def _called(self, node: ast.AST) -> str:
         """Return the key of the function of this file that a name stands for; empty for others."""
@@ -262,6 +264,46 @@ class _Reading:
     def _found(self, node: ast.AST, times: int) -> None:
         if times:
             self._made.found.append((_meaning(node), min(times, MANY * MANY)))
+            if isinstance(node, ast.Assert | ast.Raise) or (isinstance(node, ast.Call) and _is_known(node)):
+                self._made.decides = self._made.decides or not _asks_existence(node)
+
+
+def _is_known(call: ast.Call) -> bool:
+    """Return True for an assertion of pytest or unittest: what others do is not known by their names."""
+    name = _name(call.func)
+    return name in _OF_PYTEST or _COMPARES.fullmatch(name) is not None
+
+
+def _foreign(func: ast.expr) -> str:
+    match func:
+        case ast.Attribute(value=ast.Name(id="self" | "cls"), attr=name):
+            return f"self.{name}"
+    return _name(func)
+
+
+def _asks_existence(node: ast.AST) -> bool:
+    """Return True for an assertion that only wants something to be there: `assert found is not None`."""
+    match node:
+        case ast.Assert(test=test):
+            return _is_existence(test)
+        case ast.Call(args=[one, *_]) if _name(node.func) in {"assertTrue", "assert_"}:
+            return _is_existence(one)
+        case ast.Call():
+            return _name(node.func) in {"assertIsNotNone", "assert_is_not_none"}
+    return False
+
+
+def _is_existence(test: ast.expr) -> bool:
+    match test:
+        case ast.Compare(ops=[ast.IsNot() | ast.NotEq()], comparators=[ast.Constant(value=None)]):
+            return True
+        case ast.Call(func=ast.Name(id="callable" | "hasattr")):
+            return True
+        case ast.BoolOp(op=ast.And(), values=values):
+            return all(_is_existence(one) or _truth(one) is True for one in values)
+        case ast.BoolOp(op=ast.Or(), values=values):
+            return any(_is_existence(one) for one in values)
+    return False
 
 
 def _meaning(node: ast.AST) -> str:

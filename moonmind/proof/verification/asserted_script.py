@@ -41,8 +41,25 @@ _CONSTANTS = frozenset({"number", "string", "true", "false", "null", "undefined"
 _DISPLAYS = frozenset({"array", "object"})
 _FALSE = frozenset({"false", "0", "null", "undefined", "''", '""'})
 _ENDS = frozenset({"this.skip", "t.skip", "ctx.skip", "context.skip", "process.exit"})
+_EXISTS = re.compile(
+    rb"\.\s*(?:toBeDefined|not\s*\.\s*(?:toBeUndefined|toBeNull)|toExist)\s*\(\s*\)\s*;?$"
+    rb"|\.\s*not(?:Strict|Deep)?Equal\s*\(.*,\s*(?:undefined|null|void 0)\s*,?\s*\)\s*;?$"
+)
+"""What only wants something to be there."""
 _LONGEST = 2_000
 _LONGEST_CHAIN = 30
+_STRENGTHS = {
+    **dict.fromkeys(
+        ("toBe", "toEqual", "toStrictEqual", "equal", "strictEqual", "deepEqual", "deepStrictEqual", "is", "same", "eql", "equals"), 3
+    ),
+    **dict.fromkeys(
+        ("toBeCloseTo", "toContain", "toContainEqual", "toMatch", "toMatchObject", "toHaveLength", "toHaveProperty", "toBeNull",
+         "toBeUndefined", "toBeFalsy", "toBeGreaterThan", "toBeLessThan", "toBeGreaterThanOrEqual", "toBeLessThanOrEqual", "match",
+         "like"), 2
+    ),
+    **dict.fromkeys(("toBeDefined", "toBeTruthy", "toBeInstanceOf", "ok", "truthy", "assert"), 1),
+}  # fmt: skip
+"""How exactly a value is asserted."""
 _LONGEST_TITLE = 500
 
 
@@ -61,6 +78,7 @@ def asserted_in_script(
     reading.read(root)
     helpers = reading.made.keys() - reading.tests
     for one in reading.made.values():
+        one.foreign |= {name.removeprefix("function ") for name, times in one.calls if times and name not in helpers}
         one.calls[:] = [(name, times) for name, times in one.calls if name in helpers]
     return reading.made, frozenset(reading.tests)
 
@@ -140,6 +158,8 @@ class _Reading:
         weight = self._assertion(names, calls)
         if weight is not None:
             self._found(owner, node, times * weight)
+            if weight and times:
+                self._of(owner).forms += self._form(names, calls)
             return rest
         if names[-1] == "forEach" and node.type == "call_expression":
             called = node.child_by_field_name("function")
@@ -218,6 +238,15 @@ class _Reading:
             return 0  # `expect(a)` alone, `expect.any(...)`, `expect.assertions(1)`
         values = [*given[0][:1], *(given[-1] if len(given) > 1 else [])]
         return 0 if self._is_trivial(values) else self._weight(names, given)
+
+    def _form(self, names: list[str], calls: list["Node"]) -> list[tuple[str, int]]:
+        """Return the value that something is asserted of, and how exactly."""
+        matcher = names[-1]
+        strength = 1 if "not" in names or matcher.startswith(("not", "doesNot")) else _STRENGTHS.get(matcher, 0)
+        given = calls[0].child_by_field_name("arguments")
+        if not strength or given is None or not given.named_children:
+            return []
+        return [(" ".join(self._text(given.named_children[0]).split()), strength)]
 
     def _weight(self, names: list[str], given: list[list["Node"]]) -> int:
         if self._generous and any(_SNAPSHOT.search(name) for name in names):
@@ -306,6 +335,7 @@ class _Reading:
         if times:
             words = b" ".join(self._content[node.start_byte : node.end_byte][:_LONGEST].split())
             self._of(owner).found.append((words.decode("utf-8", "replace"), min(times, MANY * MANY)))
+            self._of(owner).decides |= _EXISTS.search(words) is None
 
     def _text(self, node: "Node | None") -> str:
         if node is None:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from moonmind.proof.verification.asserted import Asserted, with_helpers
 from moonmind.proof.verification.asserted_python import asserted_in_python
 from moonmind.proof.verification.asserted_script import asserted_in_script
+from moonmind.proof.verification.looser_assertions import looser_in_python
+from moonmind.proof.verification.looser_expectations import looser_in_scripts
 from moonmind.proof.verification.script_syntax import ENDINGS
 
 _PYTHON = frozenset({".py", ".pyw"})
@@ -22,6 +24,7 @@ class WeakerTest:
     """`TestA::test_b` in Python, the titles in scripts: hostile text."""
     before: int
     after: int
+    """As many as before where they are looser ones."""
 
 
 def is_counted(path: str) -> bool:
@@ -40,8 +43,13 @@ def assertions(path: str, content: bytes, *, generous: bool = False) -> Mapping[
     return None if read is None else _counts(*read, generous=generous)
 
 
+def read_assertions(path: str, content: bytes) -> tuple[Mapping[str, Asserted], frozenset[str]] | None:
+    """Return what each function of a test file asserts, counted at the most, and which are tests; None where it cannot be read."""
+    return _read(path, content, True)
+
+
 def weaker_tests(path: str, before: bytes, after: bytes) -> tuple[WeakerTest, ...]:
-    """Return the tests that are in both files and for certain assert less in the second, in the file's order.
+    """Return the tests that are in both files and for certain assert less, or looser things, in the second, in the file's order.
 
     An assertion that moved to another test of the file is not missed. None are returned where one of the files cannot
     be read.
@@ -63,7 +71,21 @@ def weaker_tests(path: str, before: bytes, after: bytes) -> tuple[WeakerTest, ..
         moved -= missed
         if counts[test] + missed.total() < count:
             found.append(WeakerTest(test, count, counts[test]))
-    return tuple(found)
+    seen = {one.test for one in found}
+    return (
+        *found,
+        *(
+            WeakerTest(test, least[test], least[test])
+            for test in _looser(path, before, after)
+            if test in least.keys() - seen
+        ),
+    )
+
+
+def _looser(path: str, before: bytes, after: bytes) -> tuple[str, ...]:
+    if _ending(path) in _PYTHON:
+        return looser_in_python(before, after)
+    return looser_in_scripts(before, after, _ending(path))
 
 
 def _read(path: str, content: bytes, generous: bool) -> tuple[Mapping[str, Asserted], frozenset[str]] | None:

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 from moonmind.proof.verification.assertion_counts import is_counted, weaker_tests
+from moonmind.proof.verification.meddling import harmless_lines, meddling_in
 from moonmind.proof.verification.tampering_finding import Tampering, TamperingFinding
 from moonmind.speckit.evidence import is_test
 from moonmind.speckit.wording import Asked, asked_in
@@ -39,25 +40,17 @@ _RUNNER = frozenset(
 """Python modules that a test run is made of."""
 _IMPORT_ROOTS = frozenset({"", "src", "lib", "test", "tests", "python"})
 _PYTHON = (".py", ".pyw", ".pyi")
-_OUTCOMES = re.compile(
-    r"\bdef\s+(?:pytest_(?:runtest_\w+|collection\w*|collect_\w+|itemcollected|deselected|sessionfinish|sessionstart|report_\w+|pyfunc_call|"
-    r"cmdline_\w+|ignore_collect|exception_interact|terminal_summary|configure|unconfigure|load_initial_conftests)|load_tests)\b"
-    r"|\bos\s*\.\s*_exit\b|\bcollect_ignore(?:_glob)?\b|\b(?:os\s*\.\s*)?(?:kill|abort)\s*\(\s*os\s*\.\s*getpid"
-    r"|\b(?:TestCase|TestResult|TextTestResult|TestReport|Item|Function|CallInfo|ExitCode)\s*\.\s*\w+\s*=[^=]"
-    r"|\b(?:pytest|unittest|_pytest|builtins)(?:\s*\.\s*\w+)+\s*=[^=]|\bsetattr\s*\(\s*(?:pytest|unittest|_pytest|builtins)\b"
-    r"|\b(?:globalThis|global)\s*\.\s*(?:expect|it|test|describe|assert)\s*=[^=]|\bprocess\s*\.\s*(?:exit|exitCode|reallyExit)\b"
-    r"|\bassert\s*\.\s*\w+\s*=[^=>]|\bprocess\s*\.\s*on\s*\(\s*['\"]exit"
-)
+_COMPILED = (".pyc", ".pyd", ".so")
 _DESELECTS = re.compile(
     r"--(?:ignore|deselect|ignore-glob|exitfirst|maxfail|passWithNoTests|bail|testPathIgnorePatterns|testNamePattern|exclude|"
-    r"continue-on-collection-errors|noconftest|collect-only)\b"
-    r"|(?:addopts|pytest|jest|vitest)\b[^\n]*\s['\"]?-[kmp]\b|^\s*['\"]?-[kmp]\b"
-    r"|\b(?:passWithNoTests|testPathIgnorePatterns|testNamePattern|collect_ignore\w*|norecursedirs|python_files|python_functions|"
-    r"python_classes|runner|testRunner|testRegex|testMatch|globalSetup|resolver)\b|\b(?:bail|exclude|allowOnly|dangerouslyIgnoreUnhandledErrors)\s*[:=]"
+    r"continue-on-collection-errors|noconftest|collect-only|co|setup-only|setup-plan|last-failed|lf|stepwise|runxfail|override-ini)\b(?!-)"
+    r"|(?:addopts|pytest|jest|vitest)\b[^\n]*[\s=\[,'\"]-[kmpo]\b|^\s*['\"]?-[kmpo]\b|-pno:"
+    r"|\b(?:passWithNoTests|testPathIgnorePatterns|testNamePattern|collect_ignore\w*|norecursedirs|python_files|python_functions|usefixtures|"
+    r"python_classes|PYTHONOPTIMIZE|PYTEST_ADDOPTS|NODE_OPTIONS|node-options|script-shell|runner|testRunner|testRegex|testMatch|globalSetup|resolver)\b|\b(?:bail|exclude|allowOnly|dangerouslyIgnoreUnhandledErrors)\s*[:=]"
 )
 _CONFIGURATION = re.compile(
     r"(?:\.?pytest\.(?:ini|toml)|tox\.ini|setup\.cfg|pyproject\.toml|noxfile\.py|\.coveragerc"
-    r"|(?:jest|vitest|vite|karma|playwright)\.(?:config|workspace)\.\w+|\.mocharc(?:\.\w+)?)"
+    r"|\.npmrc|(?:jest|vitest|vite|karma|playwright)\.(?:config|workspace)\.\w+|\.mocharc(?:\.\w+)?)"
 )
 _SELECTS = re.compile(r"\b(?:testpaths|roots|include|rootDir)\b\s*[:=]")
 _JUNIT = re.compile(rb"<testsuites?[\s>/]")
@@ -123,9 +116,9 @@ def _in_file(path: str, before: bytes | None, after: bytes) -> Iterator[Tamperin
         yield from _lines(path, lines, _DESELECTS, Tampering.DESELECTS)
         if before is not None and (line := next((one for one in lines if _SELECTS.search(one)), None)):
             yield TamperingFinding(Tampering.DESELECTS, path, _quoted(line), confirms_nothing=False)
-    script = name.casefold().endswith((".js", ".cjs", ".mjs", ".ts", ".cts", ".mts", ".jsx", ".tsx"))
-    if name.casefold().endswith(_PYTHON) or (script and (is_test(path) or "setup" in name.casefold())):
-        yield from _lines(path, lines, _OUTCOMES, Tampering.OUTCOMES)
+    harmless = harmless_lines(path, after)
+    if line := meddling_in(path, (one for one in lines if one not in harmless)):
+        yield TamperingFinding(Tampering.OUTCOMES, path, _quoted(line), confirms_nothing=True)
 
 
 def _compared(change: FileChange) -> int:
@@ -146,6 +139,8 @@ def _weaker(change: FileChange, left: int, may_go: bool) -> Iterator[TamperingFi
     for one in weaker_tests(path, change.before, change.after):
         kind = Tampering.WEAKENED if one.after else Tampering.EMPTIED
         words = f"{one.before} assertions before, {one.after} now"
+        if one.after == one.before:
+            words = "it asserts something looser of the same value, or only on a condition"
         subject = f"{path}::{_quoted(one.test)}"
         yield TamperingFinding(kind, subject, words, confirms_nothing=not may_go)
 
@@ -166,13 +161,14 @@ def _shadowed(path: str) -> str:
 def _module(parts: list[str], names: Collection[str]) -> str:
     """Return which of the modules a path is, or is in the package of, where Python looks for modules."""
     name = parts[-1]
-    if not name.casefold().endswith(_PYTHON):
+    if not name.casefold().endswith((*_PYTHON, *_COMPILED)):
         return ""
     for place, part in enumerate(parts):
         if "/".join(parts[:place]) not in _IMPORT_ROOTS:
             return ""
         # `tests/unittest/test_a.py` is in a folder of tests, not in a package that is imported.
-        module = part.rpartition(".")[0] if place == len(parts) - 1 else "" if is_test(f"x/{name}") else part
+        own = part.partition(".")[0] if name.casefold().endswith(_COMPILED) else part.rpartition(".")[0]
+        module = own if place == len(parts) - 1 else "" if is_test(f"x/{name}") else part
         if module in names:
             return module
     return ""

@@ -1,12 +1,11 @@
 """What in a change makes its tests say less than they seem to: judged by what ran, and by what the change does to tests."""
 
-import re
 from collections.abc import Collection, Iterator
 
 from moonmind.ports.vcs import Change
+from moonmind.proof.verification.command_files import may_replace, replaced_in
 from moonmind.proof.verification.tampering import FileChange, find_tampering
 from moonmind.proof.verification.test_results import CommandRun, RunEnd, TestOutcome
-from moonmind.speckit.evidence import is_test
 from moonmind.stages.apply.test_trees import Read
 from moonmind.stages.apply.verification_plan import reporting
 from moonmind.stages.apply.verification_step import VerifiedChange
@@ -14,11 +13,6 @@ from moonmind.stages.kit.plan import Plan
 from moonmind.stages.kit.stage_results import TestFinding
 
 _MOST = 50
-_READ_BY = {
-    "Makefile": ("make",), "makefile": ("make",), "GNUmakefile": ("make",), "justfile": ("just",), "Justfile": ("just",),
-    "Taskfile.yml": ("task",), "Taskfile.yaml": ("task",), "tox.ini": ("tox",), "noxfile.py": ("nox",),
-}  # fmt: skip
-"""Files that say what these programs run."""
 """Findings that are listed."""
 _MOST_FILES = 2_000
 
@@ -26,19 +20,23 @@ _MOST_FILES = 2_000
 def find_in(plan: Plan, verified: VerifiedChange, changes: Collection[Change], read: Read) -> tuple[TestFinding, ...]:
     """Return what is found, what confirms nothing first."""
     gone = [test for one in verified.comparisons for test in one.gone]
-    skipped = [test for one in verified.comparisons for test in one.now_skipped]
     texts = [task.text for task in plan.tasks]
     found = [
         TestFinding(one.subject, f"{one.kind.value}: {one.words}", one.confirms_nothing)
-        for one in find_tampering(_files(changes, read), gone=gone, now_skipped=skipped, texts=texts)
+        for one in find_tampering(_files(changes, read), gone=gone, now_skipped=now_skipped(verified), texts=texts)
     ]
     found += _without_tests(verified)
-    found += _other_commands(verified, changes)
+    found += other_commands(verified, changes, read)
     found += _unknown_before(verified)
     if len(changes) > _MOST_FILES:
         words = f"more than {_MOST_FILES} files changed; not all of them were looked into"
         found.append(TestFinding("the change", words, confirms_nothing=True))
     return tuple(sorted(found, key=lambda one: not one.confirms_nothing))[:_MOST]
+
+
+def now_skipped(verified: VerifiedChange) -> list[str]:
+    """Return the tests that ran before and are skipped now."""
+    return [test for one in verified.comparisons for test in one.now_skipped]
 
 
 def _files(changes: Collection[Change], read: Read) -> Iterator[FileChange]:
@@ -61,19 +59,15 @@ def _without_tests(verified: VerifiedChange) -> Iterator[TestFinding]:
             yield TestFinding(command.name, "its report cannot be read, or is missing", confirms_nothing=True)
 
 
-def _other_commands(verified: VerifiedChange, changes: Collection[Change]) -> Iterator[TestFinding]:
+def other_commands(verified: VerifiedChange, changes: Collection[Change], read: Read) -> Iterator[TestFinding]:
     """Yield the changed files that are what a command runs: it is another command then."""
-    for command in verified.commands:
-        words = set(re.findall(r"[\w./-]+", f"{command.run} {command.script}"))
-        for change in changes:
-            if change.status == "A":
-                continue
-            name = change.path.rpartition("/")[2]
-            inside = change.path if command.root == "." else change.path.removeprefix(f"{command.root}/")
-            if {inside, f"./{inside}"} & words or not words.isdisjoint(_READ_BY.get(name, ())):
-                if is_test(change.path) and inside.endswith((".py", ".js", ".ts", ".go")):
-                    continue  # a file of tests that the command names
-                yield TestFinding(change.path, f"the command `{command.name}` runs it, and it is another one now", True)
+    if verified.in_change:
+        return  # the command came with them
+    for command, before in zip(verified.commands, verified.before, strict=False):
+        worked = before is not None and before.end is RunEnd.EXITED and (before.exit_code == 0 or _has_tests(before))
+        for change in _files([one for one in changes if may_replace(command, one.path)], read):
+            if words := replaced_in(command, change, worked=worked):
+                yield TestFinding(change.path, words, confirms_nothing=True)
 
 
 def _unknown_before(verified: VerifiedChange) -> Iterator[TestFinding]:
