@@ -9,6 +9,7 @@ from enum import StrEnum
 from moonmind.proof.code_pieces import Pieces, pieces_of
 from moonmind.proof.comment_syntax import syntax_of, tokens_of
 from moonmind.proof.python_pieces import python_pieces
+from moonmind.proof.source_languages import is_in_another_language
 from moonmind.speckit.evidence import is_test
 from moonmind.speckit.wording import Asked
 
@@ -34,6 +35,9 @@ class Kind(StrEnum):
     SKIPPED = "only skipped tests"
     LESS = "only lines removed"
     MODE = "only its mode"
+    LINK = "only a link"
+    COPY = "only a copy of another file"
+    LANGUAGE = "written in another language"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +66,8 @@ _COUNTS_IF_ASKED = {
     Kind.SKIPPED: Asked.SKIPPED,
     Kind.LESS: Asked.LESS,
     Kind.MODE: Asked.MODE,
+    Kind.LINK: Asked.LINK,
+    Kind.COPY: Asked.COPY,
 }
 
 
@@ -80,6 +86,8 @@ def substance_of(path: str, before: bytes | None, after: bytes) -> Substance:
     if new is None or old is None:
         # Binary, or too large to look into: that its bytes differ is all that can be said.
         return Substance(Kind.COUNTS)
+    if is_in_another_language(path, new) and not is_in_another_language(path, old):
+        return Substance(Kind.LANGUAGE)
     kind = _kind(path, old, new, was_there=before is not None)
     return Substance(kind, _names_added(old, new) if kind is Kind.COUNTS else frozenset(), is_test(path))
 

@@ -66,6 +66,11 @@ CHANGES: tuple[Change, ...] = (
         "more tasks are tested.",
     ),
     Change(
+        "copies",
+        "A new link, and a copy of another file under another name, no longer tick a task that does not ask for them; more ways to "
+        "change what tests report are found.",
+    ),
+    Change(
         "environments",
         "Before an agent starts behind a wall, what the repository's tests need is set up (by .moonmind.yml, or what the build "
         "files show) in a sandbox that reaches package registries only; MOONMIND_ENVIRONMENTS=off sets up nothing, as before.",

@@ -18,6 +18,9 @@ class Asked(StrEnum):
     STUB = "stub"
     SKIPPED = "skipped"
     MODE = "mode"
+    LINK = "link"
+    COPY = "copy"
+    """What another file holds already."""
 
 
 _END = r"(?:e?s|e?d|ing|[lnprt](?:ed|ing)|e|al|ation)?"
@@ -46,6 +49,11 @@ _PATTERNS = {
         r"|methods?|implementations?|bod(?:y|ies)|structures?|projects?)\b"
     ),
     Asked.SKIPPED: r"\b(?:skip(?:s|ped|ping)?|disabl(?:e|es|ed|ing)|xfail|ignor(?:e|es|ed|ing)|quarantin(?:e|es|ed|ing))\b",
+    Asked.LINK: r"\b(?:sym(?:bolic )?|hard )?links?\b|\bln -s",
+    Asked.COPY: (
+        r"\b(?:cop(?:y|ies|ied|ying)|mov(?:e|es|ed|ing)|renam\w*|duplicat\w*|vendor\w*|mirror\w*|clon(?:e|es|ed|ing)|extract\w*|split\w*|relocat\w*"
+        r"|restor\w*|migrat\w*|merg\w*|consolidat\w*|re-?export\w*|port|alias\w*|same as|identical)\b|复制|複製|이동|移动|移動"
+    ),
     Asked.MODE: r"\b(?:executable|chmod|file[ ](?:modes?|permissions?))\b|\+x\b",
 }
 _COMPILED = {asked: lazy_pattern(pattern, re.IGNORECASE) for asked, pattern in _PATTERNS.items()}

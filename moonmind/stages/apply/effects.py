@@ -15,6 +15,13 @@ BUDGET = 16 * 1024 * 1024
 MOST_READ = 500
 """Files that are looked into to find one that counts."""
 _REGULAR = frozenset({"100644", "100755"})
+_LINK = "120000"
+_MOST_ALIKE = 20
+"""Files of the same size that a new one is compared with."""
+_CODE = frozenset(
+    {*("py", "js", "jsx", "mjs", "cjs", "ts", "tsx", "go", "rs", "java", "kt", "rb", "php", "cs", "swift", "c", "cc", "cpp", "h"),
+     *("scala", "ex", "exs", "dart", "lua", "sh", "vue", "svelte")}
+)  # fmt: skip
 
 
 class State(Enum):
@@ -128,6 +135,8 @@ def changed_tree(
         if left < 0:
             break
         found[path] = _substance(kept[path], read)
+        if path in added and found[path].kind is Kind.COUNTS and _is_copy(path, sizes, changes, read):
+            found[path] = Substance(Kind.COPY)
     return ChangedTree(Paths((sizes.keys() - added) | deleted), Paths(sizes), found, feature)
 
 
@@ -150,6 +159,8 @@ def counts_anywhere(
 
 
 def _substance(change: Change, read: Callable[[bool, str], bytes | None]) -> Substance:
+    if change.new_mode == _LINK and change.old_mode != _LINK:
+        return Substance(Kind.LINK)
     if change.new_mode not in _REGULAR:
         return Substance(Kind.COUNTS)
     was_there = change.status != "A" and change.old_mode in _REGULAR
@@ -160,6 +171,25 @@ def _substance(change: Change, read: Callable[[bool, str], bytes | None]) -> Sub
     if before == after and change.old_mode != change.new_mode:
         return Substance(Kind.MODE)
     return substance_of(change.path, before, after)
+
+
+def _is_copy(
+    path: str, sizes: Mapping[str, int], changes: Collection[Change], read: Callable[[bool, str], bytes | None]
+) -> bool:
+    """Return True for new code that was there before under another name.
+
+    The same name in another folder is what packages of one repository often have in common.
+    """
+    name, ending = path.rpartition("/")[2], path.rpartition(".")[2]
+    size = sizes.get(path, 0)
+    if ending.casefold() not in _CODE or not size:
+        return False
+    changed = {change.path: change.status for change in changes}
+    others = [(True, other) for other, count in sizes.items() if count == size and other not in changed]
+    others += [(False, other) for other, status in changed.items() if status == "D"]
+    alike = [one for one in others if one[1].endswith(f".{ending}") and one[1].rpartition("/")[2] != name]
+    content = read(True, path) if alike else None
+    return content is not None and any(read(*other) == content for other in alike[:_MOST_ALIKE])
 
 
 def effect_of(

@@ -261,3 +261,36 @@ def test_hostile_content_is_judged_in_bounded_time(path: str, text: str) -> None
 
 def test_what_is_too_large_to_look_into_counts_by_its_bytes() -> None:
     assert kind("a.py", "x = 1\n", "#" * 600_000) is Kind.COUNTS
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("a.py", "export function total(prices) {\n  return prices.length;\n}\n"),
+        ("a.py", "const total = (prices: number[]): number => prices.length;\n"),
+        ("a.js", "def total(prices):\n    return sum(prices)\n"),
+        ("a.ts", "from x import y\n\n\nclass A:\n    b = 1\n"),
+    ],
+)
+def test_code_of_another_language_than_the_name_says_does_not_count(path: str, text: str) -> None:
+    assert substance_of(path, None, text.encode()).kind is Kind.LANGUAGE
+    # What was so before is the repository's own way.
+    assert (
+        substance_of(path, text.encode(), (text + "\n\n" + text.replace("total", "other")).encode()).kind
+        is not Kind.LANGUAGE
+    )
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("a.py", "total = (prices:\n"),
+        ("a.py", "print 'of Python 2'\n"),
+        ("a.py", "import {{ cookiecutter.name }}\n\n\ndef total():\n    return 1\n"),
+        ("a.js", "const a = <p>b</p>\nconst c = @@@\n"),
+        ("a.ts", "let a: number = 1;\n"),
+        ("a.rb", "def total(prices)\n  prices.sum\nend\n"),
+    ],
+)
+def test_code_that_cannot_be_read_at_all_is_not_of_another_language(path: str, text: str) -> None:
+    assert substance_of(path, None, text.encode()).kind is Kind.COUNTS

@@ -3,6 +3,7 @@ import time
 import pytest
 
 from moonmind.proof.substance import Kind
+from moonmind.speckit.wording import Asked
 from moonmind.stages.apply.effects import BUDGET, MOST_READ, Paths, State, changed_tree, counts_anywhere, effect_of
 from tests.support.changed_trees import FEATURE, a_spec_task, a_tree
 from tests.support.plans import a_change
@@ -78,10 +79,40 @@ def test_only_so_many_files_are_looked_into_for_one_that_counts(count: int, coun
     assert len(read) == min(count, MOST_READ)
 
 
-def test_what_is_too_large_to_read_and_what_is_a_link_counts_as_changed() -> None:
+def test_what_is_too_large_to_read_counts_as_changed_and_a_new_link_only_where_it_is_asked_for() -> None:
     changes = [a_change("a.py", "M", old="100644"), a_change("link", mode="120000", link="a.py")]
-    tree = changed_tree(changes, {"a.py": 9, "link": 4}, FEATURE, ["a.py", "link"], lambda _, __: None)
-    assert {found.kind for found in tree.changed.values()} == {Kind.COUNTS}
+    changes.append(a_change("other", "M", mode="120000", old="120000", link="a.py"))
+    sizes = {"a.py": 9, "link": 4, "other": 4}
+    tree = changed_tree(changes, sizes, FEATURE, list(sizes), lambda _, __: None)
+    assert {path: found.kind for path, found in tree.changed.items()} == {
+        "a.py": Kind.COUNTS, "link": Kind.LINK, "other": Kind.COUNTS,
+    }  # fmt: skip
+    assert tree.changed["link"].counts({Asked.LINK})
+
+
+@pytest.mark.parametrize(
+    ("path", "files", "kind"),
+    [
+        ("src/b.py", {"src/a.py": b"x = f()\n"}, Kind.COPY),
+        ("src/b.py", {"src/a.py": b"x = g()\n"}, Kind.COUNTS),
+        ("src/b.py", {"src/a.txt": b"x = f()\n"}, Kind.COUNTS),
+        ("web/b.py", {"src/b.py": b"x = f()\n"}, Kind.COUNTS),
+        ("b.json", {"a.json": b"x = f()\n"}, Kind.COUNTS),
+    ],
+)
+def test_new_code_that_was_there_under_another_name_is_a_copy(path: str, files: dict[str, bytes], kind: Kind) -> None:
+    content = {**files, path: b"x = f()\n"}
+    sizes = {name: len(text) for name, text in content.items()}
+    tree = changed_tree([a_change(path)], sizes, FEATURE, [path], lambda _, name: content[name])
+    assert tree.changed[path].kind is kind
+    assert tree.changed[path].counts({Asked.COPY})
+
+
+def test_new_code_that_only_moved_is_a_copy() -> None:
+    content = {"src/a.py": b"x = f()\n", "src/b.py": b"x = f()\n"}
+    changes = [a_change("src/b.py"), a_change("src/a.py", "D")]
+    tree = changed_tree(changes, {"src/b.py": 8}, FEATURE, ["src/b.py"], lambda _, name: content[name])
+    assert tree.changed["src/b.py"].kind is Kind.COPY
 
 
 def test_a_file_of_the_features_own_folder_is_a_reference() -> None:
