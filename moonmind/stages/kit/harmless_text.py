@@ -1,7 +1,7 @@
 """Makes text that others wrote harmless: in rows, commit messages and pull requests."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from moonmind.speckit.hidden import strip_hidden
 
@@ -20,6 +20,9 @@ _CODE = re.compile(r"(?<![`\\])`([^`]+)`(?!`)")
 _BLOCK = re.compile(r"^(?=[#>+=-]|\d+[.)])")
 """What would begin a heading, a list, a quote or a rule at the beginning of a line."""
 _LONGEST_ESCAPE = len("&dollar;")
+_TICKS = re.compile(r"`+")
+_DEEPEST = 24
+"""Characters of indentation that are kept."""
 _SPACE = re.compile(r"\s+")
 _SHORTEST = 2
 
@@ -58,6 +61,26 @@ def as_code(text: str, limit: int = 200) -> str:
     """Return a line as code, where nothing acts; a text that code cannot hold renders literally."""
     line = one_line(text, limit)
     return f"`{line}`" if line and "`" not in line else markdown(text, limit)
+
+
+def code_block(lines: Iterable[str], limit: int, indent: str = "") -> list[str]:
+    """Return lines as a block of code in which nothing acts and which nothing in them can end.
+
+    Each keeps its indentation and has at most `limit` characters.
+    """
+    shown = [_in_block(line, limit) for line in lines]
+    longest = max((len(run) for line in shown for run in _TICKS.findall(line)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return [f"{indent}{line}".rstrip() for line in (fence, *shown, fence)]
+
+
+def _in_block(line: str, limit: int) -> str:
+    spaces = len(line) - len(line.lstrip(" \t"))
+    text = one_line(line, limit)
+    for pattern, replacement in _ACTS:
+        text = pattern.sub(replacement, text)
+    # A comment would be taken for the mark of a run's section when the body is read again.
+    return " " * min(spaces, _DEEPEST) + text.replace("<!", f"<{_GAP}!")
 
 
 def _within(limit: int, text: str, write: Callable[[str], str]) -> str:

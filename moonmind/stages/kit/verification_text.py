@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from operator import attrgetter
 
 from moonmind.runs.verdict import Verdict
-from moonmind.stages.kit.harmless_text import as_code, markdown, markdown_with_code
+from moonmind.stages.kit.harmless_text import as_code, code_block, markdown, markdown_with_code
 from moonmind.stages.kit.stage_results import Judgement, TestEvidence, Verification, VerifiedCommand
 
 NOTHING_RUN = "MoonMind ran none of the repository's tests"
@@ -205,8 +205,8 @@ def _command(command: VerifiedCommand, detail: Detail) -> Iterable[str]:
     for note in command.notes[: detail.ids]:
         yield f"  - {markdown(note, 300)}"
     if detail.excerpt and _output_matters(command):
-        for line in [line for line in command.excerpt.splitlines() if line.strip()][-detail.excerpt :]:
-            yield f"  > {markdown(line, 160)}  "
+        printed = [line for line in command.excerpt.splitlines() if line.strip()][-detail.excerpt :]
+        yield from ("", *code_block(printed, 160, indent="  "), "")
 
 
 def _output_matters(command: VerifiedCommand) -> bool:

@@ -87,7 +87,7 @@ def test_a_failing_suite_is_a_draft_and_begins_with_the_reason_and_what_broke() 
     )
     assert "**2 tests that passed before fail now.**" in text
     assert "- **failed** `pytest -q` (14 → 12 passed, 0 → 2 failed; 3 min 10 s): 2 tests fail" in text
-    assert "\n  > FAILED tests/test\\_cart.py::test\\_a" in text
+    assert "\n  ```\n  E   assert 1 == 2\n  FAILED tests/test_cart.py::test_a\n  ```\n" in text
     assert "- T003: files were changed, and no test confirms what they do." in text
 
 
@@ -247,6 +247,10 @@ def test_names_ids_and_output_of_tests_do_nothing_and_stay_on_their_line(words: 
         (command,), source=words, sandbox=words, findings=(TestFinding(words, words, True),), draft=words or "x"
     )
     text = shown(tests, held, TESTED)
+    (printed,) = re.findall(r"(?ms)^  (`{3,})\n(.*?)^  \1$", text)
+    assert not re.search(r"@\w|#\d|://|<!", printed[1])
+    assert not re.search(rf"(?m)^  {printed[0]}", printed[1])
+    text = text.replace(printed[1], "")
     plain = re.sub(r"(?<![\\`])`[^`\n]+`", "CODE", text)
     assert not re.search(r"@\w|#\d|://|<(?!sub>|/sub>$)|(?<!\\)!\[|\$", plain), plain
     assert "\n### Heading" not in text
