@@ -329,7 +329,10 @@ def test_a_phase_that_adds_a_dependency_is_tested_with_it(at_work: ProjectTeam) 
         failed_before_passes_now(found, task, "tests/test_greet.py::Test::test_it")
     assert "**2 tested, 1 passing.** 3 of 3 tasks ticked" in found.body
     assert "- **passed** `python -m unittest discover` (0 → 1 passed; " in found.body
-    assert "**Not shown:**\n- T001: no test was seen to fail without this code.\n" in found.body
+    assert (
+        "**Not shown by any test:**\n- T001: no test that they name or that the change brings was seen to fail without this code.\n"
+        in found.body
+    )
     assert "ModuleNotFoundError: No module named 'loud'" not in found.log("1-old-1.log"), (
         "it has what the new tests need"
     )
@@ -357,7 +360,7 @@ def test_of_several_roots_only_what_a_change_concerns_is_run(at_work: ProjectTea
     one_command(found, name="api", root="api", outcome="passed", passed=2, passedBefore=1, added=[f"api/{ID}"])
     failed_before_passes_now(found, "T002", f"api/{ID}")
     assert "- **passed** `api` in `api` (1 → 2 passed; " in found.body
-    assert "- **skipped** `web` in `web`: its `paths` fit none of the changed files\n" in found.body
+    assert "- **skipped** `web` in `web`: no changed file matches its `paths`\n" in found.body
     assert found.trailers == "Verified: api in api passed (2 passed, 1 before)\nVerified: web in web skipped"
     assert '**Set up for the agent:** `echo api > "$HOME/which"` in `api`.' in found.body
     assert not [name for name in found.kept if "-2" in name.partition("-")[2]]
@@ -407,9 +410,7 @@ def test_a_suite_that_cannot_run_confirms_nothing(at_work: ProjectTeam) -> None:
     assert found.words == {"T001": "changed", "T002": "changed"}
     one_command(found, outcome="could not run", why="its program is not there (exit code 127)")
     assert "- **could not run** `no-such-runner --all`: its program is not there" in found.body
-    assert (
-        "**Not shown:**\n- What `no-such-runner --all` says: it could not run: its program is not there" in found.body
-    )
+    assert "**Not shown by any test:**\n- `no-such-runner --all` could not run: its program is not there" in found.body
     assert found.trailers == "Verified: no-such-runner --all could not run"
     assert found.log("1-after-1.log").splitlines()[-1].startswith("[exited, exit code 127, after ")
 

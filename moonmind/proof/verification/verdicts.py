@@ -131,7 +131,7 @@ def _doubt(suite: SuiteEvidence) -> str | None:
         return f"no test was run: {suite.not_run}"
     match suite.fault:
         case Fault.OURS:
-            return f"tests fail: {suite.why}"
+            return "tests fail with this change, so nothing confirms it"
         case Fault.INFRASTRUCTURE:
             return f"the tests say nothing: {suite.why}"
         case _:

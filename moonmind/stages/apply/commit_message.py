@@ -22,7 +22,7 @@ def commit_message(
 
     What differs between two runs of the same tests, as their times, is not in it.
     """
-    lines = [f"- {inert(item.id, 40)} {inert(item.words)}{' (held back)' if item.held else ''}" for item in judgements]
+    lines = [f"- {inert(item.id, 40)} {inert(item.words)}{' (not ticked)' if item.held else ''}" for item in judgements]
     verified = _verified(tests) if tests is not None else ()
     trailers = [*verified, *_approved(approval), f"Feature: {inert(plan.feature.path)}", f"Run-Id: {run_id}"]
     return "\n".join([subject(plan, judgements), "", *lines, "", *trailers, ""])

@@ -97,14 +97,22 @@ def _command(verified: VerifiedChange, number: int) -> VerifiedCommand:
         added=found.added[:_MOST_TESTS],
         gone=found.gone[:_MOST_TESTS],
         now_skipped=found.now_skipped[:_MOST_TESTS],
-        excerpt=run.output[-_EXCERPT:] if failing else "",
+        excerpt=_excerpt(found, run) if failing else "",
         log=verified.logs.get(f"after-{number}"),
         notes=verified.notes.get(f"after-{number}", ()),
     )
 
 
+def _excerpt(found: Comparison, run: CommandRun) -> str:
+    """Return what the first test says that broke, where a report has that; else the end of what the command printed."""
+    messages = (
+        run.report.cases[test].message for test in (*found.broke, *found.failing_new) if test in run.report.cases
+    )
+    return next(filter(str.strip, messages), run.output)[-_EXCERPT:]
+
+
 def _skipped(command: TestCommand) -> VerifiedCommand:
-    why = "its `paths` fit none of the changed files" if command.paths is not None else "only documents changed"
+    why = "no changed file matches its `paths`" if command.paths is not None else "only documents changed"
     return VerifiedCommand(name=command.name, outcome="skipped", why=why, root=command.root)
 
 

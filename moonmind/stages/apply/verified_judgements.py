@@ -28,7 +28,7 @@ from moonmind.stages.apply.verification_step import VerifiedChange, asked_eviden
 from moonmind.stages.kit.plan import Plan, PlanTask
 from moonmind.stages.kit.stage_results import Judgement, TestEvidence, TestFinding, Verification
 
-NOTHING_SHOWS_IT = "the agent's word alone ticks no box"
+NOTHING_SHOWS_IT = "only the agent says that it is done"
 _MOST_TESTS = 10
 _SEEN: Mapping[TestOutcome, Seen] = {
     TestOutcome.PASSED: Seen.PASSED,

@@ -21,8 +21,6 @@ _BLOCK = re.compile(r"^(?=[#>+=-]|\d+[.)])")
 """What would begin a heading, a list, a quote or a rule at the beginning of a line."""
 _LONGEST_ESCAPE = len("&dollar;")
 _TICKS = re.compile(r"`+")
-_DEEPEST = 24
-"""Characters of indentation that are kept."""
 _SPACE = re.compile(r"\s+")
 _SHORTEST = 2
 
@@ -75,12 +73,14 @@ def code_block(lines: Iterable[str], limit: int, indent: str = "") -> list[str]:
 
 
 def _in_block(line: str, limit: int) -> str:
-    spaces = len(line) - len(line.lstrip(" \t"))
-    text = one_line(line, limit)
+    text = "".join(
+        " " if sign.isspace() else sign for sign in strip_hidden(line) if sign.isprintable() or sign.isspace()
+    )
+    text = text.rstrip() if len(text) <= limit else f"{text[: limit - 1]}…"
     for pattern, replacement in _ACTS:
         text = pattern.sub(replacement, text)
     # A comment would be taken for the mark of a run's section when the body is read again.
-    return " " * min(spaces, _DEEPEST) + text.replace("<!", f"<{_GAP}!")
+    return text.replace("<!", f"<{_GAP}!")
 
 
 def _within(limit: int, text: str, write: Callable[[str], str]) -> str:

@@ -18,7 +18,6 @@ DRAFT_BEFORE = "This pull request is a draft already, and stays one until a pers
 NO_DRAFT = (
     "This pull request is not marked as a draft: it was open before this was found, or its repository has no drafts."
 )
-HELD_BACK = "**Not ticked, since too little shows them:**"
 SCRIPTED = "**Scripted: a script stood in for a coding agent here, and no model was asked.**"
 NO_SANDBOX = "**No sandbox: nothing kept what the agent started from other files of its machine, or from the network.**"
 SECTION_LENGTH = 24_000
@@ -179,13 +178,18 @@ def _judged(plan: Plan, applied: ApplyResult, run_id: UUID, length: _Length) -> 
     yield "\n".join(_tasks([item for item in judgements if item not in claimed], texts, length))
     if claimed:
         yield "**Ticked on the agent's word alone:**\n\n" + "\n".join(_tasks(claimed, texts, length))
-    if missing := [item for item in judgements if not item.ticks]:
-        yield f"**Left open:** {_ids(item.id for item in missing)}"
-    if held := verification_text.held_back(judgements, _SHOWN_NOTES):
-        yield "\n".join([HELD_BACK, *(f"- {line}" for line in held)])
-        yield f"If they are done, tick them in your name: {as_code(accept_command(run_id, [item.id for item in judgements if item.held]))}"
+    if missing := [item.id for item in judgements if not item.ticks and not item.held]:
+        yield f"**Left open:** {_ids(missing)}"
+    if held := verification_text.held_back(judgements):
+        command = as_code(accept_command(run_id, [item.id for item in judgements if item.held]))
+        yield " ".join(
+            [
+                *held,
+                f"If that is done, this ticks it on the pull request's branch, with your name and reason: {command}",
+            ]
+        )
     if applied.tests is not None and (lines := verification_text.not_shown(applied.tests, judgements, length.tests)):
-        yield "\n".join(["**Not shown:**", *(f"- {line}" for line in lines)])
+        yield "\n".join(["**Not shown by any test:**", *(f"- {line}" for line in lines)])
 
 
 def _agents_words(applied: ApplyResult, length: _Length) -> Iterable[str]:
@@ -278,11 +282,11 @@ def _tasks(judgements: Sequence[Judgement], texts: Mapping[str, str], length: _L
     for item in judgements[:_SHOWN_TASKS]:
         box = "x" if item.ticks else " "
         text = markdown_with_code(texts.get(item.key, ""), length.task)
-        yield f"- [{box}] **{markdown(item.id, 40)}** {text} — {markdown(item.words, length.because)}{' — held back' if item.held else ''}"
+        yield f"- [{box}] **{markdown(item.id, 40)}** {text} — {markdown(item.words, length.because)}{' — not ticked' if item.held else ''}"
         for line in verification_text.evidence(item.tests, length.tests.evidence):
             yield f"  - {line}"
         if item.said and length.said:
-            yield f"  > {markdown_with_code(item.said, length.said)}"
+            yield f"  > Agent: {markdown_with_code(item.said, length.said)}"
     if len(judgements) > _SHOWN_TASKS:
         yield f"- and {len(judgements) - _SHOWN_TASKS} more tasks; apply/output.json of the run lists them"
 

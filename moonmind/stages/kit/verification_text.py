@@ -46,11 +46,11 @@ def verdict_counts(judgements: Sequence[Judgement]) -> str:
     left = [item for item in judgements if not item.ticks]
     if not left:
         return ", ".join(ticked)
-    kinds = {
-        "contradicted": sum(item.verdict is Verdict.CONTRADICTED for item in left),
-        "held back": sum(bool(item.held) for item in left),
+    shown = {
+        word: sum(item.verdict == word and (bool(item.held) or word == Verdict.CONTRADICTED) for item in left)
+        for word in (Verdict.CONTRADICTED, *_TICKED)
     }
-    named = ", ".join(f"{count} {kind}" for kind, count in kinds.items() if count)
+    named = ", ".join(f"{count} {word}" for word, count in shown.items() if count)
     opened = f"{len(left)} left open" + (f" ({named})" if named else "")
     return "; ".join(filter(None, (", ".join(ticked), opened)))
 
@@ -134,12 +134,12 @@ def not_shown(tests: Verification, judgements: Sequence[Judgement], detail: Deta
     for one in [one for one in tests.commands if one.outcome != "skipped"][: detail.commands]:
         why = f": {markdown_with_code(one.why, 300)}" if one.why else ""
         if one.outcome in DID_NOT_RUN:
-            said.append(f"What {_name(one)} says: it could not run{why}.")
+            said.append(f"{_name(one)} could not run{why}.")
         elif one.passed_before is None:
             said.append(f"What {_name(one)} did test by test on the old code: there is no report of it.")
     for word, words in (
-        ("passing", "no test was seen to fail without this code"),
-        ("changed", "files were changed, and no test confirms what they do"),
+        ("passing", "no test that they name or that the change brings was seen to fail without this code"),
+        ("changed", "files were changed, and nothing confirms what they do"),
         ("claimed", "nothing but the agent's word"),
     ):
         if ids := _ticked(judgements, word):
@@ -147,13 +147,13 @@ def not_shown(tests: Verification, judgements: Sequence[Judgement], detail: Deta
     return said
 
 
-def held_back(judgements: Sequence[Judgement], most: int) -> list[str]:
-    """List the tasks whose boxes stay open although their verdict would tick them, with the reason."""
+def held_back(judgements: Sequence[Judgement]) -> list[str]:
+    """Return a sentence for each reason why boxes stay open although the verdicts on their tasks would tick them."""
     held = [item for item in judgements if item.held]
-    lines = [
-        f"**{markdown(item.id, 40)}** ({item.verdict.value}): {markdown_with_code(item.held)}" for item in held[:most]
+    return [
+        f"**Not ticked, since {markdown_with_code(why)}:** {_task_ids([item.id for item in held if item.held == why])}."
+        for why in dict.fromkeys(item.held for item in held)
     ]
-    return lines + ([f"and {len(held) - most} more"] if len(held) > most else [])
 
 
 def ran(tests: Verification | None) -> str:

@@ -130,5 +130,5 @@ def test_the_pull_request_says_it_and_stays_within_its_words(told: tuple[Plan, d
     plan, applied = told
     text = pull_request_text.section(plan, ApplyResult.read(applied), UUID(int=1))
     assert f"{len(HONEST) - 1} of {len(LIES) + len(HONEST)} tasks ticked in" in text
-    assert "**Not ticked, since too little shows them:**" in text
+    assert "**Not ticked, since only the agent says that it is done:**" in text
     assert "proven" not in json.dumps(applied) + text

@@ -64,7 +64,7 @@ def test_what_cannot_be_loaded_on_the_old_code_fails_there() -> None:
     ("suite", "words"),
     [
         (SuiteEvidence(not_run="none is configured"), "no test was run: none is configured"),
-        (SuiteEvidence(fault=Fault.OURS, why="1 test fails: x"), "tests fail: 1 test fails: x"),
+        (SuiteEvidence(fault=Fault.OURS, why="1 test fails: x"), "tests fail with this change, so nothing confirms it"),
         (SuiteEvidence(fault=Fault.INFRASTRUCTURE, why="no space"), "the tests say nothing: no space"),
         (SuiteEvidence(doubts=("pytest.py shadows the runner",)), "confirm nothing: pytest.py shadows the runner"),
         (SuiteEvidence(fault=Fault.BEFORE, doubts=("2 tests are gone",)), "confirm nothing: 2 tests are gone"),

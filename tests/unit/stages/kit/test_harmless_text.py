@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from moonmind.stages.kit.harmless_text import inert, markdown, markdown_with_code, one_line
+from moonmind.stages.kit.harmless_text import code_block, inert, markdown, markdown_with_code, one_line
 
 HOSTILE = [
     "@octocat please look",
@@ -109,3 +109,28 @@ def test_a_line_begins_no_block(render: Callable[[str], str], text: str) -> None
         tokens = [one.type for one in MarkdownIt("commonmark").parse(f"{before}{render(text)}\n")]
         quoted = ["blockquote_open", "blockquote_close"] if before == "> " else []
         assert sorted(tokens) == sorted([*quoted, "paragraph_open", "inline", "paragraph_close"])
+
+
+@pytest.mark.parametrize(
+    ("lines", "fence"),
+    [
+        (["a"], "```"),
+        (["```"], "````"),
+        (["x ````` y", "```"], "``````"),
+        ([""], "```"),
+        (["~~~", "    deep\tx"], "```"),
+    ],
+)
+def test_a_block_of_code_keeps_its_lines_and_cannot_be_ended_by_them(lines: list[str], fence: str) -> None:
+    shown = code_block(lines, 80, "  ")
+    assert shown[0] == shown[-1] == f"  {fence}"
+    assert [line.removeprefix("  ") for line in shown[1:-1]] == [line.replace("\t", " ") for line in lines]
+    (token,) = [token for token in MarkdownIt().parse("\n".join(["- item", "", *shown])) if token.type == "fence"]
+    assert token.content.splitlines() == [line.replace("\t", " ") for line in lines if line or len(lines) == 1][:9]
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_nothing_acts_in_a_block_of_code(text: str) -> None:
+    shown = "\n".join(code_block([text], 80))
+    assert not re.search(r"@\w|#\d|GH-\d|://|www\.|<!", shown)
+    assert len(shown.splitlines()) == 3

