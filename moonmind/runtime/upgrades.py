@@ -71,6 +71,10 @@ CHANGES: tuple[Change, ...] = (
         "change what tests report are found.",
     ),
     Change(
+        "asserting-tests",
+        "A task is tested only by a test that asserts something of the code, and a task of tests that assert nothing is only changed.",
+    ),
+    Change(
         "environments",
         "Before an agent starts behind a wall, what the repository's tests need is set up (by .moonmind.yml, or what the build "
         "files show) in a sandbox that reaches package registries only; MOONMIND_ENVIRONMENTS=off sets up nothing, as before.",

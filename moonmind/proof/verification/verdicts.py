@@ -36,15 +36,28 @@ class ShownTest:
     new: Seen = Seen.UNKNOWN
     probe: Seen = Seen.UNKNOWN
     """With the functions emptied that the change wrote in the task's files."""
+    asserts: bool = True
+    """It asserts something of the code, as far as its file shows."""
     flaky: bool = False
 
     @property
-    def tests_the_change(self) -> bool:
-        """Return True if it fails without the change, passes with it, and notices when its functions do nothing.
+    def failed_on_the_old_code(self) -> bool:
+        """Return True if it fails without the change."""
+        return self.old in FAILS
 
-        Under the probe it has to have been run: a test that cannot be loaded then only imports the code.
+    @property
+    def notices(self) -> bool:
+        """Return True if it fails when the change's functions do nothing.
+
+        It has to have been run then: a test that cannot be loaded only imports the code.
         """
-        return self.old in FAILS and self.new is Seen.PASSED and self.probe is Seen.FAILED and not self.flaky
+        return self.probe is Seen.FAILED
+
+    @property
+    def tests_the_change(self) -> bool:
+        """Return True if it fails without the change, passes with it, and asserts what its functions do."""
+        fails = self.failed_on_the_old_code and self.notices
+        return fails and self.new is Seen.PASSED and self.asserts and not self.flaky
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +84,8 @@ class TaskEvidence:
     """Tests in files that the task names."""
     own: tuple[ShownTest, ...] = ()
     """Tests that the change adds or changes, the named ones among them."""
+    hollow: bool = False
+    """It asks for tests alone, and none of these asserts anything of the code."""
     no_old: str = ""
     """Why no test was run on the old code."""
     unprobed: str = ""
@@ -100,6 +115,8 @@ def decide(task: TaskEvidence, suite: SuiteEvidence) -> Decision:
         return by_files
     if (doubt := _doubt(suite)) is not None:
         return replace(by_files, because=f"{task.because}; {doubt}")
+    if task.hollow:
+        return replace(by_files, because=f"{task.because}; no test of it asserts anything of the code")
     deciding = tuple(test for test in task.own if test.tests_the_change)
     if deciding:
         return Decision(Verdict.TESTED, f"{_ids(deciding)}; changed: {task.because}", deciding)
@@ -151,6 +168,8 @@ def _why_not_tested(task: TaskEvidence, passing: Collection[ShownTest]) -> str:
         return f"; {ids} {passes}; whether the change is tested is not known: {task.unprobed}"
     if all(test.probe in (Seen.NOT_LOADED, Seen.ABSENT, Seen.UNKNOWN) for test in passing if test.old in FAILS):
         return f"; {ids} {passes}; without what the change wrote, they cannot be run"
+    if noticing := [test for test in passing if test.failed_on_the_old_code and test.notices]:
+        return f"; {_ids(noticing)} {'asserts' if len(noticing) == 1 else 'assert'} nothing of the code"
     return f"; {ids} {passes} even when what the change wrote in its files does nothing"
 
 

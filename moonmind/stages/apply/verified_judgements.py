@@ -1,10 +1,11 @@
 """The verdicts on a phase's tasks once its tests were run, and what is recorded of these."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from moonmind.ports.vcs import Change
 from moonmind.proof.recipe import RecipeFile, Tick
+from moonmind.proof.verification.asserting_tests import AssertingTests
 from moonmind.proof.verification.comparison import Fault
 from moonmind.proof.verification.test_results import CommandRun, RunEnd, TestOutcome
 from moonmind.proof.verification.verdicts import (
@@ -30,6 +31,8 @@ from moonmind.stages.kit.stage_results import Judgement, TestEvidence, TestFindi
 
 NOTHING_SHOWS_IT = "only the agent says that it is done"
 _MOST_TESTS = 10
+_MOST_FILES = 500
+"""Test files that are read for what they assert."""
 _SEEN: Mapping[TestOutcome, Seen] = {
     TestOutcome.PASSED: Seen.PASSED,
     TestOutcome.FAILED: Seen.FAILED,
@@ -56,7 +59,7 @@ def decided(
     """Return the verdicts with what the tests showed, and what is recorded of the tests."""
     findings = find_in(plan, verified, changes, read) if verified.commands else ()
     suite = _suite(verified, findings)
-    shown = _shown_tests(verified)
+    shown = _shown_tests(verified, AssertingTests(_test_files(verified, read)))
     tasks = {task.key: task for task in plan.tasks}
     judged = tuple(
         _held(
@@ -85,7 +88,8 @@ def _decided(
         file for file in sorted(files) if any(_stands_for(name, file) for name in (*task.targets, *task.references))
     ]
     # A task of tests alone is shown by its own: others' say nothing of these.
-    deciding = named if task.targets and all(map(is_test, task.targets)) else files
+    of_tests = bool(task.targets) and all(map(is_test, task.targets))
+    deciding = named if of_tests else files
     own = tuple(_probed(test, verified, probe) for file in sorted(deciding) for test in shown.get(file, ()))
     found = decide(
         TaskEvidence(
@@ -94,6 +98,7 @@ def _decided(
             # Tests that are written before their code fail as they should.
             named=_that_count(task, named, verified, shown) if verified.changed.code else (),
             own=own,
+            hollow=of_tests and bool(own) and not any(one.asserts for one in own),
             no_old=verified.no_old,
             unprobed=verified.unprobed.get(task.key, ""),
         ),
@@ -188,7 +193,14 @@ def _suite(verified: VerifiedChange, findings: Iterable[TestFinding]) -> SuiteEv
     return SuiteEvidence(verified.not_run, verified.fault, worst.why if worst is not None else "", tuple(doubts))
 
 
-def _shown_tests(verified: VerifiedChange) -> dict[str, tuple[ShownTest, ...]]:
+def _test_files(verified: VerifiedChange, read: Read) -> Iterator[tuple[str, bytes | None]]:
+    """Yield the files that hold what the change's tests assert, and those whose tests decide tasks."""
+    paths = dict.fromkeys((*verified.changed.tests, *(file for files in verified.test_files for file in files)))
+    for path in list(paths)[:_MOST_FILES]:
+        yield path, read(True, path)
+
+
+def _shown_tests(verified: VerifiedChange, asserting: AssertingTests) -> dict[str, tuple[ShownTest, ...]]:
     """Return the tests of the changed and the named test files, by file, as they were on the old code and the new."""
     found: dict[str, list[ShownTest]] = {}
     for number, files in enumerate(verified.test_files, 1):
@@ -196,7 +208,13 @@ def _shown_tests(verified: VerifiedChange) -> dict[str, tuple[ShownTest, ...]]:
         flaky = frozenset(verified.comparisons[number - 1].flaky)
         for case in after.report.cases.values():
             if case.file in files:
-                shown = ShownTest(case.id, _on_old(old, case.id), _SEEN[case.outcome], flaky=case.id in flaky)
+                shown = ShownTest(
+                    case.id,
+                    _on_old(old, case.id),
+                    _SEEN[case.outcome],
+                    asserts=asserting.asserts(case.id, case.file),
+                    flaky=case.id in flaky,
+                )
                 found.setdefault(case.file, []).append(shown)
     return {file: tuple(tests) for file, tests in found.items()}
 

@@ -57,7 +57,8 @@ def test_a_run_waits_for_its_tests_without_a_worker(world: VerifiedWorld) -> Non
 def test_a_test_that_asserts_nothing_shows_nothing(world: VerifiedWorld) -> None:
     hollow = "from shop.total import total\n\n\ndef test_total():\n    total([1, 2])\n    assert True\n"
     found = world.judged({"shop/total.py": TOTAL, "tests/test_total.py": hollow})
-    assert found.words == {"T001": "passing", "T002": "passing"}
+    assert found.words == {"T001": "changed", "T002": "passing"}
+    assert "no test of it asserts anything" in found.by_id["T001"].because
     assert "even when what the change wrote in its files does nothing" in found.by_id["T002"].because
 
 
@@ -259,7 +260,7 @@ def test_a_test_that_a_task_names_and_that_fails_contradicts_it(tmp_path: Path) 
 def test_a_repository_ticks_by_the_evidence_that_it_asks_for(
     tmp_path: Path, tick: str, ticked: tuple[str, ...]
 ) -> None:
-    hollow = "from shop.total import total\n\n\ndef test_total():\n    total([1, 2])\n"
+    hollow = "from shop.total import total\n\n\ndef test_total():\n    assert len([total([1, 2])]) == 1\n"
     files = project(recipe=f"{RECIPE}policy:\n  tick: {tick}\n")
     found = VerifiedWorld(tmp_path, files).judged({"shop/total.py": TOTAL, "tests/test_total.py": hollow})
     assert found.result.ticked == ticked

@@ -34,6 +34,7 @@ def test_a_test_that_notices_shows_that_the_task_is_tested() -> None:
         {"probe": Seen.SKIPPED},
         {"probe": Seen.ABSENT},
         {"probe": Seen.UNKNOWN},
+        {"asserts": False},
         {"flaky": True},
     ],
 )
@@ -54,6 +55,16 @@ def test_with_anything_less_it_is_only_passing(weaker: dict[str, object]) -> Non
 def test_only_of_a_test_that_was_seen_to_is_said_that_it_passes_on_the_old_code(old: Seen, words: str) -> None:
     found = decide(replace(CHANGED, own=(replace(GOOD, old=old),)), GREEN)
     assert found.because == f"a.py; t::a passes{words}"
+
+
+def test_it_is_said_that_a_test_that_fails_without_the_code_asserts_nothing() -> None:
+    found = decide(replace(CHANGED, own=(replace(GOOD, asserts=False),)), GREEN)
+    assert found.because == "a.py; t::a asserts nothing of the code"
+
+
+def test_a_task_of_tests_that_assert_nothing_is_only_changed() -> None:
+    found = decide(replace(CHANGED, own=(replace(GOOD, asserts=False),), hollow=True), GREEN)
+    assert (found.verdict, found.because) == (Verdict.CHANGED, "a.py; no test of it asserts anything of the code")
 
 
 def test_what_cannot_be_loaded_on_the_old_code_fails_there() -> None:
