@@ -151,8 +151,13 @@ class Runs(InTransaction):
         found = row_mapping.runs_of(self._connection.execute(query))
         return [one for one in found if not feature_alias or works_on(one, feature_alias)]
 
-    def last_that_reached(self, stage: Stage, repository_key: str, feature_key: str, excluding: UUID) -> UUID | None:
-        """Find the feature's newest other run that reached the stage in its last round, whatever came of it there."""
+    def last_that_reached(
+        self, stage: Stage, repository_key: str, feature_key: str, excluding: UUID, *, kind: str | None = None
+    ) -> UUID | None:
+        """Find the feature's newest other run that reached the stage in its last round, whatever came of it there.
+
+        `kind` is the only kind that counts; None: each.
+        """
         tries = attempt.alias()
         newest = (
             select(func.max(tries.c.number))
@@ -172,7 +177,7 @@ class Runs(InTransaction):
         query = (
             select(run.c.id)
             .where(run.c.repository_key == repository_key, run.c.feature_key == feature_key, run.c.id != excluding)
-            .where(reached)
+            .where(reached, *([] if kind is None else [run.c.kind == kind]))
             .order_by(run.c.created_at.desc(), run.c.id.desc())
             .limit(1)
         )

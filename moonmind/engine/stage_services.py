@@ -141,11 +141,11 @@ class StageServices:
             uow.cooldowns.set(name, until, self._redactor.text(reason))
         return until
 
-    def earlier_run(self, feature_key: str, reached: Stage) -> EarlierRun | None:
-        """Return the feature's last other run that reached that stage, whatever came of it there."""
+    def earlier_run(self, feature_key: str, reached: Stage, *, kind: str | None = None) -> EarlierRun | None:
+        """Return the feature's last other run, of that kind or of any, that reached that stage, whatever came of it there."""
         run = self._claim.run
         with self._database.read() as uow:
-            found = uow.runs.last_that_reached(reached, run.repository_key, feature_key, run.id)
+            found = uow.runs.last_that_reached(reached, run.repository_key, feature_key, run.id, kind=kind)
             earlier = uow.runs.get(found) if found is not None else None
             if earlier is None:
                 return None

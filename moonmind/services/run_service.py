@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from uuid import UUID, uuid4
 
+from pydantic import ValidationError
+
 from moonmind import wire
 from moonmind.db.unit_of_work import Database, DuplicateIdempotencyKey, UnitOfWork
 from moonmind.engine.dispatch_loop import Notifier
@@ -35,6 +37,7 @@ from moonmind.runs.repetition import repeats
 from moonmind.services import answer_check, run_views
 from moonmind.services.forced_start import left_for
 from moonmind.services.listing_cursor import read_cursor, write_cursor
+from moonmind.wire.problems import in_words
 
 _NAMED_TASKS = 20
 
@@ -156,8 +159,15 @@ class RunService:
                 field="tasks",
                 remediation="Name tasks of the run by their ids, each by its own.",
             )
-        select = wire.Select(tasks=list(dict.fromkeys(body.tasks)), commit=start.commit, why=body.reason)
-        asked = wire.CreateRun(repository=run.repository, feature_key=start.feature_key, kind=TICKS, select=select)
+        try:
+            select = wire.Select(tasks=list(dict.fromkeys(body.tasks)), commit=start.commit, why=body.reason)
+            asked = wire.CreateRun(repository=run.repository, feature_key=start.feature_key, kind=TICKS, select=select)
+        except ValidationError as error:
+            problem = in_words(error.errors()[0])
+            raise InvalidRequest(
+                f"tasks of run {run.id} cannot be accepted by it: {problem}",
+                remediation="Tick the boxes in the file yourself.",
+            ) from None
         return self.create(asked, idempotency_key=idempotency_key, actor=actor)
 
     def _by_idempotency_key(self, key: str, digest: str) -> wire.SpecWorkflowRun | None:

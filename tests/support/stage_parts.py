@@ -113,7 +113,7 @@ class MemoryServices(StageServices):
     def commits_of(self, run_ids: Iterable[UUID]) -> frozenset[str]:
         return frozenset(commit for run_id in run_ids for commit in self.made.get(run_id, ()))
 
-    def earlier_run(self, feature_key: str, reached: Stage) -> EarlierRun | None:
+    def earlier_run(self, feature_key: str, reached: Stage, *, kind: str | None = None) -> EarlierRun | None:
         return self.earlier
 
 

@@ -129,8 +129,10 @@ def decide(task: TaskEvidence, suite: SuiteEvidence) -> Decision:
 def decide_check(by_files: Decision, suite: SuiteEvidence, *, shown: bool, all_run: bool) -> Decision:
     """Return the verdict on a task that only asks that the tests pass, whatever the agent says of it.
 
-    `shown`: the tests that it names were seen to pass, or it names none; `all_run`: no command was left out.
+    `shown`: tests were seen to pass, those that it names among them; `all_run`: no command was left out.
     """
+    if by_files.verdict is Verdict.CONTRADICTED:
+        return by_files
     if not suite.not_run and suite.fault in (Fault.OURS, Fault.BEFORE):
         return Decision(Verdict.OPEN, f"the tests do not pass: {suite.why}")
     if (doubt := _doubt(suite)) is not None:
@@ -138,7 +140,7 @@ def decide_check(by_files: Decision, suite: SuiteEvidence, *, shown: bool, all_r
     if not all_run:
         return replace(by_files, because=f"{by_files.because}; not all test commands were run")
     if not shown:
-        return replace(by_files, because=f"{by_files.because}; the tests that it names were not seen to pass")
+        return replace(by_files, because=f"{by_files.because}; no test was seen to pass, or not those that it names")
     return Decision(Verdict.PASSING, "the repository's tests pass")
 
 

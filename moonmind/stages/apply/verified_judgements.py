@@ -134,11 +134,13 @@ def _checks(
 
     One is decided once all that stands before it in the phase is done.
     """
+    done = {one.key for one in judged if one.ticks}
     for task in plan.checks:
-        if not all(one.ticks for one in judged if one.line < task.line):
+        if not {key for key in plan.phase_open if int(key.partition(":")[0]) < task.line} <= done:
             continue
         found = _held(_of_check(Judgement(task.id, task.line, Verdict.OPEN, ""), task, verified, suite), recipe)
         if found.ticks:
+            done.add(found.key)
             yield found
 
 
@@ -154,7 +156,7 @@ def _of_check(judgement: Judgement, task: PlanTask, verified: VerifiedChange, su
     found = decide_check(
         Decision(judgement.verdict, judgement.because),
         suite,
-        shown=all(any(_is_within(file, name) for file in passed) for name in named),
+        shown=bool(passed) and all(any(_is_within(file, name) for file in passed) for name in named),
         all_run=verified.commands == verified.plan.commands,
     )
     return replace(judgement, verdict=found.verdict, because=found.because)
@@ -189,6 +191,12 @@ def _suite(verified: VerifiedChange, findings: Iterable[TestFinding]) -> SuiteEv
     )
     if any(one.failing_new for one in verified.comparisons) and not verified.changed.code:
         doubts.append("new tests fail until what they test is there")
+    if verified.in_change:
+        doubts += (
+            f"{verified.commands[number - 1].name} comes with this change, and no test of it is seen to pass"
+            for number, one in enumerate(verified.comparisons, 1)
+            if one.fault is Fault.NONE and not verified.runs[f"after-{number}"].report.those(TestOutcome.PASSED)
+        )
     worst = next((one for one in verified.comparisons if one.fault is verified.fault), None)
     return SuiteEvidence(verified.not_run, verified.fault, worst.why if worst is not None else "", tuple(doubts))
 

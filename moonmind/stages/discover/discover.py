@@ -8,11 +8,12 @@ from typing import Any
 from moonmind.engine import forge_cooldown
 from moonmind.engine.stage import Preview, StageDefinition, StartingPoint, shown
 from moonmind.engine.stage_context import StageContext
+from moonmind.engine.stage_services import EarlierRun
 from moonmind.errors import MoonMindError, Rejected, SpecUnreadable, Unexpected
 from moonmind.ports.forge import Repository
 from moonmind.preflight.checks import Need
 from moonmind.runs.chain import Stage
-from moonmind.runs.kinds import TICKS
+from moonmind.runs.kinds import PHASE, TICKS
 from moonmind.runs.machine import Done, NothingToDo, Outcome
 from moonmind.runs.stored_text import storable
 from moonmind.speckit.answer import Answer, AnswerKind, who_does
@@ -28,7 +29,12 @@ from moonmind.speckit.work import Work
 from moonmind.stages.discover import agent_files, tick_plan
 from moonmind.stages.discover.candidates import Candidates, Start
 from moonmind.stages.discover.foreign_commits import foreign_commits
-from moonmind.stages.discover.progress import broken_before, waits_for_acceptance, without_progress
+from moonmind.stages.discover.progress import (
+    broken_before,
+    published_commit,
+    waits_for_acceptance,
+    without_progress,
+)
 from moonmind.stages.discover.questions import chosen_in, question
 from moonmind.stages.discover.snapshot import Snapshot
 from moonmind.stages.kit import base_outlook, forge_answers
@@ -174,7 +180,13 @@ def _tick_plan(context: StageContext, chosen: _Chosen) -> tuple[Plan, tuple[str,
         tick_plan.proposed(chosen.candidates, there, file, start)
         if selection.is_all
         else tick_plan.accepted(
-            chosen.candidates, there, file, start, selection, (context.run.selection or {}).get("commit")
+            chosen.candidates,
+            there,
+            file,
+            start,
+            selection,
+            (context.run.selection or {}).get("commit"),
+            why="why" in (context.run.selection or {}),
         )
     )
     if ticks.tasks and start.branch_tip is None:
@@ -247,7 +259,8 @@ def _plan(context: StageContext, candidates: Candidates, found: Answer, work: Wo
         branch_tip=start.branch_tip,
         left_for_people=tuple(task.id for task in work.left_for_people),
         left_because=tuple(map(storable, who_does(work.left_for_people))),
-        checks=() if work.part else tuple(_task(task, there) for task in work.left_for_people if _is_check(task, work)),
+        checks=tuple(_task(task, there) for task in work.left_for_people if _is_check(task, work)),
+        phase_open=tuple(task.key for task in work.phase.pending),
         documents=documents_of(there, listing),
         constitution=constitution_in(listing, there.root),
         skills=skills_in(listing),
@@ -269,20 +282,37 @@ def _plan(context: StageContext, candidates: Candidates, found: Answer, work: Wo
             )
         ),
     )
-    if stuck := _stuck(context, plan):
+    if stuck := _stuck(context, candidates, plan):
         return NothingToDo(stuck, plan.stored())
     if start.branch_tip is None:
         refuse_conflicts(start.branch, candidates.snapshot.branches, candidates.snapshot.repository.default_branch)
     return Done(plan.stored())
 
 
-def _stuck(context: StageContext, plan: Plan) -> str | None:
+def _stuck(context: StageContext, candidates: Candidates, plan: Plan) -> str | None:
     """Return in words why a run would not help now."""
-    earlier = context.services.earlier_run(plan.feature.path, Stage.APPLY)
-    stuck = without_progress(plan, context.run.notes, earlier)
+    stuck = without_progress(plan, context.run.notes, context.services.earlier_run(plan.feature.path, Stage.APPLY))
     if _selection(context).names_tasks:
         return stuck  # whoever names phase or tasks has looked
-    return waits_for_acceptance(plan, context.run.notes, earlier) or stuck or broken_before(plan, earlier)
+    # What a person ticked since changes no code.
+    judged, published = (
+        context.services.earlier_run(plan.feature.path, stage, kind=PHASE) for stage in (Stage.APPLY, Stage.PUBLISH)
+    )
+    waiting = waits_for_acceptance(plan, context.run.notes, judged)
+    return waiting or stuck or broken_before(plan, published, as_published=_as_published(candidates, plan, published))
+
+
+def _as_published(candidates: Candidates, plan: Plan, earlier: EarlierRun | None) -> bool:
+    """Return True if the branch ends with what a run published, but for boxes of tasks."""
+    commit, tip = published_commit(earlier), plan.branch_tip
+    if commit is None or tip is None:
+        return False
+    if tip == commit:
+        return True
+    if all(one.id != commit for one in candidates.snapshot.history(tip, plan.base)):
+        return False
+    changed = candidates.context.vcs.changes(candidates.snapshot.name, commit, tip)
+    return all(change.path == plan.feature.tasks_path for change in changed)
 
 
 def _not_ours(candidates: Candidates, start: Start) -> tuple[str, ...]:

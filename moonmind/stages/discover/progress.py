@@ -71,10 +71,19 @@ def waits_for_acceptance(plan: Plan, notes: str | None, earlier: EarlierRun | No
     )
 
 
-def broken_before(plan: Plan, earlier: EarlierRun | None) -> str | None:
-    """Return in words that the branch ends with a change that breaks tests; None where it does not, or somebody went on there."""
+def published_commit(earlier: EarlierRun | None) -> str | None:
+    """Return the commit that a run published; None where it published none."""
+    published = _recorded(earlier)[2]
+    return None if published is None else published.commit
+
+
+def broken_before(plan: Plan, earlier: EarlierRun | None, *, as_published: bool) -> str | None:
+    """Return in words that the branch ends with a change that breaks tests; None where it does not, or somebody went on there.
+
+    `as_published`: nothing but boxes was changed on the branch since then.
+    """
     _, applied, published = _recorded(earlier)
-    if earlier is None or applied is None or published is None or plan.branch_tip != published.commit:
+    if earlier is None or applied is None or published is None or not as_published:
         return None
     if applied.tests is None or not applied.tests.draft:
         return None

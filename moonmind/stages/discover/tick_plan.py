@@ -45,18 +45,28 @@ def proposed(candidates: Candidates, feature: Feature, file: TasksFile, start: S
 
 
 def accepted(
-    candidates: Candidates, feature: Feature, file: TasksFile, start: Start, selection: Selection, looked_at: str | None
+    candidates: Candidates,
+    feature: Feature,
+    file: TasksFile,
+    start: Start,
+    selection: Selection,
+    looked_at: str | None,
+    *,
+    why: bool = False,
 ) -> TickPlan:
     """Plan the boxes that were selected and are open; what shows nothing is ticked all the same, and says so.
 
     `looked_at` is the commit at which a person accepted them. Raises InvalidRequest for tasks that had another text there, and,
-    where the commit is not known, for those without an id of which nothing shows that they are done.
+    where the commit is not known, for those without an id of which nothing shows that they are done. With a reason of a person's
+    (`why`), an id that stands for several open tasks is refused, too.
     """
     meant = selection.of(file)
     tasks = tuple(task for task in file.tasks if task.pending and task.key in meant and task.box_offset != NO_BOX)
     proposals, doubts = _look(candidates, feature, file, start)
     if looked_at is None and (selection.ids or selection.ranges):
         _refuse_lines(tasks, proposals, feature)
+    if why:
+        _refuse_ambiguous(tasks, feature)
     if looked_at is not None and looked_at != start.commit:
         _refuse_changed(tasks, _selected_at(candidates.snapshot, looked_at, feature, selection), feature, looked_at)
     return TickPlan(_title(file, tasks), tasks, _evidence(tasks, proposals, doubts))
@@ -97,6 +107,21 @@ def _refuse_changed(tasks: Iterable[SpecTask], before: Iterable[SpecTask], featu
                 f"{'; '.join(changed[:_NAMED])}{more}"
             ),
             remediation=_AGAIN,
+        )
+
+
+def _refuse_ambiguous(tasks: Iterable[SpecTask], feature: Feature) -> None:
+    """Refuse ids that stand on several open lines: a person means one task."""
+    lines: dict[str, list[int]] = {}
+    for task in tasks:
+        lines.setdefault(task.id, []).append(task.line)
+    if several := {key: at for key, at in lines.items() if len(at) > 1}:
+        shown = "; ".join(
+            f"{key} on lines {', '.join(map(str, at[:_NAMED]))}" for key, at in list(several.items())[:_NAMED]
+        )
+        raise InvalidRequest(
+            f"these ids stand for several open tasks of {feature.tasks_path}: {shown}",
+            remediation="Tick the box that you mean in the file yourself, or give each task an id of its own.",
         )
 
 

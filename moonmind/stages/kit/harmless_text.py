@@ -64,7 +64,7 @@ def as_code(text: str, limit: int = 200) -> str:
 def code_block(lines: Iterable[str], limit: int, indent: str = "") -> list[str]:
     """Return lines as a block of code in which nothing acts and which nothing in them can end.
 
-    Each keeps its indentation and has at most `limit` characters.
+    Each keeps its indentation and shows at most `limit` characters.
     """
     shown = [_in_block(line, limit) for line in lines]
     longest = max((len(run) for line in shown for run in _TICKS.findall(line)), default=0)

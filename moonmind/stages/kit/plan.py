@@ -62,6 +62,8 @@ class Plan(StageResult):
     """A sentence for each of them: who does it, and which words of the task say so."""
     checks: tuple[PlanTask, ...] = ()
     """Those of them in this phase that only ask that the tests pass: running these decides."""
+    phase_open: tuple[str, ...] = ()
+    """The keys of all open tasks of the phase, whoever does them."""
     documents: Mapping[str, str] = Field(default_factory=dict)
     """Path in the tree -> kind (`spec`, `plan`, ...)."""
     constitution: str | None = None

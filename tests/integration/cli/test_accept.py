@@ -129,6 +129,17 @@ def test_a_task_that_became_another_one_is_not_ticked(
     assert "T002 is now" in made.error.message
 
 
+def test_an_id_of_several_open_tasks_is_nobodys(
+    moonmind: Command, container: Container, bare: Path, ended: Run
+) -> None:
+    commit_to(bare, "main", {"specs/001-a/tasks.md": TASKS + "- [ ] T002 Create `src/round.py`\n"}, "Repeat an id")
+    assert moonmind("accept", str(ended.id), "T002", "--why", "we round half up") == 0
+    made = work_through(container)
+    assert made.status is RunStatus.FAILED
+    assert made.error is not None
+    assert "T002 on lines 6, 12" in made.error.message
+
+
 @pytest.mark.parametrize("arguments", [["T001"], ["T001", "--why", ""], ["--why", "done"], [" ", "--why", "done"]])
 def test_a_person_names_tasks_and_a_reason(
     moonmind: Command, database: Database, ended: Run, arguments: list[str]

@@ -175,6 +175,8 @@ def test_the_features_last_other_run_is_what_came_before(room: EngineRoom) -> No
     assert (found.id, found.notes, found.results[Stage.DISCOVER]) == (applied.id, "be careful", PLAN)
     assert (found.results[Stage.PUBLISH], found.error) == ({"v": 1, "from": "publish"}, None)
     assert services.earlier_run("specs/002-other", Stage.APPLY) is None
+    assert services.earlier_run(feature, Stage.APPLY, kind="phase") == found
+    assert services.earlier_run(feature, Stage.APPLY, kind="ticks") is None
 
 
 def test_a_run_that_a_stage_refused_came_before_with_its_error(room: EngineRoom) -> None:

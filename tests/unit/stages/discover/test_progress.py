@@ -131,14 +131,15 @@ def test_tasks_that_a_person_only_has_to_accept_are_not_given_to_an_agent_again(
 
 
 @pytest.mark.parametrize(
-    ("tip", "draft", "held"),
-    [("b" * 40, "1 test fails", True), ("c" * 40, "1 test fails", False), (None, "x", False), ("b" * 40, "", False)],
-    ids=["as it was left", "somebody pushed", "merged", "no draft"],
+    ("as_published", "draft", "held"),
+    [(True, "1 test fails", True), (False, "1 test fails", False), (True, "", False)],
+    ids=["as it was left", "somebody pushed", "no draft"],
 )
-def test_nothing_is_added_to_a_change_that_breaks_tests(tip: str | None, draft: str, held: bool) -> None:
-    said = broken_before(a_plan(branch_tip=tip), that_judged(a_plan(), CLAIMED, draft=draft))
+def test_nothing_is_added_to_a_change_that_breaks_tests(as_published: bool, draft: str, held: bool) -> None:
+    before = that_judged(a_plan(), CLAIMED, draft=draft)
+    said = broken_before(a_plan(branch_tip="b" * 40), before, as_published=as_published)
     assert bool(said) is held
     if said is not None:
         assert "https://forge.test/1" in said
         assert draft in said
-    assert broken_before(a_plan(branch_tip=tip), None) is None
+    assert broken_before(a_plan(), None, as_published=True) is None
