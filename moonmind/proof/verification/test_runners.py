@@ -110,6 +110,13 @@ _REPORTS = {
     Runner.VITEST: '--reporter=junit --outputFile.junit="$MOONMIND_REPORTS/vitest.xml"',
     Runner.JEST: "--reporters=default --reporters=jest-junit",
 }
+_REPORT_FILES = {
+    Runner.PYTEST: "pytest.xml",
+    Runner.NODE: "node.xml",
+    Runner.VITEST: "vitest.xml",
+    Runner.JEST: "jest.xml",
+    Runner.UNITTEST: "unittest.xml",
+}
 _NODE_OPTIONS = 'NODE_OPTIONS="${NODE_OPTIONS:-} ' + _REPORTS[Runner.NODE].replace('"', "") + '" '
 _JEST_JUNIT = (
     'JEST_JUNIT_OUTPUT_DIR="$MOONMIND_REPORTS" JEST_JUNIT_OUTPUT_NAME=jest.xml '
@@ -176,6 +183,11 @@ def with_report(run: str, runner: Runner, script: str = "", *, jest_junit: bool 
     if runner not in _REPORTS:
         return run
     return _jest_variables(runner) + _inserted(run, found, _report_words(found))
+
+
+def report_file(runner: Runner) -> str:
+    """Return the name of the file below `$MOONMIND_REPORTS` that `with_report` lets a runner write."""
+    return _REPORT_FILES.get(runner, "")
 
 
 def with_files(run: str, runner: Runner, files: Sequence[str], script: str = "", *, alone: bool = False) -> str | None:

@@ -11,7 +11,8 @@ from moonmind.engine.stage_context import StageContext
 from moonmind.errors import AgentUnknown, NotFound
 from moonmind.ports.agent import JobState
 from moonmind.ports.environments import WorkEnvironment
-from moonmind.ports.verification import TestJob, TestJobResult, TestJobs
+from moonmind.ports.verification import REPORTS_VARIABLE, TestJob, TestJobResult, TestJobs
+from moonmind.proof.path_globs import PathPatterns
 from moonmind.proof.verification.junit_reading import read_reports
 from moonmind.proof.verification.test_commands import TestCommand
 from moonmind.proof.verification.test_results import CommandRun, RunEnd
@@ -42,6 +43,8 @@ class WantedRun:
     """Those of `files` that can be run."""
     memory: str | None = None
     """Where its result is kept for later runs; None: nowhere."""
+    report: str = ""
+    """The one report below `$MOONMIND_REPORTS` that is read, where the command was given the options that write it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +141,7 @@ class TestRuns:
     def _take(self, one: WantedRun, found: TestJobResult) -> None:
         context = self._context
         # What is stored of a job was masked with the secrets that were known when it started.
-        reports = [(path, context.redactor.data(content)) for path, content in found.reports]
+        reports = [(path, context.redactor.data(content)) for path, content in read_of(one, found.reports)]
         report = read_reports(reports, one.command.root, self._listing)
         shown = _end_of(found.log, _SHOWN_BYTES) if found.log is not None else b""
         self.runs[one.name] = taken = CommandRun(
@@ -155,7 +158,7 @@ class TestRuns:
             self.logs[one.name] = path = f"{label}.log"
             content = _framed(one, taken, _end_of(found.log, _LOG_BYTES), context.redactor.text)
             context.artifacts.save("verification_log", path, content, "text/plain; charset=utf-8")
-        for number, (_, content) in enumerate(found.reports[:20], 1):
+        for number, (_, content) in enumerate(reports[:20], 1):
             context.artifacts.save("test_report", f"{label}-{number}.xml", content, "application/xml")
         if one.memory is not None and taken.green:  # a failure may have been the host's, or a flaky test's
             self._jobs.remember(one.memory, _STORED.dump_json(_plain(taken)))
@@ -192,6 +195,16 @@ def _framed(one: WantedRun, taken: CommandRun, printed: bytes, redacted: Callabl
     gap = b"" if not printed or printed.endswith(b"\n") else b"\n"
     begin = storable(redacted(f"$ {one.run}{place}"))
     return f"{begin}\n".encode() + printed + gap + f"[{end}]\n".encode()
+
+
+def read_of(one: WantedRun, reports: Collection[tuple[str, bytes]]) -> list[tuple[str, bytes]]:
+    """Return the reports that the command was asked for: others were written by somebody else, maybe by its tests."""
+    if one.report:
+        return [(path, content) for path, content in reports if path == one.report]
+    if one.command.reports and REPORTS_VARIABLE not in one.run:
+        wanted = PathPatterns(one.command.reports)
+        return [(path, content) for path, content in reports if wanted.match(path)]
+    return list(reports)
 
 
 def _plain(run: CommandRun) -> CommandRun:

@@ -10,7 +10,7 @@ from moonmind.ports.vcs import TreeFile
 from moonmind.proof.verification.comparison import Comparison, Fault, compare
 from moonmind.proof.verification.test_commands import TestCommand
 from moonmind.proof.verification.test_results import BAD, CommandRun, RunEnd, TestCase, TestOutcome
-from moonmind.proof.verification.test_runners import runner_of, with_files, with_report
+from moonmind.proof.verification.test_runners import report_file, runner_of, with_files, with_report
 from moonmind.stages.apply.test_trees import ChangedFiles, Probe
 from moonmind.stages.apply.verification_jobs import WantedRun
 
@@ -109,7 +109,8 @@ class VerificationPlan:
     def _first(self, number: int) -> Iterator[WantedRun]:
         command = self._commands[number - 1]
         limit = float(min(command.timeout or self._seconds, self._seconds))
-        whole = WantedRun(f"after-{number}", command, reporting(command), self._trees.wip, limit)
+        run = reporting(command)
+        whole = WantedRun(f"after-{number}", command, run, self._trees.wip, limit, report=own_report(command))
         yield replace(whole, memory=self._memory(self._trees.wip, whole.run, command))
         yield replace(
             whole,
@@ -210,6 +211,12 @@ def reporting(command: TestCommand, limited: str | None = None) -> str:
     if runner is None or command.reports:
         return run
     return with_report(run, runner, command.script, jest_junit=command.jest_junit)
+
+
+def own_report(command: TestCommand) -> str:
+    """Return the name of the report that `reporting` lets a command write; empty where it writes its own, or none."""
+    runner = runner_of(command.run, command.script)
+    return report_file(runner) if runner is not None and reporting(command) != command.run else ""
 
 
 def _failing(run: CommandRun | None) -> list[TestCase]:
