@@ -45,6 +45,8 @@ class WantedRun:
     """Where its result is kept for later runs; None: nowhere."""
     report: str = ""
     """The one report below `$MOONMIND_REPORTS` that is read, where the command was given the options that write it."""
+    job: str = ""
+    """What its job is called, whose processes can see that; as the run, if empty."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +109,8 @@ class TestRuns:
     def _look(self, one: WantedRun) -> tuple[str, TestJobResult | None]:
         """Return the key of a run's job, and what it left if it has ended; a job that was lost is begun anew under another key."""
         for number in range(1, _MOST_TRIES + 1):
-            name = one.name if number == 1 else f"{one.name}.{number}"
+            own = one.job or one.name
+            name = own if number == 1 else f"{own}.{number}"
             key = naming.test_key(self._context.run.id, self._context.attempt.number, name)
             state = self._jobs.state(key)
             if state in (JobState.ABSENT, JobState.RUNNING):

@@ -143,18 +143,16 @@ class VerificationPlan:
             return
         whole = self._brief(number)
         if self._trees.old_tests is not None:
-            yield replace(
-                whole,
-                name=f"old-{number}",
-                run=run,
-                commit=self._trees.start,
-                files=self._trees.old_tests,
-                executable=self._trees.changed.executable,
-                memory=None,
-            )
+            old = replace(whole, name=f"old-{number}", run=run, commit=self._trees.start, files=self._trees.old_tests)
+            yield self._hidden(replace(old, executable=self._trees.changed.executable))
         for index, probe in enumerate(self._trees.probes[:MOST_PROBES], 1):
             if probe.files:
-                yield replace(whole, name=f"probe-{number}-{index}", run=run, files=probe.files, memory=None)
+                yield self._hidden(replace(whole, name=f"probe-{number}-{index}", run=run, files=probe.files))
+
+    def _hidden(self, one: WantedRun) -> WantedRun:
+        """Return a run whose job does not tell its tests which of these runs it is: no test knows the change's commit."""
+        digest = hashlib.sha256(f"{self._trees.wip} {one.name}".encode()).hexdigest()
+        return replace(one, job=f"limited-{digest[:16]}", memory=None)
 
     def _brief(self, number: int) -> WantedRun:
         """Return the run of a whole command with the time that one of single tests may take."""
@@ -170,7 +168,7 @@ class VerificationPlan:
         whole = self._brief(number)
         for index, probe in enumerate(self._trees.probes[:MOST_PROBES], 1):
             if self._is_unclear(number, self._runs.get(f"probe-{number}-{index}"), old, probe):
-                yield replace(whole, name=f"inert-{number}-{index}", run=run, files=probe.inert, memory=None)
+                yield self._hidden(replace(whole, name=f"inert-{number}-{index}", run=run, files=probe.inert))
 
     def _is_unclear(self, number: int, found: CommandRun | None, old: CommandRun, probe: Probe) -> bool:
         """Return True if a file's tests pass only since the change, and that none of them fails under a probe says little."""
