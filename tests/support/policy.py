@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 
 from moonmind.ports.vcs import Change
 from moonmind.proof.policy.asked_paths import AskedPaths, Named
+from moonmind.proof.policy.package_scripts import MANIFESTS
 from moonmind.proof.policy.patch_policy import PatchFacts, judge
 from moonmind.proof.policy.policy_rules import PolicySettings
 from moonmind.runs.findings import Finding
@@ -28,7 +29,8 @@ def found(
     contents = files or {}
 
     def read(after: bool, path: str) -> bytes | None:
-        text = contents.get(path, (None, None))[after]
+        plain = "" if path.rpartition("/")[2] in MANIFESTS else None
+        text = contents.get(path, (None, plain))[after]
         return None if text is None else text.encode()
 
     return judge(

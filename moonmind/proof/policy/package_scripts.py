@@ -5,8 +5,7 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-LARGEST = 1024 * 1024
-"""Bytes of a manifest that is looked into."""
+UNREADABLE = "what runs when the package is installed cannot be looked into: it is too large, or not to be read"
 _INSTALLS = {
     "package.json": frozenset(
         [
@@ -57,12 +56,16 @@ MANIFESTS = frozenset({*_INSTALLS, "pyproject.toml"})
 def changed_scripts(name: str, before: bytes | None, after: bytes | None) -> Iterator[tuple[str, str]]:
     """Yield the rules that the change of a manifest breaks, with the reasons; None: the file is not there.
 
-    A manifest that cannot be read is no manifest for the program that installs it, either.
+    A changed manifest that cannot be read here may still be one for the program that installs it.
     """
     if name == "pyproject.toml":
         yield from _own_backend(before, after)
         return
-    old, new = _scripts(before), _scripts(after)
+    new = _scripts(after)
+    if new is None:
+        yield "install_scripts", UNREADABLE
+        return
+    old = _scripts(before) or {}
     installs = _INSTALLS[name]
     changed = [script for script, command in new.items() if old.get(script) != command]
     if own := [script for script in changed if script.casefold() in installs]:
@@ -71,17 +74,22 @@ def changed_scripts(name: str, before: bytes | None, after: bytes | None) -> Ite
         yield "commands", f"it changes commands that people and CI run by name: {_listed(others)}"
 
 
-def _scripts(data: bytes | None) -> Mapping[str, Any]:
+def _scripts(data: bytes | None) -> Mapping[str, Any] | None:
+    """Return the scripts of a manifest; None where it cannot be read: npm takes numbers and depths that Python does not."""
     try:
         found = json.loads(data or b"{}")
     except (ValueError, RecursionError):
-        return {}
+        return None
     scripts = found.get("scripts") if isinstance(found, dict) else None
     return {str(name): value for name, value in scripts.items()} if isinstance(scripts, dict) else {}
 
 
 def _own_backend(before: bytes | None, after: bytes | None) -> Iterator[tuple[str, str]]:
-    old, new = _backend(before), _backend(after)
+    new = _backend(after)
+    if new is None:
+        yield "install_scripts", UNREADABLE
+        return
+    old = _backend(before) or {}
     if new != old and "backend-path" in new:
         yield (
             "install_scripts",
@@ -89,11 +97,11 @@ def _own_backend(before: bytes | None, after: bytes | None) -> Iterator[tuple[st
         )
 
 
-def _backend(data: bytes | None) -> Mapping[str, Any]:
+def _backend(data: bytes | None) -> Mapping[str, Any] | None:
     try:
         system = tomllib.loads((data or b"").decode("utf-8")).get("build-system")
     except (ValueError, RecursionError):
-        return {}
+        return None
     wanted = ("build-backend", "backend-path")
     return {name: system[name] for name in wanted if name in system} if isinstance(system, dict) else {}
 

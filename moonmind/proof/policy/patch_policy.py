@@ -9,6 +9,7 @@ from moonmind.proof.policy.asked_paths import AskedPaths
 from moonmind.proof.policy.changed_path import LINK, REGULAR, ChangedPath
 from moonmind.proof.policy.deletions import mass_deletion
 from moonmind.proof.policy.generated_folders import generated
+from moonmind.proof.policy.plain_names import plain_name
 from moonmind.proof.policy.policy_rules import PolicySettings, severity
 from moonmind.proof.policy.portable_names import collisions, name_problem
 from moonmind.proof.policy.protected_files import IGNORE_FILES, ignore_rules, protecting_rule, spec_words, words_of
@@ -129,20 +130,27 @@ def _protecting(change: ChangedPath) -> str | None:
 
 
 def _by_content(change: ChangedPath, facts: PatchFacts, budget: _Budget) -> Iterator[tuple[str, str]]:
-    name = change.path.rpartition("/")[2]
+    name = plain_name(change.path.rpartition("/")[2])
     if name in package_scripts.MANIFESTS:
-        if change.new_mode not in REGULAR or change.status == "D":
+        if change.status == "D":
+            return
+        if change.new_mode not in REGULAR:
+            yield "install_scripts", "what runs when the package is installed cannot be looked into: it is a link"
             return
         if not budget.take():
             yield "install_scripts", f"it was not looked into: more than {MOST_READ} such files change"
             return
-        yield from package_scripts.changed_scripts(name, *_contents(change, facts))
+        before, after = _contents(change, facts)
+        if after is None:
+            yield "install_scripts", package_scripts.UNREADABLE
+            return
+        yield from package_scripts.changed_scripts(name, before, after)
     elif IGNORE_FILES.fullmatch(change.path):
         if not budget.take():
             yield "unignored", f"it was not looked into: more than {MOST_READ} such files change"
             return
-        before, after = (_text(data) for data in _contents(change, facts))
-        yield from ignore_rules(change.path, before, after)
+        old, new = (_text(data) for data in _contents(change, facts))
+        yield from ignore_rules(change.path, old, new)
 
 
 def _as_stored(change: ChangedPath, facts: PatchFacts, budget: _Budget) -> Iterator[tuple[str, str]]:

@@ -5,6 +5,7 @@ import pytest
 
 from moonmind.proof.policy.package_scripts import changed_scripts
 from moonmind.proof.policy.patch_policy import MOST_READ
+from moonmind.runs.findings import Severity
 from tests.support.plans import a_change
 from tests.support.policy import found
 
@@ -65,6 +66,38 @@ def test_a_build_backend_of_the_repositorys_own_is_found(before: str, after: str
 def test_whatever_a_manifest_holds_raises_nothing(name: str, data: bytes | None) -> None:
     list(changed_scripts(name, data, data))
     list(changed_scripts(name, None, data))
+
+
+HOOK = '"scripts": {"postinstall": "sh x"}'
+INT = "1" * 5000
+
+
+@pytest.mark.parametrize(
+    ("path", "mode", "text"),
+    [
+        ("package.json", "100644", f'{{"x": {INT}, {HOOK}}}'),
+        ("package.json", "100644", f'{{"x": {"[" * 100_000}{"]" * 100_000}, {HOOK}}}'),
+        ("package.json", "100644", None),
+        ("a/package.json", "120000", None),
+        ("Package.json", "100644", f"{{{HOOK}}}"),
+        ("composer.json", "100644", f'{{"x": {INT}}}'),
+        ("pyproject.toml", "100644", f"x = {INT}"),
+        ("pyproject.toml", "100644", None),
+        ("pyproject.toml", "120000", None),
+    ],
+)
+@pytest.mark.parametrize("status", ["A", "M", "T"])
+def test_a_manifest_that_cannot_be_looked_into_is_a_draft(path: str, mode: str, text: str | None, status: str) -> None:
+    change = a_change(path, status, mode, link="cfg.json", old="000000" if status == "A" else "100644")
+    findings = found(change, files={path: ("{}" if path.endswith("json") else "", text)})
+    assert [(one.rule, one.severity) for one in findings] == [("install_scripts", Severity.DRAFT)]
+
+
+@pytest.mark.parametrize("before", ["{", None])
+def test_what_a_manifest_was_before_hides_nothing(before: str | None) -> None:
+    change = a_change("package.json", "M", old="100644")
+    assert [one.rule for one in found(change, files={"package.json": (before, f"{{{HOOK}}}")})] == ["install_scripts"]
+    assert not found(change, files={"package.json": (before, "{}")})
 
 
 def test_more_manifests_than_are_looked_into_are_no_way_past_the_rule() -> None:
