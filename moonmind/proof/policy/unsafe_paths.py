@@ -1,6 +1,7 @@
 """Paths and links that leave the repository, or lead into git's own folder."""
 
 import re
+import unicodedata
 from collections.abc import Iterator
 
 from moonmind.proof.policy.changed_path import GITLINK, LINK, ChangedPath
@@ -8,6 +9,7 @@ from moonmind.proof.policy.plain_names import plain_name
 
 _GIT_NAMES = frozenset({".git", "git~1"})
 _MODULES = re.compile(r"\.gitmodules|gitmod~\d|gi7eba~\d")
+_NO_NAME = frozenset({"Cc", "Cs", "Zl", "Zp"})
 _DRIVE = re.compile(r"[A-Za-z]:")
 
 
@@ -29,8 +31,8 @@ def unsafe_path(path: str) -> str | None:
     """Return why a path may not be written; None if it may."""
     if not path or path.startswith(("/", "\\")) or _DRIVE.match(path):
         return "it is not relative to the repository"
-    if any(sign < " " or sign == "\x7f" or "\ud800" <= sign <= "\udfff" for sign in path):
-        return "its name holds control characters or is not UTF-8"
+    if any(unicodedata.category(sign) in _NO_NAME for sign in path):
+        return "its name holds control characters or line separators, or is not UTF-8"
     # A backslash is a letter to git here, and a separator where Windows checks the change out.
     for part in re.split(r"[/\\]", path):
         if part in {"", ".", ".."}:

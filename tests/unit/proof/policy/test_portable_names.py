@@ -14,7 +14,7 @@ from tests.support.policy import found
         "con", "CON.txt", "src/aux.py", "nul", "prn.md", "com1", "COM9.log", "lpt1.txt", "a/lpt9", "com¹.txt", "CONIN$", "con .txt",
         "conout$.py", "aux/x.py", "ab:c", "src/a.txt:stream", "a?b", "a*b", "a<b", "a>b", 'a"b', "a|b", "a\\b", "name.", "name ",
         "dir./x", "dir /x", "...", "src/a\u202egnp.exe", "a\u200bb.py", "a\u2066b", "\ufeffa.py", "a\u00adb", "a\u3164b", "a\u00a0b",
-        "a\u2028b", "zwj\u200dx", "x" * (LONGEST_NAME + 1), "ü" * 80, "/".join(["folder"] * 40),
+        "zwj\u200dx", "x" * (LONGEST_NAME + 1), "ü" * 80, "/".join(["folder"] * 40),
     ],
 )  # fmt: skip
 def test_names_that_some_system_cannot_hold_make_a_draft(path: str) -> None:
