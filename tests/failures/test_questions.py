@@ -207,7 +207,7 @@ def test_a_change_that_waits_for_approval_outlives_the_process_and_is_asked_abou
     run_id = guarded.team.create()
     question = asked(guarded, run_id)
     assert question["kind"] == "finding"
-    assert "tests/test_setup.py: the repository protects it" in question["text"]
+    assert "'tests/test_setup.py': the repository protects it" in question["text"]
     first.kill()
     done = commanded(guarded, "answer", run_id, "--approve", "--why", "they only check versions")
     assert done.returncode == 0, done.stderr

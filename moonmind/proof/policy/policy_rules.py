@@ -20,7 +20,7 @@ class Rule:
 
 
 TABLE = (
-    Rule("path", _REFUSE, "paths that leave the repository or lead into a git folder, control characters, names that are not UTF-8"),
+    Rule("path", _REFUSE, "paths that leave the repository or lead into a git folder, control characters and line separators, names that are not UTF-8"),
     Rule("link", _REFUSE, "links that leave the repository or lead into a git folder"),
     Rule("gitlink", _REFUSE, "submodules added, moved or removed"),
     Rule("gitmodules", _REFUSE, "`.gitmodules`, in every spelling"),
@@ -67,6 +67,8 @@ class PolicySettings:
     """Patterns of further protected files."""
     protected_is: Severity = Severity.DRAFT
     """What a change of protected files is at least; `warn` makes those lighter that would be a draft."""
+    by_repository: bool = False
+    """The repository says so; its `draft` counts for what is a warning, too, and the operator's does not: it is the default."""
 
 
 def severity(rule: str, settings: PolicySettings, *, asked_for: bool) -> Severity:
@@ -74,7 +76,7 @@ def severity(rule: str, settings: PolicySettings, *, asked_for: bool) -> Severit
     own = RULES[rule].severity
     found = own
     if RULES[rule].protects:
-        if own is not Severity.WARN:
+        if own is not Severity.WARN or settings.protected_is is not Severity.DRAFT or settings.by_repository:
             found = Severity.gravest((own, settings.protected_is))
         if own is Severity.DRAFT and settings.protected_is is Severity.WARN:
             found = Severity.WARN

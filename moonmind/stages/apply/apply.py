@@ -19,7 +19,7 @@ from moonmind.proof.verification.comparison import Fault
 from moonmind.runs.chain import Stage
 from moonmind.runs.findings import Finding, Severity, those
 from moonmind.runs.kinds import TICKS
-from moonmind.runs.machine import Done, Outcome, Redo, Suspend, WaitingReason
+from moonmind.runs.machine import Done, Failed, Outcome, Redo, Suspend, WaitingReason
 from moonmind.runs.stored_text import storable
 from moonmind.runs.verdict import current_word
 from moonmind.speckit.agent_report import read_report
@@ -31,7 +31,7 @@ from moonmind.stages.apply.boxes_only import tick_boxes
 from moonmind.stages.apply.commit_message import commit_message, subject
 from moonmind.stages.apply.effects import ChangedTree, changed_tree
 from moonmind.stages.apply.judging import Word
-from moonmind.stages.apply.policy_question import Asking
+from moonmind.stages.apply.policy_question import OUTPUT_PATH, Asking
 from moonmind.stages.apply.verification_facts import in_a_sentence, note_for_agent
 from moonmind.stages.apply.verification_jobs import Waiting
 from moonmind.stages.apply.verified_judgements import decided
@@ -55,7 +55,6 @@ from moonmind.stages.kit.stage_results import (
 
 log = structlog.get_logger(__name__)
 
-OUTPUT_PATH = "apply/output.json"
 NO_VERIFICATION = "no test was run"
 TASKS_LIMIT = 4 * 1024 * 1024
 """Bytes of the agent's tasks.md that are read for its claims; a longer one claims nothing."""
@@ -93,8 +92,8 @@ def _take_work(context: StageContext, plan: Plan) -> Outcome:
             context, plan, submitted, patch, policy_step.findings(context, plan, patch, PolicySettings(), read)
         )
     patch_path, digest = _stored(context, submitted, patch)
+    kept = policy_step.rules_fetched(context, plan, context.resumes(ApplyCheckpoint))
     findings = policy_step.findings(context, plan, patch, policy_step.settings_of(context, plan, patch_path), read)
-    kept = context.resumes(ApplyCheckpoint)
     excused = {one["fingerprint"]: one["why"] for one in kept.accepted}
     suspected, unread = secret_findings.suspects(context, plan, patch) if patch.content is not None else ((), ())
     stopping = [one for one in suspected if one.severity is Severity.REFUSE and one.fingerprint not in excused]
@@ -122,8 +121,18 @@ class _Work:
 
 def _judged_and_asked(context: StageContext, plan: Plan, work: _Work) -> Outcome:
     """Judge the tasks, and ask a person where the policy does; publish nothing without the answer."""
-    asking, kept = Asking.about(context, plan, work.wip, work.findings), work.kept
-    if asking is not None and (kept.asked, kept.asked_of) == (asking.digest, work.wip):
+    kept = work.kept
+    asking = Asking.about(context, plan, work.wip, work.findings, kept.rejected)
+    answer = asking.answered(context, kept) if asking is not None else None
+    if (
+        asking is not None
+        and answer is None
+        and kept.asked is not None
+        and new_notes(context, work.submitted.notes_mark)
+    ):
+        # Notes after a question are for the agent, whatever the rules say by now.
+        return _refused(context, plan, work, _Judged(kept.verdicts, kept.tests), asking.rejection(context, None))
+    if answer is not None and kept.asked_of == work.wip:
         judged = _Judged(kept.verdicts, kept.tests)
     else:
         found = _verified(context, plan, work)
@@ -134,23 +143,35 @@ def _judged_and_asked(context: StageContext, plan: Plan, work: _Work) -> Outcome
         return _refused(context, plan, work, judged, judged.error)
     if asking is None:
         return _committed(context, plan, work, judged, None)
-    answer = asking.answered(context, kept)
     if answer is not None and answer.approved:
         return _committed(context, plan, work, judged, asking.approval(context, answer))
     if answer is not None or new_notes(context, work.submitted.notes_mark):
-        return _refused(context, plan, work, judged, asking.rejection(context, answer))
+        rejected = kept.model_copy(update={"rejected": asking.paths})
+        return _refused(context, plan, work, judged, asking.rejection(context, answer), rejected)
     _report(context, plan, work.submitted, work.patch, work.findings, judged.judgements, tests=judged.tests)
     _end_tests(context)
     return asking.question(context, kept, work.wip, (judged.judgements, judged.tests), work.patch_path)
 
 
-def _refused(context: StageContext, plan: Plan, work: _Work, judged: "_Judged", error: MoonMindError) -> Outcome:
-    """Report what was found, and send the work back to the agent if a person wrote notes for it; else raise the error."""
+def _refused(
+    context: StageContext,
+    plan: Plan,
+    work: _Work,
+    judged: "_Judged",
+    error: MoonMindError,
+    kept: ApplyCheckpoint | None = None,
+) -> Outcome:
+    """Report what was found, and send the work back to the agent if a person wrote notes for it; else fail, or raise the error.
+
+    `kept` is what a retry has to know of it.
+    """
     _report(context, plan, work.submitted, work.patch, work.findings, judged.judgements, tests=judged.tests)
     _end_tests(context)
     if new_notes(context, work.submitted.notes_mark):
         return _asked_again(work.submitted, work.patch_path, error.message)
-    raise error
+    if kept is None:
+        raise error
+    return Failed(error.info(), error.retryable, kept.stored(), error.outage)
 
 
 def _committed(context: StageContext, plan: Plan, work: _Work, judged: "_Judged", approval: Approval | None) -> Outcome:
@@ -205,7 +226,7 @@ def _verified(context: StageContext, plan: Plan, work: _Work) -> Outcome | _Judg
     changes = [change for change in patch.changes if change.path != plan.feature.tasks_path]
     verified = verification_step.verify(context, plan, submitted, recipe, wip, changes, tree, read)
     if isinstance(verified, Waiting):
-        kept = ApplyCheckpoint(accepted=work.kept.accepted, job_key=verified.job)
+        kept = work.kept.model_copy(update={"job_key": verified.job})
         return Suspend(WaitingReason.VERIFICATION, seconds=context.relook_seconds, checkpoint=kept.stored())
     if verified.fault is Fault.OURS and context.may_send_back:
         _end_tests(context)

@@ -11,11 +11,16 @@ from moonmind.runs.attention import APPROVE, FINDING, REJECT, Answered, Option
 from moonmind.runs.findings import Finding, Severity, those
 from moonmind.runs.machine import Ask
 from moonmind.runs.stored_text import storable
+from moonmind.stages.kit.harmless_text import one_line
 from moonmind.stages.kit.plan import Plan
 from moonmind.stages.kit.stage_results import ApplyCheckpoint, Approval, Judgement, Verification
 
+OUTPUT_PATH = "apply/output.json"
+"""The artifact with all findings."""
 _SHOWN = 8
 _LINE = 200
+_PATH = 100
+_REJECTED = "a person rejected it before"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,18 +29,30 @@ class Asking:
 
     findings: tuple[Finding, ...]
     digest: str
-    """Names the findings and the files that they are about: an answer counts for just these."""
+    """Names the findings and all files of the commit: an answer counts for just these."""
 
     @classmethod
-    def about(cls, context: StageContext, plan: Plan, wip: str, found: Iterable[Finding]) -> "Asking | None":
-        """Return what has to be asked of the findings of a commit; None where nothing has to be."""
+    def about(
+        cls, context: StageContext, plan: Plan, wip: str, found: Iterable[Finding], rejected: Iterable[str] = ()
+    ) -> "Asking | None":
+        """Return what has to be asked of the findings of a commit; None where nothing has to be.
+
+        What a person rejected is asked about again, even where the rules have become lighter since.
+        """
         asked = those(found, Severity.ASK)
+        known = {one.path for one in asked}
+        again = (Finding(path, "rejected", Severity.ASK, _REJECTED) for path in rejected if path not in known)
+        asked = (*asked, *again)
         if not asked:
             return None
-        files = {file.path: file.object_id for file in context.vcs.listing(plan.repository.full_name, wip)}
-        # A secret's place is its file and line.
-        said = [(one.rule, one.path, files.get(one.path) or files.get(one.path.rpartition(":")[0])) for one in asked]
-        return cls(asked, hashlib.sha256(json.dumps(sorted(said, key=str)).encode()).hexdigest())
+        files = [(file.path, file.mode, file.object_id) for file in context.vcs.listing(plan.repository.full_name, wip)]
+        said = [(one.rule, one.path, one.words, one.task) for one in asked]
+        return cls(asked, hashlib.sha256(json.dumps([sorted(said), sorted(files)]).encode()).hexdigest())
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Return the paths of the findings, each once."""
+        return tuple(dict.fromkeys(one.path for one in self.findings))
 
     def answered(self, context: StageContext, kept: ApplyCheckpoint) -> Answered | None:
         """Return the answer to just this; None where there is none."""
@@ -54,7 +71,7 @@ class Asking:
         text = "\n".join(
             [
                 "Pushing this change does what no review can undo:",
-                *_lines(self.findings),
+                *finding_lines(self.findings),
                 f"The change is the artifact {patch_path}." if patch_path else "",
                 "Approve it to open the pull request; reject it to publish nothing and keep the work.",
             ]
@@ -64,16 +81,14 @@ class Asking:
             Option(REJECT, "publish nothing; the run ends, its work is kept, and a retry with notes goes on from it"),
         )
         verdicts, tests = judged
-        checkpoint = ApplyCheckpoint(
-            accepted=kept.accepted, asked=self.digest, asked_of=wip, verdicts=verdicts, tests=tests
-        )
+        asked = {"asked": self.digest, "asked_of": wip, "verdicts": verdicts, "tests": tests, "job_key": None}
+        checkpoint = kept.model_copy(update=asked)
         return Ask(FINDING, storable(context.redactor.text(text)), options, checkpoint.stored())
 
     def approval(self, context: StageContext, answer: Answered) -> Approval:
         """Return what is recorded of a yes."""
         why = None if answer.why is None else storable(context.redactor.text(answer.why))
-        paths = tuple(dict.fromkeys(one.path for one in self.findings))
-        return Approval(tuple(one.line for one in self.findings), paths, answer.by, why, answer.at)
+        return Approval(tuple(one.line for one in self.findings), self.paths, answer.by, why, answer.at)
 
     def rejection(self, context: StageContext, answer: Answered | None) -> ChangeRejected:
         """Return the error of a no; without an answer, the one that a retry with notes sends to the agent."""
@@ -89,6 +104,15 @@ class Asking:
         )
 
 
-def _lines(found: Sequence[Finding]) -> list[str]:
-    lines = [f"- {one.line[:_LINE]}" for one in found[:_SHOWN]]
-    return lines + ([f"- and {len(found) - _SHOWN} more"] if len(found) > _SHOWN else [])
+def finding_lines(found: Sequence[Finding]) -> list[str]:
+    """Return a line for each finding; none of them can look like another, whatever the path."""
+    lines = [f"- {_quoted(one.path)}: {one_line(_words(one), _LINE)}" for one in found[:_SHOWN]]
+    return lines + ([f"- and {len(found) - _SHOWN} more, in the artifact {OUTPUT_PATH}"] if len(found) > _SHOWN else [])
+
+
+def _words(found: Finding) -> str:
+    return found.words + (f" ({found.task} asks for it)" if found.task else "")
+
+
+def _quoted(path: str) -> str:
+    return repr(path) if len(path) <= _PATH else f"{path[:_PATH]!r}…"

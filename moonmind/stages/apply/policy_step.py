@@ -2,9 +2,11 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
+import structlog
+
 from moonmind.engine.environment_orders import recipe_at
 from moonmind.engine.stage_context import StageContext
-from moonmind.errors import RecipeUnreadable
+from moonmind.errors import ForgeUnavailable, RecipeUnreadable, VcsUnreachable
 from moonmind.proof.policy.asked_paths import AskedPaths, Named
 from moonmind.proof.policy.patch_policy import PatchFacts, judge
 from moonmind.proof.policy.policy_rules import PolicySettings
@@ -13,22 +15,36 @@ from moonmind.runs.stored_text import storable
 from moonmind.stages.apply.verification_step import recipe_of
 from moonmind.stages.kit.patches import PATCH_LIMIT, Patch
 from moonmind.stages.kit.plan import Plan
-from moonmind.stages.kit.stage_results import Approval
+from moonmind.stages.kit.stage_results import ApplyCheckpoint, Approval
 
+log = structlog.get_logger(__name__)
 _IN_REASON = 2
 """Findings that the reason of a draft names."""
+
+
+def rules_fetched(context: StageContext, plan: Plan, kept: ApplyCheckpoint) -> ApplyCheckpoint:
+    """Fetch the base branch once in each further attempt, and note it: a person may have changed `.moonmind.yml` since.
+
+    Where the forge does not answer, the rules count that are known. Raises VcsError for any other reason.
+    """
+    number = context.attempt.number
+    if number in {1, kept.fetched}:
+        return kept
+    context.lease.check()
+    try:
+        context.vcs.fetch(plan.repository)
+    except (VcsUnreachable, ForgeUnavailable) as error:
+        log.warning("policy.rules_as_known", error=error.message)
+        return kept
+    return kept.model_copy(update={"fetched": number})
 
 
 def settings_of(context: StageContext, plan: Plan, kept: str | None) -> PolicySettings:
     """Return what operator and repository ask for; the graver of the two counts.
 
-    A further attempt fetches the base branch first: a person may have changed `.moonmind.yml` since. `kept` is the
-    artifact with the agent's work. Raises RecipeUnreadable, VcsError.
+    `kept` is the artifact with the agent's work. Raises RecipeUnreadable, VcsError.
     """
     repository = plan.repository.full_name
-    if context.attempt.number > 1:
-        context.lease.check()
-        context.vcs.fetch(plan.repository)
     base = context.vcs.branches(repository).get(plan.base, plan.starting_commit)
     try:
         recipe = recipe_at(context.vcs, repository, base)
@@ -37,8 +53,10 @@ def settings_of(context: StageContext, plan: Plan, kept: str | None) -> PolicySe
     asked = recipe.policy if recipe is not None else None
     if asked is None:
         return PolicySettings(protected_is=context.protected_files)
-    wanted = [context.protected_files] if asked.protected_is is None else [context.protected_files, asked.protected_is]
-    return PolicySettings(asked.protected, Severity.gravest(Severity(one) for one in wanted))
+    if asked.protected_is is None:
+        return PolicySettings(asked.protected, context.protected_files)
+    least = Severity.gravest((context.protected_files, Severity(asked.protected_is)))
+    return PolicySettings(asked.protected, least, by_repository=True)
 
 
 def findings(

@@ -346,6 +346,10 @@ class ApplyCheckpoint(Checkpoint):
     """Names what a person was asked about: the findings, and the files as they were then."""
     asked_of: str | None = None
     """The commit with the work that was asked about."""
+    rejected: tuple[str, ...] = ()
+    """The paths of what a person rejected: asked about again whatever the rules say by then."""
+    fetched: int | None = None
+    """The attempt in which the base branch was last fetched for its rules."""
     verdicts: tuple[Judgement, ...] = ()
     """What was said of its tasks, so that no test is run again for an answer."""
     tests: Verification | None = None

@@ -7,10 +7,13 @@ from typing import Any
 
 import pytest
 
+from moonmind.errors import VcsUnreachable
 from moonmind.runs.chain import Stage
 from moonmind.runs.findings import Severity
-from moonmind.runs.machine import Ask, Done, Failed, Redo
+from moonmind.runs.machine import Ask, Done, Failed, Redo, Suspend
 from moonmind.sample import source
+from moonmind.stages.apply import verification_step
+from moonmind.stages.apply.verification_jobs import Waiting
 from tests.support.git_repos import commit_to
 from tests.support.stage_parts import REPOSITORY
 from tests.support.stage_world import TASKS, World
@@ -126,7 +129,7 @@ def asked(world: World) -> Ask:
 def test_what_harms_by_being_pushed_is_asked_first_and_recorded_once_approved(world: World) -> None:
     work(world, {CI: "on: push\n", "refresh_docs/a.py": "A = 1\n"})
     question = asked(world)
-    assert f"- {CI}: it runs in CI as soon as it is pushed" in question.text
+    assert f"- '{CI}': it runs in CI as soon as it is pushed" in question.text
     assert [option.value for option in question.options] == ["approve", "reject"]
     (patch,) = world.artifacts.of("codex_patch")
     assert f"The change is the artifact {patch}." in question.text
@@ -183,6 +186,83 @@ def test_a_retry_with_notes_of_a_rejected_change_goes_back_to_the_agent_and_anot
     assert applied(world)["approval"]["by"] == "ana"
 
 
+@pytest.mark.parametrize("notes", [None, "Leave the editor alone."])
+def test_what_a_person_rejected_is_not_published_because_the_rules_became_lighter(
+    tmp_path: Path, notes: str | None
+) -> None:
+    world = World(tmp_path, files={**source.files(), ".moonmind.yml": b"policy: {protected_is: ask}\n"})
+    for _ in begun(world):
+        work(world, {EDITOR: "{}\n"})
+        asked(world)
+        world.approves(False)
+        assert isinstance(world.step(Stage.APPLY), Failed)
+        commit_to(world.bare, "main", {".moonmind.yml": b"policy: {protected_is: draft}\n"}, "Let these be drafts")
+        world.attention, world.notes = None, notes
+        if notes:
+            assert isinstance(world.step(Stage.APPLY), Redo)
+        else:
+            assert f"- '{EDITOR}': a person rejected it before" in asked(world).text
+            world.approves(True)
+            assert applied(world)["approval"]["paths"] == [EDITOR]
+
+
+@pytest.mark.parametrize(("retried", "judged"), [(False, 1), (True, 2)])
+def test_verdicts_are_kept_for_an_answer_and_not_for_a_retry(
+    world: World, monkeypatch: pytest.MonkeyPatch, retried: bool, judged: int
+) -> None:
+    seen = []
+    verify = verification_step.verify
+
+    def counted(*given: Any) -> Any:
+        seen.append(1)
+        return verify(*given)
+
+    monkeypatch.setattr(verification_step, "verify", counted)
+    work(world, {CI: "on: push\n"})
+    asked(world)
+    if retried:
+        asked(world)
+    world.approves(True)
+    applied(world)
+    assert len(seen) == judged
+
+
+def test_what_was_asked_is_still_known_while_tests_run_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    work(world, {CI: "on: push\n"})
+    before = asked(world).checkpoint
+    assert before is not None
+    monkeypatch.setattr(verification_step, "verify", lambda *_: Waiting("job-1"))
+    outcome = world.step(Stage.APPLY)
+    assert isinstance(outcome, Suspend)
+    assert outcome.checkpoint == {**before, "jobKey": "job-1"}
+
+
+@pytest.mark.parametrize(("attempt", "away", "fetches"), [(1, False, 0), (2, False, 1), (2, True, 2)])
+def test_the_rules_are_fetched_once_in_a_further_attempt_and_a_forge_that_is_away_fails_nothing(
+    world: World, monkeypatch: pytest.MonkeyPatch, attempt: int, away: bool, fetches: int
+) -> None:
+    seen = []
+
+    def fetch(_: object) -> None:
+        seen.append(1)
+        if away:
+            raise VcsUnreachable("The forge does not answer.")
+
+    work(world, {CI: "on: push\n"})
+    world.numbers[Stage.APPLY] = attempt
+    monkeypatch.setattr(world.vcs, "fetch", fetch)
+    asked(world)
+    world.approves(True)
+    applied(world)
+    assert len(seen) == fetches
+
+
+def test_a_long_list_of_findings_names_where_all_of_them_are(world: World) -> None:
+    work(world, {f".circleci/{number}.yml": "a: b\n" for number in range(9)})
+    text = asked(world).text
+    assert "- and 1 more, in the artifact apply/output.json" in text
+
+
 def test_an_answer_counts_for_what_was_asked_and_nothing_else(world: World) -> None:
     work(world, {CI: "on: push\n"})
     asked(world)
@@ -196,13 +276,13 @@ def test_a_task_that_names_the_ci_file_is_told_to_whoever_is_asked(tmp_path: Pat
     world = asking_for(tmp_path, f"- [ ] T077 Add the CI workflow in {CI}")
     for _ in begun(world):
         work(world, {CI: "on: push\n"})
-        assert f"{CI}: it runs in CI as soon as it is pushed (T077 asks for it)" in asked(world).text
+        assert f"- '{CI}': it runs in CI as soon as it is pushed (T077 asks for it)" in asked(world).text
 
 
 def test_a_possible_secret_is_asked_about_and_not_shown(world: World) -> None:
     work(world, {"refresh_docs/settings.py": 'password = "q7Zr9TkW2mXv4B"\n'})
     question = asked(world)
-    assert "refresh_docs/settings.py:1: it looks like a secret" in question.text
+    assert "'refresh_docs/settings.py:1': it looks like a secret" in question.text
     assert "q7Zr9TkW2mXv4B" not in question.text
     world.approves(True, "made up")
     assert isinstance(world.step(Stage.APPLY), Done)

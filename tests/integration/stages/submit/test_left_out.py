@@ -10,7 +10,7 @@ import pytest
 from moonmind.runs.chain import Stage
 from moonmind.runs.machine import Done, Failed, Redo
 from moonmind.sample import source
-from moonmind.stages.apply import apply
+from moonmind.stages.apply import policy_question
 from tests.support.git_repos import git
 from tests.support.stage_parts import REPOSITORY, checkpoint_of
 from tests.support.stage_world import World, discovered
@@ -68,7 +68,7 @@ def test_what_was_left_out_is_said_to_the_reviewer_and_costs_nothing_else(
     done = world.step(Stage.APPLY)
     assert isinstance(done, Done), done
     assert said in done.result["warnings"]
-    assert said in json.loads(world.artifacts.read(apply.OUTPUT_PATH))["warnings"]
+    assert said in json.loads(world.artifacts.read(policy_question.OUTPUT_PATH))["warnings"]
     assert "refresh_docs/__init__.py" in {file["path"] for file in done.result["files"]}, "a task names it"
 
 

@@ -179,6 +179,24 @@ def test_a_repository_protects_more_and_makes_what_is_protected_graver() -> None
         assert [one.severity for one in found(a_change("x.sh", mode="100755"), settings=graver)] == [Severity.WARN]
 
 
+@pytest.mark.parametrize(
+    ("settings", "severity"),
+    [
+        (PolicySettings(), Severity.WARN),
+        (PolicySettings(protected_is=Severity.WARN, by_repository=True), Severity.WARN),
+        (PolicySettings(by_repository=True), Severity.DRAFT),
+        (PolicySettings(protected_is=Severity.ASK), Severity.ASK),
+        (PolicySettings(protected_is=Severity.REFUSE, by_repository=True), Severity.REFUSE),
+    ],
+)
+@pytest.mark.parametrize(("path", "rule"), [("Makefile", "commands"), (".gitignore", "ignore")])
+def test_protected_files_that_are_a_warning_become_graver_too(
+    settings: PolicySettings, severity: Severity, path: str, rule: str
+) -> None:
+    findings = found(a_change(path, "M", old="100644"), files={path: ("a\n", "a\nb\n")}, settings=settings)
+    assert [(one.rule, one.severity) for one in findings] == [(rule, severity)]
+
+
 def test_an_operator_may_let_protected_files_warn_and_nothing_else() -> None:
     lighter = PolicySettings(protected_is=Severity.WARN)
     assert [one.severity for one in found(a_change(".envrc"), settings=lighter)] == [Severity.WARN]
