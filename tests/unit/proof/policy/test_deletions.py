@@ -49,6 +49,50 @@ def test_emptied_files_are_lost() -> None:
     assert deletions(*binary, rest=10, sizes={one.path: 0 for one in binary}) == ["img"]
 
 
+@pytest.mark.parametrize(
+    ("deleted", "added", "lost"),
+    [
+        (50, 0, True),
+        (50, 1, True),
+        (50, 24, True),
+        (50, 25, False),
+        (50, 90, False),
+        (0, 0, False),
+        (-1, -1, False),
+        (-1, 3, True),
+        (9, -1, True),
+    ],
+)
+def test_a_file_of_the_same_name_is_a_move_only_if_it_may_hold_the_same(deleted: int, added: int, lost: bool) -> None:
+    changes = [
+        change
+        for number in range(30)
+        for change in (
+            Change(f"old/{number}/__init__.py", "D", "100644", "000000", 0, deleted),
+            Change(f"new/{number}/__init__.py", "A", "000000", "100644", added, 0),
+        )
+    ]
+    assert deletions(*changes, rest=10) == (["old"] if lost else [])
+
+
+@pytest.mark.parametrize(
+    ("added", "deleted", "size", "lost"),
+    [
+        (1, 40, 5, True),
+        (1, 5, 5, True),
+        (1, 1, 6, False),
+        (2, 100, 60, True),
+        (0, 100, 3000, False),
+        (40, 40, 80, False),
+    ],
+)
+def test_files_in_which_a_share_is_left_that_does_nothing_are_emptied(
+    added: int, deleted: int, size: int, lost: bool
+) -> None:
+    changes = [Change(f"src/{number}.py", "M", "100644", "100644", added, deleted) for number in range(30)]
+    assert deletions(*changes, rest=10, sizes={one.path: size for one in changes}) == (["src"] if lost else [])
+
+
 def test_files_of_several_folders_are_named_by_what_they_share() -> None:
     assert deletions(*(gone(f"{'ab'[number % 2]}/{number}.py") for number in range(30))) == ["."]
     assert deletions(*(gone(f"src/{'ab'[number % 2]}/{number}.py") for number in range(30))) == ["src"]
