@@ -10,6 +10,7 @@ LONGEST_PATH = 200
 """Characters; Windows holds 260 with the folder that the repository is checked out to."""
 LONGEST_NAME = 143
 """Bytes of a file's or a folder's name; encrypted homes hold no longer one, other systems 255."""
+MOST_COLLISIONS = 100
 _RESERVED = re.compile(
     r"(?:con|prn|aux|nul|conin\$|conout\$|(?:com|lpt)[0-9¹²³])(?:[ .:].*)?", re.IGNORECASE | re.DOTALL
 )
@@ -54,24 +55,31 @@ def _is_hidden(sign: str, part: str) -> bool:
 def collisions(added: Collection[str], after: Iterable[str]) -> Iterator[tuple[str, str]]:
     """Yield each added path that another system takes for another path of the tree, and that path.
 
-    Folders count, too: `Docs/a` and `docs/b` share a folder where case is ignored.
+    Folders count, too: `Docs/a` and `docs/b` share a folder where case is ignored. The first MOST_COLLISIONS are yielded.
     """
     folded: dict[str, str] = {}
     wanted = {_folded(part, folded) for path in added for part in _with_folders(path)}
     names: dict[str, list[str]] = {}
     for path in sorted(after):
         for part in _with_folders(path):
-            if (name := _folded(part, folded)) in wanted and part not in (spellings := names.setdefault(name, [])):
+            if (name := _folded(part, folded)) not in wanted:
+                continue
+            spellings = names.setdefault(name, [])
+            if len(spellings) < 2 and part not in spellings:  # of two, one is another than any third
                 spellings.append(part)
-    seen = set()
+    seen: set[str] = set()
     for path in sorted(added):
         for part in _with_folders(path):
             name = _folded(part, folded)
-            others = [other for other in names.get(name, ()) if other != part]
-            if others and name not in seen:
+            if name in seen:
+                continue
+            other = next((other for other in names.get(name, ()) if other != part), None)
+            if other is not None:
                 seen.add(name)
-                yield path, others[0]
+                yield path, other
                 break
+        if len(seen) >= MOST_COLLISIONS:
+            return
 
 
 def _with_folders(path: str) -> Iterator[str]:

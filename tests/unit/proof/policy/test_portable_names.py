@@ -1,8 +1,10 @@
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from moonmind.proof.policy.portable_names import LONGEST_NAME, LONGEST_PATH, collisions, name_problem
+from moonmind.proof.policy.portable_names import LONGEST_NAME, LONGEST_PATH, MOST_COLLISIONS, collisions, name_problem
 from moonmind.runs.findings import Severity
 from tests.support.plans import a_change
 from tests.support.policy import found
@@ -74,6 +76,16 @@ def test_collisions_are_found_whatever_the_names(paths: list[str]) -> None:
     for path, other in collisions(paths, paths):
         assert path in paths
         assert other != path
+
+
+def test_many_spellings_of_one_name_take_no_long_time_and_no_long_list() -> None:
+    base = "a" * 14
+    paths = ["".join(s.upper() if number >> at & 1 else s for at, s in enumerate(base)) for number in range(1 << 14)]
+    began = time.process_time()
+    assert len(list(collisions(paths, paths))) == 1
+    pairs = [f"{name}{number}" for number in range(3000) for name in ("x", "X")]
+    assert len(list(collisions(pairs, pairs))) == MOST_COLLISIONS
+    assert time.process_time() - began < 5
 
 
 def test_a_path_at_the_limit_is_taken() -> None:
