@@ -202,6 +202,7 @@ def guarded(engine: Engine) -> Engine:
     return engine
 
 
+@pytest.mark.timeout(300)  # what it waits for may take longer than the usual 120 s on a busy machine
 def test_a_change_that_waits_for_approval_outlives_the_process_and_is_asked_about_once(guarded: Engine) -> None:
     first = guarded.start()
     run_id = guarded.team.create()
@@ -223,6 +224,7 @@ def test_a_change_that_waits_for_approval_outlives_the_process_and_is_asked_abou
 
 
 @pytest.mark.full
+@pytest.mark.timeout(300)
 def test_a_change_that_is_rejected_is_published_by_nobody_and_its_retry_asks_again(guarded: Engine) -> None:
     guarded.start()
     run_id = guarded.team.create()
