@@ -12,7 +12,14 @@ from moonmind.proof.policy.generated_folders import generated
 from moonmind.proof.policy.plain_names import plain_name
 from moonmind.proof.policy.policy_rules import PolicySettings, severity
 from moonmind.proof.policy.portable_names import collisions, name_problem
-from moonmind.proof.policy.protected_files import IGNORE_FILES, ignore_rules, protecting_rule, spec_words, words_of
+from moonmind.proof.policy.protected_files import (
+    IGNORE_FILES,
+    ignore_rules,
+    link_rule,
+    protecting_rule,
+    spec_words,
+    words_of,
+)
 from moonmind.proof.policy.stored_files import LARGEST_POINTER, lfs_problem, line_end_problem, pointer
 from moonmind.proof.policy.unsafe_paths import find_unsafe
 from moonmind.runs.findings import Finding
@@ -121,10 +128,8 @@ def _by_name(
 
 
 def _protecting(change: ChangedPath) -> str | None:
-    rule = protecting_rule(change.path)
-    if rule is None and change.new_mode == LINK:
-        rule = protecting_rule(f"{change.path}/x")  # a link to a folder is one
-    if rule == "commands" and change.status != "M":
+    rule = link_rule(change.path) if change.new_mode == LINK else protecting_rule(change.path)
+    if rule == "commands" and change.status not in {"M", "T"}:
         return None  # new commands do nothing to those who know the old ones
     return "ci_removed" if rule == "ci" and change.status == "D" else rule
 

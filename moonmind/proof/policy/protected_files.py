@@ -9,7 +9,7 @@ from moonmind.proof.policy.plain_names import plain_name
 # `name` stands for a file of that name in any folder, `/name` for one at the top; `name/` for all that is in such a folder.
 _FILES: dict[str, str] = {
     "ci": """
-        /.github/workflows/ /.github/actions/ /.gitea/workflows/ /.gitea/actions/ /.forgejo/workflows/ /.forgejo/actions/
+        /.github/workflows/ /.github/actions/ action.yml action.yaml /.gitea/workflows/ /.gitea/actions/ /.forgejo/workflows/ /.forgejo/actions/
         .gitlab-ci.yml .gitlab-ci.yaml *.gitlab-ci.yml *.gitlab-ci.yaml /.gitlab/ci/ /.gitlab/*.yml /.gitlab/*.yaml
         /.circleci/ /.buildkite/ /.travis.yml /.travis.yaml azure-pipelines*.yml azure-pipelines*.yaml /.azure-pipelines/
         /.azuredevops/ /.azure/pipelines/ /.pipelines/ /.vsts-ci.yml bitbucket-pipelines.yml bitbucket-pipelines.yaml
@@ -144,6 +144,21 @@ def _read_table() -> tuple[dict[str, str], tuple[tuple[str, re.Pattern[str]], ..
 _KEYS, _STARS = _read_table()
 
 
+def _folders_above() -> dict[str, str]:
+    """Return the rules of the folders that entries of the table lie in, by key: a link in the place of one leads elsewhere."""
+    found: dict[str, str] = {}
+    for rule, words in _FILES.items():
+        for word in words.casefold().split():
+            folder = word.rstrip("/").rpartition("/")[0]
+            while folder:
+                found.setdefault(folder, rule)
+                folder = folder.rpartition("/")[0]
+    return found
+
+
+_ABOVE = _folders_above()
+
+
 def _keys_of(path: str) -> Iterator[str]:
     """Yield what the table may call a path: its name and each of its folders, alone, with the one above, and from the top."""
     parts = [plain_name(part) for part in path.split("/")]
@@ -164,6 +179,14 @@ def protecting_rule(path: str) -> str | None:
     found.update(
         rule for rule, pattern in _STARS if pattern.match(name) or (path.count("/") < _DEEPEST and pattern.match(top))
     )
+    return min(found, key=_RANK.__getitem__, default=None)
+
+
+def link_rule(path: str) -> str | None:
+    """Return the rule that protects what a link stands in the place of: a file, or a folder that holds protected ones."""
+    keys = (key for key in _keys_of(path) if not key.endswith("/"))
+    found = {_ABOVE[key] for key in keys if key in _ABOVE}
+    found.update(rule for rule in (protecting_rule(path), protecting_rule(f"{path}/x")) if rule is not None)
     return min(found, key=_RANK.__getitem__, default=None)
 
 
@@ -189,8 +212,9 @@ def ignore_rules(path: str, before: str, after: str) -> Iterator[tuple[str, str]
     if not IGNORE_FILES.fullmatch(path):
         return
     old, new = _lines(before), _lines(after)
-    gone = [line for line in old if line not in new and not line.startswith("!")]
-    opened = [line for line in new if line not in old and line.startswith("!")]
+    were, are = frozenset(old), frozenset(new)
+    gone = [line for line in old if line not in are and not line.startswith("!")]
+    opened = [line for line in new if line not in were and line.startswith("!")]
     if gone or opened:
         line = (opened or gone)[0]
         more = len(gone) + len(opened) - 1

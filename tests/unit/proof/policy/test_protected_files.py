@@ -1,10 +1,12 @@
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from moonmind.proof.policy.asked_paths import Named
 from moonmind.proof.policy.policy_rules import RULES, PolicySettings
-from moonmind.proof.policy.protected_files import protecting_rule
+from moonmind.proof.policy.protected_files import ignore_rules, protecting_rule
 from moonmind.runs.findings import Severity
 from tests.support.plans import a_change
 from tests.support.policy import FEATURE, TASKS, found
@@ -16,7 +18,7 @@ PROTECTED = {
         .travis.yml azure-pipelines.yml azure-pipelines-release.yml .azuredevops/x.yml bitbucket-pipelines.yml Jenkinsfile
         deploy/Jenkinsfile Jenkinsfile.release .drone.yml .woodpecker/test.yaml .woodpecker.yml .cirrus.yml appveyor.yml
         .tekton/push.yaml .semaphore/semaphore.yml cloudbuild.yaml buildspec.yml .gitea/workflows/x.yml
-        .forgejo/workflows/x.yml netlify.toml vercel.json
+        .forgejo/workflows/x.yml action.yml tools/check/action.yaml netlify.toml vercel.json
     """,
     "owners": "CODEOWNERS .github/CODEOWNERS docs/CODEOWNERS .gitlab/CODEOWNERS OWNERS pkg/OWNERS .mergify.yml",
     "bots": ".github/dependabot.yml renovate.json .github/renovate.json5 .github/settings.yml .gitleaks.toml .secrets.baseline",
@@ -93,6 +95,56 @@ def test_other_spellings_that_a_system_takes_for_them_are_protected_too(path: st
 @pytest.mark.parametrize("path", [".vscode", ".claude", ".devcontainer", "a/.idea"])
 def test_a_link_in_the_place_of_a_protected_folder_is_one(path: str) -> None:
     assert [one.severity for one in found(a_change(path, mode="120000", link="x"))] == [Severity.DRAFT]
+
+
+@pytest.mark.parametrize(
+    ("path", "rule"),
+    [
+        (".github", "ci"),
+        (".GitHub", "ci"),
+        (".gitlab", "ci"),
+        (".cargo", "package_sources"),
+        ("crates/a/.cargo", "package_sources"),
+        ("gradle", "package_sources"),
+        (".yarn", "package_sources"),
+        ("docs", "owners"),
+        ("web/docs", None),
+        ("src/.github", None),
+        ("src", None),
+        ("x", None),
+    ],
+)
+@pytest.mark.parametrize("status", ["A", "M", "T"])
+def test_a_link_in_the_place_of_a_folder_that_holds_protected_files_is_one(
+    path: str, rule: str | None, status: str
+) -> None:
+    change = a_change(path, status, mode="120000", link="cfg", old="000000" if status == "A" else "100644")
+    assert [one.rule for one in found(change)] == ([] if rule is None else [rule])
+    assert not found(a_change(path)), "a file of that name leads nowhere"
+
+
+@pytest.mark.parametrize(
+    ("status", "mode", "rules"),
+    [
+        ("A", "100644", []),
+        ("D", "100644", []),
+        ("M", "100644", ["commands"]),
+        ("T", "100644", ["commands"]),
+        ("T", "120000", ["commands"]),
+    ],
+)
+def test_commands_that_were_there_are_named_also_where_a_link_takes_their_place(
+    status: str, mode: str, rules: list[str]
+) -> None:
+    change = a_change("Makefile", status, mode, link="x", old="000000" if status == "A" else "100644")
+    assert [one.rule for one in found(change, there=["x"])] == rules
+
+
+def test_long_ignore_files_are_compared_at_once() -> None:
+    before, after = ("".join(f"{letter}{number}\n" for number in range(60_000)) for letter in "ab")
+    began = time.process_time()
+    assert [rule for rule, _ in ignore_rules(".gitignore", before, after)] == ["unignored"]
+    assert time.process_time() - began < 5
 
 
 @pytest.mark.parametrize(
