@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from moonmind.proof.path_globs import PathPatterns
 from moonmind.proof.recipe import RecipeFile
-from moonmind.proof.verification.test_runners import runner_of, script_called
+from moonmind.proof.verification.test_runners import Runner, runner_of, script_called
 from moonmind.speckit.project_commands import FoundCommand, commands_in, folders_of, read_json
 
 _TEST = "test"
@@ -105,17 +105,17 @@ def _detected(found: list[FoundCommand], read: Read) -> TestCommand:
 
 
 def _with_script(command: TestCommand, read: Read) -> TestCommand:
-    """Return the command with what the package's script says that it calls."""
+    """Return the command with what the package says of it: of the script that it calls, and of jest's reporter."""
     called = script_called(command.run)
-    if called is None:
+    if called is None and runner_of(command.run) is not Runner.JEST:
         return command
     data = read("package.json" if command.root == "." else f"{command.root}/package.json")
     package = read_json((data or b"").decode("utf-8", "replace"))
     scripts = package.get("scripts")
-    words = scripts.get(called) if isinstance(scripts, dict) else None
+    words = scripts.get(called) if called is not None and isinstance(scripts, dict) else None
     needed = (package.get(name) for name in ("devDependencies", "dependencies"))
     has_reporter = any(isinstance(one, dict) and "jest-junit" in one for one in needed)
-    alone = isinstance(scripts, dict) and f"pre{called}" not in scripts
+    alone = called is not None and isinstance(scripts, dict) and f"pre{called}" not in scripts
     text = words if isinstance(words, str) else ""
     return replace(command, script=text, script_alone=alone, jest_junit=has_reporter)
 
