@@ -137,7 +137,7 @@ def test_an_id_of_several_open_tasks_is_nobodys(
     made = work_through(container)
     assert made.status is RunStatus.FAILED
     assert made.error is not None
-    assert "T002 on lines 6, 12" in made.error.message
+    assert "T002 on lines 6, 13" in made.error.message
 
 
 @pytest.mark.parametrize("arguments", [["T001"], ["T001", "--why", ""], ["--why", "done"], [" ", "--why", "done"]])
