@@ -425,7 +425,7 @@ def test_a_change_that_breaks_a_test_pays_one_round_and_is_a_draft(at_work: Proj
     one_command(found, outcome="failed", passed=1, failed=1, passedBefore=1, broke=[broke])
     assert found.lines[3] == "**Draft: 1 test that passed before fails with this change.**"
     assert f"**Look here first:**\n- 1 test of `unit` passed before and fails now: `{broke}`\n" in found.body
-    assert "AssertionError: 'a' \\!= 'A'" in found.body
+    assert "AssertionError: 'a' != 'A'" in found.body
     assert found.trailers == "Verified: unit failed (1 passed, 1 before; 1 failed, 1 of them passed before)"
 
 
