@@ -93,12 +93,13 @@ def _take_work(context: StageContext, plan: Plan) -> Outcome:
         )
     patch_path, digest = _stored(context, submitted, patch)
     kept = policy_step.rules_fetched(context, plan, context.resumes(ApplyCheckpoint))
-    findings = policy_step.findings(context, plan, patch, policy_step.settings_of(context, plan, patch_path), read)
     excused = {one["fingerprint"]: one["why"] for one in kept.accepted}
     suspected, unread = secret_findings.suspects(context, plan, patch) if patch.content is not None else ((), ())
     stopping = [one for one in suspected if one.severity is Severity.REFUSE and one.fingerprint not in excused]
     if patch_path:
         list_work(context, patch, patch_path, stopping)
+    # A recipe that cannot be read ends the run here: its work is listed by then.
+    findings = policy_step.findings(context, plan, patch, policy_step.settings_of(context, plan, patch_path), read)
     findings = (*findings, *secret_findings.as_findings(suspected, unread, patch, excused))
     work = _Work(submitted, patch, wip, patch_path, digest, findings, kept)
     if (error := _refusal(submitted, patch_path, findings, stopping)) is not None:
