@@ -1,5 +1,5 @@
 """An installation of the tests' own, which the commands find by its settings."""
 
-from tests.support.command_line import container, database, installation, moonmind, worker
+from tests.support.command_line import checkout, container, database, installation, meanwhile, moonmind, worker
 
-__all__ = ["container", "database", "installation", "moonmind", "worker"]
+__all__ = ["checkout", "container", "database", "installation", "meanwhile", "moonmind", "worker"]
