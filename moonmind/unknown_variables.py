@@ -6,7 +6,9 @@ from difflib import get_close_matches
 
 _OURS = re.compile(r"(?:MOONMIND|SPEC_WORKFLOW)_\w+", re.ASCII | re.IGNORECASE)
 _PREFIX = re.compile(r"(?:MOONMIND|SPEC_WORKFLOW)_")
-_OTHERS = re.compile(r"MOONMIND_(?:JOB|MODEL_TOKEN|REPORTS|UNITTEST|(?:ASKPASS|CHAOS|TEST(?!_MODE$))_\w+)")
+_OTHERS = re.compile(
+    r"MOONMIND_(?:JOB|MODEL_TOKEN|NODE_REPORTER|REPORTS|UNITTEST|(?:ASKPASS|CHAOS|TEST(?!_MODE$))_\w+)"
+)
 """What our programs hand to each other, and what tests and benchmarks are told."""
 _LONGEST = 100
 
