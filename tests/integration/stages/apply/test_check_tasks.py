@@ -58,6 +58,7 @@ def test_the_tests_decide(tmp_path: Path, tasks: str, files: Mapping[str, str | 
     assert ("Not given to the agent" in text) is (verdict is None)
 
 
+@pytest.mark.full
 def test_one_that_a_person_hands_to_the_agent_is_decided_by_the_tests_too(tmp_path: Path) -> None:
     world = VerifiedWorld(tmp_path, project(TASKS + SUITE))
     world.selection = {"tasks": ["T001", "T002", "T003"]}

@@ -18,8 +18,6 @@ from tests.support.verified_world import Judged, VerifiedWorld
 
 PHASES = [read_phase(path) for path in sorted((Path(__file__).parent / "honest_phases").glob("*.txt"))]
 IN_EVERY_RUN = {
-    "py-10-bugfix-regression",
-    "py-11-feature-deleted",
     "py-18-implementation-after-tests",
     "js-03-bugfix-regression",
 }

@@ -54,6 +54,7 @@ def test_a_run_waits_for_its_tests_without_a_worker(world: VerifiedWorld) -> Non
     assert not list((world.folder / "host-one" / "homes" / str(world.run_id) / "tests").iterdir())
 
 
+@pytest.mark.full
 def test_a_test_that_asserts_nothing_shows_nothing(world: VerifiedWorld) -> None:
     hollow = "from shop.total import total\n\n\ndef test_total():\n    total([1, 2])\n    assert True\n"
     found = world.judged({"shop/total.py": TOTAL, "tests/test_total.py": hollow})
@@ -94,6 +95,7 @@ def test_a_flaky_test_is_run_again_and_costs_no_round(world: VerifiedWorld, tmp_
     assert found.words == {"T001": "tested", "T002": "tested"}
 
 
+@pytest.mark.full
 def test_failures_of_before_are_named_and_not_counted(tmp_path: Path) -> None:
     red = project(**{"tests/test_red.py": "def test_red():\n    assert 1 == 2\n"})
     found = VerifiedWorld(tmp_path, red).judged(GOOD)
@@ -107,9 +109,9 @@ def test_failures_of_before_are_named_and_not_counted(tmp_path: Path) -> None:
     ("recipe", "words"),
     [
         ("verify:\n  - run: no-such-program\n", "its program is not there"),
-        ("verify:\n  - run: python3 -m unitest\n", "failed before"),
+        pytest.param("verify:\n  - run: python3 -m unitest\n", "failed before", marks=pytest.mark.full),
         ("verify:\n  - run: sleep 30\n    timeout: 1\n", "took longer than its limit"),
-        ("verify:\n  - run: 'true'\n    root: shop\n", ""),
+        pytest.param("verify:\n  - run: 'true'\n    root: shop\n", "", marks=pytest.mark.full),
     ],
 )
 def test_a_suite_that_cannot_run_confirms_nothing_and_costs_no_round(tmp_path: Path, recipe: str, words: str) -> None:
@@ -137,6 +139,7 @@ def test_what_no_command_is_for_is_not_run(
     assert reason in found.by_id["T002"].because
 
 
+@pytest.mark.full
 def test_what_is_not_run_beside_others_is_named(tmp_path: Path) -> None:
     web = "\n  - name: web\n    run: 'false'\n    root: web\n    paths: [web/**]\n"
     found = VerifiedWorld(tmp_path, project(recipe=RECIPE.rstrip() + web, **{"web/a.txt": "a"})).judged(GOOD)
@@ -144,6 +147,7 @@ def test_what_is_not_run_beside_others_is_named(tmp_path: Path) -> None:
     assert found.words["T002"] == "tested"
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     ("first", "second", "why"),
     [
@@ -177,6 +181,7 @@ def test_a_folder_names_the_tests_that_are_in_it(tmp_path: Path, place: str) -> 
     assert [one.id for one in found.by_id["T001"].tests] == ["tests/unit/test_total.py::test_total"]
 
 
+@pytest.mark.full
 def test_a_folder_whose_new_test_fails_contradicts_its_task(tmp_path: Path) -> None:
     files = project(TASKS.replace("tests/test_total.py", "tests/unit/"))
     bad = A_TEST.replace("== 3", "== 4")
@@ -192,6 +197,7 @@ def test_without_a_recipe_the_detected_command_is_run_and_said(tmp_path: Path) -
     assert found.tests.source == "found in tests/test_names.py"
 
 
+@pytest.mark.full
 def test_a_greenfield_project_is_run_by_what_its_change_shows(tmp_path: Path) -> None:
     files = {path: text for path, text in project(recipe=None).items() if path.startswith("specs/")}
     found = VerifiedWorld(tmp_path, files).judged({**GOOD, "shop/__init__.py": "", "tests/__init__.py": ""})
@@ -216,16 +222,20 @@ def test_a_new_project_whose_only_test_command_fails_is_a_draft(tmp_path: Path) 
     ("changes", "why"),
     [
         ({"tests/test_names.py": None}, "a test is gone"),
-        (
+        pytest.param(
             {"tests/test_names.py": "import pytest\n\n\n@pytest.mark.skip\ndef test_upper():\n    pass\n"},
             "a test is skipped now",
+            marks=pytest.mark.full,
         ),
-        ({"tests/test_names.py": "def test_other():\n    assert True\n"}, "a test is gone"),
-        (
+        pytest.param(
+            {"tests/test_names.py": "def test_other():\n    assert True\n"}, "a test is gone", marks=pytest.mark.full
+        ),
+        pytest.param(
             {
                 "tests/test_names.py": "from shop.names import upper\n\n\ndef test_upper():\n    assert upper('a') or True\n"
             },
             "a test is emptied",
+            marks=pytest.mark.full,
         ),
     ],
 )
@@ -238,6 +248,7 @@ def test_tests_that_no_longer_run_confirm_nothing(
     assert set(found.words.values()) == {"changed"}
 
 
+@pytest.mark.full
 def test_what_is_removed_on_request_is_no_finding(tmp_path: Path) -> None:
     tasks = TASKS + "- [ ] T003 Delete tests/test_names.py and shop/names.py\n"
     changes = {**GOOD, "tests/test_names.py": None, "shop/names.py": None}
@@ -255,7 +266,12 @@ def test_a_test_that_a_task_names_and_that_fails_contradicts_it(tmp_path: Path) 
 
 
 @pytest.mark.parametrize(
-    ("tick", "ticked"), [("tested", ()), ("passing", ("T001", "T002")), ("changed", ("T001", "T002"))]
+    ("tick", "ticked"),
+    [
+        ("tested", ()),
+        pytest.param("passing", ("T001", "T002"), marks=pytest.mark.full),
+        pytest.param("changed", ("T001", "T002"), marks=pytest.mark.full),
+    ],
 )
 def test_a_repository_ticks_by_the_evidence_that_it_asks_for(
     tmp_path: Path, tick: str, ticked: tuple[str, ...]
@@ -305,6 +321,7 @@ def test_the_next_run_finds_what_was_run_on_the_same_tree(world: VerifiedWorld) 
     )
 
 
+@pytest.mark.full
 def test_what_is_known_of_an_earlier_run_has_its_output_in_this_run(world: VerifiedWorld) -> None:
     world.judged(GOOD)
     other = VerifiedWorld(world.folder, number=2)
@@ -349,6 +366,7 @@ def test_tests_that_are_written_first_fail_as_they_should(world: VerifiedWorld) 
     assert "until what they test is there" in found.by_id["T001"].because
 
 
+@pytest.mark.full
 def test_a_hollow_test_borrows_nothing_from_another(world: VerifiedWorld) -> None:
     hollow = "def test_total():\n    assert len('a') == 1\n"
     found = world.judged({"shop/total.py": TOTAL, "tests/test_total.py": hollow, "tests/test_more.py": A_TEST})
@@ -359,8 +377,10 @@ def test_a_hollow_test_borrows_nothing_from_another(world: VerifiedWorld) -> Non
     ("run", "file", "before", "after"),
     [
         ("sh run_tests.sh", "run_tests.sh", "python3 -m pytest -q\n", "exit 0\n"),
-        ("make test", "Makefile", "test:\n\tpython3 -m pytest -q\n", "test:\n\ttrue\n"),
-        ("sh ./ci/check", "ci/check", "python3 -m pytest -q\n", "true\n"),
+        pytest.param(
+            "make test", "Makefile", "test:\n\tpython3 -m pytest -q\n", "test:\n\ttrue\n", marks=pytest.mark.full
+        ),
+        pytest.param("sh ./ci/check", "ci/check", "python3 -m pytest -q\n", "true\n", marks=pytest.mark.full),
     ],
 )
 def test_a_command_that_the_change_replaces_confirms_nothing(
@@ -372,6 +392,7 @@ def test_a_command_that_the_change_replaces_confirms_nothing(
     assert set(found.words.values()) == {"changed"}
 
 
+@pytest.mark.full
 def test_other_parameters_are_no_lost_tests(tmp_path: Path) -> None:
     test = "import pytest\n\n\n@pytest.mark.parametrize('one', {values})\ndef test_names(one):\n    assert one\n"
     files = project(**{"tests/test_more.py": test.format(values="['a', 'b']")})
