@@ -8,7 +8,7 @@ from sqlalchemy import and_, bindparam, func, select
 
 from moonmind.db import row_mapping
 from moonmind.db.in_transaction import InTransaction
-from moonmind.db.tables import attempt, chain_order
+from moonmind.db.tables import attempt, chain_order, run
 from moonmind.runs.chain import Stage
 from moonmind.runs.machine import AttemptState
 from moonmind.runs.records import Attempt
@@ -46,6 +46,19 @@ class Attempts(InTransaction):
         query = select(attempt.c.result).where(attempt.c.run_id.in_(list(run_ids)), attempt.c.stage == Stage.APPLY)
         found = ((row[0] or {}).get("commit") for row in self._connection.execute(query))
         return frozenset(commit for commit in found if isinstance(commit, str))
+
+    def approval_of_recipe(self, repository_key: str, recipe: str) -> Mapping[str, Any] | None:
+        """Return the newest approval that apply recorded in a repository for a recipe, of whatever run and round it is."""
+        query = (
+            select(attempt.c.result)
+            .join(run, run.c.id == attempt.c.run_id)
+            .where(run.c.repository_key == repository_key, attempt.c.stage == Stage.APPLY)
+            .where(attempt.c.result["approval", "recipe"].as_string() == recipe)
+            .order_by(attempt.c.id.desc())
+            .limit(1)
+        )
+        found = self._connection.execute(query).scalar_one_or_none()
+        return None if found is None else dict(found["approval"])
 
     def results(self, run_id: UUID) -> dict[Stage, Mapping[str, Any]]:
         """Return what the stages recorded that are done; a stage that was opened again does not count."""

@@ -157,6 +157,11 @@ class StageServices:
         with self._database.read() as uow:
             return uow.attempts.commits(run_ids)
 
+    def approval_of_recipe(self, recipe: str) -> Mapping[str, Any] | None:
+        """Return the newest approval that apply recorded in the run's repository for a recipe whose tests cannot be run."""
+        with self._database.read() as uow:
+            return uow.attempts.approval_of_recipe(self._claim.run.repository_key, recipe)
+
     def _save(
         self,
         codex_status: CheckStatus,

@@ -76,6 +76,8 @@ class MemoryServices(StageServices):
     cooldowns: dict[str, datetime] = field(default_factory=dict)
     made: dict[UUID, list[str]] = field(default_factory=dict)
     """Run -> the commits that apply recorded for it."""
+    approved: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Recipe -> the approval that apply recorded."""
 
     def audit_credentials(self) -> None:
         self.audits.append("audited")
@@ -112,6 +114,9 @@ class MemoryServices(StageServices):
 
     def commits_of(self, run_ids: Iterable[UUID]) -> frozenset[str]:
         return frozenset(commit for run_id in run_ids for commit in self.made.get(run_id, ()))
+
+    def approval_of_recipe(self, recipe: str) -> Mapping[str, Any] | None:
+        return self.approved.get(recipe)
 
     def earlier_run(self, feature_key: str, reached: Stage, *, kind: str | None = None) -> EarlierRun | None:
         return self.earlier

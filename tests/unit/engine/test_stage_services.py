@@ -19,7 +19,7 @@ from moonmind.ports.check import Check, CheckStatus
 from moonmind.preflight.checks import Preflight
 from moonmind.runs.chain import Stage
 from moonmind.runs.machine import RetryMode
-from moonmind.runs.records import Claim, CredentialAudit
+from moonmind.runs.records import Claim, CredentialAudit, Run
 from tests.support.databases import HOST, claim_run, everything, reach, set_columns
 from tests.support.engine_room import PLAN, SECRET, EngineRoom, failed, passed
 
@@ -209,6 +209,41 @@ def test_the_commits_of_a_run_are_those_of_all_its_rounds_and_of_no_other(room: 
             runs[0].id, RetryMode.RESTART_FROM_DISCOVERY, notes=None, deadline_seconds=60, chain_id=uuid4()
         )
     assert services.commits_of([runs[0].id]) == {"0" * 40}
+
+
+def recorded_approval(room: EngineRoom, repository: str, approval: object, *, stage: Stage = Stage.APPLY) -> Run:
+    made = room.reach(Stage.PUBLISH, repository=repository)
+    with room.database._engine.begin() as connection:
+        written = update(attempt).where(attempt.c.run_id == made.id, attempt.c.stage == stage)
+        connection.execute(written.values(result={"approval": approval}))
+    over(room, made)
+    return made
+
+
+def over(room: EngineRoom, run: Run) -> None:
+    set_columns(room.database, run.id, status="failed", lease_owner=None, lease_until=None, **ended())
+
+
+def test_an_approval_of_a_recipe_is_found_in_its_repository_for_that_recipe_alone(room: EngineRoom) -> None:
+    first = {"by": "ana", "recipe": "a" * 64, "paths": [".moonmind.yml"]}
+    recorded_approval(room, "octo/demo", first)
+    recorded_approval(room, "octo/other", {"by": "bo", "recipe": "b" * 64})
+    recorded_approval(room, "octo/demo", {"by": "cy", "recipe": "c" * 64}, stage=Stage.SUBMIT)
+    for said in (None, {"by": "di"}, {"by": "di", "recipe": None}):
+        recorded_approval(room, "octo/demo", said)
+    claimed = claim_run(room.database, room.reach(Stage.APPLY, repository="Octo/Demo").id, Stage.APPLY)
+    services = services_of(room, claimed)
+    assert services.approval_of_recipe("a" * 64) == first
+    assert [services.approval_of_recipe(sign * 64) for sign in "bcd"] == [None, None, None]
+    over(room, claimed.run)
+    newer = {**first, "by": "eve"}
+    retried = recorded_approval(room, "octo/demo", newer)
+    assert services.approval_of_recipe("a" * 64) == newer
+    with room.database.write() as unit:
+        unit.requests.retry(
+            retried.id, RetryMode.RESTART_FROM_DISCOVERY, notes=None, deadline_seconds=60, chain_id=uuid4()
+        )
+    assert services.approval_of_recipe("a" * 64) == newer, "also of a round that was opened again"
 
 
 def ended() -> dict[str, object]:
