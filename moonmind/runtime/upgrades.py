@@ -42,6 +42,11 @@ CHANGES: tuple[Change, ...] = (
         "no tests, as before.",
     ),
     Change(
+        "nothing-ran",
+        "Where none of the commands of verify in .moonmind.yml can be run, the run waits for a person, once for each recipe of a repository "
+        "(moonmind answer RUN --approve); before, such a change was published and said so.",
+    ),
+    Change(
         "policy-drafts",
         "A change of protected files (CI, code owners, agents' and editors' settings, hooks, install scripts, attributes, spec and plan), "
         "a mass deletion, names that other systems cannot hold and dependency folders make a draft of the pull request; "

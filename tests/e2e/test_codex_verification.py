@@ -404,14 +404,24 @@ def test_a_new_project_is_tested_by_the_command_that_its_change_shows(at_work: P
     assert "**No test that passed before fails now.**" in found.body
 
 
-def test_a_suite_that_cannot_run_confirms_nothing(at_work: ProjectTeam) -> None:
+def test_a_suite_that_cannot_run_confirms_nothing_and_is_published_once_a_person_says_so(at_work: ProjectTeam) -> None:
+    question = at_work.asked("absent")
+    why = "`no-such-runner --all`: its program is not there (exit code 127)"
+    assert (question["kind"], f"\n- {why}\n" in question["text"]) == ("finding", True)
+    assert not at_work.members.pulls("octo/absent")["pulls"]
+    at_work.approve("absent", "the runner comes next week")
     found = at_work.of("absent")
+    assert "approved by " in found.body
+    assert ": the runner comes next week" in found.body
     published(found, "shop/total.py", "tests/test_total.py")
     assert found.words == {"T001": "changed", "T002": "changed"}
     one_command(found, outcome="could not run", why="its program is not there (exit code 127)")
     assert "- **could not run** `no-such-runner --all`: its program is not there" in found.body
     assert "**Not shown by any test:**\n- `no-such-runner --all` could not run: its program is not there" in found.body
-    assert found.trailers == "Verified: no-such-runner --all could not run"
+    verified, approved = found.trailers.splitlines()
+    assert verified == "Verified: no-such-runner --all could not run"
+    assert approved.startswith("Approved: .moonmind.yml, by ")
+    assert approved.endswith(": the runner comes next week")
     assert found.log("1-after-1.log").splitlines()[-1].startswith("[exited, exit code 127, after ")
 
 

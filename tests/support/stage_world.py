@@ -164,6 +164,8 @@ class World:
                 self.results[stage] = dict(outputs)
                 if stage is Stage.APPLY:
                     self.services.made.setdefault(self.run_id, []).append(outputs["commit"])
+                    if (approval := outputs.get("approval") or {}).get("recipe"):
+                        self.services.approved[approval["recipe"]] = approval
             case Suspend(checkpoint=kept):
                 self._keep(stage, kept)
             case Ask(kind, text, options, kept):

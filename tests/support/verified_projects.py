@@ -126,8 +126,9 @@ class Verified:
 
     @property
     def trailers(self) -> str:
-        """What the commit says of the tests."""
-        return "\n".join(line for line in self.commit.body.splitlines() if line.startswith("Verified: "))
+        """What the commit says of the tests, and of a person who let it pass."""
+        own = ("Verified: ", "Approved: ")
+        return "\n".join(line for line in self.commit.body.splitlines() if line.startswith(own))
 
     @property
     def changed(self) -> set[str]:
@@ -194,6 +195,16 @@ class ProjectTeam:
         self.members.worker()
         for name in self._projects:
             self._runs[name] = self.members.create(f"octo/{name}")
+
+    def asked(self, name: str) -> dict[str, Any]:
+        """Wait until a project's run asks something, and return that."""
+        run = self.members.await_run(self._runs[name], lambda run: run["attention"] is not None, "the question", 400)
+        return dict(run["attention"])
+
+    def approve(self, name: str, why: str) -> None:
+        """Approve what a project's run asks about."""
+        accepted = self.members.post(f"/{self._runs[name]}/answer", approve=True, why=why)
+        assert accepted.status_code == 202, accepted.text
 
     def _of(self, name: str) -> Verified:
         project, members, run_id = self._projects[name], self.members, self._runs[name]

@@ -167,6 +167,15 @@ def _fault(
     return _by_exit_code(before, after, again)
 
 
+def may_be_gone(run: CommandRun) -> bool:
+    """Return True if what kept a run from its end may be gone when it is run again: what the host lacked, or a service."""
+    return _is_by_host(run) or (run.end is RunEnd.EXITED and not run.green and _is_out_of_space(run))
+
+
+def _is_by_host(run: CommandRun) -> bool:
+    return run.end in (RunEnd.SERVICE, RunEnd.SANDBOX, RunEnd.HOST) or "SIGKILL" in run.message
+
+
 def _is_out_of_space(run: CommandRun) -> bool:
     """Return True if all that fails says that there is no space."""
     bad = [case for case in run.report.cases.values() if case.outcome in _BAD]
@@ -196,7 +205,7 @@ def _was_cut(before: CommandRun, after: CommandRun) -> str | None:
 def _cut_short(before: CommandRun | None, after: CommandRun) -> tuple[Fault, str]:
     """Return whose fault it is that a command did not come to its end."""
     words = _ended(after)
-    if after.end in (RunEnd.SERVICE, RunEnd.SANDBOX, RunEnd.HOST) or "SIGKILL" in after.message:
+    if _is_by_host(after):
         return Fault.INFRASTRUCTURE, words
     if before is None:
         return Fault.INFRASTRUCTURE, f"{words}, and it is not known whether that was so before"

@@ -26,7 +26,7 @@ from moonmind.speckit.agent_report import read_report
 from moonmind.speckit.evidence import claims, denials, said_of
 from moonmind.speckit.spec_title import title_in
 from moonmind.speckit.tasks_md import read_tasks
-from moonmind.stages.apply import judging, no_progress, policy_step, secret_findings, verification_step
+from moonmind.stages.apply import judging, no_progress, nothing_ran, policy_step, secret_findings, verification_step
 from moonmind.stages.apply.boxes_only import tick_boxes
 from moonmind.stages.apply.commit_message import commit_message, subject
 from moonmind.stages.apply.effects import ChangedTree, changed_tree
@@ -49,6 +49,7 @@ from moonmind.stages.kit.stage_results import (
     ChangedFile,
     Judged,
     Judgement,
+    NothingRan,
     SubmitResult,
     Verification,
 )
@@ -121,9 +122,9 @@ class _Work:
 
 
 def _judged_and_asked(context: StageContext, plan: Plan, work: _Work) -> Outcome:
-    """Judge the tasks, and ask a person where the policy does; publish nothing without the answer."""
+    """Judge the tasks, and ask a person where the policy does, or no test could be run; publish nothing without the answer."""
     kept = work.kept
-    asking = Asking.about(context, plan, work.wip, work.findings, kept.rejected)
+    asking = _asking(context, plan, work, kept.nothing_ran)
     answer = asking.answered(context, kept) if asking is not None else None
     if (
         asking is not None
@@ -132,14 +133,17 @@ def _judged_and_asked(context: StageContext, plan: Plan, work: _Work) -> Outcome
         and new_notes(context, work.submitted.notes_mark)
     ):
         # Notes after a question are for the agent, whatever the rules say by now.
-        return _refused(context, plan, work, _Judged(kept.verdicts, kept.tests), asking.rejection(context, None))
+        before = _Judged(kept.verdicts, kept.tests, kept.nothing_ran)
+        return _refused(context, plan, work, before, asking.rejection(context, None))
     if answer is not None and kept.asked_of == work.wip:
-        judged = _Judged(kept.verdicts, kept.tests)
+        judged = _Judged(kept.verdicts, kept.tests, kept.nothing_ran)
     else:
         found = _verified(context, plan, work)
         if not isinstance(found, _Judged):
             return found
         judged = found
+        asking = _asking(context, plan, work, judged.nothing_ran)
+        answer = asking.answered(context, kept) if asking is not None else None
     if judged.error is not None:
         return _refused(context, plan, work, judged, judged.error)
     if asking is None:
@@ -147,11 +151,15 @@ def _judged_and_asked(context: StageContext, plan: Plan, work: _Work) -> Outcome
     if answer is not None and answer.approved:
         return _committed(context, plan, work, judged, asking.approval(context, answer))
     if answer is not None or new_notes(context, work.submitted.notes_mark):
-        rejected = kept.model_copy(update={"rejected": asking.paths})
+        rejected = kept.model_copy(update={"rejected": asking.harmful_paths})
         return _refused(context, plan, work, judged, asking.rejection(context, answer), rejected)
-    _report(context, plan, work.submitted, work.patch, work.findings, judged.judgements, tests=judged.tests)
+    _report_judged(context, plan, work, judged)
     _end_tests(context)
     return asking.question(context, kept, work.wip, (judged.judgements, judged.tests), work.patch_path)
+
+
+def _asking(context: StageContext, plan: Plan, work: _Work, nothing: NothingRan | None) -> Asking | None:
+    return Asking.about(context, plan, work.wip, work.findings, work.kept.rejected, nothing)
 
 
 def _refused(
@@ -166,7 +174,7 @@ def _refused(
 
     `kept` is what a retry has to know of it.
     """
-    _report(context, plan, work.submitted, work.patch, work.findings, judged.judgements, tests=judged.tests)
+    _report_judged(context, plan, work, judged)
     _end_tests(context)
     if new_notes(context, work.submitted.notes_mark):
         return _asked_again(work.submitted, work.patch_path, error.message)
@@ -180,9 +188,7 @@ def _committed(context: StageContext, plan: Plan, work: _Work, judged: "_Judged"
     message = commit_message(plan, judgements, context.run.id, tests, approval)
     if context.redactor.holds_known(message.encode()):
         raise SecretFound("The commit message would hold a known secret: it stands in the phase's title or a path.")
-    reported = _report(
-        context, plan, work.submitted, work.patch, work.findings, judgements, tests=tests, approval=approval
-    )
+    reported = _report_judged(context, plan, work, judged, approval)
     commit = context.vcs.commit(
         plan.repository.full_name,
         tree_of=work.wip,
@@ -212,6 +218,8 @@ class _Judged:
 
     judgements: tuple[Judgement, ...] = ()
     tests: Verification | None = None
+    nothing_ran: NothingRan | None = None
+    """No test could be run of those that `.moonmind.yml` names."""
     error: MoonMindError | None = None
     """Why the change may not be published all the same."""
 
@@ -219,6 +227,7 @@ class _Judged:
 def _verified(context: StageContext, plan: Plan, work: _Work) -> Outcome | _Judged:
     """Judge the tasks by the change, then by its tests; an outcome comes back while these run, or where they send it back."""
     submitted, patch, wip, patch_path = work.submitted, work.patch, work.wip, work.patch_path
+    number = context.attempt.number
     read = _reader(context, plan, wip)
     by_change, tree = _judge(context, plan, patch, wip, submitted.report)
     if (error := no_progress.refusal(plan, patch, by_change, read, patch_path, context.run.id)) is not None:
@@ -232,8 +241,17 @@ def _verified(context: StageContext, plan: Plan, work: _Work) -> Outcome | _Judg
     if verified.fault is Fault.OURS and context.may_send_back:
         _end_tests(context)
         return _asked_again(submitted, patch_path, context.redactor.text(note_for_agent(verified)))
+    nothing = nothing_ran.found_in(verified, recipe.file)
+    if nothing is not None:
+        nothing = nothing_ran.with_approval(context, nothing, work.kept.nothing_ran)
+        if not nothing.approved and nothing_ran.may_run_later(verified) and work.kept.tests_again != number:
+            # Nobody is asked because of a mishap: the jobs that ended so are begun anew, as lost ones are.
+            _end_tests(context)
+            kept = work.kept.model_copy(update={"job_key": None, "tests_again": number})
+            return Suspend(WaitingReason.BACKOFF, seconds=context.relook_seconds, checkpoint=kept.stored())
     judgements, tests = decided(plan, by_change, verified, changes, read, recipe.file)
-    return _Judged(judgements, tests, no_progress.refusal(plan, patch, judgements, read, patch_path, context.run.id))
+    error = no_progress.refusal(plan, patch, judgements, read, patch_path, context.run.id)
+    return _Judged(judgements, tests, nothing, error)
 
 
 def list_taken_work(context: StageContext) -> Mapping[str, Any]:
@@ -378,6 +396,17 @@ def _reader(context: StageContext, plan: Plan, wip: str) -> Callable[[bool, str]
             return None
 
     return read
+
+
+def _report_judged(
+    context: StageContext, plan: Plan, work: _Work, judged: "_Judged", approval: Approval | None = None
+) -> Judged:
+    """Store what the policy and the tests found, and return it."""
+    nothing = judged.nothing_ran
+    findings = work.findings if nothing is None else (*work.findings, nothing_ran.finding_of(nothing))
+    return _report(
+        context, plan, work.submitted, work.patch, findings, judged.judgements, tests=judged.tests, approval=approval
+    )
 
 
 def _report(

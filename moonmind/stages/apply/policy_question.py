@@ -1,4 +1,4 @@
-"""Asks a person before a change is pushed that does harm by being pushed, and takes in the answer."""
+"""Asks a person before a change is pushed that does harm by being pushed, or that no test could be run on; takes in the answer."""
 
 import hashlib
 import json
@@ -7,13 +7,15 @@ from dataclasses import dataclass
 
 from moonmind.engine.stage_context import StageContext
 from moonmind.errors import ChangeRejected
-from moonmind.runs.attention import APPROVE, FINDING, REJECT, Answered, Option
+from moonmind.proof.recipe import RECIPE_FILE
+from moonmind.runs.attention import APPROVE, FINDING, REJECT, TEXT_LENGTH, Answered, Option
 from moonmind.runs.findings import Finding, Severity, those
 from moonmind.runs.machine import Ask
 from moonmind.runs.stored_text import storable
+from moonmind.stages.apply import nothing_ran
 from moonmind.stages.kit.harmless_text import one_line
 from moonmind.stages.kit.plan import Plan
-from moonmind.stages.kit.stage_results import ApplyCheckpoint, Approval, Judgement, Verification
+from moonmind.stages.kit.stage_results import ApplyCheckpoint, Approval, Judgement, NothingRan, Verification
 
 OUTPUT_PATH = "apply/output.json"
 """The artifact with all findings."""
@@ -21,6 +23,22 @@ _SHOWN = 8
 _LINE = 200
 _PATH = 100
 _REJECTED = "a person rejected it before"
+_UNTESTED = (
+    f"None of the test commands that {RECIPE_FILE} names could be run, so nothing shows whether the change works:"
+)
+_DECIDE = (
+    "Approve it to open the pull request, with no box ticked as more than `changed`: while `verify` and `environment` stay as "
+    f"they are in {RECIPE_FILE}, this is not asked again in this repository. Reject it to publish nothing and keep the work: "
+    f"once {RECIPE_FILE} is corrected on the branch {{base}}, a retry runs the tests and judges it again."
+)
+_YES = "push the change and open its pull request; who approved and why is written there"
+_YES_UNTESTED = f"; that no test of {RECIPE_FILE} can be run is not asked again until that changes"
+_NO = "publish nothing; the run ends, its work is kept, and a retry with notes goes on from it"
+_NO_UNTESTED = f"publish nothing; the run ends, its work is kept, and a retry judges it again once {RECIPE_FILE} is corrected on {{base}}"
+_CORRECT = (
+    f"Nothing was published, and the work is kept. Correct {RECIPE_FILE} on the branch {{base}}, push, then retry: the tests are run, "
+    "and the work is judged again. A retry with notes sends it back to the agent; one without either asks again."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +48,22 @@ class Asking:
     findings: tuple[Finding, ...]
     digest: str
     """Names the findings and all files of the commit: an answer counts for just these."""
+    base: str
+    """The branch that `.moonmind.yml` is read from."""
+    nothing_ran: NothingRan | None = None
+    """That no test could be run: one of the findings, unless it was approved before."""
 
     @classmethod
     def about(
-        cls, context: StageContext, plan: Plan, wip: str, found: Iterable[Finding], rejected: Iterable[str] = ()
+        cls,
+        context: StageContext,
+        plan: Plan,
+        wip: str,
+        found: Iterable[Finding],
+        rejected: Iterable[str] = (),
+        nothing: NothingRan | None = None,
     ) -> "Asking | None":
-        """Return what has to be asked of the findings of a commit; None where nothing has to be.
+        """Return what has to be asked of the findings of a commit, and of its tests; None where nothing has to be.
 
         What a person rejected is asked about again, even where the rules have become lighter since.
         """
@@ -43,16 +71,29 @@ class Asking:
         known = {one.path for one in asked}
         again = (Finding(path, "rejected", Severity.ASK, _REJECTED) for path in rejected if path not in known)
         asked = (*asked, *again)
+        if nothing is not None and not nothing.approved:
+            asked = (*asked, nothing_ran.finding_of(nothing))
         if not asked:
             return None
         files = [(file.path, file.mode, file.object_id) for file in context.vcs.listing(plan.repository.full_name, wip)]
         said = [(one.rule, one.path, one.words, one.task) for one in asked]
-        return cls(asked, hashlib.sha256(json.dumps([sorted(said), sorted(files)]).encode()).hexdigest())
+        digest = hashlib.sha256(json.dumps([sorted(said), sorted(files)]).encode()).hexdigest()
+        return cls(asked, digest, plan.base, nothing)
 
     @property
-    def paths(self) -> tuple[str, ...]:
-        """Return the paths of the findings, each once."""
-        return tuple(dict.fromkeys(one.path for one in self.findings))
+    def untested(self) -> NothingRan | None:
+        """Return that no test could be run, where that is asked about."""
+        return self.nothing_ran if self.nothing_ran is not None and not self.nothing_ran.approved else None
+
+    @property
+    def harm(self) -> tuple[Finding, ...]:
+        """Return what pushing does."""
+        return tuple(one for one in self.findings if one.rule != nothing_ran.RULE)
+
+    @property
+    def harmful_paths(self) -> tuple[str, ...]:
+        """Return the paths of what pushing does, each once."""
+        return tuple(dict.fromkeys(one.path for one in self.harm))
 
     def answered(self, context: StageContext, kept: ApplyCheckpoint) -> Answered | None:
         """Return the answer to just this; None where there is none."""
@@ -68,27 +109,45 @@ class Asking:
         patch_path: str | None,
     ) -> Ask:
         """Return the question, with what is known of the change kept beside it."""
-        text = "\n".join(
-            [
-                "Pushing this change does what no review can undo:",
-                *finding_lines(self.findings),
-                f"The change is the artifact {patch_path}." if patch_path else "",
-                "Approve it to open the pull request; reject it to publish nothing and keep the work.",
-            ]
-        )
+        texts = [context.redactor.text(self._text(patch_path, most)) for most in range(_SHOWN, 0, -1)]
+        text = next((text for text in texts if len(text) <= TEXT_LENGTH), texts[-1])
         options = (
-            Option(APPROVE, "push the change and open its pull request; who approved and why is written there"),
-            Option(REJECT, "publish nothing; the run ends, its work is kept, and a retry with notes goes on from it"),
+            Option(APPROVE, f"{_YES}{_YES_UNTESTED if self.untested else ''}"),
+            Option(REJECT, _NO if self.untested is None else _NO_UNTESTED.format(base=one_line(self.base, _PATH))),
         )
         verdicts, tests = judged
-        asked = {"asked": self.digest, "asked_of": wip, "verdicts": verdicts, "tests": tests, "job_key": None}
+        asked = {
+            "asked": self.digest,
+            "asked_of": wip,
+            "verdicts": verdicts,
+            "tests": tests,
+            "nothing_ran": self.nothing_ran,
+            "job_key": None,
+        }
         checkpoint = kept.model_copy(update=asked)
-        return Ask(FINDING, storable(context.redactor.text(text)), options, checkpoint.stored())
+        return Ask(FINDING, storable(text), options, checkpoint.stored())
+
+    def _text(self, patch_path: str | None, most: int) -> str:
+        """Return the question with so many lines of each kind at most."""
+        parts = []
+        if self.harm:
+            parts += ["Pushing this change does what no review can undo:", *finding_lines(self.harm, most)]
+        if self.untested is not None:
+            parts += [_UNTESTED, *_limited([f"- {why}" for why in self.untested.why], most)]
+        if patch_path:
+            parts.append(f"The change is the artifact {patch_path}.")
+        if self.untested is None:
+            parts.append("Approve it to open the pull request; reject it to publish nothing and keep the work.")
+        else:
+            parts.append(_DECIDE.format(base=one_line(self.base, _PATH)))
+        return "\n".join(parts)
 
     def approval(self, context: StageContext, answer: Answered) -> Approval:
         """Return what is recorded of a yes."""
         why = None if answer.why is None else storable(context.redactor.text(answer.why))
-        return Approval(tuple(one.line for one in self.findings), self.paths, answer.by, why, answer.at)
+        lines, paths = (one.line for one in self.findings), dict.fromkeys(one.path for one in self.findings)
+        recipe = None if self.untested is None else self.untested.recipe
+        return Approval(tuple(lines), tuple(paths), answer.by, why, answer.at, recipe)
 
     def rejection(self, context: StageContext, answer: Answered | None) -> ChangeRejected:
         """Return the error of a no; without an answer, the one that a retry with notes sends to the agent."""
@@ -101,13 +160,18 @@ class Asking:
             by=answer.by,
             why=answer.why,
             findings=[{"path": one.path, "rule": one.rule, "words": one.words} for one in self.findings[:50]],
+            remediation=None if self.untested is None else _CORRECT.format(base=one_line(self.base, _PATH)),
         )
 
 
-def finding_lines(found: Sequence[Finding]) -> list[str]:
+def finding_lines(found: Sequence[Finding], most: int = _SHOWN) -> list[str]:
     """Return a line for each finding; none of them can look like another, whatever the path."""
-    lines = [f"- {_quoted(one.path)}: {one_line(_words(one), _LINE)}" for one in found[:_SHOWN]]
-    return lines + ([f"- and {len(found) - _SHOWN} more, in the artifact {OUTPUT_PATH}"] if len(found) > _SHOWN else [])
+    return _limited([f"- {_quoted(one.path)}: {one_line(_words(one), _LINE)}" for one in found], most)
+
+
+def _limited(lines: Sequence[str], most: int) -> list[str]:
+    more = len(lines) - most
+    return [*lines[:most], *([f"- and {more} more, in the artifact {OUTPUT_PATH}"] if more > 0 else [])]
 
 
 def _words(found: Finding) -> str:

@@ -40,6 +40,8 @@ class VerifiedChange:
     """Those that the change was run through."""
     not_run: str = ""
     """Why there are none."""
+    not_set_up: bool = False
+    """There are none since what they need could not be set up."""
     in_change: bool = False
     """They were found in the change, since there are none on the base."""
     comparisons: tuple[Comparison, ...] = ()
@@ -80,11 +82,12 @@ class MergedRecipe:
 def recipe_of(context: StageContext, plan: Plan, kept: str | None) -> MergedRecipe:
     """Return the recipe of the base branch as the run knows it; where that cannot be read, as it is there now.
 
+    A further attempt takes it as it is by then: a person may have corrected it.
     `kept` is the artifact with the agent's work. Raises RecipeUnreadable, VcsError.
     """
     repository = plan.repository.full_name
     known = plan.starting_commit
-    if plan.branch_tip is not None:
+    if plan.branch_tip is not None or context.attempt.number > 1:
         known = context.vcs.branches(repository).get(plan.base, known)
     try:
         return MergedRecipe(known, recipe_at(context.vcs, repository, known))
@@ -150,7 +153,7 @@ def verify(
     if environments.waits_for is not None:
         return Waiting(environments.waits_for)
     if environments.problem:
-        return VerifiedChange(found, not_run=environments.problem)
+        return VerifiedChange(found, not_run=environments.problem, not_set_up=True)
     old_tests, no_old = tests_over_old(changed, partial(_of_work, context, repository, wip))
     trees = Trees(
         plan.starting_commit,

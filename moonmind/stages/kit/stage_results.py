@@ -246,8 +246,20 @@ class ChangedFile:
 
 
 @dataclass(frozen=True, slots=True)
+class NothingRan:
+    """That none of the test commands that `.moonmind.yml` names could be run on a change."""
+
+    why: tuple[str, ...]
+    """Of each command, in a line."""
+    recipe: str
+    """Stands for what `.moonmind.yml` says of commands and environments."""
+    approved: str = ""
+    """Who approved of that in an earlier run of the repository, and why: then nobody is asked. Empty where nobody did."""
+
+
+@dataclass(frozen=True, slots=True)
 class Approval:
-    """A person's word that a change may be pushed although the policy asks first."""
+    """A person's word that a change may be pushed although the policy asks first, or no test of it could be run."""
 
     findings: tuple[str, ...]
     """What it is for, a line each."""
@@ -256,6 +268,8 @@ class Approval:
     """None where nobody knows."""
     why: str | None = None
     at: datetime | None = None
+    recipe: str | None = None
+    """The recipe of which no command could be run: it is not asked about again. None where that was not the question."""
 
     @property
     def words(self) -> str:
@@ -348,6 +362,10 @@ class ApplyCheckpoint(Checkpoint):
     """The commit with the work that was asked about."""
     rejected: tuple[str, ...] = ()
     """The paths of what a person rejected: asked about again whatever the rules say by then."""
+    nothing_ran: NothingRan | None = None
+    """What a person was asked about beside the policy's findings."""
+    tests_again: int | None = None
+    """The attempt in which all tests were run once more, since the host had let none of them run."""
     fetched: int | None = None
     """The attempt in which the base branch was last fetched for its rules."""
     verdicts: tuple[Judgement, ...] = ()

@@ -12,7 +12,7 @@ from moonmind.adapters.verification.test_jobs import SupervisedTestJobs, TestJob
 from moonmind.engine.stage_context import StageContext
 from moonmind.ports.agent import JobState
 from moonmind.runs.chain import Stage
-from moonmind.runs.machine import Done, Outcome, Suspend, WaitingReason
+from moonmind.runs.machine import Ask, Done, Outcome, Suspend, WaitingReason
 from moonmind.settings import ambient_environment
 from moonmind.stages.kit.stage_results import ApplyResult, SubmitResult
 from tests.support.environment_world import EnvironmentWorld, believed
@@ -97,7 +97,7 @@ def test_an_environment_that_was_removed_is_built_again_for_the_tests(world: Tes
     passes(world)
 
 
-def test_without_what_the_tests_need_nothing_is_run_and_that_is_said(world: TestedInEnvironment) -> None:
+def test_without_what_the_tests_need_nothing_is_run_and_a_person_is_asked(world: TestedInEnvironment) -> None:
     (use,) = SubmitResult.read(world.results[Stage.SUBMIT]).environments
     assert world.builds.remove(use.key)
     first = world.step(Stage.APPLY)
@@ -105,8 +105,13 @@ def test_without_what_the_tests_need_nothing_is_run_and_that_is_said(world: Test
     job = str((first.checkpoint or {})["jobKey"])
     until(partial(world.is_over, job), "the end of the build")
     world.built.fail(use.key, "no network", job, datetime.now(UTC), by_sandbox=False)
+    asked = world.verified()
+    assert isinstance(asked, Ask)
+    why = "what the tests need was removed, and could not be set up again: no network"
+    assert f"\n- {why}\n" in asked.text
+    world.approves(True)
     done = world.verified()
     assert isinstance(done, Done)
     result = ApplyResult.read(done.result)
     assert result.tests is not None
-    assert "could not be set up again: no network" in result.tests.not_run
+    assert result.tests.not_run == why
