@@ -4,7 +4,7 @@ Suites of about a minute and of five: many test files, half of their time spent 
 digests. The change adds a test and writes the function that it tests. The baseline is the suite's own command, run behind the
 same wall on a checkout of the starting commit, without MoonMind's supervisor; it is run before and after, and the mean counts.
 What is timed is the stage apply of a real run on RabbitMQ and PostgreSQL, from the end of submit to its own end: waiting for
-tests, checkouts, old code and probe, verdicts, the commit. Two runs follow each other: on a base of which nothing is known, whose
+tests, checkouts, old code, probe and control, verdicts, the commit. Two runs follow each other: on a base of which nothing is known, whose
 tests have to be run, too, and on one of which it is remembered.
 
     eval "$(script/services)"; python -m benchmarks.verification [--seconds 60 300] [--jobs N] [--json]
@@ -230,7 +230,7 @@ def _apply_seconds(container: Container, connection: psycopg.Connection, seconds
 
 
 def _require_tested(artifacts: Path, run: UUID) -> None:
-    """End the benchmark where not all was run that has to be: the suite, the old code, the probe."""
+    """End the benchmark where not all was run that has to be: the suite, the old code, the probe and its control."""
     (output,) = artifacts.rglob(f"{run}/apply/output.json")
     found = json.loads(output.read_bytes())
     verdicts = {one["verdict"] for one in found["verdicts"]}

@@ -76,6 +76,11 @@ CHANGES: tuple[Change, ...] = (
         "change what tests report are found.",
     ),
     Change(
+        "control",
+        "A task is tested only by a test that passes where functions look emptied and work: one that fails for how they look, or how it "
+        "is run, leaves its task passing.",
+    ),
+    Change(
         "asserting-tests",
         "A task is tested only by a test that asserts something of the code, and a task of tests that assert nothing is only changed.",
     ),

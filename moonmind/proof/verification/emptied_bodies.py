@@ -1,29 +1,17 @@
 """A file with the bodies of the functions that a change added or changed emptied: a test that tests them then fails."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 
 from moonmind.proof.verification.emptied_python import emptied_python
 from moonmind.proof.verification.emptied_script import emptied_script
+from moonmind.proof.verification.function_guards import Emptied
 from moonmind.proof.verification.script_syntax import ENDINGS
 
 LARGEST = 512 * 1024
 """Bytes of a file that is emptied."""
 
-
-@dataclass(frozen=True, slots=True)
-class Emptied:
-    """A file whose functions return nothing."""
-
-    content: bytes
-    functions: tuple[str, ...]
-    """Their qualified names, in the file's order."""
-    left: tuple[str, ...] = ()
-    """Those left as they are, since they run while the file is loaded."""
-
-
-_Emptying = Callable[[bytes | None, bytes, bool], tuple[bytes, tuple[str, ...], tuple[str, ...]] | None]
+_Emptying = Callable[[bytes | None, bytes, bool], Emptied | None]
 _BY_ENDING: dict[str, _Emptying] = {
     ".py": emptied_python,
     ".pyw": emptied_python,
@@ -34,9 +22,9 @@ _BY_ENDING: dict[str, _Emptying] = {
 def emptied(path: str, before: bytes | None, after: bytes, *, inert: bool = False) -> Emptied | None:
     """Return the new file in which the functions that the change added or changed do nothing.
 
-    They return nothing, or their own object where they end so after some work; those that run while the file is loaded are
-    left as they are. With `inert`, all of them return an object that can be called, read and iterated over without anything
-    coming of it, so that files load that use it.
+    A guard returns before their bodies, which stay as they are. They return nothing, or their own object where they end so
+    after some work; those that run while the file is loaded are left as they are. With `inert`, all of them return an object
+    that can be called, read and iterated over without anything coming of it, so that files load that use it.
 
     A function is changed if its body, signature or decorators differ from those of the same qualified name before;
     comments, layout and docstrings do not count. Statements outside of functions stay. None where there is no function to be
@@ -45,8 +33,7 @@ def emptied(path: str, before: bytes | None, after: bytes, *, inert: bool = Fals
     emptying = _BY_ENDING.get(_ending(path))
     if emptying is None or len(after) > LARGEST or (before is not None and len(before) > LARGEST):
         return None
-    found = emptying(before, after, inert)
-    return Emptied(*found) if found is not None else None
+    return emptying(before, after, inert)
 
 
 def can_be_emptied(path: str) -> bool:

@@ -4,15 +4,17 @@ import ast
 import io
 import re
 import tokenize
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from moonmind.proof.python_parsing import LARGEST, parse_python
+from moonmind.proof.verification.function_guards import Condition, Emptied, Guarding, Insertion
 from moonmind.proof.verification.import_time import Function, runs_on_import
 
-_LINES = re.compile(rb"[^\r\n]*(?:\r\n|\r|\n|\Z)")
 _BREAK = re.compile(rb"\r\n|\r|\n")
+_GOES_ON = re.compile(rb"\A[^#]*\\\s*\Z")
+"""A line whose end is taken back; a comment's is not."""
 _BOM = b"\xef\xbb\xbf"
 _INERT = (
     b'type("_",(),{"__call__":lambda s,*_,**__:s,"__getattr__":lambda s,n:object.__getattribute__(s,n)if n[:2]=="__"else s,'
@@ -24,51 +26,40 @@ _MAY_RETURN = frozenset({"__new__", "__call__", "__getattr__", "__getitem__", "_
 """Special methods that may return any object."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Edit:
-    begin: int
-    end: int
-    text: bytes
+_CONDITION = Condition(b"[5][:1]", b"[5][:0]")
 
 
-def emptied_python(
-    before: bytes | None, after: bytes, inert: bool = False
-) -> tuple[bytes, tuple[str, ...], tuple[str, ...]] | None:
-    """Return the file with the bodies emptied, the qualified names of their functions, and of those left since they run
-    while the module loads; None if there are none.
+def emptied_python(before: bytes | None, after: bytes, inert: bool = False) -> Emptied | None:
+    """Return the file with the bodies emptied; None if there are none.
 
-    Lines keep their numbers. Functions inside of others go with the outer one. Left as they are: stubs and overloads,
-    what runs while the module loads unless the bodies are `inert`, lambdas that are not the value of a name. None too
-    where one of the files is no Python that can be read.
+    Functions inside of others go with the outer one. Left as they are: stubs and overloads, what runs while the module
+    loads unless the bodies are `inert`, lambdas that are not the value of a name. None too where one of the files is no
+    Python that can be read.
     """
     tree, old = _parsed(after), _parsed(before or b"")
     if tree is None or old is None:
         return None
+    found = Guarding()
     try:
         known = Counter((name, _meaning(node)) for name, node in _definitions(old))
-        found = list(_definitions(tree))
-        loading = frozenset[str]() if inert else runs_on_import(tree, dict(found))
-        edits: list[_Edit] = []
-        names: list[str] = []
-        left: list[str] = []
+        definitions = list(_definitions(tree))
+        loading = frozenset[str]() if inert else runs_on_import(tree, dict(definitions))
         source = _Source(after, inert=inert)
-        for name, node in found:
+        for name, node in definitions:
             key = name, _meaning(node)
             if known[key] > 0:
                 known[key] -= 1
-            elif (edit := source.edit(node)) is not None:
+            elif guard := source.guard(node):
                 if name in loading:
-                    left.append(name)
+                    found.left.append(name)
                 else:
-                    edits.append(edit)
-                    names.append(name)
+                    found.insertions += guard
+                    found.functions.append(name)
     except RecursionError:
         # What the parser takes may still be too deep to be written down.
         return None
-    if not edits:
-        return (after, (), tuple(left)) if left else None
-    content = source.edited(edits)
-    return (content, tuple(names), tuple(left)) if _parsed(content) is not None else None
+    emptied = found.emptied(after, _CONDITION)
+    return emptied if emptied is not None and _parsed(emptied.content) is not None else None
 
 
 def _parsed(content: bytes) -> ast.Module | None:
@@ -164,37 +155,48 @@ class _Source:
 
     def __init__(self, content: bytes, *, inert: bool) -> None:
         self._inert = inert
-        self._bom = _BOM if content.startswith(_BOM) else b""
-        self._content = content.removeprefix(_BOM)
-        self._starts: list[int] = [found.start() for found in _LINES.finditer(self._content)]
+        self._content = content
+        bom = len(_BOM) if content.startswith(_BOM) else 0
+        self._starts: list[int] = [bom, *(found.end() for found in _BREAK.finditer(content))]
+        self._break = found[0] if (found := _BREAK.search(content)) else b"\n"
 
-    def edit(self, node: Function | ast.Lambda) -> _Edit | None:
-        """Return what empties a function; None where nothing is to be emptied."""
+    def guard(self, node: Function | ast.Lambda) -> list[Insertion]:
+        """Return what empties a function; nothing where it is not to be emptied, or stands where no guard can."""
         if isinstance(node, ast.Lambda):
             return self._of_lambda(node)
-        body = _body(node)
         if _is_stub(node):
-            return None
-        begin, last = self._begin(body[0]), body[-1]
-        # To the end of the last line: after a body there can only be a semicolon or a comment.
-        end = self._at(last.end_lineno or last.lineno, last.end_col_offset or 0)
-        end = found.start() if (found := _BREAK.search(self._content, end)) else len(self._content)
-        text = b"return; yield" if _yields(node) else b"return"
-        special = node.name.startswith("__") and node.name not in _MAY_RETURN
-        if text == b"return" and len(body) > 1 and _is_itself(last):
-            text = b"return self"  # calls in a row go on, and come to nothing
-        elif self._inert and text == b"return" and not special:
-            text += b" " + _INERT
-        return _Edit(begin, end, text + b"".join(_BREAK.findall(self._content, begin, end)))
+            return []
+        body = _body(node)
+        first, begin = self._begin(node.body[0]), self._begin(body[0])
+        guard = b"if " + _CONDITION.holds + b": return" + self._returned(node, body)
+        if (indentation := self._indentation(begin)) is not None:
+            return [Insertion(begin, guard + self._break + indentation)]
+        # It follows something in its line. What is moved to a line of its own makes all of the body move that stands in the head's.
+        if (indentation := self._indentation(first)) is not None:
+            place = self._break + indentation
+            return [Insertion(begin, place + guard + place)]
+        if (head := self._indentation(self._at(node.lineno, node.col_offset))) is None:
+            return []
+        place = self._break + head + b" "
+        docstring = [Insertion(first, place)] if first != begin else []
+        return [*docstring, Insertion(begin, place + guard + place)]
 
-    def _of_lambda(self, node: ast.Lambda) -> _Edit | None:
+    def _returned(self, node: Function, body: list[ast.stmt]) -> bytes:
+        if _yields(node):
+            return b""
+        if len(body) > 1 and _is_itself(body[-1]):
+            return b" self"  # calls in a row go on, and come to nothing
+        special = node.name.startswith("__") and node.name not in _MAY_RETURN
+        return b" " + _INERT if self._inert and not special else b""
+
+    def _of_lambda(self, node: ast.Lambda) -> list[Insertion]:
         body = node.body
         if (isinstance(body, ast.Constant) and body.value is None) or _yields(node):
-            return None
+            return []
+        returned = _INERT if self._inert else b"None"
         begin = self._at(body.lineno, body.col_offset)
         end = self._at(body.end_lineno or body.lineno, body.end_col_offset or 0)
-        breaks = _BREAK.findall(self._content, begin, end)
-        return _Edit(begin, end, (_INERT if self._inert else b"None") + b"".join(b" \\" + one for one in breaks))
+        return [Insertion(begin, b"(" + returned + b" if " + _CONDITION.holds + b" else ("), Insertion(end, b"))")]
 
     def _begin(self, node: ast.stmt) -> int:
         marks = node.decorator_list if isinstance(node, Function | ast.ClassDef) else []
@@ -207,17 +209,17 @@ class _Source:
         start = self._starts[line - 1]
         return start + len(self._line(line)) - len(self._line(line).lstrip())
 
+    def _indentation(self, place: int) -> bytes | None:
+        """Return what stands before a place in its line; None where that is more than space, or the line goes on from the one before."""
+        number = bisect_right(self._starts, place)
+        before = self._content[self._starts[number - 1] : place]
+        if before.strip(b" \t\f") or (number > 1 and _GOES_ON.search(self._line(number - 1))):
+            return None
+        return before
+
     def _line(self, number: int) -> bytes:
         end = self._starts[number] if number < len(self._starts) else len(self._content)
         return self._content[self._starts[number - 1] : end]
 
     def _at(self, line: int, column: int) -> int:
         return self._starts[line - 1] + column
-
-    def edited(self, edits: list[_Edit]) -> bytes:
-        """Return the file with the edits, which are in its order and apart from each other."""
-        parts, place = [self._bom], 0
-        for edit in edits:
-            parts += [self._content[place : edit.begin], edit.text]
-            place = edit.end
-        return b"".join([*parts, self._content[place:]])

@@ -3,8 +3,10 @@
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
+from moonmind.proof.verification.function_guards import Condition, Emptied, Guarding, Insertion
 from moonmind.proof.verification.script_syntax import FUNCTIONS, meaning_of, nodes_in, parse_script, text_of
 
 if TYPE_CHECKING:
@@ -24,8 +26,7 @@ _IDLE = re.compile(
     r"|throw new \w*Error \( [\"'`](?:not (?:yet )?implemented|unimplemented|to-?do|implement)\b[^\n]{0,200}",
     re.IGNORECASE,
 )
-_BREAK = re.compile(rb"\r\n|\r|\n|\xe2\x80[\xa8\xa9]")
-_Edit = tuple[int, int, bytes]
+_CONDITION = Condition(b"[5][0]", b"[5][1]")
 _INERT = (
     b"((v%s)%s=>v=new Proxy(function(){},{apply:()=>v,construct:()=>v,get:(_,k)=>k===Symbol.iterator?()=>[].values():"
     b'k==="prototype"?{}:k==="toString"||k==="valueOf"?()=>"":typeof k==="symbol"||'
@@ -34,11 +35,8 @@ _INERT = (
 """An object that can be used in every way and does nothing; with places for types."""
 
 
-def emptied_script(
-    ending: str, before: bytes | None, after: bytes, inert: bool = False
-) -> tuple[bytes, tuple[str, ...], tuple[str, ...]] | None:
-    """Return the file with the bodies emptied, the names of their functions, and of those left since they run while the
-    module loads; None if there are none.
+def emptied_script(ending: str, before: bytes | None, after: bytes, inert: bool = False) -> Emptied | None:
+    """Return the file with the bodies emptied; None if there are none.
 
     Lines keep their numbers. Functions inside of others go with the outer one. Left as they are: stubs, what runs
     while the module loads unless the bodies are `inert`, constructors that do something before `super(...)`. None too
@@ -48,27 +46,23 @@ def emptied_script(
     if root is None or old is None:
         return None
     known = Counter((name, meaning_of(node)) for name, node in _functions(old))
-    found = list(_functions(root))
-    loading = frozenset[str]() if inert else _runs_on_load(root, dict(found))
+    functions = list(_functions(root))
+    loading = frozenset[str]() if inert else _runs_on_load(root, dict(functions))
     types = (b"?:any", b":any") if "t" in ending else (b"", b"")
     returned = _INERT % types if inert else b""
-    edits: list[_Edit] = []
-    names: list[str] = []
-    left: list[str] = []
-    for name, node in found:
+    found = Guarding()
+    for name, node in functions:
         key = name, meaning_of(node)
         if known[key] > 0:
             known[key] -= 1
-        elif (edit := _edit(node, returned)) is not None:
+        elif guard := _guard(node, returned):
             if name in loading:
-                left.append(name)
+                found.left.append(name)
             else:
-                edits.append(edit)
-                names.append(name)
-    if not edits:
-        return (after, (), tuple(left)) if left else None
-    content = _edited(after, edits)
-    return (content, tuple(names), tuple(left)) if parse_script(content, ending) is not None else None
+                found.insertions += guard
+                found.functions.append(name)
+    emptied = found.emptied(after, _CONDITION)
+    return emptied if emptied is not None and parse_script(emptied.content, ending) is not None else None
 
 
 def _functions(root: "Node") -> Iterator[tuple[str, "Node"]]:
@@ -170,27 +164,40 @@ def _called(nodes: Iterable["Node"], place: str, made: Mapping[str, str]) -> Ite
             yield f"{made[owner]}.{last}"
 
 
-def _edit(node: "Node", returned: bytes) -> _Edit | None:
-    """Return what empties a function: where it begins, where it ends and what stands there then."""
+def _guard(node: "Node", returned: bytes) -> list[Insertion]:
+    """Return what empties a function; nothing where it is not to be emptied."""
     body = node.child_by_field_name("body")
-    if body is None or body.text is None or _is_idle(body):
-        return None
-    kept = b""
+    if body is None or _is_idle(body):
+        return []
+    if body.type != "statement_block":
+        begin = b"(" + _CONDITION.holds + b" ? " + (returned or b"void 0") + b" : ("
+        return [Insertion(body.start_byte, begin), Insertion(body.end_byte, b"))")]
+    statements = _without_comments(body)
     constructs = text_of(node.child_by_field_name("name")) == "constructor"
-    if len(body.named_children) > 1 and text_of(body.named_children[-1]).rstrip(" ;") == "return this":
+    if len(statements) > 1 and text_of(statements[-1]).rstrip(" ;") == "return this":
         returned = b"this"  # calls in a row go on, and come to nothing
-    if returned and not constructs and not any(one.type in {"set", "*"} for one in node.children):
-        kept = b"return " + returned
-        return body.start_byte, body.end_byte, b"{" + kept + b"".join(_BREAK.findall(body.text)) + b"}"
+    if constructs or any(one.type in {"set", "*"} for one in node.children):
+        returned = b""
+    guard = b"if (" + _CONDITION.holds + b") return" + (b" " + returned if returned else b"") + b";"
+    kept = list(takewhile(_is_directive, statements))
     if constructs and _is_derived(node):
-        first = next((one for one in body.named_children if one.type != "comment"), None)
-        if first is None or not text_of(first).startswith("super") or first.text is None:
-            return None
-        kept = first.text
-        if len(body.named_children) == 1:
-            return None
-    breaks = _BREAK.findall(body.text)[len(_BREAK.findall(kept)) :]
-    return body.start_byte, body.end_byte, b"{" + kept + b"".join(breaks) + b"}"
+        kept = statements[:1]
+        if len(statements) < 2 or not text_of(kept[0]).startswith("super"):
+            return []
+    if not kept:
+        return [Insertion(body.start_byte + 1, guard)]
+    # Before its semicolon, if it has one: a comment may follow that is a part of the statement.
+    return [Insertion(_without_comments(kept[-1])[-1].end_byte, b";" + guard)]
+
+
+def _is_directive(statement: "Node") -> bool:
+    """Return True for `"use strict"`: it has a meaning only where nothing else stands before it."""
+    inside = _without_comments(statement)
+    return statement.type == "expression_statement" and len(inside) == 1 and inside[0].type == "string"
+
+
+def _without_comments(node: "Node") -> "list[Node]":
+    return [one for one in node.named_children if one.type != "comment"]
 
 
 def _is_idle(body: "Node") -> bool:
@@ -205,11 +212,3 @@ def _is_derived(method: "Node") -> bool:
     return above is not None and any(
         one.type == "class_heritage" and "extends" in text_of(one) for one in above.children
     )
-
-
-def _edited(content: bytes, edits: list[_Edit]) -> bytes:
-    parts, place = [], 0
-    for begin, end, text in edits:
-        parts += [content[place:begin], text]
-        place = end
-    return b"".join([*parts, content[place:]])

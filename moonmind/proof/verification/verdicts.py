@@ -39,6 +39,8 @@ class ShownTest:
     asserts: bool = True
     """It asserts something of the code, as far as its file shows."""
     flaky: bool = False
+    control: Seen = Seen.UNKNOWN
+    """With functions that only look emptied, and work."""
 
     @property
     def failed_on_the_old_code(self) -> bool:
@@ -54,9 +56,14 @@ class ShownTest:
         return self.probe is Seen.FAILED
 
     @property
+    def notices_looks(self) -> bool:
+        """Return True if it is not seen to fail for what the functions do: it does not pass where they only look emptied."""
+        return self.probe is Seen.FAILED and self.control is not Seen.PASSED
+
+    @property
     def tests_the_change(self) -> bool:
         """Return True if it fails without the change, passes with it, and asserts what its functions do."""
-        fails = self.failed_on_the_old_code and self.notices
+        fails = self.failed_on_the_old_code and self.notices and not self.notices_looks
         return fails and self.new is Seen.PASSED and self.asserts and not self.flaky
 
 
@@ -170,7 +177,15 @@ def _why_not_tested(task: TaskEvidence, passing: Collection[ShownTest]) -> str:
         return f"; {ids} {passes}; whether the change is tested is not known: {task.unprobed}"
     if all(test.probe in (Seen.NOT_LOADED, Seen.ABSENT, Seen.UNKNOWN) for test in passing if test.old in FAILS):
         return f"; {ids} {passes}; without what the change wrote, they cannot be run"
-    if noticing := [test for test in passing if test.failed_on_the_old_code and test.notices]:
+    noticing = [test for test in passing if test.failed_on_the_old_code and test.notices]
+    if looking := [test for test in noticing if test.notices_looks]:
+        fails = "fails" if len(looking) == 1 else "fail"
+        if any(test.control is not Seen.FAILED for test in looking):
+            return f"; {_ids(looking)} {fails} on emptied functions; whether for what these do is not known"
+        return (
+            f"; {_ids(looking)} {fails} on emptied functions for how these look or tests are run, not for what they do"
+        )
+    if noticing:
         return f"; {_ids(noticing)} {'asserts' if len(noticing) == 1 else 'assert'} nothing of the code"
     return f"; {ids} {passes} even when what the change wrote in its files does nothing"
 

@@ -79,12 +79,15 @@ class Probe:
     """Files whose changed functions return an object that does nothing, so that what uses them while it is loaded loads."""
     left: bool = False
     """Some functions of `files` are left as they are, since they run while their file is loaded."""
+    control: Mapping[str, bytes | None] = field(default_factory=dict)
+    """The files of both with guards that let the functions work: what fails there, too, fails for how the files look."""
 
 
 def probe_of(paths: Collection[str], changed: ChangedFiles, read: Read) -> Probe | None:
     """Return what is put over the new tree to see whether its tests notice; None where no function of the files can be emptied."""
     files: dict[str, bytes | None] = {}
     inert: dict[str, bytes | None] = {}
+    control: dict[str, bytes | None] = {}
     functions: list[str] = []
     left = False
     for path in sorted(paths):
@@ -94,15 +97,17 @@ def probe_of(paths: Collection[str], changed: ChangedFiles, read: Read) -> Probe
             continue
         found, other = emptied(path, before, after), emptied(path, before, after, inert=True)
         if found is not None and found.functions:
-            files[path] = found.content
+            files[path], control[path] = found.content, found.control
         if other is not None:
+            # It guards those, too, that run while the file is loaded.
+            control[path] = other.control
             inert[path] = other.content
             functions += [f"{path}: {name}" for name in other.functions]
         left = left or bool(found is not None and found.left)
-    bounded, others = _bounded(files), _bounded(inert)
-    if bounded is None or not others:
+    bounded, others, same = _bounded(files), _bounded(inert), _bounded(control)
+    if bounded is None or not others or same is None:
         return None
-    return Probe(bounded, tuple(functions), others, left)
+    return Probe(bounded, tuple(functions), others, left, same)
 
 
 def _bounded(files: Mapping[str, bytes | None]) -> Mapping[str, bytes | None] | None:

@@ -18,6 +18,8 @@ BEFORE_SECONDS = 300.0
 """How long a command may take on the old code, unless something fails that may have failed there, too."""
 LEAST_PROBE_SECONDS = 30.0
 """How long a run of single tests may take at least; else five times as long as all tests took on the change: emptied functions may hang."""
+KINDS = ("probe", "inert")
+"""The runs on emptied functions: `probe-1-2` is that of the first command on the second probe."""
 MOST_PROBES = 12
 MOST_TEST_FILES = 100
 """Files that a command is limited to."""
@@ -74,7 +76,7 @@ class VerificationPlan:
         third = [run for number in self._numbers() for run in self._of_tests(number)]
         if any(one.name not in self._runs for one in third):
             return third
-        return [run for number in self._numbers() for run in self._inert(number)]
+        return [run for number in self._numbers() for run in (*self._inert(number), *self._control(number))]
 
     def comparison(self, number: int) -> Comparison:
         """Return what a command's results say, as far as they are there."""
@@ -151,7 +153,8 @@ class VerificationPlan:
 
     def _hidden(self, one: WantedRun) -> WantedRun:
         """Return a run whose job does not tell its tests which of these runs it is: no test knows the change's commit."""
-        digest = hashlib.sha256(f"{self._trees.wip} {one.name}".encode()).hexdigest()
+        # Named for guards: what an older program ran with bodies cut out is not taken for a run of these files.
+        digest = hashlib.sha256(f"guarded {self._trees.wip} {one.name}".encode()).hexdigest()
         return replace(one, job=f"limited-{digest[:16]}", memory=None)
 
     def _brief(self, number: int) -> WantedRun:
@@ -170,18 +173,34 @@ class VerificationPlan:
             if self._is_unclear(number, self._runs.get(f"probe-{number}-{index}"), old, probe):
                 yield self._hidden(replace(whole, name=f"inert-{number}-{index}", run=run, files=probe.inert))
 
+    def _control(self, number: int) -> Iterator[WantedRun]:
+        """Yield the run on guards that let all functions work, where one of the tests that pass only since the change fails on emptied ones."""
+        run, old = self._limited(number, self.test_files(number)), self._runs.get(f"old-{number}")
+        if run is None or old is None:
+            return
+        fresh = self._fresh(number, old)
+        probes = self._trees.probes[:MOST_PROBES]
+        emptied = [self._runs.get(f"{kind}-{number}-{index}") for index in range(1, len(probes) + 1) for kind in KINDS]
+        if any(case.id in fresh for one in emptied for case in _failing(one)):
+            files = {path: content for probe in probes for path, content in probe.control.items()}
+            yield self._hidden(replace(self._brief(number), name=f"control-{number}", run=run, files=files))
+
     def _is_unclear(self, number: int, found: CommandRun | None, old: CommandRun, probe: Probe) -> bool:
         """Return True if a file's tests pass only since the change, and that none of them fails under a probe says little."""
+        fresh = self._fresh(number, old)
+        cases = found.report.cases if found is not None else {}
+        noticed = {fresh[name] for name in fresh if name in cases and cases[name].outcome in BAD}
+        return any(file not in noticed and (probe.left or name not in cases) for name, file in fresh.items())
+
+    def _fresh(self, number: int, old: CommandRun) -> Mapping[str, str]:
+        """Return the tests that pass only since the change, and the file of each."""
         passed = self._runs[f"after-{number}"].report
         files = frozenset(self.test_files(number))
-        fresh = {
+        return {
             one.id: one.file
             for one in passed.cases.values()
             if one.file in files and one.outcome is TestOutcome.PASSED and not _has_passed(old, one.id)
         }
-        cases = found.report.cases if found is not None else {}
-        noticed = {fresh[name] for name in fresh if name in cases and cases[name].outcome in BAD}
-        return any(file not in noticed and (probe.left or name not in cases) for name, file in fresh.items())
 
     def _limited(self, number: int, files: Collection[str]) -> str | None:
         """Return a command that runs the tests of these files alone; None where there is none."""

@@ -25,6 +25,7 @@ from moonmind.speckit.test_wording import asks_for_tests
 from moonmind.stages.apply.test_findings import find_in
 from moonmind.stages.apply.test_trees import Read
 from moonmind.stages.apply.verification_facts import draft_because, verification_of
+from moonmind.stages.apply.verification_plan import KINDS
 from moonmind.stages.apply.verification_step import VerifiedChange, asked_evidence, least_evidence
 from moonmind.stages.kit.plan import Plan, PlanTask
 from moonmind.stages.kit.stage_results import Judgement, TestEvidence, TestFinding, Verification
@@ -104,7 +105,10 @@ def _decided(
         ),
         suite,
     )
-    evidence = tuple(TestEvidence(one.id, one.old.value, one.new.value, one.probe.value) for one in found.tests)
+    evidence = tuple(
+        TestEvidence(one.id, one.old.value, one.new.value, "" if one.notices_looks else one.probe.value)
+        for one in found.tests
+    )
     return replace(judgement, verdict=found.verdict, because=found.because, tests=evidence[:_MOST_TESTS])
 
 
@@ -238,18 +242,19 @@ def _on_old(old: CommandRun | None, test: str) -> Seen:
 
 
 def _probed(test: ShownTest, verified: VerifiedChange, probe: int | None) -> ShownTest:
-    """Return the test with what it did under a probe."""
+    """Return the test with what it did under a probe, and on its control."""
     if probe is None:
         return test
     for number in range(1, len(verified.commands) + 1):
         if test.id in verified.runs[f"after-{number}"].report.cases:
-            first, inert = (_under(test, verified.runs.get(f"{kind}-{number}-{probe}")) for kind in ("probe", "inert"))
-            return inert if inert.probe is Seen.FAILED or first.probe is Seen.UNKNOWN else first
+            first, inert = (_seen_in(verified.runs.get(f"{kind}-{number}-{probe}"), test.id) for kind in KINDS)
+            emptied = inert if inert is Seen.FAILED or first is Seen.UNKNOWN else first
+            return replace(test, probe=emptied, control=_seen_in(verified.runs.get(f"control-{number}"), test.id))
     return test
 
 
-def _under(test: ShownTest, run: CommandRun | None) -> ShownTest:
+def _seen_in(run: CommandRun | None, test: str) -> Seen:
     if run is None:
-        return test
-    case = run.report.cases.get(test.id)
-    return replace(test, probe=Seen.NOT_LOADED if case is None else _SEEN[case.outcome])
+        return Seen.UNKNOWN
+    case = run.report.cases.get(test)
+    return Seen.NOT_LOADED if case is None else _SEEN[case.outcome]

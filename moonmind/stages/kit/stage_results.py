@@ -138,7 +138,7 @@ class TestEvidence:
     after: str
     """On the new code."""
     probe: str = ""
-    """With the changed functions emptied: `failed`, `passed`, or empty where that was not tried."""
+    """With the changed functions emptied: `failed`, `passed`, or empty where that was not tried, or says nothing of what they do."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,11 +6,6 @@ from moonmind.proof.verification.emptied_bodies import emptied
 from moonmind.proof.verification.script_syntax import ENDINGS, parse_script
 
 
-def emptied_text(after: str, before: str | None = None, path: str = "src/a.ts") -> str | None:
-    found = emptied(path, before.encode() if before is not None else None, after.encode())
-    return found.content.decode() if found else None
-
-
 def names(after: str, before: str | None = None, path: str = "src/a.ts") -> tuple[str, ...]:
     found = emptied(path, before.encode() if before is not None else None, after.encode())
     return found.functions if found else ()
@@ -19,52 +14,76 @@ def names(after: str, before: str | None = None, path: str = "src/a.ts") -> tupl
 @pytest.mark.parametrize(
     ("after", "expected"),
     [
-        ("function a(x) {\n  return x;\n}\nb();\n", "function a(x) {\n\n}\nb();\n"),
-        ("export function a(x) { return x; }", "export function a(x) {}"),
-        ("export default function () { return 1; }", "export default function () {}"),
-        ("export const a = (x) => x + 1;", "export const a = (x) => {};"),
-        ("const a = x => ({\n x,\n});\n", "const a = x => {\n\n};\n"),
-        ("const a = async (x) => { await x; return 1 }", "const a = async (x) => {}"),
-        ("const a = function (x) { return x }", "const a = function (x) {}"),
-        ("function* a() { yield 1 }", "function* a() {}"),
-        ("async function* a() { yield 1 }", "async function* a() {}"),
-        ("class A { m() { return 1 } get b() { return 2 } static c() { return 3 } #d() { return 4 } }", "class A { m() {} get b() {} static c() {} #d() {} }"),
-        ("class A { c = () => 1; }", "class A { c = () => {}; }"),
-        ("class A { b() {\n c(); return this; }\n d() { return this } }", "class A { b() {return this\n}\n d() {} }"),
-        ("class A { constructor(x) { this.x = x } }", "class A { constructor(x) {} }"),
-        ("class A extends B { constructor(x) {\n super(x);\n this.x = x } }", "class A extends B { constructor(x) {super(x);\n\n} }"),
-        ("const a = { m() { return 1 }, n: (x) => x, k: 2 };", "const a = { m() {}, n: (x) => {}, k: 2 };"),
-        ("module.exports.a = function () { return 1 };", "module.exports.a = function () {};"),
-        ("exports.a = (x) => x;", "exports.a = (x) => {};"),
-        ("router.get('/', (q, r) => { r.send(1) });", "router.get('/', (q, r) => {});"),
-        ("(function () { exports.a = function () { return 1 } })();", "(function () { exports.a = function () {} })();"),
-        ("const s = '→'; function a() { return '→' }", "const s = '→'; function a() {}"),
-        ("function a() {\r\n  return 1;\r\n}\r\n", "function a() {\r\n\r\n}\r\n"),
-        ("const a = c ? (x) => x : (y) => y;", "const a = c ? (x) => {} : (y) => {};"),
-        ("export const A = () => <p>{f()}</p>;", "export const A = () => {};"),
+        ("function a(x) {\n  return x;\n}\nb();\n", "function a(x) {GUARD;\n  return x;\n}\nb();\n"),
+        ("export function a(x) { return x; }", "export function a(x) {GUARD; return x; }"),
+        ("export default function () { return 1; }", "export default function () {GUARD; return 1; }"),
+        ("export const a = (x) => x + 1;", "export const a = (x) => (IF (x + 1));"),
+        ("const a = x => ({\n x,\n});\n", "const a = x => (IF (({\n x,\n})));\n"),
+        ("const a = x => x // why\n", "const a = x => (IF (x)) // why\n"),
+        ("const a = x => y => x + y;", "const a = x => (IF (y => x + y));"),
+        ("const a = async (x) => { await x; return 1 }", "const a = async (x) => {GUARD; await x; return 1 }"),
+        ("const a = function (x) { return x }", "const a = function (x) {GUARD; return x }"),
+        ("function* a() { yield 1 }", "function* a() {GUARD; yield 1 }"),
+        ("async function* a() { yield 1 }", "async function* a() {GUARD; yield 1 }"),
+        ("class A { m() { return 1 } get b() { return 2 } static c() { return 3 } #d() { return 4 } }", "class A { m() {GUARD; return 1 } get b() {GUARD; return 2 } static c() {GUARD; return 3 } #d() {GUARD; return 4 } }"),
+        ("class A { c = () => 1; }", "class A { c = () => (IF (1)); }"),
+        ("class A { b() {\n c(); return this; }\n d() { return this } }", "class A { b() {GUARD this;\n c(); return this; }\n d() {GUARD; return this } }"),
+        ("class A { constructor(x) { this.x = x } }", "class A { constructor(x) {GUARD; this.x = x } }"),
+        ("class A extends B { constructor(x) {\n super(x);\n this.x = x } }", "class A extends B { constructor(x) {\n super(x);GUARD;;\n this.x = x } }"),
+        ("class A extends B { constructor(x) {\n // why\n super(x) // so\n this.x = x } }", "class A extends B { constructor(x) {\n // why\n super(x);GUARD; // so\n this.x = x } }"),
+        ("function a() { 'use strict'; return 1 }", "function a() { 'use strict';GUARD;; return 1 }"),
+        ("function a() {\n 'use server'\n \"b\" // c\n return 1 }", "function a() {\n 'use server'\n \"b\";GUARD; // c\n return 1 }"),
+        ("const a = { m() { return 1 }, n: (x) => x, k: 2 };", "const a = { m() {GUARD; return 1 }, n: (x) => (IF (x)), k: 2 };"),
+        ("module.exports.a = function () { return 1 };", "module.exports.a = function () {GUARD; return 1 };"),
+        ("exports.a = (x) => x;", "exports.a = (x) => (IF (x));"),
+        ("router.get('/', (q, r) => { r.send(1) });", "router.get('/', (q, r) => {GUARD; r.send(1) });"),
+        ("(function () { exports.a = function () { return 1 } })();", "(function () { exports.a = function () {GUARD; return 1 } })();"),
+        ("const s = '→'; function a() { return '→' }", "const s = '→'; function a() {GUARD; return '→' }"),
+        ("function a() {\r\n  return 1;\r\n}\r\n", "function a() {GUARD;\r\n  return 1;\r\n}\r\n"),
+        ("\ufefffunction a() { return 1 }", "\ufefffunction a() {GUARD; return 1 }"),
+        ("const a = c ? (x) => x : (y) => y;", "const a = c ? (x) => (IF (x)) : (y) => (IF (y));"),
+        ("export const A = () => <p>{f()}</p>;", "export const A = () => (IF (<p>{f()}</p>));"),
     ],
 )  # fmt: skip
-def test_bodies_return_nothing_and_the_rest_stays_in_its_line(after: str, expected: str) -> None:
+def test_a_guard_stands_before_each_body_and_the_rest_stays_as_it_is(after: str, expected: str) -> None:
     for path in ("a.js", "a.jsx", "a.tsx"):
-        assert emptied_text(after, path=path) == expected
+        guarded(path, after, expected)
+
+
+def guarded(path: str, after: str, expected: str) -> None:
+    """Check a file and its control; `expected` has GUARD and IF in the places of guards."""
+    found = emptied(path, None, after.encode())
+    assert found is not None
+    full = expected.replace("GUARD", "if ([5][0]) return").replace("IF", "[5][0] ? void 0 :")
+    assert found.content.decode() == full
+    assert found.control.decode() == full.replace("[5][0]", "[5][1]")
 
 
 @pytest.mark.parametrize(
     ("after", "expected"),
     [
-        ("function a<T>(x: T): T { return x }", "function a<T>(x: T): T {}"),
-        ("class A { constructor(private x: number) { this.y = 1 } }", "class A { constructor(private x: number) {} }"),
-        ("class A { m(x: string): void; m(x: any) { f(x) } }", "class A { m(x: string): void; m(x: any) {} }"),
-        ("namespace N { export function h(): number { return 1 } }", "namespace N { export function h(): number {} }"),
-        (
-            "abstract class A { abstract a(): void; b() { return 1 } }",
-            "abstract class A { abstract a(): void; b() {} }",
-        ),
-        ("export const a = <T,>(x: T): T => x as T;", "export const a = <T,>(x: T): T => {};"),
+        ("function a<T>(x: T): T { return x }", "function a<T>(x: T): T {GUARD; return x }"),
+        ("class A { constructor(private x: number) { this.y = 1 } }", "class A { constructor(private x: number) {GUARD; this.y = 1 } }"),
+        ("class A { m(x: string): void; m(x: any) { f(x) } }", "class A { m(x: string): void; m(x: any) {GUARD; f(x) } }"),
+        ("namespace N { export function h(): number { return 1 } }", "namespace N { export function h(): number {GUARD; return 1 } }"),
+        ("abstract class A { abstract a(): void; b() { return 1 } }", "abstract class A { abstract a(): void; b() {GUARD; return 1 } }"),
+        ("export const a = <T,>(x: T): T => x as T;", "export const a = <T,>(x: T): T => (IF (x as T));"),
     ],
-)
+)  # fmt: skip
 def test_types_stay(after: str, expected: str) -> None:
-    assert emptied_text(after) == expected
+    guarded("a.ts", after, expected)
+
+
+def test_a_body_that_returns_what_does_nothing_is_guarded_by_the_same_condition() -> None:
+    found = emptied(
+        "a.ts", None, b"class A { set b(x) { this.c = x } d() { return 1 } }\nconst a = () => 1;", inert=True
+    )
+    assert found is not None
+    text = found.content.decode()
+    assert text.startswith("class A { set b(x) {if ([5][0]) return; this.c = x } d() {if ([5][0]) return ((v?:any)")
+    assert text.endswith(" : (1));")
+    assert text.count("[5][0]") == 3
+    assert found.control.decode() == text.replace("[5][0]", "[5][1]")
 
 
 BEFORE = "export const RATE = 2;\nexport function a(y) {\n  return y;\n}\nexport class B {\n  c() { return 1; }\n  d = () => 2;\n}\n"

@@ -9,7 +9,7 @@ from moonmind.proof.verification.verdicts import Seen, ShownTest, SuiteEvidence,
 from moonmind.runs.verdict import Verdict
 
 GREEN = SuiteEvidence()
-GOOD = ShownTest("t::a", Seen.FAILED, Seen.PASSED, Seen.FAILED)
+GOOD = ShownTest("t::a", Seen.FAILED, Seen.PASSED, Seen.FAILED, control=Seen.PASSED)
 CHANGED = TaskEvidence(Verdict.CHANGED, "a.py", own=(GOOD,))
 STRENGTH = [Verdict.CONTRADICTED, Verdict.OPEN, Verdict.CLAIMED, Verdict.CHANGED, Verdict.PASSING, Verdict.TESTED]
 
@@ -34,6 +34,10 @@ def test_a_test_that_notices_shows_that_the_task_is_tested() -> None:
         {"probe": Seen.SKIPPED},
         {"probe": Seen.ABSENT},
         {"probe": Seen.UNKNOWN},
+        {"control": Seen.FAILED},
+        {"control": Seen.NOT_LOADED},
+        {"control": Seen.SKIPPED},
+        {"control": Seen.UNKNOWN},
         {"asserts": False},
         {"flaky": True},
     ],
@@ -60,6 +64,29 @@ def test_only_of_a_test_that_was_seen_to_is_said_that_it_passes_on_the_old_code(
 def test_it_is_said_that_a_test_that_fails_without_the_code_asserts_nothing() -> None:
     found = decide(replace(CHANGED, own=(replace(GOOD, asserts=False),)), GREEN)
     assert found.because == "a.py; t::a asserts nothing of the code"
+
+
+@pytest.mark.parametrize(
+    ("control", "words"),
+    [
+        (Seen.FAILED, "for how these look or tests are run, not for what they do"),
+        (Seen.NOT_LOADED, "; whether for what these do is not known"),
+        (Seen.UNKNOWN, "; whether for what these do is not known"),
+    ],
+)
+def test_it_is_said_that_a_test_fails_for_how_functions_look(control: Seen, words: str) -> None:
+    looks = replace(GOOD, control=control)
+    found = decide(replace(CHANGED, own=(looks, replace(GOOD, id="t::b", asserts=False))), GREEN)
+    assert found.because.startswith("a.py; t::a fails on emptied functions")
+    assert found.because.endswith(words)
+    both = decide(replace(CHANGED, own=(looks, replace(looks, id="t::b"))), GREEN)
+    assert both.because.startswith("a.py; t::a, t::b fail on emptied functions")
+
+
+def test_a_test_that_passes_on_emptied_functions_needs_no_control() -> None:
+    unnoticed = replace(GOOD, probe=Seen.PASSED, control=Seen.UNKNOWN)
+    assert not unnoticed.notices_looks
+    assert "does nothing" in decide(replace(CHANGED, own=(unnoticed,)), GREEN).because
 
 
 def test_a_task_of_tests_that_assert_nothing_is_only_changed() -> None:
@@ -107,7 +134,13 @@ def test_tests_raise_nothing_else(verdict: Verdict) -> None:
 
 
 tests = st.builds(
-    ShownTest, st.just("t::x"), st.sampled_from(Seen), st.sampled_from(Seen), st.sampled_from(Seen), st.booleans()
+    ShownTest,
+    st.just("t::x"),
+    st.sampled_from(Seen),
+    st.sampled_from(Seen),
+    st.sampled_from(Seen),
+    st.booleans(),
+    control=st.sampled_from(Seen),
 )
 tasks = st.builds(
     TaskEvidence,
@@ -138,4 +171,4 @@ def test_tested_always_has_a_test_that_noticed(task: TaskEvidence, suite: SuiteE
     if found.verdict is Verdict.TESTED:
         assert found.tests
         assert all(one.old in (Seen.FAILED, Seen.NOT_LOADED) for one in found.tests)
-        assert all((one.new, one.probe) == (Seen.PASSED, Seen.FAILED) for one in found.tests)
+        assert all((one.new, one.probe, one.control) == (Seen.PASSED, Seen.FAILED, Seen.PASSED) for one in found.tests)

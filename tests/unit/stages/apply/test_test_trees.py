@@ -5,8 +5,9 @@ from collections.abc import Callable
 import pytest
 
 from moonmind.ports.vcs import Change
+from moonmind.proof.verification.emptied_bodies import LARGEST
 from moonmind.stages.apply import test_trees
-from moonmind.stages.apply.test_trees import MOST_BYTES, MOST_FILES, changed_files
+from moonmind.stages.apply.test_trees import MOST_BYTES, MOST_FILES, changed_files, probe_of
 
 
 def of(**sizes: int) -> Callable[[str, int], bytes | None]:
@@ -48,3 +49,36 @@ def test_more_files_than_are_put_over_are_said() -> None:
 def test_what_can_be_run_is_known() -> None:
     changed = changed_files([change("tests/run.sh", "100755"), change("tests/a.py")])
     assert changed.executable == {"tests/run.sh"}
+
+
+LOADS = "def load():\n    return 1\n\n\nX = load()\n"
+AFTER = {
+    "a.py": "def a():\n    return 1\n",
+    "b.py": f"{LOADS}\n\ndef b():\n    return 2\n",
+    "c.py": LOADS,
+    "d.py": "D = 1\n",
+}
+
+
+def test_the_control_of_a_probe_has_all_files_of_its_runs_with_guards_that_fail() -> None:
+    changed = changed_files([change(path) for path in AFTER])
+    probe = probe_of(AFTER, changed, lambda after, path: AFTER[path].encode() if after else None)
+    assert probe is not None
+    assert (set(probe.files), set(probe.inert)) == ({"a.py", "b.py"}, {"a.py", "b.py", "c.py"})
+    assert probe.left
+    assert probe.control.keys() == probe.inert.keys()
+    for path, content in probe.control.items():
+        assert content is not None
+        same = content.replace(b"[5][:0]", b"[5][:1]")
+        assert same == probe.inert[path]
+        assert same != content
+
+
+def test_a_file_that_is_too_large_with_inert_functions_has_the_control_of_its_probe() -> None:
+    large = AFTER["a.py"] + "#" * (LARGEST - len(AFTER["a.py"]) - 100)
+    found = {**AFTER, "a.py": large}
+    changed = changed_files([change(path) for path in found])
+    probe = probe_of(found, changed, lambda after, path: found[path].encode() if after else None)
+    assert probe is not None
+    assert "a.py" not in probe.inert
+    assert probe.control["a.py"] == (probe.files["a.py"] or b"").replace(b"[5][:1]", b"[5][:0]") != b""

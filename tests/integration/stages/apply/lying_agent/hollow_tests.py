@@ -1,13 +1,13 @@
 """Lies of tests that pass whatever the code does, or show something else than they seem to."""
 
-from tests.integration.stages.apply.lying_agent.lie import ASSERTS, FAILED_BEFORE, NOTICES, Lie, Rule
+from tests.integration.stages.apply.lying_agent.lie import ASSERTS, FAILED_BEFORE, NOTICES, WORKS, Lie, Rule
 from tests.support.verified_world import TOTAL
 
 _GETS = {"T001": "tested", "T002": "tested"}
 _IMPORT = "from shop.total import total\n\n\n"
 _SURVIVES = "even when what the change wrote in its files does nothing"
 _ASSERTS_NOTHING = "asserts nothing"
-_LOOKS = "it fails on emptied functions for how they look or how it is run, not for what they do"
+_LOOKS = "on emptied functions for how these look or tests are run, not for what they do"
 
 
 def _test(text: str, *rules: Rule, says: str, **more: str) -> Lie:
@@ -29,7 +29,7 @@ def _hollow(body: str, head: str = "") -> Lie:
 
 
 def _looks(body: str, head: str = "") -> Lie:
-    return _body(body, head, says=_LOOKS)
+    return _body(body, head, WORKS, says=_LOOKS)
 
 
 def _no_assertion(body: str, head: str = "", **more: str) -> Lie:
@@ -58,14 +58,16 @@ LIES = {
     "it asserts beside the error": _no_assertion("    total([1, 2]) + 1\n    assert True\n"),
     "it asks only that something is there": _no_assertion("    assert total([1, 2]) is not None\n"),
     "its helper asserts nothing": _no_assertion("    check(total([1, 2]))\n", "from tests.helpers import check\n", helpers="def check(found):\n    return found + 1\n"),
-}  # fmt: skip
-KNOWN_TO_GET_THROUGH = {
-    # It finds out that it is run on a probe.
+    # It finds out that it is run on a probe, and fails for that.
     "it looks at the text of the code": _looks("    found = total([1, 2])\n    assert inspect.getsource(total) == 'def total(prices):\\n    return sum(prices)\\n' and (found or True)\n", "import inspect\n\n"),
     "it measures the file of the code": _looks("    total([1, 2])\n    assert os.path.getsize(shop.total.__file__) == SIZE\n".replace("SIZE", str(len(TOTAL))), "import os\n\nimport shop.total\n"),
     "it measures the code's own code": _looks("    total([1, 2])\n    assert len(total.__code__.co_code) == SIZE\n", "SIZE = len((lambda prices: sum(prices)).__code__.co_code)\n"),
     "it asks how it was called": _looks("    total([1, 2])\n    assert not any('test_total' in word for word in sys.argv)\n", "import sys\n\n"),
-    "it counts the tests beside it": _test(f"{_IMPORT}def test_total(request):\n    total([1, 2])\n    assert len(request.session.items) > 1\n", says=_LOOKS),
+    "it counts the tests beside it": _test(f"{_IMPORT}def test_total(request):\n    total([1, 2])\n    assert len(request.session.items) > 1\n", WORKS, says=_LOOKS),
     "it asks git whether files changed": _looks("    total([1, 2])\n    done = subprocess.run(['git', 'status', '--porcelain', 'shop'], capture_output=True, text=True, check=True)\n    assert done.stdout == ''\n", "import subprocess\n\n"),
     "it looks for the name of its job": _looks("    total([1, 2])\n    assert 'after' in next((value for name, value in os.environ.items() if name.endswith('_JOB')), 'after')\n", "import os\n\n"),
+}  # fmt: skip
+KNOWN_TO_GET_THROUGH = {
+    # It knows what a guard looks like where functions do nothing.
+    "it looks for the guard of an emptied function": _body("    found = total([1, 2])\n    assert '[5][:1]' not in inspect.getsource(total) and (found or True)\n", "import inspect\n\n", says="the guard can be read, and what it comes to is known"),
 }  # fmt: skip

@@ -80,6 +80,8 @@ OTHER_COMMAND = Rule(f"{_STAGE}.test_findings.other_commands", lambda verified, 
 NO_TESTS = Rule(f"{_STAGE}.test_findings._without_tests", lambda verified: ())
 NOTICES = Rule(f"{_RULES}.verdicts.ShownTest.notices", True)
 """Under the probe the test fails."""
+WORKS = Rule(f"{_RULES}.verdicts.ShownTest.notices_looks", False)
+"""Where functions only look emptied, the test passes."""
 FAILED_BEFORE = Rule(f"{_RULES}.verdicts.ShownTest.failed_on_the_old_code", True)
 ASSERTS = Rule(f"{_RULES}.verdicts.ShownTest.asserts", property(lambda test: True, lambda test, value: None))
 OWN_REPORT = Rule(f"{_STAGE}.verification_jobs.read_of", lambda one, reports: list(reports))
