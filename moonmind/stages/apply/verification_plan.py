@@ -134,9 +134,27 @@ class VerificationPlan:
             yield replace(old, name=f"base-{number}", seconds=whole.seconds)
         if after.green:
             return
-        if self.comparison(number).fault is Fault.OURS and after.end is RunEnd.EXITED:
-            # Whole: what fails only after other tests would pass alone.
+        found = self.comparison(number)
+        if found.fault is not Fault.OURS or after.end is not RunEnd.EXITED:
+            return
+        doubtful = {*found.broke, *found.failing_new}
+        alone = self._alone(number, doubtful)
+        if alone is not None:
+            yield alone
+        if alone is None or (alone.name in self._runs and not self._fail_in(alone.name, doubtful)):
+            # Whole: what fails only after other tests passes alone.
             yield replace(whole, name=f"again-{number}", memory=None)
+
+    def _alone(self, number: int, doubtful: Collection[str]) -> WantedRun | None:
+        """Return the run of the files of tests that fail: where these fail once more, not all tests have to be run again."""
+        cases = self._runs[f"after-{number}"].report.cases
+        run = self._limited(number, sorted({cases[test].file for test in doubtful}))
+        return None if run is None else replace(self._brief(number), name=f"alone-{number}", run=run, memory=None)
+
+    def _fail_in(self, name: str, tests: Collection[str]) -> bool:
+        """Return True if all these tests were run to their end, and fail."""
+        cases = self._runs[name].report.cases
+        return all(test in cases and cases[test].outcome in BAD for test in tests)
 
     def _of_tests(self, number: int) -> Iterator[WantedRun]:
         """Yield the runs of the changed and named tests alone: on the old code, and with functions emptied."""
@@ -206,7 +224,7 @@ class VerificationPlan:
         """Return a command that runs the tests of these files alone; None where there is none."""
         command = self._commands[number - 1]
         runner = runner_of(command.run, command.script)
-        if runner is None or not files or len(files) > MOST_TEST_FILES:
+        if runner is None or not files or "" in files or len(files) > MOST_TEST_FILES:
             return None
         root = PurePosixPath(command.root)
         inside = [path for path in files if PurePosixPath(path).is_relative_to(root)]

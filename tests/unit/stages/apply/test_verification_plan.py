@@ -69,3 +69,70 @@ def test_only_what_says_something_of_the_change_costs_a_long_run_on_the_old_code
 ) -> None:
     cut = run(BEFORE_SECONDS, end=RunEnd.TIMED_OUT)
     assert names(plan({"after-1": run(LONG, end=end), "before-1": cut})) == wanted
+
+
+def cases(**outcomes: TestOutcome) -> CommandRun:
+    """Return a run of tests by their names; `a_x` is the test x of the file tests/test_a.py, and `x` one of no file."""
+    made = {}
+    for name, outcome in outcomes.items():
+        file, _, _ = name.rpartition("_")
+        made[name] = TestCase(name, outcome, f"tests/test_{file}.py" if file else "")
+    bad = any(outcome is TestOutcome.FAILED for outcome in outcomes.values())
+    return CommandRun(RunEnd.EXITED, int(bad), TestReport(made), "", 3.0)
+
+
+P, F = TestOutcome.PASSED, TestOutcome.FAILED
+BEFORE = cases(a_one=P, a_two=P, b_one=P, old=F, c_one=F)
+CUT = run(30.0, end=RunEnd.TIMED_OUT)
+
+
+@pytest.mark.parametrize(
+    ("after", "files"),
+    [
+        (cases(a_one=F, a_two=P, b_one=P), "tests/test_a.py"),
+        (cases(a_one=F, a_two=F, b_one=F), "tests/test_a.py tests/test_b.py"),
+        (cases(a_one=P, b_one=P, new_one=F), "tests/test_new.py"),
+        (cases(a_one=F, c_one=F, old=F), "tests/test_a.py"),
+    ],
+    ids=["one", "of two files", "a new one", "not what failed before"],
+)
+def test_what_fails_is_run_alone_to_be_sure(after: CommandRun, files: str) -> None:
+    runs = {"after-1": after, "before-1": BEFORE}
+    (alone,) = with_pytest(runs).wanted()
+    assert (alone.name, alone.commit, alone.memory) == ("alone-1", "wip", None)
+    assert alone.run.partition(" --junitxml")[0].endswith(files)
+    failing = {name: F for name, one in after.report.cases.items() if one.outcome is F}
+    assert names(with_pytest({**runs, "alone-1": cases(**failing)})) == []
+    assert with_pytest({**runs, "alone-1": cases(**failing)}).comparison(1).fault is Fault.OURS
+
+
+@pytest.mark.parametrize(
+    "alone", [cases(a_one=P, a_two=F), cases(a_one=P, a_two=P), cases(a_two=F), CUT], ids=["some", "all", "lost", "cut"]
+)
+def test_what_does_not_fail_alone_is_run_among_all_others_again(alone: CommandRun) -> None:
+    runs = {"after-1": cases(a_one=F, a_two=F, b_one=P), "before-1": BEFORE, "alone-1": alone}
+    assert names(with_pytest(runs)) == ["alone-1", "again-1"]
+    runs["again-1"] = cases(a_one=F, a_two=F, b_one=P)
+    assert with_pytest(runs).comparison(1).broke == ("a_one", "a_two")
+    runs["again-1"] = cases(a_one=P, a_two=P, b_one=P)
+    assert with_pytest(runs).comparison(1).fault is Fault.FLAKY
+
+
+@pytest.mark.parametrize(
+    ("after", "command"),
+    [
+        (cases(a_one=P, new=F), "pytest"),
+        (cases(a_one=F), "make test"),
+        (CommandRun(RunEnd.EXITED, 1, TestReport({}), "", 3.0), "pytest"),
+    ],
+    ids=["of no file", "of a command that runs all", "of no name"],
+)
+def test_what_cannot_be_run_alone_is_run_among_all_others_again(after: CommandRun, command: str) -> None:
+    assert names(with_pytest({"after-1": after, "before-1": BEFORE}, command)) == ["again-1"]
+
+
+def with_pytest(runs: dict[str, CommandRun], command: str = "pytest -q") -> VerificationPlan:
+    changed = ChangedFiles(tests=("tests/test_new.py",), code=("a.py",))
+    trees = Trees("start", "wip", changed, frozenset(), {}, ())
+    memories = {"start": "s", "wip": "w"}
+    return VerificationPlan([TestCommand("unit", command)], trees, runs, seconds=1800.0, memories=memories)
