@@ -18,6 +18,8 @@ from uuid import uuid4
 import psycopg
 
 ROOT = Path(__file__).resolve().parents[1]
+SCRIPT = "script.json"
+"""What the scripted agent does, beside what it works on."""
 
 
 def services() -> tuple[str, str]:
@@ -106,6 +108,22 @@ def environment(**settings: str) -> dict[str, str]:
     """Return a child's environment: what finds programs, and the settings named here."""
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
     return {**kept, "PYTHONPATH": str(ROOT), "MOONMIND_LOG_LEVEL": "WARNING", **settings}
+
+
+def scripted_settings(url: str, broker: str, place: Path) -> dict[str, str]:
+    """Return the settings of an installation in a folder, whose agent does what the folder's script says."""
+    return {
+        "CELERY_BROKER_URL": broker,
+        "DATABASE_URL": url,
+        "SPEC_WORKFLOW_CODEX_QUEUE": f"bench-{uuid4().hex[:8]}",
+        "SPEC_WORKFLOW_TEST_MODE": "1",
+        "MOONMIND_SCRIPT": str(place / SCRIPT),
+        "MOONMIND_STATE_DIR": str(place / "state"),
+        "MOONMIND_VAR_DIR": str(place / "var"),
+        "MOONMIND_LOCAL_REPOS": str(place / "repositories"),
+        "SPEC_WORKFLOW_ARTIFACT_ROOT": str(place / "artifacts"),
+        "BENCH_READY": str(place / "ready"),
+    }
 
 
 def free_port() -> int:

@@ -11,7 +11,7 @@ import json
 import os
 import time
 from pathlib import Path
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import psycopg
 
@@ -55,7 +55,7 @@ def main() -> None:
 
 def measure(url: str, broker: str, place: Path, runs: int, at_once: int) -> dict[str, object]:
     """Time runs one after the other, then many at once; milliseconds."""
-    script = place / "script.json"
+    script = place / stand.SCRIPT
     steps = [
         {"write": "refresh_docs/__init__.py", "content": "MADE = True\n"},
         {"claim": ["T002"]},
@@ -63,17 +63,8 @@ def measure(url: str, broker: str, place: Path, runs: int, at_once: int) -> dict
     ]
     script.write_text(json.dumps({"version": 1, "steps": steps}))
     settings = {
-        "CELERY_BROKER_URL": broker,
-        "DATABASE_URL": url,
-        "SPEC_WORKFLOW_CODEX_QUEUE": f"bench-{uuid4().hex[:8]}",
-        "SPEC_WORKFLOW_TEST_MODE": "1",
-        "MOONMIND_SCRIPT": str(script),
-        "MOONMIND_STATE_DIR": str(place / "state"),
-        "MOONMIND_VAR_DIR": str(place / "var"),
-        "MOONMIND_LOCAL_REPOS": str(place / "repositories"),
-        "SPEC_WORKFLOW_ARTIFACT_ROOT": str(place / "artifacts"),
+        **stand.scripted_settings(url, broker, place),
         "MOONMIND_MAX_AGENTS": str(at_once),
-        "BENCH_READY": str(place / "ready"),
     }
     os.environ.update(settings)
     env = stand.environment(**settings)

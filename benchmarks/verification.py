@@ -71,21 +71,12 @@ def main() -> None:
 def measure(url: str, broker: str, place: Path, seconds: float, jobs: int) -> dict[str, object]:
     """Time the suite alone, then two runs, then the suite again."""
     files = _project(seconds)
-    script = place / "script.json"
+    script = place / stand.SCRIPT
     settings = {
-        "CELERY_BROKER_URL": broker,
-        "DATABASE_URL": url,
-        "SPEC_WORKFLOW_CODEX_QUEUE": f"bench-{uuid4().hex[:8]}",
-        "SPEC_WORKFLOW_TEST_MODE": "1",
-        "MOONMIND_SCRIPT": str(script),
-        "MOONMIND_STATE_DIR": str(place / "state"),
-        "MOONMIND_VAR_DIR": str(place / "var"),
-        "MOONMIND_LOCAL_REPOS": str(place / "repositories"),
-        "SPEC_WORKFLOW_ARTIFACT_ROOT": str(place / "artifacts"),
+        **stand.scripted_settings(url, broker, place),
         "MOONMIND_SANDBOX": "bubblewrap",
         "MOONMIND_VERIFICATION": "auto",
         "MOONMIND_MAX_JOBS": str(jobs),
-        "BENCH_READY": str(place / "ready"),
     }
     os.environ.update(settings)
     env = stand.environment(**settings)
