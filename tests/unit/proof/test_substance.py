@@ -237,17 +237,17 @@ def test_a_document_that_promises_to_be_written_is_a_stub(text: str) -> None:
 
 
 HOSTILE = {
-    "brackets": ("a.py", "(" * 500_000),
-    "signs": ("a.py", "-" * 200_000 + "1"),
-    "dots": ("a.py", "x" + ".a" * 100_000),
-    "calls": ("a.py", "f" + "()" * 100_000),
-    "elif": ("a.py", "if x:\n pass\n" + "elif y:\n pass\n" * 10_000),
-    "open braces": ("a.ts", "{" * 250_000),
-    "comment signs": ("a.ts", "/*" * 100_000),
-    "quotes": ("a.ts", "`'" * 100_000),
-    "constructors": ("a.ts", "constructor(" * 40_000 + "{}"),
-    "errors": ("a.ts", "error '" * 35_000),
-    "markup": ("a.html", "<!--" * 125_000),
+    "brackets": ("a.py", "(" * 100_000),
+    "signs": ("a.py", "-" * 40_000 + "1"),
+    "dots": ("a.py", "x" + ".a" * 20_000),
+    "calls": ("a.py", "f" + "()" * 20_000),
+    "elif": ("a.py", "if x:\n pass\n" + "elif y:\n pass\n" * 2_000),
+    "open braces": ("a.ts", "{" * 50_000),
+    "comment signs": ("a.ts", "/*" * 20_000),
+    "quotes": ("a.ts", "`'" * 20_000),
+    "constructors": ("a.ts", "constructor(" * 8_000 + "{}"),
+    "errors": ("a.ts", "error '" * 7_000),
+    "markup": ("a.html", "<!--" * 25_000),
     "not utf-8": ("a.py", "\udcff" * 1000),
 }
 
@@ -256,7 +256,7 @@ HOSTILE = {
 def test_hostile_content_is_judged_in_bounded_time(path: str, text: str) -> None:
     before = time.process_time()
     substance_of(path, b"x = 1\n", text.encode("utf-8", "surrogateescape"))
-    assert time.process_time() - before < 10
+    assert time.process_time() - before < 2
 
 
 def test_what_is_too_large_to_look_into_counts_by_its_bytes() -> None:
