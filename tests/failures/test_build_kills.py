@@ -57,21 +57,25 @@ class Building:
         (place,) = (self.engine.team.state / "environments").glob("*.building/workspace")
         (place / "go").touch()
 
+    def key(self) -> str:
+        """Return what names the environment that is built, and the jobs that build it."""
+        (key,) = {path.name.partition(".")[0] for path in (self.engine.team.state / "environments").glob("v?-*")}
+        return key
+
     def processes(self) -> list[int]:
         """List the processes of builds, behind the wall or before it."""
-        (key,) = {path.name.partition(".")[0] for path in (self.engine.team.state / "environments").glob("v?-*")}
-        return marked_with(key)
+        return marked_with(self.key())
 
     def containers(self) -> list[str]:
         """List the containers of builds, whatever their state."""
         marks = self.docker.docker("ps", "--all", "--format", '{{.Label "moonmind.job"}}') if self.docker else ""
-        return [mark for mark in marks.splitlines() if "/env/" in mark]
+        return [mark for mark in marks.splitlines() if self.key() in mark]
 
     def done(self, run_id: str) -> None:
         run = self.engine.team.succeed(run_id)
         assert_published_once(self.engine.team, run)
         until(lambda: self.processes() == [], "the end of all processes")
-        assert self.containers() == []
+        until(lambda: self.containers() == [], "the end of all containers")
         (place,) = (self.engine.team.state / "environments").glob("v?-*")
         assert (place / "environment.json").is_file(), "one environment, and nothing beside it"
 
