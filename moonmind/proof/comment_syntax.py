@@ -29,10 +29,10 @@ class Syntax:
 
 _KEPT = str.maketrans({" ": "\x01", "\n": "\x02", "\t": "\x03", "\r": "\x04"})
 """Stands for space inside of strings, where it is no layout."""
-_STRING = r"\"(?:[^\"\\\n]|\\.)*+\"?|'(?:[^'\\\n]|\\.)*+'?"
-_CHARACTER = r"\"(?:[^\"\\\n]|\\.)*+\"?|'(?:\\[^\n][^'\n]{0,8}|[^'\\\n])'"
+_STRING = r"\"(?:[^\"\\\n]++|\\.)*\"?|'(?:[^'\\\n]++|\\.)*'?"
+_CHARACTER = r"\"(?:[^\"\\\n]++|\\.)*\"?|'(?:\\[^\n][^'\n]{0,8}|[^'\\\n])'"
 _TRIPLE = r"\"\"\"(?s:.*?)(?:\"\"\"|\Z)|'''(?s:.*?)(?:'''|\Z)"
-_BACKTICK = r"`(?:[^`\\]|\\(?s:.))*+`?"
+_BACKTICK = r"`(?:[^`\\]++|\\(?s:.))*`?"
 _C_COMMENTS = r"//[^\n]*+|/\*(?s:.*?)(?:\*/|\Z)"
 _HASH = r"(?:(?<=[\s;])|(?<![\s\S]))#[^\n]*+"
 _MARKUP = r"<!--(?s:.*?)(?:-->|\Z)"
@@ -60,15 +60,15 @@ _YAML = _syntax("yaml", _HASH, _STRING, indented=True, code=False)
 _WORDS = _syntax("words", _HASH, _STRING)
 _PERL = _syntax("perl", _HASH, _STRING, braces=True)
 _TOML = _syntax("toml", r"#[^\n]*+", rf"{_TRIPLE}|{_STRING}", code=False)
-_JSON = _syntax("json", _C_COMMENTS, r"\"(?:[^\"\\\n]|\\.)*+\"?", code=False)
+_JSON = _syntax("json", _C_COMMENTS, r"\"(?:[^\"\\\n]++|\\.)*\"?", code=False)
 _SQL = _syntax("sql", r"--[^\n]*+|/\*(?s:.*?)(?:\*/|\Z)", _STRING, code=False)
 _LUA = _syntax("lua", r"--\[\[(?s:.*?)(?:\]\]|\Z)|--[^\n]*+", _STRING)
 _HASKELL = _syntax("haskell", r"--[^\n]*+|\{-(?s:.*?)(?:-\}|\Z)", _CHARACTER, indented=True)
-_LISP = _syntax("lisp", r";[^\n]*+", r"\"(?:[^\"\\]|\\(?s:.))*+\"?")
-_INI = _syntax("ini", r"(?:(?<=\n)|(?<![\s\S]))[ \t]*+[#;!][^\n]*+", r"\"(?:[^\"\\\n]|\\.)*+\"?", code=False)
+_LISP = _syntax("lisp", r";[^\n]*+", r"\"(?:[^\"\\]++|\\(?s:.))*\"?")
+_INI = _syntax("ini", r"(?:(?<=\n)|(?<![\s\S]))[ \t]*+[#;!][^\n]*+", r"\"(?:[^\"\\\n]++|\\.)*\"?", code=False)
 _PERCENT = _syntax("percent", r"%[^\n]*+", r"\"[^\"\n]*+\"?")
 _BATCH = _syntax("batch", r"(?im:^[ \t]*+(?:rem\b|::)[^\n]*+)", r"\"[^\"\n]*+\"?")
-_POWERSHELL = _syntax("powershell", r"<#(?s:.*?)(?:#>|\Z)|#[^\n]*+", r"\"(?:[^\"`\n]|`.)*+\"?|'[^'\n]*+'?", braces=True)
+_POWERSHELL = _syntax("powershell", r"<#(?s:.*?)(?:#>|\Z)|#[^\n]*+", r"\"(?:[^\"`\n]++|`.)*\"?|'[^'\n]*+'?", braces=True)
 _XML = _syntax("markup", _MARKUP, r"(?!)", code=False)
 _COMPONENT = _syntax("component", rf"{_MARKUP}|{_C_COMMENTS}", rf"{_BACKTICK}|{_STRING}", braces=True)
 _TEXT = _syntax("text", r"(?!)", r"(?!)", code=False)

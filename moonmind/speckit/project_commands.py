@@ -350,9 +350,9 @@ _MOST_DOTS = 50
 """In one line outside of strings: what reading a dotted key costs grows with the square of its parts."""
 _NO_KEYS = re.compile(
     r"#[^\n]*"
-    r'|"""(?:[^"\\]|\\.|"(?!""))*+"{0,5}'
-    r"|'{3}(?:[^']|'(?!''))*+'{0,5}"
-    r'|"(?:[^"\\\n]|\\.)*+"?'
+    r'|"""(?:[^"\\]++|\\.|"(?!""))*"{0,5}'
+    r"|'{3}(?:[^']++|'(?!''))*'{0,5}"
+    r'|"(?:[^"\\\n]++|\\.)*"?'
     r"|'[^'\n]*+'?",
     re.DOTALL,
 )

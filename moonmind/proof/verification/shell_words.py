@@ -13,7 +13,7 @@ LONGEST = 10_000
 _PIECE = re.compile(
     r"""(?P<plain>[^\s|&;<>(){}\[\]~#!$`\\'"\0]++)"""
     r"""|'(?P<single>[^'\0]*+)'"""
-    r"""|"(?P<double>(?:[^"$`\\!\0]|\$MOONMIND_(?:REPORTS|UNITTEST|NODE_REPORTER)(?![A-Za-z0-9_]))*+)\""""
+    r"""|"(?P<double>(?:[^"$`\\!\0]++|\$MOONMIND_(?:REPORTS|UNITTEST|NODE_REPORTER)(?![A-Za-z0-9_]))*)\""""
 )
 """What stands for itself, outside of quotes and within; and the variables that we put into commands ourselves."""
 _ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=")
