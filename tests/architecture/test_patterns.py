@@ -30,7 +30,9 @@ def test_no_pattern_has_a_possessive_group(folder: str) -> None:
 @pytest.mark.parametrize("text", [r"(?:a|b)*+", r"(a)++", r"(?:a|bc)?+x", r"(?:a){2,3}+", r"(?:a){,3}+", r"x(?>a|ab)c"])
 def test_a_possessive_group_is_found(text: str) -> None:
     assert possessive_groups(f"import re\nA = re.compile(r'{text}')\n") == [text]
-    assert possessive_groups(f"import re\nB = '1'\nA = re.compile(rf'{{B}}{text.replace('{', '{{').replace('}', '}}')}')\n")
+    assert possessive_groups(
+        f"import re\nB = '1'\nA = re.compile(rf'{{B}}{text.replace('{', '{{').replace('}', '}}')}')\n"
+    )
 
 
 @pytest.mark.parametrize("text", [r"[^x]++", r"(?:[^x]++|y)*", r"\)*+", r"(a)+", r"[)]*+\d?+", r"\(\?>"])

@@ -140,6 +140,7 @@ STRANGER = pytest.param("bubblewrap", stranger.USER, marks=[pytest.mark.full], i
 
 
 @pytest.mark.parametrize(("wall", "user"), [("bubblewrap", None), DOCKER, STRANGER])
+@pytest.mark.full
 def test_tests_of_python_run_with_what_was_installed_once(
     wall: str,
     user: int | None,

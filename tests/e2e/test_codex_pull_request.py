@@ -35,10 +35,10 @@ CURIOUS = "env; cat /proc/self/environ $CODEX_HOME/*.toml $CODEX_HOME/*.json ../
 DOCKER = pytest.param("docker", marks=[pytest.mark.docker])
 
 
-NONE = pytest.param("none", marks=[pytest.mark.full])
+NONE, CODEX = (pytest.param(kind, marks=[pytest.mark.full]) for kind in ("none", "codex"))
 
 
-@pytest.fixture(params=[NONE, "codex", "bubblewrap", DOCKER])
+@pytest.fixture(params=[NONE, CODEX, "bubblewrap", DOCKER])
 def members(request: pytest.FixtureRequest, empty_postgres_url: str) -> Iterator[Team]:
     with codex_team(request.param, request, empty_postgres_url) as made:
         yield made

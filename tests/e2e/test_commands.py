@@ -25,6 +25,7 @@ ROOT = Path(__file__).parents[2]
         "raise BrokenPipeError",
     ],
 )
+@pytest.mark.in_every_run(1)
 def test_a_reader_that_leaves_ends_the_command_quietly(tmp_path: Path, sqlite_url: str, command: str) -> None:
     code = (
         "import sys; from moonmind import bootstrap; from moonmind.cli.main import main\n"

@@ -185,6 +185,7 @@ def test_uvicorn_alone_runs_the_embedded_engine_too(members: Team) -> None:
     ends_well(members, [0])
 
 
+@pytest.mark.full
 def test_a_named_token_asks_by_its_name_until_it_is_revoked(members: Team, shell: Shell) -> None:
     waits(members, members.folder / "never")
     server = members.up()
@@ -218,6 +219,7 @@ def ends_well(members: Team, codes: list[int]) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.full
 def test_a_suspected_secret_goes_back_to_the_agent_with_notes(members: Team, shell: Shell) -> None:
     token = "ghp_" + "aB3dE5fG7hJ9kL1mN3pQ5rS7tU9vW1xY3zA5"
     end = [{"claim": ["T001", "T002", "T003"]}, {"end": "completed", "message": "done"}]

@@ -114,6 +114,7 @@ def test_the_worker_runs_with_the_settings_on_the_page(page: dict[str, Block], t
 
 
 @pytest.mark.sqlite
+@pytest.mark.full
 def test_migrating_before_anything_is_set_does_no_harm(page: dict[str, Block]) -> None:
     with team() as members:
         reader = Reader(members)

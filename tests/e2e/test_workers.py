@@ -31,6 +31,7 @@ def test_a_worker_with_forked_children_finishes_runs_stores_results_and_ends_in_
 
 @pytest.mark.sqlite
 @pytest.mark.slow
+@pytest.mark.full
 def test_sqlite_and_a_broker_work_together_on_one_host() -> None:
     with team(**settings()) as members:
         succeeds_and_ends(members)

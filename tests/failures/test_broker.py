@@ -72,6 +72,7 @@ def test_a_run_goes_on_when_its_agent_ends_while_the_broker_is_away(
     assert attempts(engine.team, run, "submit") == {1}
 
 
+@pytest.mark.full
 def test_a_stage_that_works_while_the_broker_is_away_is_neither_stopped_nor_done_again(
     engine: Engine, wire: TcpProxy, tmp_path: Path
 ) -> None:

@@ -123,6 +123,7 @@ def test_another_build_follows_one_whose_supervisor_or_wall_is_killed(building: 
     building.done(building.run_id)
 
 
+@pytest.mark.full
 def test_a_cancel_leaves_the_build_to_the_next_run(building: Building) -> None:
     building.engine.start()
     handle = building.begin()

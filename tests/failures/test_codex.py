@@ -108,6 +108,7 @@ def succeeded(engine: Engine, server: ResponsesServer, run_id: str, requests: in
     return run
 
 
+@pytest.mark.full
 def test_codex_finishes_a_phase_and_its_key_is_nowhere(scene: Scene) -> None:
     engine, server = scene(WORK, DONE)
     engine.start()
@@ -126,6 +127,7 @@ def test_codex_finishes_a_phase_and_its_key_is_nowhere(scene: Scene) -> None:
 
 
 @pytest.mark.parametrize("place", ["after-workspace", "after-result"])
+@pytest.mark.in_every_run(1)
 def test_a_run_of_codex_survives_a_kill(place: str, scene: Scene, tmp_path: Path) -> None:
     engine, server = scene(WORK, DONE)
     run_id = killed_at(place, engine, tmp_path, REPOSITORY)
@@ -158,6 +160,7 @@ def test_codex_outlives_a_kill_while_it_thinks(scene: Scene, tmp_path: Path) -> 
     assert attempts(engine.team, run, "submit") == {1}
 
 
+@pytest.mark.full
 def test_after_a_quota_without_a_reset_a_retry_goes_on_in_the_same_thread(scene: Scene) -> None:
     error = {"code": "insufficient_quota", "type": "insufficient_quota", "message": "You exceeded your current quota."}
     refusal = {"status": 429, "body": {"error": error}}

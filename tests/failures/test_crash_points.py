@@ -87,6 +87,7 @@ def room(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 
 
 @pytest.mark.parametrize("place", KILLS)
+@pytest.mark.in_every_run(6)
 def test_a_run_survives_a_kill_of_its_stage(place: str, room: Room) -> None:
     room.start()
     assert room.worker is not None
@@ -98,6 +99,7 @@ def test_a_run_survives_a_kill_of_its_stage(place: str, room: Room) -> None:
 
 
 @pytest.mark.parametrize("place", FIRST)
+@pytest.mark.in_every_run(2)
 def test_a_run_survives_a_kill_of_whoever_takes_the_request(place: str, room: Room) -> None:
     room.start()
     assert room.api is not None
@@ -128,6 +130,7 @@ def test_a_run_survives_a_kill_of_whoever_takes_it_back(room: Room) -> None:
 
 
 @pytest.mark.parametrize(("place", "pulls"), [("after-push", 0), ("after-pull-request", 1)])
+@pytest.mark.in_every_run(1)
 def test_a_cancel_after_a_kill_names_what_the_killed_one_published(place: str, pulls: int, room: Room) -> None:
     room.start()
     assert room.worker is not None

@@ -154,6 +154,7 @@ def test_three_deliveries_of_every_message_on_two_workers_publish_a_run_once(eng
 
 @pytest.mark.postgres
 @pytest.mark.rabbitmq
+@pytest.mark.full
 def test_deliveries_of_many_runs_at_once_keep_them_apart(engine: Engine) -> None:
     floods = Floods(engine.team)
     repositories = [f"moonmind/several-{number}" for number in range(3)]

@@ -54,6 +54,7 @@ def rights(site: GitHub) -> Iterator[None]:
     ],
     ids=["expired", "wrong", "no-push", "private", "archived"],
 )
+@pytest.mark.in_every_run(1)
 def test_what_github_refuses_ends_the_run_before_an_agent_starts(
     members: Team,
     site: GitHub,

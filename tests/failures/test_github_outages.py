@@ -55,6 +55,7 @@ MISHAPS = [
 
 
 @pytest.mark.parametrize("spoil", MISHAPS)
+@pytest.mark.in_every_run(1)
 def test_what_passes_is_waited_for_and_one_pull_request_comes_of_it(
     members: Team, site: GitHub, name: str, spoil: Callable[[GitHub], None]
 ) -> None:
@@ -92,6 +93,7 @@ def fail_at_create(site: GitHub) -> None:
 
 
 @pytest.mark.parametrize(("leave", "stage"), [(go_away, "discover"), (fail_at_create, "publish")])
+@pytest.mark.in_every_run(1)
 def test_ten_minutes_without_github_end_in_one_pull_request(
     members: Team, github_database: Database, site: GitHub, name: str, leave: Callable[[GitHub], None], stage: str
 ) -> None:

@@ -112,6 +112,7 @@ def test_of_many_answers_at_once_one_counts_and_every_other_is_told_which(engine
             assert one.json()["details"]["answered"] == given
 
 
+@pytest.mark.full
 def test_a_question_without_an_answer_ends_the_run_and_its_retry_asks_again(engine: Engine) -> None:
     engine.team.env["MOONMIND_ATTENTION_HOURS"] = str(4 / 3600)
     first = engine.start()
@@ -172,6 +173,7 @@ def test_a_run_that_asks_is_cancelled_at_once_also_while_no_worker_is_there(engi
     assert answer(engine, run_id, choice=FEATURE).status_code == 409
 
 
+@pytest.mark.full
 def test_while_a_feature_is_to_be_chosen_another_run_may_take_it(engine: Engine, tmp_path: Path) -> None:
     script, release = tmp_path / "script.json", tmp_path / "release"
     script_that_waits(script, release)

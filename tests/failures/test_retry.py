@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import httpx
+import pytest
 
 from moonmind.sample import source as sample
 from tests.support import git_repos
@@ -74,6 +75,7 @@ def test_a_retry_before_the_cause_is_fixed_fails_the_same_way_and_can_be_retried
     assert counted(engine.team, run) == {"discover": {1}, "submit": {1}, "apply": {1}, "publish": {1, 2, 3}}
 
 
+@pytest.mark.full
 def test_a_restart_from_discovery_does_everything_again(engine: Engine) -> None:
     failed = refused_push(engine)
     (engine.team.bare() / "hooks/pre-receive").unlink()
@@ -121,6 +123,7 @@ def test_a_quota_without_a_reset_fails_and_its_retry_goes_on_in_the_same_thread(
     assert succeeded["refresh_docs/__init__.py"] == b"MADE = True\n"
 
 
+@pytest.mark.full
 def test_a_quota_with_a_reset_suspends_and_goes_on_by_itself(engine: Engine) -> None:
     scripted(engine.team, [QUOTA | {"resetsInSeconds": 3}], WORK)
     engine.start()

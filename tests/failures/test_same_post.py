@@ -52,6 +52,7 @@ SAME = [
 
 
 @pytest.mark.parametrize("bodies", SAME)
+@pytest.mark.in_every_run(2)
 def test_of_the_same_posts_at_once_one_is_accepted(bodies: list[dict[str, Any]], served: Engine) -> None:
     run_id = one_accepted(post_at_once(served, *({"repository": SAMPLE} | body for body in bodies)))
     listed = httpx.get(f"{served.team.url}{RUNS}", timeout=30).json()["items"]
@@ -67,6 +68,7 @@ def test_a_name_of_the_feature_that_a_run_has_found_is_taken_too(served: Engine)
         assert (refused.json()["code"], refused.json()["details"]["runId"]) == ("run_active", first)
 
 
+@pytest.mark.full
 def test_two_names_of_one_feature_at_once_publish_it_once(served: Engine) -> None:
     answers = post_at_once(served, {"repository": SAMPLE}, {"repository": SAMPLE, "featureKey": FEATURE})
     accepted = [answer.json()["id"] for answer in answers if answer.status_code == 202]

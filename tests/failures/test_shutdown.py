@@ -41,6 +41,7 @@ def types(engine: Engine, run_id: str) -> list[str]:
 
 
 @pytest.mark.parametrize("ask", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.in_every_run(1)
 def test_a_process_that_is_asked_to_end_gives_back_what_a_slow_stage_holds(
     engine: Engine, tmp_path: Path, release: Path, ask: signal.Signals
 ) -> None:

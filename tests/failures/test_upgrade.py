@@ -89,6 +89,7 @@ def test_what_was_open_at_the_upgrade_goes_on_by_itself(upgraded: Upgraded) -> N
     assert attempts(upgraded.team, working, "submit") == {1, 2}
 
 
+@pytest.mark.in_every_run(1)
 def test_what_waited_for_its_next_try_at_the_upgrade_goes_on_from_its_checkpoint(upgraded: Upgraded) -> None:
     cases = sorted({"retrying", "sent_back"} & set(upgraded.runs))
     upgraded.engine.start()
@@ -102,6 +103,7 @@ def test_what_waited_for_its_next_try_at_the_upgrade_goes_on_from_its_checkpoint
         assert attempts(upgraded.team, run, "discover") == {1}
 
 
+@pytest.mark.in_every_run(1)
 def test_runs_that_had_ended_go_on_at_their_stages_for_one_of_several_operators(upgraded: Upgraded) -> None:
     upgraded.engine.start()
     members = upgraded.team
@@ -122,6 +124,7 @@ def test_runs_that_had_ended_go_on_at_their_stages_for_one_of_several_operators(
         assert attempts(members, run, "submit") == ({1} if case == "publish" else {1, 2})
 
 
+@pytest.mark.in_every_run(1)
 def test_a_run_that_failed_at_the_start_or_on_its_patch_begins_again(upgraded: Upgraded) -> None:
     upgraded.engine.start()
     members = upgraded.team
@@ -134,6 +137,7 @@ def test_a_run_that_failed_at_the_start_or_on_its_patch_begins_again(upgraded: U
     assert members.pulls(repository_of("apply"))["creates"] == 1
 
 
+@pytest.mark.in_every_run(1)
 def test_what_had_succeeded_can_be_read_and_the_next_run_adds_to_its_pull_request(upgraded: Upgraded) -> None:
     upgraded.engine.start()
     members, run_id = upgraded.team, upgraded.runs["landed"]

@@ -123,6 +123,7 @@ def test_tests_whose_supervisor_is_killed_are_run_again(verifying: Verifying) ->
     verifying.published()
 
 
+@pytest.mark.full
 def test_a_cancel_ends_the_tests(verifying: Verifying) -> None:
     verifying.engine.start()
     verifying.begin()

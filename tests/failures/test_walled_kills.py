@@ -101,6 +101,7 @@ def test_an_agent_behind_a_wall_outlives_its_worker_and_is_found_again(walled: W
 
 
 @pytest.mark.parametrize("killed", ["supervisor", "wall"])
+@pytest.mark.in_every_run(1)
 def test_nothing_is_left_of_an_agent_whose_supervisor_or_wall_is_killed(walled: Walled, killed: str) -> None:
     walled.engine.start()
     handle = walled.begin()

@@ -128,6 +128,7 @@ def test_boxes_that_the_agent_ticked_are_claims_and_nothing_else(world: World) -
 
 
 @pytest.mark.parametrize("removed", [True, False])
+@pytest.mark.in_every_run(1)
 def test_a_tasks_file_that_the_agent_ruined_comes_back(world: World, removed: bool) -> None:
     def edit(folder: Path) -> None:
         if removed:
@@ -169,6 +170,7 @@ def test_ticks_alone_are_no_change(world: World) -> None:
         {"app.py": "def run():\n    raise NotImplementedError\n", "a.js": "// later\n"},
     ],
 )
+@pytest.mark.in_every_run(1)
 def test_a_run_that_ticks_nothing_and_changes_nothing_of_value_publishes_nothing(
     world: World, work: dict[str, str]
 ) -> None:
@@ -188,6 +190,7 @@ def test_a_run_that_ticks_nothing_and_changes_nothing_of_value_publishes_nothing
 
 
 @pytest.mark.parametrize("name", ["lib/real.py", "README.md", "deep/er/x.go"])
+@pytest.mark.in_every_run(1)
 def test_a_run_that_ticks_nothing_and_changes_something_of_value_publishes_it_and_fails(
     world: World, name: str
 ) -> None:
@@ -313,6 +316,7 @@ def test_a_folder_in_the_place_of_tasks_md_is_refused(world: World) -> None:
         lambda folder: (folder / "link").symlink_to(SECRET),
     ],
 )
+@pytest.mark.in_every_run(2)
 def test_a_known_secret_stops_the_run_and_is_stored_nowhere(world: World, edit: Callable[[Path], object]) -> None:
     with_work(world, edit)
     outcome = refused(world, "secret_found")

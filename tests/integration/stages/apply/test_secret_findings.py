@@ -232,6 +232,7 @@ def test_a_secret_that_stood_there_before_is_not_the_changes(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("shape", ["GitHub", "OpenSSH", "base64 of a token"])
+@pytest.mark.in_every_run(1)
 def test_notes_send_the_change_back_to_the_agent_with_its_work(world: World, shape: str) -> None:
     work(world, {"src/a.py": LIVE[shape], "src/b.py": "b = 1\n"})
     refused(world)
@@ -250,6 +251,7 @@ def test_notes_send_the_change_back_to_the_agent_with_its_work(world: World, sha
 
 
 @pytest.mark.parametrize("after", [None, "small\n", f"{GHP}\n"])
+@pytest.mark.in_every_run(1)
 def test_an_old_file_that_is_too_large_to_read_hinders_no_look(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: str | None
 ) -> None:

@@ -114,6 +114,7 @@ def test_failures_of_before_are_named_and_not_counted(tmp_path: Path) -> None:
         pytest.param("verify:\n  - run: 'true'\n    root: shop\n", "", marks=pytest.mark.full),
     ],
 )
+@pytest.mark.in_every_run(1)
 def test_a_suite_that_cannot_run_confirms_nothing_and_costs_no_round(tmp_path: Path, recipe: str, words: str) -> None:
     found = VerifiedWorld(tmp_path, project(recipe=recipe)).judged(GOOD)
     assert words in (found.tests.commands[0].why or words)
@@ -173,6 +174,7 @@ def test_one_command_that_shows_nothing_leaves_the_change_unconfirmed(
 
 
 @pytest.mark.parametrize("place", ["tests/unit/", "unit/", "tests/unit"])
+@pytest.mark.in_every_run(1)
 def test_a_folder_names_the_tests_that_are_in_it(tmp_path: Path, place: str) -> None:
     red = {"tests/unit/test_red.py": "def test_red():\n    assert 1 == 2\n"} if place == "tests/unit/" else {}
     files = project(TASKS.replace("tests/test_total.py", place), **red)
@@ -284,6 +286,7 @@ def test_a_repository_ticks_by_the_evidence_that_it_asks_for(
         assert "policy.tick" in found.by_id["T001"].held
 
 
+@pytest.mark.full
 def test_a_run_that_ticks_nothing_leaves_no_trees_of_its_tests(tmp_path: Path) -> None:
     tasks = TASKS.partition("- [ ]")[0] + "- [ ] T001 Decide how to round\n"
     world = VerifiedWorld(tmp_path, project(tasks, f"{RECIPE}policy:\n  tick: tested\n"))
@@ -359,6 +362,7 @@ def test_lost_tests_are_run_anew(world: VerifiedWorld) -> None:
     assert {one.verdict.value for one in ApplyResult.read(done.result).verdicts} == {"tested"}
 
 
+@pytest.mark.full
 def test_tests_that_are_written_first_fail_as_they_should(world: VerifiedWorld) -> None:
     found = world.judged({"tests/test_total.py": A_TEST}, claim=("T001",))
     assert found.words["T001"] == "changed"

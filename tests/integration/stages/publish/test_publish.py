@@ -109,6 +109,7 @@ def test_where_a_repository_has_no_drafts_the_text_says_that_it_is_not_ready(
 
 
 @pytest.mark.parametrize("check", range(4))
+@pytest.mark.in_every_run(2)
 def test_a_worker_that_dies_before_an_effect_leaves_it_to_the_next(world: World, check: int) -> None:
     world.lease.break_after = world.lease.checks + check
     with pytest.raises(LeaseLost):
@@ -198,6 +199,7 @@ def test_a_cancel_between_push_and_pull_request_says_what_there_is(
 
 
 @pytest.mark.parametrize("answer", ["made", "away", "limited", "revoked"])
+@pytest.mark.in_every_run(2)
 def test_a_cancel_right_after_the_pull_request_was_made_names_it(
     world: World, monkeypatch: pytest.MonkeyPatch, answer: str
 ) -> None:
@@ -291,6 +293,7 @@ def test_two_runs_of_one_phase_are_one_phase_in_the_title(tmp_path: Path) -> Non
         ),
     ],
 )
+@pytest.mark.in_every_run(1)
 def test_a_base_that_went_on_is_told_with_what_a_merge_would_meet(
     world: World, theirs: dict[str, str], said: str
 ) -> None:
@@ -304,6 +307,7 @@ def test_a_base_that_went_on_is_told_with_what_a_merge_would_meet(
     assert (plan["behindBase"], plan["warnings"][-1]) == (said, said)
 
 
+@pytest.mark.full
 def test_a_branch_that_has_all_of_its_base_says_nothing_of_it(world: World) -> None:
     published(world)
     assert "**Base:**" not in world.pulls()[0].body
@@ -331,6 +335,7 @@ def test_a_title_that_a_person_gave_stays(tmp_path: Path) -> None:
     assert after.body.startswith("My words.")
 
 
+@pytest.mark.full
 def test_all_four_phases_of_the_sample_succeed_one_after_another(tmp_path: Path) -> None:
     world = World(tmp_path)
     world.succeed()

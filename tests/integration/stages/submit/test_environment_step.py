@@ -159,6 +159,7 @@ def test_runs_that_need_the_same_share_one_build_and_its_failure(made: list[Envi
     ["exit 1", "kill -9 $$", "this-is-no-command", "false | true; false"],
     ids=["exit", "killed", "unknown", "pipe"],
 )
+@pytest.mark.in_every_run(2)
 def test_a_setup_that_fails_ends_the_run_with_its_last_lines(
     made: list[EnvironmentWorld], tmp_path: Path, setup: str
 ) -> None:
@@ -217,6 +218,7 @@ def test_a_build_whose_sandbox_ends_is_tried_again(made: list[EnvironmentWorld],
     (building / "workspace/go").touch()
 
 
+@pytest.mark.full
 def test_what_was_only_suggested_is_tried_again_if_its_sandbox_had_ended(
     made: list[EnvironmentWorld], tmp_path: Path
 ) -> None:
@@ -435,6 +437,7 @@ TWO = """environment:
 """
 
 
+@pytest.mark.full
 def test_builds_that_fail_one_after_the_other_are_not_built_in_turn(
     made: list[EnvironmentWorld], tmp_path: Path
 ) -> None:
