@@ -68,7 +68,9 @@ _LISP = _syntax("lisp", r";[^\n]*+", r"\"(?:[^\"\\]++|\\(?s:.))*\"?")
 _INI = _syntax("ini", r"(?:(?<=\n)|(?<![\s\S]))[ \t]*+[#;!][^\n]*+", r"\"(?:[^\"\\\n]++|\\.)*\"?", code=False)
 _PERCENT = _syntax("percent", r"%[^\n]*+", r"\"[^\"\n]*+\"?")
 _BATCH = _syntax("batch", r"(?im:^[ \t]*+(?:rem\b|::)[^\n]*+)", r"\"[^\"\n]*+\"?")
-_POWERSHELL = _syntax("powershell", r"<#(?s:.*?)(?:#>|\Z)|#[^\n]*+", r"\"(?:[^\"`\n]++|`.)*\"?|'[^'\n]*+'?", braces=True)
+_POWERSHELL = _syntax(
+    "powershell", r"<#(?s:.*?)(?:#>|\Z)|#[^\n]*+", r"\"(?:[^\"`\n]++|`.)*\"?|'[^'\n]*+'?", braces=True
+)
 _XML = _syntax("markup", _MARKUP, r"(?!)", code=False)
 _COMPONENT = _syntax("component", rf"{_MARKUP}|{_C_COMMENTS}", rf"{_BACKTICK}|{_STRING}", braces=True)
 _TEXT = _syntax("text", r"(?!)", r"(?!)", code=False)
