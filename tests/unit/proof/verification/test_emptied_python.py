@@ -77,7 +77,7 @@ SHAPES = [
     ("def a(x): 'Doc.'; y = x; return y\n", "a(1)"),
     ("def a(x): \\\n  return x\n", "a(1)"),
     ("def a(x):\n    'Doc.'; \\\n    return x\n", "a(1)"),
-    ("def a(x):  # \\\n    return x\n", "a(1)"),
+    ("def a(x):  # \\\n    y = x\n    return y\n", "a(1)"),
     ("def a(x):\n\tif x:\n\t\treturn x\n\treturn 2\n", "a(1)"),
     ("class A:\n\tdef b(self): return 1\n", "A().b()"),
     ("class A:\n    @property\n    def b(self): return 1\n", "A().b"),

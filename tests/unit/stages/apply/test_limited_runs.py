@@ -1,3 +1,4 @@
+import hashlib
 from types import MappingProxyType
 
 import pytest
@@ -46,6 +47,12 @@ def test_no_job_tells_its_tests_on_what_they_are_run() -> None:
         name.startswith("limited-") and not {"old", "probe", "inert", "control"} & set(name.split("-"))
         for name in names
     )
+
+
+def test_what_ran_with_bodies_cut_out_is_not_taken_for_a_run_with_guards() -> None:
+    (probe,) = (one for one in a_plan({"after-1": ran(), "before-1": ran(None)}).wanted() if one.name == "probe-1-1")
+    as_before = hashlib.sha256(f"{'2' * 40} {probe.name}".encode()).hexdigest()
+    assert probe.job != f"limited-{as_before[:16]}"
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 
 from tests.integration.stages.apply.lying_agent.catalogue import IN_EVERY_RUN, KNOWN_TO_GET_THROUGH, LIES
 from tests.integration.stages.apply.lying_agent.liars_world import LiarsWorld
-from tests.integration.stages.apply.lying_agent.lie import IDS, WORDS, Lie
+from tests.integration.stages.apply.lying_agent.lie import IDS, WORDS, WORKS, Lie
 
 CASES = [
     pytest.param(lie, id=name, marks=() if name in IN_EVERY_RUN else pytest.mark.full) for name, lie in LIES.items()
@@ -32,6 +32,8 @@ def test_a_lie_is_caught_and_only_by_its_rules(lie: Lie, world: LiarsWorld, monk
     for task, word in lie.gets.items():
         assert WORDS.index(found.words[task]) < WORDS.index(word), found.summary
     assert lie.says in found.summary
+    if WORKS in lie.rules:  # nobody is told that it fails without the change's code
+        assert all(test.probe != "failed" for one in found.by_id.values() for test in one.tests), found.by_id
 
     for rule in lie.rules:
         monkeypatch.setattr(rule.place, rule.off)
