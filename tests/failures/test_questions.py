@@ -14,6 +14,7 @@ from moonmind.os_user import own_name
 from moonmind.sample import source as sample
 from tests.support import git_repos
 from tests.support.asking.sitecustomize import QUESTION
+from tests.support.crashes import Crashes
 from tests.support.engines import Engine, assert_published_once, attempts, script_that_waits
 from tests.support.processes import PYTHON, ROOT
 from tests.support.waiting import until
@@ -223,6 +224,45 @@ def test_a_change_that_waits_for_approval_outlives_the_process_and_is_asked_abou
     assert attempts(guarded.team, run, "apply") == {1}
     (commit, *_) = git_repos.log_of(guarded.team.bare(), f"refs/heads/{run['branchName']}")
     assert f"Approved: tests/test_setup.py, by {own_name()}: they only check versions" in str(commit)
+
+
+def playing(engine: Engine, path: str, *claim: str) -> None:
+    """Let the agent of the next run write a file and claim tasks."""
+    steps = [{"write": path, "content": "made = true\n"}, {"claim": claim}, {"end": "completed", "message": "done"}]
+    script = engine.team.folder / "script.json"
+    script.write_text(json.dumps({"version": 1, "steps": steps}))
+    engine.team.env["MOONMIND_SCRIPT"] = str(script)
+
+
+@pytest.mark.timeout(300)
+def test_that_no_test_can_be_run_is_asked_once_for_a_recipe_whatever_is_killed(engine: Engine, tmp_path: Path) -> None:
+    del engine.team.env["MOONMIND_TEST_ASKS"]
+    crashes = Crashes(tmp_path / "crashes")
+    engine.team.env |= crashes.env | {"MOONMIND_VERIFICATION": "auto"}
+    playing(engine, "refresh_docs/__init__.py", "T002")
+    recipe = b"environment: {}\nverify:\n  - run: no-such-runner\n"
+    git_repos.make_bare(engine.team.bare(), {**sample.files(), ".moonmind.yml": recipe})
+    first = engine.start()
+    run_id = engine.team.create()
+    question = asked(engine, run_id)
+    assert question["kind"] == "finding"
+    assert "\n- `no-such-runner`: its program is not there (exit code 127)\n" in question["text"]
+    crashes.arm("before-commit")
+    assert answer(engine, run_id, approve=True, why="it comes next week").status_code == 202
+    crashes.await_kill(first, "before-commit")
+    engine.start()
+    run = engine.team.succeed(run_id)
+    assert_published_once(engine.team, run)
+    assert len(told(engine, run_id, "run.asked")) == 1
+    assert attempts(engine.team, run, "apply") == {1}
+    playing(engine, "pyproject.toml", "T003")
+    other = engine.team.succeed(engine.team.create())
+    assert told(engine, other["id"], "run.asked") == []
+    (later, commit, *_) = git_repos.log_of(engine.team.bare(), f"refs/heads/{run['branchName']}")
+    approved = f"Approved: .moonmind.yml, by {own_name()}: it comes next week"
+    assert (approved in str(commit), approved in str(later)) == (True, False)
+    (pull,) = engine.team.pulls()["pulls"]
+    assert f"approved for this recipe by {own_name()} in an earlier run: it comes next week" in pull["body"]
 
 
 @pytest.mark.full
