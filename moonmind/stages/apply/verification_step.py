@@ -149,7 +149,7 @@ def verify(
         return VerifiedChange(found, not_run=why)
     changed = changed_files(changes)
     probes, by_task, unprobed = _probes(plan.tasks, changed, tree, read)
-    environments = environments_of(context, plan, submitted, recipe.commit)
+    environments = environments_of(context, plan, submitted, recipe.commit, paths)
     if environments.waits_for is not None:
         return Waiting(environments.waits_for)
     if environments.problem:

@@ -281,6 +281,7 @@ def test_what_may_be_a_mishap_is_run_once_more_before_anybody_is_asked(begin: Be
         assert again >= {f"verify-{number}-after-1.2", f"verify-{number}-before-1.2"}
 
 
+@pytest.mark.full
 def test_one_command_that_can_be_run_is_enough_and_skipped_ones_do_not_count(begin: Begin) -> None:
     world = begin(f"{ABSENT}  - run: make test\n")
     assert world.applied().approval is None

@@ -12,10 +12,11 @@ from moonmind.adapters.verification.test_jobs import SupervisedTestJobs, TestJob
 from moonmind.engine.stage_context import StageContext
 from moonmind.ports.agent import JobState
 from moonmind.runs.chain import Stage
-from moonmind.runs.machine import Ask, Done, Outcome, Suspend, WaitingReason
+from moonmind.runs.machine import Ask, Done, Failed, Outcome, Suspend, WaitingReason
 from moonmind.settings import ambient_environment
 from moonmind.stages.kit.stage_results import ApplyResult, SubmitResult
 from tests.support.environment_world import EnvironmentWorld, believed
+from tests.support.git_repos import commit_to
 from tests.support.plain_wall import require_walls
 from tests.support.stage_world import INSTALLATION
 from tests.support.waiting import until
@@ -97,21 +98,49 @@ def test_an_environment_that_was_removed_is_built_again_for_the_tests(world: Tes
     passes(world)
 
 
-def test_without_what_the_tests_need_nothing_is_run_and_a_person_is_asked(world: TestedInEnvironment) -> None:
+def failing_to_build(world: TestedInEnvironment) -> str:
+    """Let the environment be removed, and not be built again; return what a person is asked."""
     (use,) = SubmitResult.read(world.results[Stage.SUBMIT]).environments
     assert world.builds.remove(use.key)
     first = world.step(Stage.APPLY)
     assert isinstance(first, Suspend)
     job = str((first.checkpoint or {})["jobKey"])
     until(partial(world.is_over, job), "the end of the build")
-    world.built.fail(use.key, "no network", job, datetime.now(UTC), by_sandbox=False)
+    world.built.fail(use.key, "no network", job, datetime(2026, 1, 1, tzinfo=UTC), by_sandbox=False)
     asked = world.verified()
     assert isinstance(asked, Ask)
+    return asked.text
+
+
+@pytest.mark.parametrize("corrected", [None, pytest.param("setup", marks=pytest.mark.full), "start"])
+def test_without_what_the_tests_need_nothing_is_run_and_a_person_is_asked(
+    world: TestedInEnvironment, corrected: str | None
+) -> None:
     why = "what the tests need was removed, and could not be set up again: no network"
-    assert f"\n- {why}\n" in asked.text
-    world.approves(True)
-    done = world.verified()
-    assert isinstance(done, Done)
-    result = ApplyResult.read(done.result)
-    assert result.tests is not None
-    assert result.tests.not_run == why
+    assert f"\n- {why}\n" in failing_to_build(world)
+    world.approves(corrected is None)
+    ended = world.verified()
+    if corrected is None:
+        assert isinstance(ended, Done)
+        result = ApplyResult.read(ended.result)
+        assert result.tests is not None
+        assert result.tests.not_run == why
+        return
+    assert isinstance(ended, Failed)
+    world.attention = None
+    if corrected == "start":
+        text = RECIPE.replace("echo started", "echo begun").replace("cat $HOME/service", "grep begun $HOME/service")
+        commit_to(world.bare, "main", {".moonmind.yml": text}, "Correct what is started")
+    passes(world)
+
+
+@pytest.mark.full
+def test_a_retry_sets_up_what_the_recipe_asks_for_by_then(world: TestedInEnvironment) -> None:
+    submitted = SubmitResult.read(world.results[Stage.SUBMIT])
+    world.results[Stage.SUBMIT] = submitted.model_copy(update={"environments": ()}).stored()
+    asked = world.verified()
+    assert isinstance(asked, Ask), "as where there was no environment when the agent worked"
+    world.approves(False)
+    assert isinstance(world.verified(), Failed)
+    world.attention = None
+    passes(world)
