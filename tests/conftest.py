@@ -31,9 +31,17 @@ _OURS = (
 
 @pytest.fixture(scope="session")
 def homes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Yield a new path for each home. `mktemp` would look through all earlier homes for the next number."""
+    """Yield an empty folder for each home: that of the test before, if nothing is in it."""
     folder = tmp_path_factory.mktemp("homes", numbered=False)
-    return (folder / str(number) for number in count())
+    return _empty(folder / str(number) for number in count())
+
+
+def _empty(places: Iterator[Path]) -> Iterator[Path]:
+    for place in places:
+        place.mkdir(0o700)
+        yield place
+        while place.is_dir() and place.stat().st_mode & 0o777 == 0o700 and not any(place.iterdir()):
+            yield place
 
 
 @pytest.fixture(autouse=True)
@@ -45,7 +53,6 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch, homes: Iterator[Path]) ->
     # Sandboxes have tests of their own; all other tests would only wait for their walls.
     monkeypatch.setenv("MOONMIND_SANDBOX", "none")
     home = next(homes)
-    home.mkdir(0o700)
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("XDG_STATE_HOME", str(home / "state"))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(home / "config"))

@@ -79,7 +79,7 @@ def _status(run: SpecWorkflowRun) -> Text:
 
 def _fitted(wanted: Mapping[str, int], room: int, cut: Collection[str], dropped: Sequence[str]) -> dict[str, int]:
     """Choose columns and their widths: names are cut as far as they can still be told apart, then columns go."""
-    widths = dict(wanted)
+    widths = {name: min(width, room) if name in cut else width for name, width in wanted.items()}
     for column in (None, *dropped):
         if column is not None:
             del widths[column]
