@@ -14,7 +14,7 @@ from moonmind.engine.stage_context import StageContext
 from moonmind.ports.agent import JobState
 from moonmind.ports.sandbox import SandboxKind
 from moonmind.runs.chain import Stage
-from moonmind.runs.machine import Done, Outcome, Suspend, WaitingReason
+from moonmind.runs.machine import Ask, Done, Outcome, Suspend, WaitingReason
 from moonmind.settings import ambient_environment
 from moonmind.stages.kit.stage_results import ApplyResult, Judgement, Verification
 from tests.support.stage_world import INSTALLATION, KEY, World
@@ -99,13 +99,19 @@ class VerifiedWorld(World):
     def _is_over(self, job: str) -> bool:
         return self.tests.state(job) is not JobState.RUNNING
 
-    def judged(self, files: Mapping[str, str | None], *, claim: tuple[str, ...] = ("T001", "T002")) -> "Judged":
-        """Return what becomes of a change."""
+    def judged(
+        self, files: Mapping[str, str | None], *, claim: tuple[str, ...] = ("T001", "T002"), approved: bool = False
+    ) -> "Judged":
+        """Return what becomes of a change; `approved`: a person is asked first, and approves of it."""
         self.works(files, claim=claim)
         assert isinstance(self.step(Stage.DISCOVER), Done)
         done = self.drive(Stage.SUBMIT)
         assert isinstance(done, Done), done
         outcome = self.verified()
+        if approved:
+            assert isinstance(outcome, Ask), outcome
+            self.approves(True)
+            outcome = self.verified()
         assert isinstance(outcome, Done), outcome
         return Judged(ApplyResult.read(outcome.result))
 

@@ -15,6 +15,7 @@ from moonmind.ports.agent import JobState
 from moonmind.ports.verification import TestJob, TestJobResult
 from moonmind.proof.verification.test_results import RunEnd
 from moonmind.runs import naming
+from moonmind.runs.attention import TEXT_LENGTH
 from moonmind.runs.chain import Stage
 from moonmind.runs.machine import Ask, Done, Outcome, Redo, Suspend, WaitingReason
 from moonmind.stages.kit.stage_results import ApplyResult
@@ -22,7 +23,6 @@ from tests.support import git_repos
 from tests.support.stage_world import World, failed
 from tests.support.verified_world import A_TEST, TASKS, TOTAL, project
 
-CI = ".github/workflows/ci.yml"
 GOOD = {"shop/total.py": TOTAL, "tests/test_total.py": A_TEST}
 ABSENT = "environment: {}\nverify:\n  - run: no-such-runner --all\n"
 PRESENT = "environment: {}\nverify:\n  - run: make test\n"
@@ -218,17 +218,21 @@ def test_rejected_the_work_is_kept_and_judged_again_once_the_recipe_is_corrected
     assert (done.approval, done.warnings) == (None, ())
 
 
-def test_what_pushing_does_is_asked_about_in_the_same_question(begin: Begin) -> None:
-    world = begin(files={**GOOD, CI: "on: push\n"})
+def test_what_pushing_does_is_asked_about_in_the_same_question_however_much_it_is(begin: Begin) -> None:
+    verify = "".join(f"  - run: no-such-runner {number} {'x' * 60}\n" for number in range(8))
+    pipelines = {f".circleci/{'a' * 80}-{number}.yml": "a: b\n" for number in range(8)}
+    world = begin(f"environment: {{}}\nverify:\n{verify}", {**GOOD, **pipelines})
     text = world.asked().text
-    assert text.startswith(
-        f"Pushing this change does what no review can undo:\n- '{CI}': it runs in CI as soon as it is pushed\nNone of"
-    )
-    assert text.count("\n- ") == 2
+    assert len(text) <= TEXT_LENGTH
+    harm, _, untested = text.partition("\nNone of the test commands that .moonmind.yml names could be run")
+    assert harm.startswith("Pushing this change does what no review can undo:\n- '.circleci/aaa")
+    for part in (harm, untested):
+        assert " more, in the artifact apply/output.json" in part
+    assert text.endswith("a retry runs the tests and judges it again.")
     world.approves(True)
     done = world.applied()
     assert done.approval is not None
-    assert done.approval.paths == (CI, ".moonmind.yml")
+    assert done.approval.paths == (*pipelines, ".moonmind.yml")
 
     world.goes_on()
     text = world.asked().text
@@ -236,7 +240,7 @@ def test_what_pushing_does_is_asked_about_in_the_same_question(begin: Begin) -> 
     world.approves(True)
     again = world.applied()
     assert again.approval is not None
-    assert (again.approval.paths, again.approval.recipe) == ((CI,), None)
+    assert (again.approval.paths, again.approval.recipe) == (tuple(pipelines), None)
     assert "in an earlier run" in " ".join(again.warnings), "what was approved before is told here, too"
 
 

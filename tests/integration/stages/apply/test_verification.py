@@ -106,17 +106,19 @@ def test_failures_of_before_are_named_and_not_counted(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("recipe", "words"),
+    ("recipe", "words", "asks"),
     [
-        ("verify:\n  - run: no-such-program\n", "its program is not there"),
-        pytest.param("verify:\n  - run: python3 -m unitest\n", "failed before", marks=pytest.mark.full),
-        ("verify:\n  - run: sleep 30\n    timeout: 1\n", "took longer than its limit"),
-        pytest.param("verify:\n  - run: 'true'\n    root: shop\n", "", marks=pytest.mark.full),
+        ("verify:\n  - run: no-such-program\n", "its program is not there", True),
+        pytest.param("verify:\n  - run: python3 -m unitest\n", "failed before", False, marks=pytest.mark.full),
+        ("verify:\n  - run: sleep 30\n    timeout: 1\n", "took longer than its limit", False),
+        pytest.param("verify:\n  - run: 'true'\n    root: shop\n", "", False, marks=pytest.mark.full),
     ],
 )
 @pytest.mark.in_every_run(1)
-def test_a_suite_that_cannot_run_confirms_nothing_and_costs_no_round(tmp_path: Path, recipe: str, words: str) -> None:
-    found = VerifiedWorld(tmp_path, project(recipe=recipe)).judged(GOOD)
+def test_a_suite_that_cannot_run_confirms_nothing_and_costs_no_round(
+    tmp_path: Path, recipe: str, words: str, asks: bool
+) -> None:
+    found = VerifiedWorld(tmp_path, project(recipe=recipe)).judged(GOOD, approved=asks)
     assert words in (found.tests.commands[0].why or words)
     assert found.tests.draft == ""
     assert "tested" not in found.words.values()
