@@ -137,24 +137,32 @@ class VerificationPlan:
         found = self.comparison(number)
         if found.fault is not Fault.OURS or after.end is not RunEnd.EXITED:
             return
-        doubtful = {*found.broke, *found.failing_new}
-        alone = self._alone(number, doubtful)
-        if alone is not None:
-            yield alone
-        if alone is None or (alone.name in self._runs and not self._fail_in(alone.name, doubtful)):
-            # Whole: what fails only after other tests passes alone.
+        alone = list(self._alone(number, found))
+        yield from alone
+        if not alone or (all(one.name in self._runs for one in alone) and not self._fail_alone(number, found)):
+            # Whole: what passes or fails only after other tests says nothing alone.
             yield replace(whole, name=f"again-{number}", memory=None)
 
-    def _alone(self, number: int, doubtful: Collection[str]) -> WantedRun | None:
-        """Return the run of the files of tests that fail: where these fail once more, not all tests have to be run again."""
+    def _alone(self, number: int, found: Comparison) -> Iterator[WantedRun]:
+        """Yield the runs of the files of tests that fail, on the new code and the old: they may tell enough, and are short."""
         cases = self._runs[f"after-{number}"].report.cases
-        run = self._limited(number, sorted({cases[test].file for test in doubtful}))
-        return None if run is None else replace(self._brief(number), name=f"alone-{number}", run=run, memory=None)
+        trees = [("alone", self._trees.wip, {*found.broke, *found.failing_new})]
+        if found.broke:
+            trees.append(("alone-before", self._trees.start, {*found.broke}))
+        for name, commit, tests in trees:
+            if (run := self._limited(number, sorted({cases[test].file for test in tests}))) is not None:
+                yield replace(self._brief(number), name=f"{name}-{number}", run=run, commit=commit, memory=None)
 
-    def _fail_in(self, name: str, tests: Collection[str]) -> bool:
-        """Return True if all these tests were run to their end, and fail."""
-        cases = self._runs[name].report.cases
-        return all(test in cases and cases[test].outcome in BAD for test in tests)
+    def _fail_alone(self, number: int, found: Comparison) -> bool:
+        """Return True if all tests in doubt fail alone on the new code, and those of before do not on the old."""
+        new = self._outcomes(f"alone-{number}")
+        old = self._outcomes(f"alone-before-{number}")
+        fail = all(new.get(test) in BAD for test in (*found.broke, *found.failing_new))
+        return fail and all(old.get(test) not in {None, *BAD} for test in found.broke)
+
+    def _outcomes(self, name: str) -> Mapping[str, TestOutcome]:
+        run = self._runs.get(name)
+        return {} if run is None else {case.id: case.outcome for case in run.report.cases.values()}
 
     def _of_tests(self, number: int) -> Iterator[WantedRun]:
         """Yield the runs of the changed and named tests alone: on the old code, and with functions emptied."""

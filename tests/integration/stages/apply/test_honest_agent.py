@@ -21,7 +21,7 @@ IN_EVERY_RUN = {
     "py-18-implementation-after-tests",
     "js-03-bugfix-regression",
 }
-PACKAGES = ("vitest@5", "typescript@5", "jest@30", "jest-junit@17")
+PACKAGES = ("vitest@4", "typescript@5", "jest@30", "jest-junit@17")
 SAMPLE: Mapping[int, Mapping[str, str]] = {
     1: {"T001": "passing", "T002": "passing", "T003": "passing"},
     2: {"T004": "tested", "T005": "tested", "T006": "tested"},

@@ -86,34 +86,56 @@ BEFORE = cases(a_one=P, a_two=P, b_one=P, old=F, c_one=F)
 CUT = run(30.0, end=RunEnd.TIMED_OUT)
 
 
+ALONE = ["alone-1", "alone-before-1"]
+
+
 @pytest.mark.parametrize(
-    ("after", "files"),
+    ("after", "files", "old_files"),
     [
-        (cases(a_one=F, a_two=P, b_one=P), "tests/test_a.py"),
-        (cases(a_one=F, a_two=F, b_one=F), "tests/test_a.py tests/test_b.py"),
-        (cases(a_one=P, b_one=P, new_one=F), "tests/test_new.py"),
-        (cases(a_one=F, c_one=F, old=F), "tests/test_a.py"),
+        (cases(a_one=F, a_two=P, b_one=P), "tests/test_a.py", "tests/test_a.py"),
+        (cases(a_one=F, a_two=F, b_one=F), "tests/test_a.py tests/test_b.py", "tests/test_a.py tests/test_b.py"),
+        (cases(a_one=P, b_one=P, new_one=F), "tests/test_new.py", None),
+        (cases(a_one=P, b_one=F, new_one=F), "tests/test_b.py tests/test_new.py", "tests/test_b.py"),
+        (cases(a_one=F, c_one=F, old=F), "tests/test_a.py", "tests/test_a.py"),
     ],
-    ids=["one", "of two files", "a new one", "not what failed before"],
+    ids=["one", "of two files", "a new one", "a new one and one of before", "not what failed before"],
 )
-def test_what_fails_is_run_alone_to_be_sure(after: CommandRun, files: str) -> None:
+def test_what_fails_is_run_alone_to_be_sure(after: CommandRun, files: str, old_files: str | None) -> None:
     runs = {"after-1": after, "before-1": BEFORE}
-    (alone,) = with_pytest(runs).wanted()
-    assert (alone.name, alone.commit, alone.memory) == ("alone-1", "wip", None)
-    assert alone.run.partition(" --junitxml")[0].endswith(files)
-    failing = {name: F for name, one in after.report.cases.items() if one.outcome is F}
-    assert names(with_pytest({**runs, "alone-1": cases(**failing)})) == []
-    assert with_pytest({**runs, "alone-1": cases(**failing)}).comparison(1).fault is Fault.OURS
+    wanted = with_pytest(runs).wanted()
+    trees = [("alone-1", "wip", files)] + ([("alone-before-1", "start", old_files)] if old_files else [])
+    assert [(one.name, one.commit, one.run.partition(" --junitxml")[0]) for one in wanted] == [
+        (name, commit, f"pytest -q {limited}") for name, commit, limited in trees
+    ]
+    assert all(one.memory is None for one in wanted)
+    runs["alone-1"] = cases(**{name: one.outcome for name, one in after.report.cases.items()})
+    runs["alone-before-1"] = BEFORE
+    assert names(with_pytest(runs)) == []
+    assert with_pytest(runs).comparison(1).fault is Fault.OURS
 
 
 @pytest.mark.parametrize(
-    "alone", [cases(a_one=P, a_two=F), cases(a_one=P, a_two=P), cases(a_two=F), CUT], ids=["some", "all", "lost", "cut"]
-)
-def test_what_does_not_fail_alone_is_run_among_all_others_again(alone: CommandRun) -> None:
-    runs = {"after-1": cases(a_one=F, a_two=F, b_one=P), "before-1": BEFORE, "alone-1": alone}
-    assert names(with_pytest(runs)) == ["alone-1", "again-1"]
+    ("alone", "old"),
+    [
+        (cases(a_one=P, a_two=F), BEFORE),
+        (cases(a_one=P, a_two=P), BEFORE),
+        (cases(a_two=F), BEFORE),
+        (CUT, BEFORE),
+        (cases(a_one=F, a_two=F), cases(a_one=F, a_two=P)),
+        (cases(a_one=F, a_two=F), cases(a_one=F, a_two=F)),
+        (cases(a_one=F, a_two=F), cases(a_two=P)),
+        (cases(a_one=F, a_two=F), CUT),
+    ],
+    ids=[
+        "one passes", "all pass", "one is lost", "cut", "one needs others", "all need others", "one was lost", "was cut",
+    ],
+)  # fmt: skip
+def test_what_says_nothing_alone_is_run_among_all_others_again(alone: CommandRun, old: CommandRun) -> None:
+    runs = {"after-1": cases(a_one=F, a_two=F, b_one=P), "before-1": BEFORE, "alone-1": alone, "alone-before-1": old}
+    assert names(with_pytest(runs)) == [*ALONE, "again-1"]
     runs["again-1"] = cases(a_one=F, a_two=F, b_one=P)
     assert with_pytest(runs).comparison(1).broke == ("a_one", "a_two")
+    assert names(with_pytest(runs)) == []
     runs["again-1"] = cases(a_one=P, a_two=P, b_one=P)
     assert with_pytest(runs).comparison(1).fault is Fault.FLAKY
 
