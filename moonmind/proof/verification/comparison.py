@@ -172,6 +172,14 @@ def may_be_gone(run: CommandRun) -> bool:
     return _is_by_host(run) or (run.end is RunEnd.EXITED and not run.green and _is_out_of_space(run))
 
 
+def could_not_run(run: CommandRun) -> bool:
+    """Return True if a command was not run to any end of its own: it was kept from it, or its program is not there.
+
+    One that took too long, or passed a bound of ours, did run.
+    """
+    return may_be_gone(run) or (run.end is RunEnd.EXITED and not run.green and _is_missing(run))
+
+
 def _is_by_host(run: CommandRun) -> bool:
     return run.end in (RunEnd.SERVICE, RunEnd.SANDBOX, RunEnd.HOST) or "SIGKILL" in run.message
 

@@ -244,8 +244,8 @@ def _verified(context: StageContext, plan: Plan, work: _Work) -> Outcome | _Judg
     nothing = nothing_ran.found_in(verified, recipe.file)
     if nothing is not None:
         nothing = nothing_ran.with_approval(context, nothing, work.kept.nothing_ran)
-        if not nothing.approved and nothing_ran.may_run_later(verified) and work.kept.tests_again != number:
-            # Nobody is asked because of a mishap: the jobs that ended so are begun anew, as lost ones are.
+        if nothing_ran.may_run_later(verified) and work.kept.tests_again != number:
+            # No mishap is asked about, or keeps an approved change without tests: the jobs that ended so are begun anew.
             _end_tests(context)
             kept = work.kept.model_copy(update={"job_key": None, "tests_again": number})
             return Suspend(WaitingReason.BACKOFF, seconds=context.relook_seconds, checkpoint=kept.stored())

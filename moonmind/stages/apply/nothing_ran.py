@@ -8,7 +8,7 @@ from typing import Any
 
 from moonmind.engine.stage_context import StageContext
 from moonmind.proof.recipe import RECIPE_FILE, RecipeFile
-from moonmind.proof.verification.comparison import Fault, may_be_gone
+from moonmind.proof.verification.comparison import Fault, could_not_run, may_be_gone
 from moonmind.proof.verification.test_results import CommandRun, TestOutcome
 from moonmind.runs.findings import Finding, Severity
 from moonmind.runs.stored_text import storable
@@ -25,13 +25,17 @@ _LINE = 200
 def found_in(verified: VerifiedChange, recipe: RecipeFile | None) -> NothingRan | None:
     """Return that nothing could be run of what the recipe names for this change; None where something could.
 
-    A command that ran tests is one that can be run, on the code before the change, too.
+    A command that ran tests is one that can be run, on the code before the change, too. One that ran on the change and failed
+    is not asked about, even where a mishap keeps it unknown whether it failed before.
     """
     if recipe is None or not verified.plan.declared:
         return None
     if verified.not_set_up:
         return NothingRan((one_line(verified.not_run, _LINE),), recipe_digest(recipe))
-    stopped = [one.fault is Fault.INFRASTRUCTURE for one in verified.comparisons]
+    stopped = [
+        one.fault is Fault.INFRASTRUCTURE and could_not_run(verified.runs[f"after-{number}"])
+        for number, one in enumerate(verified.comparisons, 1)
+    ]
     if not stopped or not all(stopped) or any(map(_ran, verified.runs.values())):
         return None
     why = (
@@ -42,9 +46,12 @@ def found_in(verified: VerifiedChange, recipe: RecipeFile | None) -> NothingRan 
 
 
 def may_run_later(verified: VerifiedChange) -> bool:
-    """Return True if what kept a command from running may be gone when it is run again."""
-    numbers = range(1, len(verified.comparisons) + 1)
-    return any(may_be_gone(verified.runs[f"after-{number}"]) for number in numbers)
+    """Return True if what kept a command from running may be gone when it is run again.
+
+    On the code before the change, too: what it did there says whether the change is the reason.
+    """
+    after = (verified.runs[f"after-{number}"] for number in range(1, len(verified.comparisons) + 1))
+    return any(run is not None and may_be_gone(run) for run in (*after, *verified.before))
 
 
 def with_approval(context: StageContext, found: NothingRan, asked: NothingRan | None) -> NothingRan:

@@ -285,6 +285,22 @@ def test_what_may_be_a_mishap_is_run_once_more_before_anybody_is_asked(begin: Be
         assert again >= {f"verify-{number}-after-1.2", f"verify-{number}-before-1.2"}
 
 
+def test_an_approved_recipe_is_run_once_more_after_a_mishap_as_any_other(begin: Begin) -> None:
+    world = begin()
+    world.asked()
+    world.approves(True)
+    world.applied()
+    second = world.next_one(2, "shop/tax.py", "T003")
+    second.tests.ends = lambda _: TestJobResult(RunEnd.SANDBOX, message="the engine went away")
+    first = second.verified()
+    assert isinstance(first, Suspend)
+    assert first.reason is WaitingReason.BACKOFF
+    second.tests.ends = lambda _: PASSED
+    done = second.applied()
+    assert done.tests is not None
+    assert [one.outcome for one in done.tests.commands] == ["passed"]
+
+
 @pytest.mark.full
 def test_one_command_that_can_be_run_is_enough_and_skipped_ones_do_not_count(begin: Begin) -> None:
     world = begin(f"{ABSENT}  - run: make test\n")

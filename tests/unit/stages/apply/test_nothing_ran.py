@@ -4,7 +4,7 @@ import pytest
 
 from moonmind.proof.recipe import RecipeFile
 from moonmind.proof.recipe_reading import read_recipe
-from moonmind.proof.verification.comparison import compare
+from moonmind.proof.verification.comparison import Fault, compare
 from moonmind.proof.verification.test_commands import TestCommand, TestPlan
 from moonmind.proof.verification.test_results import CommandRun, RunEnd, TestCase, TestOutcome, TestReport
 from moonmind.runs.findings import Severity
@@ -16,6 +16,7 @@ UNIT, WEB = TestCommand("unit", "pytest -q"), TestCommand("web tests", "npm test
 EXITED = RunEnd.EXITED
 GREEN = CommandRun(EXITED, 0)
 ABSENT = CommandRun(EXITED, 127, output="sh: pytest: not found")
+BROKEN = CommandRun(EXITED, 1, output="./shop.go:3:2: undefined: foo\nFAIL\tshop [build failed]")
 
 
 def recipe(text: str = "verify:\n  - run: pytest -q\n") -> RecipeFile:
@@ -121,10 +122,46 @@ def test_what_the_tests_need_and_could_not_be_set_up_is_asked_about() -> None:
             verified((reporting(TestOutcome.FAILED), CommandRun(RunEnd.HOST))), id="its tests ran on the code before"
         ),
         pytest.param(verified((None, reporting(TestOutcome.PASSED, RunEnd.SERVICE))), id="its tests ran on the change"),
+        pytest.param(
+            verified((ABSENT, ABSENT), (CommandRun(RunEnd.HOST), BROKEN)), id="one of two fails on the change"
+        ),
     ],
 )
 def test_nobody_is_asked_where_something_ran_or_nothing_was_to_run(change: VerifiedChange) -> None:
     assert found_in(change, recipe()) is None
+
+
+MISHAPS = {
+    "sandbox": CommandRun(RunEnd.SANDBOX, message="the engine went away"),
+    "host": CommandRun(RunEnd.HOST, message="too little is left on the disk"),
+    "service": CommandRun(RunEnd.SERVICE, 70),
+    "memory": CommandRun(RunEnd.STOPPED, message="ended by SIGKILL"),
+}
+RAN = {
+    "does not compile": BROKEN,
+    "ends with 1": CommandRun(EXITED, 1),
+    "took too long": CommandRun(RunEnd.TIMED_OUT, seconds=600.0),
+    "printed too much": CommandRun(RunEnd.STOPPED, message="it printed more than 64 MiB"),
+    "a test is not loaded": reporting(TestOutcome.ERROR),
+}
+
+
+@pytest.mark.parametrize("after", RAN)
+@pytest.mark.parametrize("before", ["sandbox", "host", "service", "unknown"])
+def test_what_ran_on_the_change_and_failed_is_not_asked_about_whatever_kept_the_run_before(
+    after: str, before: str
+) -> None:
+    change = verified((MISHAPS.get(before), RAN[after]))
+    assert change.comparisons[0].fault is Fault.INFRASTRUCTURE, "it is not known whether it failed before"
+    assert found_in(change, recipe()) is None
+
+
+@pytest.mark.parametrize("kind", MISHAPS)
+def test_what_kept_the_run_before_may_be_gone_when_all_is_run_again(kind: str) -> None:
+    change = verified((MISHAPS[kind], ABSENT))
+    assert found_in(change, recipe()) is not None
+    assert may_run_later(change)
+    assert not may_run_later(verified((ABSENT, ABSENT)))
 
 
 def test_nobody_is_asked_without_a_recipe() -> None:
