@@ -43,7 +43,7 @@ CHANGES: tuple[Change, ...] = (
     ),
     Change(
         "nothing-ran",
-        "Where none of the commands of verify in .moonmind.yml can be run, the run waits for a person, once for each recipe of a repository "
+        "Where none of the commands of verify in .moonmind.yml can be run, the run waits for a person, once for the same commands of a repository "
         "(moonmind answer RUN --approve); before, such a change was published and said so.",
     ),
     Change(

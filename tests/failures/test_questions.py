@@ -262,7 +262,7 @@ def test_that_no_test_can_be_run_is_asked_once_for_a_recipe_whatever_is_killed(e
     approved = f"Approved: .moonmind.yml, by {own_name()}: it comes next week"
     assert (approved in str(commit), approved in str(later)) == (True, False)
     (pull,) = engine.team.pulls()["pulls"]
-    assert f"approved for this recipe by {own_name()} in an earlier run: it comes next week" in pull["body"]
+    assert f"approved for these commands by {own_name()} in an earlier run: it comes next week" in pull["body"]
 
 
 @pytest.mark.full

@@ -241,7 +241,7 @@ def _verified(context: StageContext, plan: Plan, work: _Work) -> Outcome | _Judg
     if verified.fault is Fault.OURS and context.may_send_back:
         _end_tests(context)
         return _asked_again(submitted, patch_path, context.redactor.text(note_for_agent(verified)))
-    nothing = nothing_ran.found_in(verified, recipe.file)
+    nothing = nothing_ran.found_in(verified, recipe.file, [change.path for change in changes])
     if nothing is not None:
         nothing = nothing_ran.with_approval(context, nothing, work.kept.nothing_ran)
         if nothing_ran.may_run_later(verified) and work.kept.tests_again != number:

@@ -1,14 +1,15 @@
-"""Sees that none of the test commands that `.moonmind.yml` names could be run: a person is asked then, once for each recipe."""
+"""Sees that none of the test commands that `.moonmind.yml` names could be run: a person is asked then, once for the same commands."""
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
 from moonmind.engine.stage_context import StageContext
 from moonmind.proof.recipe import RECIPE_FILE, RecipeFile
 from moonmind.proof.verification.comparison import Fault, could_not_run, may_be_gone
+from moonmind.proof.verification.test_commands import TestCommand
 from moonmind.proof.verification.test_results import CommandRun, TestOutcome
 from moonmind.runs.findings import Finding, Severity
 from moonmind.runs.stored_text import storable
@@ -22,16 +23,18 @@ _NAME = 80
 _LINE = 200
 
 
-def found_in(verified: VerifiedChange, recipe: RecipeFile | None) -> NothingRan | None:
-    """Return that nothing could be run of what the recipe names for this change; None where something could.
+def found_in(verified: VerifiedChange, recipe: RecipeFile | None, changed: Collection[str]) -> NothingRan | None:
+    """Return that nothing could be run of what the recipe names for the files that `changed`; None where something could.
 
     A command that ran tests is one that can be run, on the code before the change, too. One that ran on the change and failed
     is not asked about, even where a mishap keeps it unknown whether it failed before.
     """
     if recipe is None or not verified.plan.declared:
         return None
+    commands = verified.plan.concerning(changed)
+    digest, partly = recipe_digest(recipe, commands), len(commands) < len(verified.plan.commands)
     if verified.not_set_up:
-        return NothingRan((one_line(verified.not_run, _LINE),), recipe_digest(recipe))
+        return NothingRan((storable(one_line(verified.not_run, _LINE)),), digest, partly=partly)
     stopped = [
         one.fault is Fault.INFRASTRUCTURE and could_not_run(verified.runs[f"after-{number}"])
         for number, one in enumerate(verified.comparisons, 1)
@@ -42,7 +45,7 @@ def found_in(verified: VerifiedChange, recipe: RecipeFile | None) -> NothingRan 
         f"{_called(command.name, command.root)}: {one_line(one.why, _LINE)}"
         for command, one in zip(verified.commands, verified.comparisons, strict=True)
     )
-    return NothingRan(tuple(map(storable, why)), recipe_digest(recipe))
+    return NothingRan(tuple(map(storable, why)), digest, partly=partly)
 
 
 def may_run_later(verified: VerifiedChange) -> bool:
@@ -55,7 +58,7 @@ def may_run_later(verified: VerifiedChange) -> bool:
 
 
 def with_approval(context: StageContext, found: NothingRan, asked: NothingRan | None) -> NothingRan:
-    """Return it with who approved of that for the same recipe in an earlier run, if anybody did.
+    """Return it with who approved of that for the same commands in an earlier run, if anybody did.
 
     `asked` is what a person was asked about in this run: the answer to that alone counts for it.
     """
@@ -68,16 +71,21 @@ def with_approval(context: StageContext, found: NothingRan, asked: NothingRan | 
 def finding_of(found: NothingRan) -> Finding:
     """Return what is asked, or only told where it was approved before."""
     more = f"; and {len(found.why) - 1} more" if len(found.why) > 1 else ""
-    words = f"none of its test commands could be run: {found.why[0]}{more}"
+    which = "its test commands for the files that changed" if found.partly else "its test commands"
+    words = f"none of {which} could be run: {found.why[0]}{more}"
     if found.approved:
         return Finding(RECIPE_FILE, RULE, Severity.WARN, f"{words}; {found.approved}")
     return Finding(RECIPE_FILE, RULE, Severity.ASK, words)
 
 
-def recipe_digest(recipe: RecipeFile) -> str:
-    """Return what stands for the commands and environments of a recipe; what else it says, and how, does not matter."""
-    said = recipe.model_dump(mode="json", include={"verify", "environment"}, exclude_defaults=True)
-    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+def recipe_digest(recipe: RecipeFile, commands: Collection[TestCommand]) -> str:
+    """Return what stands for a recipe's environments and for these of its commands; what else it says, and how, does not matter.
+
+    So nobody who approves that one command cannot be run has approved it of another, which is for other files.
+    """
+    said = recipe.model_dump(mode="json", include={"environment"}, exclude_defaults=True)
+    those = [[one.name, one.run, one.root, one.reports, one.paths, one.timeout] for one in commands]
+    return hashlib.sha256(json.dumps([said, those], sort_keys=True).encode()).hexdigest()
 
 
 def _ran(run: CommandRun) -> bool:
@@ -91,4 +99,4 @@ def _called(name: str, root: str) -> str:
 
 def _words(approval: Mapping[str, Any]) -> str:
     why = f": {approval['why']}" if approval.get("why") else ""
-    return f"approved for this recipe by {approval.get('by') or 'a person'} in an earlier run{why}"
+    return f"approved for these commands by {approval.get('by') or 'a person'} in an earlier run{why}"

@@ -23,16 +23,17 @@ _SHOWN = 8
 _LINE = 200
 _PATH = 100
 _REJECTED = "a person rejected it before"
-_UNTESTED = (
-    f"None of the test commands that {RECIPE_FILE} names could be run, so nothing shows whether the change works:"
-)
+_UNTESTED = f"None of the test commands that {RECIPE_FILE} names{{which}} could be run, so nothing shows whether the change works:"
+_FOR_CHANGED = " for the files that changed"
 _DECIDE = (
-    "Approve it to open the pull request, with no box ticked as more than `changed`: while `verify` and `environment` stay as "
-    f"they are in {RECIPE_FILE}, this is not asked again in this repository. Reject it to publish nothing and keep the work: "
-    f"once {RECIPE_FILE} is corrected on the branch {{base}}, a retry runs the tests and judges it again."
+    "Approve it to open the pull request, with no box ticked as more than `changed`: while they and `environment` stay as "
+    f"they are in {RECIPE_FILE}, just these commands are not asked about again in this repository. Reject it to publish nothing and keep "
+    f"the work: once {RECIPE_FILE} is corrected on the branch {{base}}, a retry runs the tests and judges it again."
 )
 _YES = "push the change and open its pull request; who approved and why is written there"
-_YES_UNTESTED = f"; that no test of {RECIPE_FILE} can be run is not asked again until that changes"
+_YES_UNTESTED = (
+    f"; just these commands are not asked about again while they and `environment` stay as they are in {RECIPE_FILE}"
+)
 _NO = "publish nothing; the run ends, its work is kept, and a retry with notes goes on from it"
 _NO_UNTESTED = f"publish nothing; the run ends, its work is kept, and a retry judges it again once {RECIPE_FILE} is corrected on {{base}}"
 _CORRECT = (
@@ -76,7 +77,9 @@ class Asking:
         if not asked:
             return None
         files = [(file.path, file.mode, file.object_id) for file in context.vcs.listing(plan.repository.full_name, wip)]
-        said = [(one.rule, one.path, one.words, one.task) for one in asked]
+        # The reasons why nothing ran hold what was measured: they differ where the same work is tested once more.
+        stable = {} if nothing is None else {nothing_ran.RULE: nothing.recipe}
+        said = [(one.rule, one.path, stable.get(one.rule, one.words), one.task) for one in asked]
         digest = hashlib.sha256(json.dumps([sorted(said), sorted(files)]).encode()).hexdigest()
         return cls(asked, digest, plan.base, nothing)
 
@@ -133,7 +136,8 @@ class Asking:
         if self.harm:
             parts += ["Pushing this change does what no review can undo:", *finding_lines(self.harm, most)]
         if self.untested is not None:
-            parts += [_UNTESTED, *_limited([f"- {why}" for why in self.untested.why], most)]
+            which = _FOR_CHANGED if self.untested.partly else ""
+            parts += [_UNTESTED.format(which=which), *_limited([f"- {why}" for why in self.untested.why], most)]
         if patch_path:
             parts.append(f"The change is the artifact {patch_path}.")
         if self.untested is None:

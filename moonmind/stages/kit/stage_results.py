@@ -252,9 +252,11 @@ class NothingRan:
     why: tuple[str, ...]
     """Of each command, in a line."""
     recipe: str
-    """Stands for what `.moonmind.yml` says of commands and environments."""
+    """Stands for what `.moonmind.yml` says of these commands, and of environments."""
     approved: str = ""
     """Who approved of that in an earlier run of the repository, and why: then nobody is asked. Empty where nobody did."""
+    partly: bool = False
+    """It names other commands, which are for other files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,7 +271,7 @@ class Approval:
     why: str | None = None
     at: datetime | None = None
     recipe: str | None = None
-    """The recipe of which no command could be run: it is not asked about again. None where that was not the question."""
+    """Stands for the commands of which none could be run: these are not asked about again. None where that was not the question."""
 
     @property
     def words(self) -> str:

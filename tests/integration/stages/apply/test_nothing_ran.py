@@ -155,8 +155,8 @@ def test_once_approved_for_a_recipe_it_is_told_and_not_asked_until_that_changes(
         f"- {WHY}",
         f"The change is the artifact {patch}.",
         (
-            "Approve it to open the pull request, with no box ticked as more than `changed`: while `verify` and `environment` stay as "
-            "they are in .moonmind.yml, this is not asked again in this repository. Reject it to publish nothing and keep the work: "
+            "Approve it to open the pull request, with no box ticked as more than `changed`: while they and `environment` stay as they "
+            "are in .moonmind.yml, just these commands are not asked about again in this repository. Reject it to publish nothing and keep the work: "
             "once .moonmind.yml is corrected on the branch main, a retry runs the tests and judges it again."
         ),
     ]
@@ -181,7 +181,7 @@ def test_once_approved_for_a_recipe_it_is_told_and_not_asked_until_that_changes(
     assert told.approval is None
     assert "Approved:" not in told.message
     assert told.warnings[0] == (
-        f"{said}; approved for this recipe by ana in an earlier run: the runner comes next week"
+        f"{said}; approved for these commands by ana in an earlier run: the runner comes next week"
     )
     assert isinstance(second.step(Stage.PUBLISH), Done)
 
@@ -299,6 +299,35 @@ def test_an_approved_recipe_is_run_once_more_after_a_mishap_as_any_other(begin: 
     done = second.applied()
     assert done.tests is not None
     assert [one.outcome for one in done.tests.commands] == ["passed"]
+
+
+def test_what_was_approved_of_one_command_is_asked_of_another_that_is_for_other_files(begin: Begin) -> None:
+    verify = "".join(f"  - {{run: no-such-runner {part}, paths: '{part}/**'}}\n" for part in ("shop", "api"))
+    world = begin(f"environment: {{}}\nverify:\n{verify}")
+    question = world.asked().text
+    assert question.startswith(
+        "None of the test commands that .moonmind.yml names for the files that changed could be run, so"
+    )
+    assert "no-such-runner api" not in question
+    world.approves(True)
+    world.applied()
+    told = world.next_one(2, "shop/tax.py", "T003").applied()
+    assert "approved for these commands by ana in an earlier run" in told.warnings[0]
+    assert "- `no-such-runner api`: " in world.next_one(3, "api/tax.py", "T003").asked().text
+
+
+def test_an_answer_counts_where_the_same_work_is_tested_again_and_other_seconds_are_measured(begin: Begin) -> None:
+    world = begin()
+    world.tests.ends = lambda _: TestJobResult(RunEnd.SANDBOX, message="ended after 31 s")
+    assert isinstance(world.verified(), Suspend)
+    assert "ended after 31 s" in world.asked().text
+    world.tests.stop(world.run_id)
+    world.tests.ends = lambda _: TestJobResult(RunEnd.SANDBOX, message="ended after 32 s")
+    world.checkpoints[Stage.APPLY]["askedOf"] = "the commit of another host"
+    world.approves(True)
+    done = world.applied()
+    assert done.approval is not None
+    assert "ended after 32 s" in done.approval.findings[0]
 
 
 @pytest.mark.full

@@ -5,15 +5,16 @@ import pytest
 from moonmind.proof.recipe import RecipeFile
 from moonmind.proof.recipe_reading import read_recipe
 from moonmind.proof.verification.comparison import Fault, compare
-from moonmind.proof.verification.test_commands import TestCommand, TestPlan
+from moonmind.proof.verification.test_commands import TestCommand, TestPlan, plan_tests
 from moonmind.proof.verification.test_results import CommandRun, RunEnd, TestCase, TestOutcome, TestReport
 from moonmind.runs.findings import Severity
-from moonmind.stages.apply.nothing_ran import RULE, finding_of, found_in, may_run_later, recipe_digest
+from moonmind.stages.apply.nothing_ran import RULE, finding_of, found_in, may_run_later
 from moonmind.stages.apply.verification_step import VerifiedChange
 from moonmind.stages.kit.stage_results import NothingRan
 
 UNIT, WEB = TestCommand("unit", "pytest -q"), TestCommand("web tests", "npm test", root="web")
 EXITED = RunEnd.EXITED
+CHANGED = ("shop/total.py",)
 GREEN = CommandRun(EXITED, 0)
 ABSENT = CommandRun(EXITED, 127, output="sh: pytest: not found")
 BROKEN = CommandRun(EXITED, 1, output="./shop.go:3:2: undefined: foo\nFAIL\tshop [build failed]")
@@ -80,7 +81,7 @@ def test_a_command_that_could_not_be_run_is_asked_about_with_its_reason(kind: st
             else f"it fails (exit code {run.exit_code}), and it is not known whether it did before"
         )
     change = verified((old, run))
-    found = found_in(change, recipe())
+    found = found_in(change, recipe(), CHANGED)
     assert found is not None
     assert found.why == (f"`unit`: {why}",)
     assert may_run_later(change) is passes
@@ -92,7 +93,7 @@ def test_a_command_that_could_not_be_run_is_asked_about_with_its_reason(kind: st
 def test_each_of_several_commands_is_named_and_one_that_may_run_later_is_enough_to_try_again() -> None:
     service = CommandRun(RunEnd.SERVICE)
     change = verified((ABSENT, ABSENT), (service, service))
-    found = found_in(change, recipe())
+    found = found_in(change, recipe(), CHANGED)
     assert found is not None
     assert found.why[1] == "`web tests` in `web`: what it needs running did not start"
     assert finding_of(found).words.endswith("`unit`: its program is not there (exit code 127); and 1 more")
@@ -100,7 +101,7 @@ def test_each_of_several_commands_is_named_and_one_that_may_run_later_is_enough_
 
 
 def test_what_the_tests_need_and_could_not_be_set_up_is_asked_about() -> None:
-    found = found_in(verified(not_run="it could not be set up\n- again", not_set_up=True), recipe())
+    found = found_in(verified(not_run="it could not be set up\n- again", not_set_up=True), recipe(), CHANGED)
     assert found is not None
     assert found.why == ("it could not be set up - again",)
 
@@ -128,7 +129,7 @@ def test_what_the_tests_need_and_could_not_be_set_up_is_asked_about() -> None:
     ],
 )
 def test_nobody_is_asked_where_something_ran_or_nothing_was_to_run(change: VerifiedChange) -> None:
-    assert found_in(change, recipe()) is None
+    assert found_in(change, recipe(), CHANGED) is None
 
 
 MISHAPS = {
@@ -153,24 +154,24 @@ def test_what_ran_on_the_change_and_failed_is_not_asked_about_whatever_kept_the_
 ) -> None:
     change = verified((MISHAPS.get(before), RAN[after]))
     assert change.comparisons[0].fault is Fault.INFRASTRUCTURE, "it is not known whether it failed before"
-    assert found_in(change, recipe()) is None
+    assert found_in(change, recipe(), CHANGED) is None
 
 
 @pytest.mark.parametrize("kind", MISHAPS)
 def test_what_kept_the_run_before_may_be_gone_when_all_is_run_again(kind: str) -> None:
     change = verified((MISHAPS[kind], ABSENT))
-    assert found_in(change, recipe()) is not None
+    assert found_in(change, recipe(), CHANGED) is not None
     assert may_run_later(change)
     assert not may_run_later(verified((ABSENT, ABSENT)))
 
 
 def test_nobody_is_asked_without_a_recipe() -> None:
-    assert found_in(verified((ABSENT, ABSENT)), None) is None
+    assert found_in(verified((ABSENT, ABSENT)), None, CHANGED) is None
 
 
 def test_tests_that_could_not_be_loaded_or_are_skipped_did_not_run() -> None:
     for outcome in (TestOutcome.ERROR, TestOutcome.SKIPPED):
-        assert found_in(verified((None, reporting(outcome, RunEnd.HOST, None))), recipe()) is not None
+        assert found_in(verified((None, reporting(outcome, RunEnd.HOST, None))), recipe(), CHANGED) is not None
 
 
 def test_what_was_approved_before_is_told_and_not_asked() -> None:
@@ -180,6 +181,21 @@ def test_what_was_approved_before_is_told_and_not_asked() -> None:
 
 
 SAME = "environment: {setup: [make]}\nverify:\n  - run: pytest -q\n"
+PARTS = """environment: {setup: [make]}
+verify:
+  - {run: npx vitest, root: web, paths: ['web/**', 'shared/**']}
+  - {run: pytest, root: api, paths: ['api/**', 'shared/**']}
+  - {run: go test ./..., paths: '**/*.go'}
+"""
+
+
+def digest_of(text: str, *changed: str) -> str:
+    """Return what is asked about where none of the commands for these files could be run."""
+    found = recipe(text)
+    commands = plan_tests(found, [], "", changed, lambda _: None)
+    asked = found_in(VerifiedChange(commands, not_run="no", not_set_up=True), found, changed or CHANGED)
+    assert asked is not None
+    return asked.recipe
 
 
 @pytest.mark.parametrize(
@@ -190,7 +206,7 @@ SAME = "environment: {setup: [make]}\nverify:\n  - run: pytest -q\n"
     ],
 )
 def test_what_a_recipe_says_of_other_things_and_how_does_not_make_another_one(text: str) -> None:
-    assert recipe_digest(recipe(text)) == recipe_digest(recipe(SAME))
+    assert digest_of(text) == digest_of(SAME)
 
 
 @pytest.mark.parametrize(
@@ -202,8 +218,49 @@ def test_what_a_recipe_says_of_other_things_and_how_does_not_make_another_one(te
         "environment: {}\nverify:\n  - run: pytest -q\n",
         "verify:\n  - run: pytest -q\n",
         f"{SAME}  - run: npm test\n",
-        SAME.replace("pytest -q", "pytest -q\n    paths: ['src/**']"),
+        *(
+            f"{SAME}    {more}\n"
+            for more in ("paths: ['shop/**']", "root: shop", "timeout: 9", "name: unit", "reports: a.xml")
+        ),
     ],
 )
 def test_another_command_or_environment_makes_another_recipe(text: str) -> None:
-    assert recipe_digest(recipe(text)) != recipe_digest(recipe(SAME))
+    assert digest_of(text) != digest_of(SAME)
+
+
+@pytest.mark.parametrize(
+    ("approved", "other"),
+    [
+        (["web/a.ts"], ["api/a.py"]),
+        (["api/a.py"], ["api/a.go"]),
+        (["web/a.ts"], ["web/a.ts", "api/a.py"]),
+        (["shared/a.json"], ["web/a.ts"]),
+    ],
+)
+def test_what_was_approved_of_some_commands_counts_for_no_others(approved: list[str], other: list[str]) -> None:
+    assert digest_of(PARTS, *approved) != digest_of(PARTS, *other)
+
+
+@pytest.mark.parametrize(
+    ("approved", "same"),
+    [
+        (["web/a.ts"], ["web/b/c.css"]),
+        (["shared/a.json"], ["web/a.ts", "api/a.py"]),
+        (["a.go"], ["docs/a.md", "x/b.go"]),
+    ],
+)
+def test_what_was_approved_counts_for_whatever_files_the_same_commands_are_for(
+    approved: list[str], same: list[str]
+) -> None:
+    assert digest_of(PARTS, *approved) == digest_of(PARTS, *same)
+    assert digest_of(PARTS.replace("go test", "go test -race"), "web/a.ts") == digest_of(PARTS, "web/b.ts")
+
+
+def test_it_says_where_other_commands_are_for_other_files() -> None:
+    change = VerifiedChange(plan_tests(recipe(PARTS), [], "", ["a.go"], lambda _: None), not_run="no", not_set_up=True)
+    some = found_in(change, recipe(PARTS), ["a.go"])
+    assert some is not None
+    assert finding_of(some).words == "none of its test commands for the files that changed could be run: no"
+    every = found_in(change, recipe(PARTS), ["a.go", "shared/a.json"])
+    assert every is not None
+    assert finding_of(every).words == "none of its test commands could be run: no"
