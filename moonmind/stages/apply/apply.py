@@ -247,7 +247,9 @@ def _verified(context: StageContext, plan: Plan, work: _Work) -> Outcome | _Judg
         if nothing_ran.may_run_later(verified) and work.kept.tests_again != number:
             # No mishap is asked about, or keeps an approved change without tests: the jobs that ended so are begun anew.
             _end_tests(context)
-            kept = work.kept.model_copy(update={"job_key": None, "tests_again": number})
+            kept = work.kept.model_copy(
+                update={"job_key": None, "tests_again": number, "build_again": verified.build_mishap or None}
+            )
             return Suspend(WaitingReason.BACKOFF, seconds=context.relook_seconds, checkpoint=kept.stored())
     judgements, tests = decided(plan, by_change, verified, changes, read, recipe.file)
     error = no_progress.refusal(plan, patch, judgements, read, patch_path, context.run.id)

@@ -54,7 +54,9 @@ def may_run_later(verified: VerifiedChange) -> bool:
     On the code before the change, too: what it did there says whether the change is the reason.
     """
     after = (verified.runs[f"after-{number}"] for number in range(1, len(verified.comparisons) + 1))
-    return any(run is not None and may_be_gone(run) for run in (*after, *verified.before))
+    return bool(verified.build_mishap) or any(
+        run is not None and may_be_gone(run) for run in (*after, *verified.before)
+    )
 
 
 def with_approval(context: StageContext, found: NothingRan, asked: NothingRan | None) -> NothingRan:

@@ -42,6 +42,8 @@ class VerifiedChange:
     """Why there are none."""
     not_set_up: bool = False
     """There are none since what they need could not be set up."""
+    build_mishap: str = ""
+    """The build of that which a mishap ended: another may go well."""
     in_change: bool = False
     """They were found in the change, since there are none on the base."""
     comparisons: tuple[Comparison, ...] = ()
@@ -153,7 +155,7 @@ def verify(
     if environments.waits_for is not None:
         return Waiting(environments.waits_for)
     if environments.problem:
-        return VerifiedChange(found, not_run=environments.problem, not_set_up=True)
+        return VerifiedChange(found, not_run=environments.problem, not_set_up=True, build_mishap=environments.mishap)
     old_tests, no_old = tests_over_old(changed, partial(_of_work, context, repository, wip))
     trees = Trees(
         plan.starting_commit,

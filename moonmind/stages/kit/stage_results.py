@@ -368,6 +368,8 @@ class ApplyCheckpoint(Checkpoint):
     """What a person was asked about beside the policy's findings."""
     tests_again: int | None = None
     """The attempt in which all tests were run once more, since the host had let none of them run."""
+    build_again: str | None = None
+    """The build of what they need that the sandbox ended under: it is begun anew with them."""
     fetched: int | None = None
     """The attempt in which the base branch was last fetched for its rules."""
     verdicts: tuple[Judgement, ...] = ()

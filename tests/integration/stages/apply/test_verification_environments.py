@@ -98,15 +98,27 @@ def test_an_environment_that_was_removed_is_built_again_for_the_tests(world: Tes
     passes(world)
 
 
-def failing_to_build(world: TestedInEnvironment) -> str:
-    """Let the environment be removed, and not be built again; return what a person is asked."""
+def remove_environment(world: TestedInEnvironment) -> None:
     (use,) = SubmitResult.read(world.results[Stage.SUBMIT]).environments
     assert world.builds.remove(use.key)
+
+
+def next_build_fails(world: TestedInEnvironment, message: str, *, by_sandbox: bool) -> str:
+    """Let the environment's next build fail; return its job."""
+    (use,) = SubmitResult.read(world.results[Stage.SUBMIT]).environments
     first = world.step(Stage.APPLY)
     assert isinstance(first, Suspend)
+    assert first.reason is WaitingReason.VERIFICATION
     job = str((first.checkpoint or {})["jobKey"])
     until(partial(world.is_over, job), "the end of the build")
-    world.built.fail(use.key, "no network", job, datetime(2026, 1, 1, tzinfo=UTC), by_sandbox=False)
+    world.built.fail(use.key, message, job, datetime(2026, 1, 1, tzinfo=UTC), by_sandbox=by_sandbox)
+    return job
+
+
+def failing_to_build(world: TestedInEnvironment) -> str:
+    """Let the environment be removed, and not be built again; return what a person is asked."""
+    remove_environment(world)
+    next_build_fails(world, "no network", by_sandbox=False)
     asked = world.verified()
     assert isinstance(asked, Ask)
     return asked.text
@@ -132,6 +144,24 @@ def test_without_what_the_tests_need_nothing_is_run_and_a_person_is_asked(
         text = RECIPE.replace("echo started", "echo begun").replace("cat $HOME/service", "grep begun $HOME/service")
         commit_to(world.bare, "main", {".moonmind.yml": text}, "Correct what is started")
     passes(world)
+
+
+@pytest.mark.parametrize("second", ["goes well", "fails, too"])
+def test_a_set_up_that_the_sandbox_ended_under_is_begun_once_more_before_anybody_is_asked(
+    world: TestedInEnvironment, second: str
+) -> None:
+    remove_environment(world)
+    job = next_build_fails(world, "the engine went away", by_sandbox=True)
+    waiting = world.step(Stage.APPLY)
+    assert isinstance(waiting, Suspend)
+    assert waiting.reason is WaitingReason.BACKOFF
+    if second == "goes well":
+        passes(world)
+        return
+    assert next_build_fails(world, "the engine went away again", by_sandbox=True) != job
+    asked = world.verified()
+    assert isinstance(asked, Ask)
+    assert "could not be set up again: the engine went away again\n" in asked.text
 
 
 @pytest.mark.full

@@ -1,5 +1,7 @@
 """When a person is asked since none of the declared test commands could be run."""
 
+from dataclasses import replace
+
 import pytest
 
 from moonmind.proof.recipe import RecipeFile
@@ -104,6 +106,19 @@ def test_what_the_tests_need_and_could_not_be_set_up_is_asked_about() -> None:
     found = found_in(verified(not_run="it could not be set up\n- again", not_set_up=True), recipe(), CHANGED)
     assert found is not None
     assert found.why == ("it could not be set up - again",)
+
+
+@pytest.mark.parametrize("words", ["a\x00b", "a\ud800b", "a\n\x1b[31mb"])
+def test_what_is_said_of_a_set_up_is_a_line_that_can_be_stored(words: str) -> None:
+    found = found_in(verified(not_run=words, not_set_up=True), recipe(), CHANGED)
+    assert found is not None
+    assert found.why[0].isprintable()
+
+
+def test_a_set_up_that_a_mishap_ended_may_go_well_later() -> None:
+    change = verified(not_run="the engine went away", not_set_up=True)
+    assert not may_run_later(change)
+    assert may_run_later(replace(change, build_mishap="env/web-1"))
 
 
 @pytest.mark.parametrize(
