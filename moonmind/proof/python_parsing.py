@@ -18,9 +18,9 @@ _FORMATTED = re.compile(r"\b(?:f|rf|fr|t|rt|tr)[\"']", re.IGNORECASE)
 _BRACKETS = re.compile(r"[(\[{]+|[)\]}]+")
 
 
-def parse_python(text: str) -> ast.Module | None:
-    """Return the syntax tree of a text, or None where it is no Python of this version, or too large or deep."""
-    if len(text) > LARGEST or _is_pathological(text):
+def parse_python(text: str, largest: int = LARGEST) -> ast.Module | None:
+    """Return the syntax tree of a text, or None where it is no Python of this version, or too deep, or has more than `largest` characters."""
+    if len(text) > largest or _is_pathological(text):
         return None
     try:
         with warnings.catch_warnings():

@@ -3,25 +3,30 @@
 import ast
 import io
 import re
+import symtable
 import tokenize
+import warnings
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
+from functools import cached_property
 
 from moonmind.proof.python_parsing import LARGEST, parse_python
 from moonmind.proof.verification.function_guards import Condition, Emptied, Guarding, Insertion
 from moonmind.proof.verification.import_time import Function, runs_on_import
 
 _BREAK = re.compile(rb"\r\n|\r|\n")
-_GOES_ON = re.compile(rb"\A[^#]*\\\s*\Z")
-"""A line whose end is taken back; a comment's is not."""
+_BACKSLASH = re.compile(rb"\\\s*\Z")
 _BOM = b"\xef\xbb\xbf"
+_LARGEST_GUARDED = 4 * LARGEST
 _INERT = (
-    b'type("_",(),{"__call__":lambda s,*_,**__:s,"__getattr__":lambda s,n:object.__getattribute__(s,n)if n[:2]=="__"else s,'
-    b'"__getitem__":lambda s,_:s,"__iter__":lambda s:iter(()),"__enter__":lambda s:s,"__exit__":lambda s,*_:None,'
-    b'"__mro_entries__":lambda s,_:(),"__eq__":lambda s,o:type(o).__name__=="_","__hash__":lambda s:0})()'
+    b'().__class__.__class__("_",(),{"__call__":lambda s,*_,**__:s,"__getattr__":lambda s,n:'
+    b'().__class__.__base__.__getattribute__(s,n)if n[:2]=="__"else s,"__getitem__":lambda s,_:s,"__iter__":lambda s:().__iter__(),'
+    b'"__enter__":lambda s:s,"__exit__":lambda s,*_:None,"__mro_entries__":lambda s,_:(),'
+    b'"__eq__":lambda s,o:o.__class__.__name__=="_","__hash__":lambda s:0})()'
 )
-"""An object that can be used in every way and does nothing; two of them are equal."""
+"""An object that can be used in every way and does nothing; two of them are equal. It uses no name: the function may give it another meaning."""
 _MAY_RETURN = frozenset({"__new__", "__call__", "__getattr__", "__getitem__", "__enter__", "__aenter__", "__get__"})
 """Special methods that may return any object."""
 
@@ -59,18 +64,34 @@ def emptied_python(before: bytes | None, after: bytes, inert: bool = False) -> E
         # What the parser takes may still be too deep to be written down.
         return None
     emptied = found.emptied(after, _CONDITION)
-    return emptied if emptied is not None and _parsed(emptied.content) is not None else None
+    return emptied if emptied is not None and _loads(emptied.content) else None
 
 
-def _parsed(content: bytes) -> ast.Module | None:
-    if len(content) > LARGEST:
+def _loads(content: bytes) -> bool:
+    """Return True if Python takes a guarded file, whose guards may not fit what names the functions declare.
+
+    It is not compiled: `finally` in `finally` makes code double with each level, and a hostile file takes minutes.
+    """
+    if _parsed(content, _LARGEST_GUARDED) is None:
+        return False
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            symtable.symtable(content.decode("utf-8-sig"), "guarded", "exec")
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+    return True
+
+
+def _parsed(content: bytes, largest: int = LARGEST) -> ast.Module | None:
+    if len(content) > largest:
         return None
     try:
         encoding, _ = tokenize.detect_encoding(io.BytesIO(content).readline)
         text = content.decode("utf-8-sig")
     except (SyntaxError, UnicodeDecodeError):
         return None
-    return parse_python(text) if encoding in {"utf-8", "utf-8-sig"} else None
+    return parse_python(text, largest) if encoding in {"utf-8", "utf-8-sig"} else None
 
 
 def _definitions(tree: ast.Module) -> Iterator[tuple[str, Function | ast.Lambda]]:
@@ -138,15 +159,23 @@ def _name(node: ast.expr) -> str:
     return ""
 
 
-def _yields(node: ast.AST) -> bool:
+def _yields(node: Function | ast.Lambda) -> bool:
     """Return True if a function is a generator; what is inside of functions in it says nothing about it."""
-    waiting = list(ast.iter_child_nodes(node))
+    waiting: list[ast.AST] = [node.body] if isinstance(node, ast.Lambda) else [*node.body]
     while waiting:
         inner = waiting.pop()
         if isinstance(inner, ast.Yield | ast.YieldFrom):
             return True
-        if not isinstance(inner, Function | ast.Lambda | ast.ClassDef):
-            waiting += ast.iter_child_nodes(inner)
+        match inner:
+            case ast.FunctionDef() | ast.AsyncFunctionDef():
+                # Decorators and defaults are evaluated outside of it.
+                waiting += [*inner.decorator_list, inner.args]
+            case ast.Lambda():
+                waiting.append(inner.args)
+            case ast.ClassDef():
+                waiting += [*inner.decorator_list, *inner.bases, *inner.keywords]
+            case _:
+                waiting += ast.iter_child_nodes(inner)
     return False
 
 
@@ -213,9 +242,23 @@ class _Source:
         """Return what stands before a place in its line; None where that is more than space, or the line goes on from the one before."""
         number = bisect_right(self._starts, place)
         before = self._content[self._starts[number - 1] : place]
-        if before.strip(b" \t\f") or (number > 1 and _GOES_ON.search(self._line(number - 1))):
+        if before.strip(b" \t\f") or (number > 1 and self._goes_on(number - 1)):
             return None
         return before
+
+    def _goes_on(self, number: int) -> bool:
+        """Return True for a line whose end is taken back by a backslash that is in no comment."""
+        return _BACKSLASH.search(self._line(number)) is not None and number not in self._comments
+
+    @cached_property
+    def _comments(self) -> frozenset[int]:
+        """The numbers of the lines that end with a comment; of those before what cannot be read, if there is such."""
+        found: set[int] = set()
+        with suppress(tokenize.TokenError, SyntaxError):
+            for token in tokenize.tokenize(io.BytesIO(_BREAK.sub(b"\n", self._content)).readline):
+                if token.type == tokenize.COMMENT:
+                    found.add(token.start[0])
+        return frozenset(found)
 
     def _line(self, number: int) -> bytes:
         end = self._starts[number] if number < len(self._starts) else len(self._content)

@@ -114,7 +114,16 @@ SHAPES = [
     ("def a(x=[1]): return x\r\n\r\nb = 1\r\n", "a()"),
     ("\x0cdef a(): return 1\n", "a()"),
     ("def a(): return 1", "a()"),
-]
+    ("def a(x): type = object = x; return type\n", "a(1)"),
+    ("def a(type, object=1, iter=2):\n    return type\n", "a(1)"),
+    ("X = object = 3\ndef a():\n    global type\n    type = X\n    return type\n", "a()"),
+    ("def a():\n    object = 1\n    def b():\n        nonlocal object\n        object = 2\n        return object\n    return b()\n", "a()"),
+    ("a = lambda type, iter=1: type\n", "a(1)"),
+    ("def a(b='#'): \\\n    return b\n", "a()"),
+    ("def a(b='''\n#'''): \\\n    return b\n", "a()"),
+    ("def a(b='#'):  # why \\\n    return b\n", "a()"),
+    ("x = '''\r#''' \\\r\n\r\ndef a(): return x\n", "a()"),
+]  # fmt: skip
 
 
 def run(made: Coroutine[object, None, object]) -> object:
@@ -151,6 +160,30 @@ def test_emptied_functions_return_nothing_and_those_of_the_control_what_they_did
 
 def test_a_body_that_no_guard_can_stand_before_is_not_emptied() -> None:
     assert emptied("a.py", None, b"\\\n def a(): return 1\n") is None
+
+
+FINALLY = "".join(f"{' ' * level}try: return a\n{' ' * level}finally:\n" for level in range(1, 14))
+
+
+@pytest.mark.parametrize(
+    ("text", "done"),
+    [
+        ("async def a():\n    def b(x=(yield 1)): pass\n", "return\n"),
+        ("async def a():\n    @(yield 1)\n    def b(): pass\n", "return\n"),
+        ("async def a():\n    class B((yield 1)): pass\n", "return\n"),
+        ("async def a():\n    b = lambda x=(yield 1): x\n", "return\n"),
+        ("def a(b=lambda: (yield)):\n    return b\n", "return ()."),
+        (f"def a():\n{FINALLY}{' ' * 14}b()\n", "return ()."),
+    ],
+)
+def test_a_generator_returns_nothing_and_no_hostile_file_is_compiled(text: str, done: str) -> None:
+    began = time.process_time()
+    found = emptied("a.py", None, text.encode(), inert=True)
+    assert found is not None
+    assert f"    if [5][:1]: {done}" in found.content.decode().replace("\n ", "\n    ", 1)
+    assert time.process_time() - began < 1
+    if FINALLY not in text:
+        compile(found.content, "a.py", "exec")
 
 
 BEFORE = "import x\n\nRATE = 2\n\n\ndef a(y):\n    return y\n\n\nclass B:\n    def c(self):\n        return 1\n\n    def d(self):\n        return 2\n"
