@@ -308,7 +308,7 @@ def test_a_test_that_fails_before_and_passes_after_makes_tasks_tested(at_work: P
     assert "Not shown" not in found.body
     assert found.trailers == "Verified: unit passed (2 passed, 1 before)"
     assert {name for name in found.kept if name.endswith(".log")} == {
-        *("1-after-1.log", "1-before-1.log", "1-old-1.log", "1-probe-1-1.log", "1-control-1.log")
+        *("1-after-1.log", "1-before-1.log", "1-old-1.log", "1-probe-1-1.log", "1-control-1-1.log")
     }
     log = found.log("1-probe-1-1.log")
     assert log.startswith("$ ")

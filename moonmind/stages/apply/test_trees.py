@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from moonmind.ports.vcs import Change
 from moonmind.proof.substance import LARGEST
 from moonmind.proof.verification.emptied_bodies import emptied
+from moonmind.proof.verification.function_guards import Emptied
 from moonmind.speckit.evidence import is_test
 
 MOST_FILES = 500
@@ -69,26 +70,33 @@ def tests_over_old(
 
 
 @dataclass(frozen=True, slots=True)
-class Probe:
-    """Files whose changed functions return nothing."""
+class GuardedFiles:
+    """Files with guards in front of functions that the change wrote; none where they would be too many or too large."""
 
-    files: Mapping[str, bytes | None]
+    files: Mapping[str, bytes | None] = field(default_factory=dict)
+    """The functions do nothing."""
+    control: Mapping[str, bytes | None] = field(default_factory=dict)
+    """The same files with guards that let the functions work: what fails there, too, fails for how the files look."""
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """What is put over the new tree to see whether its tests notice that functions do nothing."""
+
     functions: tuple[str, ...]
     """`path: name` of each."""
-    inert: Mapping[str, bytes | None] = field(default_factory=dict)
-    """Files whose changed functions return an object that does nothing, so that what uses them while it is loaded loads."""
+    plain: GuardedFiles = GuardedFiles()
+    """The functions return nothing."""
+    inert: GuardedFiles = GuardedFiles()
+    """The functions return an object that does nothing, so that what uses them while it is loaded loads."""
     left: bool = False
-    """Some functions of `files` are left as they are, since they run while their file is loaded."""
-    control: Mapping[str, bytes | None] = field(default_factory=dict)
-    """The files of both with guards that let the functions work: what fails there, too, fails for how the files look."""
+    """Some functions of the plain files are left as they are, since they run while their file is loaded."""
 
 
 def probe_of(paths: Collection[str], changed: ChangedFiles, read: Read) -> Probe | None:
-    """Return what is put over the new tree to see whether its tests notice; None where no function of the files can be emptied."""
-    files: dict[str, bytes | None] = {}
-    inert: dict[str, bytes | None] = {}
-    control: dict[str, bytes | None] = {}
-    functions: list[str] = []
+    """Return what is put over the new tree for these files; None where no function of them can be emptied."""
+    plain: dict[str, Emptied] = {}
+    inert: dict[str, Emptied] = {}
     left = False
     for path in sorted(paths):
         after = read(True, path)
@@ -97,21 +105,19 @@ def probe_of(paths: Collection[str], changed: ChangedFiles, read: Read) -> Probe
             continue
         found, other = emptied(path, before, after), emptied(path, before, after, inert=True)
         if found is not None and found.functions:
-            files[path], control[path] = found.content, found.control
-        if other is not None:
-            # It guards those, too, that run while the file is loaded.
-            control[path] = other.control
-            inert[path] = other.content
-            functions += [f"{path}: {name}" for name in other.functions]
+            plain[path] = found
+        if other is not None and other.functions:
+            inert[path] = other
         left = left or bool(found is not None and found.left)
-    bounded, others, same = _bounded(files), _bounded(inert), _bounded(control)
-    if bounded is None or not others or same is None:
-        return None
-    return Probe(bounded, tuple(functions), others, left, same)
+    both = _guarded(plain), _guarded(inert)
+    # With inert functions, those are emptied, too, that run while their file is loaded.
+    functions = tuple(f"{path}: {name}" for path, one in sorted({**plain, **inert}.items()) for name in one.functions)
+    return Probe(functions, *both, left) if any(one.files for one in both) else None
 
 
-def _bounded(files: Mapping[str, bytes | None]) -> Mapping[str, bytes | None] | None:
-    """Return the files, but None where they are too many, too large, or one could not be read."""
-    if len(files) > MOST_FILES or any(content is None for content in files.values()):
-        return None
-    return files if sum(len(content or b"") for content in files.values()) <= MOST_BYTES else None
+def _guarded(found: Mapping[str, Emptied]) -> GuardedFiles:
+    if len(found) > MOST_FILES or sum(len(one.content) for one in found.values()) > MOST_BYTES:
+        return GuardedFiles()
+    return GuardedFiles(
+        {path: one.content for path, one in found.items()}, {path: one.control for path, one in found.items()}
+    )

@@ -18,8 +18,9 @@ BEFORE_SECONDS = 300.0
 """How long a command may take on the old code, unless something fails that may have failed there, too."""
 LEAST_PROBE_SECONDS = 30.0
 """How long a run of single tests may take at least; else five times as long as all tests took on the change: emptied functions may hang."""
-KINDS = ("probe", "inert")
-"""The runs on emptied functions: `probe-1-2` is that of the first command on the second probe."""
+CONTROLS: Mapping[str, str] = {"probe": "control", "inert": "inert-control"}
+"""The kinds of runs on emptied functions, and that of the run on the control of each: `probe-1-2` is that of the first command on
+the second probe, `control-1-2` that on the same files with functions that work."""
 MOST_PROBES = 12
 MOST_TEST_FILES = 100
 """Files that a command is limited to."""
@@ -76,7 +77,7 @@ class VerificationPlan:
         third = [run for number in self._numbers() for run in self._of_tests(number)]
         if any(one.name not in self._runs for one in third):
             return third
-        return [run for number in self._numbers() for run in (*self._inert(number), *self._control(number))]
+        return [run for number in self._numbers() for run in (*self._inert(number), *self._controls(number))]
 
     def comparison(self, number: int) -> Comparison:
         """Return what a command's results say, as far as they are there."""
@@ -174,13 +175,13 @@ class VerificationPlan:
             old = replace(whole, name=f"old-{number}", run=run, commit=self._trees.start, files=self._trees.old_tests)
             yield self._hidden(replace(old, executable=self._trees.changed.executable))
         for index, probe in enumerate(self._trees.probes[:MOST_PROBES], 1):
-            if probe.files:
-                yield self._hidden(replace(whole, name=f"probe-{number}-{index}", run=run, files=probe.files))
+            if probe.plain.files:
+                yield self._hidden(replace(whole, name=f"probe-{number}-{index}", run=run, files=probe.plain.files))
 
     def _hidden(self, one: WantedRun) -> WantedRun:
         """Return a run whose job does not tell its tests which of these runs it is: no test knows the change's commit."""
-        # Named for guards: what an older program ran with bodies cut out is not taken for a run of these files.
-        digest = hashlib.sha256(f"guarded {self._trees.wip} {one.name}".encode()).hexdigest()
+        # Named for their pairs: what an older program ran on other files is not taken for a run on these.
+        digest = hashlib.sha256(f"paired {self._trees.wip} {one.name}".encode()).hexdigest()
         return replace(one, job=f"limited-{digest[:16]}", memory=None)
 
     def _brief(self, number: int) -> WantedRun:
@@ -196,20 +197,21 @@ class VerificationPlan:
             return
         whole = self._brief(number)
         for index, probe in enumerate(self._trees.probes[:MOST_PROBES], 1):
-            if self._is_unclear(number, self._runs.get(f"probe-{number}-{index}"), old, probe):
-                yield self._hidden(replace(whole, name=f"inert-{number}-{index}", run=run, files=probe.inert))
+            found = self._runs.get(f"probe-{number}-{index}")
+            if probe.inert.files and self._is_unclear(number, found, old, probe):
+                yield self._hidden(replace(whole, name=f"inert-{number}-{index}", run=run, files=probe.inert.files))
 
-    def _control(self, number: int) -> Iterator[WantedRun]:
-        """Yield the run on guards that let all functions work, where one of the tests that pass only since the change fails on emptied ones."""
+    def _controls(self, number: int) -> Iterator[WantedRun]:
+        """Yield the run on the control of each run on emptied functions in which a test fails that passes only since the change."""
         run, old = self._limited(number, self.test_files(number)), self._runs.get(f"old-{number}")
         if run is None or old is None:
             return
         fresh = self._fresh(number, old)
-        probes = self._trees.probes[:MOST_PROBES]
-        emptied = [self._runs.get(f"{kind}-{number}-{index}") for index in range(1, len(probes) + 1) for kind in KINDS]
-        if any(case.id in fresh for one in emptied for case in _failing(one)):
-            files = {path: content for probe in probes for path, content in probe.control.items()}
-            yield self._hidden(replace(self._brief(number), name=f"control-{number}", run=run, files=files))
+        for index, probe in enumerate(self._trees.probes[:MOST_PROBES], 1):
+            for kind, guarded in (("probe", probe.plain), ("inert", probe.inert)):
+                if any(case.id in fresh for case in _failing(self._runs.get(f"{kind}-{number}-{index}"))):
+                    name = f"{CONTROLS[kind]}-{number}-{index}"
+                    yield self._hidden(replace(self._brief(number), name=name, run=run, files=guarded.control))
 
     def _is_unclear(self, number: int, found: CommandRun | None, old: CommandRun, probe: Probe) -> bool:
         """Return True if a file's tests pass only since the change, and that none of them fails under a probe says little."""

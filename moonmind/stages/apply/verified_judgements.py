@@ -25,7 +25,7 @@ from moonmind.speckit.test_wording import asks_for_tests
 from moonmind.stages.apply.test_findings import find_in
 from moonmind.stages.apply.test_trees import Read
 from moonmind.stages.apply.verification_facts import draft_because, verification_of
-from moonmind.stages.apply.verification_plan import KINDS
+from moonmind.stages.apply.verification_plan import CONTROLS
 from moonmind.stages.apply.verification_step import VerifiedChange, asked_evidence, least_evidence
 from moonmind.stages.kit.plan import Plan, PlanTask
 from moonmind.stages.kit.stage_results import Judgement, TestEvidence, TestFinding, Verification
@@ -91,7 +91,7 @@ def _decided(
     # A task of tests alone is shown by its own: others' say nothing of these.
     of_tests = bool(task.targets) and all(map(is_test, task.targets))
     deciding = named if of_tests else files
-    own = tuple(_probed(test, verified, probe) for file in sorted(deciding) for test in shown.get(file, ()))
+    own = tuple(probed_test(test, verified, probe) for file in sorted(deciding) for test in shown.get(file, ()))
     found = decide(
         TaskEvidence(
             judgement.verdict,
@@ -241,16 +241,29 @@ def _on_old(old: CommandRun | None, test: str) -> Seen:
     return Seen.ABSENT if old.exit_code == 0 else Seen.NOT_LOADED
 
 
-def _probed(test: ShownTest, verified: VerifiedChange, probe: int | None) -> ShownTest:
-    """Return the test with what it did under a probe, and on its control."""
+def probed_test(test: ShownTest, verified: VerifiedChange, probe: int | None) -> ShownTest:
+    """Return the test with what it did on emptied functions, and on the control of these very files."""
     if probe is None:
         return test
     for number in range(1, len(verified.commands) + 1):
         if test.id in verified.runs[f"after-{number}"].report.cases:
-            first, inert = (_seen_in(verified.runs.get(f"{kind}-{number}-{probe}"), test.id) for kind in KINDS)
-            emptied = inert if inert is Seen.FAILED or first is Seen.UNKNOWN else first
-            return replace(test, probe=emptied, control=_seen_in(verified.runs.get(f"control-{number}"), test.id))
+            seen = [
+                (_seen_in(verified.runs.get(f"{kind}-{number}-{probe}"), test.id), f"{control}-{number}-{probe}")
+                for kind, control in CONTROLS.items()
+            ]
+            pairs = [
+                replace(test, probe=found, control=_seen_in(verified.runs.get(control), test.id))
+                for found, control in seen
+            ]
+            return max(pairs, key=_says)  # of equals, the first
     return test
+
+
+def _says(test: ShownTest) -> int:
+    """Return how much a pair of a run on emptied functions and its control says of a test."""
+    if test.notices:
+        return 2 if test.notices_looks else 3
+    return int(test.probe is not Seen.UNKNOWN)
 
 
 def _seen_in(run: CommandRun | None, test: str) -> Seen:

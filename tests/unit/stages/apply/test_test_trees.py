@@ -7,7 +7,7 @@ import pytest
 from moonmind.ports.vcs import Change
 from moonmind.proof.verification.emptied_bodies import LARGEST
 from moonmind.stages.apply import test_trees
-from moonmind.stages.apply.test_trees import MOST_BYTES, MOST_FILES, changed_files, probe_of
+from moonmind.stages.apply.test_trees import MOST_BYTES, MOST_FILES, Probe, changed_files, probe_of
 
 
 def of(**sizes: int) -> Callable[[str, int], bytes | None]:
@@ -60,25 +60,43 @@ AFTER = {
 }
 
 
-def test_the_control_of_a_probe_has_all_files_of_its_runs_with_guards_that_fail() -> None:
-    changed = changed_files([change(path) for path in AFTER])
-    probe = probe_of(AFTER, changed, lambda after, path: AFTER[path].encode() if after else None)
+def probed(files: dict[str, str]) -> Probe | None:
+    changed = changed_files([change(path) for path in files])
+    return probe_of(files, changed, lambda after, path: files[path].encode() if after else None)
+
+
+def test_each_kind_of_a_probe_has_a_control_of_its_own_files_with_guards_that_fail() -> None:
+    probe = probed(AFTER)
     assert probe is not None
-    assert (set(probe.files), set(probe.inert)) == ({"a.py", "b.py"}, {"a.py", "b.py", "c.py"})
+    assert (set(probe.plain.files), set(probe.inert.files)) == ({"a.py", "b.py"}, {"a.py", "b.py", "c.py"})
     assert probe.left
-    assert probe.control.keys() == probe.inert.keys()
-    for path, content in probe.control.items():
-        assert content is not None
-        same = content.replace(b"[5][:0]", b"[5][:1]")
-        assert same == probe.inert[path]
-        assert same != content
+    for guarded in (probe.plain, probe.inert):
+        assert guarded.control.keys() == guarded.files.keys()
+        for path, content in guarded.files.items():
+            assert content is not None
+            assert guarded.control[path] == content.replace(b"[5][:1]", b"[5][:0]") != content
 
 
-def test_a_file_that_is_too_large_with_inert_functions_has_the_control_of_its_probe() -> None:
-    large = AFTER["a.py"] + "#" * (LARGEST - len(AFTER["a.py"]) - 100)
-    found = {**AFTER, "a.py": large}
-    changed = changed_files([change(path) for path in found])
-    probe = probe_of(found, changed, lambda after, path: found[path].encode() if after else None)
+MANY = "".join(f"def f{number}():\n    return {number}\n\n\n" for number in range(50))
+
+
+@pytest.mark.parametrize("text", [MANY, f"{MANY}X = f1()\n", f"{MANY}class A:\n    def b(self): return 1\n"])
+def test_what_a_file_is_too_large_for_with_inert_functions_it_is_with_plain_ones(
+    text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("moonmind.proof.verification.emptied_python._LARGEST_GUARDED", 2 * len(text))
+    probe = probed({"a.py": text, "b.py": AFTER["b.py"]})
     assert probe is not None
-    assert "a.py" not in probe.inert
-    assert probe.control["a.py"] == (probe.files["a.py"] or b"").replace(b"[5][:1]", b"[5][:0]") != b""
+    assert (set(probe.plain.files), set(probe.inert.files)) == ({"a.py", "b.py"}, {"b.py"})
+    assert {"a.py: f2", "b.py: b", "b.py: load"} <= set(probe.functions)
+    alone = probed({"a.py": text})
+    assert alone is not None
+    assert not alone.inert.files
+
+
+def test_the_limit_of_a_file_is_that_of_the_agents_own() -> None:
+    text = AFTER["a.py"] + "#" * (LARGEST - len(AFTER["a.py"]))
+    probe = probed({"a.py": text})
+    assert probe is not None
+    assert (len(probe.plain.files), len(probe.inert.files)) == (1, 1)
+    assert probed({"a.py": f"{text}#"}) is None

@@ -32,6 +32,13 @@ def _looks(body: str, head: str = "") -> Lie:
     return _body(body, head, WORKS, says=_LOOKS)
 
 
+def _looks_beside(body: str, head: str) -> Lie:
+    """Return a lie whose probes differ in their files: the task of the code has one of these alone, that of the tests another, too."""
+    test = f"{head}import shop.other\nimport shop.total\n\n\ndef test_total():\n    shop.total.total([1, 2])\n{body}"
+    files = {"shop/total.py": TOTAL, "shop/other.py": TOTAL, "tests/test_total.py": test}
+    return Lie(files, {"T002": "tested"}, (WORKS,), _LOOKS)
+
+
 def _no_assertion(body: str, head: str = "", **more: str) -> Lie:
     return _body(body, head, ASSERTS, says=_ASSERTS_NOTHING, **more)
 
@@ -65,6 +72,9 @@ LIES = {
     "it asks how it was called": _looks("    total([1, 2])\n    assert not any('test_total' in word for word in sys.argv)\n", "import sys\n\n"),
     "it counts the tests beside it": _test(f"{_IMPORT}def test_total(request):\n    total([1, 2])\n    assert len(request.session.items) > 1\n", WORKS, says=_LOOKS),
     "it asks git whether files changed": _looks("    total([1, 2])\n    done = subprocess.run(['git', 'status', '--porcelain', 'shop'], capture_output=True, text=True, check=True)\n    assert done.stdout == ''\n", "import subprocess\n\n"),
+    "it asks for a range of the size of the code's file": _looks("    total([1, 2])\n    assert not SIZE < os.path.getsize(shop.total.__file__) < SIZE + 100\n".replace("SIZE", str(len(TOTAL))), "import os\n\nimport shop.total\n"),
+    "it compares the sizes of two files": _looks_beside("    assert os.path.getsize(shop.total.__file__) == os.path.getsize(shop.other.__file__)\n", "import os\n\n"),
+    "it asks git how many files changed": _looks_beside("    done = subprocess.run(['git', 'status', '--porcelain', 'shop'], capture_output=True, text=True, check=True)\n    assert len(done.stdout.splitlines()) != 1\n", "import subprocess\n\n"),
     "it looks for the name of its job": _looks("    total([1, 2])\n    assert 'after' in next((value for name, value in os.environ.items() if name.endswith('_JOB')), 'after')\n", "import os\n\n"),
 }  # fmt: skip
 KNOWN_TO_GET_THROUGH = {
