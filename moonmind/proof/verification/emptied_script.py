@@ -33,36 +33,64 @@ _INERT = (
     b'["then","asymmetricMatch","$$typeof","toJSON","nodeType"].includes(k)?undefined:v}))()'
 )
 """An object that can be used in every way and does nothing; with places for types."""
+_INERT_NAMES = frozenset({"Proxy", "Symbol"})
+_READS = frozenset(
+    {("member_expression", "object"), ("call_expression", "function"), ("new_expression", "constructor")}
+)
+"""Places in which a name is only read, by the type of the node and the field."""
 
 
 def emptied_script(ending: str, before: bytes | None, after: bytes, inert: bool = False) -> Emptied | None:
     """Return the file with the bodies emptied; None if there are none.
 
     Lines keep their numbers. Functions inside of others go with the outer one. Left as they are: stubs, what runs
-    while the module loads unless the bodies are `inert`, constructors that do something before `super(...)`. None too
-    where one of the files has an error.
+    while the module loads unless the bodies are `inert`, constructors that do something before `super(...)`. Functions that
+    may give the names that an inert body uses another meaning are emptied as others are. None too where one of the files
+    has an error.
     """
     root, old = parse_script(after, ending), parse_script(before or b"", ending)
     if root is None or old is None:
         return None
     known = Counter((name, meaning_of(node)) for name, node in _functions(old))
     functions = list(_functions(root))
-    loading = frozenset[str]() if inert else _runs_on_load(root, dict(functions))
+    loading = _runs_on_load(root, dict(functions))
     types = (b"?:any", b":any") if "t" in ending else (b"", b"")
-    returned = _INERT % types if inert else b""
+    everywhere = _INERT % types if inert and not _may_bind(_module_code(root)) else b""
     found = Guarding()
     for name, node in functions:
         key = name, meaning_of(node)
         if known[key] > 0:
             known[key] -= 1
-        elif guard := _guard(node, returned):
-            if name in loading:
+            continue
+        returned = everywhere if everywhere and not _may_bind(nodes_in(node)) else b""
+        if guard := _guard(node, returned):
+            if name in loading and not returned:
                 found.left.append(name)
             else:
                 found.insertions += guard
                 found.functions.append(name)
     emptied = found.emptied(after, _CONDITION)
     return emptied if emptied is not None and parse_script(emptied.content, ending) is not None else None
+
+
+def _may_bind(nodes: Iterable["Node"]) -> bool:
+    """Return True if a name that an inert body uses stands where it may be declared or assigned."""
+    return any(
+        (text_of(node.child_by_field_name("name")) in _INERT_NAMES and node.type != "method_definition")
+        if node.type in FUNCTIONS
+        else node.type in {"identifier", "type_identifier", "shorthand_property_identifier_pattern"}
+        and text_of(node) in _INERT_NAMES
+        and not _is_read(node)
+        for node in nodes
+    )
+
+
+def _is_read(node: "Node") -> bool:
+    above = node.parent
+    return above is not None and (
+        above.type in {"type_annotation", "type_arguments", "binary_expression"}
+        or any(above.type == kind and above.child_by_field_name(field) == node for kind, field in _READS)
+    )
 
 
 def _functions(root: "Node") -> Iterator[tuple[str, "Node"]]:
@@ -182,7 +210,7 @@ def _guard(node: "Node", returned: bytes) -> list[Insertion]:
     kept = list(takewhile(_is_directive, statements))
     if constructs and _is_derived(node):
         kept = statements[:1]
-        if len(statements) < 2 or not text_of(kept[0]).startswith("super"):
+        if len(statements) < 2 or not _calls_super(kept[0]):
             return []
     if not kept:
         return [Insertion(body.start_byte + 1, guard)]
@@ -194,6 +222,15 @@ def _is_directive(statement: "Node") -> bool:
     """Return True for `"use strict"`: it has a meaning only where nothing else stands before it."""
     inside = _without_comments(statement)
     return statement.type == "expression_statement" and len(inside) == 1 and inside[0].type == "string"
+
+
+def _calls_super(statement: "Node") -> bool:
+    """Return True for `super(...)` and nothing else."""
+    inside = _without_comments(statement)
+    if statement.type != "expression_statement" or len(inside) != 1 or inside[0].type != "call_expression":
+        return False
+    called = inside[0].child_by_field_name("function")
+    return called is not None and called.type == "super"
 
 
 def _without_comments(node: "Node") -> "list[Node]":

@@ -86,6 +86,65 @@ def test_a_body_that_returns_what_does_nothing_is_guarded_by_the_same_condition(
     assert found.control.decode() == text.replace("[5][0]", "[5][1]")
 
 
+@pytest.mark.parametrize(
+    ("first", "emptied_too"),
+    [
+        ("super(x);", True),
+        ("super(x)", True),
+        ("super(...x) // so", True),
+        ("super(x, super.y);", True),
+        ("superb();", False),
+        ("super.x;", False),
+        ("super.x();", False),
+        ("super(x), this.y = 1;", False),
+        ("super(x).y = 1;", False),
+        ("super(x).y();", False),
+        ("const z = super(x);", False),
+        ("if (x) super(x);", False),
+        ("this.y = super(x);", False),
+    ],
+)
+def test_a_constructor_is_emptied_only_behind_a_call_of_super_alone(first: str, *, emptied_too: bool) -> None:
+    text = f"class A extends B {{ constructor(x) {{ {first}\n this.z = x }} c() {{ return 1 }} }}"
+    assert names(text, path="a.js") == (("A.constructor", "A.c") if emptied_too else ("A.c",))
+
+
+@pytest.mark.parametrize(
+    ("text", "inert"),
+    [
+        ("function a(x) { return x }", True),
+        ("function a(x) { return [Symbol('x'), Symbol.iterator, new Proxy(x, {}), x instanceof Proxy] }", True),
+        ("function a(x) { return x.Symbol + x['Proxy'] }", True),
+        ("function a(x: Symbol): Proxy { return x }", True),
+        ("function a(Proxy) { return Proxy }", False),
+        ("function a(x, { Symbol }) { return x }", False),
+        ("function a(x, { y: Symbol }) { return x }", False),
+        ("function a(x, ...Proxy) { return x }", False),
+        ("function a(x, Symbol = 1) { return x }", False),
+        ("function a(x) { const Symbol = 1; return x }", False),
+        ("function a(x) { if (x) { var [Proxy] = x } return x }", False),
+        ("function a(x) { return x(); class Symbol {} }", False),
+        ("function a(x) { return x(); function Proxy() {} }", False),
+        ("function a(x) { Proxy = x; return 1 }", False),
+        ("function a(x) { try { x() } catch (Symbol) { return 1 } }", False),
+        ("function a(x) { for (const Proxy of x) x() }", False),
+        ("const a = Symbol => Symbol;", False),
+        ("import { Symbol } from './b'; function a(x) { return x }", False),
+        ("import Proxy from './b'; function a(x) { return x }", False),
+        ("function Symbol() {} function a(x) { return x }", False),
+        ("class Symbol {} function a(x) { return x }", False),
+    ],
+)
+def test_what_may_bind_a_name_of_an_inert_body_returns_nothing(text: str, *, inert: bool) -> None:
+    found = emptied("a.ts", None, text.encode(), inert=True)
+    assert found is not None
+    assert found.functions == ("a",)
+    assert (b"new Proxy(function(){}" in found.content) is inert
+    loaded = emptied("a.ts", None, f"{text}\na(1);".encode(), inert=True)
+    assert loaded is not None
+    assert loaded.left == (() if inert else ("a",))
+
+
 BEFORE = "export const RATE = 2;\nexport function a(y) {\n  return y;\n}\nexport class B {\n  c() { return 1; }\n  d = () => 2;\n}\n"
 
 
