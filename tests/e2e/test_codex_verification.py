@@ -95,7 +95,7 @@ SHOUT = Project(
         {"patch": adding("tests/test_greet.py", case_of("hello.greet", "greet('you')", "'HELLO YOU!'"))},
         done("T001", "T002", "T003"),
         # In an environment that has it.
-        {"exec": "python -m unittest discover"},
+        {"exec": "python -m unittest discover", "yield_time_ms": 30_000},
         done("T001", "T002", "T003"),
     ],
     {
@@ -118,7 +118,7 @@ LEDGER = Project(
             )
         },
         {"patch": adding("tests/test_balance.py", case_of("ledger.balance", "balance()", "42"))},
-        {"exec": "python -m unittest discover"},
+        {"exec": "python -m unittest discover", "yield_time_ms": 30_000},
         SAID,
     ],
     {
@@ -197,7 +197,7 @@ FRESH = Project(
         TOTAL,
         TOTAL_TEST,
         done("T000", "T001", "T002"),
-        {"exec": "python -B -m pytest -q -p no:cacheprovider"},
+        {"exec": "python -B -m pytest -q -p no:cacheprovider", "yield_time_ms": 30_000},
         done("T000", "T001", "T002"),
     ],
 )
