@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -62,8 +63,9 @@ class Verifying:
         """Let all tests go, and wait for the pull request; nothing of the jobs is left."""
 
         def ended() -> bool:
-            for tree in self.trees.glob("*/tree"):
-                (tree / "go").touch()
+            for tree in self.trees.glob("verify-*/tree"):
+                with suppress(FileNotFoundError):  # what has ended is removed meanwhile
+                    (tree / "go").touch()
             return bool(self.engine.team.show(self.run_id)["status"] not in {"pending", "running", "retrying"})
 
         until(ended, "the end of the run", 120)
@@ -74,7 +76,7 @@ class Verifying:
     def nothing_is_left(self) -> None:
         until(lambda: not self.processes(), "the end of all processes")
         assert not list(self.trees.glob("*"))
-        assert self.containers() == []
+        until(lambda: self.containers() == [], "the end of all containers")
 
     def processes(self) -> list[int]:
         """List the processes of the run's tests, behind the wall or before it."""
@@ -82,7 +84,7 @@ class Verifying:
 
     def containers(self) -> list[str]:
         marks = self.docker.docker("ps", "--all", "--format", '{{.Label "moonmind.job"}}') if self.docker else ""
-        return [mark for mark in marks.splitlines() if "/verify-" in mark]
+        return [mark for mark in marks.splitlines() if f"{self.run_id}/verify-" in mark]
 
 
 @pytest.fixture(params=WALLS)
